@@ -1,0 +1,14 @@
+//! The pure core: values in, values out. No I/O, no clock, no runtime, no terminal.
+
+pub mod check;
+pub mod command;
+pub mod event;
+pub mod observation;
+pub mod plan;
+pub mod run;
+pub mod runbook;
+pub mod service;
+pub mod stack;
+pub mod step;
+pub mod text;
+pub mod time;

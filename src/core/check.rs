@@ -1,0 +1,3 @@
+//! Checks over what was observed, and the health score derived from them.
+
+pub mod score;

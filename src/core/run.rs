@@ -1,0 +1,366 @@
+//! Runs: their states, the total (state, transition) table, and the record kept of each.
+
+use serde::{Deserialize, Serialize};
+
+use super::plan::Plan;
+use super::time::Timestamp;
+
+/// Number of a run, unique in a store, shown as `#41`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct RunId(pub i64);
+
+impl std::fmt::Display for RunId {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "#{}", self.0)
+    }
+}
+
+/// The five phases, in their order.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Phase {
+    Validate,
+    Preflight,
+    Action,
+    Verify,
+    Summarize,
+}
+
+impl Phase {
+    /// In the order they run.
+    pub const ALL: [Self; 5] = [Self::Validate, Self::Preflight, Self::Action, Self::Verify, Self::Summarize];
+
+    /// The word in runbooks, events and on screen.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Validate => "validate",
+            Self::Preflight => "preflight",
+            Self::Action => "action",
+            Self::Verify => "verify",
+            Self::Summarize => "summarize",
+        }
+    }
+
+    /// Reads [`Phase::name`].
+    #[must_use]
+    pub fn from_name(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|p| p.name() == name)
+    }
+}
+
+/// Where a run stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum RunStatus {
+    Queued,
+    Claimed,
+    Running,
+    Waiting,
+    Succeeded,
+    Failed,
+    TimedOut,
+    Cancelled,
+    Interrupted,
+    Skipped,
+}
+
+impl RunStatus {
+    /// All states, in the order of a run's life.
+    pub const ALL: [Self; 10] = [
+        Self::Queued,
+        Self::Claimed,
+        Self::Running,
+        Self::Waiting,
+        Self::Succeeded,
+        Self::Failed,
+        Self::TimedOut,
+        Self::Cancelled,
+        Self::Interrupted,
+        Self::Skipped,
+    ];
+
+    /// The word in the store and in JSON.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Queued => "queued",
+            Self::Claimed => "claimed",
+            Self::Running => "running",
+            Self::Waiting => "waiting",
+            Self::Succeeded => "succeeded",
+            Self::Failed => "failed",
+            Self::TimedOut => "timed_out",
+            Self::Cancelled => "cancelled",
+            Self::Interrupted => "interrupted",
+            Self::Skipped => "skipped",
+        }
+    }
+
+    /// Reads [`RunStatus::name`].
+    #[must_use]
+    pub fn from_name(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|s| s.name() == name)
+    }
+
+    /// Never changes again. (`interrupted` rests until a person decides, but nothing moves it by itself.)
+    #[must_use]
+    pub const fn is_terminal(self) -> bool {
+        !matches!(self, Self::Queued | Self::Claimed | Self::Running | Self::Waiting)
+    }
+
+    /// An engine holds a lease on it.
+    #[must_use]
+    pub const fn is_held(self) -> bool {
+        matches!(self, Self::Claimed | Self::Running | Self::Waiting)
+    }
+}
+
+/// What can happen to a run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Transition {
+    /// An engine takes the lease.
+    Claim,
+    /// The engine gives the lease back before the first effect.
+    Release,
+    /// The first phase begins; recorded before the first effect.
+    Start,
+    /// A step asks a person, or a timer runs.
+    Wait,
+    /// The wait is over.
+    Continue,
+    Succeed,
+    Fail,
+    TimeOut,
+    Cancel,
+    /// The engine that held it is gone; the step in flight has an unknown outcome.
+    Interrupt,
+    /// A condition said the run is not to happen.
+    Skip,
+}
+
+impl Transition {
+    /// All of them.
+    pub const ALL: [Self; 11] = [
+        Self::Claim,
+        Self::Release,
+        Self::Start,
+        Self::Wait,
+        Self::Continue,
+        Self::Succeed,
+        Self::Fail,
+        Self::TimeOut,
+        Self::Cancel,
+        Self::Interrupt,
+        Self::Skip,
+    ];
+}
+
+/// The table is total: every (state, transition) pair is answered, `None` meaning refused.
+///
+/// | from | allowed |
+/// |---|---|
+/// | queued | claim → claimed, cancel → cancelled |
+/// | claimed | start → running, release → queued, cancel → cancelled, interrupt → interrupted |
+/// | running | wait → waiting, succeed, fail, time_out, cancel, interrupt, skip |
+/// | waiting | continue → running, fail, time_out, cancel, interrupt, skip |
+/// | terminal | nothing |
+#[must_use]
+pub const fn next(from: RunStatus, what: Transition) -> Option<RunStatus> {
+    use RunStatus as S;
+    use Transition as T;
+    match (from, what) {
+        (S::Queued, T::Claim) => Some(S::Claimed),
+        (S::Claimed, T::Release) => Some(S::Queued),
+        (S::Claimed, T::Start) | (S::Waiting, T::Continue) => Some(S::Running),
+        (S::Running, T::Wait) => Some(S::Waiting),
+        (S::Running, T::Succeed) => Some(S::Succeeded),
+        (S::Running | S::Waiting, T::Fail) => Some(S::Failed),
+        (S::Running | S::Waiting, T::TimeOut) => Some(S::TimedOut),
+        (S::Queued | S::Claimed | S::Running | S::Waiting, T::Cancel) => Some(S::Cancelled),
+        (S::Claimed | S::Running | S::Waiting, T::Interrupt) => Some(S::Interrupted),
+        (S::Running | S::Waiting, T::Skip) => Some(S::Skipped),
+        _ => None,
+    }
+}
+
+/// Where a step stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum StepStatus {
+    Pending,
+    Running,
+    Waiting,
+    Succeeded,
+    Failed,
+    TimedOut,
+    Cancelled,
+    Skipped,
+    /// It had begun when the engine died: nobody knows whether its effect happened.
+    Unknown,
+}
+
+impl StepStatus {
+    /// All states.
+    pub const ALL: [Self; 9] = [
+        Self::Pending,
+        Self::Running,
+        Self::Waiting,
+        Self::Succeeded,
+        Self::Failed,
+        Self::TimedOut,
+        Self::Cancelled,
+        Self::Skipped,
+        Self::Unknown,
+    ];
+
+    /// The word in the store and in JSON.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Pending => "pending",
+            Self::Running => "running",
+            Self::Waiting => "waiting",
+            Self::Succeeded => "succeeded",
+            Self::Failed => "failed",
+            Self::TimedOut => "timed_out",
+            Self::Cancelled => "cancelled",
+            Self::Skipped => "skipped",
+            Self::Unknown => "unknown",
+        }
+    }
+
+    /// Reads [`StepStatus::name`].
+    #[must_use]
+    pub fn from_name(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|s| s.name() == name)
+    }
+}
+
+/// The record of one execution of a plan.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Run {
+    pub id: RunId,
+    /// The run whose chain (`then`) led to this one.
+    pub parent: Option<RunId>,
+    pub plan: Plan,
+    pub status: RunStatus,
+    /// Who asked for it.
+    pub actor: String,
+    /// `console`, `cli`, `chain`, `pulse`.
+    pub trigger: String,
+    pub reason: Option<String>,
+    pub requested_at: Timestamp,
+    pub started_at: Option<Timestamp>,
+    pub finished_at: Option<Timestamp>,
+    /// Why it ended as it did, when not plainly succeeded.
+    pub message: Option<String>,
+    /// Identity of the engine that holds or held it.
+    pub holder: Option<String>,
+    pub lease_until: Option<Timestamp>,
+    pub cancel_requested_by: Option<String>,
+    /// Number of the last entry written.
+    pub last_seq: i64,
+}
+
+/// The record of one step of a run.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct RunStep {
+    /// Index into the plan's steps.
+    pub index: u32,
+    pub status: StepStatus,
+    pub attempt: u32,
+    pub started_at: Option<Timestamp>,
+    pub finished_at: Option<Timestamp>,
+    /// One line: what came of it.
+    pub message: Option<String>,
+}
+
+/// Something a run leaves behind.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Artifact {
+    pub run: RunId,
+    pub kind: ArtifactKind,
+    pub title: String,
+    /// A URL for links; the text itself otherwise.
+    pub content: String,
+    pub at: Timestamp,
+}
+
+/// What an artifact is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum ArtifactKind {
+    Link,
+    Diff,
+    File,
+    Log,
+    Manifest,
+}
+
+impl ArtifactKind {
+    /// All kinds.
+    pub const ALL: [Self; 5] = [Self::Link, Self::Diff, Self::File, Self::Log, Self::Manifest];
+
+    /// The word in the store and in JSON.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Link => "link",
+            Self::Diff => "diff",
+            Self::File => "file",
+            Self::Log => "log",
+            Self::Manifest => "manifest",
+        }
+    }
+
+    /// Reads [`ArtifactKind::name`].
+    #[must_use]
+    pub fn from_name(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|k| k.name() == name)
+    }
+}
+
+/// One row of the audit log: a decision by an identity.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AuditRow {
+    pub id: i64,
+    pub at: Timestamp,
+    pub actor: String,
+    /// `run.submit`, `run.cancel`, `stack.apply` …
+    pub action: String,
+    /// What it was done to: `run #41`, `service web`.
+    pub object: String,
+    pub before: Option<String>,
+    pub after: Option<String>,
+    pub reason: Option<String>,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn terminal_states_never_change_and_every_other_state_can_end() {
+        for from in RunStatus::ALL {
+            let reachable: Vec<_> = Transition::ALL.iter().filter_map(|t| next(from, *t)).collect();
+            assert_eq!(from.is_terminal(), reachable.is_empty(), "{from:?}");
+            if !from.is_terminal() {
+                assert!(reachable.contains(&RunStatus::Cancelled), "{from:?} must be cancellable");
+            }
+            assert_eq!(RunStatus::from_name(from.name()), Some(from));
+        }
+    }
+
+    #[test]
+    fn only_a_claim_leads_out_of_the_queue_towards_work() {
+        let into_running: Vec<_> = RunStatus::ALL
+            .into_iter()
+            .flat_map(|s| Transition::ALL.map(|t| (s, t)))
+            .filter(|(s, t)| next(*s, *t) == Some(RunStatus::Running))
+            .collect();
+        assert_eq!(into_running, [(RunStatus::Claimed, Transition::Start), (RunStatus::Waiting, Transition::Continue)]);
+    }
+}

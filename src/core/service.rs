@@ -1,0 +1,285 @@
+//! What we run: environments, services and what can be done to them, routine definitions, contacts.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+/// Everything one workspace declares; what a stack file says and the store keeps. Order is the file's.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+pub struct Stack {
+    pub workspace: String,
+    /// IANA name of the reporting time zone.
+    pub timezone: String,
+    pub environments: Vec<Environment>,
+    pub services: Vec<Service>,
+    pub routines: Vec<Routine>,
+    pub contacts: Vec<Contact>,
+}
+
+impl Stack {
+    /// The environment of that canonical name.
+    #[must_use]
+    pub fn environment(&self, name: &str) -> Option<&Environment> {
+        self.environments.iter().find(|e| e.name == name)
+    }
+
+    /// The service of that canonical name.
+    #[must_use]
+    pub fn service(&self, name: &str) -> Option<&Service> {
+        self.services.iter().find(|s| s.name == name)
+    }
+}
+
+/// A place services run in. `protected` marks the dangerous ones: they ask for typed confirmation.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct Environment {
+    pub name: String,
+    #[serde(default)]
+    pub aliases: Vec<String>,
+    #[serde(default)]
+    pub protected: bool,
+}
+
+/// How much a service matters; `critical` ones cap the health score.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Tier {
+    Low,
+    #[default]
+    Standard,
+    Critical,
+}
+
+/// An entry of the stack inventory: a tool, SaaS product, API, database, job.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+pub struct Service {
+    pub name: String,
+    #[serde(default)]
+    pub aliases: Vec<String>,
+    #[serde(default)]
+    pub category: Option<String>,
+    #[serde(default)]
+    pub tier: Tier,
+    #[serde(default)]
+    pub status: Option<String>,
+    #[serde(default)]
+    pub vendor: Option<String>,
+    #[serde(default)]
+    pub owner: Option<String>,
+    #[serde(default)]
+    pub department: Option<String>,
+    #[serde(default)]
+    pub channel: Option<String>,
+    #[serde(default)]
+    pub sensitivity: Option<String>,
+    #[serde(default)]
+    pub auth_method: Option<String>,
+    #[serde(default)]
+    pub notes: Option<String>,
+    /// Names of the environments it runs in; empty: it has none (a SaaS product).
+    #[serde(default)]
+    pub environments: Vec<String>,
+    #[serde(default)]
+    pub depends_on: Vec<String>,
+    #[serde(default)]
+    pub links: BTreeMap<String, String>,
+    #[serde(default)]
+    pub sla: Option<Sla>,
+    #[serde(default)]
+    pub cost: Option<Cost>,
+    #[serde(default)]
+    pub seats: Option<Seats>,
+    #[serde(default)]
+    pub contract: Option<Contract>,
+    /// How it is deployed, rolled back, restarted, probed …; see [`Action`].
+    #[serde(default)]
+    pub actions: Vec<Action>,
+}
+
+impl Service {
+    /// The way to do `verb` in `env`: one that names the environment beats one for all of them.
+    #[must_use]
+    pub fn action(&self, verb: Verb, env: Option<&str>) -> Option<&Action> {
+        let of_verb = || self.actions.iter().filter(move |a| a.verb == verb);
+        of_verb()
+            .find(|a| env.is_some_and(|env| a.environments.iter().any(|e| e == env)))
+            .or_else(|| of_verb().find(|a| a.environments.is_empty()))
+    }
+}
+
+/// Service-level targets.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+pub struct Sla {
+    /// Percent of probes that must be ok.
+    #[serde(default)]
+    pub uptime_pct: Option<f64>,
+    /// 95th percentile, milliseconds.
+    #[serde(default)]
+    pub latency_ms: Option<i64>,
+    /// Greatest age of the newest data, hours.
+    #[serde(default)]
+    pub freshness_hours: Option<i64>,
+}
+
+/// Money in integer minor units (cents) of an ISO 4217 currency.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Cost {
+    pub annual_minor: i64,
+    pub currency: String,
+}
+
+/// Seats paid for and used in the last 30 days.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Seats {
+    pub licensed: i64,
+    #[serde(default)]
+    pub active_30d: Option<i64>,
+}
+
+/// Contract dates; calendar dates `YYYY-MM-DD`, never instants.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct Contract {
+    #[serde(default)]
+    pub start: Option<chrono::NaiveDate>,
+    #[serde(default)]
+    pub months: Option<i64>,
+    #[serde(default)]
+    pub renewal: Option<chrono::NaiveDate>,
+    #[serde(default)]
+    pub notice_days: Option<i64>,
+    #[serde(default)]
+    pub auto_renewal: bool,
+}
+
+/// What can be done to a service. The built-in runbooks are made of these.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Verb {
+    Probe,
+    Deploy,
+    Rollback,
+    Restart,
+    Scale,
+    Backup,
+    SchemaSync,
+}
+
+impl Verb {
+    /// All verbs, in the order they are listed to people.
+    pub const ALL: [Self; 7] =
+        [Self::Probe, Self::Deploy, Self::Rollback, Self::Restart, Self::Scale, Self::Backup, Self::SchemaSync];
+
+    /// The word used in stack files and runbooks.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Probe => "probe",
+            Self::Deploy => "deploy",
+            Self::Rollback => "rollback",
+            Self::Restart => "restart",
+            Self::Scale => "scale",
+            Self::Backup => "backup",
+            Self::SchemaSync => "schema_sync",
+        }
+    }
+}
+
+/// One configured way to do one verb, in some environments (empty: in all).
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Action {
+    pub verb: Verb,
+    #[serde(default)]
+    pub environments: Vec<String>,
+    pub call: ActionCall,
+    /// Total deadline of one call, milliseconds.
+    pub timeout_ms: i64,
+    /// Safe to repeat when its outcome is unknown.
+    #[serde(default)]
+    pub idempotent: bool,
+}
+
+/// How an action touches the world.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum ActionCall {
+    Http(HttpRequest),
+    Shell(ShellCommand),
+}
+
+/// An HTTP request and what counts as a good answer. `{env}`, `{service}` and `{inputs.NAME}` in the URL are
+/// percent-encoded, in the body JSON-escaped.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct HttpRequest {
+    pub method: String,
+    pub url: String,
+    #[serde(default)]
+    pub headers: BTreeMap<String, String>,
+    #[serde(default)]
+    pub body: Option<String>,
+    /// Statuses that count as good; empty: any 2xx.
+    #[serde(default)]
+    pub expect_status: Vec<u16>,
+    /// Slower than this is degraded (probe) or failed (other verbs), milliseconds.
+    #[serde(default)]
+    pub max_ms: Option<i64>,
+    /// Text the body must contain.
+    #[serde(default)]
+    pub contains: Option<String>,
+}
+
+/// A local command. Inputs reach it as environment variables `OPSROOM_ENV`, `OPSROOM_SERVICE`, `OPSROOM_INPUT_<NAME>`,
+/// never as shell text.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(untagged)]
+pub enum ShellCommand {
+    /// Given to `sh -c`.
+    Script(String),
+    /// Program and arguments, no shell in between.
+    Argv(Vec<String>),
+}
+
+/// A scheduled check or webhook: its definition. The scheduler is another matter.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+pub struct Routine {
+    pub name: String,
+    #[serde(default)]
+    pub service: Option<String>,
+    pub kind: String,
+    #[serde(default)]
+    pub env: Option<String>,
+    #[serde(default)]
+    pub every_ms: Option<i64>,
+    #[serde(default)]
+    pub cron: Option<String>,
+    #[serde(default)]
+    pub timezone: Option<String>,
+    #[serde(default)]
+    pub request: Option<RoutineRequest>,
+    /// An expression over `response`; kept as written.
+    #[serde(default)]
+    pub expect: Option<String>,
+}
+
+/// The request of an HTTP routine.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct RoutineRequest {
+    pub method: String,
+    pub url: String,
+    #[serde(default)]
+    pub timeout_ms: Option<i64>,
+    #[serde(default)]
+    pub headers: BTreeMap<String, String>,
+    /// Name of the secret sent as a bearer token; the value is never stored.
+    #[serde(default)]
+    pub secret_ref: Option<String>,
+}
+
+/// Somebody to call.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct Contact {
+    pub name: String,
+    #[serde(default)]
+    pub email: Option<String>,
+    #[serde(default)]
+    pub phone: Option<String>,
+}

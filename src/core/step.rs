@@ -1,0 +1,200 @@
+//! Step kinds. A step never touches the world: it asks (`Call`) and judges the answer (`Reply`). One file per kind,
+//! one variant and one line in each `match` below.
+
+pub mod document;
+pub mod http;
+pub mod manual;
+pub mod shell;
+pub mod wait;
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use super::observation::State;
+
+/// A step of a plan, fully resolved: nothing is left to interpolate.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum StepSpec {
+    Http(http::Http),
+    Shell(shell::Shell),
+    Wait(wait::Wait),
+    Manual(manual::Manual),
+    Document(document::Document),
+}
+
+/// The names of the step kinds, as runbooks write them.
+pub const KINDS: [&str; 5] = ["http", "shell", "wait", "manual", "document"];
+
+impl StepSpec {
+    /// The kind's name.
+    #[must_use]
+    pub const fn kind(&self) -> &'static str {
+        match self {
+            Self::Http(_) => "http",
+            Self::Shell(_) => "shell",
+            Self::Wait(_) => "wait",
+            Self::Manual(_) => "manual",
+            Self::Document(_) => "document",
+        }
+    }
+
+    /// The exact thing it will do, for the dry run: `GET http://…`, `sh -c ./deploy.sh`.
+    #[must_use]
+    pub fn describe(&self) -> String {
+        match self {
+            Self::Http(s) => s.describe(),
+            Self::Shell(s) => s.describe(),
+            Self::Wait(s) => s.describe(),
+            Self::Manual(s) => s.describe(),
+            Self::Document(s) => s.describe(),
+        }
+    }
+
+    /// What it asks of the world. `timeout_ms` is the total deadline of the call.
+    #[must_use]
+    pub fn call(&self, timeout_ms: i64) -> Call {
+        match self {
+            Self::Http(s) => s.call(timeout_ms),
+            Self::Shell(s) => s.call(timeout_ms),
+            Self::Wait(s) => s.call(timeout_ms),
+            Self::Manual(s) => s.call(timeout_ms),
+            Self::Document(s) => s.call(timeout_ms),
+        }
+    }
+
+    /// What the answer means.
+    #[must_use]
+    pub fn judge(&self, reply: &Reply) -> Outcome {
+        match self {
+            Self::Http(s) => s.judge(reply),
+            Self::Shell(s) => s.judge(reply),
+            Self::Wait(s) => s.judge(reply),
+            Self::Manual(s) => s.judge(reply),
+            Self::Document(s) => s.judge(reply),
+        }
+    }
+}
+
+/// A question to the world. Adapters perform it; nothing else does.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Call {
+    Http {
+        method: String,
+        url: String,
+        headers: BTreeMap<String, String>,
+        body: Option<String>,
+        timeout_ms: i64,
+    },
+    Shell {
+        argv: Vec<String>,
+        env: BTreeMap<String, String>,
+        dir: Option<String>,
+        timeout_ms: i64,
+    },
+    Wait {
+        ms: i64,
+    },
+    /// Ask the operator; answered through `Control::answer`.
+    Manual {
+        prompt: String,
+        timeout_ms: i64,
+    },
+    /// Nothing to ask: the step leaves these artifacts behind.
+    Leave {
+        artifacts: Vec<super::run::Artifact>,
+    },
+}
+
+/// The world's answer.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Reply {
+    Http {
+        status: u16,
+        headers: BTreeMap<String, String>,
+        /// At most 1 MiB, lossily decoded; `truncated` says whether there was more.
+        body: String,
+        truncated: bool,
+        ms: i64,
+    },
+    /// The process ended by itself: its exit code, or the signal that ended it. `outputs` is what it wrote to
+    /// `$OPSROOM_OUTPUT`, read only after exit 0.
+    Exited {
+        code: Option<i32>,
+        signal: Option<i32>,
+        outputs: BTreeMap<String, String>,
+        ms: i64,
+    },
+    Waited {
+        ms: i64,
+    },
+    Answered {
+        done: bool,
+        by: String,
+        note: Option<String>,
+    },
+    Left,
+    /// The deadline passed first.
+    TimedOut {
+        after_ms: i64,
+    },
+    /// It could not be asked or did not answer: refused connection, unknown host, no such program …
+    Unreachable {
+        message: String,
+    },
+}
+
+/// What came of a step.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Outcome {
+    pub verdict: Verdict,
+    /// One line for people: `200 in 41 ms`, `exit code 2`.
+    pub message: String,
+    /// What a probe says of its target.
+    pub state: State,
+    /// Latency of the answer where there was one, milliseconds.
+    pub latency_ms: Option<i64>,
+}
+
+/// How a step ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Verdict {
+    Succeeded,
+    /// `again`: worth retrying (408, 425, 429, 5xx, refused connections).
+    Failed {
+        again: bool,
+    },
+    TimedOut,
+}
+
+impl Outcome {
+    /// Answered, and as it should be.
+    #[must_use]
+    pub fn ok(message: impl Into<String>, latency_ms: Option<i64>) -> Self {
+        Self { verdict: Verdict::Succeeded, message: message.into(), state: State::Ok, latency_ms }
+    }
+
+    /// It did not do what it should.
+    #[must_use]
+    pub fn failed(message: impl Into<String>, again: bool, latency_ms: Option<i64>) -> Self {
+        Self { verdict: Verdict::Failed { again }, message: message.into(), state: State::Failing, latency_ms }
+    }
+
+    /// The deadline passed.
+    #[must_use]
+    pub fn timed_out(after_ms: i64) -> Self {
+        Self {
+            verdict: Verdict::TimedOut,
+            message: format!("no answer within {}", super::time::human_ms(after_ms)),
+            state: State::Failing,
+            latency_ms: None,
+        }
+    }
+
+    /// An answer that does not belong to the question: a defect of ours, told as such.
+    #[must_use]
+    pub fn unexpected(kind: &str, reply: &Reply) -> Self {
+        Self::failed(format!("{kind} step got an answer of another kind: {reply:?}"), false, None)
+    }
+}

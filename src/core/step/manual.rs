@@ -1,0 +1,36 @@
+//! `manual`: asks the operator to do something and say whether it is done.
+
+use serde::{Deserialize, Serialize};
+
+use super::{Call, Outcome, Reply};
+
+/// Shows `prompt` and waits for "done" or "not done".
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Manual {
+    pub prompt: String,
+}
+
+impl Manual {
+    pub(super) fn describe(&self) -> String {
+        format!("ask: {}", self.prompt)
+    }
+
+    pub(super) fn call(&self, timeout_ms: i64) -> Call {
+        Call::Manual { prompt: self.prompt.clone(), timeout_ms }
+    }
+
+    pub(super) fn judge(&self, reply: &Reply) -> Outcome {
+        match reply {
+            Reply::Answered { done, by, note } => {
+                let note = note.as_ref().map(|n| format!(": {n}")).unwrap_or_default();
+                if *done {
+                    Outcome::ok(format!("done, says {by}{note}"), None)
+                } else {
+                    Outcome::failed(format!("not done, says {by}{note}"), false, None)
+                }
+            }
+            Reply::TimedOut { after_ms } => Outcome::timed_out(*after_ms),
+            other => Outcome::unexpected("manual", other),
+        }
+    }
+}

@@ -1,0 +1,58 @@
+//! `shell`: runs a local command in its own process group, without a terminal.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use super::{Call, Outcome, Reply};
+use crate::core::service::ShellCommand;
+use crate::core::time::human_ms;
+
+/// A command and its environment. Inputs travel in `env`, never in the command's text.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Shell {
+    pub command: ShellCommand,
+    #[serde(default)]
+    pub env: BTreeMap<String, String>,
+    #[serde(default)]
+    pub dir: Option<String>,
+}
+
+impl Shell {
+    fn argv(&self) -> Vec<String> {
+        match &self.command {
+            ShellCommand::Script(text) => vec!["sh".to_owned(), "-c".to_owned(), text.clone()],
+            ShellCommand::Argv(argv) => argv.clone(),
+        }
+    }
+
+    pub(super) fn describe(&self) -> String {
+        match &self.command {
+            ShellCommand::Script(text) => format!("sh -c {text:?}"),
+            ShellCommand::Argv(argv) => format!("{argv:?}"),
+        }
+    }
+
+    pub(super) fn call(&self, timeout_ms: i64) -> Call {
+        Call::Shell { argv: self.argv(), env: self.env.clone(), dir: self.dir.clone(), timeout_ms }
+    }
+
+    pub(super) fn judge(&self, reply: &Reply) -> Outcome {
+        match reply {
+            Reply::Exited { code: Some(0), ms, .. } => {
+                Outcome::ok(format!("exit code 0 in {}", human_ms(*ms)), Some(*ms))
+            }
+            Reply::Exited { code: Some(code), ms, .. } => {
+                Outcome::failed(format!("exit code {code} after {}", human_ms(*ms)), false, Some(*ms))
+            }
+            Reply::Exited { signal, ms, .. } => Outcome::failed(
+                format!("ended by signal {} after {}", signal.unwrap_or(0), human_ms(*ms)),
+                false,
+                Some(*ms),
+            ),
+            Reply::TimedOut { after_ms } => Outcome::timed_out(*after_ms),
+            Reply::Unreachable { message } => Outcome::failed(message.clone(), false, None),
+            other => Outcome::unexpected("shell", other),
+        }
+    }
+}

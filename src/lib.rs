@@ -1,0 +1,29 @@
+//! opsroom: a keyboard-driven operations console for on-call staff.
+//!
+//! Modules stand in dependency order: each may use only those above it. `tests/layers.rs` holds the arrows.
+//!
+//! ```text
+//! core ◄── store ◄──┐
+//!   ▲        ▲      ├── engine ◄── control ◄── tui, cli ◄── main
+//!   └─── adapter ◄──┘     (bus carries what was written)
+//! ```
+
+pub mod core;
+
+pub mod config;
+
+pub mod store;
+
+pub mod bus;
+
+pub mod adapter;
+
+pub mod engine;
+
+pub mod control;
+
+pub mod demo;
+
+pub mod tui;
+
+pub mod cli;
