@@ -10,6 +10,8 @@
 
 pub mod core;
 
+pub mod clock;
+
 pub mod config;
 
 pub mod store;

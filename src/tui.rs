@@ -1,1 +1,4 @@
-//! Placeholder: tui.
+//! The console: loop, terminal guard, app.
+
+pub mod app;
+pub mod msg;

@@ -64,3 +64,9 @@ pub fn built_in() -> Vec<Runbook> {
 pub fn plan(_runbook: &Runbook, _request: &Request, _stack: &Stack) -> Plan {
     todo!()
 }
+
+/// A probe step for every service and environment that has a `probe` action, in the stack's order: what a pulse does.
+#[must_use]
+pub fn probes(_stack: &Stack) -> Vec<super::plan::PlanStep> {
+    todo!()
+}

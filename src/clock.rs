@@ -1,0 +1,36 @@
+//! The one place that reads the clock. Everything else is told `now`.
+
+use crate::core::time::Timestamp;
+
+/// Where the time comes from. Cheap to copy.
+#[derive(Debug, Clone, Copy)]
+pub enum Clock {
+    /// The system's wall clock.
+    System,
+    /// Starts at `base` and follows tokio's clock, which tests may pause and advance.
+    Tokio { base: Timestamp, started: tokio::time::Instant },
+}
+
+impl Clock {
+    /// A clock for tests: follows tokio's (pausable) time from `base`. Needs a runtime.
+    #[must_use]
+    pub fn tokio(base: Timestamp) -> Self {
+        Self::Tokio { base, started: tokio::time::Instant::now() }
+    }
+
+    /// The present instant.
+    #[must_use]
+    pub fn now(self) -> Timestamp {
+        match self {
+            Self::System => {
+                #[expect(clippy::disallowed_methods, reason = "this is the one place")]
+                let now = std::time::SystemTime::now();
+                let since = now.duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
+                Timestamp(i64::try_from(since.as_millis()).unwrap_or(i64::MAX))
+            }
+            Self::Tokio { base, started } => {
+                base.plus_ms(i64::try_from(started.elapsed().as_millis()).unwrap_or(i64::MAX))
+            }
+        }
+    }
+}

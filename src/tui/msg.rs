@@ -1,0 +1,1 @@
+//! What can happen to the console (`Msg`) and what it can ask for (`Effect`).
