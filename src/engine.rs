@@ -103,8 +103,15 @@ impl Engine {
             state: watch::Sender::new(State::default()),
         });
         let holder: Arc<str> = holder::identity().into();
-        let world =
-            World { store, bus, adapters, clock, config: config.into(), holder: holder.clone(), signals: signals.clone() };
+        let world = World {
+            store,
+            bus,
+            adapters,
+            clock,
+            config: config.into(),
+            holder: holder.clone(),
+            signals: signals.clone(),
+        };
         let ended = CancellationToken::new();
         let over = ended.clone().drop_guard();
         let task = tokio::spawn(async move {

@@ -75,7 +75,8 @@ impl Drive {
                     continue;
                 }
                 Again::Unsafe => {
-                    let message = format!("{}: not tried again: it may have taken effect and is not idempotent", step.name);
+                    let message =
+                        format!("{}: not tried again: it may have taken effect and is not idempotent", step.name);
                     self.rec.append(&[self.said(place, step, Level::Warn, message)]).await?;
                 }
                 Again::No => {}
@@ -138,8 +139,7 @@ impl Drive {
         {
             data["outputs"] = serde_json::json!(outputs);
         }
-        let mut event = self.event(place, step, level, spoken(step, outcome, ms));
-        event.data = Some(data);
+        let event = Event { data: Some(data), ..event(place, step, level, spoken(step, outcome, ms)) };
         let event = self.rec.entry(event);
         self.close(place, status, attempt, &outcome.message, event).await?;
         self.observe(step, outcome).await?;
@@ -199,13 +199,13 @@ impl Drive {
         self.rec.observe(Observation { target, at, state, latency_ms, message, run: Some(self.rec.run()) }).await
     }
 
-    fn event<'a>(&self, place: Place, step: &'a PlanStep, level: Level, message: String) -> Event<'a> {
-        Event { step: place.index, phase: place.phase, source: step.spec.kind(), level, message, data: None }
-    }
-
     fn said(&self, place: Place, step: &PlanStep, level: Level, message: String) -> NewEntry {
-        self.rec.entry(self.event(place, step, level, message))
+        self.rec.entry(event(place, step, level, message))
     }
+}
+
+fn event(place: Place, step: &PlanStep, level: Level, message: String) -> Event<'static> {
+    Event { step: place.index, phase: place.phase, source: step.spec.kind(), level, message, data: None }
 }
 
 /// `web in prod: HTTP 200 in 41 ms`; the duration is added where the outcome does not carry one.

@@ -49,6 +49,20 @@ impl Course {
         }
     }
 
+    /// What a step's end means for the run; true when it failed by itself.
+    fn weigh(&mut self, step: &PlanStep, ended: &Ended, halt: &Halt) -> bool {
+        if ended.halted {
+            self.heed(halt);
+            self.during = Some(step.name.clone());
+            return false;
+        }
+        let failed = ended.status != StepStatus::Succeeded;
+        if failed && self.failure.is_none() {
+            self.failure = Some(format!("step {}: {}", step.name, ended.message));
+        }
+        failed
+    }
+
     fn is_left(&self) -> bool {
         self.halted == Some(Why::Leaving)
     }
@@ -96,12 +110,7 @@ impl Drive {
     }
 
     /// The steps of a phase, one after the other; how many failed.
-    async fn steps(
-        &self,
-        phase: Phase,
-        steps: &[(u32, &PlanStep)],
-        course: &mut Course,
-    ) -> Result<usize, StoreError> {
+    async fn steps(&self, phase: Phase, steps: &[(u32, &PlanStep)], course: &mut Course) -> Result<usize, StoreError> {
         let mut failures = 0;
         for (index, step) in steps {
             course.heed(&self.halt);
@@ -111,7 +120,7 @@ impl Drive {
             }
             let place = Place { index: Some(*index), phase: Some(phase) };
             let ended = self.step(place, step, step.timeout_ms, &self.halt).await?;
-            if self.weigh(step, &ended, course, &self.halt) {
+            if course.weigh(step, &ended, &self.halt) {
                 failures += 1;
                 if step.on_failure == OnFailure::Stop && course.stopped.is_none() {
                     course.stopped = Some(format!("{} failed", phase.name()));
@@ -119,20 +128,6 @@ impl Drive {
             }
         }
         Ok(failures)
-    }
-
-    /// What a step's end means for the run; true when it failed by itself.
-    fn weigh(&self, step: &PlanStep, ended: &Ended, course: &mut Course, halt: &Halt) -> bool {
-        if ended.halted {
-            course.heed(halt);
-            course.during = Some(step.name.clone());
-            return false;
-        }
-        let failed = ended.status != StepStatus::Succeeded;
-        if failed && course.failure.is_none() {
-            course.failure = Some(format!("step {}: {}", step.name, ended.message));
-        }
-        failed
     }
 
     fn phase_end(&self, phase: Phase, ms: i64, failures: usize, course: &Course) -> NewEntry {
@@ -191,7 +186,7 @@ impl Drive {
             let timeout_ms = if step.timeout_ms > 0 { step.timeout_ms } else { FINALLY_TIMEOUT_MS };
             let place = Place { index: Some(index), phase: None };
             let ended = self.step(place, step, timeout_ms, &self.last).await?;
-            self.weigh(step, &ended, course, &self.last);
+            course.weigh(step, &ended, &self.last);
             if ended.halted {
                 course.halted = Some(Why::Leaving);
                 return Ok(());

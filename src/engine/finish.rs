@@ -3,12 +3,11 @@
 use std::sync::atomic::Ordering;
 
 use serde_json::json;
-use sha2::{Digest, Sha256};
 
 use super::drive::{Course, Drive};
 use super::halt::Why;
 use crate::core::event::{Level, NewEntry};
-use crate::core::plan::Plan;
+use crate::core::plan::{Plan, plan_hash};
 use crate::core::run::{Artifact, ArtifactKind, RunId, RunStatus, RunStep, StepStatus, Transition};
 use crate::core::time::{Timestamp, human_ms};
 use crate::store::{NewRun, StoreError};
@@ -63,8 +62,12 @@ impl Drive {
     fn verdict(&self, course: &Course, now: Timestamp) -> Verdict {
         let took = human_ms(now.ms_since(self.began));
         let during = course.during.as_ref().map(|s| format!(" during step {s}")).unwrap_or_default();
-        let ended = |what, status, level, word: &str, why: String| {
-            Verdict { what, status, level, told: format!("{word}: {why}"), why: Some(why) }
+        let ended = |what, status, level, word: &str, why: String| Verdict {
+            what,
+            status,
+            level,
+            told: format!("{word}: {why}"),
+            why: Some(why),
         };
         match (&course.halted, &course.unmet, &course.failure) {
             (Some(Why::Leaving), ..) => ended(
@@ -82,12 +85,8 @@ impl Drive {
                 let why = format!("the run's deadline of {limit} passed{during}");
                 ended(Transition::TimeOut, RunStatus::TimedOut, Level::Error, "timed out", why)
             }
-            (None, Some(why), _) => {
-                ended(Transition::Skip, RunStatus::Skipped, Level::Warn, "skipped", why.clone())
-            }
-            (None, None, Some(why)) => {
-                ended(Transition::Fail, RunStatus::Failed, Level::Error, "failed", why.clone())
-            }
+            (None, Some(why), _) => ended(Transition::Skip, RunStatus::Skipped, Level::Warn, "skipped", why.clone()),
+            (None, None, Some(why)) => ended(Transition::Fail, RunStatus::Failed, Level::Error, "failed", why.clone()),
             (None, None, None) => Verdict {
                 what: Transition::Succeed,
                 status: RunStatus::Succeeded,
@@ -105,7 +104,7 @@ impl Drive {
         if let (None, Some(Why::Cancelled { by })) = (&course.halted, self.halt.why()) {
             warn(format!("the cancellation by {by} came too late: nothing was left to cancel"));
         }
-        let unstarted: Vec<_> = chain(&self.run.plan).map(|p| p.title.as_str()).collect();
+        let unstarted: Vec<_> = self.run.plan.links().iter().skip(1).map(|p| p.title.as_str()).collect();
         if verdict.what != Transition::Succeed && !unstarted.is_empty() {
             warn(format!("not started, because this run did not succeed: {}", unstarted.join("; ")));
         }
@@ -165,11 +164,6 @@ impl Drive {
     }
 }
 
-/// All links that would have followed, in their order.
-fn chain(plan: &Plan) -> Box<dyn Iterator<Item = &Plan> + '_> {
-    Box::new(plan.then.iter().flat_map(|p| std::iter::once(p).chain(chain(p))))
-}
-
 fn step_line(plan: &Plan, step: &RunStep) -> serde_json::Value {
     let index = usize::try_from(step.index).unwrap_or(usize::MAX);
     let (planned, phase) = match plan.steps.get(index) {
@@ -187,10 +181,4 @@ fn step_line(plan: &Plan, step: &RunStep) -> serde_json::Value {
         "ms": ms,
         "message": step.message,
     })
-}
-
-/// Names the plan: SHA-256 of its JSON, hexadecimal.
-fn plan_hash(plan: &Plan) -> Option<String> {
-    let json = serde_json::to_vec(plan).ok()?;
-    Some(Sha256::digest(json).iter().map(|byte| format!("{byte:02x}")).collect())
 }

@@ -14,7 +14,7 @@ impl Drive {
         let mut against = None;
         for step in &gate.steps {
             if let Err(why) = self.can_ask(step) {
-                return self.unmet(format!("{}: cannot be checked: {why}", self.told(gate)), course).await;
+                return self.unmet(format!("{}: cannot be checked: {why}", told(gate)), course).await;
             }
             let place = Place { index: None, phase: Some(Phase::Validate) };
             let ended = self.step(place, step, step.timeout_ms, &self.halt).await?;
@@ -26,17 +26,15 @@ impl Drive {
                 against = Some(format!("{}: {}", step.name, ended.message));
             }
         }
-        let told = self.told(gate);
+        let told = told(gate);
         match (gate.steps.is_empty(), gate.negated, against) {
             (true, ..) => self.unmet(format!("{told}: nothing is configured that could check it"), course).await,
             (_, false, Some(why)) => self.unmet(format!("{told}, but {why}"), course).await,
             (_, true, None) => self.unmet(format!("{told}, and it is"), course).await,
-            _ => self.rec.append(&[self.rec.note(Some(Phase::Validate), Level::Success, format!("{told}: holds"))]).await,
+            _ => {
+                self.rec.append(&[self.rec.note(Some(Phase::Validate), Level::Success, format!("{told}: holds"))]).await
+            }
         }
-    }
-
-    fn told(&self, gate: &Gate) -> String {
-        format!("{} {}", if gate.negated { "unless" } else { "only if" }, gate.text)
     }
 
     fn can_ask(&self, step: &PlanStep) -> Result<(), String> {
@@ -53,4 +51,8 @@ impl Drive {
         course.stopped = Some("the condition is not met".to_owned());
         self.rec.append(&[event]).await
     }
+}
+
+fn told(gate: &Gate) -> String {
+    format!("{} {}", if gate.negated { "unless" } else { "only if" }, gate.text)
 }

@@ -94,9 +94,7 @@ mod tests {
     fn a_reused_pid_a_zombie_and_a_missing_process_are_gone_a_stranger_is_not() {
         let me = identity();
         let parts: Vec<_> = me.rsplitn(6, ':').collect();
-        let with = |pid: &str, start: &str, boot: &str| {
-            format!("{}:{pid}:{start}:{boot}:{}:1", parts[5], parts[1])
-        };
+        let with = |pid: &str, start: &str, boot: &str| format!("{}:{pid}:{start}:{boot}:{}:1", parts[5], parts[1]);
         let (pid, start, boot) = (parts[4], parts[3], parts[2]);
         assert!(!is_gone(&with(pid, start, boot)));
         assert!(is_gone(&with(pid, "1", boot)), "another process has the number now");

@@ -28,11 +28,7 @@ pub(super) struct Origin<'a> {
 }
 
 /// Writes what comes until the sender is dropped.
-pub(super) async fn pump(
-    rec: &Recorder,
-    mut said: mpsc::Receiver<Said>,
-    origin: Origin<'_>,
-) -> Result<(), StoreError> {
+pub(super) async fn pump(rec: &Recorder, mut said: mpsc::Receiver<Said>, origin: Origin<'_>) -> Result<(), StoreError> {
     let mut batch = Batch::default();
     loop {
         let next = if batch.entries.is_empty() {

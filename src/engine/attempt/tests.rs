@@ -13,7 +13,17 @@ const RETRY: Retry = Retry { attempts: 3, base_ms: 2000, cap_ms: 32_000 };
 
 fn step(spec: StepSpec, idempotent: bool) -> PlanStep {
     let (name, phase, on_failure) = ("s".to_owned(), Phase::Action, OnFailure::Stop);
-    PlanStep { name, phase, spec, timeout_ms: 1000, retry: Some(RETRY), on_failure, idempotent, target: None, probe: false }
+    PlanStep {
+        name,
+        phase,
+        spec,
+        timeout_ms: 1000,
+        retry: Some(RETRY),
+        on_failure,
+        idempotent,
+        target: None,
+        probe: false,
+    }
 }
 
 fn http(method: &str) -> StepSpec {
