@@ -39,7 +39,7 @@ pub struct EngineConfig {
     pub sweep_ms: i64,
     /// Runs driven at once.
     pub concurrency: usize,
-    /// Workspace to pulse and the period; `None`: no pulse.
+    /// Workspace to pulse and the period; `None`: no pulse until [`Engine::pulse`] asks for one.
     pub pulse: Option<(i64, i64)>,
     /// Only this run (and its chain) is claimed: `opsroom run`.
     pub only: Option<RunId>,
@@ -63,6 +63,8 @@ struct Signals {
     /// Counts the calls to look now.
     wake: watch::Sender<u64>,
     mode: watch::Sender<Mode>,
+    /// What to pulse: workspace and period.
+    pulse: watch::Sender<Option<(i64, i64)>>,
     state: watch::Sender<State>,
 }
 
@@ -100,6 +102,7 @@ impl Engine {
         let signals = Arc::new(Signals {
             wake: watch::Sender::new(1),
             mode: watch::Sender::new(Mode::Working),
+            pulse: watch::Sender::new(config.pulse),
             state: watch::Sender::new(State::default()),
         });
         let holder: Arc<str> = holder::identity().into();
@@ -124,6 +127,11 @@ impl Engine {
     /// Something was queued, cancelled or answered: look now.
     pub fn wake(&self) {
         self.0.signals.wake.send_modify(|n| *n += 1);
+    }
+
+    /// Pulses this workspace from now on, beginning at once; a period of 0 or less stops the pulse.
+    pub fn pulse(&self, workspace: i64, period_ms: i64) {
+        self.0.signals.pulse.send_replace((period_ms > 0).then_some((workspace, period_ms)));
     }
 
     /// This engine's identity as the store shows it: `host:pid:…`.
