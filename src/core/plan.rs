@@ -5,9 +5,10 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 use sha2::Digest;
 
+use super::observation::State;
 use super::run::Phase;
 use super::service::Service;
-use super::step::StepSpec;
+use super::step::{Outcome, Reply, StepSpec, Verdict};
 
 /// Everything a run will do, decided before it starts. Serialised whole into the run record; its hash names it.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
@@ -170,6 +171,23 @@ pub struct PlanStep {
     /// Its outcome is an observation of the target's state.
     #[serde(default)]
     pub probe: bool,
+}
+
+impl PlanStep {
+    /// What the answer means for this step. A probe may always be asked again, whatever it said; anything else that is
+    /// slower than it may be (`max_ms`) has failed, where a probe is only degraded.
+    #[must_use]
+    pub fn judge(&self, reply: &Reply) -> Outcome {
+        let mut outcome = self.spec.judge(reply);
+        if self.probe {
+            if let Verdict::Failed { again } = &mut outcome.verdict {
+                *again = true;
+            }
+        } else if outcome.state == State::Degraded && outcome.verdict == Verdict::Succeeded {
+            (outcome.verdict, outcome.state) = (Verdict::Failed { again: false }, State::Failing);
+        }
+        outcome
+    }
 }
 
 /// A service in an environment (`None`: a service that has none).
