@@ -1,10 +1,14 @@
-//! `document`: leaves a text behind as an artifact; the text was gathered when the plan was made.
+//! `document`: leaves a text behind as an artifact; the text was gathered when the plan was made, but for what the
+//! steps of the run found.
 
 use serde::{Deserialize, Serialize};
 
 use super::{Call, Outcome, Reply};
-use crate::core::run::{Artifact, ArtifactKind, RunId};
+use crate::core::run::{Artifact, ArtifactKind, RunId, StepStatus};
 use crate::core::time::Timestamp;
+
+/// Where in a document the findings of the run go.
+pub const RESULTS: &str = "{results}";
 
 /// A file artifact. The engine fills in run and time.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -13,7 +17,27 @@ pub struct Document {
     pub content: String,
 }
 
+/// What one step of the run came to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Finding<'a> {
+    pub step: &'a str,
+    pub status: StepStatus,
+    pub message: Option<&'a str>,
+}
+
 impl Document {
+    /// This document with the findings in their place.
+    #[must_use]
+    pub fn with_findings(&self, findings: &[Finding<'_>]) -> Self {
+        let line = |f: &Finding<'_>| {
+            let message = f.message.map(|m| format!(": {}", m.replace(['\n', '\r'], " "))).unwrap_or_default();
+            format!("- {}: {}{message}", f.step, f.status.name())
+        };
+        let lines: Vec<String> = findings.iter().map(line).collect();
+        let found = if lines.is_empty() { "nothing was run before this".to_owned() } else { lines.join("\n") };
+        Self { title: self.title.clone(), content: self.content.replace(RESULTS, &found) }
+    }
+
     pub(super) fn describe(&self) -> String {
         format!("write the document {} ({} lines)", self.title, self.content.lines().count())
     }
@@ -24,7 +48,7 @@ impl Document {
                 run: RunId(0),
                 kind: ArtifactKind::File,
                 title: self.title.clone(),
-                content: self.content.clone(),
+                content: self.content.replace(RESULTS, "What each step found is told by the log of this run."),
                 at: Timestamp(0),
             }],
         }
