@@ -174,7 +174,7 @@ impl Control {
                 control.start_engine(None);
                 control.start_watch();
             }
-            Door::Cli => crate::engine::sweep_gone(&control.0.store, clock.now()).await?,
+            Door::Cli => crate::engine::sweep_gone(&control.0.store, &control.0.bus, clock).await,
         }
         Ok(control)
     }

@@ -17,6 +17,7 @@ use std::collections::BTreeMap;
 
 use definition::Definition;
 
+use super::command::RunbookName;
 use super::plan::{Gate, OnFailure, Plan, PlanStep, targets_of};
 use super::run::Phase;
 use super::service::{Stack, Verb};
@@ -36,6 +37,19 @@ pub struct Runbook {
     pub hash: String,
     /// Its steps and rules.
     pub definition: Definition,
+}
+
+impl Runbook {
+    /// What the command language needs to know of it.
+    #[must_use]
+    pub fn as_name(&self) -> RunbookName {
+        RunbookName {
+            name: self.name.clone(),
+            phrases: self.phrases.clone(),
+            mutates: self.mutates,
+            inputs: self.inputs.clone(),
+        }
+    }
 }
 
 /// A problem in a file: where and what to do.

@@ -270,7 +270,7 @@ impl Store {
             sqlx::query_as(sql).bind(holder).bind(lease_until.0).bind(only.map(|r| r.0)).fetch_optional(pool).await?
         });
         row.map(|row| {
-            let claim = Claim { run: RunId(row.id), token: row.token };
+            let claim = Claim { run: RunId(row.id), token: row.token, workspace: row.workspace_id };
             Run::try_from(row).map(|run| (claim, run))
         })
         .transpose()
