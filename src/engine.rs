@@ -96,6 +96,11 @@ struct World {
     signals: Arc<Signals>,
 }
 
+/// Interrupts runs whose engine is gone, without starting an engine.
+pub async fn sweep_gone(store: &Store, bus: &Bus, clock: Clock) {
+    sweep::sweep_store(store, bus, clock, &std::collections::HashSet::new()).await;
+}
+
 impl Engine {
     /// Starts the background task. Needs a tokio runtime.
     pub fn start(store: Store, bus: Bus, adapters: Adapters, clock: Clock, config: EngineConfig) -> Self {

@@ -335,6 +335,31 @@ mod tests {
     }
 
     #[test]
+    fn probes_are_asked_again_and_slow_work_has_failed() {
+        use crate::core::service::HttpRequest;
+        use crate::core::step::http::Http;
+
+        let request = HttpRequest { max_ms: Some(100), ..HttpRequest::default() };
+        let probe = PlanStep { spec: StepSpec::Http(Http { request }), ..wait_step() };
+        let work = PlanStep { probe: false, ..probe.clone() };
+        let answer = |status, ms| {
+            let headers = BTreeMap::new();
+            Reply::Http { status, headers, body: String::new(), truncated: false, ms }
+        };
+        for (step, reply, verdict, state) in [
+            (&probe, answer(200, 10), Verdict::Succeeded, State::Ok),
+            (&probe, answer(200, 200), Verdict::Succeeded, State::Degraded),
+            (&probe, answer(404, 10), Verdict::Failed { again: true }, State::Failing),
+            (&work, answer(200, 10), Verdict::Succeeded, State::Ok),
+            (&work, answer(200, 200), Verdict::Failed { again: false }, State::Failing),
+            (&work, answer(404, 10), Verdict::Failed { again: false }, State::Failing),
+        ] {
+            let outcome = step.judge(&reply);
+            assert_eq!((outcome.verdict, outcome.state), (verdict, state));
+        }
+    }
+
+    #[test]
     fn waits_double_up_to_the_cap() {
         let retry = Retry { attempts: 9, base_ms: 1000, cap_ms: 8000 };
         let waits: Vec<_> = (1..=6).map(|n| retry.wait_ms(n)).collect();

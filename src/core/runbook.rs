@@ -17,6 +17,7 @@ use std::collections::BTreeMap;
 
 use definition::Definition;
 
+use super::command::RunbookName;
 use super::plan::{Gate, OnFailure, Plan, PlanStep, targets_of};
 use super::run::Phase;
 use super::service::{Stack, Verb};
@@ -36,6 +37,19 @@ pub struct Runbook {
     pub hash: String,
     /// Its steps and rules.
     pub definition: Definition,
+}
+
+impl Runbook {
+    /// What the command language needs to know of it.
+    #[must_use]
+    pub fn as_name(&self) -> RunbookName {
+        RunbookName {
+            name: self.name.clone(),
+            phrases: self.phrases.clone(),
+            mutates: self.mutates,
+            inputs: self.inputs.clone(),
+        }
+    }
 }
 
 /// A problem in a file: where and what to do.
@@ -87,23 +101,32 @@ pub fn plan(runbook: &Runbook, request: &Request, stack: &Stack) -> Plan {
 /// A probe step for every service and environment that has a `probe` action, in the stack's order: what a pulse does.
 #[must_use]
 pub fn probes(stack: &Stack) -> Vec<PlanStep> {
-    stack.services.iter().flat_map(|service| targets_of(service).into_iter().filter_map(move |target| {
-        let action = service.action(Verb::Probe, target.env.as_deref())?;
-        let filler =
-            fill::Filler { env: target.env.as_deref(), service: Some(&service.name), ..fill::Filler::default() };
-        Some(PlanStep {
-            name: format!("probe {target}"),
-            phase: Phase::Verify,
-            // A probe that needs an input cannot be made on its own: its target stays unknown.
-            spec: expand::action_spec(action, &filler).ok()?,
-            timeout_ms: action.timeout_ms,
-            retry: None,
-            on_failure: OnFailure::Continue,
-            idempotent: true,
-            target: Some(target),
-            probe: true,
+    stack
+        .services
+        .iter()
+        .flat_map(|service| {
+            targets_of(service).into_iter().filter_map(move |target| {
+                let action = service.action(Verb::Probe, target.env.as_deref())?;
+                let filler = fill::Filler {
+                    env: target.env.as_deref(),
+                    service: Some(&service.name),
+                    ..fill::Filler::default()
+                };
+                Some(PlanStep {
+                    name: format!("probe {target}"),
+                    phase: Phase::Verify,
+                    // A probe that needs an input cannot be made on its own: its target stays unknown.
+                    spec: expand::action_spec(action, &filler).ok()?,
+                    timeout_ms: action.timeout_ms,
+                    retry: None,
+                    on_failure: OnFailure::Continue,
+                    idempotent: true,
+                    target: Some(target),
+                    probe: true,
+                })
+            })
         })
-    })).collect()
+        .collect()
 }
 
 /// The condition "… is healthy" about what a request names: the probes of a healthcheck. Without any step it cannot be
@@ -118,3 +141,6 @@ pub fn gate(request: &Request, stack: &Stack) -> Gate {
 pub fn condition(plan: &mut Plan, request: &Request, negated: bool, stack: &Stack) {
     gate::put(plan, request, negated, stack);
 }
+
+#[cfg(test)]
+mod tests;

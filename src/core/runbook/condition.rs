@@ -80,7 +80,9 @@ mod tests {
             let condition = Condition::parse(text, &["force", "dry", "unset"]).unwrap();
             assert_eq!(condition.holds(protected, &values), holds, "{text}");
         }
-        for bad in ["", "env == 'prod'", "protected or inputs.force", "inputs.version", "not", "and", "not not protected"] {
+        for bad in
+            ["", "env == 'prod'", "protected or inputs.force", "inputs.version", "not", "and", "not not protected"]
+        {
             assert!(Condition::parse(bad, &["force"]).is_err(), "{bad}");
         }
     }

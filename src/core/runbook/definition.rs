@@ -29,7 +29,8 @@ impl Definition {
     /// The verb it exists for: decides which services are meant when none was named.
     #[must_use]
     pub fn main_verb(&self) -> Option<Verb> {
-        let verbs = || self.steps.iter().filter(|s| s.missing == Missing::Block).filter_map(|s| Some((s.phase, s.verb()?)));
+        let verbs =
+            || self.steps.iter().filter(|s| s.missing == Missing::Block).filter_map(|s| Some((s.phase, s.verb()?)));
         verbs().find(|(phase, _)| *phase == Phase::Action).or_else(|| verbs().next()).map(|(_, verb)| verb)
     }
 

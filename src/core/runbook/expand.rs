@@ -119,9 +119,7 @@ impl<'a> Expansion<'a> {
                 plain(StepSpec::Shell(shell), SHELL_MS)
             }
             Does::Wait(ms) => plain(StepSpec::Wait(Wait { ms: *ms }), ms.saturating_add(WAIT_SLACK_MS)),
-            Does::Manual(prompt) => {
-                plain(StepSpec::Manual(Manual { prompt: fill_or_keep(filler, prompt) }), MANUAL_MS)
-            }
+            Does::Manual(prompt) => plain(StepSpec::Manual(Manual { prompt: fill_or_keep(filler, prompt) }), MANUAL_MS),
             Does::Document { title, body } => {
                 let document = Document { title: fill_or_keep(filler, title), content: self.content(body, filler) };
                 plain(StepSpec::Document(document), DOCUMENT_MS)
@@ -183,7 +181,8 @@ impl<'a> Expansion<'a> {
             }
             Some(_) => {
                 let known = if inputs.is_empty() { "none".to_owned() } else { inputs.join(", ") };
-                let message = format!("{action}, but the inputs of {} are {known}; correct the stack file", self.runbook.name);
+                let message =
+                    format!("{action}, but the inputs of {} are {known}; correct the stack file", self.runbook.name);
                 self.risk(level, "NOT_CONFIGURED", message);
             }
             None => {
@@ -197,12 +196,14 @@ impl<'a> Expansion<'a> {
     /// action makes of its variables cannot be known.
     fn unused(&self, name: &str) -> Option<Risk> {
         let verb = self.runbook.definition.main_verb().filter(|_| self.runbook.mutates)?;
-        let ignores = |(service, target): &(&Service, Target)| match &service.action(verb, target.env.as_deref())?.call {
+        let ignores = |(service, target): &(&Service, Target)| match &service.action(verb, target.env.as_deref())?.call
+        {
             ActionCall::Http(request) if !mentions_input(request, name) => Some(service.name.clone()),
             _ => None,
         };
         let deaf = self.resolved.targets.iter().find_map(ignores)?;
-        let message = format!("{name} changes nothing: the {} action of {deaf} does not use {{inputs.{name}}}", verb.name());
+        let message =
+            format!("{name} changes nothing: the {} action of {deaf} does not use {{inputs.{name}}}", verb.name());
         Some(Risk { level: RiskLevel::Warn, code: "INPUT_UNUSED".to_owned(), message })
     }
 
@@ -223,16 +224,21 @@ impl<'a> Expansion<'a> {
             }
         }
         let mut taken = self.names.borrow_mut();
-        let numbered = |n: u32| if n == 1 { name.clone() } else { format!("{name} ({n})") };
-        let unique = (1..).map(numbered).find(|name| !taken.contains(name)).unwrap_or_default();
+        let mut unique = name.clone();
+        for n in 2..=u32::MAX {
+            if !taken.contains(&unique) {
+                break;
+            }
+            unique = format!("{name} ({n})");
+        }
         taken.insert(unique.clone());
         unique
     }
 }
 
-/// A document keeps its lines; those that hold a placeholder without a value lose only that.
+/// A document keeps its lines, but those about something that has no value.
 fn fill_lines(filler: &Filler<'_>, text: &str) -> String {
-    text.lines().map(|line| fill_or_keep(filler, line) + "\n").collect()
+    text.lines().filter_map(|line| filler.fill(line, Escape::Plain).ok()).map(|line| line + "\n").collect()
 }
 
 /// The step spec of an action, filled.

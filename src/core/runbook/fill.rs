@@ -183,12 +183,19 @@ mod tests {
     #[test]
     fn each_surrounding_has_its_escape() {
         let values = values();
-        let filler = Filler { env: Some("prod"), service: Some("billing worker"), values: Some(&values), ..Filler::default() };
+        let filler =
+            Filler { env: Some("prod"), service: Some("billing worker"), values: Some(&values), ..Filler::default() };
         for (text, escape, result) in [
-            ("https://{service}.test/{env}?v={inputs.version}", Escape::Url,
-             "https://billing%20worker.test/prod?v=1.4%20%22x%22%2F..%2F%7Benv%7D"),
-            (r#"{"v": "{inputs.version}", "n": {"e": "{env}"}}"#, Escape::Json,
-             r#"{"v": "1.4 \"x\"/../{env}", "n": {"e": "prod"}}"#),
+            (
+                "https://{service}.test/{env}?v={inputs.version}",
+                Escape::Url,
+                "https://billing%20worker.test/prod?v=1.4%20%22x%22%2F..%2F%7Benv%7D",
+            ),
+            (
+                r#"{"v": "{inputs.version}", "n": {"e": "{env}"}}"#,
+                Escape::Json,
+                r#"{"v": "1.4 \"x\"/../{env}", "n": {"e": "prod"}}"#,
+            ),
             (r#"{"notes": "{inputs.notes}"}"#, Escape::Json, r#"{"notes": "two\nlines"}"#),
             ("{inputs.notes}", Escape::Header, "two lines"),
             ("{results} {} {{env}} {env", Escape::Plain, "{results} {} {prod} {env"),

@@ -18,14 +18,22 @@ pub struct Input {
 #[derive(Debug, Clone, PartialEq)]
 pub enum InputKind {
     /// Text matching all of a regular expression, when there is one.
-    Text { pattern: Option<String> },
-    Int { min: Option<i64>, max: Option<i64> },
+    Text {
+        pattern: Option<String>,
+    },
+    Int {
+        min: Option<i64>,
+        max: Option<i64>,
+    },
     Bool,
     Choice(Vec<String>),
     /// A version, tag or commit: one word of letters, digits and `. _ + - / @ :`.
     Version,
     /// Bounds in milliseconds.
-    Duration { min: Option<i64>, max: Option<i64> },
+    Duration {
+        min: Option<i64>,
+        max: Option<i64>,
+    },
     Env,
     Service,
 }

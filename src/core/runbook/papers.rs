@@ -33,7 +33,8 @@ fn spec_of_service(subject: &str, service: &Service, stack: &Stack) -> String {
 
 fn spec_of_other(subject: &str, stack: &Stack) -> String {
     let open = [OPEN.to_owned()];
-    let mut doc = format!("# Spec: {subject}\n\nWorkspace {}. The stack has no service of this name.\n", stack.workspace);
+    let mut doc =
+        format!("# Spec: {subject}\n\nWorkspace {}. The stack has no service of this name.\n", stack.workspace);
     for title in ["Goal", "Scope", "Owners", "Dependencies", "Environments", "Service levels"] {
         section(&mut doc, title, &open);
     }
@@ -113,7 +114,8 @@ fn owners(service: &Service) -> Vec<String> {
 
 fn dependencies(service: &Service, stack: &Stack) -> Vec<String> {
     let owner = |name: &str| stack.service(name).and_then(|s| s.owner.as_deref());
-    let needs = |name: &String| owner(name).map_or_else(|| format!("needs {name}"), |o| format!("needs {name} (owner {o})"));
+    let needs =
+        |name: &String| owner(name).map_or_else(|| format!("needs {name}"), |o| format!("needs {name} (owner {o})"));
     let mut lines: Vec<String> = service.depends_on.iter().map(needs).collect();
     let users = stack.services.iter().filter(|s| s.depends_on.contains(&service.name));
     lines.extend(users.map(|s| format!("needed by {}", s.name)));
@@ -143,7 +145,8 @@ fn levels(service: &Service) -> Vec<String> {
 }
 
 fn operations(service: &Service, stack: &Stack) -> Vec<String> {
-    let can: Vec<&str> = Verb::ALL.into_iter().filter(|v| service.actions.iter().any(|a| a.verb == *v)).map(Verb::name).collect();
+    let can: Vec<&str> =
+        Verb::ALL.into_iter().filter(|v| service.actions.iter().any(|a| a.verb == *v)).map(Verb::name).collect();
     let mut lines = vec![if can.is_empty() {
         "No action is configured: opsroom can only list it".to_owned()
     } else {
@@ -166,7 +169,8 @@ fn open_questions(service: &Service) -> Vec<String> {
         (!has(Verb::Probe), "How is it probed? It has no probe action."),
         (!has(Verb::Rollback), "How is it rolled back? It has no rollback action."),
     ];
-    let mut open: Vec<String> = questions.into_iter().filter(|(missing, _)| *missing).map(|(_, q)| q.to_owned()).collect();
+    let mut open: Vec<String> =
+        questions.into_iter().filter(|(missing, _)| *missing).map(|(_, q)| q.to_owned()).collect();
     open.push("What does success look like, and how is it measured?".to_owned());
     open
 }
@@ -174,12 +178,17 @@ fn open_questions(service: &Service) -> Vec<String> {
 fn concern(service: &Service, stack: &Stack) -> String {
     let owner = service.owner.as_deref().unwrap_or("no owner recorded");
     let channel = service.channel.as_deref().map(|c| format!(", channel {c}")).unwrap_or_default();
-    let users: Vec<&str> = stack.services.iter().filter(|s| s.depends_on.contains(&service.name)).map(|s| s.name.as_str()).collect();
+    let users: Vec<&str> =
+        stack.services.iter().filter(|s| s.depends_on.contains(&service.name)).map(|s| s.name.as_str()).collect();
     let blast = if users.is_empty() { String::new() } else { format!(", needed by {}", users.join(", ")) };
     format!("{} ({} tier): {owner}{channel}{blast}", service.name, tier(service))
 }
 
 fn contact(contact: &Contact) -> String {
     let ways: Vec<&str> = [contact.email.as_deref(), contact.phone.as_deref()].into_iter().flatten().collect();
-    format!("{}: {}", contact.name, if ways.is_empty() { "no way to reach recorded".to_owned() } else { ways.join(", ") })
+    format!(
+        "{}: {}",
+        contact.name,
+        if ways.is_empty() { "no way to reach recorded".to_owned() } else { ways.join(", ") }
+    )
 }

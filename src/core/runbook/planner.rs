@@ -21,6 +21,7 @@ pub(super) fn plan(runbook: &Runbook, request: &Request, stack: &Stack) -> Plan 
     let (values, mut risks) = check_inputs(runbook, request, stack);
     let mut resolved = resolve(definition, request, stack);
     risks.append(&mut resolved.risks);
+    risks.extend(said_in_vain(runbook, request));
     let protected = resolved.is_protected(stack);
     let words = Words::new(definition, &resolved);
     let expansion = Expansion::new(runbook, &resolved, &values, stack, protected, &words);
@@ -65,7 +66,10 @@ fn check_inputs(runbook: &Runbook, request: &Request, stack: &Stack) -> (Values,
         let said = request.inputs.get(&input.name);
         let Some(value) = said.or(input.default.as_ref()) else {
             if input.required {
-                risks.push(block("INPUT_MISSING", format!("{} needs {name}: say {name}=…", runbook.name, name = input.name)));
+                risks.push(block(
+                    "INPUT_MISSING",
+                    format!("{} needs {name}: say {name}=…", runbook.name, name = input.name),
+                ));
             }
             continue;
         };
@@ -81,6 +85,18 @@ fn check_inputs(runbook: &Runbook, request: &Request, stack: &Stack) -> (Values,
         risks.push(undeclared(&runbook.name, name, &names));
     }
     (values, risks)
+}
+
+/// What a mutating command says and its runbook has no use for was a misunderstanding.
+fn said_in_vain(runbook: &Runbook, request: &Request) -> Vec<Risk> {
+    let definition = &runbook.definition;
+    let what = [
+        (definition.services == Need::None && !request.services.is_empty(), "services"),
+        (definition.env == Need::None && request.env.is_some(), "an environment"),
+    ];
+    let vain = what.into_iter().filter(|(vain, _)| *vain && runbook.mutates);
+    vain.map(|(_, what)| block("INPUT_UNDECLARED", format!("{} does not take {what}; leave it out", runbook.name)))
+        .collect()
 }
 
 fn undeclared(runbook: &str, name: &str, names: &[&str]) -> Risk {
@@ -101,7 +117,11 @@ fn declared_risks(definition: &Definition, protected: bool, values: &Values, fil
 
 fn prod_change(resolved: &Resolved<'_>) -> Risk {
     let env = resolved.env.map_or("a protected environment", |e| e.name.as_str());
-    Risk { level: RiskLevel::Warn, code: "PROD_CHANGE".to_owned(), message: format!("changes {env}, which is protected") }
+    Risk {
+        level: RiskLevel::Warn,
+        code: "PROD_CHANGE".to_owned(),
+        message: format!("changes {env}, which is protected"),
+    }
 }
 
 fn worst_first(mut risks: Vec<Risk>) -> Vec<Risk> {

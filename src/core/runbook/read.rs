@@ -49,10 +49,8 @@ impl<'t> Section<'t> {
     pub fn open(reader: &mut Reader<'_>, table: &'t DeTable<'t>, at: usize, path: &str, known: &[&str]) -> Self {
         let section = Self { table, at, path: path.to_owned() };
         for key in table.keys().filter(|key| !known.contains(&key.get_ref().as_ref())) {
-            let hint = nearest(key.get_ref(), known).map_or_else(
-                || format!("known here: {}", known.join(", ")),
-                |near| format!("did you mean `{near}`?"),
-            );
+            let hint = nearest(key.get_ref(), known)
+                .map_or_else(|| format!("known here: {}", known.join(", ")), |near| format!("did you mean `{near}`?"));
             reader.problem(key.span().start, section.key(key.get_ref()), format!("unknown key; {hint}"));
         }
         section
@@ -181,9 +179,7 @@ impl<'t> Section<'t> {
     /// The tables of an array of tables, with their offsets.
     pub fn tables(&self, reader: &mut Reader<'_>, key: &str) -> Vec<At<&'t DeTable<'t>>> {
         let read = |v: &'t DeValue<'t>| {
-            let at = |v: &'t Spanned<DeValue<'t>>| {
-                Some(At { value: v.get_ref().as_table()?, at: v.span().start })
-            };
+            let at = |v: &'t Spanned<DeValue<'t>>| Some(At { value: v.get_ref().as_table()?, at: v.span().start });
             v.as_array()?.iter().map(at).collect()
         };
         self.typed(reader, key, &format!("written as [[{key}]]"), read).unwrap_or_default()

@@ -175,10 +175,16 @@ fn take_all<'s>(resolved: &mut Resolved<'s>, verb: Option<Verb>, stack: &'s Stac
     let place = resolved.env.map_or_else(|| "the stack".to_owned(), |env| env.name.clone());
     if resolved.targets.is_empty() {
         let configure = configure_hint(verb);
-        resolved.risks.push(block("NOTHING_TO_DO", format!("no service of {place} has a {} action; {configure}", verb.name())));
+        resolved
+            .risks
+            .push(block("NOTHING_TO_DO", format!("no service of {place} has a {} action; {configure}", verb.name())));
         return;
     }
-    let chosen = format!("no service was named: all of {place} with a {} action ({})", verb.name(), short_list(&resolved.services()));
+    let chosen = format!(
+        "no service was named: all of {place} with a {} action ({})",
+        verb.name(),
+        short_list(&resolved.services())
+    );
     resolved.risks.push(info("ALL_SERVICES", chosen));
     if !left_out.is_empty() {
         let message = format!("left out, without a {} action: {}", verb.name(), short_list(&left_out));
@@ -188,9 +194,13 @@ fn take_all<'s>(resolved: &mut Resolved<'s>, verb: Option<Verb>, stack: &'s Stac
 
 /// What to add to the stack file so that a service can do the verb.
 pub(super) fn configure_hint(verb: Verb) -> String {
-    let http = if verb == Verb::Probe { r#"http = { url = "https://…" }"# } else { r#"http = { method = "POST", url = "https://…" }"# };
+    let http = if verb == Verb::Probe {
+        r#"http = { url = "https://…" }"#
+    } else {
+        r#"http = { method = "POST", url = "https://…" }"#
+    };
     format!(
-        "add under its [[service]] in the stack file: [[service.action]] do = \"{}\" with {http} or shell = \"…\", and apply it",
+        "add in the stack file, under the service: [[service.action]] do = \"{}\" with {http} or shell = \"…\", and apply it",
         verb.name()
     )
 }

@@ -61,3 +61,28 @@ impl Document {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn left(document: &Document) -> String {
+        match document.call(1000) {
+            Call::Leave { artifacts } => artifacts[0].content.clone(),
+            other => panic!("{other:?}"),
+        }
+    }
+
+    #[test]
+    fn findings_take_their_place_and_are_never_pretended() {
+        let document = Document { title: "check".to_owned(), content: "# Check\n\n{results}\n".to_owned() };
+        let findings = [
+            Finding { step: "probe web", status: StepStatus::Failed, message: Some("HTTP 500\nin 12 ms") },
+            Finding { step: "probe api", status: StepStatus::Skipped, message: None },
+        ];
+        let filled = document.with_findings(&findings);
+        assert_eq!(left(&filled), "# Check\n\n- probe web: failed: HTTP 500 in 12 ms\n- probe api: skipped\n");
+        assert!(left(&document).contains("told by the log of this run"));
+        assert!(left(&document.with_findings(&[])).contains("nothing was run before this"));
+    }
+}
