@@ -12,6 +12,8 @@ pub mod core;
 
 pub mod clock;
 
+pub mod logging;
+
 pub mod config;
 
 pub mod store;
