@@ -1,0 +1,305 @@
+//! Local commands: no terminal, a process group of their own, output streamed line by line with back-pressure.
+//!
+//! Cancelling or a passed deadline sends TERM to the whole group, KILL after [`GRACE`], and looks whether it is gone.
+//! Where the system has `setsid`, the command also gets its own session, so that nothing in it can open the operator's
+//! terminal; elsewhere just its own process group.
+
+mod group;
+mod lines;
+mod outputs;
+mod program;
+
+use std::collections::BTreeMap;
+use std::os::unix::process::ExitStatusExt;
+use std::pin::pin;
+use std::process::{ExitStatus, Stdio};
+use std::time::Duration;
+
+use tokio::io::AsyncReadExt;
+use tokio::process::{Child, ChildStderr, ChildStdout, Command};
+use tokio::sync::mpsc;
+use tokio::time::{Instant, sleep, sleep_until, timeout};
+use tokio_util::sync::CancellationToken;
+
+use self::group::Group;
+use self::lines::Lines;
+pub(super) use self::program::check;
+use super::{OutputLine, Said, cancelled, deadline, elapsed_ms};
+use crate::core::event::Stream;
+use crate::core::step::Reply;
+
+/// Between TERM and KILL.
+const GRACE: Duration = Duration::from_millis(1500);
+/// How long KILL may take to show.
+const AFTER_KILL: Duration = Duration::from_millis(250);
+/// How long somebody else may hold the output open once the command itself has ended.
+const DRAIN: Duration = Duration::from_millis(500);
+/// The same after we ended it: everything has to fit into 2 s.
+const DRAIN_KILLED: Duration = Duration::from_millis(150);
+/// Linux's greatest pipe for ordinary users: what an ended command can have left unread.
+const PIPE_MAX: usize = 1024 * 1024;
+
+const LEFT_BEHIND: &str = "the command ended, but a process it left behind still holds its output; what that prints \
+                           from here on is not captured (redirect the output of background processes to a file)";
+
+/// Program, arguments, additions to the environment, folder.
+#[derive(Debug, Clone)]
+pub(super) struct Invocation {
+    pub argv: Vec<String>,
+    pub env: BTreeMap<String, String>,
+    pub dir: Option<String>,
+}
+
+/// Runs the command to its end.
+pub(super) async fn perform(
+    what: &Invocation,
+    timeout_ms: i64,
+    output: mpsc::Sender<Said>,
+    cancel: CancellationToken,
+) -> Reply {
+    if cancel.is_cancelled() {
+        return cancelled();
+    }
+    let start = Instant::now();
+    let (mut running, outputs) = match Running::start(what) {
+        Ok(started) => started,
+        Err(message) => return Reply::Unreachable { message },
+    };
+    let end = running.follow(deadline(timeout_ms), &output, &cancel).await;
+    let ms = elapsed_ms(start);
+    match end {
+        End::Exited(status) => {
+            let outputs = if status.success() { outputs.read(&output).await } else { BTreeMap::new() };
+            Reply::Exited { code: status.code(), signal: status.signal(), outputs, ms }
+        }
+        End::TimedOut => Reply::TimedOut { after_ms: ms },
+        End::Lost(why) => Reply::Unreachable { message: format!("lost track of the process: {why}") },
+    }
+}
+
+enum End {
+    Exited(ExitStatus),
+    TimedOut,
+    Lost(std::io::Error),
+}
+
+struct Running {
+    child: Child,
+    group: Group,
+    stdout: Option<ChildStdout>,
+    stderr: Option<ChildStderr>,
+}
+
+impl Running {
+    fn start(what: &Invocation) -> Result<(Self, outputs::OutputFile), String> {
+        let program = program::resolve(&what.argv, &what.env, what.dir.as_deref())?;
+        let outputs = outputs::OutputFile::create()?;
+        let mut command = detached(&program, &what.argv);
+        command.envs(&what.env).env("OPSROOM_OUTPUT", outputs.path());
+        if let Some(dir) = &what.dir {
+            command.current_dir(dir);
+        }
+        command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).kill_on_drop(true);
+        let mut child = command.spawn().map_err(|e| program::spawn_words(&what.argv[0], &e))?;
+        let group = Group::of(child.id());
+        let (stdout, stderr) = (child.stdout.take(), child.stderr.take());
+        Ok((Self { child, group, stdout, stderr }, outputs))
+    }
+
+    /// Streams the output and waits for the end, whichever way it comes.
+    async fn follow(&mut self, limit: Duration, output: &mpsc::Sender<Said>, cancel: &CancellationToken) -> End {
+        let mut capture = Capture::new(self.stdout.take(), self.stderr.take());
+        let (end, note) = {
+            let mut life = pin!(life(&mut self.child, &self.group, limit, cancel));
+            let mut ended = None;
+            while ended.is_none() {
+                tokio::select! {
+                    biased;
+                    end = &mut life => ended = Some(end),
+                    () = capture.step(output), if !capture.is_done() => {}
+                }
+            }
+            ended.unwrap_or((End::TimedOut, None))
+        };
+        self.group.disarm();
+        let drain = if matches!(end, End::Exited(_)) && !cancel.is_cancelled() { DRAIN } else { DRAIN_KILLED };
+        let left_open = !capture.drain(drain, output).await;
+        let notes = [note, left_open.then(|| LEFT_BEHIND.to_owned())];
+        for note in notes.into_iter().flatten() {
+            // A listener that has gone does not want the note either.
+            let _ = output.send(Said::Note(note)).await;
+        }
+        end
+    }
+}
+
+/// `setsid PROGRAM …` where there is one (it execs in place: same pid, new session, new group), else a new group.
+fn detached(program: &std::path::Path, argv: &[String]) -> Command {
+    if let Some(setsid) = program::find("setsid") {
+        let mut command = Command::new(setsid);
+        command.arg(program).args(&argv[1..]);
+        command
+    } else {
+        let mut command = Command::new(program);
+        command.args(&argv[1..]).process_group(0);
+        command
+    }
+}
+
+/// Waits for the child; ends the whole group when time is up or `cancel` fires. Also a note when that did not work.
+async fn life(child: &mut Child, group: &Group, limit: Duration, cancel: &CancellationToken) -> (End, Option<String>) {
+    let timed_out = tokio::select! {
+        biased;
+        status = child.wait() => return (status.map_or_else(End::Lost, End::Exited), None),
+        () = cancel.cancelled() => false,
+        () = sleep(limit) => true,
+    };
+    let note = terminate(child, group).await;
+    let end = match (timed_out, child.try_wait()) {
+        (true, _) => End::TimedOut,
+        (false, Ok(Some(status))) => End::Exited(status),
+        (false, Ok(None)) => End::Lost(std::io::Error::other("it did not end when killed")),
+        (false, Err(e)) => End::Lost(e),
+    };
+    (end, note)
+}
+
+/// TERM, grace, KILL, and a look whether all of the group is gone.
+async fn terminate(child: &mut Child, group: &Group) -> Option<String> {
+    group.terminate();
+    if timeout(GRACE, gone(child, group)).await.is_ok() {
+        return None;
+    }
+    group.kill();
+    let dead = timeout(AFTER_KILL, gone(child, group)).await.is_ok();
+    Some(if dead {
+        format!("it did not end on TERM within {} s and was killed", GRACE.as_secs_f32())
+    } else {
+        format!("processes of group {group} are still there after KILL; look at them by hand")
+    })
+}
+
+async fn gone(child: &mut Child, group: &Group) {
+    // An error means there is nothing left to wait for.
+    let _ = child.wait().await;
+    while group.is_alive() {
+        sleep(Duration::from_millis(25)).await;
+    }
+}
+
+/// Both pipes, cut into lines. A batch that cannot be handed on yet stops the reading: the pipe fills, the child waits.
+struct Capture {
+    stdout: Option<ChildStdout>,
+    stderr: Option<ChildStderr>,
+    out: Lines,
+    err: Lines,
+    out_buf: Vec<u8>,
+    err_buf: Vec<u8>,
+    batch: Vec<OutputLine>,
+    bytes: usize,
+}
+
+impl Capture {
+    fn new(stdout: Option<ChildStdout>, stderr: Option<ChildStderr>) -> Self {
+        Self {
+            stdout,
+            stderr,
+            out: Lines::new(Stream::Stdout),
+            err: Lines::new(Stream::Stderr),
+            out_buf: vec![0; 64 * 1024],
+            err_buf: vec![0; 64 * 1024],
+            batch: Vec::new(),
+            bytes: 0,
+        }
+    }
+
+    fn is_done(&self) -> bool {
+        self.stdout.is_none() && self.stderr.is_none() && self.batch.is_empty()
+    }
+
+    /// One read or one hand-over. Safe to drop at any await: nothing read is lost.
+    async fn step(&mut self, output: &mpsc::Sender<Said>) {
+        if !self.batch.is_empty() {
+            return self.hand_over(output).await;
+        }
+        tokio::select! {
+            read = read(&mut self.stdout, &mut self.out_buf) => {
+                self.bytes += take(read, &mut self.stdout, &self.out_buf, &mut self.out, &mut self.batch);
+            }
+            read = read(&mut self.stderr, &mut self.err_buf) => {
+                self.bytes += take(read, &mut self.stderr, &self.err_buf, &mut self.err, &mut self.batch);
+            }
+        }
+    }
+
+    async fn hand_over(&mut self, output: &mpsc::Sender<Said>) {
+        match output.reserve().await {
+            Ok(place) => place.send(Said::Lines(std::mem::take(&mut self.batch))),
+            // Nobody listens: go on reading, so that the child does not hang.
+            Err(_) => self.batch.clear(),
+        }
+    }
+
+    /// Reads what is left once the child has ended. False when somebody else still holds a pipe open. Time spent waiting
+    /// for the listener does not count: a slow store must not cost lines.
+    async fn drain(&mut self, patience: Duration, output: &mpsc::Sender<Said>) -> bool {
+        let until = Instant::now() + patience;
+        let before = self.bytes;
+        while self.stdout.is_some() || self.stderr.is_some() {
+            if !self.batch.is_empty() {
+                self.hand_over(output).await;
+                continue;
+            }
+            let now = Instant::now();
+            if now >= until && self.bytes - before > PIPE_MAX {
+                break;
+            }
+            // Past the time there is still one short look: what was waiting in the pipe comes at once.
+            let look = until.max(now + Duration::from_millis(20));
+            let had = self.bytes;
+            tokio::select! {
+                biased;
+                () = self.step(output) => {}
+                () = sleep_until(look) => if self.bytes == had { break },
+            }
+        }
+        let closed = self.stdout.is_none() && self.stderr.is_none();
+        self.out.finish(&mut self.batch);
+        self.err.finish(&mut self.batch);
+        if !self.batch.is_empty() {
+            self.hand_over(output).await;
+        }
+        closed
+    }
+}
+
+async fn read<R: tokio::io::AsyncRead + Unpin>(pipe: &mut Option<R>, buf: &mut [u8]) -> std::io::Result<usize> {
+    match pipe {
+        Some(pipe) => pipe.read(buf).await,
+        None => std::future::pending().await,
+    }
+}
+
+/// Cuts what was read into lines; closes the pipe at its end (an error is an end too).
+fn take<R>(
+    read: std::io::Result<usize>,
+    pipe: &mut Option<R>,
+    buf: &[u8],
+    lines: &mut Lines,
+    batch: &mut Vec<OutputLine>,
+) -> usize {
+    match read {
+        Ok(0) | Err(_) => {
+            *pipe = None;
+            lines.finish(batch);
+            0
+        }
+        Ok(n) => {
+            lines.feed(&buf[..n], batch);
+            n
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

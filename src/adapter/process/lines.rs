@@ -1,0 +1,111 @@
+//! Bytes into lines: split at `\n`, one `\r` before it dropped, a lone `\r` kept, bad UTF-8 replaced, no line unbounded.
+
+use super::OutputLine;
+use crate::core::event::Stream;
+
+/// A longer line is cut into pieces of this size.
+const MAX_LINE: usize = 10 * 1024 * 1024;
+
+/// The cutter of one stream.
+pub(super) struct Lines {
+    stream: Stream,
+    partial: Vec<u8>,
+    max: usize,
+}
+
+impl Lines {
+    pub(super) fn new(stream: Stream) -> Self {
+        Self { stream, partial: Vec::new(), max: MAX_LINE }
+    }
+
+    /// Adds all complete lines to `out`.
+    pub(super) fn feed(&mut self, mut bytes: &[u8], out: &mut Vec<OutputLine>) {
+        while let Some(end) = bytes.iter().position(|b| *b == b'\n') {
+            self.partial.extend_from_slice(&bytes[..end]);
+            bytes = &bytes[end + 1..];
+            self.cut(out);
+            if self.partial.last() == Some(&b'\r') {
+                self.partial.pop();
+            }
+            self.push_all(out);
+        }
+        self.partial.extend_from_slice(bytes);
+        self.cut(out);
+    }
+
+    /// The last line, when it has no newline.
+    pub(super) fn finish(&mut self, out: &mut Vec<OutputLine>) {
+        if !self.partial.is_empty() {
+            self.push_all(out);
+        }
+    }
+
+    fn cut(&mut self, out: &mut Vec<OutputLine>) {
+        while self.partial.len() > self.max {
+            let at = char_boundary(&self.partial, self.max);
+            let rest = self.partial.split_off(at);
+            self.push_all(out);
+            self.partial = rest;
+        }
+    }
+
+    fn push_all(&mut self, out: &mut Vec<OutputLine>) {
+        out.push(OutputLine { stream: self.stream, text: String::from_utf8_lossy(&self.partial).into_owned() });
+        self.partial.clear();
+        self.partial.shrink_to(64 * 1024);
+    }
+}
+
+/// The greatest place at or before `at` that does not split a UTF-8 character.
+fn char_boundary(bytes: &[u8], at: usize) -> usize {
+    (at.saturating_sub(3)..=at).rev().find(|i| bytes[*i] & 0b1100_0000 != 0b1000_0000).unwrap_or(at)
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn cut(chunks: &[&[u8]], max: usize) -> Vec<String> {
+        let mut lines = Lines { stream: Stream::Stdout, partial: Vec::new(), max };
+        let mut out = Vec::new();
+        for chunk in chunks {
+            lines.feed(chunk, &mut out);
+        }
+        lines.finish(&mut out);
+        out.into_iter().map(|l| l.text).collect()
+    }
+
+    #[test]
+    fn lines_are_cut_as_promised() {
+        let table: [(&[&[u8]], &[&str]); 8] = [
+            (&[b"a\nb\n"], &["a", "b"]),
+            (&[b"a\r\nb"], &["a", "b"]),
+            (&[b"a\r", b"\nb"], &["a", "b"]),
+            (&[b"a\r\r\n"], &["a\r"]),
+            (&[b"10%\r20%\r30%\n"], &["10%\r20%\r30%"]),
+            (&[b"\n\n"], &["", ""]),
+            (&[b"bad \xff byte\n"], &["bad \u{fffd} byte"]),
+            (&[b"\xc3", b"\xa4\n"], &["ä"]),
+        ];
+        for (chunks, wanted) in table {
+            assert_eq!(cut(chunks, 100), wanted, "{chunks:?}");
+        }
+    }
+
+    #[test]
+    fn long_lines_come_in_pieces_that_split_no_character() {
+        assert_eq!(cut(&["ääää\nx".as_bytes()], 3), ["ä", "ä", "ä", "ä", "x"]);
+        assert_eq!(cut(&[b"abcdef\n"], 3), ["abc", "def"]);
+    }
+
+    proptest! {
+        #[test]
+        fn cutting_does_not_depend_on_how_the_bytes_arrive(text in "[a-c\\n\\r]{0,60}", at in 0usize..60) {
+            let at = at.min(text.len());
+            let (left, right) = text.as_bytes().split_at(at);
+            prop_assert_eq!(cut(&[left, right], 1000), cut(&[text.as_bytes()], 1000));
+        }
+    }
+}

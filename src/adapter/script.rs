@@ -1,0 +1,124 @@
+//! Answers from a script instead of the world: what a dry run uses, and tests that need a world that misbehaves on cue.
+//! A call no answer is written for gets the plain good answer of its kind.
+
+use std::collections::BTreeMap;
+use std::sync::{Mutex, PoisonError};
+
+use tokio::sync::mpsc;
+use tokio::time::sleep;
+use tokio_util::sync::CancellationToken;
+
+use super::{OutputLine, Said, cancelled, deadline};
+use crate::core::step::{Call, Reply};
+
+/// What is answered, and what was asked so far.
+#[derive(Debug, Default)]
+pub struct Script {
+    answers: Mutex<Vec<Answer>>,
+    asked: Mutex<Vec<Call>>,
+}
+
+/// One answer. Several for the same call are given in their order; the last one stays.
+#[derive(Debug, Clone)]
+pub struct Answer {
+    /// Text found in the call: part of `GET http://…`, of the command line, or `wait`.
+    pub to: String,
+    /// Output before the answer.
+    pub says: Vec<OutputLine>,
+    pub after_ms: i64,
+    pub act: Act,
+}
+
+/// How a scripted call ends.
+#[derive(Debug, Clone)]
+pub enum Act {
+    Reply(Reply),
+    /// Never, until its deadline or a cancellation.
+    Hang,
+    /// The adapter itself breaks.
+    Panic(String),
+}
+
+impl Script {
+    /// Adds an answer.
+    #[must_use]
+    pub fn on(self, to: &str, act: Act) -> Self {
+        self.answer(Answer { to: to.to_owned(), says: Vec::new(), after_ms: 0, act })
+    }
+
+    /// Adds an answer with output and a delay.
+    #[must_use]
+    pub fn answer(self, answer: Answer) -> Self {
+        self.answers.lock().unwrap_or_else(PoisonError::into_inner).push(answer);
+        self
+    }
+
+    /// The calls made so far, oldest first.
+    pub fn asked(&self) -> Vec<Call> {
+        self.asked.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    pub(super) async fn perform(&self, call: Call, output: mpsc::Sender<Said>, cancel: CancellationToken) -> Reply {
+        let answer = self.choose(&call);
+        let timeout = timeout_of(&call);
+        self.asked.lock().unwrap_or_else(PoisonError::into_inner).push(call);
+        if !answer.says.is_empty() {
+            // Nobody listening is fine: the lines are then not wanted.
+            let _ = output.send(Said::Lines(answer.says)).await;
+        }
+        let act = async {
+            if answer.after_ms > 0 {
+                sleep(deadline(answer.after_ms)).await;
+            }
+            match answer.act {
+                Act::Reply(reply) => reply,
+                Act::Hang => std::future::pending().await,
+                Act::Panic(message) => std::panic::panic_any(message),
+            }
+        };
+        tokio::select! {
+            biased;
+            reply = act => reply,
+            () = cancel.cancelled() => cancelled(),
+            () = sleep(deadline(timeout)) => Reply::TimedOut { after_ms: timeout },
+        }
+    }
+
+    fn choose(&self, call: &Call) -> Answer {
+        let text = describe(call);
+        let mut answers = self.answers.lock().unwrap_or_else(PoisonError::into_inner);
+        let fitting = |a: &Answer| text.contains(&a.to);
+        let Some(first) = answers.iter().position(fitting) else { return plain(call) };
+        if answers.iter().skip(first + 1).any(fitting) { answers.remove(first) } else { answers[first].clone() }
+    }
+}
+
+fn describe(call: &Call) -> String {
+    match call {
+        Call::Http { method, url, .. } => format!("{method} {url}"),
+        Call::Shell { argv, .. } => argv.join(" "),
+        Call::Wait { .. } => "wait".to_owned(),
+        Call::Manual { prompt, .. } => prompt.clone(),
+        Call::Leave { .. } => "leave".to_owned(),
+    }
+}
+
+fn timeout_of(call: &Call) -> i64 {
+    match call {
+        Call::Http { timeout_ms, .. } | Call::Shell { timeout_ms, .. } | Call::Manual { timeout_ms, .. } => *timeout_ms,
+        Call::Wait { .. } | Call::Leave { .. } => i64::MAX,
+    }
+}
+
+fn plain(call: &Call) -> Answer {
+    let reply = match call {
+        Call::Http { .. } => {
+            Reply::Http { status: 200, headers: BTreeMap::new(), body: String::new(), truncated: false, ms: 0 }
+        }
+        Call::Shell { .. } => Reply::Exited { code: Some(0), signal: None, outputs: BTreeMap::new(), ms: 0 },
+        Call::Wait { ms } => Reply::Waited { ms: *ms },
+        Call::Manual { .. } => Reply::Answered { done: true, by: "the script".to_owned(), note: None },
+        Call::Leave { .. } => Reply::Left,
+    };
+    Answer { to: String::new(), says: Vec::new(), after_ms: 0, act: Act::Reply(reply) }
+}
