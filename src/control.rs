@@ -1,19 +1,31 @@
 //! The one door: everything the console and the subcommands do goes through here. Checks rights, confirmation and block
 //! risks, writes audit, and answers with values.
 
-use std::sync::Arc;
+pub mod library;
+mod planning;
+mod watch;
 
-use crate::bus::Notice;
-use crate::core::check::score::Score;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use tokio::sync::broadcast;
+use tokio_util::sync::{CancellationToken, DropGuard};
+
+use crate::adapter::Adapters;
+use crate::bus::{Bus, Notice};
+use crate::clock::Clock;
+use crate::core::check::score::{self, Score};
 use crate::core::command::{Catalogue, Parsed};
 use crate::core::event::Entry;
 use crate::core::observation::TargetSummary;
 use crate::core::plan::{Plan, Target};
 use crate::core::run::{Artifact, AuditRow, Run, RunId, RunStep};
 use crate::core::service::Stack;
-use crate::core::stack::Change;
+use crate::core::stack::{self, Change};
 use crate::core::time::Timestamp;
-use crate::store::{RunFilter, StoreError};
+use crate::engine::{Engine, EngineConfig};
+pub use crate::store::{RunFilter, StoreError};
+use crate::store::{NewRun, Store, Workspace};
+use library::Library;
 
 /// Why the door stays shut. Every refusal names its rule.
 #[derive(Debug, thiserror::Error)]
@@ -26,8 +38,15 @@ pub enum Refusal {
     /// A protected environment wants its word typed.
     #[error("{env} is protected: type `{word}` to confirm")]
     Unconfirmed { env: String, word: String },
-    #[error("read-only: started with --read-only, nothing can be changed")]
+    #[error("read-only: this console was started with --read-only and changes nothing")]
     ReadOnly,
+    /// Nothing has been applied yet.
+    #[error("the store is empty: apply a stack file first (opsroom apply FILE)")]
+    NoWorkspace,
+    #[error("the store holds several workspaces ({0}): choose one with --workspace")]
+    WhichWorkspace(String),
+    #[error("there is no workspace {0} in this store; `opsroom apply` creates the one its file names")]
+    UnknownWorkspace(String),
     #[error("{0}")]
     Invalid(String),
 }
@@ -36,7 +55,7 @@ pub enum Refusal {
 #[derive(Debug, Clone)]
 pub struct Settings {
     pub store_url: String,
-    /// `None`: the only workspace there is, else `default`.
+    /// `None`: the only workspace there is.
     pub workspace: Option<String>,
     pub actor: String,
     pub read_only: bool,
@@ -46,14 +65,34 @@ pub struct Settings {
     pub pulse_ms: i64,
     pub lease_ms: i64,
     pub runbook_dir: Option<std::path::PathBuf>,
-    /// Shown to other consoles: `console`, `cli`.
-    pub kind: &'static str,
+    pub door: Door,
+}
+
+/// Which way somebody came in; decides what the engine of this process takes on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Door {
+    /// Claims whatever is queued, and pulses.
+    Console,
+    /// Claims only what it submitted itself.
+    Cli,
+}
+
+impl Door {
+    /// The word kept as a run's trigger and an engine's kind.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Console => "console",
+            Self::Cli => "cli",
+        }
+    }
 }
 
 /// What the home screen shows, read in one go.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct Overview {
     pub at: Timestamp,
+    /// Empty until a stack has been applied.
     pub workspace: String,
     pub store_kind: String,
     pub stack: Arc<Stack>,
@@ -62,8 +101,9 @@ pub struct Overview {
     pub score: Option<Score>,
     /// Newest first, 50 at the most.
     pub runs: Vec<Run>,
-    /// Where runs are executed: `engine here`, `engine host:123`.
+    /// Where runs are executed: `engine here`, `engine elsewhere`.
     pub engine: String,
+    /// What is wrong with the console itself: runbooks that did not load, empty contacts …
     pub problems: Vec<String>,
 }
 
@@ -83,89 +123,411 @@ pub struct PlanCard {
     pub last: Vec<Run>,
 }
 
-/// The door. Cheap to clone.
-#[derive(Debug, Clone)]
-pub struct Control {}
+/// Window of the uptime figures, milliseconds.
+const WINDOW_MS: i64 = 24 * 3_600_000;
+/// An observation older than this many pulses (at least this many milliseconds) says nothing about now.
+const STALE_PULSES: i64 = 3;
+const STALE_MIN_MS: i64 = 15 * 60_000;
 
-#[expect(clippy::unused_async, clippy::todo, reason = "signatures first")]
+/// The door. Cheap to clone; the last one dropped stops the engine.
+#[derive(Debug, Clone)]
+pub struct Control(Arc<Inner>);
+
+#[derive(Debug)]
+struct Inner {
+    settings: Settings,
+    store: Store,
+    bus: Bus,
+    clock: Clock,
+    library: Library,
+    known: Mutex<Known>,
+    engine: Mutex<Option<Engine>>,
+    stop_watch: Mutex<Option<DropGuard>>,
+}
+
+/// What was last read of the inventory, so that the catalogue is built once per change.
+#[derive(Debug, Default)]
+struct Known {
+    workspace: Option<Workspace>,
+    stack: Arc<Stack>,
+    catalogue: Option<Arc<Catalogue>>,
+}
+
 impl Control {
-    /// Opens store, workspace, runbooks, and starts the engine.
-    pub async fn open(_settings: Settings) -> Result<Self, Refusal> {
-        todo!()
+    /// Opens store, workspace and runbooks. A console's engine starts at once, a subcommand's with its first run.
+    pub async fn open(settings: Settings, clock: Clock) -> Result<Self, Refusal> {
+        let store = Store::open(&settings.store_url).await?;
+        let library = Library::load(settings.runbook_dir.as_deref());
+        let control = Self(Arc::new(Inner {
+            settings,
+            store,
+            bus: Bus::default(),
+            clock,
+            library,
+            known: Mutex::default(),
+            engine: Mutex::default(),
+            stop_watch: Mutex::default(),
+        }));
+        control.refresh().await?;
+        match control.0.settings.door {
+            Door::Console => {
+                control.start_engine(None);
+                control.start_watch();
+            }
+            Door::Cli => crate::engine::sweep_gone(&control.0.store, clock.now()).await?,
+        }
+        Ok(control)
     }
+
+    /// How it was opened.
+    #[must_use]
     pub fn settings(&self) -> &Settings {
-        todo!()
+        &self.0.settings
     }
-    pub fn listen(&self) -> tokio::sync::broadcast::Receiver<Notice> {
-        todo!()
+
+    /// The clock everything here is told by.
+    #[must_use]
+    pub fn clock(&self) -> Clock {
+        self.0.clock
     }
+
+    /// The loaded runbooks and what was wrong with the others.
+    #[must_use]
+    pub fn library(&self) -> &Library {
+        &self.0.library
+    }
+
+    /// Listens to what is written from now on.
+    #[must_use]
+    pub fn listen(&self) -> broadcast::Receiver<Notice> {
+        self.0.bus.listen()
+    }
+
+    /// Everything the home screen shows.
     pub async fn overview(&self) -> Result<Overview, Refusal> {
-        todo!()
+        let now = self.0.clock.now();
+        let stack = self.refresh().await?;
+        let mut overview = Overview {
+            at: now,
+            store_kind: self.0.store.kind().to_owned(),
+            stack: Arc::clone(&stack),
+            engine: self.engine_word().await?,
+            problems: self.problems(&stack),
+            ..Overview::default()
+        };
+        if let Some(workspace) = self.workspace() {
+            overview.states = self.0.store.summaries(workspace.id, now.plus_ms(-WINDOW_MS)).await?;
+            overview.runs = self.0.store.runs(workspace.id, &RunFilter { limit: 50, ..RunFilter::default() }).await?;
+            overview.workspace = workspace.name;
+            let components = score::components(&stack, &overview.states, now, self.stale_ms());
+            overview.score = Some(score::score(&components));
+        }
+        Ok(overview)
     }
+
     /// The catalogue of the command language for the present stack and runbooks.
     pub async fn catalogue(&self) -> Result<Arc<Catalogue>, Refusal> {
-        todo!()
+        let stack = self.refresh().await?;
+        let mut known = self.known();
+        let catalogue =
+            known.catalogue.get_or_insert_with(|| Arc::new(Catalogue::new(&stack, &self.0.library.names())));
+        Ok(Arc::clone(catalogue))
     }
+
     /// Makes the plan card of a parsed command whose outcome is `plan`. `inputs` override what was said.
     pub async fn plan(
         &self,
-        _parsed: &Parsed,
-        _inputs: &[(String, String)],
-        _raw_text: &str,
+        parsed: &Parsed,
+        inputs: &[(String, String)],
+        raw_text: &str,
     ) -> Result<PlanCard, Refusal> {
-        todo!()
+        let stack = self.refresh().await?;
+        let plan = planning::plan(&self.0.library, &stack, parsed, inputs, raw_text)?;
+        let last = match self.workspace() {
+            None => Vec::new(),
+            Some(workspace) => {
+                let filter = RunFilter {
+                    runbook: Some(plan.runbook.clone()),
+                    env: plan.env.clone(),
+                    limit: 3,
+                    ..RunFilter::default()
+                };
+                self.0.store.runs(workspace.id, &filter).await?
+            }
+        };
+        Ok(PlanCard { plan, last })
     }
+
     /// Starts a plan. `typed` is what was typed into the confirmation, when it asked for one.
-    pub async fn submit(&self, _plan: Plan, _typed: Option<&str>, _reason: Option<&str>) -> Result<Run, Refusal> {
-        todo!()
+    pub async fn submit(&self, plan: Plan, typed: Option<&str>, reason: Option<&str>) -> Result<Run, Refusal> {
+        let workspace = self.workspace().ok_or(Refusal::NoWorkspace)?;
+        self.admit(&plan, typed)?;
+        let run = self
+            .0
+            .store
+            .submit(NewRun {
+                workspace: workspace.id,
+                plan,
+                parent: None,
+                actor: self.0.settings.actor.clone(),
+                trigger: self.0.settings.door.name().to_owned(),
+                reason: reason.map(str::to_owned),
+                at: self.0.clock.now(),
+            })
+            .await?;
+        self.0.bus.tell(Notice::Run(run.id, run.status));
+        if self.0.settings.door == Door::Cli {
+            self.start_engine(Some(run.id));
+        }
+        self.wake();
+        Ok(run)
     }
-    pub async fn cancel(&self, _run: RunId, _reason: Option<&str>) -> Result<Run, Refusal> {
-        todo!()
+
+    /// Asks a run to stop.
+    pub async fn cancel(&self, run: RunId, reason: Option<&str>) -> Result<Run, Refusal> {
+        self.writable()?;
+        let status = self.0.store.request_cancel(run, &self.0.settings.actor, reason, self.0.clock.now()).await?;
+        self.0.bus.tell(Notice::Run(run, status));
+        self.wake();
+        Ok(self.0.store.run(run).await?)
     }
+
     /// Answers a waiting manual step.
-    pub async fn answer(&self, _run: RunId, _step: u32, _done: bool, _note: Option<&str>) -> Result<(), Refusal> {
-        todo!()
+    pub async fn answer(&self, run: RunId, step: u32, done: bool, note: Option<&str>) -> Result<(), Refusal> {
+        self.writable()?;
+        self.0.store.answer(run, step, done, note, &self.0.settings.actor, self.0.clock.now()).await?;
+        self.0.bus.tell(Notice::Steps(run));
+        self.wake();
+        Ok(())
     }
-    pub async fn run(&self, _run: RunId) -> Result<RunDetail, Refusal> {
-        todo!()
+
+    /// One run with its steps and artifacts.
+    pub async fn run(&self, run: RunId) -> Result<RunDetail, Refusal> {
+        let store = &self.0.store;
+        Ok(RunDetail {
+            run: store.run(run).await?,
+            steps: store.steps(run).await?,
+            artifacts: store.artifacts(run).await?,
+        })
     }
-    pub async fn runs(&self, _filter: &RunFilter) -> Result<Vec<Run>, Refusal> {
-        todo!()
+
+    /// Runs of the workspace, newest first.
+    pub async fn runs(&self, filter: &RunFilter) -> Result<Vec<Run>, Refusal> {
+        match self.workspace() {
+            Some(workspace) => Ok(self.0.store.runs(workspace.id, filter).await?),
+            None => Ok(Vec::new()),
+        }
     }
+
     /// Entries with `after < seq`, oldest first.
-    pub async fn entries_after(&self, _run: RunId, _after: i64, _limit: u32) -> Result<Vec<Entry>, Refusal> {
-        todo!()
+    pub async fn entries_after(&self, run: RunId, after: i64, limit: u32) -> Result<Vec<Entry>, Refusal> {
+        Ok(self.0.store.entries_after(run, after, limit).await?)
     }
+
     /// The last `limit` entries with `seq < before`, oldest first.
-    pub async fn entries_before(&self, _run: RunId, _before: i64, _limit: u32) -> Result<Vec<Entry>, Refusal> {
-        todo!()
+    pub async fn entries_before(&self, run: RunId, before: i64, limit: u32) -> Result<Vec<Entry>, Refusal> {
+        Ok(self.0.store.entries_before(run, before, limit).await?)
     }
-    /// What applying this stack would change, and (unless `dry_run`) the change itself.
-    pub async fn apply(&self, _stack: &Stack, _dry_run: bool) -> Result<Vec<Change>, Refusal> {
-        todo!()
+
+    /// What applying this stack would change, and (unless `dry_run`) the change itself. Works in the stack's own
+    /// workspace unless one was chosen at the start.
+    pub async fn apply(&self, stack: &Stack, dry_run: bool) -> Result<Vec<Change>, Refusal> {
+        let name = self.0.settings.workspace.as_deref().unwrap_or(&stack.workspace);
+        let existing = self.0.store.workspaces().await?.into_iter().find(|w| w.name == name);
+        let before = match &existing {
+            Some(workspace) => self.0.store.stack(workspace.id).await?,
+            None => Stack { workspace: name.to_owned(), timezone: stack.timezone.clone(), ..Stack::default() },
+        };
+        let changes = stack::diff(&before, stack);
+        if dry_run {
+            return Ok(changes);
+        }
+        self.writable()?;
+        let now = self.0.clock.now();
+        let workspace = match existing {
+            Some(workspace) => workspace,
+            None => self.0.store.ensure_workspace(name, &stack.timezone, now).await?,
+        };
+        self.0.store.apply(workspace.id, &changes, &self.0.settings.actor, now).await?;
+        self.0.bus.tell(Notice::Stack);
+        Ok(changes)
     }
+
+    /// The stack as the store has it.
     pub async fn export(&self) -> Result<Stack, Refusal> {
-        todo!()
+        let workspace = self.workspace().ok_or(Refusal::NoWorkspace)?;
+        Ok(self.0.store.stack(workspace.id).await?)
     }
-    pub async fn audit(&self, _limit: u32) -> Result<Vec<AuditRow>, Refusal> {
-        todo!()
+
+    /// The newest audit rows.
+    pub async fn audit(&self, limit: u32) -> Result<Vec<AuditRow>, Refusal> {
+        match self.workspace() {
+            Some(workspace) => Ok(self.0.store.audit(workspace.id, limit).await?),
+            None => Ok(Vec::new()),
+        }
     }
-    pub async fn remember(&self, _text: &str) -> Result<(), Refusal> {
-        todo!()
+
+    /// Remembers a line of the command bar.
+    pub async fn remember(&self, text: &str) -> Result<(), Refusal> {
+        if let Some(workspace) = self.workspace() {
+            self.0.store.remember(workspace.id, &self.0.settings.actor, text, self.0.clock.now()).await?;
+        }
+        Ok(())
     }
+
+    /// Lines of the command bar, newest first.
     pub async fn remembered(&self) -> Result<Vec<String>, Refusal> {
-        todo!()
+        match self.workspace() {
+            Some(workspace) => Ok(self.0.store.remembered(workspace.id, &self.0.settings.actor, 500).await?),
+            None => Ok(Vec::new()),
+        }
     }
+
     /// Runs this process holds right now.
+    #[must_use]
     pub fn live(&self) -> usize {
-        todo!()
+        self.engine().map_or(0, |engine| engine.live())
     }
-    /// Returns when this process holds no run any more.
+
+    /// Returns when this process holds no run any more and has none left to claim.
     pub async fn idle(&self) {
-        todo!()
+        if let Some(engine) = self.engine() {
+            engine.idle().await;
+        }
     }
-    /// Stops the engine (runs in hand are left to finish first when `wait`) and closes the store.
-    pub async fn close(&self, _wait: bool) {
-        todo!()
+
+    /// Stops the engine (runs in hand finish first when `wait`, else they are interrupted truthfully), closes the store.
+    pub async fn close(&self, wait: bool) {
+        drop(self.0.stop_watch.lock().unwrap_or_else(PoisonError::into_inner).take());
+        if let Some(engine) = self.engine() {
+            engine.stop(wait).await;
+        }
+        self.0.store.close().await;
+    }
+
+    fn admit(&self, plan: &Plan, typed: Option<&str>) -> Result<(), Refusal> {
+        if plan.mutates || plan.then.iter().any(|p| p.mutates) {
+            self.writable()?;
+        }
+        if let Some(risk) = plan.blocks().next() {
+            return Err(Refusal::Blocked { code: risk.code.clone(), message: risk.message.clone() });
+        }
+        match plan.confirm_word() {
+            Some(word) if typed != Some(word) => {
+                let env = std::iter::once(plan).chain(&plan.then).find(|p| p.protected).and_then(|p| p.env.clone());
+                Err(Refusal::Unconfirmed { env: env.unwrap_or_default(), word: word.to_owned() })
+            }
+            _ => Ok(()),
+        }
+    }
+
+    fn writable(&self) -> Result<(), Refusal> {
+        if self.0.settings.read_only { Err(Refusal::ReadOnly) } else { Ok(()) }
+    }
+
+    /// Rereads workspace and stack; drops the catalogue when the stack changed.
+    async fn refresh(&self) -> Result<Arc<Stack>, Refusal> {
+        let Some(workspace) = self.resolve_workspace().await? else {
+            return Ok(Arc::clone(&self.known().stack));
+        };
+        let stack = self.0.store.stack(workspace.id).await?;
+        let mut known = self.known();
+        let appeared = known.workspace.is_none();
+        if *known.stack != stack {
+            known.stack = Arc::new(stack);
+            known.catalogue = None;
+        }
+        let workspace = known.workspace.insert(workspace).id;
+        let stack = Arc::clone(&known.stack);
+        drop(known);
+        if appeared && let Some(engine) = self.engine() {
+            engine.pulse(workspace, self.0.settings.pulse_ms);
+        }
+        Ok(stack)
+    }
+
+    async fn resolve_workspace(&self) -> Result<Option<Workspace>, Refusal> {
+        if let Some(workspace) = self.workspace() {
+            return Ok(Some(workspace));
+        }
+        let mut all = self.0.store.workspaces().await?;
+        match &self.0.settings.workspace {
+            Some(name) => match all.into_iter().find(|w| w.name == *name) {
+                None if self.0.settings.door == Door::Console => Err(Refusal::UnknownWorkspace(name.clone())),
+                found => Ok(found),
+            },
+            None if all.len() > 1 && self.0.settings.door == Door::Console => {
+                let names: Vec<_> = all.into_iter().map(|w| w.name).collect();
+                Err(Refusal::WhichWorkspace(names.join(", ")))
+            }
+            None if all.len() > 1 => Ok(None),
+            None => Ok(all.pop()),
+        }
+    }
+
+    fn workspace(&self) -> Option<Workspace> {
+        self.known().workspace.clone()
+    }
+
+    fn known(&self) -> std::sync::MutexGuard<'_, Known> {
+        self.0.known.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn engine(&self) -> Option<Engine> {
+        self.0.engine.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    fn wake(&self) {
+        if let Some(engine) = self.engine() {
+            engine.wake();
+        }
+    }
+
+    fn start_engine(&self, only: Option<RunId>) {
+        let settings = &self.0.settings;
+        let config = EngineConfig {
+            kind: settings.door.name().to_owned(),
+            lease_ms: settings.lease_ms,
+            renew_ms: settings.lease_ms / 3,
+            sweep_ms: settings.lease_ms / 6,
+            concurrency: 8,
+            pulse: match (only, self.workspace()) {
+                (None, Some(workspace)) if settings.pulse_ms > 0 => Some((workspace.id, settings.pulse_ms)),
+                _ => None,
+            },
+            only,
+        };
+        let inner = &self.0;
+        let engine = Engine::start(inner.store.clone(), inner.bus.clone(), Adapters::real(), inner.clock, config);
+        *inner.engine.lock().unwrap_or_else(PoisonError::into_inner) = Some(engine);
+    }
+
+    fn start_watch(&self) {
+        let token = CancellationToken::new();
+        let holder = self.engine().map(|e| e.holder().to_owned()).unwrap_or_default();
+        tokio::spawn(watch::watch(self.0.store.clone(), self.0.bus.clone(), holder, token.clone()));
+        *self.0.stop_watch.lock().unwrap_or_else(PoisonError::into_inner) = Some(token.drop_guard());
+    }
+
+    async fn engine_word(&self) -> Result<String, Refusal> {
+        if self.engine().is_some() {
+            return Ok("engine here".to_owned());
+        }
+        let engines = self.0.store.engines().await?;
+        Ok(if engines.is_empty() { "no engine" } else { "engine elsewhere" }.to_owned())
+    }
+
+    fn stale_ms(&self) -> i64 {
+        (self.0.settings.pulse_ms * STALE_PULSES).max(STALE_MIN_MS)
+    }
+
+    fn problems(&self, stack: &Stack) -> Vec<String> {
+        let mut problems: Vec<_> = self.0.library.problems.iter().map(ToString::to_string).collect();
+        if self.workspace().is_some() && stack.contacts.is_empty() {
+            problems.push("no on-call contacts: add [[contact]] to the stack file".to_owned());
+        }
+        let blank = stack.contacts.iter().filter(|c| c.email.is_none() && c.phone.is_none());
+        problems.extend(blank.map(|c| format!("contact {} has neither e-mail nor phone", c.name)));
+        problems
     }
 }

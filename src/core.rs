@@ -3,6 +3,7 @@
 pub mod check;
 pub mod command;
 pub mod event;
+pub mod expr;
 pub mod observation;
 pub mod plan;
 pub mod run;

@@ -1,0 +1,74 @@
+//! From a parsed command to a plan: the first link, its condition, and the links after it.
+
+use super::Refusal;
+use super::library::Library;
+use crate::core::command::{ParseOutcome, Parsed};
+use crate::core::plan::{Plan, Risk, RiskLevel};
+use crate::core::runbook::{self, Request};
+use crate::core::service::Stack;
+
+/// The whole plan of a command: links in order, each with its own risks; conditions become gates.
+pub(super) fn plan(
+    library: &Library,
+    stack: &Stack,
+    parsed: &Parsed,
+    inputs: &[(String, String)],
+    raw_text: &str,
+) -> Result<Plan, Refusal> {
+    if parsed.outcome != ParseOutcome::Plan {
+        return Err(Refusal::Invalid(parsed.message.clone()));
+    }
+    let mut first = link(library, stack, parsed, inputs, raw_text)?;
+    for next in &parsed.then {
+        if next.outcome != ParseOutcome::Plan {
+            return Err(Refusal::Invalid(format!(
+                "`{}` cannot follow in a chain: only plans can (its outcome is {:?})",
+                next.intent, next.outcome
+            )));
+        }
+        first.then.push(link(library, stack, next, inputs, raw_text)?);
+    }
+    if !first.then.is_empty() {
+        let said: Vec<_> = std::iter::once(&first).chain(&first.then).map(|p| p.restatement.as_str()).collect();
+        first.restatement = said.join(", then ");
+    }
+    Ok(first)
+}
+
+fn link(
+    library: &Library,
+    stack: &Stack,
+    parsed: &Parsed,
+    inputs: &[(String, String)],
+    raw_text: &str,
+) -> Result<Plan, Refusal> {
+    let name = parsed.runbook.as_deref().unwrap_or(&parsed.intent);
+    let runbook = library.get(name).ok_or_else(|| {
+        Refusal::Invalid(format!("there is no runbook {name}; `opsroom check` lists what did not load"))
+    })?;
+    let mut request = request(parsed, raw_text);
+    request.inputs.extend(inputs.iter().cloned());
+    let mut plan = runbook::plan(runbook, &request, stack);
+    if let Some(condition) = &parsed.only_if {
+        match runbook::gate(&self::request(condition, raw_text), stack, condition.negated) {
+            Ok(gate) => {
+                let word = if gate.negated { "unless" } else { "only if" };
+                plan.restatement = format!("{} {word} {}", plan.restatement, gate.text);
+                plan.only_if = Some(gate);
+            }
+            Err(message) => {
+                plan.risks.push(Risk { level: RiskLevel::Block, code: "CONDITION_UNKNOWABLE".to_owned(), message });
+            }
+        }
+    }
+    Ok(plan)
+}
+
+fn request(parsed: &Parsed, raw_text: &str) -> Request {
+    Request {
+        env: parsed.env.clone(),
+        services: parsed.services.clone(),
+        inputs: parsed.inputs.clone(),
+        raw_text: raw_text.to_owned(),
+    }
+}

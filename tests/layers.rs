@@ -1,0 +1,169 @@
+//! Reads the sources and fails, with file, line and rule, when an arrow between modules points the wrong way, a file does
+//! not say what it is, or a debugging leftover stayed behind.
+
+use std::fmt::Write as _;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+/// (files this rule is about, words that may not appear in them). A rule applies to paths that start with its prefix.
+const FORBIDDEN: &[(&str, &[&str])] = &[
+    (
+        "src/core",
+        &[
+            "tokio",
+            "sqlx",
+            "reqwest",
+            "ratatui",
+            "crossterm",
+            "axum",
+            "std::fs",
+            "std::net",
+            "std::process",
+            "std::env",
+            "SystemTime",
+            "Utc::now",
+            "Local::now",
+            "Instant::now",
+            "crate::store",
+            "crate::engine",
+            "crate::adapter",
+            "crate::control",
+            "crate::tui",
+            "crate::cli",
+            "crate::config",
+            "crate::bus",
+            "crate::clock",
+        ],
+    ),
+    (
+        "src/config",
+        &[
+            "tokio",
+            "sqlx",
+            "reqwest",
+            "ratatui",
+            "crate::store",
+            "crate::engine",
+            "crate::control",
+            "crate::tui",
+            "crate::cli",
+        ],
+    ),
+    (
+        "src/store",
+        &[
+            "crate::adapter",
+            "crate::engine",
+            "crate::control",
+            "crate::tui",
+            "crate::cli",
+            "reqwest",
+            "ratatui",
+            "crate::clock",
+        ],
+    ),
+    (
+        "src/adapter",
+        &["crate::store", "crate::engine", "crate::control", "crate::tui", "crate::cli", "sqlx", "ratatui"],
+    ),
+    ("src/engine", &["crate::control", "crate::tui", "crate::cli", "sqlx", "reqwest", "ratatui"]),
+    ("src/control", &["ratatui", "crossterm", "clap", "axum", "crate::tui", "crate::cli", "sqlx", "reqwest"]),
+    (
+        "src/demo",
+        &["sqlx", "reqwest", "ratatui", "crossterm", "crate::store", "crate::engine", "crate::tui", "crate::cli"],
+    ),
+    ("src/tui", &["crate::engine", "crate::adapter", "crate::cli", "sqlx", "reqwest"]),
+    ("src/cli", &["crate::engine", "crate::adapter", "sqlx", "reqwest"]),
+    ("src/tui/app", &["tokio", "crate::control::Control"]),
+    ("src/tui/msg", &["tokio", "crate::control::Control"]),
+    ("src/tui/keys", &["tokio", "crate::control"]),
+    ("src/tui/pane", &["tokio", "crate::control::Control"]),
+    ("src/tui/popup", &["tokio", "crate::control::Control"]),
+    ("src/tui/view", &["tokio", "crate::control::Control"]),
+    ("src", &["todo!(", "unimplemented!(", "dbg!(", "#[allow("]),
+];
+
+/// `println!` and friends belong to the subcommands; a screen must never see them.
+const PRINTING: &[&str] = &["println!(", "print!(", "eprintln!(", "eprint!("];
+const MAY_PRINT: &[&str] = &["src/cli", "src/main.rs"];
+
+/// Adapters know nothing of each other.
+#[test]
+fn arrows_point_one_way() {
+    let mut wrong = String::new();
+    for file in sources() {
+        let name = file.display().to_string();
+        let text = fs::read_to_string(&file).unwrap();
+        if !text.starts_with("//!") {
+            let _ = writeln!(wrong, "{name}:1: every file starts with //! lines that say what it is");
+        }
+        for (number, line) in production_lines(&text) {
+            for (prefix, words) in FORBIDDEN.iter().filter(|(prefix, _)| name.starts_with(prefix)) {
+                for word in words.iter().filter(|word| uses(line, word)) {
+                    let _ = writeln!(wrong, "{name}:{number}: {prefix} may not use {word}: {}", line.trim());
+                }
+            }
+            if PRINTING.iter().any(|p| uses(line, p)) && !MAY_PRINT.iter().any(|p| name.starts_with(p)) {
+                let _ = writeln!(wrong, "{name}:{number}: only subcommands print: {}", line.trim());
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "\n{wrong}");
+}
+
+/// A folder whose files are plugged in by one line each: a file nobody lists would be ignored in silence.
+#[test]
+fn every_file_is_listed() {
+    let mut missing = String::new();
+    for file in sources() {
+        let stem = file.file_stem().unwrap().to_string_lossy().into_owned();
+        let dir = file.parent().unwrap();
+        let parent = if dir == Path::new("src") { PathBuf::from("src/lib.rs") } else { dir.with_extension("rs") };
+        if ["lib", "main"].contains(&stem.as_str()) {
+            continue;
+        }
+        let listed = fs::read_to_string(&parent).unwrap_or_default().lines().any(|l| {
+            l.trim_start_matches("pub ").trim_start_matches("pub(crate) ").trim_start_matches("pub(super) ")
+                == format!("mod {stem};")
+        });
+        if !listed {
+            let _ = writeln!(missing, "{} is not declared in {}", file.display(), parent.display());
+        }
+    }
+    assert!(missing.is_empty(), "\n{missing}");
+}
+
+/// Lines that are neither comments nor inside the file's test module (which stands last).
+fn production_lines(text: &str) -> impl Iterator<Item = (usize, &str)> {
+    text.lines()
+        .enumerate()
+        .take_while(|(_, line)| line.trim() != "#[cfg(test)]")
+        .map(|(index, line)| (index + 1, line.split("//").next().unwrap_or("")))
+}
+
+/// `word` stands in `line` on its own, not inside a longer name.
+fn uses(line: &str, word: &str) -> bool {
+    line.match_indices(word).any(|(at, _)| {
+        let before = line[..at].chars().next_back();
+        let after = line[at + word.len()..].chars().next();
+        let joined = |c: Option<char>| c.is_some_and(|c| c.is_alphanumeric() || c == '_');
+        !joined(before) && (word.ends_with('(') || !joined(after))
+    })
+}
+
+fn sources() -> Vec<PathBuf> {
+    let mut found = Vec::new();
+    let mut folders = vec![PathBuf::from("src")];
+    while let Some(folder) = folders.pop() {
+        for entry in fs::read_dir(folder).unwrap() {
+            let path = entry.unwrap().path();
+            if path.is_dir() {
+                folders.push(path);
+            } else if path.extension().is_some_and(|e| e == "rs") {
+                found.push(path);
+            }
+        }
+    }
+    found.sort();
+    found
+}
