@@ -12,9 +12,9 @@ pub mod core;
 
 pub mod clock;
 
-pub mod logging;
-
 pub mod config;
+
+pub mod logging;
 
 pub mod store;
 

@@ -8,20 +8,22 @@ use tracing_appender::non_blocking::WorkerGuard;
 use tracing_appender::rolling::{RollingFileAppender, Rotation};
 use tracing_subscriber::EnvFilter;
 
+use crate::config::settings::LogLevel;
+
 /// Days kept.
 const KEEP: usize = 7;
 
 /// A started log. Keep it until the end: dropping it writes what is still buffered.
 #[derive(Debug, Default)]
 pub struct Logging {
-    /// Why there is no log file, or why the level was not taken; to be shown, not to stop for.
+    /// Why there is no log file; to be shown, not to stop for.
     pub problem: Option<String>,
     _guard: Option<WorkerGuard>,
 }
 
-/// Starts logging into `folder` at `level` (`warn`, or directives such as `info,sqlx=debug`). Call it once.
+/// Starts logging into `folder`: opsroom's own messages from `level` up, warnings of others. Call it once.
 #[must_use]
-pub fn start(folder: &Path, level: &str) -> Logging {
+pub fn start(folder: &Path, level: LogLevel) -> Logging {
     let (filter, mut problem) = match EnvFilter::try_new(level) {
         Ok(filter) => (filter, None),
         Err(error) => {
@@ -37,9 +39,8 @@ pub fn start(folder: &Path, level: &str) -> Logging {
     };
     let (writer, guard) = tracing_appender::non_blocking(files);
     let subscriber = tracing_subscriber::fmt().with_env_filter(filter).with_ansi(false).with_writer(writer).finish();
-    if tracing::subscriber::set_global_default(subscriber).is_err() {
-        problem = Some("the log was started twice; the first one stays".to_owned());
-    }
+    let started = tracing::subscriber::set_global_default(subscriber);
+    let problem = started.err().map(|_| "the log was started twice; the first one stays".to_owned());
     report_panics();
     Logging { problem, _guard: Some(guard) }
 }
@@ -79,12 +80,13 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let blocked = folder.path().join("file");
         std::fs::write(&blocked, "").unwrap();
-        let nowhere = start(&blocked.join("logs"), "info");
+        let nowhere = start(&blocked.join("logs"), LogLevel::Info);
         assert!(nowhere.problem.as_ref().is_some_and(|p| p.contains("no log file")), "{:?}", nowhere.problem);
 
         let logs = folder.path().join("state").join("opsroom");
-        let logging = start(&logs, "warn,opsroom=loud");
-        assert!(logging.problem.as_ref().is_some_and(|p| p.contains("using info")), "{:?}", logging.problem);
+        let logging = start(&logs, LogLevel::Warn);
+        assert_eq!(logging.problem, None);
+        tracing::info!("not wanted");
         tracing::warn!("escape \u{1b}[31mred");
         let caught =
             std::thread::Builder::new().name("doomed".to_owned()).spawn(|| panic!("as planned")).unwrap().join();
@@ -95,6 +97,6 @@ mod tests {
             .map(|entry| std::fs::read_to_string(entry.unwrap().path()).unwrap())
             .collect();
         assert!(text.contains("thread doomed") && text.contains("as planned"), "{text}");
-        assert!(text.contains("red") && !text.contains('\u{1b}'), "{text}");
+        assert!(text.contains("red") && !text.contains('\u{1b}') && !text.contains("not wanted"), "{text}");
     }
 }

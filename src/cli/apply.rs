@@ -7,7 +7,7 @@ use serde::Serialize;
 use serde_json::Value;
 
 use super::out::{Out, ask, can_ask};
-use super::session::{Start, read_file};
+use super::session::Start;
 use super::stop::{Code, Stop};
 use crate::config;
 use crate::core::runbook::Problem;
@@ -74,7 +74,7 @@ fn read(files: &[PathBuf]) -> Result<Vec<Stack>, Stop> {
     let mut problems = Vec::new();
     for file in files {
         let name = file.display().to_string();
-        match read_file(file).and_then(|text| config::stack::read(&name, &text)) {
+        match config::read_text(file).and_then(|text| config::stack::read(&name, &text)) {
             Err(found) => problems.extend(found),
             Ok(stack) if stacks.iter().any(|s| s.workspace == stack.workspace) => problems.push(Problem {
                 file: name,

@@ -1,13 +1,12 @@
 //! The console without a subcommand: what is opened before the screen appears, and what happens once it is gone.
 
-use std::io::IsTerminal as _;
-
 use tokio::signal::unix::{SignalKind, signal};
 
 use super::session::Start;
 use super::stop::{Code, Stop, tell};
 use crate::control::{Control, Door};
 use crate::demo::World;
+use crate::tui::check_terminal;
 
 /// An open door with, in the demo, the world behind it. Hand `control` to the screen, then call [`Session::finish`].
 #[derive(Debug)]
@@ -19,21 +18,9 @@ pub struct Session {
 
 /// Opens the store for a console.
 pub(super) async fn open(start: &Start) -> Result<Session, Stop> {
-    needs_terminal("use a subcommand instead (opsroom help)")?;
-    let control = Control::open(start.control(Door::Console), start.clock).await?;
+    check_terminal().map_err(Stop::Usage)?;
+    let control = Control::open(start.control(Door::Console)?, start.clock).await?;
     Ok(Session::new(control, None))
-}
-
-/// A screen needs a terminal that can move its cursor, on both ends.
-pub(super) fn needs_terminal(instead: &str) -> Result<(), Stop> {
-    if !(std::io::stdin().is_terminal() && std::io::stdout().is_terminal()) {
-        return Err(Stop::Usage(format!("the console needs a terminal on stdin and stdout; {instead}")));
-    }
-    match std::env::var("TERM") {
-        Ok(term) if term == "dumb" => Err(Stop::Usage(format!("TERM=dumb cannot show the console; {instead}"))),
-        Ok(term) if !term.is_empty() => Ok(()),
-        _ => Err(Stop::Usage(format!("TERM is not set, so the console cannot be shown; {instead}"))),
-    }
 }
 
 impl Session {

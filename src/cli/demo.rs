@@ -2,13 +2,14 @@
 
 use tokio::signal::unix::{SignalKind, signal};
 
-use super::console::{Session, needs_terminal};
+use super::console::Session;
 use super::out::Out;
 use super::session::Start;
 use super::stop::{Code, Stop};
 use super::Next;
 use crate::control::{Control, Door, Settings};
 use crate::demo::{DEFAULT_SEED, World};
+use crate::tui::check_terminal;
 
 /// Services are probed this often, milliseconds.
 const PULSE_MS: i64 = 5000;
@@ -29,11 +30,11 @@ pub struct Args {
 
 pub(super) async fn open(args: Args, start: &Start) -> Result<Next, Stop> {
     if !args.serve_only {
-        needs_terminal("the demo is a screen; try it in a terminal of at least 80×24")?;
+        check_terminal().map_err(Stop::Usage)?;
     }
     let world = World::start(args.seed, args.port).await.map_err(|e| Stop::Usage(e.to_string()))?;
     let door = if args.serve_only { Door::Cli } else { Door::Console };
-    let control = Control::open(settings(&world, start, door), start.clock).await?;
+    let control = Control::open(settings(&world, start, door)?, start.clock).await?;
     control.apply(&world.stack, false).await?;
     if args.serve_only {
         control.close(false).await;
@@ -42,8 +43,9 @@ pub(super) async fn open(args: Args, start: &Start) -> Result<Next, Stop> {
     Ok(Next::Console(Box::new(Session::new(control, Some(world)))))
 }
 
-fn settings(world: &World, start: &Start, door: Door) -> Settings {
-    Settings { store_url: world.store_url(), workspace: None, simulated: true, pulse_ms: PULSE_MS, ..start.control(door) }
+fn settings(world: &World, start: &Start, door: Door) -> Result<Settings, Stop> {
+    let usual = start.control(door)?;
+    Ok(Settings { store_url: world.store_url(), workspace: None, simulated: true, pulse_ms: PULSE_MS, ..usual })
 }
 
 async fn serve(world: &World) -> Result<Code, Stop> {

@@ -11,7 +11,7 @@ use super::stop::{Code, Stop};
 use crate::control::Control;
 use crate::core::text;
 use crate::core::time::human_ms;
-use crate::tui::terminal::tty;
+use crate::tui::check_terminal;
 
 /// Tell what works here and what does not
 #[derive(Debug, clap::Args)]
@@ -86,7 +86,7 @@ fn line(finding: &Finding) -> String {
 }
 
 fn terminal(report: &mut Report) {
-    report.judge("console", tty::check().map(|()| "can be shown here".to_owned()));
+    report.judge("console", check_terminal().map(|()| "can be shown here".to_owned()));
     let sides = [
         ("stdin", std::io::stdin().is_terminal()),
         ("stdout", std::io::stdout().is_terminal()),
@@ -109,6 +109,27 @@ fn terminal(report: &mut Report) {
         Some(locale) if locale.to_uppercase().replace('-', "").contains("UTF8") => report.good("locale", locale),
         Some(locale) => report.bad("locale", format!("{locale} is not UTF-8: symbols may look wrong; set LC_ALL=C.UTF-8")),
         None => report.bad("locale", "not set: symbols may look wrong; set LC_ALL=C.UTF-8"),
+    }
+}
+
+/// Every setting with where it came from, and the folders.
+fn settings(report: &mut Report, start: &Start) {
+    match start.settings() {
+        Ok(settings) => {
+            for row in &settings.rows {
+                report.fact(row.key, format!("{} ({})", row.value, row.origin));
+            }
+            let file = settings.file.as_ref().map_or_else(|| "none".to_owned(), |file| file.display().to_string());
+            report.fact("settings", file);
+            report.fact("config", settings.paths.config.display().to_string());
+            report.fact("data", settings.paths.data.display().to_string());
+            report.fact("logs", settings.paths.state.display().to_string());
+        }
+        Err(Stop::Problems(problems)) => problems.iter().for_each(|p| report.bad("settings", p.to_string())),
+        Err(_) => report.bad("settings", "cannot be read"),
+    }
+    for problem in start.log_problem.iter().chain(&start.keymap().problems) {
+        report.bad("problem", problem.clone());
     }
 }
 

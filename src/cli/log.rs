@@ -6,8 +6,8 @@ use super::out::Out;
 use super::session::Start;
 use super::stop::{Code, Stop};
 use crate::control::{Control, RunFilter};
-use crate::core::event::{Entry, EntryBody, Level, Stream};
-use crate::core::run::{RunId, RunStatus};
+use crate::core::event::{Entry, EntryBody, Stream};
+use crate::core::run::{Phase, RunId, RunStatus};
 
 const PAGE: u32 = 500;
 const POLL: Duration = Duration::from_millis(300);
@@ -96,15 +96,11 @@ async fn print_after(control: &Control, out: &mut Out, id: RunId, mut after: i64
 /// `21:04:08 warn    action     build cache cold`; output lines carry `|` or `!` (stderr) in place of a level.
 pub(super) fn entry_line(entry: &Entry) -> String {
     let (level, phase, text) = match &entry.body {
-        EntryBody::Event { level, phase, message, .. } => (level_word(*level), phase.map_or("", |p| p.name()), message),
-        EntryBody::Output { stream: Stream::Stdout, text } => ("  |", "", text),
-        EntryBody::Output { stream: Stream::Stderr, text } => ("  !", "", text),
+        EntryBody::Event { level, phase, message, .. } => (level.name(), phase.map_or("", Phase::name), message.as_str()),
+        EntryBody::Output { stream: Stream::Stdout, text } => ("  |", "", text.as_str()),
+        EntryBody::Output { stream: Stream::Stderr, text } => ("  !", "", text.as_str()),
     };
     format!("{} {level:<8}{phase:<10}{text}", entry.at.clock_utc())
-}
-
-const fn level_word(level: Level) -> &'static str {
-    level.name()
 }
 
 #[cfg(test)]

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use super::out::Out;
-use super::session::{Start, read_file};
+use super::session::Start;
 use super::stop::{Code, Stop};
 use crate::config;
 use crate::control::library::Library;
@@ -26,10 +26,10 @@ pub struct Args {
 
 pub(super) async fn perform(args: Args, start: &Start) -> Result<Code, Stop> {
     let text = args.text.join(" ");
-    let library = Library::load(start.runbook_dir());
+    let library = Library::load(Some(&start.settings()?.runbook_dir));
     let stack = match &args.stack {
         Some(file) => read(file)?,
-        None if start.has_store() => stored(start).await?,
+        None if start.has_store()? => stored(start).await?,
         None => Stack::default(),
     };
     let parsed = command::parse(&text, &Catalogue::new(&stack, &library.names()));
@@ -40,7 +40,7 @@ pub(super) async fn perform(args: Args, start: &Start) -> Result<Code, Stop> {
 
 fn read(file: &std::path::Path) -> Result<Stack, Stop> {
     let name = file.display().to_string();
-    read_file(file).and_then(|text| config::stack::read(&name, &text)).map_err(Stop::Problems)
+    config::read_text(file).and_then(|text| config::stack::read(&name, &text)).map_err(Stop::Problems)
 }
 
 async fn stored(start: &Start) -> Result<Stack, Stop> {
