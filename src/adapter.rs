@@ -56,10 +56,9 @@ impl Adapters {
     /// a program that is not installed), so that it is not held against the target.
     pub fn check(&self, call: &Call) -> Result<(), String> {
         match (&self.0, call) {
-            (Kind::Scripted(_), _) => Ok(()),
+            (Kind::Scripted(_), _) | (Kind::Real(_), Call::Wait { .. }) => Ok(()),
             (Kind::Real(_), Call::Http { method, url, headers, .. }) => http::check(method, url, headers),
             (Kind::Real(_), Call::Shell { argv, env, dir, .. }) => process::check(argv, env, dir.as_deref()),
-            (Kind::Real(_), Call::Wait { .. }) => Ok(()),
             (Kind::Real(_), Call::Manual { .. } | Call::Leave { .. }) => Err(NOT_OURS.to_owned()),
         }
     }

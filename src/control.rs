@@ -23,8 +23,8 @@ use crate::core::service::Stack;
 use crate::core::stack::{self, Change};
 use crate::core::time::Timestamp;
 use crate::engine::{Engine, EngineConfig};
-pub use crate::store::{RunFilter, StoreError};
 use crate::store::{NewRun, Store, Workspace};
+pub use crate::store::{RunFilter, StoreError};
 use library::Library;
 
 /// Why the door stays shut. Every refusal names its rule.
@@ -186,7 +186,7 @@ impl Control {
                 control.start_engine(None);
                 control.start_watch();
             }
-            Door::Cli => crate::engine::sweep_gone(&control.0.store, clock.now()).await?,
+            Door::Cli => crate::engine::sweep_gone(&control.0.store, &control.0.bus, clock).await,
         }
         Ok(control)
     }

@@ -1,4 +1,27 @@
 //! The engine: claims queued runs, drives them, renews leases, sweeps dead ones, pulses. The only place that spawns work.
+//!
+//! One background task claims and sweeps; each run in hand is a task of its own in that task's set, so that dropping the
+//! last [`Engine`] ends them all, children included. `holder.rs` reads `/proc`: the one place here that asks the system.
+
+mod attempt;
+mod claim;
+mod drive;
+mod finish;
+mod gate;
+mod halt;
+mod holder;
+mod keep;
+mod output;
+mod pulse;
+mod question;
+mod record;
+mod sweep;
+
+use std::sync::Arc;
+
+use tokio::sync::watch;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::AbortOnDropHandle;
 
 use crate::adapter::Adapters;
 use crate::bus::Bus;
@@ -16,40 +39,131 @@ pub struct EngineConfig {
     pub sweep_ms: i64,
     /// Runs driven at once.
     pub concurrency: usize,
-    /// Workspace to pulse and the period; `None`: no pulse.
+    /// Workspace to pulse and the period; `None`: no pulse until [`Engine::pulse`] asks for one.
     pub pulse: Option<(i64, i64)>,
     /// Only this run (and its chain) is claimed: `opsroom run`.
     pub only: Option<RunId>,
 }
 
-/// A running engine. Dropping it stops it.
+/// A running engine. Cheap to clone; dropping the last clone stops it.
 #[derive(Debug, Clone)]
-pub struct Engine {}
+pub struct Engine(Arc<Inner>);
 
-#[expect(clippy::unused_async, clippy::todo, reason = "signatures first")]
+#[derive(Debug)]
+struct Inner {
+    holder: Arc<str>,
+    signals: Arc<Signals>,
+    ended: CancellationToken,
+    _task: AbortOnDropHandle<()>,
+}
+
+/// What is said to the background task, and what it says back.
+#[derive(Debug)]
+struct Signals {
+    /// Counts the calls to look now.
+    wake: watch::Sender<u64>,
+    mode: watch::Sender<Mode>,
+    /// What to pulse: workspace and period.
+    pulse: watch::Sender<Option<(i64, i64)>>,
+    state: watch::Sender<State>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Mode {
+    Working,
+    /// Claims nothing more, lets runs in hand finish.
+    Draining,
+    /// Ends runs in hand as interrupted.
+    Leaving,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+struct State {
+    live: usize,
+    /// The call to look after which nothing was left to claim; 0: not yet.
+    settled: u64,
+}
+
+/// What all parts of an engine work with.
+#[derive(Debug, Clone)]
+struct World {
+    store: Store,
+    bus: Bus,
+    adapters: Adapters,
+    clock: Clock,
+    config: Arc<EngineConfig>,
+    holder: Arc<str>,
+    signals: Arc<Signals>,
+}
+
+/// Interrupts runs whose engine is gone, without starting an engine.
+pub async fn sweep_gone(store: &Store, bus: &Bus, clock: Clock) {
+    sweep::sweep_store(store, bus, clock, &std::collections::HashSet::new()).await;
+}
+
 impl Engine {
-    /// Starts the background task.
-    pub fn start(_store: Store, _bus: Bus, _adapters: Adapters, _clock: Clock, _config: EngineConfig) -> Self {
-        todo!()
+    /// Starts the background task. Needs a tokio runtime.
+    pub fn start(store: Store, bus: Bus, adapters: Adapters, clock: Clock, config: EngineConfig) -> Self {
+        let signals = Arc::new(Signals {
+            wake: watch::Sender::new(1),
+            mode: watch::Sender::new(Mode::Working),
+            pulse: watch::Sender::new(config.pulse),
+            state: watch::Sender::new(State::default()),
+        });
+        let holder: Arc<str> = holder::identity().into();
+        let world = World {
+            store,
+            bus,
+            adapters,
+            clock,
+            config: config.into(),
+            holder: holder.clone(),
+            signals: signals.clone(),
+        };
+        let ended = CancellationToken::new();
+        let over = ended.clone().drop_guard();
+        let task = tokio::spawn(async move {
+            let _over = over;
+            claim::work(world).await;
+        });
+        Self(Arc::new(Inner { holder, signals, ended, _task: AbortOnDropHandle::new(task) }))
     }
+
     /// Something was queued, cancelled or answered: look now.
     pub fn wake(&self) {
-        todo!()
+        self.0.signals.wake.send_modify(|n| *n += 1);
     }
+
+    /// Pulses this workspace from now on, beginning at once; a period of 0 or less stops the pulse.
+    pub fn pulse(&self, workspace: i64, period_ms: i64) {
+        self.0.signals.pulse.send_replace((period_ms > 0).then_some((workspace, period_ms)));
+    }
+
     /// This engine's identity as the store shows it: `host:pid:…`.
     pub fn holder(&self) -> &str {
-        todo!()
+        &self.0.holder
     }
+
     /// Runs in hand.
     pub fn live(&self) -> usize {
-        todo!()
+        self.0.signals.state.borrow().live
     }
-    /// Returns once no run is in hand and none it may claim is queued.
+
+    /// Returns once no run is in hand and none it may claim is queued (or the engine has stopped).
     pub async fn idle(&self) {
-        todo!()
+        self.wake();
+        let asked = *self.0.signals.wake.borrow();
+        let mut state = self.0.signals.state.subscribe();
+        tokio::select! {
+            _ = state.wait_for(|s| s.live == 0 && s.settled >= asked) => {}
+            () = self.0.ended.cancelled() => {}
+        }
     }
+
     /// Claims nothing more, lets runs in hand finish when `wait` (else they are interrupted, truthfully), and leaves.
-    pub async fn stop(&self, _wait: bool) {
-        todo!()
+    pub async fn stop(&self, wait: bool) {
+        let mode = if wait { Mode::Draining } else { Mode::Leaving };
+        self.0.signals.mode.send_replace(mode);
+        self.0.ended.cancelled().await;
     }
 }

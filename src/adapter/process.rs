@@ -224,10 +224,10 @@ impl Capture {
         }
         tokio::select! {
             read = read(&mut self.stdout, &mut self.out_buf) => {
-                self.bytes += take(read, &mut self.stdout, &self.out_buf, &mut self.out, &mut self.batch);
+                self.bytes += take(&read, &mut self.stdout, &self.out_buf, &mut self.out, &mut self.batch);
             }
             read = read(&mut self.stderr, &mut self.err_buf) => {
-                self.bytes += take(read, &mut self.stderr, &self.err_buf, &mut self.err, &mut self.batch);
+                self.bytes += take(&read, &mut self.stderr, &self.err_buf, &mut self.err, &mut self.batch);
             }
         }
     }
@@ -282,7 +282,7 @@ async fn read<R: tokio::io::AsyncRead + Unpin>(pipe: &mut Option<R>, buf: &mut [
 
 /// Cuts what was read into lines; closes the pipe at its end (an error is an end too).
 fn take<R>(
-    read: std::io::Result<usize>,
+    read: &std::io::Result<usize>,
     pipe: &mut Option<R>,
     buf: &[u8],
     lines: &mut Lines,
@@ -295,8 +295,8 @@ fn take<R>(
             0
         }
         Ok(n) => {
-            lines.feed(&buf[..n], batch);
-            n
+            lines.feed(&buf[..*n], batch);
+            *n
         }
     }
 }

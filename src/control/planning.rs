@@ -3,7 +3,7 @@
 use super::Refusal;
 use super::library::Library;
 use crate::core::command::{ParseOutcome, Parsed};
-use crate::core::plan::{Plan, Risk, RiskLevel};
+use crate::core::plan::Plan;
 use crate::core::runbook::{self, Request};
 use crate::core::service::Stack;
 
@@ -50,18 +50,30 @@ fn link(
     request.inputs.extend(inputs.iter().cloned());
     let mut plan = runbook::plan(runbook, &request, stack);
     if let Some(condition) = &parsed.only_if {
-        match runbook::gate(&self::request(condition, raw_text), stack, condition.negated) {
-            Ok(gate) => {
-                let word = if gate.negated { "unless" } else { "only if" };
-                plan.restatement = format!("{} {word} {}", plan.restatement, gate.text);
-                plan.only_if = Some(gate);
-            }
-            Err(message) => {
-                plan.risks.push(Risk { level: RiskLevel::Block, code: "CONDITION_UNKNOWABLE".to_owned(), message });
-            }
+        let asked = self::request(condition, raw_text);
+        runbook::condition(&mut plan, &Request { raw_text: said(condition), ..asked }, condition.negated, stack);
+        if let Some(gate) = &plan.only_if {
+            let word = if gate.negated { "unless" } else { "only if" };
+            plan.restatement = format!("{} {word} {}", plan.restatement, gate.text);
         }
     }
     Ok(plan)
+}
+
+/// The condition in words that are true whichever way it was said: `api in staging is healthy`.
+fn said(condition: &Parsed) -> String {
+    let services = match condition.services.as_slice() {
+        [] => None,
+        [all] if all == "*" => Some("everything".to_owned()),
+        some => Some(some.join(" and ")),
+    };
+    let subject = match (services, &condition.env) {
+        (Some(services), Some(env)) => format!("{services} in {env}"),
+        (Some(services), None) => services,
+        (None, Some(env)) => env.clone(),
+        (None, None) => "everything".to_owned(),
+    };
+    format!("{subject} is healthy")
 }
 
 fn request(parsed: &Parsed, raw_text: &str) -> Request {

@@ -143,9 +143,10 @@ impl Expr {
         let expr = Self::new(text, scope)?;
         match expr.result {
             Type::Bool | Type::Any => Ok(expr),
-            ref other => {
-                Err(ExprError::new(format!("a condition must be true or false, this is {}", other.name()), (0, text.len())))
-            }
+            ref other => Err(ExprError::new(
+                format!("a condition must be true or false, this is {}", other.name()),
+                (0, text.len()),
+            )),
         }
     }
 

@@ -51,7 +51,9 @@ fn tls_error(error: &reqwest::Error) -> Option<&rustls::Error> {
     chain(error).find_map(|e| {
         e.downcast_ref::<rustls::Error>()
             .or_else(|| e.downcast_ref::<io::Error>()?.get_ref()?.downcast_ref::<rustls::Error>())
-            .or_else(|| e.downcast_ref::<io::Error>()?.get_ref()?.downcast_ref::<io::Error>()?.get_ref()?.downcast_ref())
+            .or_else(|| {
+                e.downcast_ref::<io::Error>()?.get_ref()?.downcast_ref::<io::Error>()?.get_ref()?.downcast_ref()
+            })
     })
 }
 

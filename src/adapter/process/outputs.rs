@@ -46,7 +46,9 @@ impl OutputFile {
             Err(e) => return Err(format!("cannot be read ({e}); no values were taken")),
         };
         let mut bytes = Vec::new();
-        file.take(MAX + 1).read_to_end(&mut bytes).map_err(|e| format!("cannot be read ({e}); no values were taken"))?;
+        file.take(MAX + 1)
+            .read_to_end(&mut bytes)
+            .map_err(|e| format!("cannot be read ({e}); no values were taken"))?;
         if bytes.len() as u64 > MAX {
             return Err("is longer than 1 MiB; no values were taken".to_owned());
         }

@@ -27,10 +27,11 @@ pub(super) fn resolve(argv: &[String], env: &BTreeMap<String, String>, dir: Opti
         return judge(&path, name).map(|()| absolute(&path));
     }
     let path = env.get("PATH").map(Into::into).or_else(|| env::var_os("PATH")).unwrap_or_default();
-    search(name, &path).map(|p| absolute(&p)).ok_or_else(|| match search_any(name, &path) {
-        true => format!("permission denied: {name} is not executable"),
-        false => format!("no such program: {name} is not in PATH"),
-    })
+    match search(name, &path) {
+        Some(found) => Ok(absolute(&found)),
+        None if search_any(name, &path) => Err(format!("permission denied: {name} is not executable")),
+        None => Err(format!("no such program: {name} is not in PATH")),
+    }
 }
 
 /// A program in our own `PATH`.

@@ -92,7 +92,10 @@ pub(super) fn check(node: &Node, scope: &BTreeMap<String, Type>) -> Result<Type,
         }
         Kind::Name(name) => scope.get(name).cloned().ok_or_else(|| {
             let known: Vec<_> = scope.keys().map(String::as_str).collect();
-            ExprError::new(format!("unknown name `{name}`{}; known are {}", near(name, &known), known.join(", ")), node.span)
+            ExprError::new(
+                format!("unknown name `{name}`{}; known are {}", near(name, &known), known.join(", ")),
+                node.span,
+            )
         }),
         Kind::Field(of, name) => field(&check(of, scope)?, name, node.span),
         Kind::Index(of, index) => element(&check(of, scope)?, &check(index, scope)?, node.span),
@@ -135,7 +138,9 @@ fn field(of: &Type, name: &str, span: Span) -> Result<Type, ExprError> {
 fn element(of: &Type, index: &Type, span: Span) -> Result<Type, ExprError> {
     match (of, index) {
         (Type::Any, Type::Int | Type::Text | Type::Any) | (Type::Map(_), Type::Text | Type::Any) => Ok(Type::Any),
-        (Type::List(inner), Type::Int | Type::Any) | (Type::Open(inner), Type::Text | Type::Any) => Ok((**inner).clone()),
+        (Type::List(inner), Type::Int | Type::Any) | (Type::Open(inner), Type::Text | Type::Any) => {
+            Ok((**inner).clone())
+        }
         (of, index) => Err(ExprError::new(format!("{} cannot be indexed by {}", of.name(), index.name()), span)),
     }
 }
@@ -180,7 +185,17 @@ fn arithmetic(op: Op, l: &Type, r: &Type) -> Option<Type> {
 }
 
 const FUNCTIONS: [&str; 11] = [
-    "size", "has", "startsWith", "endsWith", "contains", "matches", "int", "double", "string", "duration", "timestamp",
+    "size",
+    "has",
+    "startsWith",
+    "endsWith",
+    "contains",
+    "matches",
+    "int",
+    "double",
+    "string",
+    "duration",
+    "timestamp",
 ];
 
 fn call(name: &str, arguments: &[Node], scope: &BTreeMap<String, Type>, span: Span) -> Result<Type, ExprError> {
@@ -212,7 +227,9 @@ fn call(name: &str, arguments: &[Node], scope: &BTreeMap<String, Type>, span: Sp
             for (t, a) in types.iter().zip(arguments) {
                 wants(t, &Type::Text, a.span)?;
             }
-            if name == "matches" && let Kind::Literal(Value::Text(pattern)) = &arguments[1].kind {
+            if name == "matches"
+                && let Kind::Literal(Value::Text(pattern)) = &arguments[1].kind
+            {
                 regex(pattern).map_err(|message| ExprError::new(message, arguments[1].span))?;
             }
             Ok(Type::Bool)
@@ -232,7 +249,8 @@ fn call(name: &str, arguments: &[Node], scope: &BTreeMap<String, Type>, span: Sp
             })
         }
         _ => {
-            let message = format!("unknown function `{name}`{}; known are {}", near(name, &FUNCTIONS), FUNCTIONS.join(", "));
+            let message =
+                format!("unknown function `{name}`{}; known are {}", near(name, &FUNCTIONS), FUNCTIONS.join(", "));
             Err(ExprError::new(message, span))
         }
     }

@@ -27,13 +27,17 @@ fn path<'a>(node: &Node, scope: &'a BTreeMap<String, Value>) -> Result<std::borr
     let missing = |what: String| ExprError::new(format!("{what} is missing"), node.span);
     let pick = |of: Cow<'a, Value>, key: &Value| -> Result<Cow<'a, Value>, ExprError> {
         match (of, key) {
-            (Cow::Borrowed(Value::Map(m)), Value::Text(k)) => m.get(k).map(Cow::Borrowed).ok_or_else(|| missing(format!("field `{k}`"))),
+            (Cow::Borrowed(Value::Map(m)), Value::Text(k)) => {
+                m.get(k).map(Cow::Borrowed).ok_or_else(|| missing(format!("field `{k}`")))
+            }
             (Cow::Borrowed(Value::List(l)), Value::Int(i)) => usize::try_from(*i)
                 .ok()
                 .and_then(|i| l.get(i))
                 .map(Cow::Borrowed)
                 .ok_or_else(|| missing(format!("element {i} (of {})", l.len()))),
-            (Cow::Owned(Value::Map(mut m)), Value::Text(k)) => m.remove(k).map(Cow::Owned).ok_or_else(|| missing(format!("field `{k}`"))),
+            (Cow::Owned(Value::Map(mut m)), Value::Text(k)) => {
+                m.remove(k).map(Cow::Owned).ok_or_else(|| missing(format!("field `{k}`")))
+            }
             (Cow::Owned(Value::List(l)), Value::Int(i)) => usize::try_from(*i)
                 .ok()
                 .and_then(|i| l.into_iter().nth(i))

@@ -1,0 +1,264 @@
+//! One step: recorded as running, performed, judged, recorded again; tried again where that is allowed and worth it.
+
+use std::hash::{BuildHasher, Hasher};
+
+use tokio::sync::mpsc;
+use tokio::time::{Instant, sleep};
+
+use super::drive::Drive;
+use super::halt::{Halt, Why};
+use super::output::{self, CHANNEL, Origin};
+use super::record::Event;
+use crate::core::event::{Level, NewEntry};
+use crate::core::observation::{Observation, State};
+use crate::core::plan::{PlanStep, Retry};
+use crate::core::run::{Artifact, Phase, StepStatus};
+use crate::core::step::{Call, Outcome, Reply, StepSpec, Verdict};
+use crate::core::time::human_ms;
+use crate::store::StoreError;
+
+/// Where a step stands in its run.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Place {
+    /// Absent for a condition's steps: they have no record of their own.
+    pub index: Option<u32>,
+    pub phase: Option<Phase>,
+}
+
+/// How a step ended.
+#[derive(Debug)]
+pub(super) struct Ended {
+    pub status: StepStatus,
+    pub message: String,
+    /// It was cut short from outside.
+    pub halted: bool,
+}
+
+/// What follows a failed attempt.
+#[derive(Debug, PartialEq)]
+enum Again {
+    No,
+    /// It would be worth it, but must not be.
+    Unsafe,
+    After(i64),
+}
+
+impl Drive {
+    /// Runs a step with all its attempts.
+    pub(super) async fn step(
+        &self,
+        place: Place,
+        step: &PlanStep,
+        timeout_ms: i64,
+        halt: &Halt,
+    ) -> Result<Ended, StoreError> {
+        let call = step.spec.call(if timeout_ms > 0 { timeout_ms } else { i64::MAX });
+        let mut attempt = 1;
+        loop {
+            self.begin(place, step, attempt).await?;
+            let begun = Instant::now();
+            let reply = self.make(place, step, call.clone(), halt).await?;
+            let outcome = step.spec.judge(&reply);
+            let ms = i64::try_from(begun.elapsed().as_millis()).unwrap_or(i64::MAX);
+            if let Some(why) = halt.why().filter(|_| outcome.verdict != Verdict::Succeeded) {
+                return self.cut_short(place, step, attempt, why, &reply, ms).await;
+            }
+            match again(step, attempt, &outcome, &reply, jitter()) {
+                Again::After(pause) => {
+                    let message = format!("{}; trying again in {}", spoken(step, &outcome, ms), human_ms(pause));
+                    self.rec.append(&[self.said(place, step, Level::Warn, message)]).await?;
+                    tokio::select! {
+                        () = sleep(millis(pause)) => {}
+                        () = halt.fired() => return self.end(place, step, attempt, &outcome, &reply, ms).await,
+                    }
+                    attempt += 1;
+                    continue;
+                }
+                Again::Unsafe => {
+                    let message =
+                        format!("{}: not tried again: it may have taken effect and is not idempotent", step.name);
+                    self.rec.append(&[self.said(place, step, Level::Warn, message)]).await?;
+                }
+                Again::No => {}
+            }
+            return self.end(place, step, attempt, &outcome, &reply, ms).await;
+        }
+    }
+
+    async fn begin(&self, place: Place, step: &PlanStep, attempt: u32) -> Result<(), StoreError> {
+        let tries = step.retry.map_or(1, |r| r.attempts);
+        let which = if attempt > 1 { format!(" (attempt {attempt} of {tries})") } else { String::new() };
+        let message = format!("{}: {}{which}", step.name, step.spec.describe());
+        let entries = [self.said(place, step, Level::Info, message)];
+        match place.index {
+            // A question is recorded as waiting, when it is asked.
+            Some(index) if !matches!(step.spec, StepSpec::Manual(_)) => {
+                self.rec.step(index, StepStatus::Running, attempt, None, &entries).await
+            }
+            _ => self.rec.append(&entries).await,
+        }
+    }
+
+    async fn make(&self, place: Place, step: &PlanStep, call: Call, halt: &Halt) -> Result<Reply, StoreError> {
+        match call {
+            Call::Leave { artifacts } => {
+                let at = self.rec.world.clock.now();
+                let mine = |a| Artifact { run: self.rec.run(), at, ..a };
+                self.rec.leave(&artifacts.into_iter().map(mine).collect::<Vec<_>>()).await?;
+                Ok(Reply::Left)
+            }
+            Call::Manual { prompt, timeout_ms } => self.ask(place, &prompt, timeout_ms, halt).await,
+            call => {
+                let (tx, rx) = mpsc::channel(CHANNEL);
+                let origin = Origin { step: place.index, phase: place.phase, kind: step.spec.kind() };
+                let perform = async { Ok(self.rec.world.adapters.perform(call, tx, halt.token()).await) };
+                // A pump that fails drops the call: no effect goes on unrecorded.
+                tokio::try_join!(perform, output::pump(&self.rec, rx, origin)).map(|(reply, ())| reply)
+            }
+        }
+    }
+
+    async fn end(
+        &self,
+        place: Place,
+        step: &PlanStep,
+        attempt: u32,
+        outcome: &Outcome,
+        reply: &Reply,
+        ms: i64,
+    ) -> Result<Ended, StoreError> {
+        let (status, level) = match (outcome.verdict, outcome.state) {
+            (Verdict::Succeeded, State::Ok) => (StepStatus::Succeeded, Level::Success),
+            (Verdict::Succeeded, _) => (StepStatus::Succeeded, Level::Warn),
+            (Verdict::Failed { .. }, _) => (StepStatus::Failed, Level::Error),
+            (Verdict::TimedOut, _) => (StepStatus::TimedOut, Level::Error),
+        };
+        let mut data = serde_json::json!({ "status": status.name(), "attempt": attempt, "ms": ms });
+        if let Reply::Exited { outputs, .. } = reply
+            && !outputs.is_empty()
+        {
+            data["outputs"] = serde_json::json!(outputs);
+        }
+        let event = Event { data: Some(data), ..event(place, step, level, spoken(step, outcome, ms)) };
+        let event = self.rec.entry(event);
+        self.close(place, status, attempt, &outcome.message, event).await?;
+        self.observe(step, outcome).await?;
+        Ok(Ended { status, message: outcome.message.clone(), halted: false })
+    }
+
+    /// The step was stopped from outside. What it did until then may have taken effect, and that is said.
+    async fn cut_short(
+        &self,
+        place: Place,
+        step: &PlanStep,
+        attempt: u32,
+        why: &Why,
+        reply: &Reply,
+        ms: i64,
+    ) -> Result<Ended, StoreError> {
+        let status = match why {
+            Why::Cancelled { .. } => StepStatus::Cancelled,
+            Why::Deadline => StepStatus::TimedOut,
+            Why::Leaving => StepStatus::Unknown,
+        };
+        let mut message = format!("stopped after {}: {}", human_ms(ms), why.words());
+        if matches!(reply, Reply::Exited { .. }) {
+            message = format!("{message} ({})", step.spec.judge(reply).message);
+        }
+        if !is_repeatable(step) && !matches!(step.spec, StepSpec::Manual(_)) {
+            message.push_str("; whether it took effect is not known");
+        }
+        let event = self.said(place, step, Level::Warn, format!("{}: {message}", step.name));
+        self.close(place, status, attempt, &message, event).await?;
+        Ok(Ended { status, message, halted: true })
+    }
+
+    async fn close(
+        &self,
+        place: Place,
+        status: StepStatus,
+        attempt: u32,
+        message: &str,
+        event: NewEntry,
+    ) -> Result<(), StoreError> {
+        match place.index {
+            Some(index) => self.rec.step(index, status, attempt, Some(message), &[event]).await,
+            None => self.rec.append(&[event]).await,
+        }
+    }
+
+    /// A probe's outcome is an observation, unless the failure is on our side: then nothing was seen.
+    async fn observe(&self, step: &PlanStep, outcome: &Outcome) -> Result<(), StoreError> {
+        let Some(target) = step.target.clone().filter(|_| step.probe) else { return Ok(()) };
+        let asked = self.rec.world.adapters.check(&step.spec.call(step.timeout_ms));
+        if outcome.state == State::Unknown || asked.is_err() {
+            return Ok(());
+        }
+        let at = self.rec.world.clock.now();
+        let (state, latency_ms, message) = (outcome.state, outcome.latency_ms, outcome.message.clone());
+        self.rec.observe(Observation { target, at, state, latency_ms, message, run: Some(self.rec.run()) }).await
+    }
+
+    fn said(&self, place: Place, step: &PlanStep, level: Level, message: String) -> NewEntry {
+        self.rec.entry(event(place, step, level, message))
+    }
+}
+
+fn event(place: Place, step: &PlanStep, level: Level, message: String) -> Event<'static> {
+    Event { step: place.index, phase: place.phase, source: step.spec.kind(), level, message, data: None }
+}
+
+/// `web in prod: HTTP 200 in 41 ms`; the duration is added where the outcome does not carry one.
+fn spoken(step: &PlanStep, outcome: &Outcome, ms: i64) -> String {
+    match outcome.latency_ms {
+        Some(_) => format!("{}: {}", step.name, outcome.message),
+        None => format!("{}: {} ({})", step.name, outcome.message, human_ms(ms)),
+    }
+}
+
+/// Whether and when to try again. `jitter` is between −1 and 1.
+fn again(step: &PlanStep, attempt: u32, outcome: &Outcome, reply: &Reply, jitter: f64) -> Again {
+    let worth = matches!(outcome.verdict, Verdict::Failed { again: true } | Verdict::TimedOut);
+    match step.retry.filter(|r| worth && attempt < r.attempts) {
+        None => Again::No,
+        Some(_) if !is_repeatable(step) => Again::Unsafe,
+        Some(retry) => Again::After(pause_ms(retry, attempt, jitter).max(retry_after_ms(reply))),
+    }
+}
+
+/// Safe to do twice: it says so, it only looks, or it asks with a method that only reads.
+fn is_repeatable(step: &PlanStep) -> bool {
+    let reads = match &step.spec {
+        StepSpec::Http(http) => ["GET", "HEAD", "OPTIONS"].contains(&http.request.method.to_ascii_uppercase().as_str()),
+        StepSpec::Wait(_) | StepSpec::Document(_) => true,
+        StepSpec::Shell(_) | StepSpec::Manual(_) => false,
+    };
+    step.idempotent || step.probe || reads
+}
+
+/// Exponential, ±25 % before the cap.
+#[expect(clippy::cast_possible_truncation, clippy::cast_precision_loss, reason = "pauses are far below 2^52 ms")]
+fn pause_ms(retry: Retry, attempt: u32, jitter: f64) -> i64 {
+    let bare = Retry { cap_ms: i64::MAX / 2, ..retry }.wait_ms(attempt);
+    ((bare as f64 * (1.0 + jitter / 4.0)) as i64).clamp(0, retry.cap_ms.max(0))
+}
+
+/// What the server asked for, in whole seconds; more than five minutes is not waited.
+fn retry_after_ms(reply: &Reply) -> i64 {
+    let Reply::Http { headers, .. } = reply else { return 0 };
+    headers.get("retry-after").and_then(|s| s.trim().parse::<i64>().ok()).map_or(0, |s| s.clamp(0, 300) * 1000)
+}
+
+/// Evenly between −1 and 1. Every hasher of the standard library has keys of its own: random enough to spread retries.
+#[expect(clippy::cast_precision_loss, reason = "the low bits do not matter here")]
+fn jitter() -> f64 {
+    let random = std::collections::hash_map::RandomState::new().build_hasher().finish();
+    random as f64 / u64::MAX as f64 * 2.0 - 1.0
+}
+
+fn millis(ms: i64) -> std::time::Duration {
+    std::time::Duration::from_millis(u64::try_from(ms).unwrap_or(0))
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,90 @@
+//! When a step is tried again, and after how long.
+
+use std::collections::BTreeMap;
+
+use proptest::prelude::*;
+
+use super::*;
+use crate::core::plan::OnFailure;
+use crate::core::service::{HttpRequest, ShellCommand};
+use crate::core::step::{http::Http, shell::Shell};
+
+const RETRY: Retry = Retry { attempts: 3, base_ms: 2000, cap_ms: 32_000 };
+
+fn step(spec: StepSpec, idempotent: bool) -> PlanStep {
+    let (name, phase, on_failure) = ("s".to_owned(), Phase::Action, OnFailure::Stop);
+    PlanStep {
+        name,
+        phase,
+        spec,
+        timeout_ms: 1000,
+        retry: Some(RETRY),
+        on_failure,
+        idempotent,
+        target: None,
+        probe: false,
+    }
+}
+
+fn http(method: &str) -> StepSpec {
+    StepSpec::Http(Http { request: HttpRequest { method: method.into(), ..HttpRequest::default() } })
+}
+
+fn shell() -> StepSpec {
+    StepSpec::Shell(Shell { command: ShellCommand::Script("x".into()), env: BTreeMap::new(), dir: None })
+}
+
+fn answer(status: u16, headers: &[(&str, &str)]) -> Reply {
+    let headers = headers.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned())).collect();
+    Reply::Http { status, headers, body: String::new(), truncated: false, ms: 1 }
+}
+
+fn after(step: &PlanStep, attempt: u32, reply: &Reply) -> Again {
+    again(step, attempt, &step.spec.judge(reply), reply, 0.0)
+}
+
+#[test]
+fn only_what_is_worth_it_and_safe_is_tried_again() {
+    let late = Reply::TimedOut { after_ms: 5 };
+    let table = [
+        (step(http("GET"), false), answer(503, &[]), Again::After(2000)),
+        (step(http("get"), false), late.clone(), Again::After(2000)),
+        (step(http("GET"), false), answer(404, &[]), Again::No),
+        (step(http("GET"), false), answer(200, &[]), Again::No),
+        (step(http("POST"), false), answer(503, &[]), Again::Unsafe),
+        (step(http("POST"), false), late.clone(), Again::Unsafe),
+        (step(http("POST"), true), late.clone(), Again::After(2000)),
+        (step(shell(), false), late.clone(), Again::Unsafe),
+        (step(shell(), true), late.clone(), Again::After(2000)),
+        (PlanStep { probe: true, ..step(shell(), false) }, late.clone(), Again::After(2000)),
+        (PlanStep { retry: None, ..step(http("GET"), false) }, late, Again::No),
+    ];
+    for (step, reply, wanted) in table {
+        assert_eq!(after(&step, 1, &reply), wanted, "{:?} {reply:?}", step.spec);
+    }
+}
+
+#[test]
+fn attempts_end_and_the_server_may_ask_for_patience() {
+    let get = step(http("GET"), false);
+    assert_eq!(after(&get, 2, &answer(503, &[])), Again::After(4000));
+    assert_eq!(after(&get, 3, &answer(503, &[])), Again::No);
+    assert_eq!(after(&get, 1, &answer(429, &[("retry-after", "7")])), Again::After(7000));
+    assert_eq!(after(&get, 1, &answer(429, &[("retry-after", "1")])), Again::After(2000));
+    assert_eq!(after(&get, 1, &answer(429, &[("retry-after", "99999")])), Again::After(300_000));
+}
+
+proptest! {
+    #[test]
+    fn pauses_stay_within_a_quarter_and_under_the_cap(attempt in 1u32..70, jitter in -1.0f64..=1.0) {
+        let bare = Retry { cap_ms: i64::MAX / 2, ..RETRY }.wait_ms(attempt);
+        let pause = pause_ms(RETRY, attempt, jitter);
+        prop_assert!(pause <= RETRY.cap_ms);
+        prop_assert!(pause == RETRY.cap_ms || (pause - bare).abs() <= bare / 4 + 1, "{pause} of {bare}");
+    }
+
+    #[test]
+    fn jitter_is_in_its_range(_n in 0..100) {
+        prop_assert!((-1.0..=1.0).contains(&jitter()));
+    }
+}

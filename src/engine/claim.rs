@@ -1,0 +1,200 @@
+//! The background task: claims queued runs, lets each be driven by a task of its own, sweeps, and leaves in good order.
+
+use std::collections::HashSet;
+use std::panic::AssertUnwindSafe;
+use std::time::Duration;
+
+use futures_util::FutureExt;
+use tokio::task::JoinSet;
+use tokio::time::{Instant, sleep_until};
+use tokio_util::task::AbortOnDropHandle;
+
+use super::drive::Drive;
+use super::halt::Halt;
+use super::keep::Keeper;
+use super::record::Recorder;
+use super::{Mode, State, World, pulse, sweep};
+use crate::core::run::{Run, RunId, RunStatus};
+use crate::core::time::Timestamp;
+use crate::store::{Claim, EngineRow};
+
+/// Runs queued by another process are found at latest after this (or `sweep_ms`, when that is shorter).
+const POLL: Duration = Duration::from_secs(5);
+/// After a store that failed.
+const AGAIN: Duration = Duration::from_secs(1);
+
+/// What a run's task leaves: the run, and the one that follows it.
+type Left = (RunId, Option<RunId>);
+
+struct Worker {
+    world: World,
+    only: Option<RunId>,
+    in_hand: HashSet<RunId>,
+    tasks: JoinSet<Left>,
+    started_at: Timestamp,
+}
+
+/// How a look for work went.
+#[derive(PartialEq)]
+enum Looked {
+    NothingLeft,
+    HandsFull,
+    StoreFailed,
+}
+
+enum Tick {
+    Joined(Option<Left>),
+    Look,
+    Sweep,
+}
+
+/// Works until told to leave and nothing is in hand.
+pub(super) async fn work(world: World) {
+    let started_at = world.clock.now();
+    let _pulse = world
+        .config
+        .pulse
+        .map(|(workspace, period)| AbortOnDropHandle::new(tokio::spawn(pulse::beat(world.clone(), workspace, period))));
+    let only = world.config.only;
+    Worker { world, only, in_hand: HashSet::new(), tasks: JoinSet::new(), started_at }.run().await;
+}
+
+impl Worker {
+    async fn run(mut self) {
+        let mut wake = self.world.signals.wake.subscribe();
+        let mut mode = self.world.signals.mode.subscribe();
+        self.sweep().await;
+        let mut sweep_at = Instant::now() + self.sweep_every();
+        loop {
+            let asked = *wake.borrow_and_update();
+            let working = *mode.borrow_and_update() == Mode::Working;
+            let looked = if working { self.claim().await } else { Looked::NothingLeft };
+            self.publish(looked == Looked::NothingLeft, asked);
+            if !working && self.tasks.is_empty() {
+                break;
+            }
+            let poll = if looked == Looked::StoreFailed { AGAIN } else { POLL };
+            let tick = tokio::select! {
+                Some(joined) = self.tasks.join_next() => Tick::Joined(joined.ok()),
+                Ok(()) = wake.changed() => Tick::Look,
+                Ok(()) = mode.changed() => Tick::Look,
+                () = sleep_until(sweep_at) => Tick::Sweep,
+                () = tokio::time::sleep(poll) => Tick::Look,
+            };
+            match tick {
+                Tick::Joined(left) => self.joined(left),
+                Tick::Look => {}
+                Tick::Sweep => {
+                    self.sweep().await;
+                    sweep_at = Instant::now() + self.sweep_every();
+                }
+            }
+        }
+        if let Err(e) = self.world.store.leave_engine(&self.world.holder).await {
+            tracing::warn!("cannot sign off: {e}");
+        }
+    }
+
+    fn sweep_every(&self) -> Duration {
+        Duration::from_millis(u64::try_from(self.world.config.sweep_ms).unwrap_or(0).max(10))
+    }
+
+    fn publish(&self, settled: bool, asked: u64) {
+        let live = self.tasks.len();
+        self.world.signals.state.send_if_modified(|state| {
+            let settled = if settled { asked } else { state.settled };
+            let next = State { live, settled };
+            let changed = *state != next;
+            *state = next;
+            changed
+        });
+    }
+
+    async fn claim(&mut self) -> Looked {
+        while self.tasks.len() < self.world.config.concurrency.max(1) {
+            let now = self.world.clock.now();
+            let until = now.plus_ms(self.world.config.lease_ms);
+            match self.world.store.claim(self.only, &self.world.holder, until, now).await {
+                Ok(Some((claim, run))) => {
+                    self.in_hand.insert(run.id);
+                    self.tasks.spawn(take_on(self.world.clone(), claim, run, until));
+                    self.publish(false, 0);
+                }
+                Ok(None) => return Looked::NothingLeft,
+                Err(e) => {
+                    tracing::error!("cannot look for queued runs, trying again: {e}");
+                    return Looked::StoreFailed;
+                }
+            }
+        }
+        Looked::HandsFull
+    }
+
+    fn joined(&mut self, left: Option<Left>) {
+        if let Some((run, next)) = left {
+            self.in_hand.remove(&run);
+            if self.only == Some(run) && next.is_some() {
+                self.only = next;
+            }
+        }
+    }
+
+    async fn sweep(&self) {
+        let me = EngineRow {
+            holder: self.world.holder.to_string(),
+            kind: self.world.config.kind.clone(),
+            started_at: self.started_at,
+            seen_at: self.world.clock.now(),
+        };
+        if let Err(e) = self.world.store.beat(&me).await {
+            tracing::warn!("cannot show this engine to others: {e}");
+        }
+        sweep::sweep(&self.world, &self.in_hand).await;
+    }
+}
+
+/// Drives a claimed run and keeps it in hand. A panic in there ends this run, not the engine.
+async fn take_on(world: World, claim: Claim, run: Run, lease_until: Timestamp) -> Left {
+    let id = run.id;
+    world.bus.tell(crate::bus::Notice::Run(id, RunStatus::Claimed));
+    let limit = u64::try_from(run.plan.timeout_ms).ok().filter(|ms| *ms > 0);
+    let deadline = limit.map(|ms| Instant::now() + Duration::from_millis(ms.min(1_000_000_000_000)));
+    let rec = Recorder::new(world.clone(), claim, &run);
+    let drive = Drive { rec, run, halt: Halt::default(), last: Halt::default(), began: world.clock.now() };
+    let keeper = Keeper {
+        world: &world,
+        claim,
+        lease_until,
+        halt: &drive.halt,
+        last: &drive.last,
+        deadline,
+        ending: &drive.rec.ending,
+    };
+    let work = async {
+        tokio::select! {
+            biased;
+            next = drive.drive() => next.map_err(|e| e.to_string()),
+            why = keeper.keep() => Err(why),
+        }
+    };
+    match AssertUnwindSafe(work).catch_unwind().await {
+        Ok(Ok(next)) => (id, next),
+        Ok(Err(why)) => {
+            tracing::error!(run = %id, "stopped driving: {why}");
+            (id, None)
+        }
+        Err(panic) => {
+            let panic = panic_words(panic.as_ref());
+            tracing::error!(run = %id, "driving panicked: {panic}");
+            if let Err(e) = drive.finish_broken(&panic).await {
+                tracing::error!(run = %id, "could not record the panic: {e}");
+            }
+            (id, None)
+        }
+    }
+}
+
+fn panic_words(panic: &(dyn std::any::Any + Send)) -> String {
+    let text = panic.downcast_ref::<&str>().map(|s| (*s).to_owned());
+    text.or_else(|| panic.downcast_ref::<String>().cloned()).unwrap_or_else(|| "a panic without words".to_owned())
+}

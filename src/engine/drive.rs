@@ -1,0 +1,197 @@
+//! Drives one run: condition, five phases, `finally`, end. Every fact is in the store before the next effect.
+
+use tokio::time::Instant;
+
+use super::attempt::{Ended, Place};
+use super::halt::{Halt, Why};
+use super::record::Recorder;
+use crate::core::event::{Level, NewEntry};
+use crate::core::plan::{OnFailure, PlanStep};
+use crate::core::run::{Phase, Run, RunId, StepStatus, Transition};
+use crate::core::time::{Timestamp, human_ms};
+use crate::store::StoreError;
+
+/// A `finally` step without a timeout must not hold a cancelled run for ever.
+const FINALLY_TIMEOUT_MS: i64 = 60_000;
+
+/// A run in hand.
+pub(super) struct Drive {
+    pub rec: Recorder,
+    pub run: Run,
+    /// Stops the phases.
+    pub halt: Halt,
+    /// Stops the `finally` steps.
+    pub last: Halt,
+    /// When this engine took it.
+    pub began: Timestamp,
+}
+
+/// How the run has gone so far.
+#[derive(Debug, Default)]
+pub(super) struct Course {
+    /// The first failure: `step deploy web: exit code 2`.
+    pub failure: Option<String>,
+    /// Why nothing more of the phases runs: `action failed`.
+    pub stopped: Option<String>,
+    /// The run was stopped from outside, and that cut something short.
+    pub halted: Option<Why>,
+    /// The step that was under way then.
+    pub during: Option<String>,
+    /// The condition did not hold.
+    pub unmet: Option<String>,
+}
+
+impl Course {
+    fn heed(&mut self, halt: &Halt) {
+        if let (None, Some(why)) = (&self.halted, halt.why()) {
+            self.halted = Some(why.clone());
+            self.stopped = Some(why.words().to_owned());
+        }
+    }
+
+    /// What a step's end means for the run; true when it failed by itself.
+    fn weigh(&mut self, step: &PlanStep, ended: &Ended, halt: &Halt) -> bool {
+        if ended.halted {
+            self.heed(halt);
+            self.during = Some(step.name.clone());
+            return false;
+        }
+        let failed = ended.status != StepStatus::Succeeded;
+        if failed && self.failure.is_none() {
+            self.failure = Some(format!("step {}: {}", step.name, ended.message));
+        }
+        failed
+    }
+
+    fn is_left(&self) -> bool {
+        self.halted == Some(Why::Leaving)
+    }
+}
+
+impl Drive {
+    /// Drives the run to its end; the next link of its chain, when there is one.
+    pub(super) async fn drive(&self) -> Result<Option<RunId>, StoreError> {
+        if let Some(by) = self.run.cancel_requested_by.clone() {
+            self.halt.fire(Why::Cancelled { by });
+        }
+        let started = format!("started: {}", self.run.plan.title);
+        self.rec.transition(Transition::Start, None, &[self.rec.note(None, Level::Info, started)]).await?;
+        let mut course = Course::default();
+        for phase in Phase::ALL {
+            if !course.is_left() {
+                self.phase(phase, &mut course).await?;
+            }
+        }
+        self.finally(&mut course).await?;
+        self.finish(&course).await
+    }
+
+    async fn phase(&self, phase: Phase, course: &mut Course) -> Result<(), StoreError> {
+        let steps: Vec<_> = (0..).zip(&self.run.plan.steps).filter(|(_, s)| s.phase == phase).collect();
+        let gate = self.run.plan.only_if.as_ref().filter(|_| phase == Phase::Validate);
+        let idle = steps.is_empty() && gate.is_none();
+        if !idle {
+            course.heed(&self.halt);
+        }
+        if idle || course.stopped.is_some() {
+            return self.skip_phase(phase, &steps, course).await;
+        }
+        let begun = Instant::now();
+        self.rec.append(&[self.rec.note(Some(phase), Level::Info, format!("{} started", phase.name()))]).await?;
+        if let Some(gate) = gate {
+            self.gate(gate, course).await?;
+        }
+        let failures = self.steps(phase, &steps, course).await?;
+        if course.is_left() {
+            return Ok(());
+        }
+        let ms = i64::try_from(begun.elapsed().as_millis()).unwrap_or(i64::MAX);
+        self.rec.append(&[self.phase_end(phase, ms, failures, course)]).await
+    }
+
+    /// The steps of a phase, one after the other; how many failed.
+    async fn steps(&self, phase: Phase, steps: &[(u32, &PlanStep)], course: &mut Course) -> Result<usize, StoreError> {
+        let mut failures = 0;
+        for (index, step) in steps {
+            course.heed(&self.halt);
+            if course.stopped.is_some() {
+                self.skip_step(*index, course).await?;
+                continue;
+            }
+            let place = Place { index: Some(*index), phase: Some(phase) };
+            let ended = self.step(place, step, step.timeout_ms, &self.halt).await?;
+            if course.weigh(step, &ended, &self.halt) {
+                failures += 1;
+                if step.on_failure == OnFailure::Stop && course.stopped.is_none() {
+                    course.stopped = Some(format!("{} failed", phase.name()));
+                }
+            }
+        }
+        Ok(failures)
+    }
+
+    fn phase_end(&self, phase: Phase, ms: i64, failures: usize, course: &Course) -> NewEntry {
+        let (name, took) = (phase.name(), human_ms(ms));
+        let (level, message) = match (&course.stopped, failures) {
+            (Some(why), _) if course.halted.is_some() => (Level::Warn, format!("{name} stopped after {took}: {why}")),
+            (Some(why), _) if course.unmet.is_some() => (Level::Info, format!("{name} finished in {took}: {why}")),
+            (Some(_), _) => (Level::Error, format!("{name} failed after {took}")),
+            (None, 0) => (Level::Info, format!("{name} finished in {took}")),
+            (None, n) => (Level::Warn, format!("{name} finished in {took}, {n} failed, going on")),
+        };
+        self.rec.note(Some(phase), level, message)
+    }
+
+    async fn skip_phase(&self, phase: Phase, steps: &[(u32, &PlanStep)], course: &Course) -> Result<(), StoreError> {
+        let name = phase.name();
+        let (level, why) = match &course.stopped {
+            Some(why) => (Level::Info, why.as_str()),
+            None => (Level::Debug, "nothing to do"),
+        };
+        let start = self.rec.note(Some(phase), Level::Debug, format!("{name} reached"));
+        let end = self.rec.note(Some(phase), level, format!("{name} skipped: {why}"));
+        self.rec.append(&[start, end]).await?;
+        for (index, _) in steps {
+            self.skip_step(*index, course).await?;
+        }
+        Ok(())
+    }
+
+    /// A step that will not run any more. When the engine leaves, steps stay pending: a resumed run may get to them.
+    async fn skip_step(&self, index: u32, course: &Course) -> Result<(), StoreError> {
+        match &course.stopped {
+            Some(why) if !course.is_left() => {
+                self.rec.step(index, StepStatus::Skipped, 0, Some(&format!("skipped: {why}")), &[]).await
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// Steps that run whatever happened: also after failure, deadline and cancel; not when nothing ran at all.
+    async fn finally(&self, course: &mut Course) -> Result<(), StoreError> {
+        let steps = &self.run.plan.finally;
+        if steps.is_empty() || course.is_left() {
+            return Ok(());
+        }
+        let first = u32::try_from(self.run.plan.steps.len()).unwrap_or(u32::MAX);
+        let steps = (first..).zip(steps);
+        if course.unmet.is_some() {
+            for (index, _) in steps {
+                self.skip_step(index, course).await?;
+            }
+            return Ok(());
+        }
+        self.rec.append(&[self.rec.note(None, Level::Info, "finally started")]).await?;
+        for (index, step) in steps {
+            let timeout_ms = if step.timeout_ms > 0 { step.timeout_ms } else { FINALLY_TIMEOUT_MS };
+            let place = Place { index: Some(index), phase: None };
+            let ended = self.step(place, step, timeout_ms, &self.last).await?;
+            course.weigh(step, &ended, &self.last);
+            if ended.halted {
+                course.halted = Some(Why::Leaving);
+                return Ok(());
+            }
+        }
+        self.rec.append(&[self.rec.note(None, Level::Info, "finally finished")]).await
+    }
+}

@@ -1,0 +1,113 @@
+//! Keeps a run in hand: renews its lease, notices a request to cancel, the total deadline, and that the engine leaves.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use tokio::time::{Instant, sleep_until, timeout};
+
+use super::halt::{Halt, Why};
+use super::{Mode, World};
+use crate::core::time::Timestamp;
+use crate::store::{Claim, StoreError};
+
+/// How often the store is asked whether somebody cancelled the run (another console on the same store cannot wake us).
+const LOOK: Duration = Duration::from_secs(1);
+
+/// What is kept up while a run is driven.
+pub(super) struct Keeper<'a> {
+    pub world: &'a World,
+    pub claim: Claim,
+    pub lease_until: Timestamp,
+    /// Stops the phases.
+    pub halt: &'a Halt,
+    /// Stops the `finally` steps: only leaving does.
+    pub last: &'a Halt,
+    pub deadline: Option<Instant>,
+    /// The run is being ended: from now on a stale token is no news.
+    pub ending: &'a AtomicBool,
+}
+
+enum Tick {
+    Renew,
+    Look,
+    Mode,
+    Deadline,
+}
+
+impl Keeper<'_> {
+    /// Returns only when the claim is lost, with the reason.
+    pub(super) async fn keep(mut self) -> String {
+        let mut wake = self.world.signals.wake.subscribe();
+        let mut mode = self.world.signals.mode.subscribe();
+        mode.mark_changed();
+        let mut renew_at = Instant::now() + self.every();
+        let mut look_at = Instant::now();
+        loop {
+            let deadline = self.deadline.unwrap_or_else(|| Instant::now() + LOOK);
+            let watched = self.halt.why().is_none();
+            let tick = tokio::select! {
+                () = sleep_until(renew_at) => Tick::Renew,
+                Ok(()) = mode.changed() => Tick::Mode,
+                () = sleep_until(deadline), if self.deadline.is_some() => Tick::Deadline,
+                () = sleep_until(look_at), if watched => Tick::Look,
+                Ok(()) = wake.changed(), if watched => Tick::Look,
+            };
+            match tick {
+                Tick::Renew => match self.renew().await {
+                    Ok(next) => renew_at = next,
+                    Err(why) => return why,
+                },
+                Tick::Look => {
+                    self.look().await;
+                    look_at = Instant::now() + LOOK;
+                }
+                Tick::Mode => self.heed(*mode.borrow()),
+                Tick::Deadline => {
+                    self.deadline = None;
+                    self.halt.fire(Why::Deadline);
+                }
+            }
+        }
+    }
+
+    fn every(&self) -> Duration {
+        Duration::from_millis(u64::try_from(self.world.config.renew_ms).unwrap_or(0).max(10))
+    }
+
+    fn heed(&self, mode: Mode) {
+        if mode == Mode::Leaving {
+            self.halt.fire(Why::Leaving);
+            self.last.fire(Why::Leaving);
+        }
+    }
+
+    /// When to renew next, or why there is nothing to renew any more.
+    async fn renew(&mut self) -> Result<Instant, String> {
+        let until = self.world.clock.now().plus_ms(self.world.config.lease_ms);
+        let answer = timeout(self.every(), self.world.store.renew(self.claim, until)).await;
+        if self.ending.load(Ordering::Acquire) {
+            return Ok(Instant::now() + self.every());
+        }
+        match answer {
+            Ok(Ok(())) => {
+                self.lease_until = until;
+                Ok(Instant::now() + self.every())
+            }
+            Ok(Err(e @ (StoreError::StaleToken(_) | StoreError::Refused { .. }))) => Err(e.to_string()),
+            failed if self.world.clock.now() >= self.lease_until => {
+                let why = failed.map_or_else(|_| "the store does not answer".to_owned(), |r| format!("{r:?}"));
+                Err(format!("the lease ran out and could not be renewed: {why}"))
+            }
+            _ => Ok(Instant::now() + self.every() / 4),
+        }
+    }
+
+    async fn look(&self) {
+        // A store that fails is the renewal's business.
+        if let Ok(run) = self.world.store.run(self.claim.run).await
+            && let Some(by) = run.cancel_requested_by
+        {
+            self.halt.fire(Why::Cancelled { by });
+        }
+    }
+}

@@ -1,0 +1,89 @@
+//! The pulse: once per slot, every configured probe is asked and all answers are written together.
+
+use std::time::Duration;
+
+use futures_util::{StreamExt, stream};
+use tokio::sync::mpsc;
+use tokio::time::sleep;
+use tokio_util::sync::CancellationToken;
+
+use super::World;
+use crate::bus::Notice;
+use crate::core::observation::{Observation, State};
+use crate::core::plan::PlanStep;
+use crate::core::runbook;
+use crate::core::step::{Call, Reply};
+use crate::core::time::Timestamp;
+use crate::store::StoreError;
+
+/// Probes asked at once.
+const AT_ONCE: usize = 16;
+/// A probe without a timeout of its own.
+const TIMEOUT_MS: i64 = 10_000;
+
+/// Pulses until it is dropped: now, then at the beginning of every slot. A slot missed is not caught up.
+pub(super) async fn beat(world: World, workspace: i64, period_ms: i64) {
+    let period = period_ms.max(1000);
+    loop {
+        let slot = slot_of(world.clock.now(), period);
+        match pulse(&world, workspace, slot).await {
+            Ok(true) => world.bus.tell(Notice::Observations),
+            Ok(false) => {}
+            Err(e) => tracing::warn!("the pulse of {} was not written: {e}", slot.rfc3339()),
+        }
+        let next = slot_of(world.clock.now(), period).plus_ms(period);
+        let pause = next.ms_since(world.clock.now());
+        sleep(Duration::from_millis(u64::try_from(pause).unwrap_or(0).max(1))).await;
+    }
+}
+
+fn slot_of(now: Timestamp, period: i64) -> Timestamp {
+    Timestamp(now.0.div_euclid(period) * period)
+}
+
+/// One pulse; false when there was nothing to write, or somebody else has written this slot.
+async fn pulse(world: &World, workspace: i64, slot: Timestamp) -> Result<bool, StoreError> {
+    let stack = world.store.stack(workspace).await?;
+    let probes = runbook::probes(&stack);
+    let asked = stream::iter(probes).map(|step| probe(world, step));
+    let seen: Vec<_> = asked.buffer_unordered(AT_ONCE).collect().await;
+    let seen: Vec<_> = seen.into_iter().flatten().collect();
+    if seen.is_empty() {
+        return Ok(false);
+    }
+    world.store.pulse(workspace, slot, &seen).await
+}
+
+/// Asks one target. `None`: the question could not be put, for reasons of ours; then nothing was seen.
+async fn probe(world: &World, step: PlanStep) -> Option<Observation> {
+    let target = step.target?;
+    let call = step.spec.call(if step.timeout_ms > 0 { step.timeout_ms } else { TIMEOUT_MS });
+    let local = matches!(call, Call::Shell { .. });
+    if let Err(why) = world.adapters.check(&call) {
+        tracing::warn!("cannot probe {target}: {why}");
+        return None;
+    }
+    // Nobody listens: what a probe prints is not kept.
+    let (output, _) = mpsc::channel(1);
+    let reply = world.adapters.perform(call, output, CancellationToken::new()).await;
+    if let (true, Reply::Unreachable { message }) = (local, &reply) {
+        tracing::warn!("cannot probe {target}: {message}");
+        return None;
+    }
+    let outcome = step.spec.judge(&reply);
+    let (state, latency_ms, message) = (outcome.state, outcome.latency_ms, outcome.message);
+    let at = world.clock.now();
+    (state != State::Unknown).then_some(Observation { target, at, state, latency_ms, message, run: None })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_slot_begins_at_a_multiple_of_the_period() {
+        for (now, slot) in [(0, 0), (29_999, 0), (30_000, 30_000), (-1, -30_000)] {
+            assert_eq!(slot_of(Timestamp(now), 30_000), Timestamp(slot));
+        }
+    }
+}

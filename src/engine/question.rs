@@ -1,0 +1,55 @@
+//! A question to a person: the run waits, the lease is kept, the answer comes through the store.
+
+use std::time::Duration;
+
+use tokio::time::{Instant, sleep, sleep_until};
+
+use super::attempt::Place;
+use super::drive::Drive;
+use super::halt::Halt;
+use crate::core::run::{StepStatus, Transition};
+use crate::core::step::Reply;
+use crate::store::StoreError;
+
+/// Another console on the same store cannot wake us: how often to look for its answer.
+const LOOK: Duration = Duration::from_secs(1);
+
+impl Drive {
+    pub(super) async fn ask(
+        &self,
+        place: Place,
+        prompt: &str,
+        timeout_ms: i64,
+        halt: &Halt,
+    ) -> Result<Reply, StoreError> {
+        let Some(index) = place.index else {
+            return Ok(Reply::Unreachable { message: "only a step of the run can ask a person".to_owned() });
+        };
+        self.rec.step(index, StepStatus::Waiting, 1, Some(prompt), &[]).await?;
+        self.rec.transition(Transition::Wait, Some(prompt), &[]).await?;
+        let reply = self.answer(index, timeout_ms, halt).await;
+        self.rec.transition(Transition::Continue, None, &[]).await?;
+        Ok(reply)
+    }
+
+    async fn answer(&self, index: u32, timeout_ms: i64, halt: &Halt) -> Reply {
+        let world = &self.rec.world;
+        let mut wake = world.signals.wake.subscribe();
+        let begun = Instant::now();
+        // tokio's timers end after about 30 years.
+        let limit = begun + Duration::from_millis(u64::try_from(timeout_ms).unwrap_or(0).min(1_000_000_000_000));
+        loop {
+            match world.store.answer_of(self.rec.run(), index).await {
+                Ok(Some((done, by, note))) => return Reply::Answered { done, by, note },
+                Ok(None) => {}
+                Err(e) => tracing::warn!(run = %self.rec.run(), "cannot look for an answer, trying again: {e}"),
+            }
+            tokio::select! {
+                Ok(()) = wake.changed() => {}
+                () = sleep(LOOK) => {}
+                () = halt.fired() => return Reply::Unreachable { message: "no answer was given".to_owned() },
+                () = sleep_until(limit) => return Reply::TimedOut { after_ms: timeout_ms },
+            }
+        }
+    }
+}

@@ -1,0 +1,154 @@
+//! Writes what happens to a run: to the store first, then tells the bus. A store that fails is tried again for as long as
+//! a lease lasts; after that the run is given up, and nothing is pretended.
+
+use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
+use std::time::Duration;
+
+use tokio::time::{Instant, sleep};
+
+use super::World;
+use crate::bus::Notice;
+use crate::core::event::{EntryBody, Level, NewEntry};
+use crate::core::observation::Observation;
+use crate::core::run::{Artifact, Phase, Run, RunId, RunStatus, StepStatus, Transition};
+use crate::store::{Claim, NewRun, StoreError};
+
+/// The pen of one run.
+pub(super) struct Recorder {
+    pub world: World,
+    pub claim: Claim,
+    /// The last number known to be written; entries by others may lie between.
+    seq: AtomicI64,
+    /// Set before the write that ends the run.
+    pub ending: AtomicBool,
+}
+
+/// An event in the making.
+pub(super) struct Event<'a> {
+    pub step: Option<u32>,
+    pub phase: Option<Phase>,
+    pub source: &'a str,
+    pub level: Level,
+    pub message: String,
+    pub data: Option<serde_json::Value>,
+}
+
+impl Recorder {
+    pub(super) fn new(world: World, claim: Claim, run: &Run) -> Self {
+        Self { world, claim, seq: AtomicI64::new(run.last_seq), ending: AtomicBool::new(false) }
+    }
+
+    pub(super) fn entry(&self, event: Event<'_>) -> NewEntry {
+        let Event { step, phase, source, level, message, data } = event;
+        let body = EntryBody::Event { level, phase, source: source.to_owned(), message, data };
+        NewEntry { at: self.world.clock.now(), step, body }
+    }
+
+    /// An event of the engine about the whole run.
+    pub(super) fn note(&self, phase: Option<Phase>, level: Level, message: impl Into<String>) -> NewEntry {
+        self.entry(Event { step: None, phase, source: "engine", level, message: message.into(), data: None })
+    }
+
+    pub(super) async fn append(&self, entries: &[NewEntry]) -> Result<(), StoreError> {
+        if entries.is_empty() {
+            return Ok(());
+        }
+        let (store, claim) = (&self.world.store, self.claim);
+        let seq = self.persist(move || store.append(claim, entries)).await?;
+        self.seq.fetch_max(seq, Ordering::AcqRel);
+        self.world.bus.tell(Notice::Entries(claim.run, seq));
+        Ok(())
+    }
+
+    pub(super) async fn step(
+        &self,
+        index: u32,
+        status: StepStatus,
+        attempt: u32,
+        message: Option<&str>,
+        entries: &[NewEntry],
+    ) -> Result<(), StoreError> {
+        let (store, claim, at) = (&self.world.store, self.claim, self.world.clock.now());
+        self.persist(move || store.step(claim, index, status, attempt, message, entries, at)).await?;
+        self.world.bus.tell(Notice::Steps(claim.run));
+        self.tell_entries(entries);
+        Ok(())
+    }
+
+    pub(super) async fn transition(
+        &self,
+        what: Transition,
+        message: Option<&str>,
+        entries: &[NewEntry],
+    ) -> Result<RunStatus, StoreError> {
+        let (store, claim, at) = (&self.world.store, self.claim, self.world.clock.now());
+        let status = self.persist(move || store.transition(claim, what, message, entries, at)).await?;
+        self.world.bus.tell(Notice::Run(claim.run, status));
+        self.tell_entries(entries);
+        Ok(status)
+    }
+
+    /// Ends the run as succeeded and queues the next link of its chain.
+    pub(super) async fn succeed(&self, entries: &[NewEntry], next: Option<NewRun>) -> Result<Option<Run>, StoreError> {
+        let (store, claim, at, next) = (&self.world.store, self.claim, self.world.clock.now(), &next);
+        let next = self.persist(move || store.succeed_and_chain(claim, None, entries, next.clone(), at)).await?;
+        self.world.bus.tell(Notice::Run(claim.run, RunStatus::Succeeded));
+        self.tell_entries(entries);
+        if let Some(next) = &next {
+            self.world.bus.tell(Notice::Run(next.id, next.status));
+        }
+        Ok(next)
+    }
+
+    pub(super) async fn observe(&self, seen: Observation) -> Result<(), StoreError> {
+        let (store, workspace) = (&self.world.store, self.claim.workspace);
+        let seen = &[seen];
+        self.persist(move || store.observe(workspace, seen)).await?;
+        self.world.bus.tell(Notice::Observations);
+        Ok(())
+    }
+
+    pub(super) async fn leave(&self, artifacts: &[Artifact]) -> Result<(), StoreError> {
+        let (store, claim) = (&self.world.store, self.claim);
+        self.persist(move || store.leave(claim, artifacts)).await
+    }
+
+    /// The number of the very last entry, once the run has ended: listeners must not miss its end.
+    pub(super) async fn tell_last(&self) {
+        if let Ok(run) = self.world.store.run(self.claim.run).await {
+            self.world.bus.tell(Notice::Entries(run.id, run.last_seq));
+        }
+    }
+
+    pub(super) const fn run(&self) -> RunId {
+        self.claim.run
+    }
+
+    fn tell_entries(&self, entries: &[NewEntry]) {
+        if !entries.is_empty() {
+            let added = i64::try_from(entries.len()).unwrap_or(0);
+            let seq = self.seq.fetch_add(added, Ordering::AcqRel) + added;
+            self.world.bus.tell(Notice::Entries(self.claim.run, seq));
+        }
+    }
+
+    /// Writes, and writes again while the store is locked or fails. What it refuses stays refused.
+    async fn persist<T, F>(&self, write: impl Fn() -> F) -> Result<T, StoreError>
+    where
+        F: Future<Output = Result<T, StoreError>>,
+    {
+        let patience = Duration::from_millis(u64::try_from(self.world.config.lease_ms).unwrap_or(0));
+        let began = Instant::now();
+        let mut pause = Duration::from_millis(50);
+        loop {
+            match write().await {
+                Err(e @ (StoreError::Locked { .. } | StoreError::Database(_))) if began.elapsed() < patience => {
+                    tracing::warn!(run = %self.claim.run, "the store failed, trying again: {e}");
+                }
+                answer => return answer,
+            }
+            sleep(pause).await;
+            pause = (pause * 2).min(Duration::from_secs(2));
+        }
+    }
+}

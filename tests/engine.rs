@@ -1,0 +1,15 @@
+//! The engine against a real store (SQLite in memory), with a scripted world or with real processes.
+//!
+//! Time is real but the figures are tiny: SQLite works on threads of its own, which a paused clock would overtake.
+
+#[path = "engine/bench.rs"]
+mod bench;
+
+#[path = "engine/course.rs"]
+mod course;
+#[path = "engine/crash.rs"]
+mod crash;
+#[path = "engine/process.rs"]
+mod process;
+#[path = "engine/stop.rs"]
+mod stop;

@@ -1,0 +1,202 @@
+//! A workbench: store, bus, script and engine, and short ways to make plans and wait for facts.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use opsroom::adapter::{Act, Adapters, Script};
+use opsroom::bus::Bus;
+use opsroom::clock::Clock;
+use opsroom::core::event::{Entry, EntryBody};
+use opsroom::core::plan::{OnFailure, Plan, PlanStep, Target};
+use opsroom::core::run::{Phase, Run, RunId, RunStatus, RunStep, StepStatus};
+use opsroom::core::service::{HttpRequest, ShellCommand};
+use opsroom::core::step::{Reply, StepSpec, http::Http, manual::Manual, shell::Shell};
+use opsroom::engine::{Engine, EngineConfig};
+use opsroom::store::{NewRun, Store};
+
+/// No fact takes longer than this to come true; a test that waits so long has failed.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+pub struct Bench {
+    pub store: Store,
+    pub bus: Bus,
+    pub adapters: Adapters,
+    pub script: Arc<Script>,
+    pub workspace: i64,
+}
+
+impl Bench {
+    /// A scripted world.
+    pub async fn scripted(script: Script) -> Self {
+        let script = Arc::new(script);
+        Self::with(Adapters::scripted(script.clone()), script).await
+    }
+
+    /// The real world.
+    pub async fn real() -> Self {
+        Self::with(Adapters::real(), Arc::default()).await
+    }
+
+    async fn with(adapters: Adapters, script: Arc<Script>) -> Self {
+        let store = Store::open("sqlite::memory:").await.unwrap();
+        let workspace = store.ensure_workspace("acme", "UTC", Clock::System.now()).await.unwrap().id;
+        Self { store, bus: Bus::default(), adapters, script, workspace }
+    }
+
+    pub fn engine(&self) -> Engine {
+        self.engine_with(config())
+    }
+
+    pub fn engine_with(&self, config: EngineConfig) -> Engine {
+        Engine::start(self.store.clone(), self.bus.clone(), self.adapters.clone(), Clock::System, config)
+    }
+
+    pub async fn submit(&self, plan: Plan) -> RunId {
+        let (workspace, at) = (self.workspace, Clock::System.now());
+        let (actor, trigger) = ("amos".to_owned(), "console".to_owned());
+        let new = NewRun { workspace, plan, parent: None, actor, trigger, reason: None, at };
+        self.store.submit(new).await.unwrap().id
+    }
+
+    /// Submits, runs, and returns the ended run.
+    pub async fn run(&self, plan: Plan) -> Run {
+        let engine = self.engine();
+        let id = self.submit(plan).await;
+        engine.wake();
+        self.ended(id).await
+    }
+
+    pub async fn ended(&self, id: RunId) -> Run {
+        self.until(id, |run| run.status.is_terminal()).await
+    }
+
+    /// Waits, woken by the bus, until the run is so.
+    pub async fn until(&self, id: RunId, so: impl Fn(&Run) -> bool) -> Run {
+        let mut bus = self.bus.listen();
+        let wait = async {
+            loop {
+                let run = self.store.run(id).await.unwrap();
+                if so(&run) {
+                    return run;
+                }
+                let _ = tokio::time::timeout(Duration::from_millis(100), bus.recv()).await;
+            }
+        };
+        match tokio::time::timeout(PATIENCE, wait).await {
+            Ok(run) => run,
+            Err(_) => panic!("{:?}\n{:#?}", self.store.run(id).await, self.log(id).await),
+        }
+    }
+
+    /// Waits until the run's log has a line that contains `text`.
+    pub async fn until_said(&self, id: RunId, text: &str) {
+        let wait = async {
+            while !self.log(id).await.iter().any(|line| line.contains(text)) {
+                tokio::time::sleep(Duration::from_millis(10)).await;
+            }
+        };
+        tokio::time::timeout(PATIENCE, wait).await.unwrap_or_else(|_| panic!("never said: {text}"));
+    }
+
+    pub async fn entries(&self, id: RunId) -> Vec<Entry> {
+        let mut all: Vec<Entry> = Vec::new();
+        loop {
+            let after = all.last().map_or(0, |e| e.seq);
+            let more = self.store.entries_after(id, after, 10_000).await.unwrap();
+            if more.is_empty() {
+                let gapless = all.iter().zip(1..).all(|(e, seq)| e.seq == seq);
+                assert!(gapless, "the log of {id} has gaps");
+                return all;
+            }
+            all.extend(more);
+        }
+    }
+
+    /// Events as `level message`, output as `> text`.
+    pub async fn log(&self, id: RunId) -> Vec<String> {
+        let line = |e: Entry| match e.body {
+            EntryBody::Event { level, message, .. } => format!("{} {message}", level.name()),
+            EntryBody::Output { text, .. } => format!("> {text}"),
+        };
+        self.entries(id).await.into_iter().map(line).collect()
+    }
+
+    pub async fn output(&self, id: RunId) -> Vec<String> {
+        let text = |e: Entry| match e.body {
+            EntryBody::Output { text, .. } => Some(text),
+            EntryBody::Event { .. } => None,
+        };
+        self.entries(id).await.into_iter().filter_map(text).collect()
+    }
+
+    pub async fn steps(&self, id: RunId) -> Vec<RunStep> {
+        self.store.steps(id).await.unwrap()
+    }
+
+    pub async fn statuses(&self, id: RunId) -> Vec<StepStatus> {
+        self.steps(id).await.into_iter().map(|s| s.status).collect()
+    }
+}
+
+pub fn config() -> EngineConfig {
+    EngineConfig {
+        kind: "test".to_owned(),
+        lease_ms: 3000,
+        renew_ms: 100,
+        sweep_ms: 100,
+        concurrency: 4,
+        pulse: None,
+        only: None,
+    }
+}
+
+pub fn plan(steps: Vec<PlanStep>) -> Plan {
+    let (runbook, title) = ("test".to_owned(), "test the engine".to_owned());
+    Plan { runbook, title, steps, timeout_ms: 60_000, ..Plan::default() }
+}
+
+pub fn step(phase: Phase, name: &str, spec: StepSpec) -> PlanStep {
+    PlanStep {
+        name: name.to_owned(),
+        phase,
+        spec,
+        timeout_ms: 20_000,
+        retry: None,
+        on_failure: OnFailure::Stop,
+        idempotent: false,
+        target: None,
+        probe: false,
+    }
+}
+
+/// `GET http://NAME.test/`.
+pub fn get(phase: Phase, name: &str) -> PlanStep {
+    http(phase, name, "GET")
+}
+
+pub fn http(phase: Phase, name: &str, method: &str) -> PlanStep {
+    let (method, url) = (method.to_owned(), format!("http://{name}.test/"));
+    step(phase, name, StepSpec::Http(Http { request: HttpRequest { method, url, ..HttpRequest::default() } }))
+}
+
+pub fn shell(phase: Phase, name: &str, script: &str) -> PlanStep {
+    let command = ShellCommand::Script(script.to_owned());
+    step(phase, name, StepSpec::Shell(Shell { command, env: BTreeMap::new(), dir: None }))
+}
+
+pub fn manual(phase: Phase, name: &str) -> PlanStep {
+    step(phase, name, StepSpec::Manual(Manual { prompt: format!("please do {name}") }))
+}
+
+pub fn target(service: &str) -> Target {
+    Target { service: service.to_owned(), env: None }
+}
+
+pub fn status(status: u16) -> Act {
+    Act::Reply(Reply::Http { status, headers: BTreeMap::new(), body: String::new(), truncated: false, ms: 5 })
+}
+
+pub fn assert_ended(run: &Run, wanted: RunStatus) {
+    assert_eq!(run.status, wanted, "{:?}", run.message);
+}

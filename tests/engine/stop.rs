@@ -1,0 +1,108 @@
+//! Leaving: in good order, at once, or by being dropped. And the pulse that goes on meanwhile.
+
+use std::time::Duration;
+
+use opsroom::adapter::Script;
+use opsroom::bus::Notice;
+use opsroom::clock::Clock;
+use opsroom::core::observation::State;
+use opsroom::core::run::{Phase, RunStatus, StepStatus};
+use opsroom::core::service::{Action, ActionCall, HttpRequest, Service, ShellCommand, Stack, Verb};
+use opsroom::core::stack::diff;
+use opsroom::core::time::Timestamp;
+use opsroom::engine::EngineConfig;
+
+use crate::bench::*;
+use crate::process::{is_running, pids};
+
+#[tokio::test]
+async fn stopping_patiently_lets_runs_finish_and_takes_no_more() {
+    let bench = Bench::real().await;
+    let engine = bench.engine_with(EngineConfig { concurrency: 1, ..config() });
+    let first = bench.submit(plan(vec![shell(Phase::Action, "short", "echo on; sleep 0.5")])).await;
+    let second = bench.submit(plan(vec![shell(Phase::Action, "next", "echo next")])).await;
+    engine.wake();
+    bench.until_said(first, "> on").await;
+    engine.stop(true).await;
+    assert_eq!(bench.store.run(first).await.unwrap().status, RunStatus::Succeeded);
+    assert_eq!(bench.store.run(second).await.unwrap().status, RunStatus::Queued);
+    assert!(bench.store.engines().await.unwrap().is_empty(), "it has signed off");
+    engine.idle().await;
+}
+
+#[tokio::test]
+async fn stopping_at_once_interrupts_truthfully() {
+    let bench = Bench::real().await;
+    let engine = bench.engine();
+    let steps = vec![shell(Phase::Action, "long", "echo pid $$; sleep 30"), shell(Phase::Verify, "after", "true")];
+    let id = bench.submit(plan(steps)).await;
+    engine.wake();
+    bench.until_said(id, "> pid").await;
+    assert_eq!(bench.store.engines().await.unwrap()[0].holder, engine.holder());
+    engine.stop(false).await;
+    let run = bench.store.run(id).await.unwrap();
+    assert_ended(&run, RunStatus::Interrupted);
+    assert!(pids(&bench, id).await.iter().all(|pid| !is_running(pid)));
+    assert_eq!(bench.statuses(id).await, [StepStatus::Unknown, StepStatus::Pending]);
+    let last = bench.log(id).await.pop().unwrap();
+    assert_eq!(last, "warn interrupted: the engine was stopped during step long");
+}
+
+#[tokio::test]
+async fn a_dropped_engine_leaves_nothing_running() {
+    let bench = Bench::real().await;
+    let engine = bench.engine();
+    let id = bench.submit(plan(vec![shell(Phase::Action, "long", "sh -c 'echo pid $$; sleep 30' & wait")])).await;
+    engine.wake();
+    bench.until_said(id, "> pid").await;
+    let pids = pids(&bench, id).await;
+    drop(engine);
+    while pids.iter().any(|pid| is_running(pid)) {
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    let _engine = bench.engine();
+    // The process lives on, so only the lease can tell.
+    assert_ended(&bench.ended(id).await, RunStatus::Interrupted);
+}
+
+fn probed(name: &str, call: ActionCall) -> Service {
+    let action = Action { verb: Verb::Probe, environments: Vec::new(), call, timeout_ms: 2000, idempotent: true };
+    Service { name: name.to_owned(), actions: vec![action], ..Service::default() }
+}
+
+#[tokio::test]
+async fn the_pulse_writes_what_was_seen_and_only_that() {
+    let bench = Bench::real().await;
+    let server = wiremock::MockServer::start().await;
+    wiremock::Mock::given(wiremock::matchers::any())
+        .respond_with(wiremock::ResponseTemplate::new(200))
+        .mount(&server)
+        .await;
+    let get =
+        |url: &str| ActionCall::Http(HttpRequest { method: "GET".into(), url: url.into(), ..HttpRequest::default() });
+    let services = vec![
+        probed("up", get(&server.uri())),
+        probed("down", get("http://127.0.0.1:1/")),
+        probed("script", ActionCall::Shell(ShellCommand::Script("exit 1".to_owned()))),
+        probed("ours", ActionCall::Shell(ShellCommand::Argv(vec!["no-such-probe".to_owned()]))),
+    ];
+    let old = bench.store.stack(bench.workspace).await.unwrap();
+    let new = Stack { services, ..old.clone() };
+    bench.store.apply(bench.workspace, &diff(&old, &new), "amos", Clock::System.now()).await.unwrap();
+    let mut bus = bench.bus.listen();
+    let _engine = bench.engine_with(EngineConfig { pulse: Some((bench.workspace, 3_600_000)), ..config() });
+    while bus.recv().await.unwrap() != Notice::Observations {}
+    let mut seen = bench.store.summaries(bench.workspace, Timestamp(0)).await.unwrap();
+    seen.sort_by(|a, b| a.0.cmp(&b.0));
+    let told: Vec<_> = seen.iter().map(|(t, s)| (t.service.as_str(), s.latest.state)).collect();
+    assert_eq!(told, [("down", State::Failing), ("script", State::Failing), ("up", State::Ok)]);
+    assert!(seen.iter().all(|(_, s)| s.latest.run.is_none() && s.samples == 1));
+}
+
+#[tokio::test]
+async fn an_engine_without_work_settles() {
+    let bench = Bench::scripted(Script::default()).await;
+    let engine = bench.engine();
+    tokio::time::timeout(Duration::from_secs(5), engine.idle()).await.unwrap();
+    assert_eq!(engine.live(), 0);
+}
