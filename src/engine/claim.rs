@@ -51,10 +51,7 @@ enum Tick {
 /// Works until told to leave and nothing is in hand.
 pub(super) async fn work(world: World) {
     let started_at = world.clock.now();
-    let _pulse = world
-        .config
-        .pulse
-        .map(|(workspace, period)| AbortOnDropHandle::new(tokio::spawn(pulse::beat(world.clone(), workspace, period))));
+    let _pulse = AbortOnDropHandle::new(tokio::spawn(pulse::beat(world.clone())));
     let only = world.config.only;
     Worker { world, only, in_hand: HashSet::new(), tasks: JoinSet::new(), started_at }.run().await;
 }

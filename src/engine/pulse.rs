@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use futures_util::{StreamExt, stream};
 use tokio::sync::mpsc;
-use tokio::time::sleep;
+use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 
 use super::World;
@@ -21,20 +21,35 @@ const AT_ONCE: usize = 16;
 /// A probe without a timeout of its own.
 const TIMEOUT_MS: i64 = 10_000;
 
-/// Pulses until it is dropped: now, then at the beginning of every slot. A slot missed is not caught up.
-pub(super) async fn beat(world: World, workspace: i64, period_ms: i64) {
-    let period = period_ms.max(1000);
+/// Pulses until it is dropped: as soon as it is told what, then at the beginning of every slot. A slot missed is not
+/// caught up.
+pub(super) async fn beat(world: World) {
+    let mut asked = world.signals.pulse.subscribe();
     loop {
-        let slot = slot_of(world.clock.now(), period);
-        match pulse(&world, workspace, slot).await {
-            Ok(true) => world.bus.tell(Notice::Observations),
-            Ok(false) => {}
-            Err(e) => tracing::warn!("the pulse of {} was not written: {e}", slot.rfc3339()),
-        }
-        let next = slot_of(world.clock.now(), period).plus_ms(period);
-        let pause = next.ms_since(world.clock.now());
-        sleep(Duration::from_millis(u64::try_from(pause).unwrap_or(0).max(1))).await;
+        let wanted = *asked.borrow_and_update();
+        let Some((workspace, period_ms)) = wanted else {
+            if asked.changed().await.is_err() {
+                return;
+            }
+            continue;
+        };
+        let pause = beat_once(&world, workspace, period_ms.max(1000)).await;
+        // Either way: on to the next slot, or to what is wanted now.
+        let _ = timeout(pause, asked.changed()).await;
     }
+}
+
+/// Pulses; how long until the next slot.
+async fn beat_once(world: &World, workspace: i64, period_ms: i64) -> Duration {
+    let slot = slot_of(world.clock.now(), period_ms);
+    match pulse(world, workspace, slot).await {
+        Ok(true) => world.bus.tell(Notice::Observations),
+        Ok(false) => {}
+        Err(e) => tracing::warn!("the pulse of {} was not written: {e}", slot.rfc3339()),
+    }
+    let now = world.clock.now();
+    let pause = slot_of(now, period_ms).plus_ms(period_ms).ms_since(now);
+    Duration::from_millis(u64::try_from(pause).unwrap_or(0).max(1))
 }
 
 fn slot_of(now: Timestamp, period: i64) -> Timestamp {

@@ -83,10 +83,10 @@ impl Bench {
                 let _ = tokio::time::timeout(Duration::from_millis(100), bus.recv()).await;
             }
         };
-        match tokio::time::timeout(PATIENCE, wait).await {
-            Ok(run) => run,
-            Err(_) => panic!("{:?}\n{:#?}", self.store.run(id).await, self.log(id).await),
+        if let Ok(run) = tokio::time::timeout(PATIENCE, wait).await {
+            return run;
         }
+        panic!("{:?}\n{:#?}", self.store.run(id).await, self.log(id).await)
     }
 
     /// Waits until the run's log has a line that contains `text`.

@@ -7,8 +7,8 @@ use opsroom::bus::Notice;
 use opsroom::clock::Clock;
 use opsroom::core::observation::State;
 use opsroom::core::run::{Phase, RunStatus, StepStatus};
-use opsroom::core::service::{Action, ActionCall, HttpRequest, Service, ShellCommand, Stack, Verb};
-use opsroom::core::stack::diff;
+use opsroom::core::service::{Action, ActionCall, HttpRequest, Service, ShellCommand, Verb};
+use opsroom::core::stack::{Change, Delta};
 use opsroom::core::time::Timestamp;
 use opsroom::engine::EngineConfig;
 
@@ -86,11 +86,14 @@ async fn the_pulse_writes_what_was_seen_and_only_that() {
         probed("script", ActionCall::Shell(ShellCommand::Script("exit 1".to_owned()))),
         probed("ours", ActionCall::Shell(ShellCommand::Argv(vec!["no-such-probe".to_owned()]))),
     ];
-    let old = bench.store.stack(bench.workspace).await.unwrap();
-    let new = Stack { services, ..old.clone() };
-    bench.store.apply(bench.workspace, &diff(&old, &new), "amos", Clock::System.now()).await.unwrap();
+    let added = (0..).zip(services).map(|(position, service)| {
+        Change::Service(Delta { name: service.name.clone(), before: None, after: Some(service), position })
+    });
+    let added: Vec<_> = added.collect();
+    bench.store.apply(bench.workspace, &added, "amos", Clock::System.now()).await.unwrap();
     let mut bus = bench.bus.listen();
-    let _engine = bench.engine_with(EngineConfig { pulse: Some((bench.workspace, 3_600_000)), ..config() });
+    let engine = bench.engine();
+    engine.pulse(bench.workspace, 3_600_000);
     while bus.recv().await.unwrap() != Notice::Observations {}
     let mut seen = bench.store.summaries(bench.workspace, Timestamp(0)).await.unwrap();
     seen.sort_by(|a, b| a.0.cmp(&b.0));
