@@ -4,7 +4,9 @@
 //! process), with a generous limit that `OPSROOM_TEST_SECONDS` stretches on slow machines; sleeping is only for gaps
 //! between bytes and for watching that nothing happens.
 
-#[cfg(target_os = "linux")]
+#![cfg(target_os = "linux")]
+#![expect(clippy::unwrap_used, clippy::expect_used, reason = "a harness that cannot go on fails its test")]
+
 mod pty {
     mod bytes;
     mod exits;

@@ -253,11 +253,6 @@ impl Console {
         &self.before
     }
 
-    /// Bytes typed that the next program on this terminal would read.
-    pub fn unread(&self) -> u64 {
-        rustix::io::ioctl_fionread(&self.pts).unwrap()
-    }
-
     /// What was written to fd 2.
     pub fn stderr(&self) -> String {
         std::fs::read_to_string(self.home.path().join("stderr")).unwrap_or_default()

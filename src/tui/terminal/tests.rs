@@ -55,6 +55,18 @@ fn modes_come_back_exactly() {
     assert_eq!(flags(&tcgetattr(&master).unwrap()), before);
 }
 
+#[test]
+fn what_was_typed_and_not_read_does_not_reach_the_shell() {
+    let (master, guard) = guarded();
+    rustix::io::write(&master, b"rm -rf important\r").unwrap();
+    let unread = || rustix::io::ioctl_fionread(&guard.held().tty).unwrap();
+    while unread() < 17 {
+        std::thread::yield_now();
+    }
+    guard.leave();
+    assert_eq!(unread(), 0);
+}
+
 #[tokio::test]
 async fn keys_arrive_from_the_terminal() {
     let (master, guard) = guarded();
