@@ -13,7 +13,10 @@ use crate::core::run::{Artifact, AuditRow, Run, RunId, RunStep};
 use crate::core::service::Stack;
 use crate::core::stack::Change;
 use crate::core::time::Timestamp;
-use crate::store::{RunFilter, StoreError};
+use crate::store::StoreError;
+
+/// Named here too, so that doors above need not know the store.
+pub use crate::store::RunFilter;
 
 /// Why the door stays shut. Every refusal names its rule.
 #[derive(Debug, thiserror::Error)]

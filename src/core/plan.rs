@@ -3,8 +3,10 @@
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
+use sha2::Digest;
 
 use super::run::Phase;
+use super::service::Service;
 use super::step::StepSpec;
 
 /// Everything a run will do, decided before it starts. Serialised whole into the run record; its hash names it.
@@ -45,30 +47,65 @@ pub struct Plan {
 }
 
 impl Plan {
-    /// What must be typed before a plan for a protected environment starts: the single service, else the environment.
-    /// `None`: Enter is enough.
+    /// What must be typed before a plan for a protected environment starts: the single service, else the environment,
+    /// of the first link of the chain that needs it. `None`: Enter is enough.
     #[must_use]
     pub fn confirm_word(&self) -> Option<&str> {
-        if let Some(word) = self.then.iter().find_map(|p| if self.needs_typing() { None } else { p.confirm_word() }) {
-            return Some(word);
-        }
-        if !self.needs_typing() {
-            return None;
-        }
-        match self.services.as_slice() {
-            [one] => Some(one),
-            _ => self.env.as_deref(),
-        }
+        let link = self.confirm_link()?;
+        Some(match link.services.as_slice() {
+            [one] => one,
+            // A protected plan always has an environment; if that ever fails, it still asks for something.
+            _ => link.env.as_deref().unwrap_or(&link.runbook),
+        })
     }
 
-    fn needs_typing(&self) -> bool {
-        self.protected && self.mutates
+    /// The first link of the chain that needs something typed; its environment is the one to name when asking.
+    #[must_use]
+    pub fn confirm_link(&self) -> Option<&Self> {
+        self.links().into_iter().find(|p| p.protected && p.mutates)
     }
 
     /// The risks that stop it from starting, in any link of the chain.
     pub fn blocks(&self) -> impl Iterator<Item = &Risk> {
-        let own = self.risks.iter().filter(|r| r.level == RiskLevel::Block);
-        own.chain(self.then.iter().flat_map(|p| p.risks.iter().filter(|r| r.level == RiskLevel::Block)))
+        self.links().into_iter().flat_map(|p| &p.risks).filter(|r| r.level == RiskLevel::Block)
+    }
+
+    /// This plan and those after it, in the order they would run. Conditions are not links: their steps only look, and
+    /// what stands in their way is a risk of the plan they belong to.
+    #[must_use]
+    pub fn links(&self) -> Vec<&Self> {
+        std::iter::once(self).chain(self.then.iter().flat_map(Self::links)).collect()
+    }
+}
+
+/// Names a plan by its content: hex SHA-256 of its JSON with sorted keys and no spaces. Approvals and dry runs refer to
+/// it; any change of steps, inputs, risks, condition or chain changes it.
+#[must_use]
+pub fn plan_hash(plan: &Plan) -> String {
+    // A plan is strings, numbers, lists and maps with string keys: writing it as JSON cannot fail.
+    let json = serde_json::to_value(plan).map(sorted).unwrap_or_default();
+    hex_sha256(json.to_string().as_bytes())
+}
+
+/// Hex SHA-256 of some bytes.
+#[must_use]
+pub fn hex_sha256(bytes: &[u8]) -> String {
+    use std::fmt::Write;
+    sha2::Sha256::digest(bytes).iter().fold(String::with_capacity(64), |mut hex, byte| {
+        let _ = write!(hex, "{byte:02x}"); // writing to a String cannot fail
+        hex
+    })
+}
+
+/// Sorted keys at every level, whatever map `serde_json` was built with.
+fn sorted(value: serde_json::Value) -> serde_json::Value {
+    match value {
+        serde_json::Value::Object(map) => {
+            let sorted_map: BTreeMap<_, _> = map.into_iter().map(|(key, value)| (key, sorted(value))).collect();
+            sorted_map.into_iter().collect()
+        }
+        serde_json::Value::Array(list) => list.into_iter().map(sorted).collect(),
+        other => other,
     }
 }
 
@@ -151,6 +188,16 @@ impl std::fmt::Display for Target {
     }
 }
 
+/// Where a service runs: one target per environment, or one without when it has none.
+#[must_use]
+pub fn targets_of(service: &Service) -> Vec<Target> {
+    let target = |env: Option<&String>| Target { service: service.name.clone(), env: env.cloned() };
+    if service.environments.is_empty() {
+        return vec![target(None)];
+    }
+    service.environments.iter().map(|env| target(Some(env))).collect()
+}
+
 /// What happens to the run when a step fails.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
@@ -178,5 +225,102 @@ impl Retry {
     pub fn wait_ms(&self, attempt: u32) -> i64 {
         let factor = 1_i64.checked_shl(attempt.saturating_sub(1).min(40)).unwrap_or(i64::MAX);
         self.base_ms.saturating_mul(factor).min(self.cap_ms)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::core::step::wait::Wait;
+
+    fn deploy(env: &str, services: &[&str]) -> Plan {
+        Plan {
+            runbook: "deploy".to_owned(),
+            env: Some(env.to_owned()),
+            services: services.iter().map(ToString::to_string).collect(),
+            mutates: true,
+            protected: env == "prod",
+            ..Plan::default()
+        }
+    }
+
+    fn check(env: &str) -> Plan {
+        Plan { runbook: "healthcheck".to_owned(), mutates: false, ..deploy(env, &[]) }
+    }
+
+    fn wait_step() -> PlanStep {
+        PlanStep {
+            name: "probe web in prod".to_owned(),
+            phase: Phase::Verify,
+            spec: StepSpec::Wait(Wait { ms: 1 }),
+            timeout_ms: 1000,
+            retry: None,
+            on_failure: OnFailure::Stop,
+            idempotent: true,
+            target: None,
+            probe: true,
+        }
+    }
+
+    fn gate() -> Gate {
+        Gate { text: "prod is healthy".to_owned(), steps: vec![wait_step()], negated: false }
+    }
+
+    fn chain(first: Plan, then: Vec<Plan>) -> Plan {
+        Plan { then, ..first }
+    }
+
+    #[test]
+    fn the_word_to_type_is_that_of_the_first_link_that_needs_one() {
+        for (plan, word) in [
+            (deploy("staging", &["web"]), None),
+            (check("prod"), None),
+            (deploy("prod", &["web"]), Some("web")),
+            (deploy("prod", &["web", "api"]), Some("prod")),
+            (chain(deploy("staging", &["web"]), vec![deploy("prod", &["api"])]), Some("api")),
+            (chain(deploy("prod", &["web"]), vec![deploy("prod", &["api"])]), Some("web")),
+            (chain(deploy("prod", &["web", "api"]), vec![check("prod"), deploy("prod", &["web"])]), Some("prod")),
+            (chain(check("prod"), vec![chain(check("staging"), vec![deploy("prod", &["db"])])]), Some("db")),
+            (Plan { only_if: Some(gate()), ..deploy("staging", &["web"]) }, None),
+            (Plan { only_if: Some(gate()), ..deploy("prod", &["web"]) }, Some("web")),
+            (Plan { env: None, ..deploy("prod", &[]) }, Some("deploy")),
+        ] {
+            assert_eq!(plan.confirm_word(), word, "{plan:?}");
+            assert_eq!(plan.confirm_link().is_some(), word.is_some());
+        }
+    }
+
+    #[test]
+    fn a_block_in_any_link_blocks_the_whole() {
+        let risk = |level| Risk { level, code: "X".to_owned(), message: String::new() };
+        let blocked = Plan { risks: vec![risk(RiskLevel::Warn), risk(RiskLevel::Block)], ..deploy("dev", &["web"]) };
+        assert_eq!(deploy("prod", &["web"]).blocks().count(), 0);
+        assert_eq!(blocked.blocks().count(), 1);
+        assert_eq!(chain(blocked.clone(), vec![blocked.clone()]).blocks().count(), 2);
+        assert_eq!(chain(check("dev"), vec![chain(check("dev"), vec![blocked])]).blocks().count(), 1);
+    }
+
+    #[test]
+    fn the_hash_is_the_content() {
+        let plan = deploy("prod", &["web"]);
+        assert_eq!(plan_hash(&plan), plan_hash(&plan.clone()));
+        assert_eq!(plan_hash(&plan).len(), 64);
+        let stored: Plan = serde_json::from_str(&serde_json::to_string_pretty(&plan).unwrap()).unwrap();
+        assert_eq!(plan_hash(&plan), plan_hash(&stored), "a plan read back is the same plan");
+        let gated = Plan { only_if: Some(gate()), ..plan.clone() };
+        let chained = Plan { then: vec![check("prod")], ..plan.clone() };
+        let stepped = Plan { steps: vec![wait_step()], ..plan.clone() };
+        let other_inputs = Plan { inputs: [("version".to_owned(), "2".to_owned())].into(), ..plan.clone() };
+        let hashes: std::collections::HashSet<_> =
+            [&plan, &gated, &chained, &stepped, &other_inputs].map(plan_hash).into();
+        assert_eq!(hashes.len(), 5);
+    }
+
+    #[test]
+    fn waits_double_up_to_the_cap() {
+        let retry = Retry { attempts: 9, base_ms: 1000, cap_ms: 8000 };
+        let waits: Vec<_> = (1..=6).map(|n| retry.wait_ms(n)).collect();
+        assert_eq!(waits, [1000, 2000, 4000, 8000, 8000, 8000]);
+        assert_eq!(Retry { cap_ms: i64::MAX, ..retry }.wait_ms(u32::MAX), 1000 << 40);
     }
 }
