@@ -85,7 +85,7 @@ async fn probe(world: &World, step: PlanStep) -> Option<Observation> {
         tracing::warn!("cannot probe {target}: {message}");
         return None;
     }
-    let outcome = step.spec.judge(&reply);
+    let outcome = step.judge(&reply);
     let (state, latency_ms, message) = (outcome.state, outcome.latency_ms, outcome.message);
     let at = world.clock.now();
     (state != State::Unknown).then_some(Observation { target, at, state, latency_ms, message, run: None })
