@@ -71,7 +71,7 @@ async fn pulse(world: &World, workspace: i64, slot: Timestamp) -> Result<bool, S
 
 /// Asks one target. `None`: the question could not be put, for reasons of ours; then nothing was seen.
 async fn probe(world: &World, step: PlanStep) -> Option<Observation> {
-    let target = step.target?;
+    let target = step.target.clone()?;
     let call = step.spec.call(if step.timeout_ms > 0 { step.timeout_ms } else { TIMEOUT_MS });
     let local = matches!(call, Call::Shell { .. });
     if let Err(why) = world.adapters.check(&call) {
