@@ -81,9 +81,9 @@ async fn consent(args: &Args, card: &PlanCard) -> Result<Option<String>, Stop> {
             let typed = ask(&format!("protected environment: type `{word}` to start: ")).await?;
             typed.map(Some).ok_or_else(|| Stop::Usage("not confirmed; nothing was started".to_owned()))
         }
-        Some(word) => Err(Stop::Usage(format!(
-            "protected environment: add --confirm {word} (--yes is not enough); nothing was started"
-        ))),
+        Some(word) => {
+            Err(Stop::Usage(format!("protected environment: add --confirm {word} (--yes is not enough); nothing was started")))
+        }
         None if args.yes || !mutates(&card.plan) => Ok(None),
         None if can_ask() => match ask("start? [y/N] ").await?.as_deref().map(str::trim) {
             Some("y" | "Y" | "yes") => Ok(None),
@@ -232,8 +232,9 @@ impl Follower<'_> {
                 tell(&format!("waiting for a person: {} (answer in the console, run {run})", manual.prompt));
                 continue;
             }
+            let question = format!("{}\ndone? [y/N] ", manual.prompt);
             let answer = tokio::select! {
-                answer = ask(&format!("{}\ndone? [y/N] ", manual.prompt)) => answer?,
+                answer = ask(&question) => answer?,
                 // The line editor keeps Ctrl-C as a signal: the loop above hears it too and cancels.
                 _ = tokio::signal::ctrl_c() => return Ok(()),
             };
