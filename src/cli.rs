@@ -1,1 +1,135 @@
-//! Placeholder: cli.
+//! The subcommands: the same verbs as the console, as plain lines and JSON. One file per subcommand, one variant of
+//! [`Command`], one line in [`perform`].
+
+mod apply;
+mod cancel;
+mod check;
+mod completions;
+mod console;
+mod demo;
+mod doctor;
+mod export;
+mod health;
+mod keys;
+mod log;
+mod man;
+mod out;
+mod parse;
+mod plan;
+mod run;
+mod runs;
+mod services;
+mod session;
+mod stop;
+mod understand;
+
+use std::ffi::OsString;
+use std::path::PathBuf;
+
+use clap::{Args, CommandFactory, Parser, Subcommand};
+
+pub use console::Session;
+pub use session::Start;
+pub use stop::{Code, Stop};
+
+/// A keyboard-driven operations console. Without a subcommand it opens the console.
+#[derive(Debug, Parser)]
+#[command(name = "opsroom", version, max_term_width = 100, after_help = EXIT_CODES)]
+pub struct Cli {
+    #[command(flatten)]
+    pub global: Global,
+    #[command(subcommand)]
+    pub command: Option<Command>,
+}
+
+const EXIT_CODES: &str =
+    "Exit codes: 0 succeeded, 1 failed, 2 usage or refused, 3 could not reach the store, 130 cancelled.";
+
+/// Flags of every subcommand; they beat OPSROOM_* variables, which beat the configuration file.
+#[derive(Debug, Clone, Default, Args)]
+pub struct Global {
+    /// Where everything is kept: sqlite:PATH, a plain path, or postgres://…
+    #[arg(long, global = true, value_name = "URL")]
+    pub store: Option<String>,
+    /// Which workspace of the store; not needed when there is only one
+    #[arg(long, global = true, value_name = "NAME")]
+    pub workspace: Option<String>,
+    /// Read this configuration file instead of the usual one
+    #[arg(long, global = true, value_name = "FILE")]
+    pub config: Option<PathBuf>,
+    /// Look, but change nothing
+    #[arg(long, global = true)]
+    pub read_only: bool,
+}
+
+/// Every subcommand, in the order help shows them.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    Demo(demo::Args),
+    Parse(parse::Args),
+    Plan(plan::Args),
+    Run(run::Args),
+    Runs(runs::Args),
+    Log(log::Args),
+    Cancel(cancel::Args),
+    Services(services::Args),
+    Health(health::Args),
+    Apply(apply::Args),
+    Export(export::Args),
+    Check(check::Args),
+    Doctor(doctor::Args),
+    Keys(keys::Args),
+    Completions(completions::Args),
+    Man(man::Args),
+}
+
+/// What is left to do after [`perform`].
+#[derive(Debug)]
+pub enum Next {
+    Exit(Code),
+    /// Open the console on it, then let the session [finish](Session::finish).
+    Console(Box<Session>),
+}
+
+/// Reads the arguments. `Err`: help, version or a usage error has been printed; exit with that code.
+pub fn read(args: impl IntoIterator<Item = OsString>) -> Result<Cli, Code> {
+    let args: Vec<OsString> = args.into_iter().collect();
+    if let Some(bad) = args.iter().find(|a| a.to_str().is_none()) {
+        return Err(Stop::Usage(format!("the argument {} is not UTF-8 text", bad.to_string_lossy())).report());
+    }
+    Cli::try_parse_from(args).map_err(|error| {
+        // Nowhere to complain to when the stream is gone.
+        let _ = error.print();
+        if error.use_stderr() { Code::Refused } else { Code::Succeeded }
+    })
+}
+
+/// The command as clap knows it: for completions, manual pages and the README's tests.
+#[must_use]
+pub fn definition() -> clap::Command {
+    Cli::command()
+}
+
+/// Does what was asked, up to the console itself.
+pub async fn perform(command: Option<Command>, start: &Start) -> Result<Next, Stop> {
+    let code = match command {
+        None => return console::open(start).await.map(|session| Next::Console(Box::new(session))),
+        Some(Command::Demo(args)) => return demo::open(args, start).await,
+        Some(Command::Parse(args)) => parse::perform(args, start).await?,
+        Some(Command::Plan(args)) => plan::perform(args, start).await?,
+        Some(Command::Run(args)) => run::perform(args, start).await?,
+        Some(Command::Runs(args)) => runs::perform(args, start).await?,
+        Some(Command::Log(args)) => log::perform(args, start).await?,
+        Some(Command::Cancel(args)) => cancel::perform(args, start).await?,
+        Some(Command::Services(args)) => services::perform(args, start).await?,
+        Some(Command::Health(args)) => health::perform(args, start).await?,
+        Some(Command::Apply(args)) => apply::perform(args, start).await?,
+        Some(Command::Export(args)) => export::perform(args, start).await?,
+        Some(Command::Check(args)) => check::perform(args, start)?,
+        Some(Command::Doctor(args)) => doctor::perform(args, start).await?,
+        Some(Command::Keys(args)) => keys::perform(args, start)?,
+        Some(Command::Completions(args)) => completions::perform(args)?,
+        Some(Command::Man(args)) => man::perform(args)?,
+    };
+    Ok(Next::Exit(code))
+}

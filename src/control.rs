@@ -51,6 +51,18 @@ pub enum Refusal {
     Invalid(String),
 }
 
+impl Refusal {
+    /// The store itself could not be reached or read, as opposed to a refusal by it.
+    #[must_use]
+    pub const fn is_unreachable(&self) -> bool {
+        use StoreError as E;
+        matches!(
+            self,
+            Self::Store(E::Open { .. } | E::Locked { .. } | E::Corrupt { .. } | E::Newer { .. } | E::Database(_))
+        )
+    }
+}
+
 /// How the console was started.
 #[derive(Debug, Clone)]
 pub struct Settings {

@@ -14,6 +14,8 @@ pub mod clock;
 
 pub mod config;
 
+pub mod logging;
+
 pub mod store;
 
 pub mod bus;

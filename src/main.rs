@@ -1,1 +1,35 @@
-fn main() {}
+//! The program: arguments in, exit code out.
+
+use std::process::ExitCode;
+use std::time::Duration;
+
+use opsroom::cli::{self, Code, Next, Start, Stop};
+use opsroom::clock::Clock;
+use opsroom::{logging, tui};
+
+fn main() -> ExitCode {
+    let arguments = match cli::read(std::env::args_os()) {
+        Ok(arguments) => arguments,
+        Err(code) => return code.into(),
+    };
+    let mut start = Start::new(&arguments.global, Clock::System);
+    let log = start.settings().ok().map(|s| logging::start(&s.paths.state, s.log_level)).unwrap_or_default();
+    start.log_problem.clone_from(&log.problem);
+    let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
+        Ok(runtime) => runtime,
+        Err(error) => return Stop::Output(error).report().into(),
+    };
+    let code = runtime.block_on(go(arguments.command, &start)).unwrap_or_else(|stop| stop.report());
+    runtime.shutdown_timeout(Duration::from_secs(1));
+    code.into()
+}
+
+async fn go(command: Option<cli::Command>, start: &Start) -> Result<Code, Stop> {
+    match cli::perform(command, start).await? {
+        Next::Exit(code) => Ok(code),
+        Next::Console(session) => {
+            let exit = tui::run(session.control.clone(), start.console()).await?;
+            session.finish(exit == tui::Exit::Quit).await
+        }
+    }
+}

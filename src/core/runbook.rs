@@ -64,7 +64,15 @@ pub struct Problem {
 
 impl std::fmt::Display for Problem {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "{}:{}: {}: {}", self.file, self.line, self.key, self.message)
+        f.write_str(&self.file)?;
+        // Neither "line 0" nor an empty key says anything.
+        if self.line > 0 {
+            write!(f, ":{}", self.line)?;
+        }
+        if !self.key.is_empty() {
+            write!(f, ": {}", self.key)?;
+        }
+        write!(f, ": {}", self.message)
     }
 }
 
@@ -129,17 +137,13 @@ pub fn probes(stack: &Stack) -> Vec<PlanStep> {
         .collect()
 }
 
-/// The condition "… is healthy" about what a request names: the probes of a healthcheck. Without any step it cannot be
-/// known; [`condition`] makes that a block.
-#[must_use]
-pub fn gate(request: &Request, stack: &Stack) -> Gate {
-    gate::check(request, stack).0
-}
-
-/// Puts a plan under a condition: `negated` means it must *not* hold ("unless staging is healthy"). What stands in the
-/// way of knowing it becomes a risk of the plan.
-pub fn condition(plan: &mut Plan, request: &Request, negated: bool, stack: &Stack) {
-    gate::put(plan, request, negated, stack);
+/// The condition "… is healthy" about what a request names: the probes of a healthcheck. `negated`: it must *not* hold
+/// ("unless staging is healthy").
+///
+/// # Errors
+/// Why it cannot be known: nothing it names can be probed, or what it names does not exist. That blocks the plan.
+pub fn gate(request: &Request, stack: &Stack, negated: bool) -> Result<Gate, String> {
+    gate::gate(request, stack, negated)
 }
 
 #[cfg(test)]

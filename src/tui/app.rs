@@ -1,1 +1,246 @@
-//! The console's model and its one `update`.
+//! The console's model and its one `update`: what happened goes in, what is wanted comes out. Nothing here waits, reads
+//! the clock or touches the world.
+
+mod act;
+pub mod bar;
+mod command;
+mod data;
+pub mod field;
+pub mod filter;
+pub mod log;
+pub mod picker;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use crossterm::event::{KeyEvent, KeyEventKind};
+use ratatui::layout::Rect;
+
+use self::bar::Bar;
+use super::keys::{Action, Context, Key, Keymap};
+use super::msg::{Effect, Msg, Overview, Ticket};
+use super::pane::home::Home;
+use super::pane::{Scene, Screen};
+use super::popup::Popup;
+use super::theme::Theme;
+use super::view::layout;
+use crate::core::command::Catalogue;
+use crate::core::run::{Run, RunId};
+use crate::core::time::Timestamp;
+
+/// How the console was started, as far as it shows.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Facts {
+    pub actor: String,
+    pub read_only: bool,
+    /// Everything is invented: the demo world.
+    pub simulated: bool,
+}
+
+/// One line about what just happened.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Toast {
+    pub text: String,
+    /// It went wrong.
+    pub bad: bool,
+    until: Timestamp,
+}
+
+/// How long a line about what happened stays, milliseconds.
+const TOAST_MS: i64 = 8_000;
+
+/// Everything on screen, and what is on its way there.
+#[derive(Debug, Clone)]
+pub struct App {
+    pub facts: Facts,
+    pub keys: Keymap,
+    pub theme: Theme,
+    pub now: Timestamp,
+    pub size: (u16, u16),
+    pub overview: Option<Overview>,
+    /// Why there is no overview.
+    pub trouble: Option<String>,
+    pub home: Home,
+    /// Views opened over home; the last one is on screen.
+    pub screens: Vec<Screen>,
+    pub popups: Vec<Popup>,
+    pub bar: Option<Bar>,
+    pub toast: Option<Toast>,
+    catalogue: Option<Arc<Catalogue>>,
+    /// Lines of the command bar, newest first.
+    history: Vec<String>,
+    requests: data::Requests,
+    tickets: u64,
+}
+
+impl App {
+    /// A console about which nothing is known yet.
+    #[must_use]
+    pub fn new(facts: Facts, keys: Keymap, theme: Theme, size: (u16, u16), now: Timestamp) -> Self {
+        Self {
+            facts,
+            keys,
+            theme,
+            now,
+            size,
+            overview: None,
+            trouble: None,
+            home: Home::default(),
+            screens: Vec::new(),
+            popups: Vec::new(),
+            bar: None,
+            toast: None,
+            catalogue: None,
+            history: Vec::new(),
+            requests: data::Requests::default(),
+            tickets: 0,
+        }
+    }
+
+    /// What is wanted before anything happens.
+    pub fn start(&mut self) -> Vec<Effect> {
+        self.wanted()
+    }
+
+    /// Takes in what happened and says what is wanted now.
+    pub fn update(&mut self, msg: Msg) -> Vec<Effect> {
+        let mut effects = match msg {
+            Msg::Key(key) => self.key(&key),
+            Msg::Paste(text) => self.paste(&text),
+            Msg::Resize(width, height) => {
+                self.size = (width, height);
+                Vec::new()
+            }
+            Msg::Focus(_) => Vec::new(),
+            Msg::Tick(now) => {
+                self.now = now;
+                self.toast.take_if(|toast| toast.until <= now);
+                Vec::new()
+            }
+            other => self.learn(other),
+        };
+        effects.extend(self.wanted());
+        effects
+    }
+
+    /// How often the time shown changes: every second while a run is live or a message is to go, else once a minute.
+    #[must_use]
+    pub fn wants_tick(&self) -> Option<Duration> {
+        let busy = !layout::is_too_small(self.size) && (self.shows_seconds() || self.toast.is_some());
+        busy.then_some(Duration::from_secs(1))
+    }
+
+    /// A run is live: the clock shows seconds and durations grow.
+    #[must_use]
+    pub fn shows_seconds(&self) -> bool {
+        self.live() > 0
+    }
+
+    /// Runs that have not ended.
+    #[must_use]
+    pub fn live(&self) -> usize {
+        self.overview.as_ref().map_or(0, |o| o.runs.iter().filter(|r| !r.status.is_terminal()).count())
+    }
+
+    /// What is known of a run.
+    #[must_use]
+    pub fn run_of(&self, run: RunId) -> Option<&Run> {
+        self.overview.as_ref().and_then(|o| o.runs.iter().find(|r| r.id == run))
+    }
+
+    /// Where the keyboard is.
+    #[must_use]
+    pub fn context(&self) -> Context {
+        match (self.popups.last(), &self.bar, self.screens.last()) {
+            (Some(popup), ..) => popup.context(),
+            (None, Some(_), _) => Context::Text,
+            (None, None, Some(screen)) => screen.context(),
+            (None, None, None) => self.home.context(),
+        }
+    }
+
+    /// Everything that is wrong with the console itself.
+    #[must_use]
+    pub fn problems(&self) -> Vec<String> {
+        let told = self.overview.iter().flat_map(|o| o.problems.iter());
+        self.trouble.iter().chain(told).chain(self.keys.problems.iter()).cloned().collect()
+    }
+
+    /// Says something for a while.
+    pub(super) fn say(&mut self, text: impl Into<String>) {
+        self.toast = Some(Toast { text: text.into(), bad: false, until: self.now.plus_ms(TOAST_MS) });
+    }
+
+    fn complain(&mut self, text: impl Into<String>) {
+        self.toast = Some(Toast { text: text.into(), bad: true, until: self.now.plus_ms(2 * TOAST_MS) });
+    }
+
+    fn ticket(&mut self) -> Ticket {
+        self.tickets += 1;
+        Ticket(self.tickets)
+    }
+
+    fn body(&self) -> Rect {
+        layout::parts(self.size).body
+    }
+
+    fn key(&mut self, key: &KeyEvent) -> Vec<Effect> {
+        if key.kind == KeyEventKind::Release {
+            return Vec::new();
+        }
+        if layout::is_too_small(self.size) {
+            // What cannot be seen cannot be operated; only leaving works.
+            let quit = self.keys.action(Context::List, key) == Some(Action::Quit);
+            return if quit { vec![Effect::Quit] } else { Vec::new() };
+        }
+        let context = self.context();
+        if let Some(c) = Key::of(key).printable().filter(|_| context.is_text()) {
+            self.insert(c.encode_utf8(&mut [0; 4]));
+            return Vec::new();
+        }
+        self.keys.action(context, key).map_or_else(Vec::new, |action| self.act(action))
+    }
+
+    /// A paste is text: where none is typed it does nothing but say so, and nowhere does it run anything.
+    fn paste(&mut self, text: &str) -> Vec<Effect> {
+        if layout::is_too_small(self.size) {
+            return Vec::new();
+        }
+        if let Some(popup) = self.popups.last_mut() {
+            if let Some(why) = popup.paste(text) {
+                self.say(why);
+            }
+        } else if self.context().is_text() {
+            self.insert(text);
+        } else {
+            self.say(format!("a paste does nothing here; {} opens the command line", self.key_name(Action::Command)));
+        }
+        Vec::new()
+    }
+
+    fn insert(&mut self, text: &str) {
+        let world = bar::World {
+            catalogue: self.catalogue.as_ref(),
+            stack: self.overview.as_ref().map(|o| &*o.stack),
+            runs: self.overview.as_ref().map_or(&[], |o| &o.runs),
+            history: &self.history,
+        };
+        match (self.popups.last_mut(), &mut self.bar, self.screens.last_mut()) {
+            (Some(popup), ..) => popup.insert(text),
+            (None, Some(bar), _) => bar.insert(text, world),
+            (None, None, Some(screen)) => screen.insert(text),
+            (None, None, None) => self.home.insert(text, self.overview.as_ref()),
+        }
+    }
+
+    /// The first key of an action, as people read it.
+    #[must_use]
+    pub fn key_name(&self, action: Action) -> String {
+        self.keys.keys(action).first().map_or_else(|| "(no key)".to_owned(), ToString::to_string)
+    }
+}
+
+/// What a view may look at, borrowed apart from the views themselves.
+fn scene(overview: Option<&Overview>, now: Timestamp, size: (u16, u16)) -> Scene<'_> {
+    Scene { overview, now, body: layout::parts(size).body }
+}

@@ -1,1 +1,115 @@
-//! What can happen to the console (`Msg`) and what it can ask for (`Effect`).
+//! What can happen to the console (`Msg`) and what it can ask for (`Effect`). Closed lists; nothing here is a closure.
+
+use std::sync::Arc;
+
+use crossterm::event::KeyEvent;
+
+use crate::bus::Notice;
+use crate::core::command::{Catalogue, Parsed};
+use crate::core::event::Entry;
+use crate::core::plan::Plan;
+use crate::core::run::{Run, RunId};
+use crate::core::time::Timestamp;
+
+// The values the door answers with, named here once so that panes need not know the door.
+pub use crate::control::{Overview, PlanCard, RunDetail, RunFilter};
+
+/// Something happened. Results carry the refusal's text when it went wrong.
+#[derive(Debug, Clone)]
+pub enum Msg {
+    Key(KeyEvent),
+    /// Bracketed paste: text, never keys.
+    Paste(String),
+    Resize(u16, u16),
+    Focus(bool),
+    /// The present time. The loop sends one before every batch of other messages, and as often as
+    /// [`App::wants_tick`](super::app::App::wants_tick) says.
+    Tick(Timestamp),
+    Notice(Notice),
+    /// The listener fell behind the bus: everything on screen is to be read again.
+    Lagged,
+    /// What came of [`Effect::Copy`]: what to tell the operator.
+    Copied(Result<String, String>),
+    /// Something behind the screen failed (a background task panicked); one line for the operator.
+    Trouble(String),
+
+    Overview(Result<Box<Overview>, String>),
+    Catalogue(Result<Arc<Catalogue>, String>),
+    Remembered(Result<Vec<String>, String>),
+    Detail(RunId, Result<Box<RunDetail>, String>),
+    Runs(Ticket, Result<Vec<Run>, String>),
+    Entries(Ticket, Page, Result<Vec<Entry>, String>),
+    /// A plan card, for the preview beside the bar or for the card itself; the ticket tells.
+    Planned(Ticket, Result<Box<PlanCard>, String>),
+    Submitted(Ticket, Result<Box<Run>, String>),
+    Cancelled(RunId, Result<Box<Run>, String>),
+    Answered(RunId, Result<(), String>),
+    /// The line was written to (or missing from) the history; only failure is told.
+    Noted(Result<(), String>),
+}
+
+/// Ties an answer to the question it belongs to; answers with an outdated ticket are dropped.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
+pub struct Ticket(pub u64);
+
+/// Which part of a run's log is wanted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Page {
+    /// The first entries.
+    Head,
+    /// The last entries.
+    Tail,
+    /// What follows this number.
+    After(i64),
+    /// What precedes this number.
+    Before(i64),
+}
+
+/// Something the console wants done. Each of those below `Copy` is answered by exactly one [`Msg`].
+#[derive(Debug, Clone, PartialEq)]
+pub enum Effect {
+    /// Leave the screen. Runs in hand go on; the loop's owner waits for them without a screen.
+    Quit,
+    /// Give the terminal back and stop until continued (Ctrl-Z).
+    Suspend,
+    /// Forget what is on screen and paint everything.
+    Redraw,
+    /// Put the text on the clipboard; answered with [`Msg::Copied`] by the loop.
+    Copy(String),
+
+    Overview,
+    Catalogue,
+    Remembered,
+    Remember(String),
+    Detail(RunId),
+    Runs {
+        ticket: Ticket,
+        filter: RunFilter,
+    },
+    Entries {
+        ticket: Ticket,
+        run: RunId,
+        page: Page,
+    },
+    Plan {
+        ticket: Ticket,
+        parsed: Box<Parsed>,
+        inputs: Vec<(String, String)>,
+        raw_text: String,
+    },
+    Submit {
+        ticket: Ticket,
+        plan: Box<Plan>,
+        typed: Option<String>,
+    },
+    Cancel(RunId),
+    Answer {
+        run: RunId,
+        step: u32,
+        done: bool,
+        note: Option<String>,
+    },
+}
+
+/// Entries asked for at once.
+pub const PAGE_LINES: u32 = 500;

@@ -167,7 +167,8 @@ fn mean(components: &[Component]) -> Option<u32> {
 fn losses(components: &[Component], lost: u32) -> Vec<Line> {
     let (weights, _) = totals(components);
     let weighted = |c: &Component| u64::from(c.weight) * loss(c.state).unwrap_or(0);
-    let mut shares: Vec<(u64, &Component)> = components.iter().map(|c| (weighted(c), c)).filter(|(s, _)| *s > 0).collect();
+    let mut shares: Vec<(u64, &Component)> =
+        components.iter().map(|c| (weighted(c), c)).filter(|(s, _)| *s > 0).collect();
     shares.sort_by_key(|(share, _)| std::cmp::Reverse(share % weights));
     let whole: u64 = shares.iter().map(|(share, _)| share / weights).sum();
     let left_over = u64::from(lost).saturating_sub(whole);

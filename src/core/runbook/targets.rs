@@ -48,7 +48,7 @@ fn info(code: &str, message: impl Into<String>) -> Risk {
     Risk { level: RiskLevel::Info, code: code.to_owned(), message: message.into() }
 }
 
-/// An environment by its name, else by an alias, whatever the case.
+/// An environment by its name, else by an alias; capitals make no difference, and space, `-` and `_` are equal.
 ///
 /// # Errors
 /// Says which ones there are.
@@ -58,7 +58,7 @@ pub(super) fn find_environment<'s>(stack: &'s Stack, name: &str) -> Result<&'s E
     find(&known, name, "environment")
 }
 
-/// A service by its name, else by an alias, whatever the case.
+/// A service by its name, else by an alias, compared in the same way.
 ///
 /// # Errors
 /// Says which one is near.
@@ -73,8 +73,9 @@ fn names<'s>(name: &'s str, aliases: &'s [String]) -> Vec<&'s str> {
 
 fn find<'s, T>(known: &[(&'s T, Vec<&'s str>)], wanted: &str, what: &str) -> Result<&'s T, String> {
     let exact = known.iter().find(|(_, names)| names[0] == wanted);
-    let any_case = || known.iter().find(|(_, names)| names.iter().any(|n| n.to_lowercase() == wanted.to_lowercase()));
-    if let Some((found, _)) = exact.or_else(any_case) {
+    let folded = folded(wanted);
+    let alike = || known.iter().find(|(_, names)| names.iter().any(|name| self::folded(name) == folded));
+    if let Some((found, _)) = exact.or_else(alike) {
         return Ok(found);
     }
     let all: Vec<&str> = known.iter().flat_map(|(_, names)| names.iter().copied()).collect();
@@ -86,6 +87,10 @@ fn find<'s, T>(known: &[(&'s T, Vec<&'s str>)], wanted: &str, what: &str) -> Res
         None => "`opsroom services` lists them".to_owned(),
     };
     Err(format!("{wanted:?} is no {what} of the stack; {hint}"))
+}
+
+fn folded(name: &str) -> String {
+    name.to_lowercase().replace(['-', '_'], " ")
 }
 
 /// Resolves the environment and the services of a request.

@@ -163,6 +163,7 @@ fn titles_and_phrases_are_true_for_their_target() {
         ("rollback", "prod", "web", "", "roll back web → prod", "roll back web in prod"),
         ("scale", "staging", "web", "replicas=3", "scale web to 3 → staging", "scale web to 3 in staging"),
         ("incident", "prod", "", "notes=errors", "investigate prod", "investigate prod with notes=errors"),
+        ("healthcheck", "PROD", "Billing-Worker", "", "check billing worker in prod", "check billing worker in prod"),
         ("spec", "", "", "subject=board", "spec board", "generate spec for board"),
     ] {
         let plan = planned(name, env, services, inputs);
@@ -327,32 +328,24 @@ fn probes_are_every_target_that_can_be_probed() {
 }
 
 #[test]
-fn conditions_are_probes_and_what_cannot_be_known_blocks() {
-    let mut plan = planned("deploy", "prod", "web", "version=2");
-    let healthy = Request { raw_text: "staging is healthy".to_owned(), ..request("staging", "", "") };
-    condition(&mut plan, &healthy, false, &stack());
-    let gate = plan.only_if.clone().unwrap();
-    assert_eq!((gate.text.as_str(), gate.negated), ("staging is healthy", false));
-    assert_eq!(gate.steps.iter().map(|s| s.name.as_str()).collect::<Vec<_>>(), ["probe web"]);
-    assert!(blocks(&plan).is_empty(), "{:?}", plan.risks);
-    assert!(message(&plan, "LEFT_OUT").starts_with("condition: "), "{:?}", plan.risks);
-    assert_eq!(super::gate(&healthy, &stack()), gate);
+fn conditions_are_probes_and_what_cannot_be_known_is_refused() {
+    let unless = gate(&request("staging", "", ""), &stack(), true).unwrap();
+    assert_eq!((unless.text.as_str(), unless.negated), ("staging is healthy", true));
+    assert_eq!(unless.steps.iter().map(|s| s.name.as_str()).collect::<Vec<_>>(), ["probe web"]);
+    let only_if = gate(&request("prod", "web", ""), &stack(), false).unwrap();
+    assert_eq!((only_if.text.as_str(), only_if.negated), ("web in prod is healthy", false));
 
-    for (env, services, code) in [
-        ("staging", "api", "NOT_CONFIGURED"),
-        ("staging", "web api", "NOT_CONFIGURED"),
-        ("mars", "", "UNKNOWN_ENVIRONMENT"),
-        ("staging", "billing_worker", "NOT_IN_ENVIRONMENT"),
+    for (env, services, says) in [
+        ("staging", "api", "api has no probe action for staging"),
+        ("staging", "web api", "api has no probe action for staging"),
+        ("mars", "", "there are staging, prod"),
+        ("staging", "billing_worker", "it runs in prod"),
     ] {
-        let mut plan = planned("deploy", "staging", "web", "version=2");
-        condition(&mut plan, &request(env, services, ""), true, &stack());
-        assert_eq!(blocks(&plan), [code], "{:?}", plan.risks);
-        assert!(plan.only_if.unwrap().negated);
+        let why = gate(&request(env, services, ""), &stack(), false).unwrap_err();
+        assert!(why.contains("cannot be known") && why.contains(says), "{why}");
     }
     let bare = Stack { services: vec![service("web", &["staging"], vec![])], ..stack() };
-    let mut plan = planned("spec", "", "", "subject=x");
-    condition(&mut plan, &request("staging", "", ""), false, &bare);
-    assert_eq!(plan.blocks().count(), 1);
+    assert!(gate(&request("staging", "", ""), &bare, false).unwrap_err().contains("do = \"probe\""));
 }
 
 proptest! {

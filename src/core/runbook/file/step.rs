@@ -27,7 +27,7 @@ const STEP_KEYS: [&str; 14] = [
     "for_each",
     "missing",
 ];
-const HTTP_KEYS: [&str; 7] = ["method", "url", "headers", "body", "expect_status", "max", "contains"];
+const HTTP_KEYS: [&str; 7] = ["method", "url", "headers", "body", "expect_status", "max_ms", "contains"];
 const DOCUMENT_KEYS: [&str; 3] = ["title", "content", "about"];
 const RETRY_KEYS: [&str; 3] = ["attempts", "base", "cap"];
 
@@ -153,7 +153,7 @@ fn read_http(r: &mut Reader<'_>, step: &Section<'_>) -> Option<HttpRequest> {
     for (name, value) in headers.iter().filter(|(name, value)| !is_header(name, value)) {
         section.wrong(r, "headers", format!("{name:?}: {value:?} is not a header of one line"));
     }
-    let max_ms = section.duration(r, "max");
+    let max_ms = section.whole(r, "max_ms", &(1..86_400_001));
     Some(HttpRequest {
         method: method.to_owned(),
         url: url?.to_owned(),

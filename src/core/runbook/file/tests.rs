@@ -41,7 +41,7 @@ manual = "Is the new {inputs.key} key in the vault?"
 [[step]]
 name = "rotate"
 phase = "action"
-http = { method = "POST", url = "https://vault.test/{env}/{inputs.key}", headers = { Accept = "text/plain" }, body = '{"key": "{inputs.key}"}', expect_status = [200, 0xCC], max = "2s" }
+http = { method = "POST", url = "https://vault.test/{env}/{inputs.key}", headers = { Accept = "text/plain" }, body = '{"key": "{inputs.key}"}', expect_status = [200, 0xCC], max_ms = 2000 }
 idempotent = true
 retry = { attempts = 3, base = "500ms" }
 

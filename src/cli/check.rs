@@ -1,0 +1,99 @@
+//! `opsroom check`: every mistake in every file, in one pass. For CI.
+
+use std::path::{Path, PathBuf};
+
+use super::out::Out;
+use super::session::Start;
+use super::stop::{Code, Stop, tell};
+use crate::config;
+use crate::config::settings::{self, Flags};
+use crate::control::library::Library;
+use crate::core::runbook::{self, Problem};
+use crate::tui::keys::Keymap;
+
+/// Find mistakes in the configuration, the keymap, runbooks and stack files
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    /// Stack files, runbooks, keymap.toml or opsroom.toml, besides those in the configuration folder
+    #[arg(value_name = "FILE")]
+    files: Vec<PathBuf>,
+}
+
+/// What a file is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Kind {
+    Settings,
+    Keymap,
+    Runbook,
+    Stack,
+}
+
+pub(super) fn perform(args: Args, start: &Start) -> Result<Code, Stop> {
+    let mut problems = Vec::new();
+    match start.settings() {
+        Err(Stop::Problems(found)) => problems.extend(lines(&found)),
+        Err(other) => return Err(other),
+        Ok(settings) => problems.extend(lines(&Library::load(Some(&settings.runbook_dir)).problems)),
+    }
+    problems.extend(start.keymap().problems);
+    for file in &args.files {
+        problems.extend(of_file(file));
+    }
+    if problems.is_empty() {
+        Out::new().line("no mistakes found")?;
+        return Ok(Code::Succeeded);
+    }
+    problems.iter().for_each(|problem| tell(problem));
+    Ok(Code::Refused)
+}
+
+fn of_file(file: &Path) -> Vec<String> {
+    let name = file.display().to_string();
+    let text = match config::read_text(file) {
+        Ok(text) => text,
+        Err(problems) => return lines(&problems),
+    };
+    match kind(file, &text) {
+        Kind::Keymap => Keymap::with_user(&name, &text).problems,
+        Kind::Runbook => runbook::parse(&name, &text).map_or_else(|found| lines(&found), |_| Vec::new()),
+        Kind::Stack => config::stack::read(&name, &text).map_or_else(|found| lines(&found), |_| Vec::new()),
+        Kind::Settings => {
+            let flags = Flags { config: Some(file.to_owned()), ..Flags::default() };
+            // Only what the file says is to be judged, so no variable but the home folder.
+            let home = |variable: &str| std::env::var_os(variable).filter(|_| variable == "HOME");
+            settings::load(&flags, &home).map_or_else(|found| lines(&found), |_| Vec::new())
+        }
+    }
+}
+
+/// By the usual name, else by what only a runbook has.
+fn kind(file: &Path, text: &str) -> Kind {
+    match file.file_name().and_then(|name| name.to_str()) {
+        Some("opsroom.toml") => Kind::Settings,
+        Some("keymap.toml") => Kind::Keymap,
+        _ if text.lines().any(|line| line.trim_start().starts_with("[[step]]")) => Kind::Runbook,
+        _ => Kind::Stack,
+    }
+}
+
+fn lines(problems: &[Problem]) -> Vec<String> {
+    problems.iter().map(ToString::to_string).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn files_are_told_apart_by_name_and_content() {
+        for (name, text, expected) in [
+            ("/etc/opsroom.toml", "", Kind::Settings),
+            ("keymap.toml", "", Kind::Keymap),
+            ("deploy.toml", "name = \"deploy\"\n\n[[step]]\n", Kind::Runbook),
+            ("acme.toml", "workspace = \"acme\"\n", Kind::Stack),
+            ("acme.toml", "", Kind::Stack),
+        ] {
+            assert_eq!(kind(Path::new(name), text), expected, "{name}");
+        }
+    }
+}

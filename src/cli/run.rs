@@ -1,0 +1,255 @@
+//! `opsroom run`: executes a phrase and follows it to its end. A lost terminal does not stop the run; Ctrl-C asks it to.
+
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use serde::Serialize;
+use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio::sync::broadcast::error::RecvError;
+
+use super::log::entry_line;
+use super::out::{Out, ask, can_ask};
+use super::plan::card_lines;
+use super::session::Start;
+use super::stop::{Code, Stop, tell};
+use super::understand;
+use crate::control::{Control, PlanCard, RunDetail, RunFilter};
+use crate::core::event::Entry;
+use crate::core::plan::Plan;
+use crate::core::run::{Run, RunId, RunStatus, StepStatus};
+use crate::core::step::StepSpec;
+
+/// Entries read at once, and how often the store is asked when nobody tells of news (another process may be the engine).
+const PAGE: u32 = 500;
+const POLL: Duration = Duration::from_millis(500);
+
+/// Do what a phrase says, following the run
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    /// The phrase, as typed into the command bar
+    #[arg(required = true, value_name = "TEXT")]
+    text: Vec<String>,
+    /// Start a changing run without asking (never enough for a protected environment)
+    #[arg(long, short = 'y')]
+    yes: bool,
+    /// The word a protected environment wants typed
+    #[arg(long, value_name = "WORD")]
+    confirm: Option<String>,
+    /// Set an input of the runbook
+    #[arg(long = "set", value_name = "KEY=VALUE", value_parser = understand::key_value)]
+    inputs: Vec<(String, String)>,
+    /// Why, kept with the run
+    #[arg(long, value_name = "TEXT")]
+    reason: Option<String>,
+    /// One JSON object per line: run, entries, end
+    #[arg(long)]
+    json: bool,
+}
+
+/// One line of `--json`.
+#[derive(Serialize)]
+#[serde(tag = "type", rename_all = "lowercase")]
+enum Line<'a> {
+    Run { run: &'a Run },
+    Entry { entry: &'a Entry },
+    End { id: RunId, status: RunStatus, message: Option<&'a str> },
+}
+
+pub(super) async fn perform(args: Args, start: &Start) -> Result<Code, Stop> {
+    let control = start.open_cli().await?;
+    let card = understand::plan(&control, &args.text.join(" "), &args.inputs).await?;
+    if !args.json {
+        card_lines(&card).iter().for_each(|line| tell(line));
+    }
+    let typed = consent(&args, &card).await?;
+    let mut signals = Signals::new()?;
+    let mut follower = Follower { control: &control, out: Some(Out::new()), json: args.json, asked: BTreeSet::new() };
+    let run = control.submit(card.plan, typed.as_deref(), args.reason.as_deref()).await?;
+    let code = follower.follow_chain(run, &mut signals).await?;
+    control.close(true).await;
+    Ok(code)
+}
+
+/// What was typed to confirm, if anything had to be. Block risks are left to the door, which refuses them.
+async fn consent(args: &Args, card: &PlanCard) -> Result<Option<String>, Stop> {
+    if card.plan.blocks().next().is_some() {
+        return Ok(args.confirm.clone());
+    }
+    match card.plan.confirm_word() {
+        Some(_) if args.confirm.is_some() => Ok(args.confirm.clone()),
+        Some(word) if can_ask() => {
+            let typed = ask(&format!("protected environment: type `{word}` to start: ")).await?;
+            typed.map(Some).ok_or_else(|| Stop::Usage("not confirmed; nothing was started".to_owned()))
+        }
+        Some(word) => {
+            Err(Stop::Usage(format!("protected environment: add --confirm {word} (--yes is not enough); nothing was started")))
+        }
+        None if args.yes || !mutates(&card.plan) => Ok(None),
+        None if can_ask() => match ask("start? [y/N] ").await?.as_deref().map(str::trim) {
+            Some("y" | "Y" | "yes") => Ok(None),
+            _ => Err(Stop::Usage("not confirmed; nothing was started".to_owned())),
+        },
+        None => Err(Stop::Usage("this changes something: add --yes to start it without a terminal".to_owned())),
+    }
+}
+
+fn mutates(plan: &Plan) -> bool {
+    plan.mutates || plan.then.iter().any(mutates)
+}
+
+/// What the outside may say while a run goes on.
+struct Signals {
+    interrupt: Signal,
+    terminate: Signal,
+    hangup: Signal,
+}
+
+enum Heard {
+    Stop,
+    Hangup,
+}
+
+impl Signals {
+    fn new() -> Result<Self, Stop> {
+        Ok(Self {
+            interrupt: signal(SignalKind::interrupt())?,
+            terminate: signal(SignalKind::terminate())?,
+            hangup: signal(SignalKind::hangup())?,
+        })
+    }
+
+    async fn next(&mut self) -> Heard {
+        tokio::select! {
+            _ = self.interrupt.recv() => Heard::Stop,
+            _ = self.terminate.recv() => Heard::Stop,
+            _ = self.hangup.recv() => Heard::Hangup,
+        }
+    }
+}
+
+/// Prints a run as it is written.
+struct Follower<'a> {
+    control: &'a Control,
+    /// Gone once nobody reads it any more; the run goes on without.
+    out: Option<Out>,
+    json: bool,
+    /// Steps already asked about.
+    asked: BTreeSet<(RunId, u32)>,
+}
+
+impl Follower<'_> {
+    /// Follows the run and, each time it succeeds, the next link of its chain.
+    async fn follow_chain(&mut self, first: Run, signals: &mut Signals) -> Result<Code, Stop> {
+        let mut run = first;
+        loop {
+            self.started(&run)?;
+            let (ended, stopped) = self.follow(run.id, signals).await?;
+            self.ended(&ended)?;
+            match self.next_link(&ended).await? {
+                Some(next) => run = next,
+                None => return Ok(code(&ended, stopped)),
+            }
+        }
+    }
+
+    async fn next_link(&self, ended: &Run) -> Result<Option<Run>, Stop> {
+        if ended.plan.then.is_empty() {
+            return Ok(None);
+        }
+        let runs = self.control.runs(&RunFilter { limit: 50, ..RunFilter::default() }).await?;
+        Ok(runs.into_iter().find(|r| r.parent == Some(ended.id)))
+    }
+
+    /// Until the run's end; whether we asked it to stop.
+    async fn follow(&mut self, id: RunId, signals: &mut Signals) -> Result<(Run, bool), Stop> {
+        let mut news = self.control.listen();
+        let (mut shown, mut stopped) = (0, false);
+        loop {
+            let detail = self.control.run(id).await?;
+            shown = self.print_after(id, shown, detail.run.last_seq).await?;
+            if detail.run.status.is_terminal() {
+                return Ok((detail.run, stopped));
+            }
+            self.answer(&detail).await?;
+            tokio::select! {
+                heard = signals.next() => match heard {
+                    Heard::Stop if stopped => return Err(Stop::Cancelled),
+                    Heard::Stop => {
+                        stopped = true;
+                        tell(&format!("asking run {id} to stop; once more leaves it behind, interrupted"));
+                        self.control.cancel(id, Some("interrupted at the command line")).await?;
+                    }
+                    Heard::Hangup => self.out = None,
+                },
+                told = news.recv() => if let Err(RecvError::Closed) = told { tokio::time::sleep(POLL).await },
+                () = tokio::time::sleep(POLL) => {}
+            }
+        }
+    }
+
+    async fn print_after(&mut self, run: RunId, mut after: i64, last: i64) -> Result<i64, Stop> {
+        while after < last {
+            let entries = self.control.entries_after(run, after, PAGE).await?;
+            let Some(newest) = entries.last() else { break };
+            after = newest.seq;
+            for entry in &entries {
+                let line = entry_line(entry);
+                self.say(&line, &Line::Entry { entry })?;
+            }
+        }
+        Ok(after)
+    }
+
+    fn started(&mut self, run: &Run) -> Result<(), Stop> {
+        self.say(&format!("run {} {}", run.id, run.plan.title), &Line::Run { run })
+    }
+
+    fn ended(&mut self, run: &Run) -> Result<(), Stop> {
+        let why = run.message.as_ref().map(|m| format!(": {m}")).unwrap_or_default();
+        let line = format!("run {} {}{why}", run.id, run.status.name());
+        self.say(&line, &Line::End { id: run.id, status: run.status, message: run.message.as_deref() })
+    }
+
+    fn say(&mut self, line: &str, json: &Line<'_>) -> Result<(), Stop> {
+        let Some(out) = &mut self.out else { return Ok(()) };
+        match if self.json { out.json_line(json) } else { out.line(line) } {
+            Err(Stop::Pipe | Stop::Output(_)) => self.out = None,
+            other => other?,
+        }
+        Ok(())
+    }
+
+    /// A manual step waits for a person: asks here when there is one, else says where to answer.
+    async fn answer(&mut self, detail: &RunDetail) -> Result<(), Stop> {
+        let run = detail.run.id;
+        for step in detail.steps.iter().filter(|s| s.status == StepStatus::Waiting) {
+            let plan = usize::try_from(step.index).ok().and_then(|i| detail.run.plan.steps.get(i));
+            let Some(StepSpec::Manual(manual)) = plan.map(|p| &p.spec) else { continue };
+            if !self.asked.insert((run, step.index)) {
+                continue;
+            }
+            if !can_ask() {
+                tell(&format!("waiting for a person: {} (answer in the console, run {run})", manual.prompt));
+                continue;
+            }
+            let question = format!("{}\ndone? [y/N] ", manual.prompt);
+            let answer = tokio::select! {
+                answer = ask(&question) => answer?,
+                // The line editor keeps Ctrl-C as a signal: the loop above hears it too and cancels.
+                _ = tokio::signal::ctrl_c() => return Ok(()),
+            };
+            let done = matches!(answer.as_deref().map(str::trim), Some("y" | "Y" | "yes"));
+            self.control.answer(run, step.index, done, None).await?;
+        }
+        Ok(())
+    }
+}
+
+const fn code(run: &Run, stopped: bool) -> Code {
+    match run.status {
+        RunStatus::Succeeded => Code::Succeeded,
+        RunStatus::Cancelled => Code::Cancelled,
+        _ if stopped => Code::Cancelled,
+        _ => Code::Failed,
+    }
+}

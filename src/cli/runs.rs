@@ -1,0 +1,112 @@
+//! `opsroom runs`: the newest runs, filtered.
+
+use super::out::Out;
+use super::session::Start;
+use super::stop::{Code, Stop};
+use crate::control::RunFilter;
+use crate::core::run::{Run, RunStatus};
+use crate::core::time::{Timestamp, human_ms, parse_duration};
+
+/// List runs, newest first
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    /// Only runs in this state; may be given several times
+    #[arg(long, value_name = "STATUS", value_parser = status)]
+    status: Vec<RunStatus>,
+    /// Only runs of this runbook
+    #[arg(long, value_name = "NAME")]
+    runbook: Option<String>,
+    /// Only runs on this service
+    #[arg(long, value_name = "NAME")]
+    service: Option<String>,
+    /// Only runs in this environment
+    #[arg(long, value_name = "NAME")]
+    env: Option<String>,
+    /// Only runs requested since: a duration back (24h) or an instant (2026-11-21T09:00:00Z, 2026-11-21)
+    #[arg(long, value_name = "WHEN")]
+    since: Option<String>,
+    /// At most this many
+    #[arg(long, value_name = "N", default_value_t = 20, value_parser = clap::value_parser!(u32).range(1..=10_000))]
+    limit: u32,
+    /// One JSON array
+    #[arg(long)]
+    json: bool,
+}
+
+pub(super) async fn perform(args: Args, start: &Start) -> Result<Code, Stop> {
+    let now = start.clock.now();
+    let since = args.since.as_deref().map(|text| since(text, now)).transpose().map_err(Stop::Usage)?;
+    let filter = RunFilter {
+        status: args.status,
+        runbook: args.runbook,
+        service: args.service,
+        env: args.env,
+        since,
+        before: None,
+        limit: args.limit,
+    };
+    let control = start.open_cli().await?;
+    let runs = control.runs(&filter).await?;
+    control.close(false).await;
+    let mut out = Out::new();
+    if args.json {
+        out.json(&runs)?;
+    } else {
+        let rows: Vec<_> = runs.iter().map(|run| row(run, now)).collect();
+        out.table(["RUN", "STATUS", "REQUESTED", "TOOK", "BY", "WHAT"], &rows)?;
+    }
+    Ok(Code::Succeeded)
+}
+
+fn row(run: &Run, now: Timestamp) -> [String; 6] {
+    let took =
+        run.started_at.map_or_else(|| "–".to_owned(), |from| human_ms(run.finished_at.unwrap_or(now).ms_since(from)));
+    let why = run.message.as_ref().map(|m| format!(": {m}")).unwrap_or_default();
+    [
+        run.id.to_string(),
+        run.status.name().to_owned(),
+        run.requested_at.rfc3339(),
+        took,
+        run.actor.clone(),
+        format!("{}{why}", run.plan.title),
+    ]
+}
+
+fn status(text: &str) -> Result<RunStatus, String> {
+    RunStatus::from_name(text).ok_or_else(|| {
+        let names: Vec<_> = RunStatus::ALL.iter().map(|s| s.name()).collect();
+        format!("`{text}` is none of {}", names.join(", "))
+    })
+}
+
+fn since(text: &str, now: Timestamp) -> Result<Timestamp, String> {
+    if let Ok(back) = parse_duration(text) {
+        return Ok(now.plus_ms(-back));
+    }
+    if let Ok(instant) = chrono::DateTime::parse_from_rfc3339(text) {
+        return Ok(Timestamp(instant.timestamp_millis()));
+    }
+    match text.parse::<chrono::NaiveDate>() {
+        Ok(day) => Ok(Timestamp(day.and_time(chrono::NaiveTime::MIN).and_utc().timestamp_millis())),
+        Err(_) => Err(format!("`{text}` is no time: write 24h, 2026-11-21 (UTC) or 2026-11-21T09:00:00Z")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn since_takes_durations_dates_and_instants() {
+        let now = Timestamp(1_800_000_000_000);
+        for (text, expected) in [
+            ("24h", Some(1_799_913_600_000)),
+            ("2027-01-15", Some(1_799_971_200_000)),
+            ("2027-01-15T08:00:00+01:00", Some(1_799_996_400_000)),
+            ("yesterday-ish", None),
+            ("", None),
+        ] {
+            assert_eq!(since(text, now).ok(), expected.map(Timestamp), "{text}");
+        }
+    }
+}

@@ -1,0 +1,118 @@
+//! What every subcommand starts from: the settings, and the door opened by them.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use super::Global;
+use super::stop::Stop;
+use crate::clock::Clock;
+use crate::config::settings::{self, Flags};
+use crate::control::{self, Control, Door};
+use crate::core::runbook::Problem;
+use crate::tui::keys::Keymap;
+
+/// The settings in force, or what is wrong with them; subcommands that need none work all the same.
+#[derive(Debug)]
+pub struct Start {
+    pub clock: Clock,
+    settings: Result<settings::Settings, Vec<Problem>>,
+    /// Why there is no log, or not the one that was asked for.
+    pub log_problem: Option<String>,
+}
+
+impl Start {
+    /// Reads flags, environment and the settings file.
+    #[must_use]
+    pub fn new(global: &Global, clock: Clock) -> Self {
+        let settings = settings::load(&global.flags(), &|name| std::env::var_os(name));
+        Self { clock, settings, log_problem: None }
+    }
+
+    /// The settings; their problems stop whoever needs them.
+    pub fn settings(&self) -> Result<&settings::Settings, Stop> {
+        self.settings.as_ref().map_err(|problems| Stop::Problems(problems.clone()))
+    }
+
+    /// The keymap in force. A file that cannot be read is a problem of the keymap, not a stop.
+    pub(super) fn keymap(&self) -> Keymap {
+        let Ok(settings) = &self.settings else { return Keymap::built_in() };
+        let file = settings.paths.config.join("keymap.toml");
+        if !file.exists() {
+            return Keymap::built_in();
+        }
+        match crate::config::read_text(&file) {
+            Ok(text) => Keymap::with_user(&file.display().to_string(), &text),
+            Err(problems) => {
+                let mut keymap = Keymap::built_in();
+                keymap.problems.extend(problems.iter().map(ToString::to_string));
+                keymap
+            }
+        }
+    }
+
+    /// Whether opening the store would find one; a server is taken to be there.
+    pub(super) fn has_store(&self) -> Result<bool, Stop> {
+        let url = &self.settings()?.store_url;
+        Ok(match url.strip_prefix("sqlite:") {
+            Some(path) => Path::new(path.strip_prefix("//").unwrap_or(path)).exists(),
+            None => true,
+        })
+    }
+
+    /// How a door is opened.
+    pub(super) fn control(&self, door: Door) -> Result<control::Settings, Stop> {
+        let settings = self.settings()?;
+        Ok(control::Settings {
+            store_url: settings.store_url.clone(),
+            workspace: settings.workspace.clone(),
+            actor: settings.actor.clone(),
+            read_only: settings.read_only,
+            simulated: false,
+            pulse_ms: settings.pulse_ms,
+            lease_ms: settings.lease_ms,
+            runbook_dir: Some(settings.runbook_dir.clone()),
+            door,
+        })
+    }
+
+    /// Opens the store for a subcommand.
+    pub(super) async fn open_cli(&self) -> Result<Control, Stop> {
+        Ok(Control::open(self.control(Door::Cli)?, self.clock).await?)
+    }
+}
+
+impl Global {
+    fn flags(&self) -> Flags {
+        let mut values = BTreeMap::new();
+        values.extend(self.store.as_deref().map(|store| ("store", store_url(store))));
+        values.extend(self.workspace.clone().map(|workspace| ("workspace", workspace)));
+        values.extend(self.read_only.then(|| ("read_only", "true".to_owned())));
+        Flags { config: self.config.clone(), values }
+    }
+}
+
+/// A plain path is an SQLite file.
+fn store_url(text: &str) -> String {
+    let is_url = text.contains("://") || text.starts_with("sqlite:");
+    if is_url || text.is_empty() { text.to_owned() } else { format!("sqlite:{text}") }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_plain_path_is_an_sqlite_file() {
+        for (text, url) in [
+            ("ops.db", "sqlite:ops.db"),
+            ("/var/ops.db", "sqlite:/var/ops.db"),
+            ("sqlite:ops.db", "sqlite:ops.db"),
+            ("sqlite::memory:", "sqlite::memory:"),
+            ("postgres://a@b/c", "postgres://a@b/c"),
+            ("mysql://a@b/c", "mysql://a@b/c"),
+            ("", ""),
+        ] {
+            assert_eq!(store_url(text), url);
+        }
+    }
+}

@@ -1,0 +1,117 @@
+//! How a subcommand ends: exit codes, and the reasons to stop early with the words for stderr.
+
+use std::io::Write as _;
+
+use crate::control::Refusal;
+use crate::core::runbook::Problem;
+use crate::core::text;
+
+/// The exit codes, the same for every subcommand.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[repr(u8)]
+pub enum Code {
+    Succeeded = 0,
+    Failed = 1,
+    /// Wrong usage, or refused with a reason.
+    Refused = 2,
+    /// The store could not be reached.
+    NoStore = 3,
+    Cancelled = 130,
+}
+
+impl From<Code> for std::process::ExitCode {
+    fn from(code: Code) -> Self {
+        Self::from(code as u8)
+    }
+}
+
+/// Why a subcommand stopped before its end.
+#[derive(Debug)]
+pub enum Stop {
+    /// Wrong usage, or a refusal of our own; one sentence.
+    Usage(String),
+    Refused(Refusal),
+    /// Problems in files, all of them.
+    Problems(Vec<Problem>),
+    /// The reader of our output went away: nothing to say, nobody to say it to.
+    Pipe,
+    Output(std::io::Error),
+    /// Interrupted by the operator.
+    Cancelled,
+}
+
+impl From<Refusal> for Stop {
+    fn from(refusal: Refusal) -> Self {
+        Self::Refused(refusal)
+    }
+}
+
+impl From<std::io::Error> for Stop {
+    fn from(error: std::io::Error) -> Self {
+        match error.kind() {
+            std::io::ErrorKind::BrokenPipe => Self::Pipe,
+            _ => Self::Output(error),
+        }
+    }
+}
+
+impl Stop {
+    /// Says why on stderr and gives the exit code.
+    #[must_use]
+    pub fn report(&self) -> Code {
+        match self {
+            Self::Pipe => return Code::Succeeded,
+            Self::Cancelled => return Code::Cancelled,
+            Self::Usage(message) => complain(message),
+            Self::Refused(refusal) => complain(&refusal.to_string()),
+            Self::Problems(problems) => problems.iter().for_each(|p| tell(&p.to_string())),
+            Self::Output(error) => complain(&format!("cannot write the output: {error}")),
+        }
+        self.code()
+    }
+
+    const fn code(&self) -> Code {
+        match self {
+            Self::Pipe => Code::Succeeded,
+            Self::Cancelled => Code::Cancelled,
+            Self::Output(_) => Code::Failed,
+            Self::Refused(refusal) if refusal.is_unreachable() => Code::NoStore,
+            Self::Usage(_) | Self::Refused(_) | Self::Problems(_) => Code::Refused,
+        }
+    }
+}
+
+/// One line on stderr, made safe to show; a stderr that is gone is nobody's problem.
+pub(super) fn tell(message: &str) {
+    let mut stderr = std::io::stderr().lock();
+    for line in message.lines() {
+        let _ = writeln!(stderr, "{}", text::show(line));
+    }
+}
+
+fn complain(message: &str) {
+    tell(&format!("opsroom: {message}"));
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::core::run::{RunId, RunStatus};
+    use crate::store::StoreError;
+
+    #[test]
+    fn only_a_store_that_cannot_be_reached_is_exit_code_three() {
+        let refused = StoreError::Refused { run: RunId(1), status: RunStatus::Failed, what: "cancel" };
+        let unreachable = StoreError::Open { url: "sqlite:/nowhere".to_owned(), why: "no such folder".to_owned() };
+        for (stop, code) in [
+            (Stop::Refused(Refusal::Store(unreachable)), Code::NoStore),
+            (Stop::Refused(Refusal::Store(refused)), Code::Refused),
+            (Stop::Refused(Refusal::Store(StoreError::NotFound("run #9".to_owned()))), Code::Refused),
+            (Stop::Refused(Refusal::ReadOnly), Code::Refused),
+            (Stop::from(std::io::Error::from(std::io::ErrorKind::BrokenPipe)), Code::Succeeded),
+            (Stop::from(std::io::Error::from(std::io::ErrorKind::StorageFull)), Code::Failed),
+        ] {
+            assert_eq!(stop.code(), code, "{stop:?}");
+        }
+    }
+}

@@ -1,0 +1,42 @@
+//! From a phrase to a plan, or to the sentence that says why there is none: shared by `plan` and `run`.
+
+use super::stop::{Stop, tell};
+use crate::control::{Control, PlanCard};
+use crate::core::command::{self, ParseOutcome, Parsed};
+
+/// `key=value` on the command line.
+pub(super) fn key_value(text: &str) -> Result<(String, String), String> {
+    match text.split_once('=') {
+        Some((key, value)) if !key.trim().is_empty() => Ok((key.trim().to_owned(), value.to_owned())),
+        _ => Err(format!("`{text}` is not KEY=VALUE")),
+    }
+}
+
+/// Parses the phrase and makes its plan; anything but a plan is refused in the words of the language.
+pub(super) async fn plan(control: &Control, text: &str, inputs: &[(String, String)]) -> Result<PlanCard, Stop> {
+    let catalogue = control.catalogue().await?;
+    let parsed = command::parse(text, &catalogue);
+    if parsed.outcome != ParseOutcome::Plan {
+        return Err(Stop::Usage(why_not(&parsed)));
+    }
+    for fix in &parsed.corrections {
+        tell(&format!("read {} as {}", fix.from, fix.to));
+    }
+    Ok(control.plan(&parsed, inputs, text).await?)
+}
+
+/// What is missing or meant otherwise, and what to say instead.
+pub(super) fn why_not(parsed: &Parsed) -> String {
+    let mut lines = vec![match parsed.outcome {
+        ParseOutcome::View => {
+            format!("{}: this only looks at something; use the console, or a subcommand (opsroom help)", parsed.message)
+        }
+        ParseOutcome::Action => {
+            format!("{}: this is no runbook; use the console, or a subcommand (opsroom help)", parsed.message)
+        }
+        _ => parsed.message.clone(),
+    }];
+    lines.extend(parsed.ambiguous.iter().map(|reading| format!("  could mean: {reading}")));
+    lines.extend(parsed.suggestions.iter().map(|suggestion| format!("  try: {suggestion}")));
+    lines.join("\n")
+}

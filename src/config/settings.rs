@@ -1,0 +1,218 @@
+//! Settings: `opsroom.toml`, `OPSROOM_*` variables and flags. Flags beat the environment, which beats the file, which beats
+//! the defaults; every value knows where it came from.
+
+mod keys;
+mod paths;
+mod value;
+
+use std::collections::BTreeMap;
+use std::ffi::OsString;
+use std::path::{Path, PathBuf};
+
+use super::rule;
+use super::toml_doc::{Section, parse};
+use crate::core::runbook::Problem;
+
+pub use keys::{CONFIG_VARIABLE, KEYS, Key};
+pub use paths::Paths;
+pub use value::{LogLevel, Theme};
+
+/// Reads a variable of the environment, like `std::env::var_os`.
+pub type Environment<'a> = dyn Fn(&str) -> Option<OsString> + 'a;
+
+/// What was said on the command line; `None` where nothing was.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Flags {
+    /// Another settings file than the usual one; it must exist.
+    pub config: Option<PathBuf>,
+    /// Values by key, as typed: `("store", "sqlite:/tmp/x.db")`. A switch has the value `true`.
+    pub values: BTreeMap<&'static str, String>,
+}
+
+/// Everything that is set, checked.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Settings {
+    /// `sqlite:PATH`, `sqlite::memory:` or `postgres://…`.
+    pub store_url: String,
+    /// `None`: the only workspace there is.
+    pub workspace: Option<String>,
+    pub actor: String,
+    pub read_only: bool,
+    /// Folder of the user's own runbooks; need not exist.
+    pub runbook_dir: PathBuf,
+    /// Milliseconds; 0: off.
+    pub pulse_ms: i64,
+    pub lease_ms: i64,
+    pub log_level: LogLevel,
+    pub theme: Theme,
+    pub paths: Paths,
+    /// The settings file, when there is one.
+    pub file: Option<PathBuf>,
+    /// One row per key of [`KEYS`], in that order: for `doctor`.
+    pub rows: Vec<Row>,
+}
+
+/// A key's value as text and where it came from. A password in the store's URL is masked.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Row {
+    pub key: &'static str,
+    pub value: String,
+    pub origin: Origin,
+}
+
+/// Where a value came from.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Origin {
+    Default,
+    File {
+        file: PathBuf,
+        line: usize,
+    },
+    /// Name of the variable.
+    Environment(String),
+    /// The flag with its dashes.
+    Flag(String),
+}
+
+impl std::fmt::Display for Origin {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Default => f.write_str("default"),
+            Self::File { file, line } => write!(f, "{}:{line}", file.display()),
+            Self::Environment(name) => write!(f, "${name}"),
+            Self::Flag(flag) => f.write_str(flag),
+        }
+    }
+}
+
+/// Puts the settings together. `environment` stands for the process's, so that a test can bring its own.
+///
+/// # Errors
+/// Every wrong value, also of sources that a stronger one overrides: what is wrong in the file stays wrong.
+pub fn load(flags: &Flags, environment: &Environment<'_>) -> Result<Settings, Vec<Problem>> {
+    let paths = Paths::find(environment)?;
+    let mut sources = Sources { found: BTreeMap::new(), problems: Vec::new() };
+    sources.user_names(environment);
+    let file = sources.file(flags, environment, &paths);
+    sources.environment(environment);
+    sources.flags(flags);
+    sources.settle(paths, file)
+}
+
+/// The strongest value said for each key so far.
+struct Sources {
+    found: BTreeMap<&'static str, Found>,
+    problems: Vec<Problem>,
+}
+
+struct Found {
+    text: String,
+    origin: Origin,
+}
+
+impl Sources {
+    /// Whoever is logged in acts, unless somebody else is named.
+    fn user_names(&mut self, environment: &Environment<'_>) {
+        let named = ["LOGNAME", "USER"].into_iter().find_map(|variable| {
+            let name = environment(variable)?.into_string().ok()?;
+            rule::name(&name).ok().map(|text| Found { text, origin: Origin::Environment(variable.to_owned()) })
+        });
+        self.found.extend(named.map(|found| ("actor", found)));
+    }
+
+    /// Reads the settings file, which may be missing unless it was asked for.
+    fn file(&mut self, flags: &Flags, environment: &Environment<'_>, paths: &Paths) -> Option<PathBuf> {
+        let asked =
+            flags.config.clone().or_else(|| environment(CONFIG_VARIABLE).filter(|v| !v.is_empty()).map(PathBuf::from));
+        let file = asked.clone().unwrap_or_else(|| paths.config.join("opsroom.toml"));
+        if asked.is_none() && !file.exists() {
+            return None;
+        }
+        match super::read_text(&file) {
+            Err(problems) => self.problems.extend(problems),
+            Ok(text) => self.file_text(&file, &text),
+        }
+        Some(file)
+    }
+
+    fn file_text(&mut self, file: &Path, text: &str) {
+        let (table, mut report) = parse(&file.display().to_string(), text);
+        let mut root = Section::root(&table);
+        let folder = file.parent().unwrap_or(Path::new(""));
+        for key in KEYS {
+            let Some(field) = root.field(key.name) else { continue };
+            let text = match key.name {
+                "read_only" => field.boolean(&mut report).map(|on| on.to_string()),
+                _ => field.text_by(&mut report, |text| key.check(text)),
+            };
+            let line = report.line(field.at);
+            self.found.extend(text.map(|text| {
+                let text = value::beside(key.name, &text, folder);
+                (key.name, Found { text, origin: Origin::File { file: file.to_owned(), line } })
+            }));
+        }
+        root.close(&mut report);
+        self.problems.extend(report.finish(()).err().into_iter().flatten());
+    }
+
+    fn environment(&mut self, environment: &Environment<'_>) {
+        for key in KEYS {
+            let variable = key.variable();
+            // Set but empty is how shells say "not set".
+            let Some(value) = environment(&variable).filter(|v| !v.is_empty()) else { continue };
+            let text = value.into_string().map_err(|_| "is not UTF-8".to_owned());
+            self.said(key, "environment", &variable, Origin::Environment(variable.clone()), text);
+        }
+    }
+
+    fn flags(&mut self, flags: &Flags) {
+        for key in KEYS {
+            let Some(text) = flags.values.get(key.name) else { continue };
+            let flag = key.flag();
+            self.said(key, "command line", &flag, Origin::Flag(flag.clone()), Ok(text.clone()));
+        }
+    }
+
+    fn said(&mut self, key: &Key, place: &str, name: &str, origin: Origin, text: Result<String, String>) {
+        match text.and_then(|text| key.check(&text)) {
+            Ok(text) => drop(self.found.insert(key.name, Found { text, origin })),
+            Err(message) => {
+                self.problems.push(Problem { file: place.to_owned(), line: 0, key: name.to_owned(), message });
+            }
+        }
+    }
+
+    fn settle(mut self, paths: Paths, file: Option<PathBuf>) -> Result<Settings, Vec<Problem>> {
+        if !self.problems.is_empty() {
+            return Err(self.problems);
+        }
+        let rows: Vec<(Row, String)> = KEYS.iter().map(|key| self.row(key, &paths)).collect();
+        let get = |name: &str| rows.iter().find(|(row, _)| row.key == name).map_or("", |(_, text)| text.as_str());
+        let home = paths.home.as_path();
+        Ok(Settings {
+            store_url: value::store(get("store"), home),
+            workspace: Some(get("workspace")).filter(|name| !name.is_empty()).map(str::to_owned),
+            actor: get("actor").to_owned(),
+            read_only: get("read_only") == "true",
+            runbook_dir: value::path(get("runbooks"), home),
+            pulse_ms: value::pulse(get("pulse")).unwrap_or_default(),
+            lease_ms: value::lease(get("lease")).unwrap_or_default(),
+            log_level: value::log_level(get("log_level")).unwrap_or_default(),
+            theme: value::theme(get("theme")).unwrap_or_default(),
+            rows: rows.iter().map(|(row, _)| row.clone()).collect(),
+            paths,
+            file,
+        })
+    }
+
+    /// The value that counts: for people, and as it is.
+    fn row(&mut self, key: &Key, paths: &Paths) -> (Row, String) {
+        let default = || Found { text: value::default(key, paths), origin: Origin::Default };
+        let found = self.found.remove(key.name).unwrap_or_else(default);
+        let value = if key.name == "store" { value::masked(&found.text) } else { found.text.clone() };
+        (Row { key: key.name, value, origin: found.origin }, found.text)
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,47 @@
+//! Where files live: the XDG base directories.
+
+use std::path::PathBuf;
+
+use super::Environment;
+use crate::core::runbook::Problem;
+
+/// The folders of opsroom. None need exist.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Paths {
+    pub home: PathBuf,
+    /// `opsroom.toml`, `keymap.toml`, `runbooks/`.
+    pub config: PathBuf,
+    /// `opsroom.db`.
+    pub data: PathBuf,
+    /// Logs.
+    pub state: PathBuf,
+}
+
+impl Paths {
+    /// `$XDG_CONFIG_HOME`, `$XDG_DATA_HOME` and `$XDG_STATE_HOME`, with their usual defaults below the home folder.
+    ///
+    /// etcetera knows the home folder when `HOME` is not set; its own reading of the variables cannot be given another
+    /// environment, so that part is here.
+    ///
+    /// # Errors
+    /// Nobody knows the home folder.
+    pub fn find(environment: &Environment<'_>) -> Result<Self, Vec<Problem>> {
+        // The standard: a relative path is invalid and must be ignored.
+        let absolute = |variable: &str| environment(variable).map(PathBuf::from).filter(|path| path.is_absolute());
+        let home = absolute("HOME").or_else(|| etcetera::home_dir().ok()).ok_or_else(|| {
+            vec![Problem {
+                file: "environment".to_owned(),
+                line: 0,
+                key: "HOME".to_owned(),
+                message: "your home folder is unknown; set HOME".to_owned(),
+            }]
+        })?;
+        let base = |variable: &str, below: &str| absolute(variable).unwrap_or_else(|| home.join(below)).join("opsroom");
+        Ok(Self {
+            config: base("XDG_CONFIG_HOME", ".config"),
+            data: base("XDG_DATA_HOME", ".local/share"),
+            state: base("XDG_STATE_HOME", ".local/state"),
+            home,
+        })
+    }
+}

@@ -1,0 +1,219 @@
+//! What the values of settings mean.
+
+use std::path::{Path, PathBuf};
+
+use super::keys::Key;
+use super::paths::Paths;
+use crate::config::rule;
+use crate::config::rule::schedule::within;
+use crate::config::toml_doc::quoted;
+
+const DAY_MS: i64 = 86_400_000;
+const HOUR_MS: i64 = 3_600_000;
+
+/// How much is logged.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum LogLevel {
+    Error,
+    Warn,
+    #[default]
+    Info,
+    Debug,
+    Trace,
+}
+
+impl LogLevel {
+    const WORDS: [(&str, Self); 5] = [
+        ("error", Self::Error),
+        ("warn", Self::Warn),
+        ("info", Self::Info),
+        ("debug", Self::Debug),
+        ("trace", Self::Trace),
+    ];
+
+    /// The word in the file.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Error => "error",
+            Self::Warn => "warn",
+            Self::Info => "info",
+            Self::Debug => "debug",
+            Self::Trace => "trace",
+        }
+    }
+}
+
+/// Which colours the console uses.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Theme {
+    /// As the terminal says, dark when it says nothing.
+    #[default]
+    Auto,
+    Dark,
+    Light,
+    Mono,
+}
+
+impl Theme {
+    const WORDS: [(&str, Self); 4] =
+        [("auto", Self::Auto), ("dark", Self::Dark), ("light", Self::Light), ("mono", Self::Mono)];
+}
+
+pub(super) fn log_level(text: &str) -> Result<LogLevel, String> {
+    rule::one_of(text, &LogLevel::WORDS)
+}
+
+pub(super) fn theme(text: &str) -> Result<Theme, String> {
+    rule::one_of(text, &Theme::WORDS)
+}
+
+/// Milliseconds, 0 for `off`.
+pub(super) fn pulse(text: &str) -> Result<i64, String> {
+    if text == "off" {
+        return Ok(0);
+    }
+    within(text, 10_000, DAY_MS).map_err(|why| format!("{why}; or `off`"))
+}
+
+pub(super) fn lease(text: &str) -> Result<i64, String> {
+    within(text, 3000, HOUR_MS)
+}
+
+pub(super) fn check_switch(text: &str) -> Result<String, String> {
+    match text.to_ascii_lowercase().as_str() {
+        "true" | "1" | "yes" | "on" => Ok("true".to_owned()),
+        "false" | "0" | "no" | "off" => Ok("false".to_owned()),
+        _ => Err(format!("{} is neither true nor false", quoted(text))),
+    }
+}
+
+pub(super) fn check_path(text: &str) -> Result<String, String> {
+    if text.trim().is_empty() || text.contains('\0') {
+        return Err("is not a path".to_owned());
+    }
+    Ok(text.to_owned())
+}
+
+pub(super) fn check_store(text: &str) -> Result<String, String> {
+    let wanted = "write sqlite:PATH, sqlite::memory: or postgres://USER@HOST/DATABASE";
+    let said = quoted(&masked(text));
+    if text.contains('\0') {
+        return Err(format!("holds a NUL character; {wanted}"));
+    }
+    if let Some(path) = text.strip_prefix("sqlite:") {
+        return if path.is_empty() { Err(format!("{said} names no file; {wanted}")) } else { Ok(text.to_owned()) };
+    }
+    if text.starts_with("postgres://") || text.starts_with("postgresql://") {
+        return match url::Url::parse(text) {
+            Ok(url) if url.has_host() => Ok(text.to_owned()),
+            Ok(_) => Err(format!("{said} names no host; {wanted}")),
+            Err(e) => Err(format!("{said} is not a URL ({e}); {wanted}")),
+        };
+    }
+    let looks_like_a_file = !text.contains("://") && !text.trim().is_empty();
+    let hint = if looks_like_a_file { format!("did you mean `sqlite:{text}`?") } else { wanted.to_owned() };
+    Err(format!("{said} is not a store; {hint}"))
+}
+
+/// The store's URL with its `~` filled in.
+pub(super) fn store(text: &str, home: &Path) -> String {
+    match text.strip_prefix("sqlite:~/") {
+        Some(rest) => format!("sqlite:{}", home.join(rest).display()),
+        None => text.to_owned(),
+    }
+}
+
+/// A path with its `~` filled in.
+pub(super) fn path(text: &str, home: &Path) -> PathBuf {
+    match text.strip_prefix("~/") {
+        Some(rest) => home.join(rest),
+        None if text == "~" => home.to_owned(),
+        None => PathBuf::from(text),
+    }
+}
+
+/// A relative path of a settings file is relative to the file, wherever opsroom is started.
+pub(super) fn beside(key: &str, text: &str, folder: &Path) -> String {
+    let relative = |path: &str| !path.starts_with(['/', '~', ':']);
+    match (key, text.strip_prefix("sqlite:")) {
+        // `sqlite://PATH` is another way to write it; whatever follows the slashes is taken as it is.
+        ("store", Some(path)) if relative(path) => format!("sqlite:{}", folder.join(path).display()),
+        ("runbooks", _) if relative(text) => folder.join(text).display().to_string(),
+        _ => text.to_owned(),
+    }
+}
+
+pub(super) fn default(key: &Key, paths: &Paths) -> String {
+    match key.name {
+        "store" => format!("sqlite:{}", paths.data.join("opsroom.db").display()),
+        "runbooks" => paths.config.join("runbooks").display().to_string(),
+        "workspace" => String::new(),
+        "actor" => "operator".to_owned(),
+        _ => key.default.to_owned(),
+    }
+}
+
+/// Without the password.
+pub(super) fn masked(url: &str) -> String {
+    let Some((scheme, rest)) = url.split_once("://") else { return url.to_owned() };
+    let rest = match rest.split_once("password=") {
+        Some((before, after)) => format!("{before}password=***{}", after.find('&').map_or("", |end| &after[end..])),
+        None => rest.to_owned(),
+    };
+    // Up to the last @: a password may hold one, or a slash, that somebody forgot to escape.
+    let Some((user, host)) = rest.rsplit_once('@') else { return format!("{scheme}://{rest}") };
+    match user.split_once(':') {
+        Some((name, _)) => format!("{scheme}://{name}:***@{host}"),
+        None => format!("{scheme}://{rest}"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn passwords_are_masked() {
+        for (url, shown) in [
+            ("sqlite:/a/b.db", "sqlite:/a/b.db"),
+            ("postgres://ana@db.test/ops", "postgres://ana@db.test/ops"),
+            ("postgres://ana:s3c@db.test/ops", "postgres://ana:***@db.test/ops"),
+            ("postgres://ana:s@c/r:t@db.test:5432/ops", "postgres://ana:***@db.test:5432/ops"),
+            ("postgres://db.test/ops?user=a&password=s3c&x=1", "postgres://db.test/ops?user=a&password=***&x=1"),
+        ] {
+            assert_eq!(masked(url), shown);
+        }
+    }
+
+    #[test]
+    fn stores() {
+        for good in
+            ["sqlite::memory:", "sqlite:a.db", "sqlite://a.db?mode=ro", "postgres:///x?host=/run", "postgresql://u@h/d"]
+        {
+            assert_eq!(check_store(good).is_ok(), !good.contains("///"), "{good}");
+        }
+        assert!(check_store("opsroom.db").unwrap_err().ends_with("did you mean `sqlite:opsroom.db`?"));
+        for bad in ["", "sqlite:", "mysql://h/d", "postgres://", "sqlite:a\0b"] {
+            assert!(check_store(bad).is_err(), "{bad:?}");
+        }
+        assert!(!check_store("mysql://a:hunter2@h/d").unwrap_err().contains("hunter2"));
+    }
+
+    #[test]
+    fn relative_paths_stand_beside_the_file() {
+        let folder = Path::new("/etc/ops");
+        for (key, text, meant) in [
+            ("store", "sqlite:x.db", "sqlite:/etc/ops/x.db"),
+            ("store", "sqlite:/x.db", "sqlite:/x.db"),
+            ("store", "sqlite:~/x.db", "sqlite:~/x.db"),
+            ("store", "sqlite::memory:", "sqlite::memory:"),
+            ("store", "postgres://h/d", "postgres://h/d"),
+            ("runbooks", "books", "/etc/ops/books"),
+            ("runbooks", "~/books", "~/books"),
+            ("actor", "ana", "ana"),
+        ] {
+            assert_eq!(beside(key, text, folder), meant);
+        }
+    }
+}

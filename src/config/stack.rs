@@ -1,0 +1,164 @@
+//! Stack files: what a workspace runs, written by people, applied with `opsroom apply`, written back by `opsroom export`.
+//!
+//! ```toml
+//! workspace = "acme"
+//! timezone = "Europe/Berlin"           # IANA name, default UTC
+//!
+//! [[environment]]
+//! name = "prod"
+//! aliases = ["production", "live"]
+//! protected = true                     # asks for typed confirmation
+//!
+//! [[service]]
+//! name = "web"
+//! aliases = ["frontend"]
+//! category = "app"
+//! tier = "critical"                    # low | standard (default) | critical
+//! owner = "ana@acme.test"              # also: status, vendor, department, channel, sensitivity, auth_method, notes
+//! environments = ["prod"]
+//! depends_on = ["api"]
+//! links = { repo = "acme/web", dashboard = "https://grafana.acme.test/d/web" }
+//! sla = { uptime_pct = 99.9, latency_ms = 300, freshness_hours = 6 }
+//! cost = { annual_minor = 4200000, currency = "EUR" }      # cents
+//! seats = { licensed = 60, active_30d = 31 }
+//! contract = { start = "2025-01-15", months = 24, renewal = "2027-01-15", notice_days = 60, auto_renewal = true }
+//!
+//! [[service.action]]
+//! do = "probe"                         # probe | deploy | rollback | restart | scale | backup | schema_sync
+//! env = ["prod"]                       # left out: all its environments
+//! http = { method = "GET", url = "http://127.0.0.1:8080/health", expect_status = [200], max_ms = 800, contains = "ok" }
+//! timeout = "5s"                       # total deadline; default 10s for a probe, 10m otherwise
+//!
+//! [[service.action]]
+//! do = "deploy"
+//! shell = "./deploy.sh"                # a text is given to `sh -c`; a list is program and arguments, without a shell
+//! idempotent = false                   # may be repeated when its outcome is unknown; default true for a probe
+//!
+//! [[routine]]
+//! name = "web ping"
+//! service = "web"
+//! kind = "http"                        # http | collect
+//! env = "prod"
+//! every = "5m"                         # or: cron = "30 2 * * *", timezone = "Europe/Berlin"
+//! request = { method = "GET", url = "https://web.acme.test/health", timeout = "8s", auth = { secret_ref = "WEB" } }
+//! expect = "response.status == 200"
+//!
+//! [[contact]]
+//! name = "Ana"
+//! email = "ana@acme.test"
+//! phone = "+490000001"
+//! ```
+//!
+//! In `url` and `body` of an action `{env}`, `{service}` and `{inputs.NAME}` are filled in. A shell command gets the same as
+//! `$OPSROOM_ENV`, `$OPSROOM_SERVICE` and `$OPSROOM_INPUT_NAME`, never as text. An `http` action has `method` (default `GET`
+//! for a probe), `url`, `headers`, `body`, `expect_status` (default any 2xx), `max_ms` and `contains`.
+//! Names are compared without regard to capitals, and with space, `-` and `_` equal.
+
+mod action;
+mod names;
+mod routine;
+mod service;
+mod write;
+
+use std::path::Path;
+
+pub use write::write;
+
+use self::names::Names;
+use super::rule;
+use super::toml_doc::{Report, Section, parse, shown};
+use crate::core::runbook::Problem;
+use crate::core::service::{Contact, Environment, Stack};
+
+/// Reads a stack file's text. `file` is its name in messages.
+///
+/// # Errors
+/// Every problem of the file, in the order of its lines.
+pub fn read(file: &str, text: &str) -> Result<Stack, Vec<Problem>> {
+    let (table, mut report) = parse(file, text);
+    let mut root = Section::root(&table);
+    let stack = Stack {
+        workspace: workspace(&mut root, &mut report),
+        timezone: root.text(&mut report, "timezone", rule::schedule::zone).unwrap_or_else(|| "UTC".to_owned()),
+        ..Stack::default()
+    };
+    let stack = objects(stack, &mut root, &mut report);
+    root.close(&mut report);
+    report.finish(stack)
+}
+
+/// Reads a stack file.
+///
+/// # Errors
+/// As [`read`], or why the file cannot be read at all.
+pub fn read_file(path: &Path) -> Result<Stack, Vec<Problem>> {
+    read(&path.display().to_string(), &super::read_text(path)?)
+}
+
+fn workspace(root: &mut Section<'_>, report: &mut Report) -> String {
+    let field = root.required(report, "workspace", "\"NAME\"");
+    field.and_then(|f| f.text_by(report, rule::name)).unwrap_or_default()
+}
+
+/// Names first, so that a reference may stand before what it names; a wrong service still counts as named.
+fn objects(stack: Stack, root: &mut Section<'_>, report: &mut Report) -> Stack {
+    let environments = named(root, report, "environment");
+    let services = named(root, report, "service");
+    let routines = named(root, report, "routine");
+    let contacts = named(root, report, "contact");
+    let environment_names = Names::collect(report, "environment", &environments);
+    let service_names = Names::collect(report, "service", &services);
+    Names::collect(report, "routine", &routines);
+    Names::collect(report, "contact", &contacts);
+    let environments = environments.into_iter().map(|s| environment(s, report)).collect();
+    let services: Vec<_> =
+        services.into_iter().map(|s| service::read(s, report, &environment_names, &service_names)).collect();
+    let routines =
+        routines.into_iter().map(|s| routine::read(s, report, &environment_names, &service_names, &services)).collect();
+    let contacts = contacts.into_iter().map(|s| contact(s, report)).collect();
+    Stack { environments, services, routines, contacts, ..stack }
+}
+
+/// The tables of `[[key]]`, called by their names in messages.
+fn named<'t>(root: &mut Section<'t>, report: &mut Report, key: &'static str) -> Vec<Section<'t>> {
+    let Some(field) = root.field(key) else { return Vec::new() };
+    let mut sections = field.tables(report);
+    for section in &mut sections {
+        if let Some(name) = section.peek("name") {
+            section.rename(format!("{key} \"{}\"", shown(name)));
+        }
+    }
+    sections
+}
+
+/// The name of a table of `[[key]]`; empty (with a problem) when there is none.
+fn name(section: &mut Section<'_>, report: &mut Report) -> String {
+    let field = section.required(report, "name", "\"NAME\"");
+    field.and_then(|f| f.text_by(report, rule::name)).unwrap_or_default()
+}
+
+/// A list of other names.
+fn aliases(section: &mut Section<'_>, report: &mut Report) -> Vec<String> {
+    let list = section.field("aliases").and_then(|f| f.list(report)).unwrap_or_default();
+    list.iter().filter_map(|f| f.text_by(report, rule::name)).collect()
+}
+
+fn environment(mut section: Section<'_>, report: &mut Report) -> Environment {
+    let environment = Environment {
+        name: name(&mut section, report),
+        aliases: aliases(&mut section, report),
+        protected: section.field("protected").and_then(|f| f.boolean(report)).unwrap_or_default(),
+    };
+    section.close(report);
+    environment
+}
+
+fn contact(mut section: Section<'_>, report: &mut Report) -> Contact {
+    let contact = Contact {
+        name: name(&mut section, report),
+        email: section.text(report, "email", rule::email),
+        phone: section.text(report, "phone", rule::phone),
+    };
+    section.close(report);
+    contact
+}

@@ -1,0 +1,130 @@
+//! Names and aliases of one kind of object: clashes are reported, references resolved.
+
+use std::collections::BTreeMap;
+
+use unicode_normalization::UnicodeNormalization;
+
+use crate::config::toml_doc::{Field, Report, Section, nearest, quoted};
+
+/// All names and aliases of one kind of object.
+pub(super) struct Names {
+    kind: &'static str,
+    /// Canonical name by folded name or alias.
+    canonical: BTreeMap<String, String>,
+}
+
+impl Names {
+    /// Collects `name` and `aliases` of the sections; what is used twice is a problem at its second place.
+    pub fn collect(report: &mut Report, kind: &'static str, sections: &[Section<'_>]) -> Self {
+        let mut taken: BTreeMap<String, Taken> = BTreeMap::new();
+        let mut canonical = BTreeMap::new();
+        for section in sections {
+            let Some(name) = section.peek("name") else { continue };
+            for (field, text, what) in own_names(section) {
+                let folded = fold(text);
+                if let Some(first) = taken.get(&folded) {
+                    let line = report.line(first.at);
+                    field.conflict(
+                        report,
+                        format!("{} is already {} (line {line}){}", quoted(text), first.what, first.rule(text)),
+                    );
+                } else {
+                    let what = format!("{what} {kind} {}", quoted(name));
+                    taken.insert(folded.clone(), Taken { text: text.to_owned(), at: field.at, what });
+                    canonical.insert(folded, name.to_owned());
+                }
+            }
+        }
+        Self { kind, canonical }
+    }
+
+    /// The name a reference means; it must be written as declared, so that a file can be searched for it.
+    pub fn resolve(&self, report: &mut Report, field: &Field<'_>) -> Option<String> {
+        let text = field.text(report)?;
+        let meant = self.canonical.get(&fold(text));
+        if meant.is_some_and(|name| name == text) {
+            return Some(text.to_owned());
+        }
+        let known: Vec<&str> = self.canonical.values().map(String::as_str).collect();
+        let hint = match meant.map(String::as_str).or_else(|| self.nearest(text)) {
+            Some(near) => format!("; did you mean {}?", quoted(near)),
+            None if known.is_empty() => format!("; the file declares no {}", self.kind),
+            None => format!("; add it as [[{}]] or correct it", self.kind),
+        };
+        field.conflict(report, format!("there is no {} {}{hint}", self.kind, quoted(text)));
+        None
+    }
+
+    /// Whether a value is a name as declared.
+    pub fn knows(&self, field: &Field<'_>) -> bool {
+        field.value().as_str().is_some_and(|text| self.canonical.get(&fold(text)).is_some_and(|name| name == text))
+    }
+
+    /// Resolves a list; an entry listed twice is a problem.
+    pub fn resolve_list(&self, report: &mut Report, list: &[Field<'_>]) -> Vec<String> {
+        let mut found: Vec<String> = Vec::new();
+        for field in list {
+            let Some(name) = self.resolve(report, field) else { continue };
+            if found.contains(&name) {
+                field.wrong(report, format!("{} is listed twice; remove one", quoted(&name)));
+            } else {
+                found.push(name);
+            }
+        }
+        found
+    }
+
+    /// The canonical name of the nearest name or alias.
+    fn nearest(&self, text: &str) -> Option<&str> {
+        let spellings: Vec<&str> = self.canonical.keys().map(String::as_str).collect();
+        nearest(&fold(text), &spellings).and_then(|near| self.canonical.get(near)).map(String::as_str)
+    }
+}
+
+struct Taken {
+    text: String,
+    at: usize,
+    /// `the name of service …`.
+    what: String,
+}
+
+impl Taken {
+    fn rule(&self, text: &str) -> &'static str {
+        if self.text == text { "" } else { "; capitals, spaces, - and _ make no difference" }
+    }
+}
+
+/// Name and aliases that are texts, with what each is.
+fn own_names<'t>(section: &Section<'t>) -> Vec<(Field<'t>, &'t str, &'static str)> {
+    let mut own = Vec::new();
+    for (key, field) in section.entries() {
+        match (key, field.value().as_str(), field.value().as_array()) {
+            ("name", Some(text), _) => own.insert(0, (field, text, "the name of")),
+            ("aliases", _, Some(_)) => own.extend(
+                field.elements().into_iter().filter_map(|f| f.value().as_str().map(|text| (f, text, "an alias of"))),
+            ),
+            _ => {}
+        }
+    }
+    own
+}
+
+/// What makes two names the same: compatibility forms, capitals and separators do not count.
+pub(super) fn fold(text: &str) -> String {
+    let plain: String = text.nfkc().flat_map(char::to_lowercase).nfkc().collect();
+    let words = plain.split(|c: char| c.is_whitespace() || matches!(c, '-' | '_'));
+    words.filter(|w| !w.is_empty()).collect::<Vec<_>>().join(" ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn separators_capitals_and_compatibility_forms_are_equal() {
+        for same in ["billing worker", "Billing-Worker", "BILLING_worker", "billing  worker", "ｂilling worker"] {
+            assert_eq!(fold(same), "billing worker");
+        }
+        assert_ne!(fold("billingworker"), fold("billing worker"));
+    }
+}

@@ -1,0 +1,78 @@
+//! One `[[routine]]`.
+
+use super::action::{check_runs_in, headers};
+use super::names::Names;
+use crate::config::rule::{self, schedule, web};
+use crate::config::toml_doc::{Report, Section};
+use crate::core::service::{Routine, RoutineRequest, Service};
+
+/// What a routine may be; each asks over HTTP.
+const KINDS: [(&str, &str); 2] = [("http", "http"), ("collect", "collect")];
+
+pub(super) fn read(
+    mut s: Section<'_>,
+    report: &mut Report,
+    environments: &Names,
+    services: &Names,
+    read_services: &[Service],
+) -> Routine {
+    let name = super::name(&mut s, report);
+    let kind = s.required(report, "kind", "\"http\"").and_then(|f| f.text_by(report, |t| rule::one_of(t, &KINDS)));
+    let service = s.field("service").and_then(|f| services.resolve(report, &f));
+    let env = s.field("env");
+    let runs_in = service.as_ref().and_then(|name| read_services.iter().find(|s| s.name == *name));
+    if let (Some(field), Some(service)) = (env.as_ref().filter(|f| environments.knows(f)), runs_in) {
+        check_runs_in(report, field, &service.environments);
+    }
+    let (every_ms, cron) = when(&mut s, report);
+    let request = s.required(report, "request", "{ method = \"GET\", url = \"https://…\" }");
+    let routine = Routine {
+        name,
+        service,
+        kind: kind.unwrap_or_default().to_owned(),
+        env: env.and_then(|f| environments.resolve(report, &f)),
+        every_ms,
+        cron,
+        timezone: s.text(report, "timezone", schedule::zone),
+        request: request.and_then(|f| f.table(report)).and_then(|t| read_request(t, report)),
+        expect: s.text(report, "expect", rule::prose),
+    };
+    s.close(report);
+    routine
+}
+
+/// Exactly one of `every` and `cron`.
+fn when(s: &mut Section<'_>, report: &mut Report) -> (Option<i64>, Option<String>) {
+    let (every, cron) = (s.field("every"), s.field("cron"));
+    match (&every, &cron) {
+        (Some(_), Some(cron)) => cron.conflict(report, "stands beside every; a routine has one of the two"),
+        (None, None) => {
+            let key = s.key("every");
+            report.conflict(s.at, key, "is missing; add every = \"5m\" or cron = \"30 2 * * *\"");
+        }
+        _ => {}
+    }
+    let every = every.and_then(|f| f.text_by(report, schedule::interval));
+    let cron = cron.and_then(|f| f.text_by(report, schedule::cron));
+    (every, cron)
+}
+
+fn read_request(mut t: Section<'_>, report: &mut Report) -> Option<RoutineRequest> {
+    let method = match t.field("method") {
+        Some(field) => field.text_by(report, web::method),
+        None => Some("GET".to_owned()),
+    };
+    let url = t.required(report, "url", "\"https://…\"").and_then(|f| f.text_by(report, web::url));
+    let timeout_ms = t.text(report, "timeout", schedule::timeout);
+    let headers = headers(&mut t, report);
+    let auth = t.field("auth").and_then(|f| f.table(report));
+    let secret_ref = auth.and_then(|t| secret_ref(t, report));
+    t.close(report);
+    Some(RoutineRequest { method: method?, url: url?, timeout_ms, headers, secret_ref })
+}
+
+fn secret_ref(mut t: Section<'_>, report: &mut Report) -> Option<String> {
+    let field = t.required(report, "secret_ref", "\"NAME\"");
+    t.close(report);
+    field?.text_by(report, rule::secret_ref)
+}

@@ -1,0 +1,288 @@
+//! A stack as a stack file: always the same order, defaults left out, small groups on one line.
+
+use std::collections::BTreeMap;
+use std::fmt::Write;
+
+use super::action::{default_idempotent, default_timeout_ms};
+use crate::core::service::{
+    Action, ActionCall, Contact, Contract, Cost, Environment, HttpRequest, Routine, RoutineRequest, Seats, Service,
+    ShellCommand, Sla, Stack, Tier,
+};
+use crate::core::time::write_duration;
+
+/// Writes a stack so that [`read`](super::read) gives it back.
+#[must_use]
+pub fn write(stack: &Stack) -> String {
+    let mut out = Pairs::default();
+    out.text("workspace", &stack.workspace);
+    out.text("timezone", &stack.timezone);
+    let mut file = out.lines();
+    let mut add = |header: &str, pairs: Pairs| {
+        // Writing to a String cannot fail.
+        let _ = write!(file, "\n[[{header}]]\n{}", pairs.lines());
+    };
+    stack.environments.iter().for_each(|e| add("environment", environment(e)));
+    for s in &stack.services {
+        add("service", service(s));
+        s.actions.iter().for_each(|a| add("service.action", action(a)));
+    }
+    stack.routines.iter().for_each(|r| add("routine", routine(r)));
+    stack.contacts.iter().for_each(|c| add("contact", contact(c)));
+    file
+}
+
+fn environment(e: &Environment) -> Pairs {
+    let mut out = Pairs::default();
+    out.text("name", &e.name);
+    out.list("aliases", &e.aliases);
+    out.flag("protected", e.protected);
+    out
+}
+
+fn service(s: &Service) -> Pairs {
+    let mut out = Pairs::default();
+    out.text("name", &s.name);
+    out.list("aliases", &s.aliases);
+    out.maybe("category", s.category.as_deref());
+    match s.tier {
+        Tier::Standard => {}
+        Tier::Low => out.text("tier", "low"),
+        Tier::Critical => out.text("tier", "critical"),
+    }
+    let texts = [
+        ("status", &s.status),
+        ("vendor", &s.vendor),
+        ("owner", &s.owner),
+        ("department", &s.department),
+        ("channel", &s.channel),
+        ("sensitivity", &s.sensitivity),
+        ("auth_method", &s.auth_method),
+        ("notes", &s.notes),
+    ];
+    texts.into_iter().for_each(|(key, value)| out.maybe(key, value.as_deref()));
+    out.list("environments", &s.environments);
+    out.list("depends_on", &s.depends_on);
+    out.map("links", &s.links);
+    out.group("sla", s.sla.as_ref().map(sla));
+    out.group("cost", s.cost.as_ref().map(cost));
+    out.group("seats", s.seats.as_ref().map(seats));
+    out.group("contract", s.contract.as_ref().map(contract));
+    out
+}
+
+fn sla(s: &Sla) -> Pairs {
+    let mut out = Pairs::default();
+    // `{:?}` keeps the point of a whole number, so that it stays a fraction.
+    s.uptime_pct.iter().for_each(|pct| out.raw("uptime_pct", format!("{pct:?}")));
+    out.number("latency_ms", s.latency_ms);
+    out.number("freshness_hours", s.freshness_hours);
+    out
+}
+
+fn cost(c: &Cost) -> Pairs {
+    let mut out = Pairs::default();
+    out.number("annual_minor", Some(c.annual_minor));
+    out.text("currency", &c.currency);
+    out
+}
+
+fn seats(s: &Seats) -> Pairs {
+    let mut out = Pairs::default();
+    out.number("licensed", Some(s.licensed));
+    out.number("active_30d", s.active_30d);
+    out
+}
+
+fn contract(c: &Contract) -> Pairs {
+    let mut out = Pairs::default();
+    out.maybe("start", c.start.map(|d| d.to_string()).as_deref());
+    out.number("months", c.months);
+    out.maybe("renewal", c.renewal.map(|d| d.to_string()).as_deref());
+    out.number("notice_days", c.notice_days);
+    out.flag("auto_renewal", c.auto_renewal);
+    out
+}
+
+fn action(a: &Action) -> Pairs {
+    let mut out = Pairs::default();
+    out.text("do", a.verb.name());
+    out.list("env", &a.environments);
+    match &a.call {
+        ActionCall::Http(request) => out.group("http", Some(http(request))),
+        ActionCall::Shell(ShellCommand::Script(text)) => out.text("shell", text),
+        ActionCall::Shell(ShellCommand::Argv(argv)) => out.list("shell", argv),
+    }
+    if a.timeout_ms != default_timeout_ms(a.verb) {
+        out.text("timeout", &write_duration(a.timeout_ms));
+    }
+    if a.idempotent != default_idempotent(a.verb) {
+        out.raw("idempotent", a.idempotent.to_string());
+    }
+    out
+}
+
+fn http(r: &HttpRequest) -> Pairs {
+    let mut out = Pairs::default();
+    out.text("method", &r.method);
+    out.text("url", &r.url);
+    out.map("headers", &r.headers);
+    out.maybe("body", r.body.as_deref());
+    if !r.expect_status.is_empty() {
+        let statuses: Vec<String> = r.expect_status.iter().map(u16::to_string).collect();
+        out.raw("expect_status", format!("[{}]", statuses.join(", ")));
+    }
+    out.number("max_ms", r.max_ms);
+    out.maybe("contains", r.contains.as_deref());
+    out
+}
+
+fn routine(r: &Routine) -> Pairs {
+    let mut out = Pairs::default();
+    out.text("name", &r.name);
+    out.maybe("service", r.service.as_deref());
+    out.text("kind", &r.kind);
+    out.maybe("env", r.env.as_deref());
+    out.maybe("every", r.every_ms.map(write_duration).as_deref());
+    out.maybe("cron", r.cron.as_deref());
+    out.maybe("timezone", r.timezone.as_deref());
+    out.group("request", r.request.as_ref().map(request));
+    out.maybe("expect", r.expect.as_deref());
+    out
+}
+
+fn request(r: &RoutineRequest) -> Pairs {
+    let mut out = Pairs::default();
+    out.text("method", &r.method);
+    out.text("url", &r.url);
+    out.maybe("timeout", r.timeout_ms.map(write_duration).as_deref());
+    out.map("headers", &r.headers);
+    out.group(
+        "auth",
+        r.secret_ref.as_ref().map(|name| {
+            let mut auth = Pairs::default();
+            auth.text("secret_ref", name);
+            auth
+        }),
+    );
+    out
+}
+
+fn contact(c: &Contact) -> Pairs {
+    let mut out = Pairs::default();
+    out.text("name", &c.name);
+    out.maybe("email", c.email.as_deref());
+    out.maybe("phone", c.phone.as_deref());
+    out
+}
+
+/// Keys and values in the order they were added.
+#[derive(Default)]
+struct Pairs(Vec<(String, Value)>);
+
+enum Value {
+    /// Written as it is.
+    Raw(String),
+    /// Quoted when written: on its own line a long text may span several.
+    Text(String),
+}
+
+impl Pairs {
+    fn raw(&mut self, key: &str, value: String) {
+        self.0.push((key.to_owned(), Value::Raw(value)));
+    }
+
+    fn text(&mut self, key: &str, value: &str) {
+        self.0.push((key.to_owned(), Value::Text(value.to_owned())));
+    }
+
+    fn maybe(&mut self, key: &str, value: Option<&str>) {
+        value.into_iter().for_each(|v| self.text(key, v));
+    }
+
+    fn number(&mut self, key: &str, value: Option<i64>) {
+        value.into_iter().for_each(|v| self.raw(key, v.to_string()));
+    }
+
+    fn flag(&mut self, key: &str, value: bool) {
+        if value {
+            self.raw(key, "true".to_owned());
+        }
+    }
+
+    fn list(&mut self, key: &str, values: &[String]) {
+        if !values.is_empty() {
+            let quoted: Vec<String> = values.iter().map(|v| quote(v)).collect();
+            self.raw(key, format!("[{}]", quoted.join(", ")));
+        }
+    }
+
+    fn map(&mut self, key: &str, values: &BTreeMap<String, String>) {
+        if !values.is_empty() {
+            let pairs = values.iter().map(|(k, v)| (write_key(k), Value::Text(v.clone()))).collect();
+            self.group(key, Some(Self(pairs)));
+        }
+    }
+
+    /// A group that is there but says nothing is still written: it was written before.
+    fn group(&mut self, key: &str, pairs: Option<Self>) {
+        pairs.into_iter().for_each(|p| self.raw(key, p.inline()));
+    }
+
+    fn inline(self) -> String {
+        let one = |(key, value)| match value {
+            Value::Raw(raw) => format!("{key} = {raw}"),
+            Value::Text(text) => format!("{key} = {}", quote(&text)),
+        };
+        let pairs: Vec<String> = self.0.into_iter().map(one).collect();
+        if pairs.is_empty() { "{}".to_owned() } else { format!("{{ {} }}", pairs.join(", ")) }
+    }
+
+    fn lines(self) -> String {
+        let one = |(key, value)| match value {
+            Value::Raw(raw) => format!("{key} = {raw}\n"),
+            Value::Text(text) if text.contains('\n') => format!("{key} = {}\n", quote_lines(&text)),
+            Value::Text(text) => format!("{key} = {}\n", quote(&text)),
+        };
+        self.0.into_iter().map(one).collect()
+    }
+}
+
+fn write_key(key: &str) -> String {
+    let bare = !key.is_empty() && key.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-' || b == b'_');
+    if bare { key.to_owned() } else { quote(key) }
+}
+
+/// A basic string.
+fn quote(text: &str) -> String {
+    let inner: String = text.chars().map(|c| if c == '"' { "\\\"".to_owned() } else { escape(c) }).collect();
+    format!("\"{inner}\"")
+}
+
+/// A multi-line basic string; the line end after the opening quotes does not count.
+fn quote_lines(text: &str) -> String {
+    let mut inner = String::new();
+    let mut quotes = 0;
+    let mut rest = text.chars().peekable();
+    while let Some(c) = rest.next() {
+        quotes = if c == '"' { quotes + 1 } else { 0 };
+        match c {
+            '\n' | '\t' => inner.push(c),
+            // The third in a row, and one at the end, would be read as part of the closing quotes.
+            '"' if quotes % 3 != 0 && rest.peek().is_some() => inner.push('"'),
+            '"' => inner.push_str("\\\""),
+            _ => inner.push_str(&escape(c)),
+        }
+    }
+    format!("\"\"\"\n{inner}\"\"\"")
+}
+
+fn escape(c: char) -> String {
+    match c {
+        '\\' => "\\\\".to_owned(),
+        '\n' => "\\n".to_owned(),
+        '\r' => "\\r".to_owned(),
+        '\t' => "\\t".to_owned(),
+        c if c.is_control() => format!("\\u{:04X}", u32::from(c)),
+        c => c.to_string(),
+    }
+}

@@ -1,0 +1,320 @@
+//! Strict TOML: typed access to tables with the place of every value. All problems are collected, none stops the reading;
+//! keys nobody asked for are unknown, and the nearest known one is suggested.
+
+use toml::Spanned;
+use toml::de::{DeTable, DeValue};
+
+use crate::core::runbook::Problem;
+
+/// A file with more problems than this is no stack file at all; the rest is counted.
+const MAX_PROBLEMS: usize = 500;
+/// Longest piece of a file quoted in a message, characters.
+const MAX_QUOTED: usize = 60;
+
+/// Parses a document as far as it can be understood; what cannot is a problem of the report.
+pub(super) fn parse<'t>(file: &str, text: &'t str) -> (Spanned<DeTable<'t>>, Report) {
+    let mut report = Report::new(file, text);
+    let (table, errors) = DeTable::parse_recoverable(text);
+    for error in errors {
+        report.syntax_error(error.span().map_or(0, |s| s.start), error.message());
+    }
+    (table, report)
+}
+
+/// The problems of one file.
+pub(super) struct Report {
+    file: String,
+    line_starts: Vec<usize>,
+    problems: Vec<Problem>,
+    /// Lines the TOML parser could not read. What was recovered around them is guesswork.
+    broken: Vec<usize>,
+}
+
+impl Report {
+    fn new(file: &str, text: &str) -> Self {
+        let after_breaks = text.bytes().enumerate().filter(|(_, b)| *b == b'\n').map(|(at, _)| at + 1);
+        let line_starts = std::iter::once(0).chain(after_breaks).collect();
+        Self { file: file.to_owned(), line_starts, problems: Vec::new(), broken: Vec::new() }
+    }
+
+    /// The line (from 1) of a byte offset.
+    pub fn line(&self, at: usize) -> usize {
+        self.line_starts.partition_point(|start| *start <= at)
+    }
+
+    /// A problem of one value, at a byte offset.
+    pub fn wrong(&mut self, at: usize, key: impl Into<String>, message: impl Into<String>) {
+        let line = self.line(at);
+        if !self.broken.contains(&line) {
+            self.push(line, key.into(), message.into());
+        }
+    }
+
+    /// A problem between values (something missing, used twice, not found). Not said of a file with syntax errors, where
+    /// the other value may just not have been understood.
+    pub fn conflict(&mut self, at: usize, key: impl Into<String>, message: impl Into<String>) {
+        if self.broken.is_empty() {
+            self.wrong(at, key, message);
+        }
+    }
+
+    /// All problems in the order of the file; the value when there are none.
+    pub fn finish<T>(mut self, value: T) -> Result<T, Vec<Problem>> {
+        if self.problems.is_empty() {
+            return Ok(value);
+        }
+        self.problems.sort_by(|a, b| a.line.cmp(&b.line));
+        self.problems.dedup();
+        let more = self.problems.len().saturating_sub(MAX_PROBLEMS);
+        if more > 0 {
+            self.problems.truncate(MAX_PROBLEMS);
+            self.push(0, String::new(), format!("{more} more problems; correct these first"));
+        }
+        Err(self.problems)
+    }
+
+    fn syntax_error(&mut self, at: usize, message: &str) {
+        let line = self.line(at);
+        if !self.broken.contains(&line) {
+            // One slip often makes the parser stumble again within the line; the first complaint names the cause.
+            self.push(line, String::new(), format!("not TOML: {message}"));
+            self.broken.push(line);
+        }
+    }
+
+    fn push(&mut self, line: usize, key: String, message: String) {
+        self.problems.push(Problem { file: self.file.clone(), line, key, message });
+    }
+}
+
+/// A table that remembers which keys it was asked for.
+pub(super) struct Section<'t> {
+    table: &'t DeTable<'t>,
+    /// Byte offset of its header or brace: where problems about what is missing are said.
+    pub at: usize,
+    path: String,
+    known: Vec<&'static str>,
+}
+
+impl<'t> Section<'t> {
+    pub fn root(table: &'t Spanned<DeTable<'t>>) -> Self {
+        Self { table: table.get_ref(), at: 0, path: String::new(), known: Vec::new() }
+    }
+
+    /// Names this table in messages: `service "web"` instead of `service`.
+    pub fn rename(&mut self, path: String) {
+        self.path = path;
+    }
+
+    /// A key's full name in messages.
+    pub fn key(&self, key: &str) -> String {
+        if self.path.is_empty() { key.to_owned() } else { format!("{}.{key}", self.path) }
+    }
+
+    /// The table's own name in messages.
+    pub fn path(&self) -> &str {
+        &self.path
+    }
+
+    /// The value of a key, when there is one. Makes the key a known one.
+    pub fn field(&mut self, key: &'static str) -> Option<Field<'t>> {
+        self.known.push(key);
+        let (found, value) = self.table.get_key_value(key)?;
+        Some(Field { key: self.key(key), at: found.span().start, value })
+    }
+
+    /// The value of a key; `example` says how to write a missing one.
+    pub fn required(&mut self, report: &mut Report, key: &'static str, example: &str) -> Option<Field<'t>> {
+        let field = self.field(key);
+        if field.is_none() {
+            let key_path = self.key(key);
+            report.conflict(self.at, key_path, format!("is missing; add {key} = {example}"));
+        }
+        field
+    }
+
+    /// A text that obeys a rule.
+    pub fn text<T>(
+        &mut self,
+        report: &mut Report,
+        key: &'static str,
+        rule: impl Fn(&str) -> Result<T, String>,
+    ) -> Option<T> {
+        self.field(key)?.text_by(report, rule)
+    }
+
+    /// The text under a key if it is one, without making the key known or saying anything: for naming things in messages.
+    pub fn peek(&self, key: &str) -> Option<&'t str> {
+        self.table.get(key)?.get_ref().as_str()
+    }
+
+    /// Every key with its value: for tables whose keys are free.
+    pub fn entries(&self) -> impl Iterator<Item = (&'t str, Field<'t>)> + '_ {
+        self.table.iter().map(|(key, value)| {
+            let name = key.get_ref().as_ref();
+            (name, Field { key: self.key(&shown(name)), at: key.span().start, value })
+        })
+    }
+
+    /// Reports every key that was never asked for.
+    pub fn close(self, report: &mut Report) {
+        for key in self.table.keys().filter(|k| !self.known.contains(&k.get_ref().as_ref())) {
+            let name = key.get_ref().as_ref();
+            let hint = nearest(name, &self.known).map_or_else(
+                || format!("known here: {}", self.known.join(", ")),
+                |near| format!("did you mean `{near}`?"),
+            );
+            report.wrong(key.span().start, self.key(&shown(name)), format!("unknown key; {hint}"));
+        }
+    }
+}
+
+/// A value, its full key and the byte offset problems are said at.
+pub(super) struct Field<'t> {
+    pub key: String,
+    pub at: usize,
+    value: &'t Spanned<DeValue<'t>>,
+}
+
+impl<'t> Field<'t> {
+    pub fn wrong(&self, report: &mut Report, message: impl Into<String>) {
+        report.wrong(self.at, self.key.clone(), message);
+    }
+
+    pub fn conflict(&self, report: &mut Report, message: impl Into<String>) {
+        report.conflict(self.at, self.key.clone(), message);
+    }
+
+    pub fn value(&self) -> &'t DeValue<'t> {
+        self.value.get_ref()
+    }
+
+    pub fn text(&self, report: &mut Report) -> Option<&'t str> {
+        self.typed(report, "a text in quotes", DeValue::as_str)
+    }
+
+    pub fn text_by<T>(&self, report: &mut Report, rule: impl Fn(&str) -> Result<T, String>) -> Option<T> {
+        let text = self.text(report)?;
+        self.judge(report, rule(text))
+    }
+
+    pub fn boolean(&self, report: &mut Report) -> Option<bool> {
+        self.typed(report, "true or false", DeValue::as_bool)
+    }
+
+    /// A whole number within bounds.
+    pub fn whole(&self, report: &mut Report, least: i64, most: i64) -> Option<i64> {
+        let number = self.typed(report, "a whole number", whole)?;
+        let judged = match number {
+            n if n < least && least == 0 => Err(format!("{n} is negative; it must be 0 or more")),
+            n if n < least => Err(format!("{n} is too small; the least is {least}")),
+            n if n > most => Err(format!("{n} is too large; the most is {most}")),
+            n => Ok(n),
+        };
+        self.judge(report, judged)
+    }
+
+    pub fn number(&self, report: &mut Report) -> Option<f64> {
+        self.typed(report, "a number", number)
+    }
+
+    /// The elements of a list.
+    pub fn list(&self, report: &mut Report) -> Option<Vec<Self>> {
+        self.typed(report, "a list like [\"a\", \"b\"]", DeValue::as_array)?;
+        Some(self.elements())
+    }
+
+    /// The elements if it is a list, without a word if it is not.
+    pub fn elements(&self) -> Vec<Self> {
+        let element = |value: &'t Spanned<DeValue<'t>>| Field { key: self.key.clone(), at: value.span().start, value };
+        self.value().as_array().into_iter().flat_map(|list| list.iter().map(element)).collect()
+    }
+
+    pub fn table(&self, report: &mut Report) -> Option<Section<'t>> {
+        let table = self.typed(report, "a table like { key = value }", DeValue::as_table)?;
+        Some(Section { table, at: self.at, path: self.key.clone(), known: Vec::new() })
+    }
+
+    /// The tables written as `[[key]]`.
+    pub fn tables(&self, report: &mut Report) -> Vec<Section<'t>> {
+        if !self.value().is_array() {
+            self.wrong(report, format!("must be written as [[{}]], once for each", self.header()));
+        }
+        self.elements().iter().filter_map(|element| element.table(report)).collect()
+    }
+
+    /// Reports an `Err` as this value's problem.
+    pub fn judge<T>(&self, report: &mut Report, judged: Result<T, String>) -> Option<T> {
+        judged.map_err(|message| self.wrong(report, message)).ok()
+    }
+
+    fn typed<T>(&self, report: &mut Report, wanted: &str, read: impl Fn(&'t DeValue<'t>) -> Option<T>) -> Option<T> {
+        let found = read(self.value());
+        if found.is_none() {
+            self.wrong(report, format!("must be {wanted}, not {}", kind(self.value())));
+        }
+        found
+    }
+
+    /// `service "web".action` is written `[[service.action]]`.
+    fn header(&self) -> String {
+        let outside_quotes = self.key.split('"').step_by(2);
+        outside_quotes.map(str::trim_end).collect()
+    }
+}
+
+/// A piece of the file for a message: one line, printable, not long, in backquotes.
+pub(super) fn quoted(text: &str) -> String {
+    format!("`{}`", shown(text))
+}
+
+/// [`quoted`] without the quotes.
+pub(super) fn shown(text: &str) -> String {
+    let mut out = String::new();
+    for (n, c) in text.chars().enumerate() {
+        if n == MAX_QUOTED {
+            out.push('…');
+            break;
+        }
+        if c.is_control() || super::rule::is_invisible(c) { out.extend(c.escape_unicode()) } else { out.push(c) }
+    }
+    out
+}
+
+/// The known word a misspelt one is nearest to, if it is near at all.
+pub(super) fn nearest<'k>(word: &str, known: &[&'k str]) -> Option<&'k str> {
+    let word = word.to_lowercase();
+    let length = word.chars().count();
+    let far = if length > 4 { 2 } else { 1 };
+    // Words of another length cannot be near, so long input is never compared.
+    let alike = known.iter().filter(|k| k.chars().count().abs_diff(length) <= far);
+    let distances = alike.map(|k| (strsim::damerau_levenshtein(&word, &k.to_lowercase()), *k));
+    distances.filter(|(distance, _)| *distance <= far).min().map(|(_, k)| k)
+}
+
+fn whole(value: &DeValue<'_>) -> Option<i64> {
+    let integer = value.as_integer()?;
+    i64::from_str_radix(integer.as_str(), integer.radix()).ok()
+}
+
+#[expect(clippy::cast_precision_loss, reason = "whole numbers written where a fraction is meant are small")]
+fn number(value: &DeValue<'_>) -> Option<f64> {
+    match value {
+        DeValue::Float(float) => float.as_str().parse().ok(),
+        other => whole(other).map(|n| n as f64),
+    }
+}
+
+fn kind(value: &DeValue<'_>) -> &'static str {
+    match value {
+        DeValue::String(_) => "a text",
+        // Of the right type, but refused all the same: only its size can be why.
+        DeValue::Integer(_) if whole(value).is_none() => "a number this large",
+        DeValue::Integer(_) => "a whole number",
+        DeValue::Float(_) => "a fraction",
+        DeValue::Boolean(_) => "true or false",
+        DeValue::Datetime(_) => "a date",
+        DeValue::Array(_) => "a list",
+        DeValue::Table(_) => "a table",
+    }
+}

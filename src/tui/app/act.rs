@@ -1,0 +1,206 @@
+//! What keys do: to the popup, the bar, the view or home, whichever is on top.
+
+use super::{App, bar, scene};
+use crate::tui::keys::{Action, Context};
+use crate::tui::msg::{Effect, RunFilter, Ticket};
+use crate::tui::pane::home::Pane;
+use crate::tui::pane::reader::Reader;
+use crate::tui::pane::run::RunScreen;
+use crate::tui::pane::runs::RunsScreen;
+use crate::tui::pane::service::ServiceScreen;
+use crate::tui::pane::{Destination, Reaction, Screen};
+use crate::tui::popup::confirm::{Confirm, Then};
+use crate::tui::popup::help::Help;
+use crate::tui::popup::{Outcome, Popup};
+
+/// Views open over each other, at most; beyond that the oldest goes.
+const DEEPEST: usize = 20;
+
+impl App {
+    pub(super) fn act(&mut self, action: Action) -> Vec<Effect> {
+        match action {
+            Action::Back => self.back(),
+            Action::Redraw => return vec![Effect::Redraw],
+            Action::Suspend => return vec![Effect::Suspend],
+            Action::Interrupt => self.interrupt(),
+            other if !self.popups.is_empty() => return self.act_popup(other),
+            other if self.bar.is_some() => return self.act_bar(other),
+            other => return self.act_view(other),
+        }
+        Vec::new()
+    }
+
+    /// Esc closes exactly one layer: popup, choices, bar, prompt or search, fullscreen, view.
+    fn back(&mut self) {
+        self.toast = None;
+        if self.popups.pop().is_some() {
+            return;
+        }
+        if let Some(bar) = &mut self.bar {
+            if !bar.close_choices() {
+                self.bar = None;
+            }
+            return;
+        }
+        let scene = scene(self.overview.as_ref(), self.now, self.size);
+        match self.screens.last_mut() {
+            Some(screen) => {
+                if !screen.back(scene) {
+                    self.screens.pop();
+                }
+            }
+            None => drop(self.home.back(self.overview.as_ref())),
+        }
+    }
+
+    /// Ctrl-C: drops what is being typed; never ends the console while somebody only wants to copy.
+    fn interrupt(&mut self) {
+        if self.popups.is_empty() && self.bar.take().is_some() {
+            return self.say("dropped");
+        }
+        if self.context() == Context::Text {
+            return self.back();
+        }
+        let (quit, back) = (self.key_name(Action::Quit), self.key_name(Action::Back));
+        self.say(if self.popups.is_empty() {
+            format!("press {quit} to quit")
+        } else {
+            format!("press {back} to close this")
+        });
+    }
+
+    fn act_popup(&mut self, action: Action) -> Vec<Effect> {
+        let ticket = self.ticket();
+        let Some(popup) = self.popups.last_mut() else { return Vec::new() };
+        match popup.act(action, &self.keys, ticket) {
+            Outcome::Stay => {}
+            Outcome::Close => drop(self.popups.pop()),
+            Outcome::Said(text) => {
+                self.popups.pop();
+                self.say(text);
+            }
+            Outcome::Ask(effect) => return vec![effect],
+            Outcome::Finish(effect) => {
+                self.popups.pop();
+                return vec![effect];
+            }
+            Outcome::Confirmed(then) => {
+                self.popups.pop();
+                return match then {
+                    Then::Quit => vec![Effect::Quit],
+                    Then::Cancel(run) => vec![Effect::Cancel(run)],
+                };
+            }
+            Outcome::Run(action) => {
+                self.popups.pop();
+                return self.act(action);
+            }
+        }
+        Vec::new()
+    }
+
+    fn act_bar(&mut self, action: Action) -> Vec<Effect> {
+        let world = bar::World {
+            catalogue: self.catalogue.as_ref(),
+            stack: self.overview.as_ref().map(|o| &*o.stack),
+            runs: self.overview.as_ref().map_or(&[], |o| &o.runs),
+            history: &self.history,
+        };
+        let Some(bar) = &mut self.bar else { return Vec::new() };
+        if action == Action::Accept {
+            let taken = bar.accept(world);
+            return self.taken(taken);
+        }
+        bar.act(action, world);
+        Vec::new()
+    }
+
+    fn act_view(&mut self, action: Action) -> Vec<Effect> {
+        let scene = scene(self.overview.as_ref(), self.now, self.size);
+        let reaction = match self.screens.last_mut() {
+            Some(screen) => screen.act(action, scene),
+            None => self.home.act(action, scene),
+        };
+        match reaction {
+            Reaction::Ignored => self.act_global(action),
+            Reaction::Done => Vec::new(),
+            Reaction::Say(text) => {
+                self.say(text);
+                Vec::new()
+            }
+            Reaction::Ask(effect) => vec![effect],
+            Reaction::Popup(popup) => {
+                self.popups.push(*popup);
+                Vec::new()
+            }
+            Reaction::Open(destination) => {
+                self.open(destination);
+                Vec::new()
+            }
+        }
+    }
+
+    pub(super) fn act_global(&mut self, action: Action) -> Vec<Effect> {
+        match action {
+            Action::Quit => return self.quit(),
+            Action::Help => {
+                let context = self.context();
+                self.popups.push(Popup::Help(Help::new(context)));
+            }
+            Action::Command => self.bar = Some(bar::Bar::default()),
+            Action::Runs => self.open_runs(RunFilter::default()),
+            Action::Problems => self.open_problems(),
+            Action::Refresh => self.requests.everything(),
+            _ => {}
+        }
+        Vec::new()
+    }
+
+    /// `q` leaves the view; at home it quits, asking first while runs are under way.
+    pub(super) fn quit(&mut self) -> Vec<Effect> {
+        if self.screens.pop().is_some() || std::mem::take(&mut self.home.full) {
+            return Vec::new();
+        }
+        match self.live() {
+            0 => vec![Effect::Quit],
+            live => {
+                self.popups.push(Popup::Confirm(Confirm::quit(live)));
+                Vec::new()
+            }
+        }
+    }
+
+    /// Opens a view over the present one.
+    pub(super) fn open(&mut self, destination: Destination) {
+        let screen = match destination {
+            Destination::Service(name) => Screen::Service(ServiceScreen::new(name)),
+            Destination::Run(run) => Screen::Run(Box::new(RunScreen::new(self.ticket(), run))),
+            Destination::Read { title, text } => Screen::Reader(Reader::new(&title, &text)),
+        };
+        self.push(screen);
+    }
+
+    pub(super) fn open_runs(&mut self, filter: RunFilter) {
+        let ticket: Ticket = self.ticket();
+        self.push(Screen::Runs(RunsScreen::new(ticket, filter)));
+    }
+
+    fn open_problems(&mut self) {
+        let problems = self.problems();
+        let text = if problems.is_empty() { "No problems.".to_owned() } else { problems.join("\n") };
+        self.open(Destination::Read { title: format!("Problems {}", problems.len()), text });
+    }
+
+    fn push(&mut self, screen: Screen) {
+        if self.screens.len() >= DEEPEST {
+            self.screens.remove(0);
+        }
+        self.screens.push(screen);
+    }
+
+    /// Home, with the log of the newest run in focus.
+    pub(super) fn show_log(&mut self) {
+        self.screens.clear();
+        self.home.focus = Pane::Log;
+    }
+}

@@ -1,0 +1,318 @@
+//! The command bar: the line being typed and what it means at every moment. Reading a command is pure and fast, so it
+//! happens on every change; only the preview of a plan (risks, number of steps) is asked for.
+
+use std::sync::Arc;
+
+use super::field::Field;
+use crate::core::command::{self, Catalogue, Completion, ParseOutcome, Parsed};
+use crate::core::run::Run;
+use crate::core::service::Stack;
+use crate::tui::keys::Action;
+use crate::tui::msg::{Effect, PlanCard, Ticket};
+
+/// Completions looked up at once.
+const MOST_CHOICES: usize = 8;
+
+/// The open command bar.
+#[derive(Debug, Clone, Default)]
+pub struct Bar {
+    pub line: Field,
+    /// What the line means; `None` while it is empty or the names are not read yet.
+    pub parsed: Option<Parsed>,
+    /// Rest of the line, offered behind the cursor.
+    pub ghost: String,
+    /// What can be picked, after Enter on a question or a suggestion.
+    pub choices: Vec<Choice>,
+    pub picked: usize,
+    /// Said by Enter: why nothing happened.
+    pub message: Option<String>,
+    /// Show which word gave which part.
+    pub why: bool,
+    pub preview: Preview,
+    /// Enter was pressed on a plan; its card is on the way.
+    pub waiting: Option<Ticket>,
+    past: Past,
+}
+
+/// A line to put into the bar.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Choice {
+    pub line: String,
+    pub label: String,
+}
+
+/// The plan the line would make.
+#[derive(Debug, Clone, Default)]
+pub struct Preview {
+    /// The question under way and whether the line has changed since.
+    asked: Option<Ticket>,
+    outdated: bool,
+    pub card: Option<Result<Box<PlanCard>, String>>,
+}
+
+/// Where the bar stands in the history.
+#[derive(Debug, Clone, Default)]
+struct Past {
+    /// Lines back; 0: the line being typed.
+    back: usize,
+    draft: String,
+}
+
+/// What Enter means for the rest of the console.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Taken {
+    /// Stay in the bar; it says why.
+    Stay,
+    Close,
+    /// Fetch the plan card.
+    Plan(Box<Parsed>, String),
+    View(Box<Parsed>, String),
+    Act(Box<Parsed>, String),
+}
+
+/// What the bar knows of the world.
+#[derive(Debug, Clone, Copy)]
+pub struct World<'a> {
+    pub catalogue: Option<&'a Arc<Catalogue>>,
+    pub stack: Option<&'a Stack>,
+    pub runs: &'a [Run],
+    /// Newest first.
+    pub history: &'a [String],
+}
+
+impl Bar {
+    /// Performs an action of a text field, `Accept` apart; false when it is none.
+    pub fn act(&mut self, action: Action, world: World<'_>) -> bool {
+        let choosing = !self.choices.is_empty();
+        match action {
+            Action::Complete if choosing => self.pick(1),
+            Action::PreviousChoice if choosing => self.pick(self.choices.len() - 1),
+            Action::Newer if choosing => self.pick(1),
+            Action::Older if choosing => self.pick(self.choices.len() - 1),
+            Action::Complete => self.complete(world),
+            Action::CharRight if self.line.at_end() && !self.ghost.is_empty() => self.complete(world),
+            Action::Older => self.older(world),
+            Action::Newer => self.newer(world),
+            Action::Why => self.why = !self.why,
+            Action::PreviousChoice => {}
+            other => {
+                let before = self.line.text().to_owned();
+                if !self.line.act(other) {
+                    return false;
+                }
+                if self.line.text() != before {
+                    self.changed(world);
+                }
+                self.refresh_ghost(world);
+            }
+        }
+        true
+    }
+
+    /// Types or pastes. Nothing is run by it.
+    pub fn insert(&mut self, text: &str, world: World<'_>) {
+        self.line.insert(text);
+        self.changed(world);
+    }
+
+    /// Replaces the line.
+    pub fn set(&mut self, text: &str, world: World<'_>) {
+        self.line.set(text);
+        self.changed(world);
+    }
+
+    /// Closes the list of choices; false when there was none.
+    pub fn close_choices(&mut self) -> bool {
+        let open = !self.choices.is_empty();
+        self.choices.clear();
+        open
+    }
+
+    /// Enter. What is picked from a list goes into the line and is not run.
+    pub fn accept(&mut self, world: World<'_>) -> Taken {
+        if let Some(choice) = self.choices.get(self.picked).cloned() {
+            self.set(&choice.line, world);
+            return Taken::Stay;
+        }
+        if self.line.text().trim().is_empty() {
+            return Taken::Close;
+        }
+        if self.waiting.is_some() {
+            return Taken::Stay;
+        }
+        let text = self.line.text().to_owned();
+        let Some(parsed) = self.parsed.clone() else {
+            self.message =
+                Some("the names of the stack are still being read; press Enter again in a moment".to_owned());
+            return Taken::Stay;
+        };
+        self.message = None;
+        match parsed.outcome {
+            ParseOutcome::Plan => Taken::Plan(Box::new(parsed), text),
+            ParseOutcome::View => Taken::View(Box::new(parsed), text),
+            ParseOutcome::Action => Taken::Act(Box::new(parsed), text),
+            ParseOutcome::Question => self.offer(choices_for(&parsed, &text, world), &parsed),
+            ParseOutcome::Suggest => self.offer(suggestions(&parsed), &parsed),
+            ParseOutcome::Nothing => self.offer(Vec::new(), &parsed),
+        }
+    }
+
+    fn offer(&mut self, choices: Vec<Choice>, parsed: &Parsed) -> Taken {
+        let nothing_run = if choices.is_empty() { "nothing was started" } else { "pick one; nothing was started" };
+        let asked = parsed.missing.first().map_or_else(|| parsed.message.clone(), |slot| asks_for(slot));
+        let asked = if asked.is_empty() { "not understood".to_owned() } else { asked };
+        self.message = Some(format!("{asked} ({nothing_run})"));
+        (self.choices, self.picked) = (choices, 0);
+        Taken::Stay
+    }
+
+    fn pick(&mut self, step: usize) {
+        self.picked = (self.picked + step) % self.choices.len().max(1);
+    }
+
+    fn complete(&mut self, world: World<'_>) {
+        if !self.ghost.is_empty() && self.line.at_end() {
+            let whole = format!("{}{}", self.line.text(), self.ghost);
+            return self.set(&whole, world);
+        }
+        let Some(catalogue) = world.catalogue else { return };
+        let near = self.parsed.as_ref().map(suggestions).unwrap_or_default();
+        let found = command::complete(self.line.text(), catalogue, MOST_CHOICES).into_iter().map(Choice::from);
+        (self.choices, self.picked) = (if near.is_empty() { found.collect() } else { near }, 0);
+    }
+
+    fn changed(&mut self, world: World<'_>) {
+        self.choices.clear();
+        (self.message, self.waiting, self.past) = (None, None, Past::default());
+        self.read(world);
+    }
+
+    /// Reads the line again: it or the world has changed.
+    pub fn read(&mut self, world: World<'_>) {
+        let text = self.line.text();
+        let catalogue = world.catalogue.filter(|_| !text.trim().is_empty());
+        self.parsed = catalogue.map(|c| command::parse(text, c));
+        self.preview.outdated = true;
+        self.preview.card = None;
+        self.refresh_ghost(world);
+    }
+
+    fn refresh_ghost(&mut self, world: World<'_>) {
+        self.ghost.clear();
+        let text = self.line.text();
+        let Some(catalogue) = world.catalogue.filter(|_| !text.trim().is_empty() && self.line.at_end()) else { return };
+        let first = command::complete(text, catalogue, 1).into_iter().next();
+        if let Some(rest) = first.as_ref().and_then(|c| c.line.strip_prefix(text)) {
+            self.ghost = rest.to_owned();
+        }
+    }
+
+    // --- the preview: one question at a time, and only for the newest line
+
+    /// The plan to ask for now, if any.
+    pub fn ask_preview(&mut self, ticket: impl FnOnce() -> Ticket) -> Option<Effect> {
+        let parsed = self.parsed.as_ref().filter(|p| p.outcome == ParseOutcome::Plan)?;
+        if self.preview.asked.is_some() || !self.preview.outdated {
+            return None;
+        }
+        let ticket = ticket();
+        self.preview.asked = Some(ticket);
+        self.preview.outdated = false;
+        let raw_text = self.line.text().to_owned();
+        Some(Effect::Plan { ticket, parsed: Box::new(parsed.clone()), inputs: Vec::new(), raw_text })
+    }
+
+    /// A plan came; false when this bar did not ask for it as a preview.
+    pub fn previewed(&mut self, ticket: Ticket, card: &Result<Box<PlanCard>, String>) -> bool {
+        if self.preview.asked.take_if(|asked| *asked == ticket).is_none() {
+            return false;
+        }
+        if !self.preview.outdated {
+            self.preview.card = Some(card.clone());
+        }
+        true
+    }
+
+    // --- history: ↑ looks for lines that begin as the one being typed
+
+    fn older(&mut self, world: World<'_>) {
+        if self.past.back == 0 {
+            self.past.draft = self.line.text().to_owned();
+        }
+        self.recall(self.past.back + 1, world);
+    }
+
+    fn newer(&mut self, world: World<'_>) {
+        if self.past.back > 0 {
+            self.recall(self.past.back - 1, world);
+        }
+    }
+
+    fn recall(&mut self, back: usize, world: World<'_>) {
+        let draft = self.past.draft.clone();
+        let mut lines = world.history.iter().filter(|line| line.starts_with(&draft) && **line != draft);
+        let line = if back == 0 { Some(&draft) } else { lines.nth(back - 1) };
+        if let Some(line) = line.cloned() {
+            self.set(&line, world);
+            self.past = Past { back, draft };
+        }
+    }
+}
+
+impl From<Completion> for Choice {
+    fn from(completion: Completion) -> Self {
+        Self { label: format!("{}  {}", completion.word, completion.kind), line: completion.line }
+    }
+}
+
+fn suggestions(parsed: &Parsed) -> Vec<Choice> {
+    let as_choice = |text: &String| Choice { line: text.clone(), label: text.clone() };
+    parsed.suggestions.iter().map(as_choice).take(MOST_CHOICES).collect()
+}
+
+/// What can be answered: the readings of an ambiguous command, or the known values of the first missing slot.
+fn choices_for(parsed: &Parsed, text: &str, world: World<'_>) -> Vec<Choice> {
+    let offered = suggestions(parsed);
+    if !offered.is_empty() {
+        return offered;
+    }
+    let Some(slot) = parsed.missing.first() else { return Vec::new() };
+    let said = text.trim_end();
+    let stack = world.stack;
+    let words: Vec<(String, String)> = match slot.as_str() {
+        "env" => stack.map_or_else(Vec::new, |s| {
+            let mark = |p: bool| if p { "protected" } else { "environment" };
+            s.environments
+                .iter()
+                .map(|e| (format!(" in {}", e.name), format!("{}  {}", e.name, mark(e.protected))))
+                .collect()
+        }),
+        "services" => stack.map_or_else(Vec::new, |s| {
+            let here = |e: &Option<String>, names: &[String]| e.as_ref().is_none_or(|e| names.contains(e));
+            let fits = s.services.iter().filter(|s| here(&parsed.env, &s.environments));
+            fits.map(|s| (format!(" {}", s.name), format!("{}  service", s.name))).collect()
+        }),
+        "routine" => stack.map_or_else(Vec::new, |s| {
+            s.routines.iter().map(|r| (format!(" {}", r.name), format!("{}  routine", r.name))).collect()
+        }),
+        "run" => {
+            let of = |r: &Run| (format!(" {}", r.id.0), format!("{}  {}", r.id, r.plan.title));
+            world.runs.iter().take(MOST_CHOICES).map(of).collect()
+        }
+        other => vec![(format!(" {other}="), format!("{other}=…  type a value"))],
+    };
+    words.into_iter().map(|(add, label)| Choice { line: format!("{said}{add}"), label }).collect()
+}
+
+/// The question behind a missing slot.
+#[must_use]
+pub fn asks_for(slot: &str) -> String {
+    match slot {
+        "env" => "which environment?".to_owned(),
+        "services" => "which service?".to_owned(),
+        "run" => "which run?".to_owned(),
+        "routine" => "which routine?".to_owned(),
+        "subject" => "about what?".to_owned(),
+        other => format!("which {other}?"),
+    }
+}

@@ -1,0 +1,161 @@
+//! What a taken command leads to: a plan card, a view, an action that asks first, or an honest "not in this version".
+
+use super::App;
+use super::bar::Taken;
+use crate::core::command::Parsed;
+use crate::core::run::{Run, RunId, RunStatus};
+use crate::tui::keys::Action;
+use crate::tui::msg::{Effect, RunFilter};
+use crate::tui::pane::Destination;
+use crate::tui::pane::home::Pane;
+use crate::tui::popup::Popup;
+use crate::tui::popup::confirm::Confirm;
+
+impl App {
+    pub(super) fn taken(&mut self, taken: Taken) -> Vec<Effect> {
+        match taken {
+            Taken::Stay => Vec::new(),
+            Taken::Close => {
+                self.bar = None;
+                Vec::new()
+            }
+            Taken::Plan(parsed, text) => self.fetch_card(parsed, text),
+            Taken::View(parsed, text) => {
+                self.bar = None;
+                let effects = self.view(&parsed);
+                self.remembering(text, effects)
+            }
+            Taken::Act(parsed, text) => {
+                self.bar = None;
+                self.do_action(&parsed);
+                self.remembering(text, Vec::new())
+            }
+        }
+    }
+
+    fn fetch_card(&mut self, parsed: Box<Parsed>, text: String) -> Vec<Effect> {
+        let ticket = self.ticket();
+        if let Some(bar) = &mut self.bar {
+            bar.waiting = Some(ticket);
+        }
+        let plan = Effect::Plan { ticket, parsed, inputs: Vec::new(), raw_text: text.clone() };
+        self.remembering(text, vec![plan])
+    }
+
+    fn remembering(&mut self, text: String, mut effects: Vec<Effect>) -> Vec<Effect> {
+        if self.history.first() != Some(&text) {
+            self.history.insert(0, text.clone());
+            effects.push(Effect::Remember(text));
+        }
+        effects
+    }
+
+    fn view(&mut self, parsed: &Parsed) -> Vec<Effect> {
+        let service = parsed.services.first().filter(|name| *name != "*").cloned();
+        match (parsed.intent.as_str(), service) {
+            ("show_run" | "tail_run", _) => match self.run_named(parsed) {
+                Ok(run) => self.open(Destination::Run(run)),
+                Err(why) => self.complain(why),
+            },
+            ("list_runs", _) => self.open_runs(run_filter(parsed)),
+            ("show_service", Some(name)) => self.open(Destination::Service(name)),
+            ("owner", Some(name)) => self.tell_owner(&name),
+            ("oncall", _) => self.show_contacts(),
+            ("services", _) => self.go_home(Pane::Stack),
+            ("show_health", _) => self.go_home(Pane::Health),
+            ("help", _) => return self.act_global(Action::Help),
+            ("quit", _) => {
+                self.screens.clear();
+                self.home.full = false;
+                return self.quit();
+            }
+            ("filter", _) => self.search(parsed),
+            (other, _) => self.complain(format!("{} is not in this version", other.replace('_', " "))),
+        }
+        Vec::new()
+    }
+
+    fn do_action(&mut self, parsed: &Parsed) {
+        if parsed.intent != "cancel_run" {
+            return self
+                .complain(format!("{} is not in this version; nothing was done", parsed.intent.replace('_', " ")));
+        }
+        if self.facts.read_only {
+            return self.complain("read-only: nothing can be cancelled from this console");
+        }
+        let run = self.run_named(parsed).and_then(|id| self.run_of(id).cloned().ok_or_else(|| not_near(id)));
+        match run {
+            Ok(run) if run.status.is_terminal() => {
+                self.complain(format!("run {} has ended: there is nothing to cancel", run.id));
+            }
+            Ok(run) => self.popups.push(Popup::Confirm(Confirm::cancel(&run))),
+            Err(why) => self.complain(why),
+        }
+    }
+
+    /// The run that was meant: by number, the last one, the last failed one.
+    fn run_named(&self, parsed: &Parsed) -> Result<RunId, String> {
+        let runs: &[Run] = self.overview.as_ref().map_or(&[], |o| &o.runs);
+        let said = parsed.inputs.get("run").map_or("last", String::as_str);
+        let newest = |fits: &dyn Fn(&Run) -> bool| runs.iter().find(|r| fits(r)).map(|r| r.id);
+        match said {
+            "last" => newest(&|_| true).ok_or_else(|| "there is no run yet".to_owned()),
+            "last_failed" => newest(&|r| matches!(r.status, RunStatus::Failed | RunStatus::TimedOut))
+                .ok_or_else(|| format!("none of the newest {} runs failed", runs.len())),
+            number => number.parse().map(RunId).map_err(|_| format!("`{number}` is not a run's number")),
+        }
+    }
+
+    fn tell_owner(&mut self, name: &str) {
+        let service = self.overview.as_ref().and_then(|o| o.stack.service(name));
+        let Some(service) = service else { return self.complain(format!("there is no service {name}")) };
+        let or_dash = |v: &Option<String>| v.clone().unwrap_or_else(|| "–".to_owned());
+        let text = format!("{name}: owner {} · channel {}", or_dash(&service.owner), or_dash(&service.channel));
+        self.say(text);
+    }
+
+    fn show_contacts(&mut self) {
+        let contacts = self.overview.as_ref().map_or(&[][..], |o| &o.stack.contacts);
+        let line = |c: &crate::core::service::Contact| {
+            let or_dash = |v: &Option<String>| v.clone().unwrap_or_else(|| "–".to_owned());
+            format!("{}  {}  {}", c.name, or_dash(&c.email), or_dash(&c.phone))
+        };
+        let mut lines: Vec<String> = contacts.iter().map(line).collect();
+        if lines.is_empty() {
+            lines.push("No contacts in the stack file: add [[contact]] and `opsroom apply` it.".to_owned());
+        }
+        lines.push("(A rotation, and who is on call now, are not in this version.)".to_owned());
+        self.read("Contacts", lines.join("\n"));
+    }
+
+    fn go_home(&mut self, pane: Pane) {
+        self.screens.clear();
+        self.home.focus = pane;
+        self.home.full = false;
+    }
+
+    /// "filter TEXT" searches the log at home.
+    fn search(&mut self, parsed: &Parsed) {
+        self.go_home(Pane::Log);
+        let text = parsed.inputs.get("text").cloned().unwrap_or_default();
+        let height = self.home.log_rows(self.body());
+        let Some(log) = &mut self.home.log else { return self.complain("there is no log to search yet") };
+        log.prompt = Some(super::field::Field::with(&text));
+        log.take_prompt(height);
+    }
+}
+
+fn not_near(run: RunId) -> String {
+    format!("run {run} is not among the newest; open it (`show run {}`) and cancel it there", run.0)
+}
+
+/// The filter a "runs" command asks for. A time it names is not used yet.
+fn run_filter(parsed: &Parsed) -> RunFilter {
+    let status = parsed.inputs.get("status").and_then(|s| RunStatus::from_name(s));
+    RunFilter {
+        status: status.into_iter().collect(),
+        service: parsed.services.first().filter(|s| *s != "*").cloned(),
+        env: parsed.env.clone(),
+        ..RunFilter::default()
+    }
+}

@@ -1,0 +1,105 @@
+//! A selection in a list that stays on its object when the list changes around it.
+
+use crate::tui::keys::Action;
+
+/// The selected object of a list, by what it is; its place is only the second choice.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Picker<K> {
+    key: Option<K>,
+    index: usize,
+}
+
+impl<K> Default for Picker<K> {
+    fn default() -> Self {
+        Self { key: None, index: 0 }
+    }
+}
+
+impl<K: Clone + PartialEq> Picker<K> {
+    /// Finds its object again; when it is gone, what stands in its place is selected.
+    pub fn sync(&mut self, keys: &[K]) {
+        let found = self.key.as_ref().and_then(|key| keys.iter().position(|k| k == key));
+        self.index = found.unwrap_or(self.index).min(keys.len().saturating_sub(1));
+        self.key = keys.get(self.index).cloned();
+    }
+
+    /// Place of the selected row.
+    #[must_use]
+    pub const fn index(&self) -> usize {
+        self.index
+    }
+
+    /// The selected object.
+    #[must_use]
+    pub const fn key(&self) -> Option<&K> {
+        self.key.as_ref()
+    }
+
+    /// Selects this object; [`Picker::sync`] finds its place.
+    pub fn select(&mut self, key: K) {
+        self.key = Some(key);
+    }
+
+    /// Moves; false when the action does not move. `page` is the number of visible rows.
+    pub fn act(&mut self, action: Action, keys: &[K], page: usize) -> bool {
+        let last = keys.len().saturating_sub(1);
+        let Some(index) = moved(action, self.index, last, page) else { return false };
+        self.index = index;
+        self.key = keys.get(index).cloned();
+        true
+    }
+}
+
+/// Where a move leads in a list that ends at `last`.
+#[must_use]
+pub fn moved(action: Action, from: usize, last: usize, page: usize) -> Option<usize> {
+    let page = page.saturating_sub(1).max(1);
+    let to = match action {
+        Action::Up => from.saturating_sub(1),
+        Action::Down => from.saturating_add(1),
+        Action::Top => 0,
+        Action::Bottom => last,
+        Action::PageUp => from.saturating_sub(page),
+        Action::PageDown => from.saturating_add(page),
+        _ => return None,
+    };
+    Some(to.min(last))
+}
+
+/// First visible row of a list of `len` rows when `index` has to be seen: it keeps the middle where it can, so it follows
+/// from what is selected and needs no memory.
+#[must_use]
+pub fn first_visible(index: usize, len: usize, height: usize) -> usize {
+    index.saturating_sub(height / 2).min(len.saturating_sub(height))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_selection_stays_on_its_object() {
+        let mut picker = Picker::default();
+        picker.sync(&["a", "b", "c"]);
+        picker.act(Action::Down, &["a", "b", "c"], 3);
+        assert_eq!(picker.key(), Some(&"b"));
+        picker.sync(&["x", "y", "b", "a"]);
+        assert_eq!((picker.key(), picker.index()), (Some(&"b"), 2));
+        picker.sync(&["x", "y"]);
+        assert_eq!((picker.key(), picker.index()), (Some(&"y"), 1), "gone: what is nearest");
+        picker.sync(&[]);
+        assert_eq!(picker.key(), None);
+    }
+
+    #[test]
+    fn the_selected_row_is_always_visible() {
+        for len in 0..20 {
+            for height in 1..10 {
+                for index in 0..len {
+                    let first = first_visible(index, len, height);
+                    assert!(first <= index && index < first + height, "{index} of {len} in {height}");
+                }
+            }
+        }
+    }
+}

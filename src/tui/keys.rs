@@ -1,0 +1,168 @@
+//! The keymap: which key does what where. Read from `keymap.toml` (embedded) and the user's sparse file; help, hints and
+//! the manual are made from the same table.
+
+pub mod action;
+pub mod document;
+pub mod file;
+pub mod key;
+
+use crossterm::event::KeyEvent;
+
+pub use self::action::{Action, Table};
+pub use self::key::Key;
+
+/// Where the keyboard is: decides which tables are live.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Context {
+    /// A list, or a text to scroll.
+    List,
+    /// A log at home.
+    Log,
+    /// A list within a run.
+    RunList,
+    /// The log within a run.
+    RunLog,
+    /// Command bar, search prompt, text field of a dialog.
+    Text,
+    /// A dialog with buttons.
+    Dialog,
+}
+
+impl Context {
+    /// All of them.
+    pub const ALL: [Self; 6] = [Self::List, Self::Log, Self::RunList, Self::RunLog, Self::Text, Self::Dialog];
+
+    /// Tables live at the same time: a key may stand in one of them only.
+    #[must_use]
+    pub const fn tables(self) -> &'static [Table] {
+        match self {
+            Self::List => &[Table::Always, Table::Global, Table::Move],
+            Self::Log => &[Table::Always, Table::Global, Table::Move, Table::Log],
+            Self::RunList => &[Table::Always, Table::Global, Table::Move, Table::Run],
+            Self::RunLog => &[Table::Always, Table::Global, Table::Move, Table::Log, Table::Run],
+            Self::Text => &[Table::Always, Table::Text],
+            Self::Dialog => &[Table::Always, Table::Dialog],
+        }
+    }
+
+    /// A table that answers when none of those above knows the key.
+    #[must_use]
+    pub const fn fallback(self) -> Option<Table> {
+        match self {
+            Self::Text | Self::Dialog => Some(Table::Move),
+            _ => None,
+        }
+    }
+
+    /// Characters are typed, not looked up.
+    #[must_use]
+    pub const fn is_text(self) -> bool {
+        matches!(self, Self::Text)
+    }
+}
+
+/// One action and its keys, in the file's order.
+pub type Binding = (Action, Vec<Key>);
+
+/// The merged keymap and what was wrong with the files it came from.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Keymap {
+    bindings: Vec<Binding>,
+    /// `keymap.toml:12: …`, for the problems list and `opsroom check`.
+    pub problems: Vec<String>,
+}
+
+impl Keymap {
+    /// The keymap that ships with opsroom.
+    #[must_use]
+    pub fn built_in() -> Self {
+        let (bindings, problems) = file::merge(Vec::new(), "keymap.toml", file::BUILT_IN);
+        Self { bindings, problems }
+    }
+
+    /// The built-in keymap with the user's file laid over it. A bad line is reported and the rest of the file kept.
+    #[must_use]
+    pub fn with_user(name: &str, text: &str) -> Self {
+        let (bindings, problems) = file::merge(Self::built_in().bindings, name, text);
+        Self { bindings, problems }
+    }
+
+    /// What a key does there.
+    #[must_use]
+    pub fn action(&self, context: Context, event: &KeyEvent) -> Option<Action> {
+        let key = Key::of(event);
+        let within = |tables: &[Table]| {
+            let live = |(action, keys): &&Binding| tables.contains(&action.table()) && keys.contains(&key);
+            self.bindings.iter().find(live).map(|(action, _)| *action)
+        };
+        within(context.tables()).or_else(|| context.fallback().and_then(|t| within(&[t])))
+    }
+
+    /// The keys of an action, first the one to show.
+    #[must_use]
+    pub fn keys(&self, action: Action) -> &[Key] {
+        self.bindings.iter().find(|(a, _)| *a == action).map_or(&[], |(_, keys)| keys)
+    }
+
+    /// What works there, in the file's order: the live tables, then what the fallback adds.
+    #[must_use]
+    pub fn live(&self, context: Context) -> Vec<(Action, Vec<Key>)> {
+        let of = |table: Table| self.bindings.iter().filter(move |(a, keys)| a.table() == table && !keys.is_empty());
+        let mut live: Vec<Binding> = context.tables().iter().rev().flat_map(|t| of(*t)).cloned().collect();
+        let taken: Vec<Key> = live.iter().flat_map(|(_, keys)| keys.clone()).collect();
+        for (action, keys) in context.fallback().into_iter().flat_map(of) {
+            let free = |k: &&Key| !taken.contains(k) && !(context.is_text() && k.printable().is_some());
+            let keys: Vec<Key> = keys.iter().filter(free).copied().collect();
+            if !keys.is_empty() {
+                live.push((*action, keys));
+            }
+        }
+        live
+    }
+
+    /// All bindings in the file's order.
+    #[must_use]
+    pub fn bindings(&self) -> &[Binding] {
+        &self.bindings
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_built_in_keymap_is_whole_and_clean() {
+        let map = Keymap::built_in();
+        assert_eq!(map.problems, Vec::<String>::new());
+        for (action, _, name, _) in Action::ALL {
+            assert!(!map.keys(*action).is_empty(), "{name} has no key");
+        }
+        for (action, keys) in map.bindings() {
+            for key in keys {
+                assert!(!matches!(key.to_string().as_str(), "[" | "O"), "{}", action.name());
+            }
+        }
+    }
+
+    #[test]
+    fn the_same_key_means_different_things_in_different_places() {
+        let map = Keymap::built_in();
+        let press = |context, text: &str| {
+            let key = Key::parse(text).expect("a key");
+            map.bindings()
+                .iter()
+                .find(|(a, keys)| (context_tables(context).contains(&a.table())) && keys.contains(&key))
+                .map(|(a, _)| *a)
+        };
+        assert_eq!(press(Context::Log, "w"), Some(Action::NextWarning));
+        assert_eq!(press(Context::List, "w"), None);
+        assert_eq!(press(Context::Dialog, "Enter"), Some(Action::Press));
+        assert_eq!(press(Context::List, "Enter"), Some(Action::Open));
+        assert_eq!(press(Context::List, "x"), None, "cancelling lives in the run view only");
+    }
+
+    fn context_tables(context: Context) -> &'static [Table] {
+        context.tables()
+    }
+}

@@ -1,0 +1,184 @@
+//! Everything a key can do, listed once: its name in `keymap.toml` and what help says about it.
+
+/// A table of `keymap.toml`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Table {
+    /// Works everywhere, also while typing.
+    Always,
+    Global,
+    Move,
+    Log,
+    Run,
+    Text,
+    Dialog,
+}
+
+impl Table {
+    /// In the order of the file.
+    pub const ALL: [Self; 7] = [Self::Always, Self::Global, Self::Move, Self::Log, Self::Run, Self::Text, Self::Dialog];
+
+    /// The name in the file.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Always => "always",
+            Self::Global => "global",
+            Self::Move => "move",
+            Self::Log => "log",
+            Self::Run => "run",
+            Self::Text => "text",
+            Self::Dialog => "dialog",
+        }
+    }
+
+    /// Where its keys work.
+    #[must_use]
+    pub const fn about(self) -> &'static str {
+        match self {
+            Self::Always => "Everywhere, also while typing",
+            Self::Global => "In every view",
+            Self::Move => "Moving in lists, logs and texts",
+            Self::Log => "In a log",
+            Self::Run => "In a run",
+            Self::Text => "While typing",
+            Self::Dialog => "In a dialog or plan card",
+        }
+    }
+}
+
+macro_rules! actions {
+    ($($table:ident: { $($variant:ident $name:literal $about:literal,)* })*) => {
+        /// One thing a key can do.
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+        pub enum Action { $($($variant,)*)* }
+
+        impl Action {
+            /// All actions in the order of the file: action, table, name in the file, what it does.
+            pub const ALL: &[(Self, Table, &'static str, &'static str)] =
+                &[$($((Self::$variant, Table::$table, $name, $about),)*)*];
+        }
+    };
+}
+
+actions! {
+    Always: {
+        Back "back" "close the innermost layer",
+        Redraw "redraw" "paint the screen again",
+        Suspend "suspend" "back to the shell, `fg` returns",
+        Interrupt "interrupt" "drop what is being typed",
+    }
+    Global: {
+        Quit "quit" "leave this view; from home: quit",
+        Help "help" "list the keys that work here",
+        Command "command" "type a command",
+        Find "find" "search a log, filter a list",
+        NextPane "next-pane" "next pane",
+        PreviousPane "previous-pane" "previous pane",
+        Pane1 "pane-1" "first pane",
+        Pane2 "pane-2" "second pane",
+        Pane3 "pane-3" "third pane",
+        Fullscreen "fullscreen" "this pane on the whole screen, and back",
+        Runs "runs" "all runs",
+        Problems "problems" "what is wrong with the console itself",
+        Refresh "refresh" "read everything again",
+    }
+    Move: {
+        Up "up" "up",
+        Down "down" "down",
+        Top "top" "to the top",
+        Bottom "bottom" "to the bottom; a log follows again",
+        PageUp "page-up" "one page up",
+        PageDown "page-down" "one page down",
+        Open "open" "open what is selected",
+        CopyLine "copy" "copy the selected line",
+    }
+    Log: {
+        Follow "follow" "follow new lines, or stop",
+        NextError "next-error" "next error",
+        PreviousError "previous-error" "previous error",
+        NextWarning "next-warning" "next warning or error",
+        PreviousWarning "previous-warning" "previous warning or error",
+        NextHit "next-hit" "next match of the search",
+        PreviousHit "previous-hit" "previous match of the search",
+        Wrap "wrap" "wrap long lines, or cut them",
+        Level "level" "raise the least level shown",
+        Times "times" "show or hide times",
+        Left "left" "scroll left",
+        Right "right" "scroll right",
+    }
+    Run: {
+        CancelRun "cancel" "cancel the run (asks first)",
+        Answer "answer" "answer a waiting manual step",
+    }
+    Text: {
+        Accept "accept" "take the line",
+        Complete "complete" "take the completion, or the next choice",
+        PreviousChoice "previous-choice" "previous choice",
+        Older "older" "older line of the history, or choice above",
+        Newer "newer" "newer line of the history, or choice below",
+        Why "why" "which word gave which part",
+        CharLeft "left" "cursor left",
+        CharRight "right" "cursor right; at the end: take the completion",
+        WordLeft "word-left" "one word left",
+        WordRight "word-right" "one word right",
+        LineStart "line-start" "to the start of the line",
+        LineEnd "line-end" "to the end of the line",
+        DeleteBack "delete-back" "delete the character before the cursor",
+        Delete "delete" "delete the character under the cursor",
+        DeleteWord "delete-word" "delete the word before the cursor",
+        DeleteToStart "delete-to-start" "delete to the start of the line",
+        DeleteToEnd "delete-to-end" "delete to the end of the line",
+    }
+    Dialog: {
+        NextField "next" "next field or button",
+        PreviousField "previous" "previous field or button",
+        Press "press" "press the selected button",
+        PickYes "yes" "select the button that goes on (Enter presses it)",
+        PickNo "no" "select the button that changes nothing",
+    }
+}
+
+impl Action {
+    /// Its table.
+    #[must_use]
+    pub fn table(self) -> Table {
+        self.row().1
+    }
+
+    /// Its name in the file.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        self.row().2
+    }
+
+    /// What it does, for help.
+    #[must_use]
+    pub fn about(self) -> &'static str {
+        self.row().3
+    }
+
+    /// Reads table and name.
+    #[must_use]
+    pub fn from_name(table: Table, name: &str) -> Option<Self> {
+        Self::ALL.iter().find(|(_, t, n, _)| *t == table && *n == name).map(|(action, ..)| *action)
+    }
+
+    fn row(self) -> &'static (Self, Table, &'static str, &'static str) {
+        // The macro writes variants and rows in the same order, so the discriminant is the index.
+        &Self::ALL[self as usize]
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_action_has_its_own_row_and_name() {
+        for (action, table, name, about) in Action::ALL {
+            assert_eq!(action.row().0, *action);
+            assert_eq!(Action::from_name(*table, name), Some(*action), "{name} stands twice in {}", table.name());
+            assert!(!about.is_empty() && about.len() < 60, "{name}");
+        }
+    }
+}

@@ -1,0 +1,227 @@
+//! Home: stack, health score and live log side by side; any of them on the whole screen.
+
+use ratatui::layout::Rect;
+use ratatui::text::{Line, Span};
+
+use super::stack::targets;
+use super::{Destination, Reaction, Scene, health, log, stack};
+use crate::core::plan::Target;
+use crate::core::run::{Run, RunStatus};
+use crate::tui::app::App;
+use crate::tui::app::filter::Filter;
+use crate::tui::app::log::Log;
+use crate::tui::app::picker::{Picker, moved};
+use crate::tui::keys::{Action, Context};
+use crate::tui::msg::{Effect, Overview};
+use crate::tui::theme::{Theme, run_symbol, run_word};
+use crate::tui::view::canvas::{Canvas, safe};
+use crate::tui::view::layout;
+
+/// The panes at home.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Pane {
+    #[default]
+    Stack,
+    Health,
+    Log,
+}
+
+impl Pane {
+    /// In the order of their numbers.
+    pub const ALL: [Self; 3] = [Self::Stack, Self::Health, Self::Log];
+}
+
+/// What home remembers.
+#[derive(Debug, Clone, Default)]
+pub struct Home {
+    pub focus: Pane,
+    /// The focused pane has the whole screen.
+    pub full: bool,
+    pub stack: Picker<Target>,
+    pub filter: Filter,
+    pub health_top: usize,
+    pub log: Option<Log>,
+}
+
+impl Home {
+    /// Which keys are live.
+    #[must_use]
+    pub fn context(&self) -> Context {
+        let prompt = self.log.as_ref().is_some_and(|log| log.prompt.is_some());
+        match self.focus {
+            Pane::Stack if self.filter.is_typing() => Context::Text,
+            Pane::Log if prompt => Context::Text,
+            Pane::Log => Context::Log,
+            Pane::Stack | Pane::Health => Context::List,
+        }
+    }
+
+    /// The area of a pane.
+    #[must_use]
+    pub fn area(&self, pane: Pane, body: Rect) -> Rect {
+        let areas = layout::home(body);
+        match pane {
+            _ if self.full => body,
+            Pane::Stack => areas.stack,
+            Pane::Health => areas.health,
+            Pane::Log => areas.log,
+        }
+    }
+
+    /// The stack changed: the selection finds its object again.
+    pub fn sync(&mut self, overview: &Overview) {
+        self.stack.sync(&targets(overview, self.filter.text()));
+    }
+
+    /// Performs an action.
+    pub fn act(&mut self, action: Action, scene: Scene<'_>) -> Reaction {
+        match action {
+            Action::NextPane => self.turn(1),
+            Action::PreviousPane => self.turn(Pane::ALL.len() - 1),
+            Action::Pane1 => self.focus = Pane::Stack,
+            Action::Pane2 => self.focus = Pane::Health,
+            Action::Pane3 => self.focus = Pane::Log,
+            Action::Fullscreen => self.full = !self.full,
+            other => {
+                return match self.focus {
+                    Pane::Stack => self.act_stack(other, scene),
+                    Pane::Health => self.act_health(other, scene),
+                    Pane::Log => self.act_log(other, scene),
+                };
+            }
+        }
+        Reaction::Done
+    }
+
+    fn turn(&mut self, step: usize) {
+        let at = Pane::ALL.iter().position(|p| *p == self.focus).unwrap_or(0);
+        self.focus = Pane::ALL[(at + step) % Pane::ALL.len()];
+    }
+
+    fn act_stack(&mut self, action: Action, scene: Scene<'_>) -> Reaction {
+        let Some(overview) = scene.overview else { return Reaction::Ignored };
+        if self.filter.is_typing() && self.filter.act(action) {
+            self.sync(overview);
+            return Reaction::Done;
+        }
+        let page = layout::rows(self.area(Pane::Stack, scene.body));
+        match (action, self.stack.key().cloned()) {
+            (Action::Find, _) => self.filter.open(),
+            (Action::Open, Some(target)) => return Reaction::Open(Destination::Service(target.service)),
+            (Action::CopyLine, Some(target)) => return Reaction::Ask(Effect::Copy(target.to_string())),
+            _ if self.stack.act(action, &targets(overview, self.filter.text()), page) => {}
+            _ => return Reaction::Ignored,
+        }
+        Reaction::Done
+    }
+
+    fn act_health(&mut self, action: Action, scene: Scene<'_>) -> Reaction {
+        let area = self.area(Pane::Health, scene.body);
+        let height = layout::rows(area);
+        let last = health::lines(scene.overview, Theme::new(false), layout::columns(area)).len().saturating_sub(height);
+        let Some(top) = moved(action, self.health_top.min(last), last, height) else { return Reaction::Ignored };
+        self.health_top = top;
+        Reaction::Done
+    }
+
+    fn act_log(&mut self, action: Action, scene: Scene<'_>) -> Reaction {
+        let height = self.log_rows(scene.body);
+        let Some(log) = &mut self.log else { return Reaction::Ignored };
+        match act_on_log(log, action, height) {
+            Reaction::Ignored if action == Action::Open => Reaction::Open(Destination::Run(log.run)),
+            reaction => reaction,
+        }
+    }
+
+    /// Rows of the log pane.
+    #[must_use]
+    pub fn log_rows(&self, body: Rect) -> usize {
+        layout::rows(self.area(Pane::Log, body))
+    }
+
+    /// Text typed into the focused prompt.
+    pub fn insert(&mut self, text: &str, overview: Option<&Overview>) {
+        match self.focus {
+            Pane::Stack if self.filter.is_typing() => {
+                self.filter.insert(text);
+                if let Some(overview) = overview {
+                    self.sync(overview);
+                }
+            }
+            Pane::Log => {
+                if let Some(prompt) = self.log.as_mut().and_then(|log| log.prompt.as_mut()) {
+                    prompt.insert(text);
+                }
+            }
+            _ => {}
+        }
+    }
+
+    /// Esc: closes the innermost layer.
+    pub fn back(&mut self, overview: Option<&Overview>) -> bool {
+        let inner = match (self.focus, &mut self.log) {
+            (Pane::Stack, _) => self.filter.clear(),
+            (Pane::Log, Some(log)) => back_in_log(log),
+            _ => false,
+        };
+        if inner {
+            overview.inspect(|o| self.sync(o));
+            return true;
+        }
+        std::mem::take(&mut self.full)
+    }
+
+    /// Paints all panes, or the one that has the screen.
+    pub fn draw(&self, app: &App, body: Rect, canvas: &mut Canvas<'_>) {
+        for pane in Pane::ALL.into_iter().filter(|pane| !self.full || *pane == self.focus) {
+            let (area, focused) = (self.area(pane, body), pane == self.focus);
+            match pane {
+                Pane::Stack => stack::draw(app, area, focused, canvas),
+                Pane::Health => health::draw(app, area, focused, canvas),
+                Pane::Log => {
+                    let run = self.log.as_ref().and_then(|l| app.run_of(l.run));
+                    log::draw(self.log.as_ref(), log_title(app, run), area, focused, canvas);
+                }
+            }
+        }
+    }
+}
+
+/// The actions every log knows.
+pub fn act_on_log(log: &mut Log, action: Action, height: usize) -> Reaction {
+    if log.prompt.is_some() {
+        if action == Action::Accept {
+            log.take_prompt(height);
+            return Reaction::Done;
+        }
+        let done = log.prompt.as_mut().is_some_and(|prompt| prompt.act(action));
+        return if done { Reaction::Done } else { Reaction::Ignored };
+    }
+    match action {
+        Action::CopyLine => log.line().map_or(Reaction::Done, |line| Reaction::Ask(Effect::Copy(line.to_owned()))),
+        other if log.act(other, height) => Reaction::Done,
+        _ => Reaction::Ignored,
+    }
+}
+
+/// Esc in a log: the prompt, then the search.
+pub fn back_in_log(log: &mut Log) -> bool {
+    log.notice = None;
+    log.prompt.take().is_some() || log.clear_search()
+}
+
+/// `Run #41 deploy web → staging  ▶ running`.
+#[must_use]
+pub fn log_title(app: &App, run: Option<&Run>) -> Line<'static> {
+    let theme = app.theme;
+    let Some(run) = run else { return Span::styled(" Run log ", theme.strong()).into() };
+    let status = format!("{} {} ", run_symbol(run.status), run_word(run.status));
+    let mut spans = vec![
+        Span::styled(format!(" Run {} {}  ", run.id, safe(&run.plan.title)), theme.strong()),
+        Span::styled(status, theme.run(run.status)),
+    ];
+    if run.status == RunStatus::Waiting {
+        spans.push(Span::styled("for you: Enter opens it ", theme.attention()));
+    }
+    Line::from(spans)
+}

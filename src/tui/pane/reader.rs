@@ -1,0 +1,68 @@
+//! A text to read: an artifact, the problems list, contacts.
+
+use ratatui::layout::Rect;
+use ratatui::text::{Line, Span};
+
+use super::{Reaction, Scene};
+use crate::core::text;
+use crate::tui::app::picker::moved;
+use crate::tui::keys::Action;
+use crate::tui::msg::Effect;
+use crate::tui::view::canvas::{Canvas, wrapped};
+use crate::tui::view::layout;
+
+/// Lines kept of a text.
+const MOST_LINES: usize = 20_000;
+
+/// A text and how far it is scrolled.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Reader {
+    pub title: String,
+    /// Safe to show.
+    lines: Vec<String>,
+    top: usize,
+}
+
+impl Reader {
+    /// A reader of untrusted text.
+    #[must_use]
+    pub fn new(title: &str, body: &str) -> Self {
+        let mut lines: Vec<String> = body.lines().take(MOST_LINES).map(|l| text::strip_sgr_limited(l, 4096)).collect();
+        let left = body.lines().count().saturating_sub(MOST_LINES);
+        if left > 0 {
+            lines.push(format!("… {left} more lines are not shown; `opsroom log` prints them all"));
+        }
+        Self { title: text::show(title).into_owned(), lines, top: 0 }
+    }
+
+    pub(super) fn act(&mut self, action: Action, scene: Scene<'_>) -> Reaction {
+        if action == Action::CopyLine {
+            return Reaction::Ask(Effect::Copy(self.lines.join("\n")));
+        }
+        let (height, width) = (layout::rows(scene.body), layout::columns(scene.body));
+        let last = self.laid_out(width).len().saturating_sub(height);
+        let Some(top) = moved(action, self.top.min(last), last, height) else { return Reaction::Ignored };
+        self.top = top;
+        Reaction::Done
+    }
+
+    fn laid_out(&self, width: usize) -> Vec<String> {
+        self.lines.iter().flat_map(|line| wrapped(line, width)).collect()
+    }
+
+    pub(super) fn draw(&self, area: Rect, canvas: &mut Canvas<'_>) {
+        let title = Span::styled(format!(" {} ", self.title), canvas.theme.strong());
+        let all = self.laid_out(layout::columns(area));
+        let top = self.top.min(all.len().saturating_sub(layout::rows(area)));
+        let mark = position(top, layout::rows(area), all.len());
+        let inner = canvas.frame(area, title.into(), mark.into(), true);
+        let lines: Vec<Line<'_>> = all.iter().skip(top).map(|l| Line::raw(l.as_str())).collect();
+        canvas.lines(inner, &lines);
+    }
+}
+
+/// `12–34 of 80` when not everything fits.
+#[must_use]
+pub fn position(top: usize, height: usize, all: usize) -> String {
+    if all <= height { String::new() } else { format!(" {}–{} of {all} ", top + 1, (top + height).min(all)) }
+}

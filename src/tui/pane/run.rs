@@ -1,0 +1,344 @@
+//! One run: header, steps, what it left behind, and its log.
+
+use ratatui::layout::Rect;
+use ratatui::text::{Line, Span};
+
+use super::home::{act_on_log, back_in_log};
+use super::runs::took;
+use super::{Destination, Reaction, Scene, log};
+use crate::core::plan::PlanStep;
+use crate::core::run::{ArtifactKind, RunId, RunStatus, RunStep, StepStatus};
+use crate::core::step::StepSpec;
+use crate::core::time::human_ms;
+use crate::tui::app::App;
+use crate::tui::app::log::Log;
+use crate::tui::app::picker::{Picker, first_visible};
+use crate::tui::keys::{Action, Context};
+use crate::tui::msg::{Effect, RunDetail, Ticket};
+use crate::tui::popup::Popup;
+use crate::tui::popup::answer::AnswerForm;
+use crate::tui::popup::confirm::Confirm;
+use crate::tui::theme::{run_symbol, run_word, step_symbol, step_word};
+use crate::tui::view::canvas::{Canvas, column, row, safe};
+use crate::tui::view::layout;
+
+/// The panes of a run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Part {
+    Steps,
+    Log,
+    Artifacts,
+}
+
+const PARTS: [Part; 3] = [Part::Steps, Part::Log, Part::Artifacts];
+
+/// A run being looked at.
+#[derive(Debug, Clone)]
+pub struct RunScreen {
+    pub run: RunId,
+    pub detail: Option<RunDetail>,
+    pub log: Log,
+    pub focus: Part,
+    full: bool,
+    steps: Picker<u32>,
+    artifacts: Picker<usize>,
+    asked: bool,
+    stale: bool,
+    error: Option<String>,
+}
+
+impl RunScreen {
+    /// The view of a run; nothing is read yet.
+    #[must_use]
+    pub fn new(ticket: Ticket, run: RunId) -> Self {
+        Self {
+            run,
+            detail: None,
+            log: Log::new(ticket, run),
+            focus: Part::Log,
+            full: false,
+            steps: Picker::default(),
+            artifacts: Picker::default(),
+            asked: false,
+            stale: true,
+            error: None,
+        }
+    }
+
+    /// The run changed: it is read again.
+    pub const fn touch(&mut self) {
+        self.stale = true;
+    }
+
+    /// What to read now.
+    pub fn ask(&mut self, body: Rect) -> Vec<Effect> {
+        let mut effects = Vec::new();
+        if self.stale && !self.asked {
+            (self.stale, self.asked) = (false, true);
+            effects.push(Effect::Detail(self.run));
+        }
+        effects.extend(self.log.ask(self.log_rows(body)));
+        effects
+    }
+
+    /// The run was read.
+    pub fn receive(&mut self, detail: &Result<Box<RunDetail>, String>) {
+        self.asked = false;
+        match detail {
+            Err(why) => self.error = Some(why.clone()),
+            Ok(detail) => {
+                self.error = None;
+                self.log.told(detail.run.last_seq);
+                self.steps.sync(&(0..count(detail.run.plan.steps.len())).collect::<Vec<_>>());
+                self.artifacts.sync(&(0..detail.artifacts.len()).collect::<Vec<_>>());
+                self.detail = Some((**detail).clone());
+            }
+        }
+    }
+
+    /// Rows of the log.
+    #[must_use]
+    pub fn log_rows(&self, body: Rect) -> usize {
+        layout::rows(self.area(Part::Log, body))
+    }
+
+    fn area(&self, part: Part, body: Rect) -> Rect {
+        let areas = layout::run(body);
+        match part {
+            _ if self.full => body,
+            Part::Steps => areas.steps,
+            Part::Log => areas.log,
+            Part::Artifacts => areas.artifacts,
+        }
+    }
+
+    pub(super) fn context(&self) -> Context {
+        match self.focus {
+            Part::Log if self.log.prompt.is_some() => Context::Text,
+            Part::Log => Context::RunLog,
+            Part::Steps | Part::Artifacts => Context::RunList,
+        }
+    }
+
+    pub(super) fn act(&mut self, action: Action, scene: Scene<'_>) -> Reaction {
+        let height = self.log_rows(scene.body);
+        if self.context() == Context::Text {
+            return act_on_log(&mut self.log, action, height);
+        }
+        match action {
+            Action::NextPane => self.turn(1),
+            Action::PreviousPane => self.turn(PARTS.len() - 1),
+            Action::Pane1 => self.focus = Part::Steps,
+            Action::Pane2 => self.focus = Part::Log,
+            Action::Pane3 => self.focus = Part::Artifacts,
+            Action::Fullscreen => self.full = !self.full,
+            Action::CancelRun => return self.cancel(),
+            Action::Answer => return self.answer(),
+            other => {
+                return match self.focus {
+                    Part::Log => act_on_log(&mut self.log, other, height),
+                    Part::Steps => self.act_steps(other, scene),
+                    Part::Artifacts => self.act_artifacts(other, scene),
+                };
+            }
+        }
+        Reaction::Done
+    }
+
+    fn turn(&mut self, step: usize) {
+        let at = PARTS.iter().position(|p| *p == self.focus).unwrap_or(0);
+        self.focus = PARTS[(at + step) % PARTS.len()];
+    }
+
+    fn act_steps(&mut self, action: Action, scene: Scene<'_>) -> Reaction {
+        let Some(detail) = &self.detail else { return Reaction::Ignored };
+        let page = layout::rows(self.area(Part::Steps, scene.body));
+        let keys: Vec<u32> = (0..count(detail.run.plan.steps.len())).collect();
+        let selected = self.steps.key().copied();
+        match (action, selected) {
+            (Action::Open, Some(step)) if status_of(detail, step) == StepStatus::Waiting => self.answer(),
+            (Action::Open, Some(step)) => {
+                self.log.go_to_step(step, self.log_rows(scene.body));
+                self.focus = Part::Log;
+                Reaction::Done
+            }
+            (Action::CopyLine, Some(step)) => {
+                let spec = detail.run.plan.steps.get(step as usize).map(|s| safe(&s.spec.describe()));
+                spec.map_or(Reaction::Done, |text| Reaction::Ask(Effect::Copy(text)))
+            }
+            _ if self.steps.act(action, &keys, page) => Reaction::Done,
+            _ => Reaction::Ignored,
+        }
+    }
+
+    fn act_artifacts(&mut self, action: Action, scene: Scene<'_>) -> Reaction {
+        let Some(detail) = &self.detail else { return Reaction::Ignored };
+        let page = layout::rows(self.area(Part::Artifacts, scene.body));
+        let keys: Vec<usize> = (0..detail.artifacts.len()).collect();
+        let selected = self.artifacts.key().and_then(|i| detail.artifacts.get(*i));
+        match (action, selected) {
+            (Action::Open, Some(a)) => {
+                Reaction::Open(Destination::Read { title: a.title.clone(), text: a.content.clone() })
+            }
+            (Action::CopyLine, Some(a)) if a.kind == ArtifactKind::Link => {
+                Reaction::Ask(Effect::Copy(safe(&a.content)))
+            }
+            (Action::CopyLine, Some(a)) => Reaction::Ask(Effect::Copy(safe(&a.title))),
+            _ if self.artifacts.act(action, &keys, page) => Reaction::Done,
+            _ => Reaction::Ignored,
+        }
+    }
+
+    fn cancel(&self) -> Reaction {
+        let Some(detail) = &self.detail else { return Reaction::Say("the run is still being read".to_owned()) };
+        let run = &detail.run;
+        if run.status.is_terminal() {
+            return Reaction::Say(format!("run {} is {}: there is nothing to cancel", run.id, run_word(run.status)));
+        }
+        if let Some(by) = &run.cancel_requested_by {
+            return Reaction::Say(format!("{} has asked for that already", safe(by)));
+        }
+        Reaction::Popup(Box::new(Popup::Confirm(Confirm::cancel(run))))
+    }
+
+    fn answer(&self) -> Reaction {
+        let waiting = self.detail.as_ref().and_then(|d| {
+            let step = d.steps.iter().find(|s| s.status == StepStatus::Waiting)?;
+            Some((step.index, d.run.plan.steps.get(step.index as usize)?))
+        });
+        match waiting {
+            Some((index, PlanStep { name, spec: StepSpec::Manual(manual), .. })) => {
+                let form = AnswerForm::new(self.run, index, name, &manual.prompt);
+                Reaction::Popup(Box::new(Popup::Answer(Box::new(form))))
+            }
+            Some(_) => Reaction::Say("the waiting step is not one to answer: it goes on by itself".to_owned()),
+            None => Reaction::Say("no step of this run waits for an answer".to_owned()),
+        }
+    }
+
+    pub(super) fn insert(&mut self, text: &str) {
+        if let Some(prompt) = &mut self.log.prompt {
+            prompt.insert(text);
+        }
+    }
+
+    pub(super) fn back(&mut self, _scene: Scene<'_>) -> bool {
+        (self.focus == Part::Log && back_in_log(&mut self.log)) || std::mem::take(&mut self.full)
+    }
+
+    pub(super) fn draw(&self, app: &App, body: Rect, canvas: &mut Canvas<'_>) {
+        if !self.full {
+            self.draw_header(app, layout::run(body).header, canvas);
+        }
+        for part in PARTS.into_iter().filter(|part| !self.full || *part == self.focus) {
+            let (area, focused) = (self.area(part, body), part == self.focus);
+            match part {
+                Part::Steps => self.draw_steps(app, area, focused, canvas),
+                Part::Artifacts => self.draw_artifacts(area, focused, canvas),
+                Part::Log => {
+                    let title = Span::styled(format!(" Log {} ", self.run), canvas.theme.strong());
+                    log::draw(Some(&self.log), title.into(), area, focused, canvas);
+                }
+            }
+        }
+    }
+
+    fn draw_header(&self, app: &App, area: Rect, canvas: &mut Canvas<'_>) {
+        let theme = canvas.theme;
+        let Some(detail) = &self.detail else {
+            let what = self.error.as_deref().unwrap_or("reading …");
+            return canvas.line(area, &Line::raw(format!(" run {}: {}", self.run, safe(what))));
+        };
+        let run = &detail.run;
+        let status = format!("{} {}", run_symbol(run.status), run_word(run.status));
+        let first = Line::from(vec![
+            Span::styled(format!(" Run {} {}  ", run.id, safe(&run.plan.title)), theme.strong()),
+            Span::styled(status, theme.run(run.status)),
+            Span::raw(format!("  {}", took(run, app.now))),
+        ]);
+        let reason = run.reason.as_ref().map(|r| format!(" · {}", safe(r))).unwrap_or_default();
+        let parent = run.parent.map(|p| format!(" · after {p}")).unwrap_or_default();
+        let by = format!(
+            " by {} from {} at {}Z{parent}{reason}",
+            safe(&run.actor),
+            safe(&run.trigger),
+            run.requested_at.clock_utc()
+        );
+        let cancel = run.cancel_requested_by.as_ref().filter(|_| !run.status.is_terminal());
+        let said = match (cancel, &run.message, &self.error) {
+            (_, _, Some(error)) => format!(" not read again: {}", safe(error)),
+            (Some(who), ..) => format!(" {} asked to cancel it; it ends within seconds", safe(who)),
+            (None, Some(message), _) => format!(" {}", safe(message)),
+            (None, None, _) if run.status == RunStatus::Waiting => " waits for an answer (a)".to_owned(),
+            _ => format!(" {}", safe(&run.plan.restatement)),
+        };
+        canvas.lines(area, &[first, Line::styled(by, theme.dim()), Line::raw(said)]);
+    }
+
+    fn draw_steps(&self, app: &App, area: Rect, focused: bool, canvas: &mut Canvas<'_>) {
+        let theme = canvas.theme;
+        let steps = self.detail.as_ref().map_or(&[][..], |d| &d.run.plan.steps);
+        let done = self.detail.as_ref().map_or(0, |d| d.steps.iter().filter(|s| is_over(s.status)).count());
+        let title = Span::styled(format!(" Steps {done}/{} ", steps.len()), theme.strong());
+        let inner = canvas.frame(area, title.into(), Line::default(), focused);
+        let Some(detail) = &self.detail else { return };
+        let first = first_visible(self.steps.index(), steps.len(), usize::from(inner.height));
+        for (y, (i, step)) in (inner.y..inner.bottom()).zip(steps.iter().enumerate().skip(first)) {
+            let record = detail.steps.iter().find(|s| s.index as usize == i);
+            canvas.line(row(inner, y), &step_line(step, record, app, usize::from(inner.width)));
+            if i == self.steps.index() {
+                canvas.restyle(row(inner, y), if focused { theme.selected() } else { theme.plain() });
+            }
+        }
+    }
+
+    fn draw_artifacts(&self, area: Rect, focused: bool, canvas: &mut Canvas<'_>) {
+        let theme = canvas.theme;
+        let all = self.detail.as_ref().map_or(&[][..], |d| &d.artifacts);
+        let title = Span::styled(format!(" Left behind {} ", all.len()), theme.strong());
+        let inner = canvas.frame(area, title.into(), Line::default(), focused);
+        if all.is_empty() {
+            canvas.line(inner, &Line::styled("nothing yet", theme.dim()));
+        }
+        let first = first_visible(self.artifacts.index(), all.len(), usize::from(inner.height));
+        for (y, (i, artifact)) in (inner.y..inner.bottom()).zip(all.iter().enumerate().skip(first)) {
+            let line = Line::from(vec![
+                Span::styled(format!("{:<9}", artifact.kind.name()), theme.dim()),
+                Span::raw(safe(&artifact.title)),
+            ]);
+            canvas.line(row(inner, y), &line);
+            if i == self.artifacts.index() && focused {
+                canvas.restyle(row(inner, y), theme.selected());
+            }
+        }
+    }
+}
+
+fn step_line(step: &PlanStep, record: Option<&RunStep>, app: &App, width: usize) -> Line<'static> {
+    let status = record.map_or(StepStatus::Pending, |r| r.status);
+    let took = record.map_or_else(String::new, |r| match (r.started_at, r.finished_at) {
+        (Some(from), Some(to)) => human_ms(to.ms_since(from)),
+        (Some(from), None) => human_ms(app.now.ms_since(from)),
+        (None, _) => String::new(),
+    });
+    let again = record.filter(|r| r.attempt > 1).map(|r| format!(" try {}", r.attempt)).unwrap_or_default();
+    let said = record.and_then(|r| r.message.as_deref()).map_or_else(|| safe(&step.spec.describe()), safe);
+    let name = (width / 4).clamp(10, 28);
+    Line::from(vec![
+        Span::styled(format!("{} {:<10}", step_symbol(status), step_word(status)), app.theme.step(status)),
+        Span::styled(format!("{:<10}", step.phase.name()), app.theme.dim()),
+        Span::raw(format!("{} {took:>8}{again}  {said}", column(&step.name, name))),
+    ])
+}
+
+fn status_of(detail: &RunDetail, step: u32) -> StepStatus {
+    detail.steps.iter().find(|s| s.index == step).map_or(StepStatus::Pending, |s| s.status)
+}
+
+const fn is_over(status: StepStatus) -> bool {
+    !matches!(status, StepStatus::Pending | StepStatus::Running | StepStatus::Waiting)
+}
+
+fn count(steps: usize) -> u32 {
+    u32::try_from(steps).unwrap_or(u32::MAX)
+}

@@ -1,0 +1,219 @@
+//! All runs, newest first, read page by page as one goes down; `/` narrows the list.
+
+use ratatui::layout::Rect;
+use ratatui::text::{Line, Span};
+
+use super::{Destination, Reaction, Scene};
+use crate::core::run::{Run, RunId};
+use crate::core::time::{Timestamp, human_ms};
+use crate::tui::app::App;
+use crate::tui::app::filter::Filter;
+use crate::tui::app::picker::{Picker, first_visible};
+use crate::tui::keys::{Action, Context};
+use crate::tui::msg::{Effect, RunFilter, Ticket};
+use crate::tui::theme::{run_symbol, run_word};
+use crate::tui::view::canvas::{Canvas, column, row, safe};
+use crate::tui::view::layout;
+
+const PAGE: u32 = 100;
+/// Runs kept in the list.
+const MOST_RUNS: usize = 2000;
+
+/// The list of runs.
+#[derive(Debug, Clone)]
+pub struct RunsScreen {
+    pub ticket: Ticket,
+    filter: RunFilter,
+    /// What the filter says, for the title: `failed, prod`.
+    said: String,
+    narrow: Filter,
+    runs: Vec<Run>,
+    picker: Picker<RunId>,
+    asked: Option<Option<RunId>>,
+    stale: bool,
+    ended: bool,
+    error: Option<String>,
+}
+
+impl RunsScreen {
+    /// The list of the runs that pass `filter`.
+    #[must_use]
+    pub fn new(ticket: Ticket, filter: RunFilter) -> Self {
+        let status = filter.status.iter().map(|s| run_word(*s));
+        let said: Vec<String> = status.chain(filter.service.clone()).chain(filter.env.clone()).collect();
+        Self {
+            ticket,
+            said: said.join(", "),
+            filter: RunFilter { limit: PAGE, ..filter },
+            narrow: Filter::default(),
+            runs: Vec::new(),
+            picker: Picker::default(),
+            asked: None,
+            stale: true,
+            ended: false,
+            error: None,
+        }
+    }
+
+    /// Something about runs changed: the newest page is read again.
+    pub const fn touch(&mut self) {
+        self.stale = true;
+    }
+
+    /// The page to read now, if any.
+    pub fn ask(&mut self) -> Option<Effect> {
+        if self.asked.is_some() {
+            return None;
+        }
+        let shown = self.shown().len();
+        let near_end = self.picker.index() + 30 >= shown && !self.ended && self.runs.len() < MOST_RUNS;
+        let before = match (self.stale, self.runs.last()) {
+            (true, _) => None,
+            (false, Some(last)) if near_end => Some(last.id),
+            _ => return None,
+        };
+        (self.asked, self.stale) = (Some(before), false);
+        Some(Effect::Runs { ticket: self.ticket, filter: RunFilter { before, ..self.filter.clone() } })
+    }
+
+    /// A page came: newer facts replace older ones, nothing stands twice.
+    pub fn receive(&mut self, page: Result<Vec<Run>, String>) {
+        let asked = self.asked.take();
+        let page = match page {
+            Ok(page) => page,
+            Err(why) => {
+                (self.error, self.ended) = (Some(why), true);
+                return;
+            }
+        };
+        self.error = None;
+        if page.len() < PAGE as usize && (asked.flatten().is_some() || self.runs.is_empty()) {
+            self.ended = true;
+        }
+        self.runs.retain(|run| !page.iter().any(|new| new.id == run.id));
+        self.runs.extend(page);
+        self.runs.sort_by_key(|run| std::cmp::Reverse(run.id));
+        self.sync();
+    }
+
+    fn shown(&self) -> Vec<&Run> {
+        let wanted = self.narrow.text().to_lowercase();
+        self.runs.iter().filter(|run| wanted.is_empty() || words(run).contains(&wanted)).collect()
+    }
+
+    fn keys(&self) -> Vec<RunId> {
+        self.shown().iter().map(|run| run.id).collect()
+    }
+
+    fn sync(&mut self) {
+        let keys = self.keys();
+        self.picker.sync(&keys);
+    }
+
+    pub(super) fn context(&self) -> Context {
+        if self.narrow.is_typing() { Context::Text } else { Context::List }
+    }
+
+    pub(super) fn act(&mut self, action: Action, scene: Scene<'_>) -> Reaction {
+        if self.narrow.is_typing() && self.narrow.act(action) {
+            self.sync();
+            return Reaction::Done;
+        }
+        match (action, self.picker.key()) {
+            (Action::Find, _) => self.narrow.open(),
+            (Action::Open, Some(run)) => return Reaction::Open(Destination::Run(*run)),
+            (Action::CopyLine, Some(run)) => {
+                let line = self.runs.iter().find(|r| r.id == *run).map(words).unwrap_or_default();
+                return Reaction::Ask(Effect::Copy(safe(&line)));
+            }
+            _ => {
+                let keys = self.keys();
+                if !self.picker.act(action, &keys, layout::rows(scene.body).saturating_sub(1)) {
+                    return Reaction::Ignored;
+                }
+            }
+        }
+        Reaction::Done
+    }
+
+    pub(super) fn insert(&mut self, text: &str) {
+        if self.narrow.is_typing() {
+            self.narrow.insert(text);
+            self.sync();
+        }
+    }
+
+    pub(super) fn back(&mut self) -> bool {
+        let was = self.narrow.clear();
+        self.sync();
+        was
+    }
+
+    pub(super) fn draw(&self, app: &App, area: Rect, canvas: &mut Canvas<'_>) {
+        let theme = canvas.theme;
+        let shown = self.shown();
+        let more = if self.ended { "" } else { "+" };
+        let said = if self.said.is_empty() { String::new() } else { format!("{} ", safe(&self.said)) };
+        let title = Span::styled(format!(" Runs {}{more} {said}", shown.len()), theme.strong());
+        let inner = canvas.frame(area, title.into(), Span::styled(self.narrow.mark(), theme.attention()).into(), true);
+        if shown.is_empty() {
+            let what = self.error.as_deref().unwrap_or(if self.ended { "no runs" } else { "reading …" });
+            return canvas.line(inner, &Line::raw(safe(what)));
+        }
+        let title_width = usize::from(inner.width).saturating_sub(55).max(10);
+        let head = format!(
+            "  {:<6} {:<14} {} {:<12} {:<9} took",
+            "run",
+            "status",
+            column("title", title_width),
+            "by",
+            "started"
+        );
+        canvas.line(inner, &Line::styled(head, theme.dim()));
+        let list = Rect { y: inner.y + 1, height: inner.height.saturating_sub(1), ..inner };
+        let first = first_visible(self.picker.index(), shown.len(), usize::from(list.height));
+        for (y, (i, run)) in (list.y..list.bottom()).zip(shown.iter().enumerate().skip(first)) {
+            canvas.line(row(list, y), &line(run, app, title_width));
+            if i == self.picker.index() {
+                canvas.restyle(row(list, y), theme.selected());
+            }
+        }
+    }
+}
+
+fn line(run: &Run, app: &App, title_width: usize) -> Line<'static> {
+    let started = run.started_at.map_or_else(|| "–".to_owned(), |at| when(at, app.now));
+    Line::from(vec![
+        Span::raw(format!("  {:<6} ", run.id.to_string())),
+        Span::styled(format!("{} {:<12} ", run_symbol(run.status), run_word(run.status)), app.theme.run(run.status)),
+        Span::raw(format!(
+            "{} {} {started:<9} {}",
+            column(&run.plan.title, title_width),
+            column(&run.actor, 12),
+            took(run, app.now)
+        )),
+    ])
+}
+
+/// The clock time for today, the age for older ones.
+fn when(at: Timestamp, now: Timestamp) -> String {
+    if now.ms_since(at) < 86_400_000 {
+        at.clock_utc()
+    } else {
+        format!("{} ago", super::stack::short_age(now.ms_since(at)))
+    }
+}
+
+/// How long it took, or has taken so far.
+#[must_use]
+pub fn took(run: &Run, now: Timestamp) -> String {
+    match (run.started_at, run.finished_at) {
+        (Some(from), Some(to)) => human_ms(to.ms_since(from)),
+        (Some(from), None) => format!("{} so far", human_ms(now.ms_since(from))),
+        (None, _) => "–".to_owned(),
+    }
+}
+
+fn words(run: &Run) -> String {
+    format!("{} {} {} {}", run.id, run_word(run.status), run.plan.title, run.actor).to_lowercase()
+}

@@ -1,0 +1,159 @@
+//! What we run: one row per service and environment, with its state, its age when old, and a day's uptime.
+
+use ratatui::layout::Rect;
+use ratatui::text::{Line, Span};
+
+use crate::core::observation::{State, TargetSummary};
+use crate::core::plan::Target;
+use crate::core::time::{Timestamp, human_ms};
+use crate::tui::app::App;
+use crate::tui::app::picker::first_visible;
+use crate::tui::msg::Overview;
+use crate::tui::view::canvas::{Canvas, column, row, safe};
+use crate::tui::view::layout;
+
+/// An observation older than this is shown with its age, milliseconds.
+const OLD_MS: i64 = 10 * 60_000;
+
+/// Every service in each of its environments, in the stack's order, those without a probe too.
+#[must_use]
+pub fn targets(overview: &Overview, filter: &str) -> Vec<Target> {
+    let wanted = filter.to_lowercase();
+    let of = |service: &str, env: Option<&String>| Target { service: service.to_owned(), env: env.cloned() };
+    let all = overview.stack.services.iter().flat_map(|s| {
+        let in_envs: Vec<Target> = s.environments.iter().map(|env| of(&s.name, Some(env))).collect();
+        if in_envs.is_empty() { vec![of(&s.name, None)] } else { in_envs }
+    });
+    all.filter(|t| wanted.is_empty() || words(overview, t).contains(&wanted)).collect()
+}
+
+fn words(overview: &Overview, target: &Target) -> String {
+    let state = summary(overview, target).map_or(State::Unknown, |s| s.latest.state);
+    format!("{} {} {}", target.service, target.env.as_deref().unwrap_or(""), state.name()).to_lowercase()
+}
+
+/// What is known of a target.
+#[must_use]
+pub fn summary<'a>(overview: &'a Overview, target: &Target) -> Option<&'a TargetSummary> {
+    overview.states.iter().find(|(t, _)| t == target).map(|(_, summary)| summary)
+}
+
+/// `99.98`, or `–` when nothing was observed.
+#[must_use]
+pub fn uptime(summary: Option<&TargetSummary>) -> String {
+    match summary.and_then(TargetSummary::uptime_pct) {
+        None => "–".to_owned(),
+        Some(pct) if pct >= 100.0 => "100".to_owned(),
+        // Rounded down: 99.996 must not read as 100.
+        Some(pct) => format!("{:.2}", (pct * 100.0).floor() / 100.0),
+    }
+}
+
+/// How old an observation is, when that is worth saying.
+#[must_use]
+pub fn age(summary: Option<&TargetSummary>, now: Timestamp) -> Option<String> {
+    let age = now.ms_since(summary?.latest.at);
+    (age > OLD_MS).then(|| short_age(age))
+}
+
+/// One unit: `14 m`, `7 h`, `3 d`.
+#[must_use]
+pub fn short_age(ms: i64) -> String {
+    match ms {
+        ..60_000 => format!("{} s", (ms / 1000).max(0)),
+        60_000..3_600_000 => format!("{} m", ms / 60_000),
+        3_600_000..172_800_000 => format!("{} h", ms / 3_600_000),
+        _ => format!("{} d", ms / 86_400_000),
+    }
+}
+
+/// Paints the pane.
+pub fn draw(app: &App, area: Rect, focused: bool, canvas: &mut Canvas<'_>) {
+    let theme = canvas.theme;
+    let home = &app.home;
+    let Some(overview) = &app.overview else {
+        let inner = canvas.frame(area, Span::styled(" Stack ", theme.strong()).into(), Line::default(), focused);
+        let what = app.trouble.as_deref().unwrap_or("reading …");
+        return canvas.line(inner, &Line::raw(safe(what)));
+    };
+    let targets = targets(overview, home.filter.text());
+    let title = Span::styled(format!(" Stack {} ", targets.len()), theme.strong());
+    let mark = Span::styled(home.filter.mark(), theme.attention());
+    let inner = canvas.frame(area, title.into(), mark.into(), focused);
+    if targets.is_empty() {
+        return canvas.lines(inner, &empty(overview, home.filter.text(), theme.dim()));
+    }
+    let height = layout::rows(area);
+    let first = first_visible(home.stack.index(), targets.len(), height);
+    for (y, (i, target)) in (inner.y..inner.bottom()).zip(targets.iter().enumerate().skip(first)) {
+        let selected = i == home.stack.index();
+        canvas.line(row(inner, y), &line(app, overview, target, selected, usize::from(inner.width)));
+        if selected {
+            let style = if focused { theme.selected() } else { theme.selected_elsewhere() };
+            canvas.restyle(row(inner, y), style);
+        }
+    }
+}
+
+fn line(app: &App, overview: &Overview, target: &Target, selected: bool, width: usize) -> Line<'static> {
+    let summary = summary(overview, target);
+    let state = summary.map_or(State::Unknown, |s| s.latest.state);
+    let style = app.theme.state(state);
+    let up = age(summary, app.now).map_or_else(|| uptime(summary), |age| format!("{age} old"));
+    // mark, symbol, name, environment, state word, uptime or age
+    let (env, word, last) = (8, 9, if width < 44 { 6 } else { 9 });
+    let short = if width < 44 { short_word(state) } else { state.name() };
+    let word = if width < 44 { 6 } else { word };
+    let name = width.saturating_sub(4 + env + word + last + 2).max(6);
+    let mark = if selected { "▸ " } else { "  " };
+    Line::from(vec![
+        Span::raw(mark),
+        Span::styled(format!("{} ", state.symbol()), style),
+        Span::raw(format!("{} ", column(&target.service, name))),
+        Span::raw(column(target.env.as_deref().unwrap_or("–"), env)),
+        Span::styled(column(short, word), style),
+        Span::raw(format!(" {up:>last$}")),
+    ])
+}
+
+/// The state's word in six cells.
+const fn short_word(state: State) -> &'static str {
+    match state {
+        State::Ok => "ok",
+        State::Degraded => "degr.",
+        State::Failing => "fail",
+        State::Unknown => "unkn.",
+    }
+}
+
+fn empty(overview: &Overview, filter: &str, dim: ratatui::style::Style) -> Vec<Line<'static>> {
+    if !filter.is_empty() {
+        return vec![Line::raw(format!("nothing matches `{filter}`")), Line::styled("Esc shows everything", dim)];
+    }
+    let workspace = safe(&overview.workspace);
+    [
+        format!("Workspace {workspace} is empty."),
+        String::new(),
+        "Describe what you run in a".to_owned(),
+        "stack file, then:".to_owned(),
+        "  opsroom apply stack.toml".to_owned(),
+        String::new(),
+        "Just looking around:".to_owned(),
+        "  opsroom demo".to_owned(),
+        String::new(),
+        ": types a command, ? helps".to_owned(),
+    ]
+    .into_iter()
+    .map(Line::raw)
+    .collect()
+}
+
+/// State, latency and uptime of one target, for the service view.
+#[must_use]
+pub fn facts(summary: Option<&TargetSummary>, now: Timestamp) -> String {
+    let Some(s) = summary else { return "no observation yet".to_owned() };
+    let latency = s.latest.latency_ms.map_or_else(|| "–".to_owned(), human_ms);
+    let age = human_ms(now.ms_since(s.latest.at));
+    let seen = format!("{} · {latency} · {age} ago", safe(&s.latest.message));
+    format!("{seen} · up {} % 24 h n={}", uptime(Some(s)), s.samples)
+}

@@ -1,0 +1,60 @@
+//! Performs effects: each becomes one task that asks the door and sends exactly one message back. Decides nothing.
+
+use tokio::sync::mpsc::Sender;
+
+use super::msg::{Effect, Msg, PAGE_LINES, Page};
+use crate::control::{Control, Refusal};
+use crate::core::event::Entry;
+use crate::core::run::RunId;
+
+/// Starts the work. `Quit`, `Suspend`, `Redraw` and `Copy` belong to the loop and are ignored here.
+pub fn perform(effect: Effect, control: &Control, answers: Sender<Msg>) {
+    if matches!(effect, Effect::Quit | Effect::Suspend | Effect::Redraw | Effect::Copy(_)) {
+        return;
+    }
+    let control = control.clone();
+    tokio::spawn(async move {
+        if let Some(msg) = ask(effect, &control).await {
+            // A closed channel means the console is gone: nobody wants the answer any more.
+            let _ = answers.send(msg).await;
+        }
+    });
+}
+
+async fn ask(effect: Effect, control: &Control) -> Option<Msg> {
+    Some(match effect {
+        Effect::Quit | Effect::Suspend | Effect::Redraw | Effect::Copy(_) => return None,
+        Effect::Overview => Msg::Overview(said(control.overview().await.map(Box::new))),
+        Effect::Catalogue => Msg::Catalogue(said(control.catalogue().await)),
+        Effect::Remembered => Msg::Remembered(said(control.remembered().await)),
+        Effect::Remember(text) => Msg::Noted(said(control.remember(&text).await)),
+        Effect::Detail(run) => Msg::Detail(run, said(control.run(run).await.map(Box::new))),
+        Effect::Runs { ticket, filter } => Msg::Runs(ticket, said(control.runs(&filter).await)),
+        Effect::Entries { ticket, run, page } => Msg::Entries(ticket, page, said(entries(control, run, page).await)),
+        Effect::Plan { ticket, parsed, inputs, raw_text } => {
+            let card = control.plan(&parsed, &inputs, &raw_text).await;
+            Msg::Planned(ticket, said(card.map(Box::new)))
+        }
+        Effect::Submit { ticket, plan, typed } => {
+            let run = control.submit(*plan, typed.as_deref(), None).await;
+            Msg::Submitted(ticket, said(run.map(Box::new)))
+        }
+        Effect::Cancel(run) => Msg::Cancelled(run, said(control.cancel(run, None).await.map(Box::new))),
+        Effect::Answer { run, step, done, note } => {
+            Msg::Answered(run, said(control.answer(run, step, done, note.as_deref()).await))
+        }
+    })
+}
+
+async fn entries(control: &Control, run: RunId, page: Page) -> Result<Vec<Entry>, Refusal> {
+    match page {
+        Page::Head => control.entries_after(run, 0, PAGE_LINES).await,
+        Page::Tail => control.entries_before(run, i64::MAX, PAGE_LINES).await,
+        Page::After(seq) => control.entries_after(run, seq, PAGE_LINES).await,
+        Page::Before(seq) => control.entries_before(run, seq, PAGE_LINES).await,
+    }
+}
+
+fn said<T>(result: Result<T, Refusal>) -> Result<T, String> {
+    result.map_err(|refusal| refusal.to_string())
+}

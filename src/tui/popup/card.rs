@@ -1,0 +1,295 @@
+//! The plan card: what will happen, exactly, before it does; and the only place a run is started from.
+//!
+//! A protected environment wants its word typed; without one, the button that starts nothing is selected when the plan
+//! changes something. So Enter, pressed twice, never starts a change.
+
+mod body;
+
+use ratatui::layout::Rect;
+use ratatui::text::{Line, Span};
+
+use super::Outcome;
+use super::confirm::buttons;
+use crate::core::command::Parsed;
+use crate::tui::app::App;
+use crate::tui::app::field::Field;
+use crate::tui::keys::{Action, Context};
+use crate::tui::msg::{Effect, PlanCard, Ticket};
+use crate::tui::pane::reader::position;
+use crate::tui::view::canvas::{Canvas, row, safe, wrapped};
+
+/// Rows the body scrolls by with one page.
+const PAGE: usize = 8;
+
+/// A plan being looked at.
+#[derive(Debug, Clone)]
+pub struct Card {
+    pub card: PlanCard,
+    parsed: Box<Parsed>,
+    raw_text: String,
+    read_only: bool,
+    inputs: Vec<(String, Field)>,
+    confirm: Option<(String, Field)>,
+    focus: Focus,
+    top: usize,
+    /// A question under way: the plan is made again, or the run is being started.
+    busy: Option<Ticket>,
+    /// Why nothing was started.
+    pub message: Option<String>,
+}
+
+/// What has the keyboard.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Focus {
+    Input(usize),
+    Confirm,
+    Cancel,
+    Start,
+}
+
+impl Card {
+    /// The card of a plan, with the safe choice selected.
+    #[must_use]
+    pub fn new(card: PlanCard, parsed: Box<Parsed>, raw_text: String, read_only: bool) -> Self {
+        let inputs = card.plan.inputs.iter().map(|(k, v)| (k.clone(), Field::with(v))).collect();
+        let confirm = card.plan.confirm_word().map(|word| (word.to_owned(), Field::default()));
+        let mut new = Self {
+            card,
+            parsed,
+            raw_text,
+            read_only,
+            inputs,
+            confirm,
+            focus: Focus::Cancel,
+            top: 0,
+            busy: None,
+            message: None,
+        };
+        new.focus = match &new.confirm {
+            _ if !new.can_start() => Focus::Cancel,
+            Some(_) => Focus::Confirm,
+            None if new.card.plan.links().iter().any(|link| link.mutates) => Focus::Cancel,
+            None => Focus::Start,
+        };
+        new
+    }
+
+    /// The question this card waits for.
+    #[must_use]
+    pub const fn busy(&self) -> Option<Ticket> {
+        self.busy
+    }
+
+    /// The plan was made again with other inputs: everything typed to confirm the old one is void.
+    pub fn replanned(&mut self, card: Result<Box<PlanCard>, String>) {
+        self.busy = None;
+        match card {
+            Ok(card) => {
+                let (top, parsed, raw) = (self.top, self.parsed.clone(), std::mem::take(&mut self.raw_text));
+                *self = Self::new(*card, parsed, raw, self.read_only);
+                self.top = top;
+                self.message = Some("planned again with the new inputs; look, then start".to_owned());
+            }
+            Err(why) => self.message = Some(format!("not planned: {why}")),
+        }
+    }
+
+    /// The run could not be started.
+    pub fn refused(&mut self, why: &str) {
+        (self.busy, self.message) = (None, Some(format!("nothing was started: {why}")));
+    }
+
+    /// Nothing stands in the way but the confirmation.
+    #[must_use]
+    pub fn can_start(&self) -> bool {
+        !self.read_only && self.card.plan.blocks().next().is_none()
+    }
+
+    pub(super) const fn context(&self) -> Context {
+        match self.focus {
+            Focus::Input(_) | Focus::Confirm => Context::Text,
+            Focus::Cancel | Focus::Start => Context::Dialog,
+        }
+    }
+
+    fn order(&self) -> Vec<Focus> {
+        let mut order: Vec<Focus> = (0..self.inputs.len()).map(Focus::Input).collect();
+        if self.can_start() {
+            order.extend(self.confirm.as_ref().map(|_| Focus::Confirm));
+            order.push(Focus::Start);
+        }
+        order.push(Focus::Cancel);
+        order
+    }
+
+    fn field(&mut self) -> Option<&mut Field> {
+        match self.focus {
+            Focus::Input(i) => self.inputs.get_mut(i).map(|(_, field)| field),
+            Focus::Confirm => self.confirm.as_mut().map(|(_, field)| field),
+            Focus::Cancel | Focus::Start => None,
+        }
+    }
+
+    pub(super) fn insert(&mut self, text: &str) {
+        self.message = None;
+        if let Some(field) = self.field() {
+            field.insert(text);
+        }
+    }
+
+    pub(super) fn paste(&mut self, text: &str) -> Option<String> {
+        match self.focus {
+            Focus::Input(_) => self.insert(text),
+            Focus::Confirm => self.message = Some("a paste does not confirm: type the word".to_owned()),
+            Focus::Cancel | Focus::Start => return Some("a paste does nothing here".to_owned()),
+        }
+        None
+    }
+
+    pub(super) fn act(&mut self, action: Action, ticket: Ticket) -> Outcome {
+        match action {
+            Action::NextField | Action::Complete => self.turn(1),
+            Action::PreviousField | Action::PreviousChoice => self.turn(self.order().len() - 1),
+            Action::PickYes if self.can_start() => self.focus = Focus::Start,
+            Action::PickYes => self.message = Some(self.why_not()),
+            Action::PickNo => self.focus = Focus::Cancel,
+            Action::Up | Action::Older => self.top = self.top.saturating_sub(1),
+            Action::Down | Action::Newer => self.top = self.top.saturating_add(1).min(self.longest()),
+            Action::PageUp => self.top = self.top.saturating_sub(PAGE),
+            Action::PageDown => self.top = self.top.saturating_add(PAGE).min(self.longest()),
+            Action::Top => self.top = 0,
+            Action::Bottom => self.top = self.longest(),
+            Action::Press | Action::Accept => return self.press(ticket),
+            other => {
+                if let Some(field) = self.field() {
+                    field.act(other);
+                }
+            }
+        }
+        Outcome::Stay
+    }
+
+    fn longest(&self) -> usize {
+        body::lines(&self.card, crate::tui::theme::Theme::new(false), 200).len()
+    }
+
+    fn turn(&mut self, step: usize) {
+        let order = self.order();
+        let at = order.iter().position(|f| *f == self.focus).unwrap_or(0);
+        self.focus = order[(at + step) % order.len()];
+    }
+
+    fn press(&mut self, ticket: Ticket) -> Outcome {
+        match self.focus {
+            Focus::Cancel if self.can_start() => Outcome::Said("closed; nothing was started".to_owned()),
+            Focus::Cancel => Outcome::Said(self.why_not()),
+            Focus::Input(_) if !self.inputs_changed() => {
+                self.turn(1);
+                Outcome::Stay
+            }
+            Focus::Input(_) => self.replan(ticket),
+            Focus::Confirm | Focus::Start => self.start(ticket),
+        }
+    }
+
+    fn inputs_changed(&self) -> bool {
+        self.inputs.iter().any(|(name, field)| self.card.plan.inputs.get(name).is_none_or(|v| v != field.text()))
+    }
+
+    fn replan(&mut self, ticket: Ticket) -> Outcome {
+        if self.busy.is_some() {
+            return Outcome::Stay;
+        }
+        self.busy = Some(ticket);
+        self.message = Some("planning …".to_owned());
+        let inputs = self.inputs.iter().map(|(name, field)| (name.clone(), field.text().to_owned())).collect();
+        Outcome::Ask(Effect::Plan { ticket, parsed: self.parsed.clone(), inputs, raw_text: self.raw_text.clone() })
+    }
+
+    fn start(&mut self, ticket: Ticket) -> Outcome {
+        if self.busy.is_some() {
+            return Outcome::Stay;
+        }
+        if !self.can_start() {
+            self.message = Some(self.why_not());
+            return Outcome::Stay;
+        }
+        if self.inputs_changed() {
+            return self.replan(ticket);
+        }
+        let typed = match &self.confirm {
+            Some((word, field)) if field.text().trim() != word => {
+                self.message = Some(format!("nothing was started: type `{}` to confirm", safe(word)));
+                self.focus = Focus::Confirm;
+                return Outcome::Stay;
+            }
+            Some((_, field)) => Some(field.text().trim().to_owned()),
+            None => None,
+        };
+        self.busy = Some(ticket);
+        self.message = Some("starting …".to_owned());
+        Outcome::Ask(Effect::Submit { ticket, plan: Box::new(self.card.plan.clone()), typed })
+    }
+
+    fn why_not(&self) -> String {
+        if self.read_only {
+            return "read-only: nothing can be started from this console".to_owned();
+        }
+        let blocks: Vec<String> =
+            self.card.plan.blocks().map(|r| format!("{}: {}", r.code, safe(&r.message))).collect();
+        format!("cannot be started: {}", blocks.join("; "))
+    }
+
+    pub(super) fn draw(&self, app: &App, canvas: &mut Canvas<'_>) {
+        let theme = canvas.theme;
+        let screen = canvas.area();
+        let width = screen.width.min(100);
+        let lines = body::lines(&self.card, theme, usize::from(width.saturating_sub(4)));
+        let message = self.message.as_ref().map_or_else(Vec::new, |m| wrapped(m, usize::from(width.saturating_sub(4))));
+        let fields = self.inputs.len() + usize::from(self.confirm.is_some() && self.can_start());
+        let foot = fields + message.len() + 2;
+        let height = u16::try_from(lines.len() + foot + 2).unwrap_or(u16::MAX).min(screen.height.saturating_sub(2));
+        let room = usize::from(height).saturating_sub(foot + 2).max(1);
+        let top = self.top.min(lines.len().saturating_sub(room));
+        let title = Span::styled(format!(" Plan: {} ", safe(&self.card.plan.title)), theme.strong());
+        let inner = canvas.window(width, height, title.into(), position(top, room, lines.len()).into());
+        let inner = Rect { x: inner.x.saturating_add(1), width: inner.width.saturating_sub(2), ..inner };
+        let split = inner.bottom().saturating_sub(u16::try_from(foot).unwrap_or(u16::MAX)).max(inner.y);
+        canvas.lines(Rect { height: split - inner.y, ..inner }, lines.iter().skip(top));
+        self.draw_foot(Rect { y: split, height: inner.bottom().saturating_sub(split), ..inner }, &message, app, canvas);
+    }
+
+    /// Inputs, confirmation, buttons, and why nothing was started. The buttons always stay in sight.
+    fn draw_foot(&self, area: Rect, message: &[String], app: &App, canvas: &mut Canvas<'_>) {
+        let theme = canvas.theme;
+        let last = area.bottom().saturating_sub(1);
+        if area.is_empty() {
+            return;
+        }
+        let mut y = area.y;
+        for (i, (name, field)) in self.inputs.iter().enumerate() {
+            let focused = self.focus == Focus::Input(i);
+            let label =
+                Span::styled(format!("{} = ", safe(name)), if focused { theme.strong() } else { theme.plain() });
+            if y < last {
+                canvas.field(row(area, y), label, field, focused, "");
+            }
+            y = y.saturating_add(1);
+        }
+        if let Some((word, field)) = self.confirm.as_ref().filter(|_| self.can_start()) {
+            let y = y.min(last.saturating_sub(1)).max(area.y);
+            let label = format!("type `{}` to confirm: ", safe(word));
+            canvas.clear(row(area, y));
+            canvas.field(row(area, y), Span::styled(label, theme.attention()), field, self.focus == Focus::Confirm, "");
+        }
+        let said: Vec<Line<'_>> = message.iter().map(|m| Line::styled(m.as_str(), theme.attention())).collect();
+        let first = last.saturating_sub(u16::try_from(said.len()).unwrap_or(0)).max(area.y);
+        canvas.lines(Rect { y: first, height: last - first, ..area }, &said);
+        let start = if app.facts.simulated { "Start (simulated)" } else { "Start" };
+        let mut all = vec![(if self.can_start() { "Cancel" } else { "Close" }, self.focus == Focus::Cancel)];
+        if self.can_start() {
+            all.push((start, self.focus == Focus::Start));
+        }
+        canvas.line(row(area, last), &buttons(&all, theme));
+    }
+}

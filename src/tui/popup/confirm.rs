@@ -1,0 +1,102 @@
+//! A yes-or-no question. The button that changes nothing is selected, so Enter alone changes nothing.
+
+use ratatui::text::{Line, Span};
+
+use super::Outcome;
+use crate::core::run::{Run, RunId};
+use crate::tui::keys::Action;
+use crate::tui::theme::{Theme, run_word};
+use crate::tui::view::canvas::{Canvas, safe, wrapped};
+
+/// What happens after yes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Then {
+    Quit,
+    Cancel(RunId),
+}
+
+/// The question.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Confirm {
+    title: String,
+    lines: Vec<String>,
+    no: &'static str,
+    yes: &'static str,
+    yes_selected: bool,
+    then: Then,
+}
+
+impl Confirm {
+    /// Cancel this run?
+    #[must_use]
+    pub fn cancel(run: &Run) -> Self {
+        let target = run.plan.env.as_deref().map(|env| format!(" in {}", safe(env))).unwrap_or_default();
+        Self {
+            title: format!("Cancel run {}?", run.id),
+            lines: vec![
+                format!("{}{target}, {}", safe(&run.plan.title), run_word(run.status)),
+                "The step in flight is stopped (TERM, then KILL); the steps after it are skipped.".to_owned(),
+            ],
+            no: "Let it run",
+            yes: "Cancel the run",
+            yes_selected: false,
+            then: Then::Cancel(run.id),
+        }
+    }
+
+    /// Leave although runs are live?
+    #[must_use]
+    pub fn quit(live: usize) -> Self {
+        let (runs, they) =
+            if live == 1 { ("1 run is".to_owned(), "It goes") } else { (format!("{live} runs are"), "They go") };
+        Self {
+            title: format!("{runs} under way"),
+            lines: vec![format!("{they} on without a screen; the next console shows everything.")],
+            no: "Stay",
+            yes: "Leave, let them finish",
+            yes_selected: false,
+            then: Then::Quit,
+        }
+    }
+
+    pub(super) fn act(&mut self, action: Action) -> Outcome {
+        match action {
+            Action::NextField | Action::PreviousField => self.yes_selected = !self.yes_selected,
+            Action::PickYes => self.yes_selected = true,
+            Action::PickNo => self.yes_selected = false,
+            Action::Press if self.yes_selected => return Outcome::Confirmed(self.then),
+            Action::Press => return Outcome::Close,
+            _ => {}
+        }
+        Outcome::Stay
+    }
+
+    pub(super) fn draw(&self, canvas: &mut Canvas<'_>) {
+        let theme = canvas.theme;
+        let width = canvas.area().width.min(64);
+        let text: Vec<String> =
+            self.lines.iter().flat_map(|l| wrapped(l, usize::from(width.saturating_sub(4)))).collect();
+        let height = u16::try_from(text.len()).unwrap_or(u16::MAX).saturating_add(4);
+        let title = Span::styled(format!(" {} ", self.title), theme.attention());
+        let inner = canvas.window(width, height, title.into(), Line::default());
+        let mut lines: Vec<Line<'_>> = text.iter().map(|l| Line::raw(format!(" {l}"))).collect();
+        lines.push(Line::default());
+        lines.push(buttons(&[(self.no, !self.yes_selected), (self.yes, self.yes_selected)], theme));
+        canvas.lines(inner, &lines);
+    }
+}
+
+/// A row of buttons; the selected one stands in reverse and between arrows.
+#[must_use]
+pub fn buttons(all: &[(&str, bool)], theme: Theme) -> Line<'static> {
+    let mut spans = vec![Span::raw(" ")];
+    for (label, selected) in all {
+        let (text, style) = if *selected {
+            (format!("▸ {label} ◂"), theme.selected())
+        } else {
+            (format!("[ {label} ]"), theme.plain())
+        };
+        spans.extend([Span::styled(text, style), Span::raw("  ")]);
+    }
+    Line::from(spans)
+}

@@ -1,0 +1,283 @@
+//! Looks: the terminal's own foreground and background plus the 16 ANSI colours, so that light and dark both work.
+//! Every state has a symbol and a word; colour only adds, and is left out altogether under `NO_COLOR`.
+
+use ratatui::style::{Color, Modifier, Style};
+
+use crate::core::check::score::Health;
+use crate::core::event::Level;
+use crate::core::observation::State;
+use crate::core::plan::RiskLevel;
+use crate::core::run::{RunStatus, StepStatus};
+
+/// Decides every style on screen.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Theme {
+    colour: bool,
+}
+
+/// How good something is: what the colour stands for. Magenta, not yellow, means attention: yellow text cannot be read
+/// on a light background, magenta can on both.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Tone {
+    Good,
+    Attention,
+    Bad,
+    Busy,
+    Plain,
+}
+
+impl Theme {
+    /// With colours or without.
+    #[must_use]
+    pub const fn new(colour: bool) -> Self {
+        Self { colour }
+    }
+
+    /// As the environment wants it: any non-empty `NO_COLOR`, or a `TERM` without colours, means none.
+    #[must_use]
+    pub fn from_env(no_color: Option<&str>, term: Option<&str>) -> Self {
+        let mono = matches!(term, Some("dumb" | "vt100" | "vt102" | "vt220" | "xterm-mono"));
+        Self::new(!mono && no_color.is_none_or(str::is_empty))
+    }
+
+    /// Whether colours are used.
+    #[must_use]
+    pub const fn has_colour(self) -> bool {
+        self.colour
+    }
+
+    /// Body text.
+    #[must_use]
+    pub const fn plain(self) -> Style {
+        Style::new()
+    }
+
+    /// Less important text.
+    #[must_use]
+    pub const fn dim(self) -> Style {
+        Style::new().add_modifier(Modifier::DIM)
+    }
+
+    /// Headings and names.
+    #[must_use]
+    pub const fn strong(self) -> Style {
+        Style::new().add_modifier(Modifier::BOLD)
+    }
+
+    /// The selected row of the focused pane.
+    #[must_use]
+    pub const fn selected(self) -> Style {
+        Style::new().add_modifier(Modifier::REVERSED)
+    }
+
+    /// The selected row of a pane without focus.
+    #[must_use]
+    pub const fn selected_elsewhere(self) -> Style {
+        Style::new().add_modifier(Modifier::UNDERLINED)
+    }
+
+    /// The frame of a pane.
+    #[must_use]
+    pub fn frame(self, focused: bool) -> Style {
+        if focused { self.tone(Tone::Busy).add_modifier(Modifier::BOLD) } else { self.dim() }
+    }
+
+    /// A match of a search.
+    #[must_use]
+    pub const fn hit(self) -> Style {
+        Style::new().add_modifier(Modifier::REVERSED.union(Modifier::BOLD))
+    }
+
+    /// SIMULATED, READ-ONLY and their like.
+    #[must_use]
+    pub const fn banner(self) -> Style {
+        Style::new().add_modifier(Modifier::REVERSED.union(Modifier::BOLD))
+    }
+
+    /// Words that were not understood, mistakes.
+    #[must_use]
+    pub fn wrong(self) -> Style {
+        self.tone(Tone::Bad).add_modifier(Modifier::BOLD)
+    }
+
+    /// Worth a look.
+    #[must_use]
+    pub fn attention(self) -> Style {
+        self.tone(Tone::Attention).add_modifier(Modifier::BOLD)
+    }
+
+    /// As it should be.
+    #[must_use]
+    pub fn good(self) -> Style {
+        self.tone(Tone::Good)
+    }
+
+    #[must_use]
+    pub fn state(self, state: State) -> Style {
+        match state {
+            State::Ok => self.good(),
+            State::Degraded => self.attention(),
+            State::Failing => self.wrong(),
+            State::Unknown => self.tone(Tone::Plain),
+        }
+    }
+
+    #[must_use]
+    pub fn health(self, health: Health) -> Style {
+        match health {
+            Health::Healthy => self.good().add_modifier(Modifier::BOLD),
+            Health::Warning => self.attention(),
+            Health::Critical => self.wrong(),
+            Health::Unknown => self.strong(),
+        }
+    }
+
+    #[must_use]
+    pub fn level(self, level: Level) -> Style {
+        match level {
+            Level::Debug => self.dim(),
+            Level::Info => self.plain(),
+            Level::Success => self.good(),
+            Level::Warn => self.attention(),
+            Level::Error => self.wrong(),
+        }
+    }
+
+    #[must_use]
+    pub fn risk(self, level: RiskLevel) -> Style {
+        match level {
+            RiskLevel::Info => self.plain(),
+            RiskLevel::Warn => self.attention(),
+            RiskLevel::Block => self.wrong(),
+        }
+    }
+
+    #[must_use]
+    pub fn run(self, status: RunStatus) -> Style {
+        match status {
+            RunStatus::Succeeded => self.good(),
+            RunStatus::Failed | RunStatus::TimedOut => self.wrong(),
+            RunStatus::Interrupted | RunStatus::Waiting => self.attention(),
+            RunStatus::Claimed | RunStatus::Running => self.tone(Tone::Busy),
+            RunStatus::Queued | RunStatus::Cancelled | RunStatus::Skipped => self.plain(),
+        }
+    }
+
+    #[must_use]
+    pub fn step(self, status: StepStatus) -> Style {
+        match status {
+            StepStatus::Succeeded => self.good(),
+            StepStatus::Failed | StepStatus::TimedOut => self.wrong(),
+            StepStatus::Unknown | StepStatus::Waiting => self.attention(),
+            StepStatus::Running => self.tone(Tone::Busy),
+            StepStatus::Pending | StepStatus::Cancelled | StepStatus::Skipped => self.plain(),
+        }
+    }
+
+    const fn tone(self, tone: Tone) -> Style {
+        if !self.colour {
+            return Style::new();
+        }
+        match tone {
+            Tone::Good => Style::new().fg(Color::Green),
+            Tone::Attention => Style::new().fg(Color::Magenta),
+            Tone::Bad => Style::new().fg(Color::Red),
+            Tone::Busy => Style::new().fg(Color::Cyan),
+            Tone::Plain => Style::new(),
+        }
+    }
+}
+
+/// The symbol beside a run's status word.
+#[must_use]
+pub const fn run_symbol(status: RunStatus) -> &'static str {
+    match status {
+        RunStatus::Queued => "…",
+        RunStatus::Claimed | RunStatus::Running => "▶",
+        RunStatus::Waiting => "!",
+        RunStatus::Succeeded => "✓",
+        RunStatus::Failed | RunStatus::TimedOut => "✗",
+        RunStatus::Cancelled => "■",
+        RunStatus::Interrupted => "?",
+        RunStatus::Skipped => "-",
+    }
+}
+
+/// The word people read: `timed out`.
+#[must_use]
+pub fn run_word(status: RunStatus) -> String {
+    status.name().replace('_', " ")
+}
+
+/// The symbol beside a step's status word.
+#[must_use]
+pub const fn step_symbol(status: StepStatus) -> &'static str {
+    match status {
+        StepStatus::Pending => "·",
+        StepStatus::Running => "▶",
+        StepStatus::Waiting => "!",
+        StepStatus::Succeeded => "✓",
+        StepStatus::Failed | StepStatus::TimedOut => "✗",
+        StepStatus::Cancelled => "■",
+        StepStatus::Skipped => "-",
+        StepStatus::Unknown => "?",
+    }
+}
+
+/// The word people read: `timed out`.
+#[must_use]
+pub fn step_word(status: StepStatus) -> String {
+    status.name().replace('_', " ")
+}
+
+/// The symbol beside a risk's level word.
+#[must_use]
+pub const fn risk_symbol(level: RiskLevel) -> &'static str {
+    match level {
+        RiskLevel::Info => "i",
+        RiskLevel::Warn => "▲",
+        RiskLevel::Block => "✗",
+    }
+}
+
+/// Symbol and word of the overall state.
+#[must_use]
+pub const fn health_words(health: Health) -> (&'static str, &'static str) {
+    match health {
+        Health::Healthy => ("●", "healthy"),
+        Health::Warning => ("▲", "warning"),
+        Health::Critical => ("✗", "critical"),
+        Health::Unknown => ("?", "unknown"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_environment_can_ask_for_no_colours() {
+        for (no_color, term, colour) in [
+            (None, Some("xterm-256color"), true),
+            (Some(""), Some("xterm"), true),
+            (Some("1"), Some("xterm"), false),
+            (None, Some("vt100"), false),
+            (None, None, true),
+        ] {
+            assert_eq!(Theme::from_env(no_color, term).has_colour(), colour, "{no_color:?} {term:?}");
+        }
+    }
+
+    #[test]
+    fn different_states_differ_without_colour() {
+        let words = |f: &dyn Fn(RunStatus) -> String| RunStatus::ALL.map(f).to_vec();
+        let mut all = words(&run_word);
+        all.sort();
+        all.dedup();
+        assert_eq!(all.len(), RunStatus::ALL.len());
+        let mono = Theme::new(false);
+        for style in RunStatus::ALL.map(|s| mono.run(s)).into_iter().chain(State::ALL.map(|s| mono.state(s))) {
+            assert_eq!((style.fg, style.bg), (None, None));
+        }
+    }
+}

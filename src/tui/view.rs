@@ -1,0 +1,53 @@
+//! Paints the model. Reads only.
+
+mod bar;
+pub mod canvas;
+mod chrome;
+pub mod layout;
+
+use ratatui::Frame;
+use ratatui::layout::Rect;
+use ratatui::text::Line;
+
+use self::canvas::Canvas;
+use super::app::App;
+
+/// Paints one frame.
+pub fn draw(app: &App, frame: &mut Frame<'_>) {
+    let mut canvas = Canvas::new(frame.buffer_mut(), app.theme);
+    paint(app, &mut canvas);
+    if let Some(position) = canvas.cursor {
+        frame.set_cursor_position(position);
+    }
+}
+
+fn paint(app: &App, canvas: &mut Canvas<'_>) {
+    let area = canvas.area();
+    let size = (area.width, area.height);
+    if layout::is_too_small(size) {
+        return too_small(size, canvas);
+    }
+    let parts = layout::parts(size);
+    chrome::title(app, parts.title, canvas);
+    match app.screens.last() {
+        Some(screen) => screen.draw(app, parts.body, canvas),
+        None => app.home.draw(app, parts.body, canvas),
+    }
+    match &app.bar {
+        Some(bar) => bar::draw(app, bar, &parts, canvas),
+        None => chrome::foot(app, &parts, canvas),
+    }
+    for popup in &app.popups {
+        canvas.cursor = None;
+        popup.draw(app, canvas);
+    }
+}
+
+/// One centred line: what is needed, what there is.
+fn too_small((width, height): (u16, u16), canvas: &mut Canvas<'_>) {
+    let (least_width, least_height) = layout::LEAST;
+    let text = format!("needs {least_width}×{least_height}, has {width}×{height}");
+    let used = u16::try_from(text.chars().count()).unwrap_or(u16::MAX);
+    let x = width.saturating_sub(used) / 2;
+    canvas.line(Rect { x, y: height / 2, width: width - x, height: 1 }, &Line::raw(text));
+}

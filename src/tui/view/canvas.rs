@@ -1,0 +1,231 @@
+//! Where panes paint: a buffer that clips everything, so that no size of terminal can make painting fail.
+
+use ratatui::buffer::Buffer;
+use ratatui::layout::{Position, Rect};
+use ratatui::style::Style;
+use ratatui::text::{Line, Span};
+use ratatui::widgets::{Block, BorderType, Clear, Widget};
+
+use crate::core::text;
+use crate::tui::app::field::Field;
+use crate::tui::theme::Theme;
+
+/// The frame being painted.
+#[derive(Debug)]
+pub struct Canvas<'a> {
+    buffer: &'a mut Buffer,
+    pub theme: Theme,
+    /// Where the terminal's cursor goes; hidden when nobody asks for it.
+    pub cursor: Option<Position>,
+}
+
+impl<'a> Canvas<'a> {
+    /// Paints into this buffer.
+    pub const fn new(buffer: &'a mut Buffer, theme: Theme) -> Self {
+        Self { buffer, theme, cursor: None }
+    }
+
+    /// The whole screen.
+    #[must_use]
+    pub const fn area(&self) -> Rect {
+        self.buffer.area
+    }
+
+    /// One line at the top of `area`; the returned width is what was used.
+    pub fn line(&mut self, area: Rect, line: &Line<'_>) {
+        let area = area.intersection(self.buffer.area);
+        if !area.is_empty() {
+            self.buffer.set_line(area.x, area.y, line, area.width);
+        }
+    }
+
+    /// Lines from the top of `area` down, as far as they fit.
+    pub fn lines<'l>(&mut self, area: Rect, lines: impl IntoIterator<Item = &'l Line<'l>>) {
+        for (y, line) in (area.y..area.bottom()).zip(lines) {
+            self.line(row(area, y), line);
+        }
+    }
+
+    /// A line against the right edge; what does not fit is left out whole.
+    pub fn right(&mut self, area: Rect, line: &Line<'_>) {
+        let width = u16::try_from(line.width()).unwrap_or(u16::MAX);
+        if width <= area.width {
+            self.line(Rect { x: area.right() - width, width, height: 1, ..area }, line);
+        }
+    }
+
+    /// Changes the style of everything in `area`.
+    pub fn restyle(&mut self, area: Rect, style: Style) {
+        self.buffer.set_style(area.intersection(self.buffer.area), style);
+    }
+
+    /// A frame with a title and a mark on its right; returns what is inside. The focused one has a heavier line.
+    pub fn frame(&mut self, area: Rect, title: Line<'_>, mark: Line<'_>, focused: bool) -> Rect {
+        let area = area.intersection(self.buffer.area);
+        let kind = if focused { BorderType::Thick } else { BorderType::Plain };
+        let block = Block::bordered().border_type(kind).border_style(self.theme.frame(focused));
+        let inner = block.inner(area);
+        block.render(area, self.buffer);
+        if area.width < 5 || area.height == 0 {
+            return inner;
+        }
+        let room = usize::from(area.width) - 4;
+        let mark_width = mark.width();
+        let title_room = if mark_width == 0 { room } else { room.saturating_sub(mark_width + 1) };
+        let title = fit(title, title_room);
+        self.line(Rect { x: area.x + 2, width: area.width - 4, height: 1, ..area }, &title);
+        if mark_width > 0 && mark_width + title.width() < room {
+            self.right(Rect { x: area.x + 2, width: area.width - 4, height: 1, ..area }, &mark);
+        }
+        inner
+    }
+
+    /// An empty box of at most this size in the middle of the screen, framed.
+    pub fn window(&mut self, width: u16, height: u16, title: Line<'_>, mark: Line<'_>) -> Rect {
+        let screen = self.buffer.area;
+        let (width, height) = (width.min(screen.width), height.min(screen.height));
+        let area = Rect {
+            x: screen.x + (screen.width - width) / 2,
+            y: screen.y + (screen.height - height) / 2,
+            width,
+            height,
+        };
+        self.clear(area);
+        self.frame(area, title, mark, true)
+    }
+
+    /// Wipes `area`.
+    pub fn clear(&mut self, area: Rect) {
+        Clear.render(area.intersection(self.buffer.area), self.buffer);
+    }
+
+    /// A text field with its label, scrolled so that the cursor is visible; the cursor is shown when it has focus.
+    pub fn field(&mut self, area: Rect, label: Span<'_>, field: &Field, focused: bool, ghost: &str) {
+        let label_width = u16::try_from(label.width()).unwrap_or(u16::MAX).min(area.width);
+        self.line(area, &Line::from(label));
+        let area =
+            Rect { x: area.x + label_width, width: area.width - label_width, height: area.height.min(1), ..area };
+        if area.is_empty() {
+            return;
+        }
+        let (before, after) = field.text().split_at(field.cursor());
+        let room = usize::from(area.width).saturating_sub(1);
+        let before = tail(before, room);
+        let at = u16::try_from(text::width(before)).unwrap_or(u16::MAX);
+        let line = Line::from(vec![Span::raw(before), Span::raw(after), Span::styled(ghost, self.theme.dim())]);
+        self.line(area, &line);
+        if focused {
+            self.cursor = Some(Position::new(area.x.saturating_add(at), area.y));
+        }
+    }
+}
+
+/// The row `y` of `area`.
+#[must_use]
+pub const fn row(area: Rect, y: u16) -> Rect {
+    Rect { x: area.x, y, width: area.width, height: 1 }
+}
+
+/// Untrusted text, safe to show.
+#[must_use]
+pub fn safe(text: &str) -> String {
+    text::show(text).into_owned()
+}
+
+/// Untrusted text in exactly `width` cells: cut with `…` or filled with spaces.
+#[must_use]
+pub fn column(text: &str, width: usize) -> String {
+    let cut = text::cut(&text::show(text), width);
+    let fill = width.saturating_sub(text::width(&cut));
+    format!("{cut}{}", " ".repeat(fill))
+}
+
+/// A line cut to `width` cells, `…` at the cut.
+#[must_use]
+pub fn fit(line: Line<'_>, width: usize) -> Line<'static> {
+    let mut left = width;
+    let mut spans = Vec::new();
+    for span in line.spans {
+        let cut = text::cut(&span.content, left);
+        left -= text::width(&cut).min(left);
+        let ended = text::width(&span.content) > text::width(&cut);
+        spans.push(Span::styled(cut, span.style));
+        if ended {
+            break;
+        }
+    }
+    Line::from(spans).style(line.style)
+}
+
+/// Words on lines of at most `width` cells; a word longer than a line is broken.
+#[must_use]
+pub fn wrapped(text: &str, width: usize) -> Vec<String> {
+    let width = width.max(1);
+    let (mut lines, mut line) = (Vec::new(), String::new());
+    for word in text.split(' ') {
+        let mut word = word;
+        let gap = usize::from(!line.is_empty());
+        if text::width(&line) + gap + text::width(word) <= width {
+            if gap == 1 {
+                line.push(' ');
+            }
+            line.push_str(word);
+            continue;
+        }
+        if !line.is_empty() {
+            lines.push(std::mem::take(&mut line));
+        }
+        while text::width(word) > width {
+            let (head, rest) = word.split_at(head_of(word, width));
+            lines.push(head.to_owned());
+            word = rest;
+        }
+        word.clone_into(&mut line);
+    }
+    lines.push(line);
+    lines
+}
+
+/// Bytes of `text` that fill at most `width` cells, at least one character.
+#[must_use]
+pub fn head_of(text: &str, width: usize) -> usize {
+    let mut used = 0;
+    for (at, c) in text.char_indices() {
+        used += unicode_width::UnicodeWidthChar::width(c).unwrap_or(0);
+        if used > width && at > 0 {
+            return at;
+        }
+    }
+    text.len()
+}
+
+/// The end of `text` that fits into `width` cells.
+fn tail(text: &str, width: usize) -> &str {
+    let mut start = 0;
+    while text::width(&text[start..]) > width {
+        start += text[start..].chars().next().map_or(1, char::len_utf8);
+    }
+    &text[start..]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn words_wrap_and_long_words_break() {
+        assert_eq!(wrapped("one two three", 7), ["one two", "three"]);
+        assert_eq!(wrapped("abcdefghij k", 4), ["abcd", "efgh", "ij k"]);
+        assert_eq!(wrapped("", 4), [""]);
+        assert_eq!(wrapped("日本語", 4), ["日本", "語"]);
+        assert_eq!(wrapped("日", 1), ["日"], "a wide character alone still goes somewhere");
+    }
+
+    #[test]
+    fn columns_have_their_width() {
+        assert_eq!(column("web", 5), "web  ");
+        assert_eq!(column("payments", 5), "paym…");
+        assert_eq!(text::width(&column("日本語", 5)), 5);
+        assert!(!column("a\x1b[2Jb", 20).contains('\x1b'));
+    }
+}

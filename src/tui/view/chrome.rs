@@ -1,0 +1,117 @@
+//! The lines around the panes: where one is, what just happened, which keys work.
+
+use ratatui::layout::Rect;
+use ratatui::text::{Line, Span};
+
+use super::canvas::{Canvas, safe};
+use super::layout::Parts;
+use crate::core::text;
+use crate::tui::app::App;
+use crate::tui::keys::{Action, Context};
+
+/// Name, workspace, store, engine, banners, clock.
+pub fn title(app: &App, area: Rect, canvas: &mut Canvas<'_>) {
+    let theme = canvas.theme;
+    let mut spans = vec![Span::styled(" opsroom ", theme.strong())];
+    if app.facts.simulated {
+        spans.extend([Span::styled(" SIMULATED ", theme.banner()), Span::raw(" ")]);
+    }
+    if app.facts.read_only {
+        spans.extend([Span::styled(" READ-ONLY ", theme.banner()), Span::raw(" ")]);
+    }
+    if let Some(o) = &app.overview {
+        spans.push(Span::raw(format!(" {} · {} · {}", safe(&o.workspace), safe(&o.store_kind), safe(&o.engine))));
+    }
+    for screen in &app.screens {
+        spans.push(Span::styled(format!(" › {}", safe(&screen.crumb())), theme.strong()));
+    }
+    let clock = app.now.clock_utc();
+    let clock = if app.shows_seconds() { format!("{clock}Z ") } else { format!("{}Z ", &clock[..5]) };
+    let problems = app.problems().len();
+    let mark =
+        if problems == 0 { String::new() } else { format!("! {problems} ({})  ", app.key_name(Action::Problems)) };
+    let right = Line::from(vec![Span::styled(mark, theme.attention()), Span::raw(clock)]);
+    let width = usize::from(area.width).saturating_sub(right.width());
+    canvas.line(area, &super::canvas::fit(Line::from(spans), width));
+    canvas.right(area, &right);
+}
+
+/// The command line at rest: what just happened, or how to begin. Below it the hints.
+pub fn foot(app: &App, parts: &Parts, canvas: &mut Canvas<'_>) {
+    let theme = canvas.theme;
+    let line = match &app.toast {
+        Some(toast) if toast.bad => Line::styled(format!(" ! {}", safe(&toast.text)), theme.wrong()),
+        Some(toast) => Line::raw(format!(" {}", safe(&toast.text))),
+        None => Line::styled(format!(" {}  type a command", app.key_name(Action::Command)), theme.dim()),
+    };
+    canvas.line(parts.bar, &super::canvas::fit(line, usize::from(parts.bar.width)));
+    hints(app, parts.hint, canvas);
+}
+
+/// The most useful keys of the place, from the live keymap, as many as fit.
+pub fn hints(app: &App, area: Rect, canvas: &mut Canvas<'_>) {
+    let theme = canvas.theme;
+    let mut spans = vec![Span::raw(" ")];
+    let mut left = usize::from(area.width).saturating_sub(1);
+    for (action, word) in wanted(app.context()) {
+        let Some(key) = app.keys.keys(*action).first() else { continue };
+        let key = key.to_string();
+        let used = text::width(&key) + 1 + text::width(word) + 2;
+        if used > left {
+            break;
+        }
+        left -= used;
+        spans.extend([Span::styled(key, theme.strong()), Span::raw(format!(" {word}  "))]);
+    }
+    canvas.line(area, &Line::from(spans));
+}
+
+const fn wanted(context: Context) -> &'static [(Action, &'static str)] {
+    match context {
+        Context::List => &[
+            (Action::Help, "help"),
+            (Action::Command, "command"),
+            (Action::NextPane, "pane"),
+            (Action::Open, "open"),
+            (Action::Fullscreen, "full"),
+            (Action::Find, "filter"),
+            (Action::Runs, "runs"),
+            (Action::Back, "back"),
+            (Action::Quit, "quit"),
+        ],
+        Context::Log => &[
+            (Action::Help, "help"),
+            (Action::Command, "command"),
+            (Action::NextPane, "pane"),
+            (Action::Fullscreen, "full"),
+            (Action::Find, "search"),
+            (Action::NextError, "error"),
+            (Action::Bottom, "follow"),
+            (Action::Open, "run"),
+            (Action::Quit, "quit"),
+        ],
+        Context::RunList | Context::RunLog => &[
+            (Action::Help, "help"),
+            (Action::NextPane, "pane"),
+            (Action::Open, "open"),
+            (Action::Fullscreen, "full"),
+            (Action::Find, "search"),
+            (Action::CancelRun, "cancel"),
+            (Action::Answer, "answer"),
+            (Action::Back, "back"),
+        ],
+        Context::Text => &[
+            (Action::Accept, "take"),
+            (Action::Complete, "complete"),
+            (Action::Older, "history"),
+            (Action::Why, "why"),
+            (Action::Back, "close"),
+        ],
+        Context::Dialog => &[
+            (Action::NextField, "next"),
+            (Action::Press, "press"),
+            (Action::PageDown, "scroll"),
+            (Action::Back, "close"),
+        ],
+    }
+}

@@ -1,0 +1,499 @@
+//! Drives the real binary: exit codes, what goes to stdout and what to stderr, JSON, and the store it leaves behind.
+
+use std::io::{BufRead as _, BufReader};
+use std::os::unix::ffi::OsStringExt as _;
+use std::os::unix::process::CommandExt as _;
+use std::path::PathBuf;
+use std::process::{Child, Command, Output, Stdio};
+
+use serde_json::Value;
+
+/// A home of its own: nothing of the real one is read or written.
+struct Desk {
+    home: tempfile::TempDir,
+}
+
+impl Desk {
+    fn new() -> Self {
+        Self { home: tempfile::tempdir().unwrap() }
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        self.home.path().join(name)
+    }
+
+    fn write(&self, name: &str, text: &str) -> PathBuf {
+        let path = self.path(name);
+        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+        std::fs::write(&path, text).unwrap();
+        path
+    }
+
+    fn command(&self, args: &[&str]) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_opsroom"));
+        command
+            .args(args)
+            .current_dir(self.home.path())
+            .env_clear()
+            .env("PATH", std::env::var_os("PATH").unwrap_or_default())
+            .env("HOME", self.home.path())
+            .env("USER", "tester")
+            .env("LC_ALL", "C.UTF-8")
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped());
+        command
+    }
+
+    fn run(&self, args: &[&str]) -> Ended {
+        Ended::from(self.command(args).output().unwrap())
+    }
+
+    /// A store with a stack file applied.
+    fn with_stack(text: &str) -> Self {
+        let desk = Self::new();
+        desk.write("stack.toml", text);
+        desk.run(&["apply", "stack.toml"]).expect(0);
+        desk
+    }
+
+    fn json(&self, args: &[&str]) -> Value {
+        let ended = self.run(args).expect(0);
+        serde_json::from_str(&ended.stdout).unwrap_or_else(|e| panic!("{e}: {ended:?}"))
+    }
+}
+
+/// How a command ended.
+#[derive(Debug)]
+struct Ended {
+    code: Option<i32>,
+    stdout: String,
+    stderr: String,
+}
+
+impl From<Output> for Ended {
+    fn from(output: Output) -> Self {
+        Self {
+            code: output.status.code(),
+            stdout: String::from_utf8(output.stdout).unwrap(),
+            stderr: String::from_utf8(output.stderr).unwrap(),
+        }
+    }
+}
+
+impl Ended {
+    #[track_caller]
+    fn expect(self, code: i32) -> Self {
+        assert_eq!(self.code, Some(code), "{self:#?}");
+        self
+    }
+
+    #[track_caller]
+    fn says(self, words: &[&str]) -> Self {
+        for word in words {
+            assert!(self.stderr.contains(word), "stderr lacks {word:?}: {self:#?}");
+        }
+        self
+    }
+
+    #[track_caller]
+    fn prints(self, words: &[&str]) -> Self {
+        for word in words {
+            assert!(self.stdout.contains(word), "stdout lacks {word:?}: {self:#?}");
+        }
+        self
+    }
+}
+
+/// A service on a port of its own: `/health` answers 200 until it is stopped.
+struct Service {
+    port: u16,
+    stop: tokio::sync::oneshot::Sender<()>,
+    thread: std::thread::JoinHandle<()>,
+}
+
+impl Service {
+    fn start() -> Self {
+        let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        listener.set_nonblocking(true).unwrap();
+        let port = listener.local_addr().unwrap().port();
+        let (stop, stopped) = tokio::sync::oneshot::channel();
+        let thread = std::thread::spawn(move || {
+            tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap().block_on(async {
+                let router = axum::Router::new()
+                    .route("/health", axum::routing::get(|| async { "fine" }))
+                    .route("/deploy", axum::routing::post(|| async { "deployed" }));
+                let listener = tokio::net::TcpListener::from_std(listener).unwrap();
+                tokio::select! {
+                    served = async { axum::serve(listener, router).await } => served.unwrap(),
+                    _ = stopped => {}
+                }
+            });
+        });
+        Self { port, stop, thread }
+    }
+
+    fn stop(self) {
+        self.stop.send(()).unwrap();
+        self.thread.join().unwrap();
+    }
+
+    fn stack(&self) -> String {
+        stack_of(self.port, &format!("http = {{ method = \"POST\", url = \"http://127.0.0.1:{}/deploy\" }}", self.port))
+    }
+}
+
+/// `web` in staging and in protected prod.
+fn stack_of(port: u16, deploy: &str) -> String {
+    format!(
+        r#"
+workspace = "acme"
+
+[[environment]]
+name = "staging"
+
+[[environment]]
+name = "prod"
+aliases = ["production"]
+protected = true
+
+[[service]]
+name = "web"
+owner = "ana@acme.test"
+environments = ["staging", "prod"]
+
+[[service.action]]
+do = "probe"
+http = {{ url = "http://127.0.0.1:{port}/health" }}
+timeout = "2s"
+
+[[service.action]]
+do = "deploy"
+{deploy}
+timeout = "1m"
+
+[[contact]]
+name = "Ana"
+email = "ana@acme.test"
+"#
+    )
+}
+
+#[test]
+fn a_check_succeeds_while_the_service_runs_and_fails_with_the_reason_once_it_is_stopped() {
+    let service = Service::start();
+    let desk = Desk::with_stack(&service.stack());
+    desk.run(&["run", "check web in prod"]).expect(0).prints(&["HTTP 200", "succeeded"]);
+    service.stop();
+    desk.run(&["run", "check web in prod"]).expect(1).prints(&["refused", "failed"]);
+    let runs = desk.json(&["runs", "--json"]);
+    let states: Vec<_> = runs.as_array().unwrap().iter().map(|r| r["status"].as_str().unwrap()).collect();
+    assert_eq!(states, ["failed", "succeeded"]);
+    desk.run(&["log", "last-failed"]).expect(0).prints(&["refused"]);
+    desk.run(&["services"]).expect(0).prints(&["failing", "ana@acme.test"]);
+    let health = desk.json(&["health", "--json"]);
+    assert_eq!(health["score"]["health"], "critical", "{health:#}");
+}
+
+#[test]
+fn a_protected_environment_wants_its_word_and_yes_is_not_enough() {
+    let service = Service::start();
+    let desk = Desk::with_stack(&service.stack());
+    for args in [
+        &["run", "deploy web to prod"][..],
+        &["run", "deploy web to prod", "--yes"],
+        &["run", "deploy web to prod", "--yes", "--confirm", "Web"],
+        &["run", "deploy web to prod", "--confirm", "prod"],
+    ] {
+        desk.run(args).expect(2).says(&["web"]);
+    }
+    assert_eq!(desk.json(&["runs", "--json"]), Value::Array(Vec::new()), "nothing was started");
+    desk.run(&["run", "deploy web to prod", "--confirm", "web", "--reason", "release day"])
+        .expect(0)
+        .prints(&["succeeded"]);
+    let runs = desk.json(&["runs", "--json"]);
+    assert_eq!(runs[0]["reason"], "release day");
+    assert_eq!(runs[0]["actor"], "tester");
+    desk.run(&["--read-only", "run", "deploy web to prod", "--confirm", "web"]).expect(2).says(&["read-only"]);
+    service.stop();
+}
+
+#[test]
+fn a_changing_run_without_a_terminal_wants_yes() {
+    let service = Service::start();
+    let desk = Desk::with_stack(&service.stack());
+    desk.run(&["run", "deploy web to staging"]).expect(2).says(&["--yes"]);
+    let ended = desk.run(&["run", "deploy web to staging", "--yes", "--json"]).expect(0);
+    let lines: Vec<Value> = ended.stdout.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    assert_eq!(lines.first().unwrap()["type"], "run");
+    assert_eq!(lines.last().unwrap()["type"], "end");
+    assert_eq!(lines.last().unwrap()["status"], "succeeded");
+    let numbers: Vec<_> = lines.iter().filter_map(|l| l["entry"]["seq"].as_i64()).collect();
+    assert_eq!(numbers, (1..=i64::try_from(numbers.len()).unwrap()).collect::<Vec<_>>(), "every entry once, in order");
+    service.stop();
+}
+
+#[test]
+fn what_is_no_plan_is_refused_with_what_to_say_instead() {
+    let desk = Desk::with_stack(&stack_of(9, "shell = \"true\""));
+    for text in ["deploy web", "deplyo web to staging", "don't deploy web to prod", "runs", "frobnicate the widgets"] {
+        let ended = desk.run(&["run", text, "--yes"]).expect(2);
+        assert!(!ended.stderr.trim().is_empty(), "{text}: {ended:?}");
+        assert!(ended.stdout.is_empty(), "{text}: {ended:?}");
+    }
+    desk.run(&["plan", "deploy web to staging"]).expect(0).prints(&["deploy web", "sh -c", "action"]);
+    let plan = desk.json(&["plan", "deploy web to prod", "--json"]);
+    assert_eq!(plan["protected"], true);
+    assert_eq!(desk.json(&["runs", "--json"]), Value::Array(Vec::new()));
+}
+
+#[test]
+fn apply_shows_the_difference_and_is_idempotent_and_export_gives_it_back() {
+    let desk = Desk::new();
+    desk.write("stack.toml", &stack_of(9, "shell = \"true\""));
+    desk.run(&["apply", "stack.toml", "--dry-run"]).expect(0).prints(&["+ service web", "dry run"]);
+    desk.run(&["export"]).expect(2).says(&["apply"]);
+    desk.run(&["apply", "stack.toml"]).expect(0).prints(&["+ service web", "+ environment prod", "applied"]);
+    desk.run(&["apply", "stack.toml"]).expect(0).prints(&["nothing to change"]);
+    let exported = desk.run(&["export"]).expect(0).stdout;
+    desk.write("again.toml", &exported);
+    desk.run(&["apply", "again.toml"]).expect(0).prints(&["nothing to change"]);
+    desk.write(
+        "stack.toml",
+        &stack_of(9, "shell = \"true\"").replace("ana@acme.test\"\nenvironments", "bo@acme.test\"\nenvironments"),
+    );
+    desk.run(&["apply", "stack.toml"]).expect(0).prints(&["~ service web", "owner: ana@acme.test → bo@acme.test"]);
+}
+
+#[test]
+fn a_bad_stack_file_is_told_whole_and_changes_nothing() {
+    let desk = Desk::new();
+    let text = "workspace = \"acme\"\n\n[[environment]]\nname = \"prod\"\nprotectd = true\n\n[[service]]\nname = \"web\"\nenvironments = [\"moon\"]\n\n[[service]]\nname = \"web\"\n";
+    desk.write("bad.toml", text);
+    for command in ["apply", "check"] {
+        let ended = desk.run(&[command, "bad.toml"]).expect(2);
+        for place in ["bad.toml:5:", "bad.toml:9:", "bad.toml:12:"] {
+            assert!(ended.stderr.contains(place), "{command} lacks {place}: {ended:#?}");
+        }
+    }
+    desk.run(&["export"]).expect(2);
+    desk.run(&["apply", "missing.toml"]).expect(2).says(&["missing.toml"]);
+}
+
+#[test]
+fn check_finds_the_mistakes_of_every_file_at_once() {
+    let desk = Desk::new();
+    desk.write(".config/opsroom/opsroom.toml", "stroe = \"x\"\n");
+    desk.write(".config/opsroom/keymap.toml", "[global]\nquti = \"q\"\n");
+    desk.write(".config/opsroom/runbooks/mine.toml", "name = \"mine\"\nphrazes = []\n");
+    desk.run(&["check"]).expect(2).says(&["opsroom.toml:1", "keymap.toml:2", "mine.toml:2"]);
+    desk.write(".config/opsroom/opsroom.toml", "");
+    desk.write(".config/opsroom/keymap.toml", "");
+    std::fs::remove_file(desk.path(".config/opsroom/runbooks/mine.toml")).unwrap();
+    desk.run(&["check"]).expect(0);
+}
+
+#[test]
+fn a_damaged_or_unreachable_store_is_exit_code_three() {
+    let desk = Desk::new();
+    desk.write("broken.db", &"this is no database ".repeat(500));
+    desk.run(&["runs", "--store", "sqlite:broken.db"]).expect(3).says(&["broken.db"]);
+    assert_eq!(
+        std::fs::read_to_string(desk.path("broken.db")).unwrap(),
+        "this is no database ".repeat(500),
+        "left alone"
+    );
+    desk.run(&["runs", "--store", "postgres://nobody@127.0.0.1:1/none"]).expect(3).says(&["127.0.0.1:1"]);
+    desk.run(&["runs", "--store", "/dev/null/opsroom.db"]).expect(3);
+    let ended = desk.run(&["doctor", "--store", "postgres://nobody:hunter2@127.0.0.1:1/none"]).expect(3);
+    assert!(!ended.stdout.contains("hunter2") && !ended.stderr.contains("hunter2"), "{ended:?}");
+}
+
+#[test]
+fn parse_needs_no_store_and_makes_none() {
+    let desk = Desk::new();
+    desk.write("stack.toml", &stack_of(9, "shell = \"true\""));
+    let parsed = desk.json(&["parse", "check", "web", "in", "production", "--json", "--stack", "stack.toml"]);
+    assert_eq!(
+        (&parsed["outcome"], &parsed["intent"], &parsed["env"], &parsed["services"]),
+        (&"plan".into(), &"healthcheck".into(), &"prod".into(), &serde_json::json!(["web"]))
+    );
+    assert_eq!(desk.json(&["parse", "deploy nothing known", "--json"])["mutates"].as_bool(), Some(true));
+    desk.run(&["parse", "qwertz uiop"]).expect(0);
+    assert!(!desk.path(".local/share/opsroom").exists(), "no store was made");
+    desk.run(&["apply", "stack.toml"]).expect(0);
+    assert_eq!(desk.json(&["parse", "is web up", "--json"])["services"], serde_json::json!(["web"]));
+}
+
+#[test]
+fn arguments_that_are_not_text_are_refused() {
+    let desk = Desk::new();
+    let ended = Ended::from(
+        desk.command(&["parse"]).arg(std::ffi::OsString::from_vec(b"check \xff web".to_vec())).output().unwrap(),
+    );
+    ended.expect(2).says(&["not UTF-8"]);
+}
+
+#[test]
+fn usage_errors_and_help_go_where_they_belong() {
+    let desk = Desk::new();
+    let wrong = desk.run(&["rnus"]).expect(2).says(&["runs"]);
+    assert!(wrong.stdout.is_empty());
+    let help = desk.run(&["--help"]).expect(0).prints(&["apply", "doctor", "Exit codes"]);
+    assert!(help.stderr.is_empty());
+    desk.run(&["log", "yesterday"]).expect(2).says(&["last-failed"]);
+    desk.run(&["log", "last"]).expect(2).says(&["no run"]);
+    desk.run(&["log", "41"]).expect(2).says(&["#41"]);
+    desk.run(&["runs", "--since", "soon"]).expect(2).says(&["soon"]);
+}
+
+#[test]
+fn the_console_without_a_terminal_says_what_it_needs() {
+    let desk = Desk::new();
+    for args in [&[][..], &["demo"]] {
+        let ended = desk.run(args).expect(2).says(&["terminal"]);
+        assert!(ended.stdout.is_empty(), "{ended:?}");
+    }
+}
+
+#[test]
+fn a_reader_that_leaves_early_is_no_error() {
+    let desk = Desk::with_stack(&stack_of(9, "shell = \"true\""));
+    for args in [&["man"][..], &["completions", "bash"], &["keys"], &["services"]] {
+        let mut child = desk.command(args).spawn().unwrap();
+        drop(child.stdout.take());
+        let ended = Ended::from(child.wait_with_output().unwrap());
+        assert_eq!((ended.code, ended.stderr.as_str()), (Some(0), ""), "{args:?}");
+    }
+}
+
+#[test]
+fn manuals_and_completions_cover_every_subcommand() {
+    let desk = Desk::new();
+    let man = desk.run(&["man"]).expect(0).stdout;
+    let completions = desk.run(&["completions", "bash"]).expect(0).stdout;
+    for sub in opsroom::cli::definition().get_subcommands() {
+        let name = sub.get_name();
+        assert!(
+            man.contains(&format!("opsroom\\-{name}")) || man.contains(&format!("opsroom-{name}")),
+            "man lacks {name}"
+        );
+        assert!(completions.contains(name), "completions lack {name}");
+    }
+    desk.run(&["man", "--out", "pages"]).expect(0);
+    assert!(desk.path("pages/opsroom-run.1").exists());
+}
+
+/// Starts a slow deploy to staging and waits until its command has printed.
+fn slow_deploy(desk: &Desk) -> (Child, BufReader<std::process::ChildStdout>) {
+    let mut child = desk.command(&["run", "deploy web to staging", "--yes"]).process_group(0).spawn().unwrap();
+    let mut stdout = BufReader::new(child.stdout.take().unwrap());
+    let mut line = String::new();
+    while !line.contains("hello from the deploy") {
+        line.clear();
+        assert_ne!(stdout.read_line(&mut line).unwrap(), 0, "it ended before it began");
+    }
+    (child, stdout)
+}
+
+#[test]
+fn after_a_kill_the_run_is_interrupted_and_its_step_unknown() {
+    let service = Service::start();
+    let desk = Desk::with_stack(&stack_of(service.port, "shell = \"echo hello from the deploy; exec sleep 20\""));
+    let (mut child, _stdout) = slow_deploy(&desk);
+    child.kill().unwrap();
+    child.wait().unwrap();
+    let runs = desk.json(&["runs", "--json"]);
+    assert_eq!(runs[0]["status"], "interrupted", "{runs:#}");
+    desk.run(&["log", "last"]).expect(0).prints(&["hello from the deploy", "unknown"]);
+    service.stop();
+}
+
+#[test]
+fn an_interrupt_cancels_the_run() {
+    let service = Service::start();
+    let desk = Desk::with_stack(&stack_of(service.port, "shell = \"echo hello from the deploy; exec sleep 20\""));
+    let (child, _stdout) = slow_deploy(&desk);
+    signal(&child, "INT");
+    let ended = Ended::from(child.wait_with_output().unwrap()).expect(130);
+    assert!(ended.stderr.contains("asking run"), "{ended:?}");
+    assert_eq!(desk.json(&["runs", "--json"])[0]["status"], "cancelled");
+    service.stop();
+}
+
+#[test]
+fn a_hang_up_or_a_lost_reader_lets_the_run_go_on() {
+    let service = Service::start();
+    let script = "shell = \"echo hello from the deploy; while [ ! -e go ]; do sleep 0.1; done; echo done\"";
+    let desk = Desk::with_stack(&stack_of(service.port, script));
+    let (mut child, stdout) = slow_deploy(&desk);
+    signal(&child, "HUP");
+    drop(stdout);
+    desk.write("go", "");
+    assert_eq!(child.wait().unwrap().code(), Some(0));
+    assert_eq!(desk.json(&["runs", "--json"])[0]["status"], "succeeded");
+    service.stop();
+}
+
+#[test]
+fn a_run_of_another_process_can_be_followed_and_cancelled() {
+    let service = Service::start();
+    let desk = Desk::with_stack(&stack_of(service.port, "shell = \"echo hello from the deploy; exec sleep 20\""));
+    let (child, _stdout) = slow_deploy(&desk);
+    let follower = desk.command(&["log", "last", "-f"]).spawn().unwrap();
+    desk.run(&["cancel", "last", "--reason", "wrong branch"]).expect(0).prints(&["asked to stop"]);
+    Ended::from(child.wait_with_output().unwrap()).expect(130);
+    Ended::from(follower.wait_with_output().unwrap()).expect(0).prints(&["hello from the deploy", "cancel"]);
+    desk.run(&["cancel", "last"]).expect(2).says(&["cancelled"]);
+    service.stop();
+}
+
+#[test]
+fn escape_sequences_of_a_service_never_reach_plain_output() {
+    let service = Service::start();
+    let script = r#"shell = '''printf '\033[31mred\033]0;title\007 \001\000bell\n' '''"#;
+    let desk = Desk::with_stack(&stack_of(service.port, script));
+    let ended = desk.run(&["run", "deploy web to staging", "--yes"]).expect(0).prints(&["red"]);
+    assert!(!ended.stdout.contains(['\u{1b}', '\u{7}', '\u{1}']), "{ended:?}");
+    let log = desk.run(&["log", "last"]).expect(0);
+    assert!(!log.stdout.contains(['\u{1b}', '\u{7}', '\u{1}']), "{log:?}");
+    service.stop();
+}
+
+#[test]
+fn doctor_says_where_things_come_from() {
+    let desk = Desk::with_stack(&stack_of(9, "shell = \"true\""));
+    let mut command = desk.command(&["doctor"]);
+    command.env("OPSROOM_LOG_LEVEL", "debug");
+    let ended = Ended::from(command.output().unwrap());
+    assert!(matches!(ended.code, Some(0 | 1)), "{ended:?}");
+    ended.prints(&["time zones", "sqlite", "1 services", "$OPSROOM_LOG_LEVEL", "healthcheck"]);
+    assert!(desk.path(".local/state/opsroom").exists(), "the log is where doctor says");
+}
+
+#[test]
+fn the_demo_world_answers_its_own_runbooks() {
+    let desk = Desk::new();
+    let mut world = desk.command(&["demo", "--serve-only"]).spawn().unwrap();
+    let mut line = String::new();
+    BufReader::new(world.stdout.take().unwrap()).read_line(&mut line).unwrap();
+    let told: Value = serde_json::from_str(&line).unwrap();
+    let store = told["store"].as_str().unwrap().to_owned();
+    let run = |args: &[&str]| desk.run(&[args, &["--store", &store]].concat());
+    run(&["run", "check api in staging"]).expect(0).prints(&["HTTP 200"]);
+    run(&["run", "restart api in staging", "--yes"]).expect(0);
+    run(&["run", "deploy web to staging", "--yes"]).expect(0).prints(&["test    112 passed", "is current"]);
+    run(&["run", "scale api in staging to 4", "--yes"]).expect(0);
+    run(&["run", "deploy prod", "--yes"]).expect(2).says(&["prod"]);
+    run(&["run", "generate spec for dashboard"]).expect(0);
+    run(&["run", "restart cdn in prod", "--confirm", "cdn"]).expect(2).says(&["cdn"]);
+    signal(&world, "TERM");
+    assert_eq!(world.wait().unwrap().code(), Some(0));
+    assert!(!std::path::Path::new(store.trim_start_matches("sqlite:")).exists(), "the throw-away store is gone");
+}
+
+/// By the process's id, through the shell's `kill`.
+fn signal(child: &Child, name: &str) {
+    let status = Command::new("kill").args([&format!("-{name}"), &child.id().to_string()]).status().unwrap();
+    assert!(status.success());
+}

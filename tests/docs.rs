@@ -1,0 +1,93 @@
+//! The manuals say what the program does: generated parts of README.md are fresh, its example works, help covers everything.
+//! `OPSROOM_BLESS=1 cargo test --test docs` rewrites the generated parts.
+
+use std::fmt::Write as _;
+
+use opsroom::tui::keys::{Keymap, document};
+use opsroom::{cli, config};
+
+const README: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/README.md");
+
+fn readme() -> String {
+    std::fs::read_to_string(README).unwrap()
+}
+
+/// The README with what stands between `<!-- name: …-->` and `<!-- /name -->` replaced.
+fn with_part(text: &str, name: &str, part: &str) -> String {
+    let open = text.find(&format!("<!-- {name}: ")).unwrap_or_else(|| panic!("README.md has no part {name}"));
+    let from = open + text[open..].find("-->\n").unwrap() + 4;
+    let to = text.find(&format!("<!-- /{name} -->")).unwrap_or_else(|| panic!("README.md does not end part {name}"));
+    format!("{}\n{}\n\n{}", &text[..from], part.trim(), &text[to..])
+}
+
+fn commands() -> String {
+    let mut table = "| command | does |\n|---|---|\n".to_owned();
+    for sub in cli::definition().get_subcommands() {
+        let args: Vec<_> = sub.get_positionals().map(|p| format!(" {p}")).collect();
+        let flags: Vec<_> = sub
+            .get_arguments()
+            .filter(|a| !a.is_hide_set() && !a.is_positional() && !a.is_global_set())
+            .filter_map(|a| a.get_long().filter(|long| *long != "help").map(|long| (a, long)))
+            .map(|(a, long)| {
+                let value =
+                    a.get_action().takes_values().then(|| a.get_value_names().map(|v| format!(" {}", v.join(" "))));
+                format!("`--{long}{}`", value.flatten().unwrap_or_default())
+            })
+            .collect();
+        let flags = if flags.is_empty() { String::new() } else { format!("; {}", flags.join(", ")) };
+        let about = sub.get_about().map(ToString::to_string).unwrap_or_default();
+        let _ = writeln!(table, "| `opsroom {}{}` | {about}{flags} |", sub.get_name(), args.concat());
+    }
+    table
+}
+
+fn settings() -> String {
+    let mut table = "| key | variable | values | default | what it is |\n|---|---|---|---|---|\n".to_owned();
+    for key in config::settings::KEYS {
+        let _ = writeln!(
+            table,
+            "| `{}` | `{}` | {} | {} | {} |",
+            key.name,
+            key.variable(),
+            key.values,
+            key.default,
+            key.about
+        );
+    }
+    table
+}
+
+#[test]
+fn the_generated_parts_of_the_readme_are_fresh() {
+    let before = readme();
+    let mut fresh = with_part(&before, "commands", &commands());
+    fresh = with_part(&fresh, "keys", &document::document(&Keymap::built_in()));
+    fresh = with_part(&fresh, "settings", &settings());
+    if std::env::var_os("OPSROOM_BLESS").is_some() {
+        std::fs::write(README, fresh).unwrap();
+        return;
+    }
+    let first = before.lines().zip(fresh.lines()).enumerate().find(|(_, (old, new))| old != new);
+    assert!(before == fresh, "README.md is stale ({first:?}): OPSROOM_BLESS=1 cargo test --test docs");
+}
+
+#[test]
+fn the_readmes_stack_file_is_read_without_a_complaint() {
+    let text = readme();
+    let from = text.find("```toml\n").unwrap() + 8;
+    let file = &text[from..from + text[from..].find("```").unwrap()];
+    let stack = config::stack::read("README.md", file).unwrap();
+    assert_eq!(stack.services.len(), 1);
+    assert_eq!(stack.services[0].actions.len(), 3);
+}
+
+#[test]
+fn every_subcommand_and_option_says_what_it_does() {
+    for sub in cli::definition().get_subcommands().filter(|s| s.get_name() != "help") {
+        assert!(sub.get_about().is_some(), "{} has no description", sub.get_name());
+        for arg in sub.get_arguments().filter(|a| !a.is_hide_set()) {
+            assert!(arg.get_help().is_some(), "{} {} has no help", sub.get_name(), arg.get_id());
+        }
+    }
+    cli::definition().debug_assert();
+}
