@@ -24,19 +24,14 @@ pub struct Logging {
 /// Starts logging into `folder`: opsroom's own messages from `level` up, warnings of others. Call it once.
 #[must_use]
 pub fn start(folder: &Path, level: LogLevel) -> Logging {
-    let (filter, mut problem) = match EnvFilter::try_new(level) {
-        Ok(filter) => (filter, None),
-        Err(error) => {
-            (EnvFilter::new("info"), Some(format!("log level {level:?} is not understood ({error}); using info")))
-        }
-    };
     let files = match appender(folder) {
         Ok(files) => files,
         Err(why) => {
-            problem = Some(format!("no log file: {} cannot be used ({why})", folder.display()));
+            let problem = Some(format!("no log file: {} cannot be used ({why})", folder.display()));
             return Logging { problem, _guard: None };
         }
     };
+    let filter = EnvFilter::new(format!("warn,opsroom={}", level.name()));
     let (writer, guard) = tracing_appender::non_blocking(files);
     let subscriber = tracing_subscriber::fmt().with_env_filter(filter).with_ansi(false).with_writer(writer).finish();
     let started = tracing::subscriber::set_global_default(subscriber);

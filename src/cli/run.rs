@@ -232,8 +232,9 @@ impl Follower<'_> {
                 tell(&format!("waiting for a person: {} (answer in the console, run {run})", manual.prompt));
                 continue;
             }
+            let question = format!("{}\ndone? [y/N] ", manual.prompt);
             let answer = tokio::select! {
-                answer = ask(&format!("{}\ndone? [y/N] ", manual.prompt)) => answer?,
+                answer = ask(&question) => answer?,
                 // The line editor keeps Ctrl-C as a signal: the loop above hears it too and cancels.
                 _ = tokio::signal::ctrl_c() => return Ok(()),
             };
