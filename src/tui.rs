@@ -1,6 +1,14 @@
 //! The console: the loop between the terminal, the model and the door.
 
+pub mod app;
+pub mod keys;
+pub mod msg;
+pub mod pane;
+pub mod perform;
+pub mod popup;
 pub mod terminal;
+pub mod theme;
+pub mod view;
 
 use std::collections::VecDeque;
 use std::future::pending;
@@ -12,22 +20,17 @@ use ratatui::Frame;
 use tokio::sync::{broadcast, mpsc};
 use tokio::time::{Instant, sleep, sleep_until};
 
+use self::app::{App, Facts};
+use self::keys::Keymap;
 use self::msg::{Effect, Msg};
 use self::terminal::decode::Typed;
 use self::terminal::screen::{Happened, Screen};
 use self::terminal::signals::Told;
+use self::theme::Theme;
 use crate::bus::Notice;
 use crate::clock::Clock;
+use crate::control::Control;
 use crate::core::time::Timestamp;
-
-pub mod app;
-pub mod keys;
-pub mod msg;
-pub mod pane;
-pub mod perform;
-pub mod popup;
-pub mod theme;
-pub mod view;
 
 /// Why the screen is gone. The process is not: whoever called decides what becomes of the runs in hand.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -40,7 +43,7 @@ pub enum Exit {
     Signal(i32),
 }
 
-/// What the loop drives: [`app::App`](self), and stand-ins in tests.
+/// What the loop drives: the console's [`App`], and stand-ins in tests.
 pub trait Model {
     /// Called once, before the first frame.
     fn start(&mut self) -> Vec<Effect>;
@@ -67,6 +70,41 @@ pub struct Ports<P> {
 pub fn check_terminal() -> Result<(), String> {
     terminal::tty::check()
 }
+
+/// Opens the console and runs it until it is left, one way or another. An error: the terminal could not be taken.
+pub async fn run(control: &Control, keys: Keymap, clock: Clock) -> io::Result<Exit> {
+    let settings = control.settings();
+    let facts =
+        Facts { actor: settings.actor.clone(), read_only: settings.read_only, simulated: settings.simulated };
+    let (no_color, term) = (std::env::var("NO_COLOR").ok(), std::env::var("TERM").ok());
+    let theme = Theme::from_env(no_color.as_deref(), term.as_deref());
+    // The loop tells the real size before the first frame.
+    let app = App::new(facts, keys, theme, (80, 24), clock.now());
+    let (sender, answers) = mpsc::channel(ANSWERS);
+    let perform = |effect| perform::perform(effect, control, sender.clone());
+    drive(app, Ports { notices: control.listen(), answers, perform, clock }).await
+}
+
+impl Model for App {
+    fn start(&mut self) -> Vec<Effect> {
+        Self::start(self)
+    }
+
+    fn update(&mut self, msg: Msg) -> Vec<Effect> {
+        Self::update(self, msg)
+    }
+
+    fn draw(&self, frame: &mut Frame) {
+        view::draw(self, frame);
+    }
+
+    fn wants_tick(&self) -> Option<Duration> {
+        Self::wants_tick(self)
+    }
+}
+
+/// Answers not yet taken in; the tasks that bring more wait.
+const ANSWERS: usize = 256;
 
 /// Runs the model on the terminal until it quits, the terminal goes away or a signal ends it. The terminal is as before
 /// when this returns, also with an error (the terminal could not be taken) and when it unwinds.

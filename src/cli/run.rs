@@ -112,9 +112,9 @@ enum Heard {
 impl Signals {
     fn new() -> Result<Self, Stop> {
         Ok(Self {
-            interrupt: signal(SignalKind::interrupt())?,
-            terminate: signal(SignalKind::terminate())?,
-            hangup: signal(SignalKind::hangup())?,
+            interrupt: signal(SignalKind::interrupt()).map_err(Stop::System)?,
+            terminate: signal(SignalKind::terminate()).map_err(Stop::System)?,
+            hangup: signal(SignalKind::hangup()).map_err(Stop::System)?,
         })
     }
 
