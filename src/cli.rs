@@ -42,7 +42,8 @@ pub struct Cli {
     pub command: Option<Command>,
 }
 
-const EXIT_CODES: &str = "Exit codes: 0 succeeded, 1 failed, 2 usage or refused, 3 could not reach the store, 130 cancelled.";
+const EXIT_CODES: &str =
+    "Exit codes: 0 succeeded, 1 failed, 2 usage or refused, 3 could not reach the store, 130 cancelled.";
 
 /// Flags of every subcommand; they beat OPSROOM_* variables, which beat the configuration file.
 #[derive(Debug, Clone, Default, Args)]

@@ -139,10 +139,7 @@ impl Service {
     }
 
     fn stack(&self) -> String {
-        stack_of(
-            self.port,
-            &format!("http = {{ method = \"POST\", url = \"http://127.0.0.1:{}/deploy\" }}", self.port),
-        )
+        stack_of(self.port, &format!("http = {{ method = \"POST\", url = \"http://127.0.0.1:{}/deploy\" }}", self.port))
     }
 }
 
@@ -211,7 +208,9 @@ fn a_protected_environment_wants_its_word_and_yes_is_not_enough() {
         desk.run(args).expect(2).says(&["web"]);
     }
     assert_eq!(desk.json(&["runs", "--json"]), Value::Array(Vec::new()), "nothing was started");
-    desk.run(&["run", "deploy web to prod", "--confirm", "web", "--reason", "release day"]).expect(0).prints(&["succeeded"]);
+    desk.run(&["run", "deploy web to prod", "--confirm", "web", "--reason", "release day"])
+        .expect(0)
+        .prints(&["succeeded"]);
     let runs = desk.json(&["runs", "--json"]);
     assert_eq!(runs[0]["reason"], "release day");
     assert_eq!(runs[0]["actor"], "tester");
@@ -259,7 +258,10 @@ fn apply_shows_the_difference_and_is_idempotent_and_export_gives_it_back() {
     let exported = desk.run(&["export"]).expect(0).stdout;
     desk.write("again.toml", &exported);
     desk.run(&["apply", "again.toml"]).expect(0).prints(&["nothing to change"]);
-    desk.write("stack.toml", &stack_of(9, "shell = \"true\"").replace("ana@acme.test\"\nenvironments", "bo@acme.test\"\nenvironments"));
+    desk.write(
+        "stack.toml",
+        &stack_of(9, "shell = \"true\"").replace("ana@acme.test\"\nenvironments", "bo@acme.test\"\nenvironments"),
+    );
     desk.run(&["apply", "stack.toml"]).expect(0).prints(&["~ service web", "owner: ana@acme.test → bo@acme.test"]);
 }
 
@@ -296,7 +298,11 @@ fn a_damaged_or_unreachable_store_is_exit_code_three() {
     let desk = Desk::new();
     desk.write("broken.db", &"this is no database ".repeat(500));
     desk.run(&["runs", "--store", "sqlite:broken.db"]).expect(3).says(&["broken.db"]);
-    assert_eq!(std::fs::read_to_string(desk.path("broken.db")).unwrap(), "this is no database ".repeat(500), "left alone");
+    assert_eq!(
+        std::fs::read_to_string(desk.path("broken.db")).unwrap(),
+        "this is no database ".repeat(500),
+        "left alone"
+    );
     desk.run(&["runs", "--store", "postgres://nobody@127.0.0.1:1/none"]).expect(3).says(&["127.0.0.1:1"]);
     desk.run(&["runs", "--store", "/dev/null/opsroom.db"]).expect(3);
     let ended = desk.run(&["doctor", "--store", "postgres://nobody:hunter2@127.0.0.1:1/none"]).expect(3);
@@ -368,7 +374,10 @@ fn manuals_and_completions_cover_every_subcommand() {
     let completions = desk.run(&["completions", "bash"]).expect(0).stdout;
     for sub in opsroom::cli::definition().get_subcommands() {
         let name = sub.get_name();
-        assert!(man.contains(&format!("opsroom\\-{name}")) || man.contains(&format!("opsroom-{name}")), "man lacks {name}");
+        assert!(
+            man.contains(&format!("opsroom\\-{name}")) || man.contains(&format!("opsroom-{name}")),
+            "man lacks {name}"
+        );
         assert!(completions.contains(name), "completions lack {name}");
     }
     desk.run(&["man", "--out", "pages"]).expect(0);

@@ -29,7 +29,8 @@ fn commands() -> String {
             .filter(|a| !a.is_hide_set() && !a.is_positional() && !a.is_global_set())
             .filter_map(|a| a.get_long().filter(|long| *long != "help").map(|long| (a, long)))
             .map(|(a, long)| {
-                let value = a.get_action().takes_values().then(|| a.get_value_names().map(|v| format!(" {}", v.join(" "))));
+                let value =
+                    a.get_action().takes_values().then(|| a.get_value_names().map(|v| format!(" {}", v.join(" "))));
                 format!("`--{long}{}`", value.flatten().unwrap_or_default())
             })
             .collect();

@@ -152,7 +152,12 @@ mod tests {
         let bo = Contact { name: "Bo".to_owned(), email: Some("bo@acme.test".to_owned()), phone: None };
         let moved = Contact { phone: Some("+49 1".to_owned()), ..bo.clone() };
         let delta = |before: Option<&Contact>, after: Option<&Contact>| {
-            Change::Contact(Delta { name: "Bo".to_owned(), before: before.cloned(), after: after.cloned(), position: 0 })
+            Change::Contact(Delta {
+                name: "Bo".to_owned(),
+                before: before.cloned(),
+                after: after.cloned(),
+                position: 0,
+            })
         };
         assert_eq!(lines(&delta(None, Some(&bo))), ["+ contact Bo"]);
         assert_eq!(lines(&delta(Some(&bo), None)), ["- contact Bo"]);

@@ -2,11 +2,11 @@
 
 use tokio::signal::unix::{SignalKind, signal};
 
+use super::Next;
 use super::console::Session;
 use super::out::Out;
 use super::session::Start;
 use super::stop::{Code, Stop};
-use super::Next;
 use crate::control::{Control, Door, Settings};
 use crate::demo::{DEFAULT_SEED, World};
 use crate::tui::check_terminal;

@@ -95,7 +95,11 @@ fn terminal(report: &mut Report) {
     report.fact("terminal", if terminals.is_empty() { "none".to_owned() } else { terminals.join(", ") });
     if let Ok((columns, rows)) = crossterm::terminal::size() {
         let text = format!("{columns}×{rows}");
-        if columns >= 80 && rows >= 24 { report.good("size", text) } else { report.bad("size", format!("{text}; the console wants 80×24")) }
+        if columns >= 80 && rows >= 24 {
+            report.good("size", text)
+        } else {
+            report.bad("size", format!("{text}; the console wants 80×24"))
+        }
     }
     let set = |name: &str| std::env::var(name).ok().filter(|value| !value.is_empty());
     for (about, name) in [("TERM", "TERM"), ("COLORTERM", "COLORTERM"), ("NO_COLOR", "NO_COLOR")] {
@@ -106,7 +110,9 @@ fn terminal(report: &mut Report) {
     report.fact("in between", if between.is_empty() { "nothing".to_owned() } else { between.join(", ") });
     match set("LC_ALL").or_else(|| set("LC_CTYPE")).or_else(|| set("LANG")) {
         Some(locale) if locale.to_uppercase().replace('-', "").contains("UTF8") => report.good("locale", locale),
-        Some(locale) => report.bad("locale", format!("{locale} is not UTF-8: symbols may look wrong; set LC_ALL=C.UTF-8")),
+        Some(locale) => {
+            report.bad("locale", format!("{locale} is not UTF-8: symbols may look wrong; set LC_ALL=C.UTF-8"))
+        }
         None => report.bad("locale", "not set: symbols may look wrong; set LC_ALL=C.UTF-8"),
     }
 }

@@ -96,7 +96,9 @@ async fn print_after(control: &Control, out: &mut Out, id: RunId, mut after: i64
 /// `21:04:08 warn    action     build cache cold`; output lines carry `|` or `!` (stderr) in place of a level.
 pub(super) fn entry_line(entry: &Entry) -> String {
     let (level, phase, text) = match &entry.body {
-        EntryBody::Event { level, phase, message, .. } => (level.name(), phase.map_or("", Phase::name), message.as_str()),
+        EntryBody::Event { level, phase, message, .. } => {
+            (level.name(), phase.map_or("", Phase::name), message.as_str())
+        }
         EntryBody::Output { stream: Stream::Stdout, text } => ("  |", "", text.as_str()),
         EntryBody::Output { stream: Stream::Stderr, text } => ("  !", "", text.as_str()),
     };

@@ -45,7 +45,8 @@ impl Out {
 
     /// Rows under a heading, columns as wide as their widest cell.
     pub(super) fn table<const N: usize>(&mut self, heading: [&str; N], rows: &[[String; N]]) -> Result<(), Stop> {
-        let safe: Vec<[String; N]> = rows.iter().map(|row| row.each_ref().map(|c| text::show(c).into_owned())).collect();
+        let safe: Vec<[String; N]> =
+            rows.iter().map(|row| row.each_ref().map(|c| text::show(c).into_owned())).collect();
         let heading = heading.map(str::to_owned);
         let widths: [usize; N] = std::array::from_fn(|column| {
             std::iter::once(&heading).chain(&safe).map(|row| text::width(&row[column])).max().unwrap_or(0)

@@ -34,7 +34,11 @@ pub(super) async fn perform(args: Args, start: &Start) -> Result<Code, Stop> {
     };
     let parsed = command::parse(&text, &Catalogue::new(&stack, &library.names()));
     let mut out = Out::new();
-    if args.json { out.json(&parsed)? } else { show(&mut out, &parsed)? }
+    if args.json {
+        out.json(&parsed)?
+    } else {
+        show(&mut out, &parsed)?
+    }
     Ok(Code::Succeeded)
 }
 
@@ -52,7 +56,8 @@ async fn stored(start: &Start) -> Result<Stack, Stop> {
 
 fn show(out: &mut Out, parsed: &Parsed) -> Result<(), Stop> {
     out.line(&parsed.message)?;
-    let mut fact = |name: &str, value: String| if value.is_empty() { Ok(()) } else { out.line(&format!("  {name:<12}{value}")) };
+    let mut fact =
+        |name: &str, value: String| if value.is_empty() { Ok(()) } else { out.line(&format!("  {name:<12}{value}")) };
     fact("outcome", outcome(parsed.outcome).to_owned())?;
     fact("intent", parsed.intent.clone())?;
     fact("env", parsed.env.clone().unwrap_or_default())?;
@@ -63,7 +68,10 @@ fn show(out: &mut Out, parsed: &Parsed) -> Result<(), Stop> {
     fact("mutates", if parsed.mutates { "yes" } else { "" }.to_owned())?;
     fact("missing", parsed.missing.join(", "))?;
     fact("unknown", parsed.unknown.join(", "))?;
-    fact("read as", parsed.corrections.iter().map(|c| format!("{} → {}", c.from, c.to)).collect::<Vec<_>>().join(", "))?;
+    fact(
+        "read as",
+        parsed.corrections.iter().map(|c| format!("{} → {}", c.from, c.to)).collect::<Vec<_>>().join(", "),
+    )?;
     fact("because", parsed.why.iter().map(|w| format!("{} → {}", w.text, w.slot)).collect::<Vec<_>>().join(", "))?;
     for reading in &parsed.ambiguous {
         fact("could mean", reading.clone())?;

@@ -28,7 +28,11 @@ pub(super) async fn perform(args: Args, start: &Start) -> Result<Code, Stop> {
     let card = understand::plan(&control, &args.text.join(" "), &args.inputs).await?;
     control.close(false).await;
     let mut out = Out::new();
-    if args.json { out.json(&card.plan)? } else { card_lines(&card).iter().try_for_each(|line| out.line(line))? }
+    if args.json {
+        out.json(&card.plan)?
+    } else {
+        card_lines(&card).iter().try_for_each(|line| out.line(line))?
+    }
     Ok(Code::Succeeded)
 }
 

@@ -59,7 +59,8 @@ pub(super) async fn perform(args: Args, start: &Start) -> Result<Code, Stop> {
 }
 
 fn row(run: &Run, now: Timestamp) -> [String; 6] {
-    let took = run.started_at.map_or_else(|| "–".to_owned(), |from| human_ms(run.finished_at.unwrap_or(now).ms_since(from)));
+    let took =
+        run.started_at.map_or_else(|| "–".to_owned(), |from| human_ms(run.finished_at.unwrap_or(now).ms_since(from)));
     let why = run.message.as_ref().map(|m| format!(": {m}")).unwrap_or_default();
     [
         run.id.to_string(),

@@ -74,7 +74,8 @@ fn rows(service: &Service, overview: &Overview) -> Vec<[String; 6]> {
         let summary = summary(overview, service, env);
         let state = summary.map_or(State::Unknown, |s| s.latest.state);
         let uptime = summary.and_then(TargetSummary::uptime_pct);
-        let seen = summary.map(|s| format!("{} ago, {}", human_ms(overview.at.ms_since(s.latest.at)), s.latest.message));
+        let seen =
+            summary.map(|s| format!("{} ago, {}", human_ms(overview.at.ms_since(s.latest.at)), s.latest.message));
         [
             service.name.clone(),
             env.unwrap_or("–").to_owned(),

@@ -28,8 +28,12 @@ pub(super) async fn plan(control: &Control, text: &str, inputs: &[(String, Strin
 /// What is missing or meant otherwise, and what to say instead.
 pub(super) fn why_not(parsed: &Parsed) -> String {
     let mut lines = vec![match parsed.outcome {
-        ParseOutcome::View => format!("{}: this only looks at something; use the console, or a subcommand (opsroom help)", parsed.message),
-        ParseOutcome::Action => format!("{}: this is no runbook; use the console, or a subcommand (opsroom help)", parsed.message),
+        ParseOutcome::View => {
+            format!("{}: this only looks at something; use the console, or a subcommand (opsroom help)", parsed.message)
+        }
+        ParseOutcome::Action => {
+            format!("{}: this is no runbook; use the console, or a subcommand (opsroom help)", parsed.message)
+        }
         _ => parsed.message.clone(),
     }];
     lines.extend(parsed.ambiguous.iter().map(|reading| format!("  could mean: {reading}")));
