@@ -8,6 +8,7 @@ use super::stop::{Code, Stop};
 /// Print a completion script
 #[derive(Debug, clap::Args)]
 pub struct Args {
+    /// Which shell
     #[arg(value_enum)]
     shell: Shell,
 }

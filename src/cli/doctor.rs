@@ -9,7 +9,6 @@ use super::out::Out;
 use super::session::Start;
 use super::stop::{Code, Stop};
 use crate::control::Control;
-use crate::core::text;
 use crate::core::time::human_ms;
 use crate::tui::check_terminal;
 

@@ -3,7 +3,7 @@
 use super::out::Out;
 use super::session::Start;
 use super::stop::{Code, Stop, tell};
-use crate::tui::keys::{Keymap, document};
+use crate::tui::keys::document;
 
 /// List the console's keys
 #[derive(Debug, clap::Args)]

@@ -81,9 +81,9 @@ async fn consent(args: &Args, card: &PlanCard) -> Result<Option<String>, Stop> {
             let typed = ask(&format!("protected environment: type `{word}` to start: ")).await?;
             typed.map(Some).ok_or_else(|| Stop::Usage("not confirmed; nothing was started".to_owned()))
         }
-        Some(word) => {
-            Err(Stop::Usage(format!("protected environment: add --confirm {word} (--yes is not enough); nothing was started")))
-        }
+        Some(word) => Err(Stop::Usage(format!(
+            "protected environment: add --confirm {word} (--yes is not enough); nothing was started"
+        ))),
         None if args.yes || !mutates(&card.plan) => Ok(None),
         None if can_ask() => match ask("start? [y/N] ").await?.as_deref().map(str::trim) {
             Some("y" | "Y" | "yes") => Ok(None),
@@ -112,9 +112,9 @@ enum Heard {
 impl Signals {
     fn new() -> Result<Self, Stop> {
         Ok(Self {
-            interrupt: signal(SignalKind::interrupt())?,
-            terminate: signal(SignalKind::terminate())?,
-            hangup: signal(SignalKind::hangup())?,
+            interrupt: signal(SignalKind::interrupt()).map_err(Stop::System)?,
+            terminate: signal(SignalKind::terminate()).map_err(Stop::System)?,
+            hangup: signal(SignalKind::hangup()).map_err(Stop::System)?,
         })
     }
 

@@ -50,6 +50,14 @@ impl Start {
         }
     }
 
+    /// The keymap of the console. What else went wrong on the way is listed with its problems, so that it is seen.
+    #[must_use]
+    pub fn console_keys(&self) -> Keymap {
+        let mut keymap = self.keymap();
+        keymap.problems.extend(self.log_problem.clone());
+        keymap
+    }
+
     /// Whether opening the store would find one; a server is taken to be there.
     pub(super) fn has_store(&self) -> Result<bool, Stop> {
         let url = &self.settings()?.store_url;
