@@ -239,7 +239,8 @@ macro_rules! advance {
             .bind($message.map(column))
             .execute(&mut *$tx)
             .await?;
-        if to.is_terminal() {
+        // An interrupted run may be resumed: what it had not begun stays pending, as after a crash.
+        if to.is_terminal() && to != RunStatus::Interrupted {
             sqlx::query(SKIP_PENDING).bind($claim.run.0).execute(&mut *$tx).await?;
         }
         if !$entries.is_empty() {
