@@ -145,7 +145,7 @@ impl App {
             Action::Quit => return self.quit(),
             Action::Help => {
                 let context = self.context();
-                self.popups.push(Popup::Help(Help::new(context)));
+                self.popups.push(Popup::Help(Box::new(Help::new(context))));
             }
             Action::Command => self.bar = Some(bar::Bar::default()),
             Action::Runs => self.open_runs(RunFilter::default()),
@@ -182,7 +182,7 @@ impl App {
 
     pub(super) fn open_runs(&mut self, filter: RunFilter) {
         let ticket: Ticket = self.ticket();
-        self.push(Screen::Runs(RunsScreen::new(ticket, filter)));
+        self.push(Screen::Runs(Box::new(RunsScreen::new(ticket, filter))));
     }
 
     fn open_problems(&mut self) {

@@ -85,10 +85,8 @@ impl Bar {
     pub fn act(&mut self, action: Action, world: World<'_>) -> bool {
         let choosing = !self.choices.is_empty();
         match action {
-            Action::Complete if choosing => self.pick(1),
-            Action::PreviousChoice if choosing => self.pick(self.choices.len() - 1),
-            Action::Newer if choosing => self.pick(1),
-            Action::Older if choosing => self.pick(self.choices.len() - 1),
+            Action::Complete | Action::Newer if choosing => self.pick(1),
+            Action::PreviousChoice | Action::Older if choosing => self.pick(self.choices.len() - 1),
             Action::Complete => self.complete(world),
             Action::CharRight if self.line.at_end() && !self.ghost.is_empty() => self.complete(world),
             Action::Older => self.older(world),

@@ -280,7 +280,7 @@ impl RunScreen {
         let steps = self.detail.as_ref().map_or(&[][..], |d| &d.run.plan.steps);
         let done = self.detail.as_ref().map_or(0, |d| d.steps.iter().filter(|s| is_over(s.status)).count());
         let title = Span::styled(format!(" Steps {done}/{} ", steps.len()), theme.strong());
-        let inner = canvas.frame(area, title.into(), Line::default(), focused);
+        let inner = canvas.frame(area, title.into(), &Line::default(), focused);
         let Some(detail) = &self.detail else { return };
         let first = first_visible(self.steps.index(), steps.len(), usize::from(inner.height));
         for (y, (i, step)) in (inner.y..inner.bottom()).zip(steps.iter().enumerate().skip(first)) {
@@ -296,7 +296,7 @@ impl RunScreen {
         let theme = canvas.theme;
         let all = self.detail.as_ref().map_or(&[][..], |d| &d.artifacts);
         let title = Span::styled(format!(" Left behind {} ", all.len()), theme.strong());
-        let inner = canvas.frame(area, title.into(), Line::default(), focused);
+        let inner = canvas.frame(area, title.into(), &Line::default(), focused);
         if all.is_empty() {
             canvas.line(inner, &Line::styled("nothing yet", theme.dim()));
         }

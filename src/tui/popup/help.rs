@@ -67,7 +67,7 @@ impl Help {
         let screen = canvas.area();
         let mark = format!(" {} of {} ", (self.index + 1).min(rows.len()), rows.len());
         let title = Span::styled(" Keys that work here ", theme.strong());
-        let inner = canvas.window(76.min(screen.width), screen.height.saturating_sub(2), title.into(), mark.into());
+        let inner = canvas.window(76.min(screen.width), screen.height.saturating_sub(2), title.into(), &mark.into());
         canvas.field(row(inner, inner.y), Span::raw(" narrow: "), &self.filter, true, "");
         let list = Rect { y: inner.y.saturating_add(1), height: inner.height.saturating_sub(1), ..inner };
         let first = first_visible(self.index, rows.len(), usize::from(list.height));

@@ -60,7 +60,7 @@ impl<'a> Canvas<'a> {
     }
 
     /// A frame with a title and a mark on its right; returns what is inside. The focused one has a heavier line.
-    pub fn frame(&mut self, area: Rect, title: Line<'_>, mark: Line<'_>, focused: bool) -> Rect {
+    pub fn frame(&mut self, area: Rect, title: Line<'_>, mark: &Line<'_>, focused: bool) -> Rect {
         let area = area.intersection(self.buffer.area);
         let kind = if focused { BorderType::Thick } else { BorderType::Plain };
         let block = Block::bordered().border_type(kind).border_style(self.theme.frame(focused));
@@ -75,13 +75,13 @@ impl<'a> Canvas<'a> {
         let title = fit(title, title_room);
         self.line(Rect { x: area.x + 2, width: area.width - 4, height: 1, ..area }, &title);
         if mark_width > 0 && mark_width + title.width() < room {
-            self.right(Rect { x: area.x + 2, width: area.width - 4, height: 1, ..area }, &mark);
+            self.right(Rect { x: area.x + 2, width: area.width - 4, height: 1, ..area }, mark);
         }
         inner
     }
 
     /// An empty box of at most this size in the middle of the screen, framed.
-    pub fn window(&mut self, width: u16, height: u16, title: Line<'_>, mark: Line<'_>) -> Rect {
+    pub fn window(&mut self, width: u16, height: u16, title: Line<'_>, mark: &Line<'_>) -> Rect {
         let screen = self.buffer.area;
         let (width, height) = (width.min(screen.width), height.min(screen.height));
         let area = Rect {
@@ -175,7 +175,7 @@ pub fn wrapped(text: &str, width: usize) -> Vec<String> {
         if !line.is_empty() {
             lines.push(std::mem::take(&mut line));
         }
-        while text::width(word) > width {
+        while text::width(word) > width && head_of(word, width) < word.len() {
             let (head, rest) = word.split_at(head_of(word, width));
             lines.push(head.to_owned());
             word = rest;

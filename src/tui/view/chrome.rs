@@ -53,7 +53,7 @@ pub fn hints(app: &App, area: Rect, canvas: &mut Canvas<'_>) {
     let theme = canvas.theme;
     let mut spans = vec![Span::raw(" ")];
     let mut left = usize::from(area.width).saturating_sub(1);
-    for (action, word) in wanted(app.context()) {
+    for (action, word) in wanted(app.context(), !app.popups.is_empty()) {
         let Some(key) = app.keys.keys(*action).first() else { continue };
         let key = key.to_string();
         let used = text::width(&key) + 1 + text::width(word) + 2;
@@ -66,8 +66,14 @@ pub fn hints(app: &App, area: Rect, canvas: &mut Canvas<'_>) {
     canvas.line(area, &Line::from(spans));
 }
 
-const fn wanted(context: Context) -> &'static [(Action, &'static str)] {
+const fn wanted(context: Context, popup: bool) -> &'static [(Action, &'static str)] {
     match context {
+        Context::Text if popup => &[
+            (Action::Accept, "go on"),
+            (Action::Complete, "next"),
+            (Action::PageDown, "scroll"),
+            (Action::Back, "close"),
+        ],
         Context::List => &[
             (Action::Help, "help"),
             (Action::Command, "command"),

@@ -49,13 +49,13 @@ pub fn parts((width, height): (u16, u16)) -> Parts {
 #[must_use]
 pub fn home(body: Rect) -> HomeAreas {
     if body.width >= 120 {
-        let left = (body.width / 4).clamp(34, 46);
+        let left = (body.width / 4).clamp(38, 46);
         let right = (body.width / 4).clamp(34, 56);
         let (stack, rest) = split_left(body, left);
         let (log, health) = split_left(rest, rest.width.saturating_sub(right));
         return HomeAreas { stack, health, log };
     }
-    let (stack, rest) = split_left(body, body.width * 17 / 40);
+    let (stack, rest) = split_left(body, body.width * 9 / 20);
     let (health, log) = split_top(rest, (body.height / 3).clamp(4, 10));
     HomeAreas { stack, health, log }
 }
