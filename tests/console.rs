@@ -481,26 +481,52 @@ fn go(console: &mut Console, keys: &str) {
     }
 }
 
+/// Sizes: every height up to two pages, then some; widths step 7 and those where the layout changes.
+fn sizes(widths: std::ops::RangeInclusive<u16>, heights: std::ops::RangeInclusive<u16>) -> Vec<(u16, u16)> {
+    let widths = widths.filter(|w| *w <= 12 || w % 7 == 0 || [59, 60, 61, 80, 119, 120, 200].contains(w));
+    let heights = heights.filter(|h| *h <= 26 || h % 4 == 2);
+    let heights: Vec<u16> = heights.collect();
+    widths.flat_map(|w| heights.iter().map(move |h| (w, *h)).collect::<Vec<_>>()).collect()
+}
+
 #[test]
-fn every_screen_is_painted_at_every_size() {
+fn every_screen_is_painted_at_every_size_it_works_at() {
     for keys in SCREENS {
         let mut console = Console::new(World::with_plan(plan("prod", true)));
         go(&mut console, keys);
-        for width in (1..=200_u16).filter(|w| *w <= 8 || (59..=61).contains(w) || w % 7 == 0) {
-            for height in 1..=50_u16 {
-                console.app.size = (width, height);
-                let painted = console.paint();
-                if (24..60).contains(&width) || (width >= 60 && height < 15) {
-                    let said = format!("needs 60×15, has {width}×{height}");
-                    assert!(text(&painted).contains(&said), "{width}x{height}");
-                }
-            }
+        for size in sizes(60..=200, 15..=50) {
+            console.app.size = size;
+            console.paint();
         }
-        for (width, height) in [(60, 15), (40, 10), (200, 50), (1, 1), (80, 24)] {
-            // Keys pressed at any size do no harm either.
+    }
+}
+
+#[test]
+fn below_its_size_every_screen_says_what_it_needs() {
+    for keys in SCREENS {
+        let mut console = Console::new(World::with_plan(plan("prod", true)));
+        go(&mut console, keys);
+        let small = sizes(1..=59, 1..=50).into_iter().chain(sizes(60..=200, 1..=14));
+        // What is painted does not depend on the screen below; one of them is shown all sizes, the others some.
+        for (width, height) in small.step_by(if keys.is_empty() { 1 } else { 29 }) {
+            console.app.size = (width, height);
+            let screen = text(&console.paint());
+            let said = format!("needs 60×15, has {width}×{height}");
+            assert!(width < 24 || screen.contains(&said), "{screen}");
+        }
+    }
+}
+
+#[test]
+fn keys_at_any_size_do_no_harm() {
+    for keys in SCREENS {
+        let mut console = Console::new(World::with_plan(plan("prod", true)));
+        go(&mut console, keys);
+        for (width, height) in [(60, 15), (40, 10), (200, 50), (1, 1), (80, 24), (120, 15)] {
             console.send(Msg::Resize(width, height)).press("j k PgDn PgUp");
             console.paint();
         }
+        assert_eq!((console.submitted(), console.cancelled()), (0, 0), "{keys}");
     }
 }
 
