@@ -1,4 +1,4 @@
-//! The console: loop, terminal guard, app.
+//! The console: the loop between the terminal, the model and the door.
 
 pub mod app;
 pub mod keys;
@@ -6,5 +6,376 @@ pub mod msg;
 pub mod pane;
 pub mod perform;
 pub mod popup;
+pub mod terminal;
 pub mod theme;
 pub mod view;
+
+use std::collections::VecDeque;
+use std::future::pending;
+use std::io;
+use std::ops::ControlFlow;
+use std::time::Duration;
+
+use ratatui::Frame;
+use tokio::sync::{broadcast, mpsc};
+use tokio::time::{Instant, sleep, sleep_until};
+
+use self::app::{App, Facts};
+use self::keys::Keymap;
+use self::msg::{Effect, Msg};
+use self::terminal::decode::Typed;
+use self::terminal::screen::{Happened, Screen};
+use self::terminal::signals::Told;
+use self::theme::Theme;
+use crate::bus::Notice;
+use crate::clock::Clock;
+use crate::control::Control;
+use crate::core::time::Timestamp;
+
+/// Why the screen is gone. The process is not: whoever called decides what becomes of the runs in hand.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Exit {
+    /// The operator left.
+    Quit,
+    /// The terminal went away, or said it would (HUP). Nobody can be told anything any more.
+    Detached,
+    /// TERM, INT or QUIT (the signal's number).
+    Signal(i32),
+}
+
+/// What the loop drives: the console's [`App`], and stand-ins in tests.
+pub trait Model {
+    /// Called once, before the first frame.
+    fn start(&mut self) -> Vec<Effect>;
+    /// Takes in what happened and says what is wanted.
+    fn update(&mut self, msg: Msg) -> Vec<Effect>;
+    /// Paints the present state.
+    fn draw(&self, frame: &mut Frame);
+    /// How often the time shown changes; `None`: once a minute.
+    fn wants_tick(&self) -> Option<Duration>;
+}
+
+/// The loop's other ends.
+#[derive(Debug)]
+pub struct Ports<P> {
+    pub notices: broadcast::Receiver<Notice>,
+    /// Answers to performed effects.
+    pub answers: mpsc::Receiver<Msg>,
+    /// Starts the work of an effect; must not block.
+    pub perform: P,
+    pub clock: Clock,
+}
+
+/// Whether a console can run here; else one line that says why.
+pub fn check_terminal() -> Result<(), String> {
+    terminal::tty::check()
+}
+
+/// Opens the console and runs it until it is left, one way or another. An error: the terminal could not be taken.
+pub async fn run(control: &Control, keys: Keymap, clock: Clock) -> io::Result<Exit> {
+    let settings = control.settings();
+    let facts =
+        Facts { actor: settings.actor.clone(), read_only: settings.read_only, simulated: settings.simulated };
+    let (no_color, term) = (std::env::var("NO_COLOR").ok(), std::env::var("TERM").ok());
+    let theme = Theme::from_env(no_color.as_deref(), term.as_deref());
+    // The loop tells the real size before the first frame.
+    let app = App::new(facts, keys, theme, (80, 24), clock.now());
+    let (sender, answers) = mpsc::channel(ANSWERS);
+    let perform = |effect| perform::perform(effect, control, sender.clone());
+    Ok(drive(Screen::open()?, app, Ports { notices: control.listen(), answers, perform, clock }).await)
+}
+
+impl Model for App {
+    fn start(&mut self) -> Vec<Effect> {
+        Self::start(self)
+    }
+
+    fn update(&mut self, msg: Msg) -> Vec<Effect> {
+        Self::update(self, msg)
+    }
+
+    fn draw(&self, frame: &mut Frame) {
+        view::draw(self, frame);
+    }
+
+    fn wants_tick(&self) -> Option<Duration> {
+        Self::wants_tick(self)
+    }
+}
+
+/// Answers not yet taken in; the tasks that bring more wait.
+const ANSWERS: usize = 256;
+
+/// Runs the model on the terminal until it quits, the terminal goes away or a signal ends it. The terminal is as before
+/// when this returns, and when it unwinds.
+pub async fn drive<M: Model, P: FnMut(Effect)>(screen: Screen, model: M, ports: Ports<P>) -> Exit {
+    let mut console = Console { model, screen, ports, drawn: None, wanted: true };
+    let exit = console.run().await;
+    let stats = console.screen.stats();
+    drop(console);
+    tracing::info!(?exit, frames = stats.frames, bytes = stats.bytes, writes = stats.writes, "screen closed");
+    exit
+}
+
+/// Messages handled before the next frame, at most.
+const BATCH: usize = 512;
+/// While events stream, frames are this far apart. After a key there is no waiting.
+const FRAME: Duration = Duration::from_millis(33);
+/// A model that wants no ticks still shows the minute.
+const MINUTE: Duration = Duration::from_mins(1);
+
+struct Console<M, P> {
+    model: M,
+    screen: Screen,
+    ports: Ports<P>,
+    /// When the last frame was drawn; `None`: the next one is urgent.
+    drawn: Option<Instant>,
+    /// Something has happened since.
+    wanted: bool,
+}
+
+/// Why the loop woke.
+enum Wake {
+    Screen(Happened),
+    Msg(Msg),
+    /// The time shown has changed.
+    Tick,
+    /// A frame is due.
+    Frame,
+}
+
+impl<M: Model, P: FnMut(Effect)> Console<M, P> {
+    async fn run(&mut self) -> Exit {
+        let mut flow = self.start().await;
+        loop {
+            if let ControlFlow::Break(exit) = flow {
+                return exit;
+            }
+            let wake = self.wait().await;
+            flow = self.handle(wake).await;
+        }
+    }
+
+    async fn start(&mut self) -> ControlFlow<Exit> {
+        let effects = {
+            let _mark = self.screen.mark();
+            self.model.start()
+        };
+        let (width, height) = self.screen.size();
+        self.apply(Msg::Tick(self.ports.clock.now())).await?;
+        self.apply(Msg::Resize(width, height)).await?;
+        for effect in effects {
+            if let Some(msg) = self.act(effect).await? {
+                self.apply(msg).await?;
+            }
+        }
+        self.draw()
+    }
+
+    async fn wait(&mut self) -> Wake {
+        let due = self.due();
+        let tick = until_tick(self.model.wants_tick().unwrap_or(MINUTE), self.ports.clock.now());
+        tokio::select! {
+            biased;
+            happened = self.screen.next() => Wake::Screen(happened),
+            () = at(due) => Wake::Frame,
+            msg = answered(&mut self.ports.answers) => Wake::Msg(msg),
+            msg = noticed(&mut self.ports.notices) => Wake::Msg(msg),
+            () = sleep(tick) => Wake::Tick,
+        }
+    }
+
+    /// When the next frame may be drawn; `None`: nothing to draw, or the terminal is still busy with the last one.
+    fn due(&self) -> Option<Instant> {
+        let next = self.drawn.map_or_else(Instant::now, |drawn| drawn + FRAME);
+        (self.wanted && self.screen.ready()).then_some(next)
+    }
+
+    async fn handle(&mut self, wake: Wake) -> ControlFlow<Exit> {
+        present(self.screen.push())?;
+        if !matches!(wake, Wake::Frame) {
+            self.apply(Msg::Tick(self.ports.clock.now())).await?;
+        }
+        match wake {
+            Wake::Frame | Wake::Tick => {}
+            Wake::Msg(msg) => self.apply(msg).await?,
+            Wake::Screen(happened) => self.happened(happened).await?,
+        }
+        self.drain().await?;
+        if self.due().is_some_and(|due| due <= Instant::now()) { self.draw() } else { ControlFlow::Continue(()) }
+    }
+
+    /// Handles what else has come meanwhile, so that one frame shows all of it.
+    async fn drain(&mut self) -> ControlFlow<Exit> {
+        for _ in 0..BATCH {
+            if let Some(happened) = self.screen.try_typed() {
+                self.happened(happened).await?;
+            } else if let Some(msg) = self.ports.try_next() {
+                self.apply(msg).await?;
+            } else {
+                break;
+            }
+        }
+        ControlFlow::Continue(())
+    }
+
+    async fn happened(&mut self, happened: Happened) -> ControlFlow<Exit> {
+        let msg = match happened {
+            Happened::Typed(typed) => {
+                self.drawn = None;
+                test_panic(&typed, &self.screen);
+                match typed {
+                    Typed::Key(key) => Msg::Key(key),
+                    Typed::Paste(text) => Msg::Paste(text),
+                    Typed::Focus(gained) => Msg::Focus(gained),
+                }
+            }
+            Happened::Panicked(line) => Msg::Trouble(line),
+            Happened::Settled => self.resized()?,
+            Happened::Told(Told::Suspend) => self.suspend().await?,
+            Happened::Told(Told::Continued) => {
+                let told = present(self.screen.continued().await)?;
+                self.back(told)?
+            }
+            Happened::Gone | Happened::Told(Told::HangUp) => return ControlFlow::Break(Exit::Detached),
+            Happened::Told(Told::Stop(signal)) => return ControlFlow::Break(Exit::Signal(signal)),
+            // The screen keeps size changes to itself until they settle; the rest of a frame was pushed above.
+            Happened::Told(Told::Resized) | Happened::Retry => return ControlFlow::Continue(()),
+        };
+        self.apply(msg).await
+    }
+
+    /// Lets the model take in a message, and what follows from it.
+    async fn apply(&mut self, msg: Msg) -> ControlFlow<Exit> {
+        let mut msgs = VecDeque::from([msg]);
+        while let Some(msg) = msgs.pop_front() {
+            let effects = {
+                let _mark = self.screen.mark();
+                self.model.update(msg)
+            };
+            for effect in effects {
+                msgs.extend(self.act(effect).await?);
+            }
+        }
+        self.wanted = true;
+        ControlFlow::Continue(())
+    }
+
+    /// Does what concerns the terminal, hands on the rest.
+    async fn act(&mut self, effect: Effect) -> ControlFlow<Exit, Option<Msg>> {
+        ControlFlow::Continue(match effect {
+            Effect::Quit => return ControlFlow::Break(Exit::Quit),
+            Effect::Suspend => Some(self.suspend().await?),
+            Effect::Redraw => {
+                present(self.screen.redraw())?;
+                None
+            }
+            Effect::Copy(text) => Some(Msg::Copied(present(self.screen.copy(&text))?)),
+            effect => {
+                (self.ports.perform)(effect);
+                None
+            }
+        })
+    }
+
+    async fn suspend(&mut self) -> ControlFlow<Exit, Msg> {
+        let told = present(self.screen.suspend().await)?;
+        self.back(told)
+    }
+
+    /// Back on screen, or told to end meanwhile. The terminal may have another size now.
+    fn back(&mut self, told: Option<Told>) -> ControlFlow<Exit, Msg> {
+        match told {
+            Some(Told::Stop(signal)) => ControlFlow::Break(Exit::Signal(signal)),
+            Some(_) => ControlFlow::Break(Exit::Detached),
+            None => self.resized(),
+        }
+    }
+
+    fn resized(&mut self) -> ControlFlow<Exit, Msg> {
+        let (width, height) = present(self.screen.resized())?;
+        self.drawn = None;
+        ControlFlow::Continue(Msg::Resize(width, height))
+    }
+
+    fn draw(&mut self) -> ControlFlow<Exit> {
+        let model = &self.model;
+        present(self.screen.draw(|frame| model.draw(frame)))?;
+        self.drawn = Some(Instant::now());
+        self.wanted = false;
+        ControlFlow::Continue(())
+    }
+}
+
+impl<P> Ports<P> {
+    /// An answer or a notice that is there already.
+    fn try_next(&mut self) -> Option<Msg> {
+        if let Ok(answer) = self.answers.try_recv() {
+            return Some(answer);
+        }
+        match self.notices.try_recv() {
+            Ok(notice) => Some(Msg::Notice(notice)),
+            Err(broadcast::error::TryRecvError::Lagged(_)) => Some(Msg::Lagged),
+            Err(_) => None,
+        }
+    }
+}
+
+async fn answered(answers: &mut mpsc::Receiver<Msg>) -> Msg {
+    match answers.recv().await {
+        Some(msg) => msg,
+        // Nobody can answer any more; returning would make the loop spin.
+        None => pending().await,
+    }
+}
+
+async fn noticed(notices: &mut broadcast::Receiver<Notice>) -> Msg {
+    match notices.recv().await {
+        Ok(notice) => Msg::Notice(notice),
+        Err(broadcast::error::RecvError::Lagged(_)) => Msg::Lagged,
+        Err(broadcast::error::RecvError::Closed) => pending().await,
+    }
+}
+
+async fn at(due: Option<Instant>) {
+    match due {
+        Some(due) => sleep_until(due).await,
+        None => pending().await,
+    }
+}
+
+/// From now to the next multiple of the period on the wall clock, so that shown seconds turn when seconds turn.
+fn until_tick(period: Duration, now: Timestamp) -> Duration {
+    let period = i64::try_from(period.as_millis()).unwrap_or(i64::MAX).max(1);
+    Duration::from_millis(u64::try_from(period - now.0.rem_euclid(period)).unwrap_or(1))
+}
+
+/// A terminal that can no longer be written to is gone, and so is whoever sat there.
+fn present<T>(result: io::Result<T>) -> ControlFlow<Exit, T> {
+    match result {
+        Ok(value) => ControlFlow::Continue(value),
+        Err(error) => {
+            tracing::info!(%error, "the terminal is gone");
+            ControlFlow::Break(Exit::Detached)
+        }
+    }
+}
+
+/// `OPSROOM_TEST_PANIC=ui` or `worker`: the first key after the first frame panics there. For the PTY suite, which
+/// otherwise could not know that a real panic gives the terminal back.
+#[cfg(debug_assertions)]
+fn test_panic(typed: &Typed, screen: &Screen) {
+    let (Typed::Key(_), Ok(place)) = (typed, std::env::var("OPSROOM_TEST_PANIC")) else { return };
+    let _mark = screen.mark();
+    match place.as_str() {
+        "ui" => panic!("asked to panic in the screen's code"),
+        "worker" => drop(tokio::spawn(async { panic!("asked to panic in a task") })),
+        _ => {}
+    }
+}
+
+#[cfg(not(debug_assertions))]
+fn test_panic(_: &Typed, _: &Screen) {}
+
+#[cfg(test)]
+mod tests;

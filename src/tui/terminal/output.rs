@@ -1,0 +1,226 @@
+//! The screen's way out: frames are composed in memory and leave in one `write` inside a synchronized update; a frame
+//! that changes nothing writes nothing.
+//!
+//! A slow terminal never blocks: what it does not take is kept, [`Output::ready`] turns false, and the loop draws no new
+//! frame until the old one has gone out. Frames are drawn from the present state, so the ones in between are never made:
+//! nothing queues, and the newest state is what comes next.
+
+use std::io;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+
+use crossterm::cursor::{Hide, MoveTo, Show};
+use crossterm::queue;
+use ratatui::backend::{Backend, ClearType, CrosstermBackend, WindowSize};
+use ratatui::buffer::Cell;
+use ratatui::layout::{Position, Size};
+
+use super::guard::Held;
+
+/// A ratatui backend over the terminal.
+#[derive(Debug)]
+pub struct Output {
+    held: Arc<Held>,
+    /// The size frames are drawn for; changes only when the loop says so.
+    size: Size,
+    /// Begin and end of a synchronized update (DEC 2026); empty on terminals that would not know the mode.
+    sync: (&'static str, &'static str),
+    /// The frame being composed.
+    frame: Vec<u8>,
+    /// What the terminal has not yet taken of earlier ones.
+    pending: Vec<u8>,
+    /// Where the cursor is wanted (`None`: hidden), and what the terminal shows.
+    wanted: Option<Position>,
+    shown: Option<Position>,
+    at: Position,
+    stats: Stats,
+}
+
+/// What went out since the start.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Stats {
+    /// Frames that changed something.
+    pub frames: u64,
+    pub bytes: u64,
+    /// Bytes of the last of them.
+    pub last_frame: u64,
+    /// Calls of `write`.
+    pub writes: u64,
+}
+
+/// What the crossterm backend appends to every draw, and the shorter text of the same effect.
+const TRAILER: &[u8] = b"\x1b[39m\x1b[49m\x1b[59m\x1b[0m";
+const RESET: &[u8] = b"\x1b[0m";
+
+impl Output {
+    pub fn new(held: &Arc<Held>, term: &str) -> Self {
+        // NO_COLOR is the theme's decision. crossterm 0.29 would obey it by writing a bare reset where a colour stood, which
+        // also erases reverse video: the selection.
+        crossterm::style::force_color_output(true);
+        let (width, height) = held.tty.size();
+        Self {
+            held: Arc::clone(held),
+            size: Size { width, height },
+            sync: sync(term),
+            frame: Vec::new(),
+            pending: Vec::new(),
+            wanted: None,
+            shown: None,
+            at: Position::ORIGIN,
+            stats: Stats::default(),
+        }
+    }
+
+    /// Whether the terminal has taken all of the last frame.
+    pub fn ready(&self) -> bool {
+        self.pending.is_empty()
+    }
+
+    /// Bytes the terminal has not taken yet.
+    pub fn waiting(&self) -> usize {
+        self.pending.len()
+    }
+
+    /// The size frames are drawn for.
+    pub fn size_drawn_for(&self) -> Size {
+        self.size
+    }
+
+    /// Tries again to write what is left; an error means the terminal is gone.
+    pub fn push(&mut self) -> io::Result<()> {
+        if self.pending.is_empty() {
+            return Ok(());
+        }
+        let written = self.held.tty.write(&self.pending)?;
+        self.pending.drain(..written);
+        self.stats.writes += 1;
+        self.held.torn.store(!self.pending.is_empty(), Ordering::SeqCst);
+        Ok(())
+    }
+
+    /// Sends a sequence that is no part of a frame.
+    pub fn send(&mut self, sequence: &str) -> io::Result<()> {
+        self.pending.extend_from_slice(sequence.as_bytes());
+        self.stats.bytes += sequence.len() as u64;
+        self.push()
+    }
+
+    /// Draws for another size from now on.
+    pub fn resize(&mut self, width: u16, height: u16) {
+        self.size = Size { width, height };
+    }
+
+    /// The screen was left and taken again: nothing is pending, the cursor hidden.
+    pub fn forget(&mut self) {
+        self.pending.clear();
+        self.frame.clear();
+        self.shown = None;
+        self.at = Position::ORIGIN;
+    }
+
+    pub fn stats(&self) -> Stats {
+        self.stats
+    }
+
+    /// Adds the cursor's part of the frame; nothing when it stays as it is.
+    fn place_cursor(&mut self) -> io::Result<()> {
+        match self.wanted {
+            None if self.shown.is_some() => queue!(self.frame, Hide)?,
+            Some(to) if !self.frame.is_empty() || self.shown != Some(to) => {
+                queue!(self.frame, MoveTo(to.x, to.y))?;
+                if self.shown.is_none() {
+                    queue!(self.frame, Show)?;
+                }
+                self.at = to;
+            }
+            _ => {}
+        }
+        self.shown = self.wanted;
+        Ok(())
+    }
+}
+
+impl Backend for Output {
+    type Error = io::Error;
+
+    fn draw<'a, I>(&mut self, content: I) -> io::Result<()>
+    where
+        I: Iterator<Item = (u16, u16, &'a Cell)>,
+    {
+        let mut content = content.peekable();
+        if content.peek().is_none() {
+            return Ok(());
+        }
+        CrosstermBackend::new(&mut self.frame).draw(content)?;
+        if self.frame.ends_with(TRAILER) {
+            self.frame.truncate(self.frame.len() - TRAILER.len());
+            self.frame.extend_from_slice(RESET);
+        }
+        Ok(())
+    }
+
+    fn hide_cursor(&mut self) -> io::Result<()> {
+        self.wanted = None;
+        Ok(())
+    }
+
+    fn show_cursor(&mut self) -> io::Result<()> {
+        self.wanted = Some(self.wanted.unwrap_or(self.at));
+        Ok(())
+    }
+
+    /// Answers from memory: asking the terminal would race with the keyboard reader.
+    fn get_cursor_position(&mut self) -> io::Result<Position> {
+        Ok(self.at)
+    }
+
+    fn set_cursor_position<P: Into<Position>>(&mut self, position: P) -> io::Result<()> {
+        let position = position.into();
+        if self.wanted.is_some() {
+            self.wanted = Some(position);
+        }
+        Ok(())
+    }
+
+    fn clear(&mut self) -> io::Result<()> {
+        self.clear_region(ClearType::All)
+    }
+
+    fn clear_region(&mut self, clear_type: ClearType) -> io::Result<()> {
+        CrosstermBackend::new(&mut self.frame).clear_region(clear_type)
+    }
+
+    fn size(&self) -> io::Result<Size> {
+        Ok(self.size)
+    }
+
+    fn window_size(&mut self) -> io::Result<WindowSize> {
+        Ok(WindowSize { columns_rows: self.size, pixels: Size::default() })
+    }
+
+    /// Ends the frame: writes it, if there is anything to write.
+    fn flush(&mut self) -> io::Result<()> {
+        self.place_cursor()?;
+        if self.frame.is_empty() {
+            return Ok(());
+        }
+        let (begin, end) = self.sync;
+        let before = self.pending.len();
+        for part in [begin.as_bytes(), &self.frame, end.as_bytes()] {
+            self.pending.extend_from_slice(part);
+        }
+        self.frame.clear();
+        self.stats.last_frame = (self.pending.len() - before) as u64;
+        self.stats.bytes += self.stats.last_frame;
+        self.stats.frames += 1;
+        self.push()
+    }
+}
+
+/// The Linux console and the old hardware's names never knew the mode (most others ignore what they do not know).
+fn sync(term: &str) -> (&'static str, &'static str) {
+    if term == "linux" || term.starts_with("vt") { ("", "") } else { ("\x1b[?2026h", "\x1b[?2026l") }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,225 @@
+//! The terminal as the loop uses it: one thing to wait on, one thing to draw on.
+
+use std::io;
+use std::time::Duration;
+
+use ratatui::{Frame, Terminal};
+use tokio::time::{Instant, sleep, sleep_until};
+
+use super::clipboard::{self, Between};
+use super::decode::Typed;
+use super::guard::{Guard, OnScreen};
+use super::input::{Input, Reader};
+use super::output::{Output, Stats};
+use super::signals::{Signals, Told};
+use super::tty::Tty;
+
+/// A terminal that is ours. Dropping it gives the terminal back.
+#[derive(Debug)]
+pub struct Screen {
+    // In this order: first nobody reads any more, then the modes change back.
+    reader: Option<Reader>,
+    terminal: Terminal<Output>,
+    guard: Guard,
+    signals: Signals,
+    between: Between,
+    resize: Option<Resize>,
+    /// How long to wait before offering a slow terminal the rest of a frame again.
+    retry: Duration,
+}
+
+/// What the outside did.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Happened {
+    Typed(Typed),
+    /// The terminal is gone.
+    Gone,
+    /// A signal that is not about size.
+    Told(Told),
+    /// The size has stopped changing: [`Screen::resized`] knows it.
+    Settled,
+    /// A slow terminal may take more now: [`Screen::push`].
+    Retry,
+    /// A background thread or task panicked; one line.
+    Panicked(String),
+}
+
+/// A size change under way: dragging a window's edge sends dozens, each worth a full repaint.
+#[derive(Debug, Clone, Copy)]
+struct Resize {
+    began: Instant,
+    due: Instant,
+}
+
+/// A size that stood this long is drawn.
+const SETTLES: Duration = Duration::from_millis(40);
+/// A size that never stands still is drawn this often.
+const SETTLES_AT_LAST: Duration = Duration::from_millis(200);
+const RETRY: (Duration, Duration) = (Duration::from_millis(5), Duration::from_millis(100));
+
+impl Screen {
+    /// Takes the terminal we were started on. Needs a runtime.
+    pub fn open() -> io::Result<Self> {
+        let term = std::env::var("TERM").unwrap_or_default();
+        Self::on(Tty::open()?, &term, Between::detect())
+    }
+
+    /// Takes this terminal; `term` is what it calls itself.
+    pub fn on(tty: Tty, term: &str, between: Between) -> io::Result<Self> {
+        let signals = Signals::listen()?;
+        let guard = Guard::enter(tty)?;
+        let terminal = Terminal::new(Output::new(guard.held(), term))?;
+        let reader = Some(Reader::start(guard.held())?);
+        Ok(Self { reader, terminal, guard, signals, between, resize: None, retry: RETRY.0 })
+    }
+
+    /// Columns and rows.
+    pub fn size(&self) -> (u16, u16) {
+        let size = self.terminal.backend().size_drawn_for();
+        (size.width, size.height)
+    }
+
+    /// The next thing to happen. Signals that end come first, then keys.
+    pub async fn next(&mut self) -> Happened {
+        loop {
+            let slow = !self.ready();
+            let happened = tokio::select! {
+                biased;
+                told = self.signals.next() => Happened::Told(told),
+                input = typed(&mut self.reader) => input,
+                line = self.guard.panicked() => Happened::Panicked(line),
+                () = settled(self.resize) => Happened::Settled,
+                () = sleep(self.retry), if slow => Happened::Retry,
+            };
+            match happened {
+                Happened::Told(Told::Resized) => self.resize = Some(Resize::next(self.resize)),
+                happened => return happened,
+            }
+        }
+    }
+
+    /// What was typed already, without waiting.
+    pub fn try_typed(&mut self) -> Option<Happened> {
+        self.reader.as_mut()?.try_next().map(Happened::from)
+    }
+
+    /// Takes over the new size; what the terminal shows is unknown after a change.
+    pub fn resized(&mut self) -> io::Result<(u16, u16)> {
+        self.resize = None;
+        let (width, height) = self.guard.held().tty.size();
+        self.terminal.backend_mut().resize(width, height);
+        self.redraw()?;
+        Ok((width, height))
+    }
+
+    /// Forgets what is on screen: the next frame paints everything.
+    pub fn redraw(&mut self) -> io::Result<()> {
+        self.terminal.autoresize()?;
+        self.terminal.clear()
+    }
+
+    /// Whether the terminal has taken all of the last frame. Else a frame drawn now would only wait in line.
+    pub fn ready(&self) -> bool {
+        self.terminal.backend().ready()
+    }
+
+    /// Draws a frame; an error means the terminal is gone.
+    pub fn draw(&mut self, view: impl FnOnce(&mut Frame)) -> io::Result<()> {
+        let _mark = self.guard.on_screen();
+        self.terminal.draw(view).map(|_| ())
+    }
+
+    /// Offers a slow terminal the rest; an error means it is gone.
+    pub fn push(&mut self) -> io::Result<()> {
+        let before = self.terminal.backend().waiting();
+        self.terminal.backend_mut().push()?;
+        let moved = self.terminal.backend().waiting() < before;
+        self.retry = if moved || before == 0 { RETRY.0 } else { (self.retry * 2).min(RETRY.1) };
+        Ok(())
+    }
+
+    /// Puts the text on the clipboard; what to tell the operator.
+    pub fn copy(&mut self, text: &str) -> io::Result<Result<String, String>> {
+        match clipboard::copy(text, self.between) {
+            Ok((sequence, told)) => self.terminal.backend_mut().send(&sequence).map(|()| Ok(told)),
+            Err(why) => Ok(Err(why)),
+        }
+    }
+
+    /// Marks that the screen's own code runs on this thread: a panic there ends the screen.
+    pub fn mark(&self) -> OnScreen<'_> {
+        self.guard.on_screen()
+    }
+
+    /// Gives the terminal back, stops the process, and takes the terminal again when continued. `Some`: told to end
+    /// instead; the terminal has been given back.
+    pub async fn suspend(&mut self) -> io::Result<Option<Told>> {
+        self.reader = None;
+        self.guard.leave();
+        let told = self.signals.stop_self(&self.guard.held().tty).await?;
+        if told.is_none() {
+            self.resume().await?;
+        }
+        Ok(told)
+    }
+
+    /// After a stop nobody announced: the shell has changed the modes and written on the screen.
+    pub async fn continued(&mut self) -> io::Result<Option<Told>> {
+        if !self.guard.held().tty.foreground() {
+            return self.suspend().await;
+        }
+        self.resume().await.map(|()| None)
+    }
+
+    pub fn stats(&self) -> Stats {
+        self.terminal.backend().stats()
+    }
+
+    async fn resume(&mut self) -> io::Result<()> {
+        self.terminal.backend_mut().forget();
+        // The shell may not have let go yet; the kernel then says EIO.
+        let mut tries = 10;
+        while let Err(error) = self.guard.reenter() {
+            tries -= 1;
+            if tries == 0 {
+                return Err(error);
+            }
+            sleep(Duration::from_millis(20)).await;
+        }
+        if self.reader.is_none() {
+            self.reader = Some(Reader::start(self.guard.held())?);
+        }
+        Ok(())
+    }
+}
+
+impl Resize {
+    fn next(under_way: Option<Self>) -> Self {
+        let now = Instant::now();
+        let began = under_way.map_or(now, |resize| resize.began);
+        Self { began, due: (now + SETTLES).min(began + SETTLES_AT_LAST) }
+    }
+}
+
+impl From<Input> for Happened {
+    fn from(input: Input) -> Self {
+        match input {
+            Input::Typed(typed) => Self::Typed(typed),
+            Input::Gone => Self::Gone,
+        }
+    }
+}
+
+async fn typed(reader: &mut Option<Reader>) -> Happened {
+    match reader {
+        Some(reader) => reader.next().await.into(),
+        None => std::future::pending().await,
+    }
+}
+
+async fn settled(resize: Option<Resize>) {
+    match resize {
+        Some(resize) => sleep_until(resize.due).await,
+        None => std::future::pending().await,
+    }
+}

@@ -1,0 +1,143 @@
+//! The terminal device: opened anew, so that its non-blocking mode is ours alone (the shell shares descriptors 0–2).
+
+use std::io;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::time::{Duration, Instant};
+
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::fs::{Mode, OFlags, open};
+use rustix::io::Errno;
+use rustix::termios::{
+    OptionalActions, QueueSelector, Termios, isatty, tcflush, tcgetattr, tcgetpgrp, tcgetwinsize, tcsetattr, ttyname,
+};
+
+/// Nothing sane is larger; a terminal that claims to be would make us allocate for it.
+const LARGEST: (u16, u16) = (1000, 500);
+
+/// The open terminal.
+#[derive(Debug)]
+pub struct Tty(OwnedFd);
+
+impl Tty {
+    /// Opens the terminal standard input is connected to.
+    pub fn open() -> io::Result<Self> {
+        let flags = OFlags::RDWR | OFlags::NONBLOCK | OFlags::NOCTTY | OFlags::CLOEXEC;
+        let named = ttyname(io::stdin(), Vec::new()).and_then(|name| open(name.as_c_str(), flags, Mode::empty()));
+        // After `su`, or in a container, the name may be out of reach while the terminal is not.
+        Ok(Self(named.or_else(|_| open(c"/dev/tty", flags, Mode::empty()))?))
+    }
+
+    /// Columns and rows; at least 1×1. A terminal that does not know (a serial line) is taken for 80×24.
+    pub fn size(&self) -> (u16, u16) {
+        match tcgetwinsize(&self.0) {
+            Ok(size) if size.ws_col > 0 && size.ws_row > 0 => (size.ws_col.min(LARGEST.0), size.ws_row.min(LARGEST.1)),
+            _ => (80, 24),
+        }
+    }
+
+    pub fn modes(&self) -> io::Result<Termios> {
+        Ok(tcgetattr(&self.0)?)
+    }
+
+    /// Sets the modes and drops what was typed but not read: a half-read paste must not reach the shell.
+    pub fn set_modes(&self, modes: &Termios) -> io::Result<()> {
+        // Not the draining variants: they wait for a terminal that may have stopped taking output.
+        let _ = tcflush(&self.0, QueueSelector::IFlush);
+        Ok(tcsetattr(&self.0, OptionalActions::Now, modes)?)
+    }
+
+    /// Whether the shell has given us the terminal. Changing modes from the background would stop us.
+    pub fn foreground(&self) -> bool {
+        tcgetpgrp(&self.0).map_or(true, |group| group == rustix::process::getpgrp())
+    }
+
+    /// Writes as much as the terminal takes now; 0 when it takes nothing.
+    pub fn write(&self, bytes: &[u8]) -> io::Result<usize> {
+        match rustix::io::write(&self.0, bytes) {
+            Ok(written) => Ok(written),
+            Err(Errno::AGAIN | Errno::INTR) => Ok(0),
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    /// Writes all, waiting for a slow terminal no longer than `patience`. Says whether all went out.
+    pub fn write_within(&self, mut bytes: &[u8], patience: Duration) -> bool {
+        let until = Instant::now() + patience;
+        while !bytes.is_empty() {
+            match self.write(bytes) {
+                Ok(0) => {
+                    let left = until.saturating_duration_since(Instant::now());
+                    if left.is_zero() || !self.wait_writable(left.min(Duration::from_millis(20))) {
+                        return false;
+                    }
+                }
+                Ok(written) => bytes = &bytes[written..],
+                Err(_) => return false,
+            }
+        }
+        true
+    }
+
+    /// Waits a moment; false when the terminal is gone.
+    fn wait_writable(&self, moment: Duration) -> bool {
+        let mut fds = [PollFd::new(&self.0, PollFlags::OUT)];
+        let moment = Timespec { tv_sec: 0, tv_nsec: i64::from(moment.subsec_nanos()) };
+        match poll(&mut fds, Some(&moment)) {
+            Ok(_) => !fds[0].revents().intersects(PollFlags::HUP | PollFlags::ERR | PollFlags::NVAL),
+            Err(error) => error == Errno::INTR,
+        }
+    }
+}
+
+impl AsFd for Tty {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.0.as_fd()
+    }
+}
+
+impl From<OwnedFd> for Tty {
+    /// Takes a descriptor that is already non-blocking.
+    fn from(fd: OwnedFd) -> Self {
+        Self(fd)
+    }
+}
+
+/// Whether the console can run here; else one line that says why and what to do.
+pub fn check() -> Result<(), String> {
+    let term = std::env::var("TERM").unwrap_or_default();
+    refusal(isatty(io::stdin()), isatty(io::stdout()), &term).map_or(Ok(()), Err)
+}
+
+fn refusal(stdin: bool, stdout: bool, term: &str) -> Option<String> {
+    let instead = "the subcommands work without one: opsroom --help";
+    match () {
+        () if !stdin => Some(format!("the console needs a terminal, and standard input is not one; {instead}")),
+        () if !stdout => Some(format!("the console needs a terminal, and standard output is not one; {instead}")),
+        () if term.is_empty() => {
+            Some(format!("the console needs a terminal, and TERM is not set; set it, or: {instead}"))
+        }
+        () if term == "dumb" || term == "unknown" => {
+            Some(format!("the console cannot draw on this terminal (TERM={term}); {instead}"))
+        }
+        () => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn refuses_what_cannot_show_a_screen() {
+        for (stdin, stdout, term, word) in [
+            (false, true, "xterm", "standard input"),
+            (true, false, "xterm", "standard output"),
+            (true, true, "dumb", "TERM=dumb"),
+            (true, true, "", "TERM is not set"),
+        ] {
+            let text = refusal(stdin, stdout, term).unwrap();
+            assert!(text.contains(word) && !text.contains('\n'), "{text}");
+        }
+        assert_eq!(refusal(true, true, "vt100"), None);
+    }
+}
