@@ -5,9 +5,10 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 use sha2::Digest;
 
+use super::observation::State;
 use super::run::Phase;
 use super::service::Service;
-use super::step::StepSpec;
+use super::step::{Outcome, Reply, StepSpec, Verdict};
 
 /// Everything a run will do, decided before it starts. Serialised whole into the run record; its hash names it.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
@@ -172,6 +173,23 @@ pub struct PlanStep {
     pub probe: bool,
 }
 
+impl PlanStep {
+    /// What the answer means for this step. A probe may always be asked again, whatever it said; anything else that is
+    /// slower than it may be (`max_ms`) has failed, where a probe is only degraded.
+    #[must_use]
+    pub fn judge(&self, reply: &Reply) -> Outcome {
+        let mut outcome = self.spec.judge(reply);
+        if self.probe {
+            if let Verdict::Failed { again } = &mut outcome.verdict {
+                *again = true;
+            }
+        } else if outcome.state == State::Degraded && outcome.verdict == Verdict::Succeeded {
+            (outcome.verdict, outcome.state) = (Verdict::Failed { again: false }, State::Failing);
+        }
+        outcome
+    }
+}
+
 /// A service in an environment (`None`: a service that has none).
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct Target {
@@ -314,6 +332,31 @@ mod tests {
         let hashes: std::collections::HashSet<_> =
             [&plan, &gated, &chained, &stepped, &other_inputs].map(plan_hash).into();
         assert_eq!(hashes.len(), 5);
+    }
+
+    #[test]
+    fn probes_are_asked_again_and_slow_work_has_failed() {
+        use crate::core::service::HttpRequest;
+        use crate::core::step::http::Http;
+
+        let request = HttpRequest { max_ms: Some(100), ..HttpRequest::default() };
+        let probe = PlanStep { spec: StepSpec::Http(Http { request }), ..wait_step() };
+        let work = PlanStep { probe: false, ..probe.clone() };
+        let answer = |status, ms| {
+            let headers = BTreeMap::new();
+            Reply::Http { status, headers, body: String::new(), truncated: false, ms }
+        };
+        for (step, reply, verdict, state) in [
+            (&probe, answer(200, 10), Verdict::Succeeded, State::Ok),
+            (&probe, answer(200, 200), Verdict::Succeeded, State::Degraded),
+            (&probe, answer(404, 10), Verdict::Failed { again: true }, State::Failing),
+            (&work, answer(200, 10), Verdict::Succeeded, State::Ok),
+            (&work, answer(200, 200), Verdict::Failed { again: false }, State::Failing),
+            (&work, answer(404, 10), Verdict::Failed { again: false }, State::Failing),
+        ] {
+            let outcome = step.judge(&reply);
+            assert_eq!((outcome.verdict, outcome.state), (verdict, state));
+        }
     }
 
     #[test]

@@ -1,22 +1,41 @@
 //! Runbooks: versioned templates of plans, read from TOML; and how a request, a runbook and a stack become a plan.
 
+mod built_in;
+mod condition;
+pub mod definition;
+mod expand;
+mod file;
+mod fill;
+mod gate;
+pub mod input;
+mod papers;
+mod planner;
+mod read;
+mod targets;
+
 use std::collections::BTreeMap;
 
-use super::plan::Plan;
-use super::service::Stack;
+use definition::Definition;
+
+use super::plan::{Gate, OnFailure, Plan, PlanStep, targets_of};
+use super::run::Phase;
+use super::service::{Stack, Verb};
 
 /// A loaded, checked runbook.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct Runbook {
     pub name: String,
+    /// What it does, without a target: `deploy`, `generate spec`.
     pub title: String,
     pub version: String,
     pub mutates: bool,
     pub phrases: Vec<String>,
-    /// (name, required)
+    /// (name, required), required ones first.
     pub inputs: Vec<(String, bool)>,
     /// First 16 hex digits of the SHA-256 of the file.
     pub hash: String,
+    /// Its steps and rules.
+    pub definition: Definition,
 }
 
 /// A problem in a file: where and what to do.
@@ -49,24 +68,61 @@ pub struct Request {
 ///
 /// # Errors
 /// Every problem found, with its line.
-pub fn parse(_file: &str, _text: &str) -> Result<Runbook, Vec<Problem>> {
-    todo!()
+pub fn parse(file: &str, text: &str) -> Result<Runbook, Vec<Problem>> {
+    file::parse(file, text)
 }
 
 /// The runbooks that ship with opsroom (`assets/runbooks/`).
 #[must_use]
 pub fn built_in() -> Vec<Runbook> {
-    todo!()
+    built_in::all().to_vec()
 }
 
 /// Makes the plan. Never fails: what stands in the way becomes a block risk that says how to remove it.
 #[must_use]
-pub fn plan(_runbook: &Runbook, _request: &Request, _stack: &Stack) -> Plan {
-    todo!()
+pub fn plan(runbook: &Runbook, request: &Request, stack: &Stack) -> Plan {
+    planner::plan(runbook, request, stack)
 }
 
 /// A probe step for every service and environment that has a `probe` action, in the stack's order: what a pulse does.
 #[must_use]
-pub fn probes(_stack: &Stack) -> Vec<super::plan::PlanStep> {
-    todo!()
+pub fn probes(stack: &Stack) -> Vec<PlanStep> {
+    stack
+        .services
+        .iter()
+        .flat_map(|service| {
+            targets_of(service).into_iter().filter_map(move |target| {
+                let action = service.action(Verb::Probe, target.env.as_deref())?;
+                let filler = fill::Filler {
+                    env: target.env.as_deref(),
+                    service: Some(&service.name),
+                    ..fill::Filler::default()
+                };
+                Some(PlanStep {
+                    name: format!("probe {target}"),
+                    phase: Phase::Verify,
+                    // A probe that needs an input cannot be made on its own: its target stays unknown.
+                    spec: expand::action_spec(action, &filler).ok()?,
+                    timeout_ms: action.timeout_ms,
+                    retry: None,
+                    on_failure: OnFailure::Continue,
+                    idempotent: true,
+                    target: Some(target),
+                    probe: true,
+                })
+            })
+        })
+        .collect()
 }
+
+/// The condition "… is healthy" about what a request names: the probes of a healthcheck. `negated`: it must *not* hold
+/// ("unless staging is healthy").
+///
+/// # Errors
+/// Why it cannot be known: nothing it names can be probed, or what it names does not exist. That blocks the plan.
+pub fn gate(request: &Request, stack: &Stack, negated: bool) -> Result<Gate, String> {
+    gate::gate(request, stack, negated)
+}
+
+#[cfg(test)]
+mod tests;

@@ -64,6 +64,15 @@ impl StepSpec {
         }
     }
 
+    /// The same step with what the run found so far, for documents that report it; see [`document::RESULTS`].
+    #[must_use]
+    pub fn with_findings(&self, findings: &[document::Finding<'_>]) -> Self {
+        match self {
+            Self::Document(document) => Self::Document(document.with_findings(findings)),
+            other => other.clone(),
+        }
+    }
+
     /// What the answer means.
     #[must_use]
     pub fn judge(&self, reply: &Reply) -> Outcome {

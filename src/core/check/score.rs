@@ -166,12 +166,13 @@ fn mean(components: &[Component]) -> Option<u32> {
 /// A line per component that is not ok. The points of all lines are `lost`: fractions go to the largest remainders.
 fn losses(components: &[Component], lost: u32) -> Vec<Line> {
     let (weights, _) = totals(components);
-    let share = |c: &Component| u64::from(c.weight) * loss(c.state).unwrap_or(0);
-    let mut shares: Vec<(u64, &Component)> = components.iter().map(|c| (share(c), c)).filter(|(s, _)| *s > 0).collect();
+    let weighted = |c: &Component| u64::from(c.weight) * loss(c.state).unwrap_or(0);
+    let mut shares: Vec<(u64, &Component)> =
+        components.iter().map(|c| (weighted(c), c)).filter(|(s, _)| *s > 0).collect();
     shares.sort_by_key(|(share, _)| std::cmp::Reverse(share % weights));
     let whole: u64 = shares.iter().map(|(share, _)| share / weights).sum();
-    let spare = u64::from(lost).saturating_sub(whole);
-    let points = |rank: u64, share: u64| share / weights + u64::from(rank < spare);
+    let left_over = u64::from(lost).saturating_sub(whole);
+    let points = |rank: u64, share: u64| share / weights + u64::from(rank < left_over);
     (0_u64..)
         .zip(shares)
         .map(|(rank, (share, c))| Line {

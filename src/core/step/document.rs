@@ -1,10 +1,14 @@
-//! `document`: leaves a text behind as an artifact; the text was gathered when the plan was made.
+//! `document`: leaves a text behind as an artifact; the text was gathered when the plan was made, but for what the
+//! steps of the run found.
 
 use serde::{Deserialize, Serialize};
 
 use super::{Call, Outcome, Reply};
-use crate::core::run::{Artifact, ArtifactKind, RunId};
+use crate::core::run::{Artifact, ArtifactKind, RunId, StepStatus};
 use crate::core::time::Timestamp;
+
+/// Where in a document the findings of the run go.
+pub const RESULTS: &str = "{results}";
 
 /// A file artifact. The engine fills in run and time.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -13,7 +17,27 @@ pub struct Document {
     pub content: String,
 }
 
+/// What one step of the run came to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Finding<'a> {
+    pub step: &'a str,
+    pub status: StepStatus,
+    pub message: Option<&'a str>,
+}
+
 impl Document {
+    /// This document with the findings in their place.
+    #[must_use]
+    pub fn with_findings(&self, findings: &[Finding<'_>]) -> Self {
+        let line = |f: &Finding<'_>| {
+            let message = f.message.map(|m| format!(": {}", m.replace(['\n', '\r'], " "))).unwrap_or_default();
+            format!("- {}: {}{message}", f.step, f.status.name())
+        };
+        let lines: Vec<String> = findings.iter().map(line).collect();
+        let found = if lines.is_empty() { "nothing was run before this".to_owned() } else { lines.join("\n") };
+        Self { title: self.title.clone(), content: self.content.replace(RESULTS, &found) }
+    }
+
     pub(super) fn describe(&self) -> String {
         format!("write the document {} ({} lines)", self.title, self.content.lines().count())
     }
@@ -24,7 +48,7 @@ impl Document {
                 run: RunId(0),
                 kind: ArtifactKind::File,
                 title: self.title.clone(),
-                content: self.content.clone(),
+                content: self.content.replace(RESULTS, "What each step found is told by the log of this run."),
                 at: Timestamp(0),
             }],
         }
@@ -35,5 +59,30 @@ impl Document {
             Reply::Left => Outcome::ok(format!("wrote {}", self.title), None),
             other => Outcome::unexpected("document", other),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn left(document: &Document) -> String {
+        match document.call(1000) {
+            Call::Leave { artifacts } => artifacts[0].content.clone(),
+            other => panic!("{other:?}"),
+        }
+    }
+
+    #[test]
+    fn findings_take_their_place_and_are_never_pretended() {
+        let document = Document { title: "check".to_owned(), content: "# Check\n\n{results}\n".to_owned() };
+        let findings = [
+            Finding { step: "probe web", status: StepStatus::Failed, message: Some("HTTP 500\nin 12 ms") },
+            Finding { step: "probe api", status: StepStatus::Skipped, message: None },
+        ];
+        let filled = document.with_findings(&findings);
+        assert_eq!(left(&filled), "# Check\n\n- probe web: failed: HTTP 500 in 12 ms\n- probe api: skipped\n");
+        assert!(left(&document).contains("told by the log of this run"));
+        assert!(left(&document.with_findings(&[])).contains("nothing was run before this"));
     }
 }

@@ -30,8 +30,8 @@ impl Http {
 
     /// Status first, then content, then speed: a slow good answer succeeds but is degraded.
     pub(super) fn judge(&self, reply: &Reply) -> Outcome {
-        let (status, body, ms) = match reply {
-            Reply::Http { status, body, ms, .. } => (*status, body, *ms),
+        let (status, body, truncated, ms) = match reply {
+            Reply::Http { status, body, truncated, ms, .. } => (*status, body, *truncated, *ms),
             Reply::TimedOut { after_ms } => return Outcome::timed_out(*after_ms),
             Reply::Unreachable { message } => return Outcome::failed(message.clone(), true, None),
             other => return Outcome::unexpected("http", other),
@@ -44,7 +44,8 @@ impl Http {
             return Outcome::failed(format!("HTTP {status} in {ms} ms"), again, Some(ms));
         }
         if let Some(text) = r.contains.as_ref().filter(|t| !body.contains(t.as_str())) {
-            return Outcome::failed(format!("HTTP {status} in {ms} ms, but the body lacks {text:?}"), false, Some(ms));
+            let body = if truncated { "the part of the body that was read" } else { "the body" };
+            return Outcome::failed(format!("HTTP {status} in {ms} ms, but {body} lacks {text:?}"), false, Some(ms));
         }
         let mut outcome = Outcome::ok(format!("HTTP {status} in {ms} ms"), Some(ms));
         if let Some(max) = r.max_ms.filter(|max| ms > *max) {
@@ -52,5 +53,57 @@ impl Http {
             outcome.message = format!("HTTP {status} in {ms} ms, slower than {max} ms");
         }
         outcome
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::core::step::Verdict;
+
+    fn answer(status: u16, body: &str, ms: i64) -> Reply {
+        Reply::Http { status, headers: std::collections::BTreeMap::new(), body: body.to_owned(), truncated: false, ms }
+    }
+
+    #[test]
+    fn status_then_content_then_speed() {
+        let request = HttpRequest { contains: Some("ready".to_owned()), max_ms: Some(500), ..HttpRequest::default() };
+        let strict = Http { request: HttpRequest { expect_status: vec![418], ..HttpRequest::default() } };
+        let http = Http { request };
+        let again = |again| Verdict::Failed { again };
+        for (step, reply, verdict, state, message) in [
+            (&http, answer(200, "ready", 12), Verdict::Succeeded, State::Ok, "HTTP 200 in 12 ms"),
+            (
+                &http,
+                answer(204, "ready", 501),
+                Verdict::Succeeded,
+                State::Degraded,
+                "HTTP 204 in 501 ms, slower than 500 ms",
+            ),
+            (
+                &http,
+                answer(200, "starting", 9),
+                again(false),
+                State::Failing,
+                "HTTP 200 in 9 ms, but the body lacks \"ready\"",
+            ),
+            (&http, answer(503, "ready", 12), again(true), State::Failing, "HTTP 503 in 12 ms"),
+            (&http, answer(301, "ready", 12), again(false), State::Failing, "HTTP 301 in 12 ms"),
+            (&http, answer(429, "", 12), again(true), State::Failing, "HTTP 429 in 12 ms"),
+            (&strict, answer(200, "", 12), again(false), State::Failing, "HTTP 200 in 12 ms"),
+            (&strict, answer(418, "", 12), Verdict::Succeeded, State::Ok, "HTTP 418 in 12 ms"),
+            (&http, Reply::TimedOut { after_ms: 5000 }, Verdict::TimedOut, State::Failing, "no answer within 5.0 s"),
+            (
+                &http,
+                Reply::Unreachable { message: "connection refused".to_owned() },
+                again(true),
+                State::Failing,
+                "connection refused",
+            ),
+        ] {
+            let outcome = step.judge(&reply);
+            assert_eq!((outcome.verdict, outcome.state, outcome.message.as_str()), (verdict, state, message));
+        }
+        assert!(matches!(http.judge(&Reply::Left).verdict, Verdict::Failed { again: false }));
     }
 }

@@ -19,6 +19,7 @@ impl Manual {
         Call::Manual { prompt: self.prompt.clone(), timeout_ms }
     }
 
+    #[expect(clippy::unused_self, reason = "every step kind has the same shape")]
     pub(super) fn judge(&self, reply: &Reply) -> Outcome {
         match reply {
             Reply::Answered { done, by, note } => {

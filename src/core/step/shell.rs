@@ -37,6 +37,7 @@ impl Shell {
         Call::Shell { argv: self.argv(), env: self.env.clone(), dir: self.dir.clone(), timeout_ms }
     }
 
+    #[expect(clippy::unused_self, reason = "every step kind has the same shape")]
     pub(super) fn judge(&self, reply: &Reply) -> Outcome {
         match reply {
             Reply::Exited { code: Some(0), ms, .. } => {

@@ -20,6 +20,7 @@ impl Wait {
         Call::Wait { ms: self.ms }
     }
 
+    #[expect(clippy::unused_self, reason = "every step kind has the same shape")]
     pub(super) fn judge(&self, reply: &Reply) -> Outcome {
         match reply {
             Reply::Waited { ms } => Outcome::ok(format!("waited {}", human_ms(*ms)), None),

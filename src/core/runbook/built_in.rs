@@ -1,0 +1,40 @@
+//! The runbooks that ship with opsroom: one file each in `assets/runbooks/`, one line each here.
+
+use std::sync::LazyLock;
+
+use super::{Runbook, file};
+
+/// File name and text, in the order they are listed to people.
+const FILES: [(&str, &str); 9] = [
+    ("deploy.toml", include_str!("../../../assets/runbooks/deploy.toml")),
+    ("rollback.toml", include_str!("../../../assets/runbooks/rollback.toml")),
+    ("healthcheck.toml", include_str!("../../../assets/runbooks/healthcheck.toml")),
+    ("restart.toml", include_str!("../../../assets/runbooks/restart.toml")),
+    ("scale.toml", include_str!("../../../assets/runbooks/scale.toml")),
+    ("backup.toml", include_str!("../../../assets/runbooks/backup.toml")),
+    ("schema_sync.toml", include_str!("../../../assets/runbooks/schema_sync.toml")),
+    ("spec.toml", include_str!("../../../assets/runbooks/spec.toml")),
+    ("incident.toml", include_str!("../../../assets/runbooks/incident.toml")),
+];
+
+/// Read once; a test sees to it that every file is right.
+static RUNBOOKS: LazyLock<Vec<Runbook>> =
+    LazyLock::new(|| FILES.iter().filter_map(|(name, text)| file::parse(name, text).ok()).collect());
+
+pub(super) fn all() -> &'static [Runbook] {
+    &RUNBOOKS
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_file_is_right_and_named_like_its_runbook() {
+        for (name, text) in FILES {
+            let runbook = file::parse(name, text).unwrap_or_else(|problems| panic!("{problems:#?}"));
+            assert_eq!(format!("{}.toml", runbook.name), name);
+        }
+        assert_eq!(all().len(), FILES.len());
+    }
+}

@@ -1,0 +1,162 @@
+//! What a runbook file means once it is read and checked.
+
+use std::collections::BTreeMap;
+
+use super::condition::Condition;
+use super::input::Input;
+use crate::core::plan::{OnFailure, Retry, RiskLevel};
+use crate::core::run::Phase;
+use crate::core::service::{HttpRequest, ShellCommand, Verb};
+
+/// A checked runbook file.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct Definition {
+    /// Title of its plans, with placeholders: `deploy {services} → {env}`.
+    pub title: String,
+    /// Canonical phrase of its plans, with placeholders.
+    pub restatement: Option<String>,
+    /// Total deadline as declared.
+    pub timeout_ms: Option<i64>,
+    pub env: Need,
+    pub services: Need,
+    pub inputs: Vec<Input>,
+    pub risks: Vec<RiskRule>,
+    pub steps: Vec<StepTemplate>,
+    pub finally: Vec<StepTemplate>,
+}
+
+impl Definition {
+    /// The verb it exists for: decides which services are meant when none was named.
+    #[must_use]
+    pub fn main_verb(&self) -> Option<Verb> {
+        let verbs =
+            || self.steps.iter().filter(|s| s.missing == Missing::Block).filter_map(|s| Some((s.phase, s.verb()?)));
+        verbs().find(|(phase, _)| *phase == Phase::Action).or_else(|| verbs().next()).map(|(_, verb)| verb)
+    }
+
+    /// Whether some step is repeated per service.
+    #[must_use]
+    pub fn acts_on_services(&self) -> bool {
+        self.steps.iter().chain(&self.finally).any(|s| s.for_each)
+    }
+}
+
+/// Whether an environment or services must be said.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Need {
+    Required,
+    /// Left out, it means all of them.
+    Optional,
+    /// It is about none.
+    #[default]
+    None,
+}
+
+impl Need {
+    pub(super) const NAMES: [&'static str; 3] = ["required", "optional", "none"];
+
+    pub(super) fn from_name(name: &str) -> Option<Self> {
+        match name {
+            "required" => Some(Self::Required),
+            "optional" => Some(Self::Optional),
+            "none" => Some(Self::None),
+            _ => None,
+        }
+    }
+}
+
+/// A risk every plan of the runbook carries, or those that meet a condition.
+#[derive(Debug, Clone, PartialEq)]
+pub struct RiskRule {
+    pub level: RiskLevel,
+    pub code: String,
+    pub message: String,
+    pub when: Option<Condition>,
+}
+
+/// A step before it has a target and inputs.
+#[derive(Debug, Clone, PartialEq)]
+pub struct StepTemplate {
+    pub name: String,
+    pub phase: Phase,
+    pub does: Does,
+    /// Deadline of one attempt; absent: that of the kind or the action.
+    pub timeout_ms: Option<i64>,
+    pub retry: Option<Retry>,
+    pub on_failure: OnFailure,
+    pub idempotent: bool,
+    /// Once per service and environment.
+    pub for_each: bool,
+    /// What a service without the action means.
+    pub missing: Missing,
+    /// Left out of the plan unless this holds.
+    pub when: Option<Condition>,
+}
+
+impl StepTemplate {
+    /// The verb of a `use` step.
+    #[must_use]
+    pub const fn verb(&self) -> Option<Verb> {
+        match self.does {
+            Does::Use(verb) => Some(verb),
+            _ => None,
+        }
+    }
+}
+
+/// What a step does.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Does {
+    /// The target service's own action for the verb.
+    Use(Verb),
+    Http(HttpRequest),
+    Shell {
+        command: ShellCommand,
+        dir: Option<String>,
+    },
+    Wait(i64),
+    Manual(String),
+    Document {
+        title: String,
+        body: Body,
+    },
+}
+
+/// Where the text of a document comes from.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Body {
+    /// Written in the runbook, with placeholders.
+    Text(String),
+    /// The specification of what `inputs.subject` names, from the facts of the stack.
+    Spec,
+    /// An incident report about the targets, from the facts of the stack.
+    Incident,
+}
+
+/// What to do about a service that lacks the action of a `use` step.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Missing {
+    /// The plan cannot start.
+    #[default]
+    Block,
+    /// The step is left out, and the plan says so.
+    Warn,
+    /// The step is left out.
+    Skip,
+}
+
+impl Missing {
+    pub(super) const NAMES: [&'static str; 3] = ["block", "warn", "skip"];
+
+    pub(super) fn from_name(name: &str) -> Option<Self> {
+        match name {
+            "block" => Some(Self::Block),
+            "warn" => Some(Self::Warn),
+            "skip" => Some(Self::Skip),
+            _ => None,
+        }
+    }
+}
+
+/// Checked input values by name.
+pub type Values = BTreeMap<String, String>;

@@ -1,0 +1,252 @@
+//! Reads a runbook file: strict TOML in, a checked [`Runbook`] out, or every problem of the file in one pass.
+
+mod context;
+mod step;
+
+use std::collections::BTreeSet;
+
+use context::{Context, Place};
+use step::read_step;
+use toml::de::{DeTable, DeValue};
+
+use super::condition::Condition;
+use super::definition::{Definition, Does, Need, RiskRule, StepTemplate};
+use super::fill::{Filler, is_input_name};
+use super::input::{Input, InputKind, compile};
+use super::read::{At, Reader, Section, as_i64};
+use super::{Problem, Runbook};
+use crate::core::plan::{RiskLevel, hex_sha256};
+use crate::core::text::show;
+
+const FILE_KEYS: [&str; 13] = [
+    "name",
+    "title",
+    "version",
+    "phrases",
+    "mutates",
+    "timeout",
+    "env",
+    "services",
+    "restatement",
+    "input",
+    "risk",
+    "step",
+    "finally",
+];
+const INPUT_KEYS: [&str; 8] = ["name", "type", "required", "default", "choices", "pattern", "min", "max"];
+const RISK_KEYS: [&str; 4] = ["level", "code", "message", "when"];
+
+/// Reads a runbook file.
+pub(super) fn parse(file: &str, text: &str) -> Result<Runbook, Vec<Problem>> {
+    let mut reader = Reader::new(file, text);
+    let (document, errors) = DeTable::parse_recoverable(text);
+    for error in &errors {
+        reader.problem(error.span().map_or(0, |span| span.start), "syntax", error.message());
+    }
+    // After a syntax error what was recovered is incomplete: judging it would accuse the reader of what the parser lost.
+    let runbook = if errors.is_empty() { read_file(&mut reader, document.get_ref(), text) } else { None };
+    reader.problems.sort();
+    reader.problems.dedup();
+    match runbook {
+        Some(runbook) if reader.problems.is_empty() => Ok(runbook),
+        _ => Err(reader.problems),
+    }
+}
+
+fn read_file<'t>(r: &mut Reader<'_>, table: &'t DeTable<'t>, text: &str) -> Option<Runbook> {
+    let file = Section::open(r, table, 0, "", &FILE_KEYS);
+    let name = file.required_text(r, "name");
+    let title = file.required_text(r, "title");
+    let version = file.required_text(r, "version");
+    let mutates = required_bool(r, &file, "mutates");
+    let phrases = file.texts(r, "phrases").unwrap_or_default();
+    if let Some(name) = name.filter(|n| show(n) != *n || n.trim() != *n || n.len() > 60) {
+        file.wrong(r, "name", format!("{name:?} is not a name: at most 60 visible characters on one line"));
+    }
+    let inputs: Vec<Input> = file.tables(r, "input").iter().filter_map(|t| read_input(r, t)).collect();
+    no_duplicates(r, &file, "input", inputs.iter().map(|i| i.name.as_str()));
+    let context = Context::new(&inputs);
+    let risks = file.tables(r, "risk").iter().filter_map(|t| read_risk(r, t, &context)).collect();
+    let steps: Vec<StepTemplate> =
+        file.tables(r, "step").iter().filter_map(|t| read_step(r, t, &context, true)).collect();
+    let finally: Vec<StepTemplate> =
+        file.tables(r, "finally").iter().filter_map(|t| read_step(r, t, &context, false)).collect();
+    no_duplicates(r, &file, "step", steps.iter().chain(&finally).map(|s| s.name.as_str()));
+    if !file.has("step") {
+        r.problem(0, "step", "there is none; a runbook needs at least one [[step]]");
+    }
+    for key in ["title", "restatement"] {
+        if let Some(text) = file.text(r, key) {
+            context.placeholders(r, &file, key, text, Place::Title);
+        }
+    }
+    let timeout_ms = file.duration(r, "timeout");
+    let env = file.word(r, "env", &Need::NAMES, Need::from_name);
+    let services = file.word(r, "services", &Need::NAMES, Need::from_name);
+    let mutates = mutates?;
+    let acts = steps.iter().chain(&finally).any(|s| s.for_each);
+    let definition = Definition {
+        title: title?.to_owned(),
+        restatement: file.text(r, "restatement").map(str::to_owned),
+        timeout_ms,
+        env: env.unwrap_or(if mutates { Need::Required } else { Need::Optional }),
+        services: services.unwrap_or(if acts { Need::Optional } else { Need::None }),
+        inputs,
+        risks,
+        steps,
+        finally,
+    };
+    fits_its_timeout(r, &file, &definition);
+    Some(Runbook {
+        name: name?.to_owned(),
+        title: label(&definition.title),
+        version: version?.to_owned(),
+        mutates,
+        phrases,
+        inputs: names_required_first(&definition.inputs),
+        hash: hex_sha256(text.as_bytes())[..16].to_owned(),
+        definition,
+    })
+}
+
+/// The title without what it says about its target.
+fn label(title: &str) -> String {
+    Filler::default().phrase(title)
+}
+
+fn names_required_first(inputs: &[Input]) -> Vec<(String, bool)> {
+    let mut names: Vec<_> = inputs.iter().map(|i| (i.name.clone(), i.required)).collect();
+    names.sort_by_key(|(_, required)| !required);
+    names
+}
+
+fn no_duplicates<'n>(r: &mut Reader<'_>, file: &Section<'_>, key: &str, names: impl Iterator<Item = &'n str>) {
+    let mut seen = BTreeSet::new();
+    for name in names.filter(|name| !seen.insert(*name)).collect::<BTreeSet<_>>() {
+        r.problem(file.at_of(key), key, format!("two of them are named {name:?}; give each its own name"));
+    }
+}
+
+/// Waiting alone must not eat the whole deadline.
+fn fits_its_timeout(r: &mut Reader<'_>, file: &Section<'_>, definition: &Definition) {
+    let waits = definition.steps.iter().map(|s| if let Does::Wait(ms) = s.does { ms } else { 0 });
+    let total = waits.fold(0, i64::saturating_add);
+    if definition.timeout_ms.is_some_and(|timeout| total >= timeout) {
+        file.wrong(r, "timeout", "is no longer than its wait steps together: every run would time out");
+    }
+}
+
+fn required_bool(r: &mut Reader<'_>, section: &Section<'_>, key: &str) -> Option<bool> {
+    if !section.has(key) {
+        r.problem(section.at, section.key(key), "is missing; write true or false");
+    }
+    section.boolean(r, key)
+}
+
+fn read_input<'t>(r: &mut Reader<'_>, table: &At<&'t DeTable<'t>>) -> Option<Input> {
+    let section = Section::open(r, table.value, table.at, "input", &INPUT_KEYS);
+    let name = section.required_text(r, "name");
+    if let Some(name) = name.filter(|n| !is_input_name(n)) {
+        section.wrong(r, "name", format!("{name:?} is not a name: a letter, then letters, digits and _"));
+    }
+    if !section.has("type") {
+        r.problem(section.at, section.key("type"), format!("is missing; one of {}", InputKind::NAMES.join(", ")));
+    }
+    let kind = section.word(r, "type", &InputKind::NAMES, |n| InputKind::NAMES.iter().find(|k| **k == n).copied());
+    let required = section.boolean(r, "required").unwrap_or(false);
+    let kind = read_kind(r, &section, kind?);
+    let default = section.value("default").and_then(|value| plain_text(value.get_ref()));
+    if section.has("default") {
+        check_default(r, &section, &kind, default.as_deref(), required);
+    }
+    Some(Input { name: name?.to_owned(), kind, required, default })
+}
+
+fn read_kind(r: &mut Reader<'_>, section: &Section<'_>, kind: &str) -> InputKind {
+    for (key, kinds) in [
+        ("choices", &["choice"][..]),
+        ("pattern", &["text"]),
+        ("min", &["int", "duration"]),
+        ("max", &["int", "duration"]),
+    ] {
+        if section.has(key) && !kinds.contains(&kind) {
+            section.wrong(r, key, format!("is not for inputs of type {kind}"));
+        }
+    }
+    let bound = |r: &mut Reader<'_>, key| section.whole(r, key, &(i64::MIN..i64::MAX));
+    match kind {
+        "int" => InputKind::Int { min: bound(r, "min"), max: bound(r, "max") },
+        "bool" => InputKind::Bool,
+        "choice" => InputKind::Choice(read_choices(r, section)),
+        "version" => InputKind::Version,
+        "duration" => InputKind::Duration { min: section.duration(r, "min"), max: section.duration(r, "max") },
+        "env" => InputKind::Env,
+        "service" => InputKind::Service,
+        _ => InputKind::Text { pattern: read_pattern(r, section) },
+    }
+}
+
+fn read_choices(r: &mut Reader<'_>, section: &Section<'_>) -> Vec<String> {
+    let choices = section.texts(r, "choices").unwrap_or_default();
+    if choices.is_empty() {
+        section.wrong(r, "choices", "is missing or empty; list at least one text");
+    }
+    choices
+}
+
+fn read_pattern(r: &mut Reader<'_>, section: &Section<'_>) -> Option<String> {
+    let pattern = section.text(r, "pattern")?;
+    if let Err(why) = compile(pattern) {
+        section.wrong(r, "pattern", why);
+    }
+    Some(pattern.to_owned())
+}
+
+fn plain_text(value: &DeValue<'_>) -> Option<String> {
+    let text = value.as_str().map(str::to_owned);
+    text.or_else(|| as_i64(value).map(|n| n.to_string())).or_else(|| value.as_bool().map(|b| b.to_string()))
+}
+
+fn check_default(r: &mut Reader<'_>, section: &Section<'_>, kind: &InputKind, default: Option<&str>, required: bool) {
+    if required {
+        section.wrong(r, "default", "a required input has no default; drop one of the two");
+    }
+    // Environments and services are only known once there is a stack.
+    let checked = match (kind, default) {
+        (InputKind::Env | InputKind::Service, Some(_)) => Ok(String::new()),
+        (kind, Some(value)) => kind.check(value, &crate::core::service::Stack::default()),
+        (_, None) => Err("must be a text, a whole number, true or false".to_owned()),
+    };
+    if let Err(why) = checked {
+        section.wrong(r, "default", why);
+    }
+}
+
+fn read_risk<'t>(r: &mut Reader<'_>, table: &At<&'t DeTable<'t>>, context: &Context<'_>) -> Option<RiskRule> {
+    let section = Section::open(r, table.value, table.at, "risk", &RISK_KEYS);
+    let code = section.required_text(r, "code");
+    let message = section.required_text(r, "message");
+    if let Some(code) = code.filter(|c| !c.chars().all(|c| c.is_ascii_uppercase() || c.is_ascii_digit() || c == '_')) {
+        section.wrong(r, "code", format!("{code:?} is not a code: capital letters, digits and _"));
+    }
+    if let Some(message) = message {
+        context.placeholders(r, &section, "message", message, Place::Title);
+    }
+    if !section.has("level") {
+        r.problem(section.at, section.key("level"), "is missing; one of info, warn, block");
+    }
+    let level = section.word(r, "level", &["info", "warn", "block"], |name| {
+        [RiskLevel::Info, RiskLevel::Warn, RiskLevel::Block].into_iter().find(|l| l.name() == name)
+    });
+    let when = read_when(r, &section, context);
+    Some(RiskRule { level: level?, code: code?.to_owned(), message: message?.to_owned(), when })
+}
+
+fn read_when(r: &mut Reader<'_>, section: &Section<'_>, context: &Context<'_>) -> Option<Condition> {
+    let text = section.text(r, "when")?;
+    let condition = Condition::parse(text, &context.yes_no);
+    condition.map_err(|why| section.wrong(r, "when", why)).ok()
+}
+
+#[cfg(test)]
+mod tests;

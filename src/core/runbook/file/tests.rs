@@ -1,0 +1,188 @@
+//! What is accepted, what is refused, and where it is said to be.
+
+use std::fmt::Write;
+
+use proptest::prelude::*;
+
+use super::*;
+use crate::core::runbook::{Request, plan};
+use crate::core::service::Stack;
+
+const GOOD: &str = r#"
+name = "rotate keys"
+title = "rotate keys"
+version = "3"
+phrases = ["rotate the keys"]
+mutates = true
+timeout = "1h"
+
+[[input]]
+name = "key"
+type = "choice"
+choices = ["web", "api"]
+required = true
+
+[[input]]
+name = "dry"
+type = "bool"
+default = false
+
+[[risk]]
+level = "warn"
+code = "LOCKOUT"
+message = "old keys of {env} stop working"
+when = "protected and not inputs.dry"
+
+[[step]]
+name = "ask"
+phase = "validate"
+manual = "Is the new {inputs.key} key in the vault?"
+
+[[step]]
+name = "rotate"
+phase = "action"
+http = { method = "POST", url = "https://vault.test/{env}/{inputs.key}", headers = { Accept = "text/plain" }, body = '{"key": "{inputs.key}"}', expect_status = [200, 0xCC], max_ms = 2000 }
+idempotent = true
+retry = { attempts = 3, base = "500ms" }
+
+[[step]]
+name = "reload"
+phase = "action"
+for_each = "services"
+shell = ["./reload", "--now"]
+dir = "/srv"
+on_failure = "continue"
+
+[[finally]]
+name = "say so"
+document = { title = "rotation", content = "rotated {inputs.key} {\"json\": true}\n{results}" }
+"#;
+
+#[test]
+fn a_full_file_is_read() {
+    let runbook = parse("rotate.toml", GOOD).unwrap();
+    assert_eq!((runbook.name.as_str(), runbook.version.as_str(), runbook.mutates), ("rotate keys", "3", true));
+    assert_eq!(runbook.inputs, [("key".to_owned(), true), ("dry".to_owned(), false)]);
+    let definition = &runbook.definition;
+    assert_eq!(
+        (definition.timeout_ms, definition.env, definition.services),
+        (Some(3_600_000), Need::Required, Need::Optional)
+    );
+    let Does::Http(request) = &definition.steps[1].does else { panic!() };
+    assert_eq!((request.expect_status.as_slice(), request.max_ms), (&[200, 204][..], Some(2_000)));
+    let retry = definition.steps[1].retry.unwrap();
+    assert_eq!((retry.attempts, retry.base_ms, retry.cap_ms), (3, 500, 32_000));
+    assert!(definition.steps[2].for_each && !definition.steps[1].for_each);
+    assert_ne!(parse("x", &GOOD.replace("\"3\"", "\"4\"")).unwrap().hash, runbook.hash);
+}
+
+/// Each edit of the good file, the line it is about and what must be said.
+#[test]
+fn every_mistake_is_told_with_its_line() {
+    for (from, to, key, says) in [
+        ("version = \"3\"", "verison = \"3\"", "verison", "did you mean `version`?"),
+        ("version = \"3\"", "", "version", "is missing"),
+        ("mutates = true", "mutates = \"yes\"", "mutates", "must be true or false, not a string"),
+        ("timeout = \"1h\"", "timeout = \"soon\"", "timeout", "is not a duration"),
+        ("type = \"choice\"", "type = \"chioce\"", "input.type", "did you mean `choice`?"),
+        ("choices = [\"web\", \"api\"]", "", "input.choices", "missing or empty"),
+        ("default = false", "default = \"maybe\"", "input.default", "neither true nor false"),
+        ("name = \"dry\"", "name = \"key\"", "input", "named \"key\""),
+        ("level = \"warn\"", "level = \"high\"", "risk.level", "is not one of info, warn, block"),
+        ("code = \"LOCKOUT\"", "code = \"lock out\"", "risk.code", "capital letters"),
+        ("protected and not inputs.dry", "env == 'prod'", "risk.when", "is not understood"),
+        ("phase = \"validate\"", "phase = \"before\"", "step \"ask\".phase", "is not one of validate, preflight"),
+        ("manual = \"Is", "wait = \"1s\"\nmanual = \"Is", "step \"ask\".kind", "exactly one of"),
+        (
+            "manual = \"Is the new {inputs.key}",
+            "manual = \"Is the new {inputs.kye}",
+            "step \"ask\".manual",
+            "did you mean {inputs.key}?",
+        ),
+        (
+            "manual = \"Is the new {inputs.key}",
+            "manual = \"{service} {place}",
+            "step \"ask\".manual",
+            "unknown placeholder {place}",
+        ),
+        ("https://vault.test/", "vault.test/", "step \"rotate\".http.url", "starts with http://"),
+        ("\"POST\"", "\"post\"", "step \"rotate\".http.method", "in capitals"),
+        ("[200, 0xCC]", "[200, 9999]", "step \"rotate\".http.expect_status", "HTTP statuses"),
+        ("\"text/plain\"", "\"a\\nb\"", "step \"rotate\".http.headers", "header of one line"),
+        ("idempotent = true", "", "step \"rotate\".retry", "safe to repeat"),
+        ("attempts = 3", "attempts = 0", "step \"rotate\".retry.attempts", "between 1 and 100"),
+        ("[\"./reload\", \"--now\"]", "\"./reload {inputs.key}\"", "step \"reload\".shell", "OPSROOM_INPUT_NAME"),
+        ("[\"./reload\", \"--now\"]", "[]", "step \"reload\".shell", "names no program"),
+        ("for_each = \"services\"", "for_each = \"hosts\"", "step \"reload\".for_each", "is not one of services"),
+        ("on_failure = \"continue\"", "missing = \"warn\"", "step \"reload\".missing", "only for steps with `use`"),
+        ("title = \"rotation\", ", "", "step \"say so\".document.title", "is missing"),
+        ("name = \"say so\"", "name = \"say so\"\nphase = \"verify\"", "step \"say so\".phase", "unknown key"),
+        ("name = \"reload\"", "name = \"rotate\"", "step", "named \"rotate\""),
+    ] {
+        assert!(GOOD.contains(from), "{from}");
+        let text = GOOD.replacen(from, to, 1);
+        let problems = parse("f.toml", &text).unwrap_err();
+        let found = problems.iter().find(|p| p.key == key && p.message.contains(says));
+        let found = found.unwrap_or_else(|| panic!("{to}: no {key}: …{says}… in {problems:#?}"));
+        assert!((1..=text.lines().count()).contains(&found.line), "{found}");
+    }
+}
+
+#[test]
+fn problems_name_their_line_and_come_all_at_once() {
+    let text = "name = \"x\"\ntitle = \"x\"\nverison = \"1\"\nmutates = 1\n\n[[step]]\nname = \"a\"\nphase = \"act\"\nwait = \"1\"\n";
+    let problems: Vec<String> = parse("x.toml", text).unwrap_err().iter().map(ToString::to_string).collect();
+    assert_eq!(
+        problems,
+        [
+            "x.toml:1: version: is missing",
+            "x.toml:3: verison: unknown key; did you mean `version`?",
+            "x.toml:4: mutates: must be true or false, not an integer",
+            "x.toml:8: step \"a\".phase: `act` is not one of validate, preflight, action, verify, summarize",
+            "x.toml:9: step \"a\".wait: `1` is not a duration: write it like 30s, 5m, 1h30m or 2d",
+        ]
+    );
+    let broken = parse("x.toml", "name = \n[[step\n").unwrap_err();
+    assert!(broken.iter().all(|p| p.key == "syntax") && broken[0].line == 1, "{broken:?}");
+    assert!(parse("x.toml", "").unwrap_err().iter().any(|p| p.key == "step" && p.message.contains("at least one")));
+}
+
+#[test]
+fn deep_nesting_is_refused_not_followed() {
+    for nested in ["[".repeat(100_000), "{a=".repeat(100_000), "a.".repeat(100_000)] {
+        assert!(parse("x.toml", &format!("name = {nested}")).is_err());
+        assert!(parse("x.toml", &nested).is_err());
+    }
+}
+
+#[test]
+fn ten_thousand_steps_are_read() {
+    let mut text = "name = \"long\"\ntitle = \"long\"\nversion = \"1\"\nmutates = false\n".to_owned();
+    for n in 0..10_000 {
+        writeln!(text, "[[step]]\nname = \"step {n}\"\nphase = \"action\"\nhttp = {{ url = \"http://h/{n}\" }}")
+            .unwrap();
+    }
+    let runbook = parse("long.toml", &text).unwrap();
+    let plan = plan(&runbook, &Request::default(), &Stack::default());
+    assert_eq!((plan.steps.len(), plan.blocks().count()), (10_000, 0));
+    let wrong = text.replace("phase", "fase");
+    assert_eq!(parse("long.toml", &wrong).unwrap_err().len(), 20_000);
+}
+
+proptest! {
+    #[test]
+    fn arbitrary_text_never_panics(text in any::<String>()) {
+        let _ = parse("x.toml", &text);
+    }
+
+    #[test]
+    fn no_edit_of_a_good_file_panics(at in any::<prop::sample::Index>(), len in 0_usize..30, insert in "[\\[\\]{}=\"'a-z0-9.\n\u{e9}\u{1b}]{0,8}") {
+        let chars: Vec<char> = GOOD.chars().collect();
+        let at = at.index(chars.len());
+        let edited: String = chars[..at].iter().copied().chain(insert.chars()).chain(chars.iter().skip(at + len).copied()).collect();
+        match parse("x.toml", &edited) {
+            Ok(runbook) => prop_assert!(!runbook.definition.steps.is_empty()),
+            Err(problems) => prop_assert!(!problems.is_empty() && problems.iter().all(|p| p.line >= 1)),
+        }
+    }
+}

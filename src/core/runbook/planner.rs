@@ -1,0 +1,243 @@
+//! Makes a plan of a runbook, a request and a stack. Never fails: what stands in the way becomes a block risk that says
+//! how to remove it.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::definition::{Definition, Need, Values};
+use super::expand::Expansion;
+use super::fill::{Escape, Filler, Piece, Slot, pieces};
+use super::read::nearest;
+use super::targets::{Resolved, block, resolve};
+use super::{Request, Runbook};
+use crate::core::plan::{Plan, PlanStep, Risk, RiskLevel};
+use crate::core::service::Stack;
+use crate::core::step::StepSpec;
+
+const DEFAULT_TIMEOUT_MS: i64 = 30 * 60_000;
+
+/// See [`super::plan`].
+pub(super) fn plan(runbook: &Runbook, request: &Request, stack: &Stack) -> Plan {
+    let definition = &runbook.definition;
+    let (values, mut risks) = check_inputs(runbook, request, stack);
+    let mut resolved = resolve(definition, request, stack);
+    risks.append(&mut resolved.risks);
+    risks.extend(said_in_vain(runbook, request));
+    let protected = resolved.is_protected(stack);
+    let words = Words::new(definition, &resolved);
+    let expansion = Expansion::new(runbook, &resolved, &values, stack, protected, &words);
+    let (steps, finally) = (expansion.steps(&definition.steps), expansion.steps(&definition.finally));
+    risks.extend(expansion.risks(&request.inputs));
+    risks.extend(declared_risks(definition, protected, &values, &words.filler(&values)));
+    if runbook.mutates && protected {
+        risks.push(prod_change(&resolved));
+    }
+    if steps.is_empty() && !risks.iter().any(|r| r.level == RiskLevel::Block) {
+        risks.push(block("NOTHING_TO_DO", format!("{} has no step to run here", runbook.name)));
+    }
+    let all: Vec<&PlanStep> = steps.iter().chain(&finally).collect();
+    Plan {
+        runbook: runbook.name.clone(),
+        version: runbook.version.clone(),
+        definition_hash: runbook.hash.clone(),
+        title: title(definition, &words.filler(&values)),
+        env: resolved.env.map(|e| e.name.clone()),
+        services: resolved.services(),
+        mutates: runbook.mutates,
+        protected,
+        risks: worst_first(risks),
+        integrations: integrations(&all),
+        timeout_ms: definition.timeout_ms.unwrap_or_else(|| DEFAULT_TIMEOUT_MS.max(longest_ms(&all))),
+        raw_text: request.raw_text.clone(),
+        restatement: restatement(runbook, &words.filler(&values), &request.inputs),
+        inputs: values,
+        steps,
+        finally,
+        only_if: None,
+        then: Vec::new(),
+    }
+}
+
+/// Checked values, defaults included, and a risk for every input that is wrong, missing or unknown.
+fn check_inputs(runbook: &Runbook, request: &Request, stack: &Stack) -> (Values, Vec<Risk>) {
+    let mut values = Values::new();
+    let mut risks = Vec::new();
+    let declared = &runbook.definition.inputs;
+    for input in declared {
+        let said = request.inputs.get(&input.name);
+        let Some(value) = said.or(input.default.as_ref()) else {
+            if input.required {
+                risks.push(block(
+                    "INPUT_MISSING",
+                    format!("{} needs {name}: say {name}=…", runbook.name, name = input.name),
+                ));
+            }
+            continue;
+        };
+        match input.kind.check(value, stack) {
+            Ok(right) => {
+                values.insert(input.name.clone(), right);
+            }
+            Err(why) => risks.push(block("INPUT_INVALID", format!("{}: {value:?} {why}", input.name))),
+        }
+    }
+    let names: Vec<&str> = declared.iter().map(|i| i.name.as_str()).collect();
+    for name in request.inputs.keys().filter(|name| !names.contains(&name.as_str())) {
+        risks.push(undeclared(&runbook.name, name, &names));
+    }
+    (values, risks)
+}
+
+/// What a mutating command says and its runbook has no use for was a misunderstanding.
+fn said_in_vain(runbook: &Runbook, request: &Request) -> Vec<Risk> {
+    let definition = &runbook.definition;
+    let what = [
+        (definition.services == Need::None && !request.services.is_empty(), "services"),
+        (definition.env == Need::None && request.env.is_some(), "an environment"),
+    ];
+    let vain = what.into_iter().filter(|(vain, _)| *vain && runbook.mutates);
+    vain.map(|(_, what)| block("INPUT_UNDECLARED", format!("{} does not take {what}; leave it out", runbook.name)))
+        .collect()
+}
+
+fn undeclared(runbook: &str, name: &str, names: &[&str]) -> Risk {
+    let hint = match (nearest(name, names), names) {
+        (Some(near), _) => format!("did you mean {near}?"),
+        (None, []) => "it has no inputs".to_owned(),
+        (None, names) => format!("its inputs are {}", names.join(", ")),
+    };
+    block("INPUT_UNDECLARED", format!("{runbook} has no input {name:?}; {hint}"))
+}
+
+fn declared_risks(definition: &Definition, protected: bool, values: &Values, filler: &Filler<'_>) -> Vec<Risk> {
+    let holds = definition.risks.iter().filter(|r| r.when.as_ref().is_none_or(|when| when.holds(protected, values)));
+    holds
+        .map(|rule| Risk { level: rule.level, code: rule.code.clone(), message: filler.phrase(&rule.message) })
+        .collect()
+}
+
+fn prod_change(resolved: &Resolved<'_>) -> Risk {
+    let env = resolved.env.map_or("a protected environment", |e| e.name.as_str());
+    Risk {
+        level: RiskLevel::Warn,
+        code: "PROD_CHANGE".to_owned(),
+        message: format!("changes {env}, which is protected"),
+    }
+}
+
+fn worst_first(mut risks: Vec<Risk>) -> Vec<Risk> {
+    risks.sort_by_key(|r| std::cmp::Reverse(r.level));
+    let mut seen = BTreeSet::new();
+    risks.retain(|r| seen.insert((r.code.clone(), r.message.clone())));
+    risks
+}
+
+/// What `{services}`, `{env}` and `{target}` stand for in titles.
+pub(super) struct Words {
+    env: Option<String>,
+    services: Option<String>,
+    target: Option<String>,
+}
+
+impl Words {
+    fn new(definition: &Definition, resolved: &Resolved<'_>) -> Self {
+        let env = resolved.env.map(|e| e.name.clone());
+        let names = resolved.services();
+        let services = match names.as_slice() {
+            _ if definition.services == Need::None => None,
+            [] => None,
+            _ if !resolved.named => Some("all services".to_owned()),
+            [one] => Some(one.clone()),
+            [before @ .., last] => Some(format!("{} and {last}", before.join(", "))),
+        };
+        let target = match (&services, &env) {
+            (Some(_), None) if !resolved.named => Some("everything".to_owned()),
+            (Some(_) | None, Some(env)) if !resolved.named => Some(env.clone()),
+            (Some(services), Some(env)) => Some(format!("{services} in {env}")),
+            (Some(one), None) | (None, Some(one)) => Some(one.clone()),
+            (None, None) => None,
+        };
+        Self { env, services, target }
+    }
+
+    pub fn filler<'a>(&'a self, values: &'a Values) -> Filler<'a> {
+        Filler {
+            env: self.env.as_deref(),
+            service: None,
+            services: self.services.as_deref(),
+            target: self.target.as_deref(),
+            values: Some(values),
+        }
+    }
+}
+
+/// A title that says nothing about its target gets it added: a title is true for its target.
+fn title(definition: &Definition, filler: &Filler<'_>) -> String {
+    let about_target = |piece: &Piece<'_>| matches!(piece, Piece::Slot(Slot::Env | Slot::Services | Slot::Target));
+    if definition.title.contains("{inputs.") || pieces(&definition.title).iter().any(about_target) {
+        return filler.phrase(&definition.title);
+    }
+    filler.phrase(&format!("{} · {{target}}", definition.title))
+}
+
+/// The canonical phrase; inputs it does not mention follow as `with name=value`.
+fn restatement(runbook: &Runbook, filler: &Filler<'_>, said: &BTreeMap<String, String>) -> String {
+    let by_name = format!("run {} runbook on {{services}} in {{env}}", runbook.name);
+    let template = runbook.definition.restatement.as_deref().unwrap_or(&by_name);
+    let mentioned = |name: &str| pieces(template).contains(&Piece::Slot(Slot::Input(name)));
+    let others = said.iter().filter(|(name, _)| !mentioned(name));
+    let others: Vec<String> = others.map(|(name, value)| format!("{name}={}", quoted(value))).collect();
+    let phrase = filler.phrase(template);
+    if others.is_empty() { phrase } else { format!("{phrase} with {}", others.join(" ")) }
+}
+
+fn quoted(value: &str) -> String {
+    let is_word = !value.is_empty() && value.chars().all(|c| c.is_alphanumeric() || "._-+/:@".contains(c));
+    if is_word { value.to_owned() } else { serde_json::Value::from(value).to_string() }
+}
+
+/// What the steps talk to, each once, in the order of the steps.
+fn integrations(steps: &[&PlanStep]) -> Vec<String> {
+    let mut found: Vec<String> = Vec::new();
+    for step in steps {
+        let with = match &step.spec {
+            StepSpec::Http(http) => format!("http {}", host_of(&http.request.url)),
+            StepSpec::Shell(_) => "shell".to_owned(),
+            StepSpec::Wait(_) | StepSpec::Manual(_) | StepSpec::Document(_) => continue,
+        };
+        if !found.contains(&with) {
+            found.push(with);
+        }
+    }
+    found
+}
+
+/// Host and port of an address, without user and password.
+fn host_of(url: &str) -> &str {
+    let rest = url.split_once("://").map_or(url, |(_, rest)| rest);
+    let authority = rest.split(['/', '?', '#']).next().unwrap_or(rest);
+    authority.rsplit_once('@').map_or(authority, |(_, host)| host)
+}
+
+/// How long the steps can take, one after the other, when every attempt runs into its deadline.
+fn longest_ms(steps: &[&PlanStep]) -> i64 {
+    let longest = |step: &&PlanStep| {
+        let Some(retry) = step.retry else { return step.timeout_ms };
+        let waits = (1..retry.attempts).map(|n| retry.wait_ms(n)).fold(0, i64::saturating_add);
+        step.timeout_ms.saturating_mul(i64::from(retry.attempts)).saturating_add(waits)
+    };
+    steps.iter().map(longest).fold(0, i64::saturating_add)
+}
+
+/// The environment variables by which a shell step learns what it is about.
+pub(super) fn shell_env(filler: &Filler<'_>) -> BTreeMap<String, String> {
+    let place = [("OPSROOM_ENV", filler.env), ("OPSROOM_SERVICE", filler.service)];
+    let place = place.into_iter().filter_map(|(name, value)| Some((name.to_owned(), value?.to_owned())));
+    let inputs = filler.values.into_iter().flatten();
+    let inputs = inputs.map(|(name, value)| (format!("OPSROOM_INPUT_{}", name.to_uppercase()), value.clone()));
+    place.chain(inputs).collect()
+}
+
+/// Fills a text for people; what nothing stands for is left out of it.
+pub(super) fn fill_or_keep(filler: &Filler<'_>, text: &str) -> String {
+    filler.fill(text, Escape::Plain).unwrap_or_else(|_| filler.phrase(text))
+}
