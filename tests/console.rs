@@ -297,7 +297,7 @@ fn in_log(lines: i64) -> Console {
 
 /// One more line is written.
 fn write_line(console: &mut Console) {
-    let seq = console.world.log.len() as i64 + 1;
+    let seq = console.world.log.last().map_or(0, |e| e.seq) + 1;
     console.world.log.push(entry(seq));
     console.send(Msg::Notice(Notice::Entries(RunId(41), seq)));
 }

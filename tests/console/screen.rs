@@ -1,5 +1,7 @@
 //! The console under test: keys and scripted answers in, a painted screen out, with its styles.
 
+use std::fmt::Write as _;
+
 use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 use opsroom::tui::app::{App, Facts};
 use opsroom::tui::keys::Keymap;
@@ -144,8 +146,7 @@ fn key_event(name: &str) -> KeyEvent {
         "Backspace" => KeyCode::Backspace,
         one => {
             let mut chars = one.chars();
-            let c = chars.next().expect("a key");
-            assert_eq!(chars.next(), None, "`{name}` is not a key");
+            let (Some(c), None) = (chars.next(), chars.next()) else { panic!("`{name}` is not a key") };
             KeyCode::Char(if mods == KeyModifiers::CONTROL { c.to_ascii_lowercase() } else { c })
         }
     };
@@ -177,7 +178,7 @@ pub fn with_styles(buffer: &Buffer) -> String {
             x = end;
         }
         if !runs.is_empty() {
-            out.push_str(&format!("{y:>2}: {}\n", runs.join(", ")));
+            let _ = writeln!(out, "{y:>2}: {}", runs.join(", "));
         }
     }
     out

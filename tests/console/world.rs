@@ -330,13 +330,7 @@ pub fn entry(seq: i64) -> Entry {
         }
         s => event(Level::Info, format!("api reachable, line {s}")),
     };
-    Entry {
-        run: RunId(41),
-        seq,
-        at: NOW.plus_ms((seq - n_ago()) * 100),
-        step: Some(if seq < 10 { 0 } else { 1 }),
-        body,
-    }
+    Entry { run: RunId(41), seq, at: NOW.plus_ms((seq - n_ago()) * 100), step: Some(u32::from(seq >= 10)), body }
 }
 
 const fn n_ago() -> i64 {

@@ -5,7 +5,6 @@ use super::bar::Taken;
 use crate::core::command::Parsed;
 use crate::core::run::{Run, RunId, RunStatus};
 use crate::core::time::{Timestamp, parse_duration};
-use crate::tui::keys::Action;
 use crate::tui::msg::{Effect, RunFilter};
 use crate::tui::pane::Destination;
 use crate::tui::pane::home::Pane;
@@ -64,7 +63,7 @@ impl App {
             ("oncall", _) => self.show_contacts(),
             ("services", _) => self.go_home(Pane::Stack),
             ("show_health", _) => self.go_home(Pane::Health),
-            ("help", _) => return self.act_global(Action::Help),
+            ("help", _) => self.help(),
             ("quit", _) => {
                 self.screens.clear();
                 self.home.full = false;

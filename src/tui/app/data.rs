@@ -208,12 +208,7 @@ impl App {
     }
 
     fn read_bar_again(&mut self) {
-        let world = super::bar::World {
-            catalogue: self.catalogue.as_ref(),
-            stack: self.overview.as_ref().map(|o| &*o.stack),
-            runs: self.overview.as_ref().map_or(&[], |o| &o.runs),
-            history: &self.history,
-        };
+        let world = super::bar::World::of(self.catalogue.as_ref(), self.overview.as_ref(), &self.history);
         if let Some(bar) = &mut self.bar {
             bar.read(world);
         }

@@ -131,7 +131,7 @@ fn actions(out: &mut Out, service: &Service) {
         }
     }
     if service.actions.len() < Verb::ALL.len() {
-        let line = "  configure one with [[service.actions]] in the stack file, then `opsroom apply`";
+        let line = "  configure one with [[service.action]] in the stack file, then `opsroom apply` it";
         out.lines.push(Line::styled(line, out.theme.dim()));
     }
 }
