@@ -324,9 +324,11 @@ fn step_line(step: &PlanStep, record: Option<&RunStep>, app: &App, width: usize)
     let again = record.filter(|r| r.attempt > 1).map(|r| format!(" try {}", r.attempt)).unwrap_or_default();
     let said = record.and_then(|r| r.message.as_deref()).map_or_else(|| safe(&step.spec.describe()), safe);
     let name = (width / 4).clamp(10, 28);
+    // A narrow pane leaves the phase out: what came of the step says more.
+    let phase = if width < 80 { String::new() } else { format!("{:<10}", step.phase.name()) };
     Line::from(vec![
         Span::styled(format!("{} {:<10}", step_symbol(status), step_word(status)), app.theme.step(status)),
-        Span::styled(format!("{:<10}", step.phase.name()), app.theme.dim()),
+        Span::styled(phase, app.theme.dim()),
         Span::raw(format!("{} {took:>8}{again}  {said}", column(&step.name, name))),
     ])
 }

@@ -73,11 +73,20 @@ impl<'a> Canvas<'a> {
         let mark_width = mark.width();
         let title_room = if mark_width == 0 { room } else { room.saturating_sub(mark_width + 1) };
         let title = fit(title, title_room);
-        self.line(Rect { x: area.x + 2, width: area.width - 4, height: 1, ..area }, &title);
+        let edge = Rect { x: area.x + 2, width: area.width - 4, height: 1, ..area };
+        self.on_edge(edge, &title);
         if mark_width > 0 && mark_width + title.width() < room {
-            self.right(Rect { x: area.x + 2, width: area.width - 4, height: 1, ..area }, mark);
+            let used = u16::try_from(mark_width).unwrap_or(u16::MAX).min(edge.width);
+            self.on_edge(Rect { x: edge.right() - used, width: used, ..edge }, mark);
         }
         inner
+    }
+
+    /// Text over a frame's line, without the line's own style.
+    fn on_edge(&mut self, area: Rect, text: &Line<'_>) {
+        let width = u16::try_from(text.width()).unwrap_or(u16::MAX).min(area.width);
+        self.clear(Rect { width, ..area });
+        self.line(area, text);
     }
 
     /// An empty box of at most this size in the middle of the screen, framed.
