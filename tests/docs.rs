@@ -35,7 +35,7 @@ fn commands() -> String {
             })
             .collect();
         let flags = if flags.is_empty() { String::new() } else { format!("; {}", flags.join(", ")) };
-        let about = sub.get_about().map(ToString::to_string).unwrap_or_default();
+        let about = sub.get_about().map(|text| text.to_string().replace('|', "\\|")).unwrap_or_default();
         let _ = writeln!(table, "| `opsroom {}{}` | {about}{flags} |", sub.get_name(), args.concat());
     }
     table

@@ -31,7 +31,7 @@ pub struct Args {
     json: bool,
 }
 
-pub(super) async fn perform(args: Args, start: &Start) -> Result<Code, Stop> {
+pub(super) async fn perform(args: &Args, start: &Start) -> Result<Code, Stop> {
     let stacks = read(&args.files)?;
     let control = start.open_cli().await?;
     let mut out = Out::new();

@@ -28,7 +28,7 @@ enum Kind {
     Stack,
 }
 
-pub(super) fn perform(args: Args, start: &Start) -> Result<Code, Stop> {
+pub(super) fn perform(args: &Args, start: &Start) -> Result<Code, Stop> {
     let mut problems = Vec::new();
     match start.settings() {
         Err(Stop::Problems(found)) => problems.extend(lines(&found)),

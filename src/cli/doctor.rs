@@ -54,7 +54,7 @@ impl Report {
     }
 }
 
-pub(super) async fn perform(args: Args, start: &Start) -> Result<Code, Stop> {
+pub(super) async fn perform(args: &Args, start: &Start) -> Result<Code, Stop> {
     let mut report = Report::default();
     report.fact("version", env!("CARGO_PKG_VERSION"));
     terminal(&mut report);

@@ -24,7 +24,7 @@ pub struct Args {
     stack: Option<PathBuf>,
 }
 
-pub(super) async fn perform(args: Args, start: &Start) -> Result<Code, Stop> {
+pub(super) async fn perform(args: &Args, start: &Start) -> Result<Code, Stop> {
     let text = args.text.join(" ");
     let library = Library::load(Some(&start.settings()?.runbook_dir));
     let stack = match &args.stack {

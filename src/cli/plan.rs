@@ -23,7 +23,7 @@ pub struct Args {
     inputs: Vec<(String, String)>,
 }
 
-pub(super) async fn perform(args: Args, start: &Start) -> Result<Code, Stop> {
+pub(super) async fn perform(args: &Args, start: &Start) -> Result<Code, Stop> {
     let control = start.open_cli().await?;
     let card = understand::plan(&control, &args.text.join(" "), &args.inputs).await?;
     control.close(false).await;

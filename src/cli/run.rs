@@ -55,7 +55,7 @@ enum Line<'a> {
     End { id: RunId, status: RunStatus, message: Option<&'a str> },
 }
 
-pub(super) async fn perform(args: Args, start: &Start) -> Result<Code, Stop> {
+pub(super) async fn perform(args: &Args, start: &Start) -> Result<Code, Stop> {
     let control = start.open_cli().await?;
     let card = understand::plan(&control, &args.text.join(" "), &args.inputs).await?;
     if !args.json {
