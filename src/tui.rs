@@ -74,8 +74,7 @@ pub fn check_terminal() -> Result<(), String> {
 /// Opens the console and runs it until it is left, one way or another. An error: the terminal could not be taken.
 pub async fn run(control: &Control, keys: Keymap, clock: Clock) -> io::Result<Exit> {
     let settings = control.settings();
-    let facts =
-        Facts { actor: settings.actor.clone(), read_only: settings.read_only, simulated: settings.simulated };
+    let facts = Facts { actor: settings.actor.clone(), read_only: settings.read_only, simulated: settings.simulated };
     let (no_color, term) = (std::env::var("NO_COLOR").ok(), std::env::var("TERM").ok());
     let theme = Theme::from_env(no_color.as_deref(), term.as_deref());
     // The loop tells the real size before the first frame.

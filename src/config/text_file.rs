@@ -14,9 +14,8 @@ pub const MAX_BYTES: u64 = 8 * 1024 * 1024;
 /// # Errors
 /// One problem: missing, a folder, unreadable, larger than [`MAX_BYTES`], or not UTF-8 (with the line).
 pub fn read_text(path: &Path) -> Result<String, Vec<Problem>> {
-    let problem = |line, message: String| {
-        vec![Problem { file: path.display().to_string(), line, key: String::new(), message }]
-    };
+    let problem =
+        |line, message: String| vec![Problem { file: path.display().to_string(), line, key: String::new(), message }];
     let mut bytes = Vec::new();
     File::open(path)
         // One byte more than allowed tells "too large" from "just fits", also for pipes, which have no length.

@@ -160,8 +160,10 @@ impl<'t> Section<'t> {
     pub fn close(self, report: &mut Report) {
         for key in self.table.keys().filter(|k| !self.known.contains(&k.get_ref().as_ref())) {
             let name = key.get_ref().as_ref();
-            let hint = nearest(name, &self.known)
-                .map_or_else(|| format!("known here: {}", self.known.join(", ")), |near| format!("did you mean `{near}`?"));
+            let hint = nearest(name, &self.known).map_or_else(
+                || format!("known here: {}", self.known.join(", ")),
+                |near| format!("did you mean `{near}`?"),
+            );
             report.wrong(key.span().start, self.key(&shown(name)), format!("unknown key; {hint}"));
         }
     }

@@ -3,7 +3,7 @@
 use super::Refusal;
 use super::library::Library;
 use crate::core::command::{ParseOutcome, Parsed};
-use crate::core::plan::Plan;
+use crate::core::plan::{Plan, Risk, RiskLevel};
 use crate::core::runbook::{self, Request};
 use crate::core::service::Stack;
 
@@ -50,11 +50,16 @@ fn link(
     request.inputs.extend(inputs.iter().cloned());
     let mut plan = runbook::plan(runbook, &request, stack);
     if let Some(condition) = &parsed.only_if {
-        let asked = self::request(condition, raw_text);
-        runbook::condition(&mut plan, &Request { raw_text: said(condition), ..asked }, condition.negated, stack);
-        if let Some(gate) = &plan.only_if {
-            let word = if gate.negated { "unless" } else { "only if" };
-            plan.restatement = format!("{} {word} {}", plan.restatement, gate.text);
+        let asked = Request { raw_text: said(condition), ..self::request(condition, raw_text) };
+        match runbook::gate(&asked, stack, condition.negated) {
+            Ok(gate) => {
+                let word = if gate.negated { "unless" } else { "only if" };
+                plan.restatement = format!("{} {word} {}", plan.restatement, gate.text);
+                plan.only_if = Some(gate);
+            }
+            Err(message) => {
+                plan.risks.insert(0, Risk { level: RiskLevel::Block, code: "NOT_CONFIGURED".to_owned(), message });
+            }
         }
     }
     Ok(plan)

@@ -13,6 +13,7 @@ use crate::core::event::{Level, NewEntry};
 use crate::core::observation::{Observation, State};
 use crate::core::plan::{PlanStep, Retry};
 use crate::core::run::{Artifact, Phase, StepStatus};
+use crate::core::step::document::Finding;
 use crate::core::step::{Call, Outcome, Reply, StepSpec, Verdict};
 use crate::core::time::human_ms;
 use crate::store::StoreError;
@@ -52,13 +53,13 @@ impl Drive {
         timeout_ms: i64,
         halt: &Halt,
     ) -> Result<Ended, StoreError> {
-        let call = step.spec.call(if timeout_ms > 0 { timeout_ms } else { i64::MAX });
+        let call = self.call_of(step, if timeout_ms > 0 { timeout_ms } else { i64::MAX }).await?;
         let mut attempt = 1;
         loop {
             self.begin(place, step, attempt).await?;
             let begun = Instant::now();
             let reply = self.make(place, step, call.clone(), halt).await?;
-            let outcome = step.spec.judge(&reply);
+            let outcome = step.judge(&reply);
             let ms = i64::try_from(begun.elapsed().as_millis()).unwrap_or(i64::MAX);
             if let Some(why) = halt.why().filter(|_| outcome.verdict != Verdict::Succeeded) {
                 return self.cut_short(place, step, attempt, why, &reply, ms).await;
@@ -83,6 +84,22 @@ impl Drive {
             }
             return self.end(place, step, attempt, &outcome, &reply, ms).await;
         }
+    }
+
+    /// What the step asks. A document is told first what the steps before it came to.
+    async fn call_of(&self, step: &PlanStep, timeout_ms: i64) -> Result<Call, StoreError> {
+        if !matches!(step.spec, StepSpec::Document(_)) {
+            return Ok(step.spec.call(timeout_ms));
+        }
+        let done = self.rec.world.store.steps(self.rec.run()).await?;
+        let found = done.iter().filter(|s| !matches!(s.status, StepStatus::Pending | StepStatus::Running));
+        let findings: Vec<_> = found
+            .filter_map(|s| {
+                let named = self.run.plan.steps.get(usize::try_from(s.index).ok()?)?;
+                Some(Finding { step: &named.name, status: s.status, message: s.message.as_deref() })
+            })
+            .collect();
+        Ok(step.spec.with_findings(&findings).call(timeout_ms))
     }
 
     async fn begin(&self, place: Place, step: &PlanStep, attempt: u32) -> Result<(), StoreError> {
@@ -163,7 +180,7 @@ impl Drive {
         };
         let mut message = format!("stopped after {}: {}", human_ms(ms), why.words());
         if matches!(reply, Reply::Exited { .. }) {
-            message = format!("{message} ({})", step.spec.judge(reply).message);
+            message = format!("{message} ({})", step.judge(reply).message);
         }
         if !is_repeatable(step) && !matches!(step.spec, StepSpec::Manual(_)) {
             message.push_str("; whether it took effect is not known");

@@ -157,7 +157,7 @@ impl Drive {
         Ok(())
     }
 
-    /// A step that will not run any more. When the engine leaves, steps stay pending: a resumed run may get to them.
+    /// A step that will not run any more. What is pending when the engine leaves is settled with the run's end.
     async fn skip_step(&self, index: u32, course: &Course) -> Result<(), StoreError> {
         match &course.stopped {
             Some(why) if !course.is_left() => {

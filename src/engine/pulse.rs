@@ -71,7 +71,7 @@ async fn pulse(world: &World, workspace: i64, slot: Timestamp) -> Result<bool, S
 
 /// Asks one target. `None`: the question could not be put, for reasons of ours; then nothing was seen.
 async fn probe(world: &World, step: PlanStep) -> Option<Observation> {
-    let target = step.target?;
+    let target = step.target.clone()?;
     let call = step.spec.call(if step.timeout_ms > 0 { step.timeout_ms } else { TIMEOUT_MS });
     let local = matches!(call, Call::Shell { .. });
     if let Err(why) = world.adapters.check(&call) {
@@ -85,7 +85,7 @@ async fn probe(world: &World, step: PlanStep) -> Option<Observation> {
         tracing::warn!("cannot probe {target}: {message}");
         return None;
     }
-    let outcome = step.spec.judge(&reply);
+    let outcome = step.judge(&reply);
     let (state, latency_ms, message) = (outcome.state, outcome.latency_ms, outcome.message);
     let at = world.clock.now();
     (state != State::Unknown).then_some(Observation { target, at, state, latency_ms, message, run: None })

@@ -420,7 +420,6 @@ impl Store {
             }
             let in_flight: Vec<i64> = sqlx::query_scalar(IN_FLIGHT).bind(run.id.0).fetch_all(&mut *tx).await?;
             sqlx::query(UNKNOWN).bind(run.id.0).bind(at.0).execute(&mut *tx).await?;
-            sqlx::query(SKIP_PENDING).bind(run.id.0).execute(&mut *tx).await?;
             say!(tx, run.id, &interruption(run, &message, &in_flight, at));
             true
         });

@@ -36,7 +36,7 @@ async fn runs_of_a_dead_neighbour_are_interrupted_at_once() {
     let _engine = bench.engine();
     let run = tokio::time::timeout(Duration::from_secs(5), bench.ended(id)).await.unwrap();
     assert_ended(&run, RunStatus::Interrupted);
-    assert_eq!(bench.statuses(id).await, [StepStatus::Unknown, StepStatus::Pending]);
+    assert_eq!(bench.statuses(id).await, [StepStatus::Unknown, StepStatus::Skipped]);
     assert!(bench.script.asked().is_empty(), "nothing is repeated by itself");
 }
 
@@ -79,6 +79,23 @@ async fn an_engine_that_lost_its_claim_stops_at_once() {
     let run = bench.store.run(id).await.unwrap();
     assert_ended(&run, RunStatus::Interrupted);
     assert_eq!(bench.statuses(id).await, [StepStatus::Unknown]);
+}
+
+#[tokio::test]
+async fn without_a_store_nothing_goes_on_and_nothing_is_pretended() {
+    let bench = Bench::real().await;
+    let engine = bench.engine_with(EngineConfig { lease_ms: 600, ..config() });
+    let id = bench.submit(plan(vec![shell(Phase::Action, "long", "echo pid $$; sleep 30")])).await;
+    engine.wake();
+    bench.until_said(id, "> pid").await;
+    let pids = crate::process::pids(&bench, id).await;
+    bench.store.close().await;
+    let stopped = async {
+        while engine.live() > 0 || pids.iter().any(|pid| crate::process::is_running(pid)) {
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(10), stopped).await.unwrap();
 }
 
 #[tokio::test]

@@ -60,7 +60,10 @@ pub(in crate::config) fn method(text: &str) -> Result<String, String> {
 /// An absolute `http` or `https` URL without placeholders.
 pub(in crate::config) fn url(text: &str) -> Result<String, String> {
     if text.contains(['{', '}']) {
-        return Err(format!("{} holds a brace; placeholders are only known in actions (write %7B for a brace)", quoted(text)));
+        return Err(format!(
+            "{} holds a brace; placeholders are only known in actions (write %7B for a brace)",
+            quoted(text)
+        ));
     }
     absolute(text, text)
 }
@@ -208,7 +211,10 @@ fn absolute(url: &str, written: &str) -> Result<String, String> {
         return complain("the host is missing");
     }
     if !parsed.username().is_empty() || parsed.password().is_some() {
-        return Err("the URL holds a user name or password; secrets are never stored, use auth = { secret_ref = \"NAME\" }".to_owned());
+        return Err(
+            "the URL holds a user name or password; secrets are never stored, use auth = { secret_ref = \"NAME\" }"
+                .to_owned(),
+        );
     }
     Ok(written.to_owned())
 }
@@ -292,7 +298,9 @@ mod tests {
 
     #[test]
     fn shell_text_has_no_placeholders() {
-        for good in ["./deploy.sh $OPSROOM_ENV", "echo ${env}", "awk '{print}'", "mv a.{txt,md}", "{ echo a; }", "f() { :; }"] {
+        for good in
+            ["./deploy.sh $OPSROOM_ENV", "echo ${env}", "awk '{print}'", "mv a.{txt,md}", "{ echo a; }", "f() { :; }"]
+        {
             assert!(shell(good).is_ok(), "{good}");
         }
         for bad in ["./deploy.sh {env}", "echo '{inputs.version}'", "kubectl -n {service}", "x{{service}}"] {
@@ -307,9 +315,24 @@ mod tests {
             assert!(header_name(good).is_ok(), "{good}");
         }
         for bad in [
-            "authorization", "Cookie", "SET-COOKIE", "x-api-key", "X-Auth-Token", "Proxy-Authorization", "host",
-            "Content-Length", "transfer-encoding", "connection", "forwarded", "X-Forwarded-For", "x-forwarded-host", "",
-            "a b", "a:b", "ü", &"x".repeat(101),
+            "authorization",
+            "Cookie",
+            "SET-COOKIE",
+            "x-api-key",
+            "X-Auth-Token",
+            "Proxy-Authorization",
+            "host",
+            "Content-Length",
+            "transfer-encoding",
+            "connection",
+            "forwarded",
+            "X-Forwarded-For",
+            "x-forwarded-host",
+            "",
+            "a b",
+            "a:b",
+            "ü",
+            &"x".repeat(101),
         ] {
             assert!(header_name(bad).is_err(), "{bad}");
         }

@@ -188,7 +188,9 @@ mod tests {
 
     #[test]
     fn stores() {
-        for good in ["sqlite::memory:", "sqlite:a.db", "sqlite://a.db?mode=ro", "postgres:///x?host=/run", "postgresql://u@h/d"] {
+        for good in
+            ["sqlite::memory:", "sqlite:a.db", "sqlite://a.db?mode=ro", "postgres:///x?host=/run", "postgresql://u@h/d"]
+        {
             assert_eq!(check_store(good).is_ok(), !good.contains("///"), "{good}");
         }
         assert!(check_store("opsroom.db").unwrap_err().ends_with("did you mean `sqlite:opsroom.db`?"));

@@ -24,7 +24,10 @@ impl Names {
                 let folded = fold(text);
                 if let Some(first) = taken.get(&folded) {
                     let line = report.line(first.at);
-                    field.conflict(report, format!("{} is already {} (line {line}){}", quoted(text), first.what, first.rule(text)));
+                    field.conflict(
+                        report,
+                        format!("{} is already {} (line {line}){}", quoted(text), first.what, first.rule(text)),
+                    );
                 } else {
                     let what = format!("{what} {kind} {}", quoted(name));
                     taken.insert(folded.clone(), Taken { text: text.to_owned(), at: field.at, what });

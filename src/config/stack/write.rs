@@ -156,11 +156,14 @@ fn request(r: &RoutineRequest) -> Pairs {
     out.text("url", &r.url);
     out.maybe("timeout", r.timeout_ms.map(write_duration).as_deref());
     out.map("headers", &r.headers);
-    out.group("auth", r.secret_ref.as_ref().map(|name| {
-        let mut auth = Pairs::default();
-        auth.text("secret_ref", name);
-        auth
-    }));
+    out.group(
+        "auth",
+        r.secret_ref.as_ref().map(|name| {
+            let mut auth = Pairs::default();
+            auth.text("secret_ref", name);
+            auth
+        }),
+    );
     out
 }
 

@@ -329,11 +329,11 @@ fn probes_are_every_target_that_can_be_probed() {
 
 #[test]
 fn conditions_are_probes_and_what_cannot_be_known_is_refused() {
-    let gate = gate(&request("staging", "", ""), &stack(), true).unwrap();
-    assert_eq!((gate.text.as_str(), gate.negated), ("staging is healthy", true));
-    assert_eq!(gate.steps.iter().map(|s| s.name.as_str()).collect::<Vec<_>>(), ["probe web"]);
-    let gate = gate(&request("prod", "web", ""), &stack(), false).unwrap();
-    assert_eq!((gate.text.as_str(), gate.negated), ("web in prod is healthy", false));
+    let unless = gate(&request("staging", "", ""), &stack(), true).unwrap();
+    assert_eq!((unless.text.as_str(), unless.negated), ("staging is healthy", true));
+    assert_eq!(unless.steps.iter().map(|s| s.name.as_str()).collect::<Vec<_>>(), ["probe web"]);
+    let only_if = gate(&request("prod", "web", ""), &stack(), false).unwrap();
+    assert_eq!((only_if.text.as_str(), only_if.negated), ("web in prod is healthy", false));
 
     for (env, services, says) in [
         ("staging", "api", "api has no probe action for staging"),
@@ -341,11 +341,11 @@ fn conditions_are_probes_and_what_cannot_be_known_is_refused() {
         ("mars", "", "there are staging, prod"),
         ("staging", "billing_worker", "it runs in prod"),
     ] {
-        let why = super::gate(&request(env, services, ""), &stack(), false).unwrap_err();
+        let why = gate(&request(env, services, ""), &stack(), false).unwrap_err();
         assert!(why.contains("cannot be known") && why.contains(says), "{why}");
     }
     let bare = Stack { services: vec![service("web", &["staging"], vec![])], ..stack() };
-    assert!(super::gate(&request("staging", "", ""), &bare, false).unwrap_err().contains("do = \"probe\""));
+    assert!(gate(&request("staging", "", ""), &bare, false).unwrap_err().contains("do = \"probe\""));
 }
 
 proptest! {
