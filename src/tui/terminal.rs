@@ -19,4 +19,4 @@ pub mod signals;
 pub mod tty;
 
 #[cfg(test)]
-mod tests;
+pub(super) mod tests;

@@ -58,14 +58,18 @@ const SETTLES_AT_LAST: Duration = Duration::from_millis(200);
 const RETRY: (Duration, Duration) = (Duration::from_millis(5), Duration::from_millis(100));
 
 impl Screen {
-    /// Takes the terminal. Needs a runtime.
+    /// Takes the terminal we were started on. Needs a runtime.
     pub fn open() -> io::Result<Self> {
-        let signals = Signals::listen()?;
-        let guard = Guard::enter(Tty::open()?)?;
         let term = std::env::var("TERM").unwrap_or_default();
-        let terminal = Terminal::new(Output::new(guard.held(), &term))?;
+        Self::on(Tty::open()?, &term, Between::detect())
+    }
+
+    /// Takes this terminal; `term` is what it calls itself.
+    pub fn on(tty: Tty, term: &str, between: Between) -> io::Result<Self> {
+        let signals = Signals::listen()?;
+        let guard = Guard::enter(tty)?;
+        let terminal = Terminal::new(Output::new(guard.held(), term))?;
         let reader = Some(Reader::start(guard.held())?);
-        let between = Between::detect();
         Ok(Self { reader, terminal, guard, signals, between, resize: None, retry: RETRY.0 })
     }
 
