@@ -1,6 +1,8 @@
 //! The manuals say what the program does: generated parts of README.md are fresh, its example works, help covers everything.
 //! `OPSROOM_BLESS=1 cargo test --test docs` rewrites the generated parts.
 
+#![expect(clippy::unwrap_used, reason = "what a test needs and does not get fails it")]
+
 use std::fmt::Write as _;
 
 use opsroom::tui::keys::{Keymap, document};

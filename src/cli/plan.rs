@@ -29,9 +29,9 @@ pub(super) async fn perform(args: &Args, start: &Start) -> Result<Code, Stop> {
     control.close(false).await;
     let mut out = Out::new();
     if args.json {
-        out.json(&card.plan)?
+        out.json(&card.plan)?;
     } else {
-        card_lines(&card).iter().try_for_each(|line| out.line(line))?
+        card_lines(&card).iter().try_for_each(|line| out.line(line))?;
     }
     Ok(Code::Succeeded)
 }
