@@ -1,5 +1,7 @@
 //! Drives the real binary: exit codes, what goes to stdout and what to stderr, JSON, and the store it leaves behind.
 
+#![expect(clippy::unwrap_used, reason = "what a test needs and does not get fails it")]
+
 use std::io::{BufRead as _, BufReader};
 use std::os::unix::ffi::OsStringExt as _;
 use std::os::unix::process::CommandExt as _;
@@ -262,7 +264,7 @@ fn apply_shows_the_difference_and_is_idempotent_and_export_gives_it_back() {
         "stack.toml",
         &stack_of(9, "shell = \"true\"").replace("ana@acme.test\"\nenvironments", "bo@acme.test\"\nenvironments"),
     );
-    desk.run(&["apply", "stack.toml"]).expect(0).prints(&["~ service web", "owner: ana@acme.test → bo@acme.test"]);
+    desk.run(&["apply", "stack.toml"]).expect(0).prints(&["~ service web: owner ana@acme.test → bo@acme.test"]);
 }
 
 #[test]
@@ -451,7 +453,7 @@ fn a_run_of_another_process_can_be_followed_and_cancelled() {
 #[test]
 fn escape_sequences_of_a_service_never_reach_plain_output() {
     let service = Service::start();
-    let script = r#"shell = '''printf '\033[31mred\033]0;title\007 \001\000bell\n' '''"#;
+    let script = r"shell = '''printf '\033[31mred\033]0;title\007 \001\000bell\n' '''";
     let desk = Desk::with_stack(&stack_of(service.port, script));
     let ended = desk.run(&["run", "deploy web to staging", "--yes"]).expect(0).prints(&["red"]);
     assert!(!ended.stdout.contains(['\u{1b}', '\u{7}', '\u{1}']), "{ended:?}");

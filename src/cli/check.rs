@@ -28,7 +28,7 @@ enum Kind {
     Stack,
 }
 
-pub(super) fn perform(args: Args, start: &Start) -> Result<Code, Stop> {
+pub(super) fn perform(args: &Args, start: &Start) -> Result<Code, Stop> {
     let mut problems = Vec::new();
     match start.settings() {
         Err(Stop::Problems(found)) => problems.extend(lines(&found)),
@@ -43,7 +43,9 @@ pub(super) fn perform(args: Args, start: &Start) -> Result<Code, Stop> {
         Out::new().line("no mistakes found")?;
         return Ok(Code::Succeeded);
     }
-    problems.iter().for_each(|problem| tell(problem));
+    for problem in &problems {
+        tell(problem);
+    }
     Ok(Code::Refused)
 }
 

@@ -13,7 +13,7 @@ pub struct Args {
     shell: Shell,
 }
 
-pub(super) fn perform(args: Args) -> Result<Code, Stop> {
+pub(super) fn perform(args: &Args) -> Result<Code, Stop> {
     let mut script = Vec::new();
     clap_complete::generate(args.shell, &mut super::definition(), "opsroom", &mut script);
     Out::new().raw(&script)?;

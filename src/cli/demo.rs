@@ -28,7 +28,7 @@ pub struct Args {
     serve_only: bool,
 }
 
-pub(super) async fn open(args: Args, start: &Start) -> Result<Next, Stop> {
+pub(super) async fn open(args: &Args, start: &Start) -> Result<Next, Stop> {
     if !args.serve_only {
         check_terminal().map_err(Stop::Usage)?;
     }

@@ -54,7 +54,7 @@ impl Report {
     }
 }
 
-pub(super) async fn perform(args: Args, start: &Start) -> Result<Code, Stop> {
+pub(super) async fn perform(args: &Args, start: &Start) -> Result<Code, Stop> {
     let mut report = Report::default();
     report.fact("version", env!("CARGO_PKG_VERSION"));
     terminal(&mut report);
@@ -96,9 +96,9 @@ fn terminal(report: &mut Report) {
     if let Ok((columns, rows)) = crossterm::terminal::size() {
         let text = format!("{columns}×{rows}");
         if columns >= 80 && rows >= 24 {
-            report.good("size", text)
+            report.good("size", text);
         } else {
-            report.bad("size", format!("{text}; the console wants 80×24"))
+            report.bad("size", format!("{text}; the console wants 80×24"));
         }
     }
     let set = |name: &str| std::env::var(name).ok().filter(|value| !value.is_empty());
@@ -111,7 +111,7 @@ fn terminal(report: &mut Report) {
     match set("LC_ALL").or_else(|| set("LC_CTYPE")).or_else(|| set("LANG")) {
         Some(locale) if locale.to_uppercase().replace('-', "").contains("UTF8") => report.good("locale", locale),
         Some(locale) => {
-            report.bad("locale", format!("{locale} is not UTF-8: symbols may look wrong; set LC_ALL=C.UTF-8"))
+            report.bad("locale", format!("{locale} is not UTF-8: symbols may look wrong; set LC_ALL=C.UTF-8"));
         }
         None => report.bad("locale", "not set: symbols may look wrong; set LC_ALL=C.UTF-8"),
     }

@@ -9,7 +9,7 @@ use crate::tui::keys::document;
 #[derive(Debug, clap::Args)]
 pub struct Args {}
 
-pub(super) fn perform(_args: Args, start: &Start) -> Result<Code, Stop> {
+pub(super) fn perform(_args: &Args, start: &Start) -> Result<Code, Stop> {
     let keymap = start.keymap();
     for problem in &keymap.problems {
         tell(problem);

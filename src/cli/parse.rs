@@ -24,7 +24,7 @@ pub struct Args {
     stack: Option<PathBuf>,
 }
 
-pub(super) async fn perform(args: Args, start: &Start) -> Result<Code, Stop> {
+pub(super) async fn perform(args: &Args, start: &Start) -> Result<Code, Stop> {
     let text = args.text.join(" ");
     let library = Library::load(Some(&start.settings()?.runbook_dir));
     let stack = match &args.stack {
@@ -35,9 +35,9 @@ pub(super) async fn perform(args: Args, start: &Start) -> Result<Code, Stop> {
     let parsed = command::parse(&text, &Catalogue::new(&stack, &library.names()));
     let mut out = Out::new();
     if args.json {
-        out.json(&parsed)?
+        out.json(&parsed)?;
     } else {
-        show(&mut out, &parsed)?
+        show(&mut out, &parsed)?;
     }
     Ok(Code::Succeeded)
 }

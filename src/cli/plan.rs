@@ -23,15 +23,15 @@ pub struct Args {
     inputs: Vec<(String, String)>,
 }
 
-pub(super) async fn perform(args: Args, start: &Start) -> Result<Code, Stop> {
+pub(super) async fn perform(args: &Args, start: &Start) -> Result<Code, Stop> {
     let control = start.open_cli().await?;
     let card = understand::plan(&control, &args.text.join(" "), &args.inputs).await?;
     control.close(false).await;
     let mut out = Out::new();
     if args.json {
-        out.json(&card.plan)?
+        out.json(&card.plan)?;
     } else {
-        card_lines(&card).iter().try_for_each(|line| out.line(line))?
+        card_lines(&card).iter().try_for_each(|line| out.line(line))?;
     }
     Ok(Code::Succeeded)
 }

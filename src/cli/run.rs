@@ -55,13 +55,15 @@ enum Line<'a> {
     End { id: RunId, status: RunStatus, message: Option<&'a str> },
 }
 
-pub(super) async fn perform(args: Args, start: &Start) -> Result<Code, Stop> {
+pub(super) async fn perform(args: &Args, start: &Start) -> Result<Code, Stop> {
     let control = start.open_cli().await?;
     let card = understand::plan(&control, &args.text.join(" "), &args.inputs).await?;
     if !args.json {
-        card_lines(&card).iter().for_each(|line| tell(line));
+        for line in card_lines(&card) {
+            tell(&line);
+        }
     }
-    let typed = consent(&args, &card).await?;
+    let typed = consent(args, &card).await?;
     let mut signals = Signals::new()?;
     let mut follower = Follower { control: &control, out: Some(Out::new()), json: args.json, asked: BTreeSet::new() };
     let run = control.submit(card.plan, typed.as_deref(), args.reason.as_deref()).await?;

@@ -99,7 +99,7 @@ impl Global {
     }
 }
 
-/// A plain path is an SQLite file.
+/// A plain path is an `SQLite` file.
 fn store_url(text: &str) -> String {
     let is_url = text.contains("://") || text.starts_with("sqlite:");
     if is_url || text.is_empty() { text.to_owned() } else { format!("sqlite:{text}") }
