@@ -1,0 +1,189 @@
+//! The life of a run in an engine's hands: claim, renew, steps, transitions. Every write carries the fencing token.
+
+use crate::core::event::NewEntry;
+use crate::core::run::{Run, RunId, RunStatus, StepStatus, Transition, next};
+use crate::core::time::Timestamp;
+
+use super::db::{Tx, text, text_opt};
+use super::rows::{self, RunRow};
+use super::{Claim, NewRun, Store, StoreError, dialect, journal, submit};
+
+const QUEUED: &str = "select id from run where status = 'queued' and ($1 = 0 or id = $1) limit 1";
+const RENEW: &str = "update run set lease_until = $3 where id = $1 and token = $2 \
+     and status in ('claimed', 'running', 'waiting')";
+const START: &str = "update run set status = $2, started_at = $3, message = coalesce($4, message) where id = $1";
+const RELEASE: &str = "update run set status = $2, holder = null, lease_until = null, message = coalesce($3, message) \
+     where id = $1";
+const GO_ON: &str = "update run set status = $2, message = coalesce($3, message) where id = $1";
+const END: &str = "update run set status = $2, finished_at = $3, lease_until = null, message = coalesce($4, message) \
+     where id = $1";
+/// Nobody will run a pending step any more, and of one still running nobody recorded how it ended.
+const END_STEPS: &str = "update run_step set finished_at = $2, \
+     status = case when status = 'pending' then 'skipped' else 'unknown' end \
+     where run_id = $1 and status in ('pending', 'running', 'waiting')";
+const STEP: &str = "update run_step set status = $3, attempt = $4, message = $5, finished_at = $6, \
+     started_at = coalesce(started_at, $7) where run_id = $1 and position = $2";
+
+impl Store {
+    /// Claims the oldest queued run of any workspace (or just `only`), or says there is none.
+    pub async fn claim(
+        &self,
+        only: Option<RunId>,
+        holder: &str,
+        lease_until: Timestamp,
+        _at: Timestamp,
+    ) -> Result<Option<(Claim, Run)>, StoreError> {
+        let only = only.map_or(0, |run| run.0);
+        // An idle engine asks often: without work it takes no lock.
+        let mut db = self.db.read().await?;
+        if fetch_optional!(db, (i64,), QUEUED, only)?.is_none() {
+            return Ok(None);
+        }
+        drop(db);
+        let mut tx = self.db.begin().await?;
+        let claim = dialect::claim(&tx);
+        let row = fetch_optional!(tx, RunRow, claim, text(holder), lease_until.0, only)?;
+        let Some(row) = row else { return Ok(None) };
+        tx.commit().await?;
+        Ok(Some((Claim { run: RunId(row.id), token: row.token }, Run::try_from(row)?)))
+    }
+
+    /// Prolongs the lease; `StaleToken` when the run was taken away.
+    pub async fn renew(&self, claim: Claim, lease_until: Timestamp) -> Result<(), StoreError> {
+        let mut tx = self.db.begin().await?;
+        match execute!(tx, RENEW, claim.run.0, claim.token, lease_until.0)? {
+            0 => Err(StoreError::StaleToken(claim.run)),
+            _ => tx.commit().await,
+        }
+    }
+
+    /// Moves the run along the table, conditional on the token; entries are written in the same transaction.
+    /// Ending a run (terminal status) clears its lease. Returns the new status.
+    pub async fn transition(
+        &self,
+        claim: Claim,
+        what: Transition,
+        message: Option<&str>,
+        entries: &[NewEntry],
+        at: Timestamp,
+    ) -> Result<RunStatus, StoreError> {
+        let mut tx = self.db.begin().await?;
+        let to = step_along(&mut tx, claim, what, message, entries, at).await?;
+        tx.commit().await?;
+        Ok(to)
+    }
+
+    /// Ends a run as succeeded and queues the next link of its chain, in one transaction. Returns the next run.
+    pub async fn succeed_and_chain(
+        &self,
+        claim: Claim,
+        message: Option<&str>,
+        entries: &[NewEntry],
+        next: Option<NewRun>,
+        at: Timestamp,
+    ) -> Result<Option<Run>, StoreError> {
+        let mut tx = self.db.begin().await?;
+        step_along(&mut tx, claim, Transition::Succeed, message, entries, at).await?;
+        let run = match &next {
+            Some(new) => Some(submit::insert(&mut tx, new).await?),
+            None => None,
+        };
+        tx.commit().await?;
+        Ok(run)
+    }
+
+    /// Records a step's state (and attempt) with its entries, conditional on the token. Called before the effect
+    /// (`Running`) and before the next step starts (outcome). `index` counts the plan's steps, then its finally steps.
+    pub async fn step(
+        &self,
+        claim: Claim,
+        index: u32,
+        status: StepStatus,
+        attempt: u32,
+        message: Option<&str>,
+        entries: &[NewEntry],
+        at: Timestamp,
+    ) -> Result<(), StoreError> {
+        let mut tx = self.db.begin().await?;
+        let numbered = journal::number(&mut tx, claim, entries.len()).await?;
+        let (started_at, finished_at) = times(status, at);
+        let found = execute!(
+            tx,
+            STEP,
+            claim.run.0,
+            i64::from(index),
+            status.name(),
+            i64::from(attempt),
+            text_opt(message),
+            finished_at,
+            started_at,
+        )?;
+        if found == 0 {
+            return Err(StoreError::NotFound(format!("step {index} of run {}", claim.run)));
+        }
+        journal::write(&mut tx, claim.run, numbered.last_seq, entries).await?;
+        tx.commit().await
+    }
+}
+
+/// When a step in this state has started and finished, if it has.
+fn times(status: StepStatus, at: Timestamp) -> (Option<i64>, Option<i64>) {
+    match status {
+        StepStatus::Pending => (None, None),
+        StepStatus::Running | StepStatus::Waiting => (Some(at.0), None),
+        // A step skipped or given up before it began has no start.
+        StepStatus::Skipped | StepStatus::Cancelled => (None, Some(at.0)),
+        StepStatus::Succeeded | StepStatus::Failed | StepStatus::TimedOut | StepStatus::Unknown => {
+            (Some(at.0), Some(at.0))
+        }
+    }
+}
+
+async fn step_along(
+    tx: &mut Tx,
+    claim: Claim,
+    what: Transition,
+    message: Option<&str>,
+    entries: &[NewEntry],
+    at: Timestamp,
+) -> Result<RunStatus, StoreError> {
+    let run = claim.run;
+    let numbered = journal::number(tx, claim, entries.len()).await?;
+    let from = rows::status(&numbered.status)?;
+    let to = next(from, what).ok_or(StoreError::Refused { run, status: from, what: word(what) })?;
+    journal::write(tx, run, numbered.last_seq, entries).await?;
+    let message = text_opt(message);
+    match (what, to.is_terminal()) {
+        (_, true) => {
+            execute!(tx, END, run.0, to.name(), at.0, message)?;
+            end_steps(tx, run, at).await?;
+        }
+        (Transition::Start, _) => drop(execute!(tx, START, run.0, to.name(), at.0, message)?),
+        (Transition::Release, _) => drop(execute!(tx, RELEASE, run.0, to.name(), message)?),
+        _ => drop(execute!(tx, GO_ON, run.0, to.name(), message)?),
+    }
+    Ok(to)
+}
+
+/// What becomes of the steps of a run that has ended.
+pub(super) async fn end_steps(tx: &mut Tx, run: RunId, at: Timestamp) -> Result<(), StoreError> {
+    execute!(tx, END_STEPS, run.0, at.0)?;
+    Ok(())
+}
+
+/// The transition in the words of a refusal: "run #4 is running; releasing it is not possible".
+const fn word(what: Transition) -> &'static str {
+    match what {
+        Transition::Claim => "claiming it",
+        Transition::Release => "releasing it",
+        Transition::Start => "starting it",
+        Transition::Wait => "waiting",
+        Transition::Continue => "continuing it",
+        Transition::Succeed => "succeeding",
+        Transition::Fail => "failing",
+        Transition::TimeOut => "timing out",
+        Transition::Cancel => "cancelling it",
+        Transition::Interrupt => "interrupting it",
+        Transition::Skip => "skipping it",
+    }
+}
