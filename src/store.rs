@@ -58,6 +58,8 @@ pub struct Claim {
     pub run: RunId,
     /// Fencing token: grows with every claim of the run.
     pub token: i64,
+    /// The run's workspace: where its observations and the next link of its chain belong.
+    pub workspace: i64,
 }
 
 /// A run to be queued.

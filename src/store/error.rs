@@ -17,8 +17,17 @@ mod sqlite {
     pub const NOTADB: i32 = 26;
 }
 
+/// A failure of a store that is open already: a server that went away may come back, so that is not [`StoreError::Open`].
 /// `url` is the one that may be shown.
 pub(super) fn translate(error: &sqlx::Error, url: &str) -> StoreError {
+    match opening(error, url) {
+        StoreError::Open { why, .. } => StoreError::Database(why),
+        other => other,
+    }
+}
+
+/// A failure while opening.
+pub(super) fn opening(error: &sqlx::Error, url: &str) -> StoreError {
     match error {
         sqlx::Error::Database(e) => database(e.as_ref(), url),
         sqlx::Error::Migrate(e) => migrate(e, url),
@@ -39,7 +48,7 @@ pub(super) fn translate(error: &sqlx::Error, url: &str) -> StoreError {
 /// A migration that failed or does not fit.
 pub(super) fn migrate(error: &MigrateError, url: &str) -> StoreError {
     match error {
-        MigrateError::Execute(e) | MigrateError::ExecuteMigration(e, _) => translate(e, url),
+        MigrateError::Execute(e) | MigrateError::ExecuteMigration(e, _) => opening(e, url),
         MigrateError::VersionMismatch(version) => open(
             url,
             &format!("its schema {version} was made by another build of opsroom; use that build, or another store"),

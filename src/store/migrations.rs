@@ -38,7 +38,7 @@ pub(super) async fn sqlite(conn: &mut SqliteConnection, url: &Arc<str>) -> Resul
         return Ok(());
     }
     // Two programs may create the same file at once: look again with the write lock in hand.
-    let failed = |e: sqlx::Error| error::translate(&e, url);
+    let failed = |e: sqlx::Error| error::opening(&e, url);
     let mut tx = conn.begin_with(dialect::SQLITE_BEGIN).await.map_err(failed)?;
     let applied = sqlx::query_as(APPLIED).fetch_all(&mut *tx).await;
     let is_new = applied.is_err();
@@ -79,7 +79,7 @@ fn is_behind(
 ) -> Result<bool, StoreError> {
     let applied = match applied {
         Err(e) if error::is_missing_table(&e) => return Ok(true),
-        other => other.map_err(|e| error::translate(&e, url))?,
+        other => other.map_err(|e| error::opening(&e, url))?,
     };
     let known = migrator.iter().map(|m| m.version).max().unwrap_or_default();
     if let Some((found, _)) = applied.last().filter(|(version, _)| *version > known) {

@@ -74,8 +74,8 @@ async fn memory(url: Arc<str>) -> Result<Db, StoreError> {
     let options = SqliteConnectOptions::new().in_memory(true);
     // The data lives as long as the connection: one, for ever.
     let pool = SqlitePoolOptions::new().max_connections(1).idle_timeout(None).max_lifetime(None);
-    let pool = pool.connect_with(options).await.map_err(|e| error::translate(&e, &url))?;
-    let mut conn = pool.acquire().await.map_err(|e| error::translate(&e, &url))?;
+    let pool = pool.connect_with(options).await.map_err(|e| error::opening(&e, &url))?;
+    let mut conn = pool.acquire().await.map_err(|e| error::opening(&e, &url))?;
     migrations::sqlite(&mut conn, &url).await?;
     drop(conn);
     Ok(Db { url, pools: Either::Sqlite(SqlitePools { write: pool.clone(), read: pool }) })
@@ -95,8 +95,8 @@ async fn file(path: &str, url: Arc<str>) -> Result<Db, StoreError> {
     // A connection to a file does not go stale: no ping before use, no renewal.
     let pool = || SqlitePoolOptions::new().test_before_acquire(false).idle_timeout(None).max_lifetime(None);
     let write = pool().max_connections(1).connect_with(options.clone()).await;
-    let write = write.map_err(|e| error::translate(&e, &url))?;
-    let mut conn = write.acquire().await.map_err(|e| error::translate(&e, &url))?;
+    let write = write.map_err(|e| error::opening(&e, &url))?;
+    let mut conn = write.acquire().await.map_err(|e| error::opening(&e, &url))?;
     migrations::sqlite(&mut conn, &url).await?;
     drop(conn);
     let read = pool().max_connections(SQLITE_READERS).connect_lazy_with(options);
@@ -112,7 +112,7 @@ async fn make_folder(path: &Path) -> Result<(), String> {
 }
 
 async fn server(secret_url: &str, url: Arc<str>) -> Result<Db, StoreError> {
-    let failed = |e: sqlx::Error| error::translate(&e, &url);
+    let failed = |e: sqlx::Error| error::opening(&e, &url);
     let options: PgConnectOptions = secret_url.parse().map_err(failed)?;
     // Not through the pool: it would try again until its time is up and forget why it failed.
     let conn = tokio::time::timeout(CONNECT, options.connect()).await;

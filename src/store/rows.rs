@@ -11,6 +11,7 @@ use super::{EngineRow, StoreError, Workspace};
 #[derive(sqlx::FromRow)]
 pub(super) struct RunRow {
     pub id: i64,
+    pub workspace_id: i64,
     parent_id: Option<i64>,
     plan: String,
     status: String,

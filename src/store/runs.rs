@@ -41,11 +41,12 @@ impl Store {
         }
         drop(db);
         let mut tx = self.db.begin().await?;
-        let claim = dialect::claim(&tx);
-        let row = fetch_optional!(tx, RunRow, claim, text(holder), lease_until.0, only)?;
+        let statement = dialect::claim(&tx);
+        let row = fetch_optional!(tx, RunRow, statement, text(holder), lease_until.0, only)?;
         let Some(row) = row else { return Ok(None) };
         tx.commit().await?;
-        Ok(Some((Claim { run: RunId(row.id), token: row.token }, Run::try_from(row)?)))
+        let claim = Claim { run: RunId(row.id), token: row.token, workspace: row.workspace_id };
+        Ok(Some((claim, Run::try_from(row)?)))
     }
 
     /// Prolongs the lease; `StaleToken` when the run was taken away.
