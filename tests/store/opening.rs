@@ -137,7 +137,7 @@ async fn another_programs_database_is_not_touched() {
 async fn places_that_cannot_be_opened() {
     let folder = tempfile::tempdir().unwrap();
     std::fs::write(folder.path().join("file"), "").unwrap();
-    let under_a_file = format!("sqlite:{}", folder.path().join("file/opsroom.db").display());
+    let under_a_file = format!("sqlite:{}", folder.path().join("file/sub/opsroom.db").display());
     let error = refused(&under_a_file).await.to_string();
     assert!(error.contains("folder") && error.contains("cannot be created"), "{error}");
     let a_folder = format!("sqlite:{}", folder.path().display());
