@@ -1,5 +1,6 @@
 //! Rules for single values, each `&str` → what is meant, or a sentence that says what to write instead.
 
+pub(super) mod header;
 pub(super) mod schedule;
 pub(super) mod web;
 
@@ -83,10 +84,11 @@ pub(super) fn phone(text: &str) -> Result<String, String> {
 
 /// A calendar date `YYYY-MM-DD`.
 pub(super) fn date(text: &str) -> Result<NaiveDate, String> {
-    let shaped = text.len() == 10 && text.bytes().enumerate().all(|(i, b)| match i {
-        4 | 7 => b == b'-',
-        _ => b.is_ascii_digit(),
-    });
+    let shaped = text.len() == 10
+        && text.bytes().enumerate().all(|(i, b)| match i {
+            4 | 7 => b == b'-',
+            _ => b.is_ascii_digit(),
+        });
     if !shaped {
         return Err(format!("{} is not a date; write it as YYYY-MM-DD", quoted(text)));
     }
@@ -125,7 +127,8 @@ pub(super) fn secret_ref(text: &str) -> Result<String, String> {
 
 /// Neither a control character nor one that turns the reading direction.
 fn is_printable(c: char) -> bool {
-    !c.is_control() && !matches!(c, '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+    !c.is_control()
+        && !matches!(c, '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
 }
 
 /// Takes no room on screen, or turns the reading direction: two names could look the same.
@@ -137,7 +140,8 @@ pub(super) fn is_invisible(c: char) -> bool {
 }
 
 fn is_local_part(text: &str) -> bool {
-    (1..=64).contains(&text.len()) && !text.chars().any(|c| c.is_whitespace() || c.is_control() || "@<>,;\"".contains(c))
+    (1..=64).contains(&text.len())
+        && !text.chars().any(|c| c.is_whitespace() || c.is_control() || "@<>,;\"".contains(c))
 }
 
 fn is_domain(text: &str) -> bool {
@@ -156,7 +160,9 @@ mod tests {
         for good in ["web", "billing worker", "Grüße 2", "a", "日本", &"x".repeat(80)] {
             assert_eq!(name(good).as_deref(), Ok(good));
         }
-        for bad in ["", " ", "*", "–", " web", "web ", "a\tb", "a\u{0}b", "a\u{202e}b", "a\u{200b}b", "a\u{a0}b", "a\u{e0041}"] {
+        for bad in
+            ["", " ", "*", "–", " web", "web ", "a\tb", "a\u{0}b", "a\u{202e}b", "a\u{200b}b", "a\u{a0}b", "a\u{e0041}"]
+        {
             assert!(name(bad).is_err(), "{bad:?}");
         }
         assert!(name(&"x".repeat(81)).is_err());
@@ -178,7 +184,16 @@ mod tests {
         for good in ["ana@acme.test", "a.b+c@x-y.example.org", "ü@bücher.example"] {
             assert!(email(good).is_ok(), "{good}");
         }
-        for bad in ["ana", "ana@", "@acme.test", "ana@acme", "a b@acme.test", "ana@@acme.test", "ana@acme..test", "ana@-a.test"] {
+        for bad in [
+            "ana",
+            "ana@",
+            "@acme.test",
+            "ana@acme",
+            "a b@acme.test",
+            "ana@@acme.test",
+            "ana@acme..test",
+            "ana@-a.test",
+        ] {
             assert!(email(bad).is_err(), "{bad}");
         }
         assert!(person("Platform team").is_ok());

@@ -64,7 +64,10 @@ pub struct Row {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Origin {
     Default,
-    File { file: PathBuf, line: usize },
+    File {
+        file: PathBuf,
+        line: usize,
+    },
     /// Name of the variable.
     Environment(String),
     /// The flag with its dashes.
@@ -119,7 +122,8 @@ impl Sources {
 
     /// Reads the settings file, which may be missing unless it was asked for.
     fn file(&mut self, flags: &Flags, environment: &Environment<'_>, paths: &Paths) -> Option<PathBuf> {
-        let asked = flags.config.clone().or_else(|| environment(CONFIG_VARIABLE).filter(|v| !v.is_empty()).map(PathBuf::from));
+        let asked =
+            flags.config.clone().or_else(|| environment(CONFIG_VARIABLE).filter(|v| !v.is_empty()).map(PathBuf::from));
         let file = asked.clone().unwrap_or_else(|| paths.config.join("opsroom.toml"));
         if asked.is_none() && !file.exists() {
             return None;

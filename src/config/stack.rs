@@ -113,10 +113,8 @@ fn objects(stack: Stack, root: &mut Section<'_>, report: &mut Report) -> Stack {
     let environments = environments.into_iter().map(|s| environment(s, report)).collect();
     let services: Vec<_> =
         services.into_iter().map(|s| service::read(s, report, &environment_names, &service_names)).collect();
-    let routines = routines
-        .into_iter()
-        .map(|s| routine::read(s, report, &environment_names, &service_names, &services))
-        .collect();
+    let routines =
+        routines.into_iter().map(|s| routine::read(s, report, &environment_names, &service_names, &services)).collect();
     let contacts = contacts.into_iter().map(|s| contact(s, report)).collect();
     Stack { environments, services, routines, contacts, ..stack }
 }

@@ -14,9 +14,8 @@ pub const MAX_BYTES: u64 = 8 * 1024 * 1024;
 /// # Errors
 /// One problem: missing, a folder, unreadable, larger than [`MAX_BYTES`], or not UTF-8 (with the line).
 pub fn read_text(path: &Path) -> Result<String, Vec<Problem>> {
-    let problem = |line, message: String| {
-        vec![Problem { file: path.display().to_string(), line, key: String::new(), message }]
-    };
+    let problem =
+        |line, message: String| vec![Problem { file: path.display().to_string(), line, key: String::new(), message }];
     let mut bytes = Vec::new();
     File::open(path)
         // One byte more than allowed tells "too large" from "just fits", also for pipes, which have no length.
@@ -27,7 +26,7 @@ pub fn read_text(path: &Path) -> Result<String, Vec<Problem>> {
     }
     String::from_utf8(bytes).map_err(|e| {
         let (valid, bytes) = (e.utf8_error().valid_up_to(), e.as_bytes());
-        let line = 1 + bytes[..valid].iter().filter(|b| **b == b'\n').count();
+        let line = bytes[..valid].split(|b| *b == b'\n').count();
         problem(line, not_utf8(bytes, valid))
     })
 }

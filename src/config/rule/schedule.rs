@@ -25,7 +25,8 @@ pub(in crate::config) fn timeout(text: &str) -> Result<i64, String> {
 
 /// A duration between two bounds, in milliseconds.
 pub(in crate::config) fn within(text: &str, least: i64, most: i64) -> Result<i64, String> {
-    let ms = parse_duration(text).map_err(|_| format!("{} is not a duration; write it like 30s, 5m or 1h30m", quoted(text)))?;
+    let ms = parse_duration(text)
+        .map_err(|_| format!("{} is not a duration; write it like 30s, 5m or 1h30m", quoted(text)))?;
     match ms {
         ms if ms < least => Err(format!("{} is too short; the least is {}", quoted(text), write_duration(least))),
         ms if ms > most => Err(format!("{} is too long; the most is {}", quoted(text), write_duration(most))),

@@ -74,7 +74,10 @@ fn sla(mut t: Section<'_>, report: &mut Report) -> Sla {
         uptime_pct: t.field("uptime_pct").and_then(|f| {
             let pct = f.number(report)?;
             let inside = (0.0..=100.0).contains(&pct);
-            f.judge(report, if inside { Ok(pct) } else { Err(format!("{pct} is not a percentage; 0 to 100 is possible")) })
+            f.judge(
+                report,
+                if inside { Ok(pct) } else { Err(format!("{pct} is not a percentage; 0 to 100 is possible")) },
+            )
         }),
         latency_ms: t.field("latency_ms").and_then(|f| f.whole(report, 1, MAX_LATENCY_MS)),
         freshness_hours: t.field("freshness_hours").and_then(|f| f.whole(report, 1, MAX_HOURS)),
