@@ -43,7 +43,7 @@ async fn stopping_at_once_interrupts_truthfully() {
     let run = bench.store.run(id).await.unwrap();
     assert_ended(&run, RunStatus::Interrupted);
     assert!(pids(&bench, id).await.iter().all(|pid| !is_running(pid)));
-    assert_eq!(bench.statuses(id).await, [StepStatus::Unknown, StepStatus::Skipped]);
+    assert_eq!(bench.statuses(id).await, [StepStatus::Unknown, StepStatus::Pending]);
     let last = bench.log(id).await.pop().unwrap();
     assert_eq!(last, "warn interrupted: the engine was stopped during step long");
 }

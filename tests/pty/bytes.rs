@@ -35,8 +35,7 @@ fn a_typed_letter_costs_little() {
     console.settle(Duration::from_millis(300));
     let bytes = console.bytes_since(mark);
     assert!(bytes.len() <= 800, "{} bytes for a letter and what the bar says about it: {bytes:?}", bytes.len());
-    console.send("\x1b");
-    console.wait_gone(": chez");
+    console.escape(": chez");
     console.send("q");
     assert_eq!(console.exit_restored(), 0);
 }
@@ -47,8 +46,12 @@ fn frames_are_whole_and_nothing_stands_between_them() {
     console.home_screen();
     let mark = console.count();
     console.send("?");
+    console.wait_for("Keys that work here");
     console.send("\x1b");
+    console.wait_gone("Keys that work here");
+    let repaint = console.count();
     console.send("\x0c");
+    console.wait_bytes(repaint, "\x1b[2J");
     console.settle(Duration::from_millis(200));
     let bytes = console.bytes_since(mark);
     for frame in bytes.split_inclusive("\x1b[?2026l") {

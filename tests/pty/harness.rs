@@ -70,6 +70,10 @@ pub const OFF: [&str; 12] = [
     "\x1b[?25h",
 ];
 
+/// Where a console keeps its things, by environment variable and folder of its home.
+pub const FOLDERS: [(&str, &str); 4] =
+    [("HOME", ""), ("XDG_CONFIG_HOME", "config"), ("XDG_DATA_HOME", "data"), ("XDG_STATE_HOME", "state")];
+
 /// How long to wait for a fact before calling it missing.
 pub fn limit() -> Duration {
     let seconds = std::env::var("OPSROOM_TEST_SECONDS").ok().and_then(|text| text.parse().ok());
@@ -134,9 +138,7 @@ impl Setup {
         command = command.args(&self.args).env_clear().current_dir(home);
         command = command.stderr(File::create(home.join("stderr")).unwrap());
         command = command.env("PATH", std::env::var_os("PATH").unwrap_or_default());
-        for (name, folder) in
-            [("HOME", ""), ("XDG_CONFIG_HOME", "config"), ("XDG_DATA_HOME", "data"), ("XDG_STATE_HOME", "state")]
-        {
+        for (name, folder) in FOLDERS {
             command = command.env(name, home.join(folder));
         }
         command = command.env("TERM", "xterm-256color").env("LANG", "C.UTF-8");
@@ -207,6 +209,19 @@ impl Console {
     pub fn send(&self, bytes: impl AsRef<[u8]>) {
         let pty: &Pty = self.pty.as_ref().expect("hung up");
         (&mut &*pty).write_all(bytes.as_ref()).unwrap();
+    }
+
+    /// Presses Esc until the text is gone: the first may only close what the field offers.
+    #[track_caller]
+    pub fn escape(&self, text: &str) {
+        for _ in 0..3 {
+            self.send("\x1b");
+            self.settle(Duration::from_millis(250));
+            if !self.contents().contains(text) {
+                return;
+            }
+        }
+        panic!("{text:?} does not go:\n{}", self.contents());
     }
 
     /// Types the pieces with a pause between each: a slow link.

@@ -115,8 +115,7 @@ impl App {
             }
             Msg::Answered(run, Err(why)) => self.complain(format!("run {run}: not answered: {why}")),
             Msg::Noted(Err(why)) => self.complain(format!("the history was not written: {why}")),
-            Msg::Noted(Ok(())) => {}
-            Msg::Key(_) | Msg::Paste(_) | Msg::Resize(..) | Msg::Focus(_) | Msg::Tick(_) => {}
+            Msg::Noted(Ok(())) | Msg::Key(_) | Msg::Paste(_) | Msg::Resize(..) | Msg::Focus(_) | Msg::Tick(_) => {}
         }
         Vec::new()
     }
@@ -209,12 +208,7 @@ impl App {
     }
 
     fn read_bar_again(&mut self) {
-        let world = super::bar::World {
-            catalogue: self.catalogue.as_ref(),
-            stack: self.overview.as_ref().map(|o| &*o.stack),
-            runs: self.overview.as_ref().map_or(&[], |o| &o.runs),
-            history: &self.history,
-        };
+        let world = super::bar::World::of(self.catalogue.as_ref(), self.overview.as_ref(), &self.history);
         if let Some(bar) = &mut self.bar {
             bar.read(world);
         }

@@ -280,7 +280,7 @@ impl RunScreen {
         let steps = self.detail.as_ref().map_or(&[][..], |d| &d.run.plan.steps);
         let done = self.detail.as_ref().map_or(0, |d| d.steps.iter().filter(|s| is_over(s.status)).count());
         let title = Span::styled(format!(" Steps {done}/{} ", steps.len()), theme.strong());
-        let inner = canvas.frame(area, title.into(), Line::default(), focused);
+        let inner = canvas.frame(area, title.into(), &Line::default(), focused);
         let Some(detail) = &self.detail else { return };
         let first = first_visible(self.steps.index(), steps.len(), usize::from(inner.height));
         for (y, (i, step)) in (inner.y..inner.bottom()).zip(steps.iter().enumerate().skip(first)) {
@@ -296,7 +296,7 @@ impl RunScreen {
         let theme = canvas.theme;
         let all = self.detail.as_ref().map_or(&[][..], |d| &d.artifacts);
         let title = Span::styled(format!(" Left behind {} ", all.len()), theme.strong());
-        let inner = canvas.frame(area, title.into(), Line::default(), focused);
+        let inner = canvas.frame(area, title.into(), &Line::default(), focused);
         if all.is_empty() {
             canvas.line(inner, &Line::styled("nothing yet", theme.dim()));
         }
@@ -324,9 +324,11 @@ fn step_line(step: &PlanStep, record: Option<&RunStep>, app: &App, width: usize)
     let again = record.filter(|r| r.attempt > 1).map(|r| format!(" try {}", r.attempt)).unwrap_or_default();
     let said = record.and_then(|r| r.message.as_deref()).map_or_else(|| safe(&step.spec.describe()), safe);
     let name = (width / 4).clamp(10, 28);
+    // A narrow pane leaves the phase out: what came of the step says more.
+    let phase = if width < 80 { String::new() } else { format!("{:<10}", step.phase.name()) };
     Line::from(vec![
         Span::styled(format!("{} {:<10}", step_symbol(status), step_word(status)), app.theme.step(status)),
-        Span::styled(format!("{:<10}", step.phase.name()), app.theme.dim()),
+        Span::styled(phase, app.theme.dim()),
         Span::raw(format!("{} {took:>8}{again}  {said}", column(&step.name, name))),
     ])
 }
