@@ -149,7 +149,7 @@ impl App {
             Action::Command => self.bar = Some(bar::Bar::default()),
             Action::Runs => self.open_runs(RunFilter::default()),
             Action::Problems => self.open_problems(),
-            Action::Refresh => self.requests.everything(),
+            Action::Refresh => self.read_all_again(),
             _ => {}
         }
         Vec::new()

@@ -46,7 +46,7 @@ pub(super) struct Requests {
 
 impl Requests {
     /// Everything is read again.
-    pub(super) const fn everything(&mut self) {
+    const fn everything(&mut self) {
         self.overview.wanted = true;
         self.catalogue.wanted = true;
         self.history.wanted = true;
@@ -87,7 +87,7 @@ impl App {
     pub(super) fn learn(&mut self, msg: Msg) -> Vec<Effect> {
         match msg {
             Msg::Notice(notice) => self.noticed(notice),
-            Msg::Lagged => self.lagged(),
+            Msg::Lagged => self.read_all_again(),
             Msg::Copied(Ok(text)) => self.say(text),
             Msg::Copied(Err(text)) | Msg::Trouble(text) => self.complain(text),
             Msg::Overview(result) => self.overview_came(result),
@@ -142,8 +142,9 @@ impl App {
     }
 
     /// Everything on screen is read again; logs learn from the runs how far they reach.
-    fn lagged(&mut self) {
+    pub(super) fn read_all_again(&mut self) {
         self.requests.everything();
+        self.logs().for_each(|log| log.told(0)); // one that could not be read is tried again
         for screen in &mut self.screens {
             match screen {
                 Screen::Run(s) => s.touch(),
