@@ -476,9 +476,9 @@ fn doctor_says_where_things_come_from() {
 #[test]
 fn the_demo_world_answers_its_own_runbooks() {
     let desk = Desk::new();
-    let mut world = desk.command(&["demo", "--serve-only"]).spawn().unwrap();
+    let mut world = Minded(desk.command(&["demo", "--serve-only"]).spawn().unwrap());
     let mut line = String::new();
-    BufReader::new(world.stdout.take().unwrap()).read_line(&mut line).unwrap();
+    BufReader::new(world.0.stdout.take().unwrap()).read_line(&mut line).unwrap();
     let told: Value = serde_json::from_str(&line).unwrap();
     let store = told["store"].as_str().unwrap().to_owned();
     let run = |args: &[&str]| desk.run(&[args, &["--store", &store]].concat());
@@ -489,9 +489,20 @@ fn the_demo_world_answers_its_own_runbooks() {
     run(&["run", "deploy prod", "--yes"]).expect(2).says(&["prod"]);
     run(&["run", "generate spec for dashboard"]).expect(0);
     run(&["run", "restart cdn in prod", "--confirm", "cdn"]).expect(2).says(&["cdn"]);
-    signal(&world, "TERM");
-    assert_eq!(world.wait().unwrap().code(), Some(0));
+    signal(&world.0, "TERM");
+    assert_eq!(world.0.wait().unwrap().code(), Some(0));
     assert!(!std::path::Path::new(store.trim_start_matches("sqlite:")).exists(), "the throw-away store is gone");
+}
+
+/// A child that does not outlive its test.
+struct Minded(Child);
+
+impl Drop for Minded {
+    fn drop(&mut self) {
+        // Already gone: nothing to end.
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
 }
 
 /// By the process's id, through the shell's `kill`.
