@@ -1,5 +1,7 @@
 //! The store suite: every test is written once and runs on SQLite and on PostgreSQL.
 
+#![expect(clippy::unwrap_used, clippy::expect_used, reason = "a test that cannot go on stops there")]
+
 #[path = "store/journal.rs"]
 mod journal;
 #[path = "store/opening.rs"]

@@ -342,8 +342,7 @@ pub async fn an_interrupted_run_says_what_is_unknown(place: Place) {
     let last = place.store.entries_before(run.id, i64::MAX, 1).await.unwrap();
     assert!(matches!(&last[0].body, EntryBody::Event { level: Level::Error, message, .. } if message == expected));
     assert_eq!((last[0].step, last[0].seq), (Some(0), run.last_seq));
-    use StepStatus::{Skipped, Unknown};
-    assert_eq!(step_statuses(&place, run.id).await, [Unknown, Skipped, Skipped]);
+    assert_eq!(step_statuses(&place, run.id).await, [StepStatus::Unknown, StepStatus::Skipped, StepStatus::Skipped]);
     assert!(!place.store.interrupt(read, "again", at(5001)).await.unwrap(), "once");
     // The engine that was only slow learns that it has lost.
     let late = place.store.step(claim, 0, StepStatus::Succeeded, 1, None, &[], at(5002)).await;
@@ -352,7 +351,7 @@ pub async fn an_interrupted_run_says_what_is_unknown(place: Place) {
     let idle = place.claimed().await;
     let read = place.store.run(idle.run).await.unwrap();
     assert!(place.store.interrupt(&read, "gone", at(5000)).await.unwrap());
-    assert_eq!(step_statuses(&place, idle.run).await, [Skipped; 3]);
+    assert_eq!(step_statuses(&place, idle.run).await, [StepStatus::Skipped; 3]);
     assert_eq!(messages(&place, idle.run).await[1], "interrupted: gone; no step was under way");
 }
 
