@@ -47,7 +47,7 @@ impl Store {
         let (status, message) = if before == RunStatus::Queued {
             let message = format!("cancelled by {actor}{because}");
             execute!(tx, CANCEL_QUEUED, run.0, text(actor), at.0, text(&message))?;
-            runs::end_steps(&mut tx, run, at).await?;
+            runs::end_steps(&mut tx, run, RunStatus::Cancelled, at).await?;
             (cancelled, message)
         } else {
             execute!(tx, ASK_TO_CANCEL, run.0, text(actor))?;
@@ -84,7 +84,7 @@ impl Store {
             names => format!("interrupted: {why}; the outcome of step {} is unknown", names.join(", ")),
         };
         execute!(tx, EXPLAIN, run.id.0, text(&message))?;
-        runs::end_steps(&mut tx, run.id, at).await?;
+        runs::end_steps(&mut tx, run.id, RunStatus::Interrupted, at).await?;
         let step = match in_flight.as_slice() {
             [(position,)] => Some(rows::small(*position)?),
             _ => None,

@@ -17,10 +17,12 @@ const RELEASE: &str = "update run set status = $2, holder = null, lease_until = 
 const GO_ON: &str = "update run set status = $2, message = coalesce($3, message) where id = $1";
 const END: &str = "update run set status = $2, finished_at = $3, lease_until = null, message = coalesce($4, message) \
      where id = $1";
-/// Nobody will run a pending step any more, and of one still running nobody recorded how it ended.
-const END_STEPS: &str = "update run_step set finished_at = $2, \
-     status = case when status = 'pending' then 'skipped' else 'unknown' end \
-     where run_id = $1 and status in ('pending', 'running', 'waiting')";
+/// Of a step still running nobody recorded how it ended.
+const LOST_STEPS: &str = "update run_step set finished_at = $2, status = 'unknown' \
+     where run_id = $1 and status in ('running', 'waiting')";
+/// Nobody will run a pending step any more.
+const SKIP_STEPS: &str = "update run_step set finished_at = $2, status = 'skipped' \
+     where run_id = $1 and status = 'pending'";
 const STEP: &str = "update run_step set status = $3, attempt = $4, message = $5, finished_at = $6, \
      started_at = coalesce(started_at, $7) where run_id = $1 and position = $2";
 
@@ -157,7 +159,7 @@ async fn step_along(
     match (what, to.is_terminal()) {
         (_, true) => {
             execute!(tx, END, run.0, to.name(), at.0, message)?;
-            end_steps(tx, run, at).await?;
+            end_steps(tx, run, to, at).await?;
         }
         (Transition::Start, _) => drop(execute!(tx, START, run.0, to.name(), at.0, message)?),
         (Transition::Release, _) => drop(execute!(tx, RELEASE, run.0, to.name(), message)?),
@@ -166,9 +168,13 @@ async fn step_along(
     Ok(to)
 }
 
-/// What becomes of the steps of a run that has ended.
-pub(super) async fn end_steps(tx: &mut Tx, run: RunId, at: Timestamp) -> Result<(), StoreError> {
-    execute!(tx, END_STEPS, run.0, at.0)?;
+/// What becomes of the steps of a run that has ended. An interrupted one keeps its pending steps: they neither happened
+/// nor were passed over, and a person may yet decide to go on with them.
+pub(super) async fn end_steps(tx: &mut Tx, run: RunId, ended: RunStatus, at: Timestamp) -> Result<(), StoreError> {
+    execute!(tx, LOST_STEPS, run.0, at.0)?;
+    if ended != RunStatus::Interrupted {
+        execute!(tx, SKIP_STEPS, run.0, at.0)?;
+    }
     Ok(())
 }
 
