@@ -282,7 +282,9 @@ impl RunScreen {
         let title = Span::styled(format!(" Steps {done}/{} ", steps.len()), theme.strong());
         let inner = canvas.frame(area, title.into(), &Line::default(), focused);
         let Some(detail) = &self.detail else { return };
-        let first = first_visible(self.steps.index(), steps.len(), usize::from(inner.height));
+        // Until somebody looks around in it, the list stays at the step that is under way.
+        let shown = if focused { self.steps.index() } else { under_way(detail).unwrap_or(self.steps.index()) };
+        let first = first_visible(shown, steps.len(), usize::from(inner.height));
         for (y, (i, step)) in (inner.y..inner.bottom()).zip(steps.iter().enumerate().skip(first)) {
             let record = detail.steps.iter().find(|s| s.index as usize == i);
             canvas.line(row(inner, y), &step_line(step, record, app, usize::from(inner.width)));
@@ -323,7 +325,7 @@ fn step_line(step: &PlanStep, record: Option<&RunStep>, app: &App, width: usize)
     });
     let again = record.filter(|r| r.attempt > 1).map(|r| format!(" try {}", r.attempt)).unwrap_or_default();
     let said = record.and_then(|r| r.message.as_deref()).map_or_else(|| safe(&step.spec.describe()), safe);
-    let name = (width / 4).clamp(10, 28);
+    let name = (width / 3).clamp(10, 28);
     // A narrow pane leaves the phase out: what came of the step says more.
     let phase = if width < 80 { String::new() } else { format!("{:<10}", step.phase.name()) };
     Line::from(vec![
@@ -331,6 +333,12 @@ fn step_line(step: &PlanStep, record: Option<&RunStep>, app: &App, width: usize)
         Span::styled(phase, app.theme.dim()),
         Span::raw(format!("{} {took:>8}{again}  {said}", column(&step.name, name))),
     ])
+}
+
+/// The newest step that has begun.
+fn under_way(detail: &RunDetail) -> Option<usize> {
+    let begun = detail.steps.iter().filter(|s| s.started_at.is_some()).map(|s| s.index as usize).max()?;
+    Some(begun.min(detail.run.plan.steps.len().saturating_sub(1)))
 }
 
 fn status_of(detail: &RunDetail, step: u32) -> StepStatus {
