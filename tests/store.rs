@@ -1,5 +1,7 @@
 //! The store suite: every test is written once and runs on SQLite and on PostgreSQL.
 
+#![expect(clippy::unwrap_used, clippy::expect_used, reason = "a test that cannot go on stops there")]
+
 #[path = "store/journal.rs"]
 mod journal;
 #[path = "store/opening.rs"]
@@ -161,7 +163,7 @@ macro_rules! suite {
 
 suite! {
     runs: a_submitted_run_is_whole, a_run_needs_a_workspace, the_oldest_queued_run_is_claimed_first,
-        racing_claimers_get_each_run_once, renewing_holds_off_the_sweeper, a_stale_token_changes_nothing,
+        a_run_of_a_newer_version_stays_queued, racing_claimers_get_each_run_once, renewing_holds_off_the_sweeper, a_stale_token_changes_nothing,
         a_run_lives_and_ends, an_end_leaves_no_step_open, the_chain_goes_on_only_with_the_end,
         steps_are_recorded, cancelling_a_queued_run, cancelling_a_held_run, cancelling_races_with_finishing,
         cancelling_races_with_claiming, an_interrupted_run_says_what_is_unknown, a_renewal_beats_the_interruption,

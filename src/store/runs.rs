@@ -46,9 +46,11 @@ impl Store {
         let statement = dialect::claim(&tx);
         let row = fetch_optional!(tx, RunRow, statement, text(holder), lease_until.0, only)?;
         let Some(row) = row else { return Ok(None) };
-        tx.commit().await?;
         let claim = Claim { run: RunId(row.id), token: row.token, workspace: row.workspace_id };
-        Ok(Some((claim, Run::try_from(row)?)))
+        // Before the commit: a run this version cannot read stays in the queue for one that can.
+        let run = Run::try_from(row)?;
+        tx.commit().await?;
+        Ok(Some((claim, run)))
     }
 
     /// Prolongs the lease; `StaleToken` when the run was taken away.

@@ -39,14 +39,9 @@ pub async fn reopening_finds_everything(place: Place) {
 }
 
 pub async fn racing_openers(place: Place) {
-    let url = match place.url.strip_suffix("opsroom.db") {
-        Some(folder) => format!("{folder}new/fresh.db"),
-        None => {
-            let tables = "drop schema if exists racing cascade; create schema racing";
-            sql(&place.url, tables).await;
-            place.url.split("search_path").next().unwrap().to_owned() + "search_path%3Dracing"
-        }
-    };
+    let fresh = if place.store.kind() == "postgres" { postgres::schema().await } else { None };
+    let file = || place.url.replace("opsroom.db", "new/fresh.db");
+    let url = fresh.as_ref().map_or_else(file, |schema| schema.url.clone());
     let openers: Vec<_> = (0..6)
         .map(|_| {
             let url = url.clone();
@@ -61,8 +56,8 @@ pub async fn racing_openers(place: Place) {
     for opener in openers {
         assert_eq!(opener.await.unwrap().unwrap().id, 1);
     }
-    if place.store.kind() == "postgres" {
-        sql(&place.url, "drop schema racing cascade").await;
+    if let Some(schema) = fresh {
+        schema.remove().await;
     }
 }
 

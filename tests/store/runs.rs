@@ -81,6 +81,16 @@ pub async fn the_oldest_queued_run_is_claimed_first(place: Place) {
     assert_eq!(other.run, second.id);
 }
 
+pub async fn a_run_of_a_newer_version_stays_queued(place: Place) {
+    let run = place.submit(plan("deploy")).await.id;
+    crate::opening::sql(&place.url, "update run set plan = '{\"steps\": \"of another kind\"}'").await;
+    let answer = place.store.claim(None, "host:1", at(1000), at(20)).await;
+    assert!(matches!(&answer, Err(StoreError::Database(why)) if why.contains("plan of run #")), "{answer:?}");
+    // Nobody holds it: it can still be cancelled.
+    let status = place.store.request_cancel(run, "bob", None, at(30)).await.unwrap();
+    assert_eq!(status, RunStatus::Cancelled);
+}
+
 pub async fn racing_claimers_get_each_run_once(place: Place) {
     for _ in 0..200 {
         place.submit(plan("deploy")).await;
@@ -342,8 +352,7 @@ pub async fn an_interrupted_run_says_what_is_unknown(place: Place) {
     let last = place.store.entries_before(run.id, i64::MAX, 1).await.unwrap();
     assert!(matches!(&last[0].body, EntryBody::Event { level: Level::Error, message, .. } if message == expected));
     assert_eq!((last[0].step, last[0].seq), (Some(0), run.last_seq));
-    use StepStatus::{Skipped, Unknown};
-    assert_eq!(step_statuses(&place, run.id).await, [Unknown, Skipped, Skipped]);
+    assert_eq!(step_statuses(&place, run.id).await, [StepStatus::Unknown, StepStatus::Pending, StepStatus::Pending]);
     assert!(!place.store.interrupt(read, "again", at(5001)).await.unwrap(), "once");
     // The engine that was only slow learns that it has lost.
     let late = place.store.step(claim, 0, StepStatus::Succeeded, 1, None, &[], at(5002)).await;
@@ -352,7 +361,7 @@ pub async fn an_interrupted_run_says_what_is_unknown(place: Place) {
     let idle = place.claimed().await;
     let read = place.store.run(idle.run).await.unwrap();
     assert!(place.store.interrupt(&read, "gone", at(5000)).await.unwrap());
-    assert_eq!(step_statuses(&place, idle.run).await, [Skipped; 3]);
+    assert_eq!(step_statuses(&place, idle.run).await, [StepStatus::Pending; 3]);
     assert_eq!(messages(&place, idle.run).await[1], "interrupted: gone; no step was under way");
 }
 

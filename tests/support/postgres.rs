@@ -2,7 +2,7 @@
 //! installed binaries, else none, said once; with `CI=true` none is a failure. Use it from a test file with
 //! `#[path = "support/postgres.rs"] mod postgres;`.
 
-use std::io::{BufRead, BufReader};
+use std::io::{BufRead, BufReader, Write};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::OnceLock;
@@ -52,7 +52,9 @@ fn server() -> Option<&'static str> {
         let started = Cluster::start();
         if let Err(why) = &started {
             assert!(std::env::var("CI").as_deref() != Ok("true"), "CI needs PostgreSQL: {why}");
-            eprintln!("PostgreSQL tests are left out: {why}. Set OPSROOM_TEST_POSTGRES or install the server.");
+            // Not `eprintln!`: the test harness would keep it to itself.
+            let advice = "Set OPSROOM_TEST_POSTGRES or install the server.";
+            let _ = writeln!(std::io::stderr(), "PostgreSQL tests are left out: {why}. {advice}");
         }
         started.ok().map(|cluster| Server { url: cluster.url.clone(), cluster: Some(cluster) })
     });

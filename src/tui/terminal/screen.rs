@@ -111,9 +111,9 @@ impl Screen {
         self.terminal.backend_mut().resize(width, height);
         // Both clear the screen; once is enough.
         if (width, height) == before {
-            self.redraw()?
+            self.redraw()?;
         } else {
-            self.terminal.autoresize()?
+            self.terminal.autoresize()?;
         }
         Ok((width, height))
     }
