@@ -198,6 +198,23 @@ fn a_check_succeeds_while_the_service_runs_and_fails_with_the_reason_once_it_is_
 }
 
 #[test]
+fn a_chain_is_followed_to_its_end_and_stops_at_the_first_failure() {
+    let service = Service::start();
+    let desk = Desk::with_stack(&service.stack());
+    let ended = desk.run(&["run", "check web in staging then check web in prod"]).expect(0);
+    assert!(ended.stdout.contains("run #1 succeeded") && ended.stdout.contains("run #2 succeeded"), "{ended:#?}");
+    service.stop();
+    let ended = desk.run(&["run", "check web in staging then check web in prod"]).expect(1);
+    assert!(ended.stdout.contains("run #3 failed") && !ended.stdout.contains("#4"), "{ended:#?}");
+    let failed = desk.json(&["runs", "--json", "--status", "failed", "--env", "staging", "--since", "1h"]);
+    assert_eq!(failed.as_array().unwrap().len(), 1, "{failed:#}");
+    assert_eq!(desk.json(&["runs", "--json", "--runbook", "deploy"]), Value::Array(Vec::new()));
+    let log = desk.run(&["log", "last", "--json"]).expect(0).stdout;
+    let first: Value = serde_json::from_str(log.lines().next().unwrap()).unwrap();
+    assert_eq!((&first["seq"], &first["body"]["kind"]), (&1.into(), &"event".into()));
+}
+
+#[test]
 fn a_protected_environment_wants_its_word_and_yes_is_not_enough() {
     let service = Service::start();
     let desk = Desk::with_stack(&service.stack());
