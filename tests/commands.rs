@@ -26,7 +26,10 @@ fn acme() -> Stack {
     let list = |key: &str| file.get(key).and_then(Value::as_array).cloned().unwrap_or_default();
     let name = |v: &Value| text(v, "name").unwrap();
     Stack {
-        environments: list("environment").iter().map(|v| Environment { name: name(v), aliases: texts(v, "aliases"), protected: false }).collect(),
+        environments: list("environment")
+            .iter()
+            .map(|v| Environment { name: name(v), aliases: texts(v, "aliases"), protected: false })
+            .collect(),
         services: list("service")
             .iter()
             .map(|v| Service {
@@ -43,8 +46,10 @@ fn acme() -> Stack {
 }
 
 fn catalogue() -> Catalogue {
-    let built_in = ["deploy", "rollback", "healthcheck", "restart", "scale", "spec", "incident", "schema_sync", "backup"];
-    let mut runbooks: Vec<RunbookName> = built_in.iter().map(|n| RunbookName { name: (*n).to_owned(), ..RunbookName::default() }).collect();
+    let built_in =
+        ["deploy", "rollback", "healthcheck", "restart", "scale", "spec", "incident", "schema_sync", "backup"];
+    let mut runbooks: Vec<RunbookName> =
+        built_in.iter().map(|n| RunbookName { name: (*n).to_owned(), ..RunbookName::default() }).collect();
     runbooks.push(RunbookName {
         name: "rotate-keys".to_owned(),
         phrases: vec!["rotate [api] keys of {service} in {env}".to_owned(), "rotate keys".to_owned()],
@@ -68,7 +73,9 @@ fn differences(expected: &Value, got: &Parsed) -> Vec<String> {
         let field = json.get(key.as_str());
         let want_json = serde_json::to_value(want).unwrap();
         let ok = match key.as_str() {
-            "env" | "runbook" | "routine" => field.and_then(|v| v.as_str()).unwrap_or_default() == want.as_str().unwrap(),
+            "env" | "runbook" | "routine" => {
+                field.and_then(|v| v.as_str()).unwrap_or_default() == want.as_str().unwrap()
+            }
             "missing" => {
                 let (mut a, mut b) = (got.missing.clone(), texts(expected, "missing"));
                 a.sort();
@@ -123,7 +130,11 @@ fn run(name: &str) {
         let got = parse(text, &catalogue);
         let wrong = differences(&case["expected"], &got);
         if !wrong.is_empty() {
-            failures.push(format!("{text:?}\n    {}\n    got: {}", wrong.join("\n    "), serde_json::to_string(&got).unwrap()));
+            failures.push(format!(
+                "{text:?}\n    {}\n    got: {}",
+                wrong.join("\n    "),
+                serde_json::to_string(&got).unwrap()
+            ));
         }
     }
     assert!(failures.is_empty(), "{} of {} wrong in {name}:\n{}", failures.len(), cases.len(), failures.join("\n"));

@@ -153,7 +153,12 @@ pub fn intents() -> impl Iterator<Item = (&'static str, &'static str)> {
 pub fn parse(text: &str, catalogue: &Catalogue) -> Parsed {
     if text.len() > MAX_BYTES {
         let message = format!("that is {} bytes: a command has at most {MAX_BYTES}", text.len());
-        return Parsed { outcome: ParseOutcome::Suggest, message, suggestions: vec!["help".to_owned()], ..Parsed::default() };
+        return Parsed {
+            outcome: ParseOutcome::Suggest,
+            message,
+            suggestions: vec!["help".to_owned()],
+            ..Parsed::default()
+        };
     }
     let read = Text::new(text, lexicon());
     let understanding = resolve::understand(&read, catalogue, lexicon());
@@ -163,7 +168,9 @@ pub fn parse(text: &str, catalogue: &Catalogue) -> Parsed {
 /// The answer with misspelt words corrected, where that is allowed: in links that only look.
 fn corrected(text: &Text, first: &Understanding, catalogue: &Catalogue) -> Option<Parsed> {
     let all = || first.links.iter().flat_map(|l| &l.suspects);
-    let allowed = all().next().is_some() && first.links.iter().filter(|l| !l.suspects.is_empty()).all(|l| !l.mutates) && !all().any(spelling::Suspect::may_mutate);
+    let allowed = all().next().is_some()
+        && first.links.iter().filter(|l| !l.suspects.is_empty()).all(|l| !l.mutates)
+        && !all().any(spelling::Suspect::may_mutate);
     if !allowed || first.links.iter().any(|l| l.refused) {
         return None;
     }
@@ -179,7 +186,9 @@ fn corrected(text: &Text, first: &Understanding, catalogue: &Catalogue) -> Optio
     let second = resolve::understand(&respelt, catalogue, lexicon());
     // A correction never makes a command that changes something.
     let changing = |u: &Understanding| u.links.iter().filter(|l| l.mutates).count();
-    let better = second.links.iter().all(|l| l.intent.is_some()) && second.links.len() == first.links.len() && changing(&second) == changing(first);
+    let better = second.links.iter().all(|l| l.intent.is_some())
+        && second.links.len() == first.links.len()
+        && changing(&second) == changing(first);
     if !better {
         return None;
     }

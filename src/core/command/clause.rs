@@ -12,7 +12,12 @@ use super::reading::{Reading, Spans};
 use super::verb;
 
 /// The links of a command, and whether it ends in the middle of a chain ("deploy staging then").
-pub(super) fn split(text: &Text, catalogue: &Catalogue, lexicon: &'static Lexicon, spans: &Spans) -> (Vec<Range<usize>>, bool) {
+pub(super) fn split(
+    text: &Text,
+    catalogue: &Catalogue,
+    lexicon: &'static Lexicon,
+    spans: &Spans,
+) -> (Vec<Range<usize>>, bool) {
     let all = 0..text.words.len();
     let reading = Reading::new(text, catalogue, lexicon, spans, all.clone());
     let mut splitter = Splitter { r: reading, links: Vec::new(), start: 0, verb: None, dangling: false };
@@ -58,7 +63,9 @@ impl Splitter<'_> {
         }
         let lexicon = self.r.lexicon;
         if let Some(n) = self.r.phrase(&lexicon.chains, at) {
-            if self.closes_condition(at) || (self.opening().is_some_and(|o| o.free_text) && !verb::opens_with_verb(&self.r, at + n)) {
+            if self.closes_condition(at)
+                || (self.opening().is_some_and(|o| o.free_text) && !verb::opens_with_verb(&self.r, at + n))
+            {
                 return at + n;
             }
             self.dangling = at + n >= self.r.words.end;
@@ -100,7 +107,8 @@ impl Splitter<'_> {
         let mut r = self.r.clone();
         r.words.start = self.start;
         let start = condition::leading(&r).map_or(self.start, |c| c.words.end);
-        let opening = leading_verb(&r, start).map(|(at, hit)| Opening { at, free_text: hit.intents.iter().any(|i| matches!(i.free, Free::Raw(_))) });
+        let opening = leading_verb(&r, start)
+            .map(|(at, hit)| Opening { at, free_text: hit.intents.iter().any(|i| matches!(i.free, Free::Raw(_))) });
         self.verb = Some(opening);
         opening
     }
@@ -122,7 +130,10 @@ fn leading_verb(r: &Reading<'_>, from: usize) -> Option<(usize, verb::Hit)> {
         }
         if let Some(span) = r.spans.at(at) {
             at = span.words.end;
-        } else if r.lexicon.connectives.contains(r.word(at)) || r.lexicon.fillers.contains(r.word(at)) || r.lexicon.env_words.contains(r.word(at)) {
+        } else if r.lexicon.connectives.contains(r.word(at))
+            || r.lexicon.fillers.contains(r.word(at))
+            || r.lexicon.env_words.contains(r.word(at))
+        {
             at += 1;
         } else {
             return None;

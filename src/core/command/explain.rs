@@ -80,7 +80,9 @@ pub(super) fn restate(p: &Parsed, intent: &Intent) -> String {
 /// What the first missing slot is asked with.
 pub(super) fn ask(slot: &str, p: &Parsed, environments: &[String]) -> String {
     match slot {
-        "env" if environments.is_empty() => "in which environment? none is known yet: apply a stack file first".to_owned(),
+        "env" if environments.is_empty() => {
+            "in which environment? none is known yet: apply a stack file first".to_owned()
+        }
         "env" => format!("in which environment: {}?", list(environments, "or")),
         "services" => format!("which services? say a name, or \"all services\"{}", in_env(p, " in ")),
         "run" => "which run? say its number, \"last\" or \"last failed\"".to_owned(),

@@ -39,7 +39,10 @@ pub(super) fn judge(mut r: Reading<'_>, intent: &'static Intent, tail: Option<Ra
     let suspects = spelling::suspects(&r, &all);
     unread(&mut r, &all);
     r.out.mutates = mutates;
-    let nowhere = mutates && r.env_or_object_free() && !r.out.unknown.is_empty() && r.out.unknown.iter().all(|w| r.lexicon.no_targets.contains(&w.to_lowercase()));
+    let nowhere = mutates
+        && r.env_or_object_free()
+        && !r.out.unknown.is_empty()
+        && r.out.unknown.iter().all(|w| r.lexicon.no_targets.contains(&w.to_lowercase()));
     let mut link = Link { parsed: Parsed::default(), intent: Some(intent), mutates, refused: false, suspects };
     r.out.outcome = if nowhere {
         suggest_nowhere(&mut r, intent);
@@ -106,7 +109,10 @@ fn several_environments(r: &mut Reading<'_>, intent: &'static Intent, mutates: b
     readings.push(chain);
     r.out.ambiguous = readings;
     if mutates {
-        r.objections.push(format!("two environments: {}? say \"then\" to do one after the other", explain::list(&r.envs, "or")));
+        r.objections.push(format!(
+            "two environments: {}? say \"then\" to do one after the other",
+            explain::list(&r.envs, "or")
+        ));
     }
 }
 
@@ -114,8 +120,14 @@ fn several_environments(r: &mut Reading<'_>, intent: &'static Intent, mutates: b
 fn environments_of_services(r: &mut Reading<'_>) {
     let Some(env) = r.out.env.clone() else { return };
     for service in &r.out.services {
-        let Some(has) = r.catalogue.service_environments.get(service).filter(|has| !has.contains(&env)) else { continue };
-        let where_ = if has.is_empty() { "has no environments".to_owned() } else { format!("runs in {}", explain::list(has, "and")) };
+        let Some(has) = r.catalogue.service_environments.get(service).filter(|has| !has.contains(&env)) else {
+            continue;
+        };
+        let where_ = if has.is_empty() {
+            "has no environments".to_owned()
+        } else {
+            format!("runs in {}", explain::list(has, "and"))
+        };
         r.objections.push(format!("{service} {where_}, not in {env}"));
         r.out.suggestions.extend(has.iter().map(|e| format!("{service} in {e}")));
     }
@@ -140,7 +152,8 @@ fn missing(r: &mut Reading<'_>, intent: &Intent, mutates: bool) {
         }
     }
     if let Some(runbook) = r.runbook {
-        let declared = |names: &[&str]| runbook.inputs.iter().any(|(n, required)| *required && names.contains(&n.as_str()));
+        let declared =
+            |names: &[&str]| runbook.inputs.iter().any(|(n, required)| *required && names.contains(&n.as_str()));
         if (mutates || declared(&["env", "environment"])) && r.envs.is_empty() {
             slots.push("env".to_owned());
         }
@@ -148,7 +161,13 @@ fn missing(r: &mut Reading<'_>, intent: &Intent, mutates: bool) {
             slots.push("services".to_owned());
         }
         let plain = |name: &str| !matches!(name, "env" | "environment" | "service" | "services");
-        slots.extend(runbook.inputs.iter().filter(|(n, required)| *required && plain(n) && !o.inputs.contains_key(n)).map(|(n, _)| n.clone()));
+        slots.extend(
+            runbook
+                .inputs
+                .iter()
+                .filter(|(n, required)| *required && plain(n) && !o.inputs.contains_key(n))
+                .map(|(n, _)| n.clone()),
+        );
     }
     r.out.missing = slots;
 }

@@ -176,7 +176,8 @@ pub(super) struct Lexicon {
 
 impl Lexicon {
     fn new(file: &File) -> Self {
-        let spelled = file.spelled.iter().map(|(k, v)| (k.clone(), v.split(' ').map(str::to_owned).collect())).collect();
+        let spelled =
+            file.spelled.iter().map(|(k, v)| (k.clone(), v.split(' ').map(str::to_owned).collect())).collect();
         let set = |phrases: &[String]| phrase_set(phrases, &spelled);
         let mut known = HashSet::new();
         let (mut verbs, mut nouns, mut also) = (PatternSet::default(), PatternSet::default(), HashMap::new());
@@ -193,14 +194,38 @@ impl Lexicon {
             known.extend(words.also.iter().flat_map(|p| phrase_words(p, &spelled)));
         }
         let pairs = |map: &BTreeMap<String, Vec<String>>| {
-            map.iter().flat_map(|(to, from)| from.iter().map(|f| (phrase_words(f, &spelled), to.clone()))).collect::<Vec<_>>()
+            map.iter()
+                .flat_map(|(to, from)| from.iter().map(|f| (phrase_words(f, &spelled), to.clone())))
+                .collect::<Vec<_>>()
         };
         let lists = [
-            &file.fillers, &file.connectives, &file.chatter, &file.determiners, &file.service_words, &file.env_words,
-            &file.all_words, &file.all_env_words, &file.because, &file.no_targets, &file.negation.refusals, &file.negation.dismissals,
-            &file.doubt.phrases, &file.chain.words, &file.chain.soft, &file.condition.r#if, &file.condition.unless, &file.condition.other,
-            &file.condition.copulas, &file.states.good, &file.states.bad, &file.times.past, &file.times.future, &file.times.weekdays,
-            &file.times.clock, &file.head_nouns.words, &file.look.verbs,
+            &file.fillers,
+            &file.connectives,
+            &file.chatter,
+            &file.determiners,
+            &file.service_words,
+            &file.env_words,
+            &file.all_words,
+            &file.all_env_words,
+            &file.because,
+            &file.no_targets,
+            &file.negation.refusals,
+            &file.negation.dismissals,
+            &file.doubt.phrases,
+            &file.chain.words,
+            &file.chain.soft,
+            &file.condition.r#if,
+            &file.condition.unless,
+            &file.condition.other,
+            &file.condition.copulas,
+            &file.states.good,
+            &file.states.bad,
+            &file.times.past,
+            &file.times.future,
+            &file.times.weekdays,
+            &file.times.clock,
+            &file.head_nouns.words,
+            &file.look.verbs,
         ];
         known.extend(lists.iter().flat_map(|l| l.iter()).flat_map(|p| phrase_words(p, &spelled)));
         known.extend(file.numbers.keys().cloned());
@@ -278,7 +303,8 @@ impl Lexicon {
 
 /// The words of every fixed piece of a phrase.
 pub(super) fn literal_words(pattern: &Pattern) -> Vec<String> {
-    let word = |e: &super::pattern::Element| if let super::pattern::Element::Word(w) = e { Some(w.clone()) } else { None };
+    let word =
+        |e: &super::pattern::Element| if let super::pattern::Element::Word(w) = e { Some(w.clone()) } else { None };
     pattern.elements.iter().filter_map(word).collect()
 }
 

@@ -185,15 +185,28 @@ impl Reading<'_> {
             return;
         }
         let Some(noun) = self.find_free(|r, i| matches!(r.word(i), "department" | "dept")) else { return };
-        let before = noun > self.words.start && self.is_free(noun - 1) && self.spans.at(noun - 1).is_none() && !self.lexicon.connectives.contains(self.word(noun - 1)) && !self.lexicon.fillers.contains(self.word(noun - 1));
+        let before = noun > self.words.start
+            && self.is_free(noun - 1)
+            && self.spans.at(noun - 1).is_none()
+            && !self.lexicon.connectives.contains(self.word(noun - 1))
+            && !self.lexicon.fillers.contains(self.word(noun - 1));
         let after = self.is_free_value(noun + 1);
-        let value = if before { noun - 1..noun } else if after { noun + 1..noun + 2 } else { return };
+        let value = if before {
+            noun - 1..noun
+        } else if after {
+            noun + 1..noun + 2
+        } else {
+            return;
+        };
         let words = value.start.min(noun)..value.end.max(noun + 1);
         self.set_input("department", self.text.raw(&value), &words);
     }
 
     fn is_free_value(&self, at: usize) -> bool {
-        at < self.words.end && self.is_free(at) && self.spans.at(at).is_none() && !self.lexicon.connectives.contains(self.word(at))
+        at < self.words.end
+            && self.is_free(at)
+            && self.spans.at(at).is_none()
+            && !self.lexicon.connectives.contains(self.word(at))
     }
 
     /// "promote web from staging to prod": where it comes from is an input, not the target.
@@ -209,8 +222,14 @@ impl Reading<'_> {
             while self.is(next, &["the", "our"]) {
                 next += 1;
             }
-            let Some(span) = self.spans.at(next).filter(|s| s.words.start == next && s.words.end <= self.words.end) else { continue };
-            let Some(env) = span.names.iter().find_map(|n| if let Name::Env(e) = n { Some(e.clone()) } else { None }) else { continue };
+            let Some(span) = self.spans.at(next).filter(|s| s.words.start == next && s.words.end <= self.words.end)
+            else {
+                continue;
+            };
+            let Some(env) = span.names.iter().find_map(|n| if let Name::Env(e) = n { Some(e.clone()) } else { None })
+            else {
+                continue;
+            };
             let words = at..span.words.end;
             if intent.name == "deploy" {
                 self.set_input("from", env, &words);
@@ -225,19 +244,32 @@ impl Reading<'_> {
 
     /// Environments, services and routines by name.
     fn take_names(&mut self, intent: &Intent) {
-        let spans: Vec<_> = self.spans.within(self.words.clone()).filter(|s| s.words.clone().all(|i| self.is_free(i))).cloned().collect();
+        let spans: Vec<_> = self
+            .spans
+            .within(self.words.clone())
+            .filter(|s| s.words.clone().all(|i| self.is_free(i)))
+            .cloned()
+            .collect();
         for span in spans {
-            let placed = span.words.start > self.words.start && self.lexicon.places.contains(self.word(span.words.start - 1));
+            let placed =
+                span.words.start > self.words.start && self.lexicon.places.contains(self.word(span.words.start - 1));
             let env = span.names.iter().find(|n| matches!(n, Name::Env(_)) && intent.takes_object(Object::Env));
-            let services: Vec<&Name> = span.names.iter().filter(|n| matches!(n, Name::Service(_)) && intent.takes_object(Object::Service)).collect();
-            let routine = span.names.iter().find(|n| matches!(n, Name::Routine(_)) && intent.takes_object(Object::Routine));
+            let services: Vec<&Name> = span
+                .names
+                .iter()
+                .filter(|n| matches!(n, Name::Service(_)) && intent.takes_object(Object::Service))
+                .collect();
+            let routine =
+                span.names.iter().find(|n| matches!(n, Name::Routine(_)) && intent.takes_object(Object::Routine));
             let chosen = match (routine, env, services.as_slice()) {
                 (Some(routine), _, _) => routine,
                 (None, Some(env), []) => env,
                 (None, Some(env), _) if placed => env,
                 (None, _, [one]) => *one,
                 (None, _, [_, ..]) => {
-                    self.out.ambiguous.extend(services.iter().filter_map(|n| if let Name::Service(s) = n { Some(s.clone()) } else { None }));
+                    self.out.ambiguous.extend(
+                        services.iter().filter_map(|n| if let Name::Service(s) = n { Some(s.clone()) } else { None }),
+                    );
                     self.mark(span.words.clone(), Mark::Soft);
                     continue;
                 }
@@ -358,7 +390,9 @@ impl Reading<'_> {
     }
 
     fn trimmed(&self, mut words: Range<usize>) -> Range<usize> {
-        let small = |at: usize| self.lexicon.connectives.contains(self.word(at)) || self.lexicon.fillers.contains(self.word(at));
+        let small = |at: usize| {
+            self.lexicon.connectives.contains(self.word(at)) || self.lexicon.fillers.contains(self.word(at))
+        };
         while !words.is_empty() && small(words.start) {
             words.start += 1;
         }

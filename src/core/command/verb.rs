@@ -139,7 +139,9 @@ impl Walk {
 
     fn skip_company(&mut self, r: &Reading<'_>) {
         let lexicon = r.lexicon;
-        while self.at < r.words.end && (lexicon.service_words.contains(r.word(self.at)) || lexicon.env_words.contains(r.word(self.at))) {
+        while self.at < r.words.end
+            && (lexicon.service_words.contains(r.word(self.at)) || lexicon.env_words.contains(r.word(self.at)))
+        {
             self.at += 1;
         }
         self.placed = false;
@@ -214,10 +216,16 @@ fn spend_look(r: &mut Reading<'_>, hit: &Hit) {
 fn best(r: &Reading<'_>, at: usize) -> Option<Hit> {
     let end = r.words.end;
     let tag = |noun: bool| move |(m, i): (Match, &'static Intent)| (m, i, noun);
-    let mut hits: Vec<(Match, &'static Intent, bool)> = r.lexicon.verbs.at(r, at, end).into_iter().map(tag(false)).collect();
+    let mut hits: Vec<(Match, &'static Intent, bool)> =
+        r.lexicon.verbs.at(r, at, end).into_iter().map(tag(false)).collect();
     hits.extend(r.lexicon.nouns.at(r, at, end).into_iter().map(tag(true)));
     hits.retain(|(m, ..)| m.used.iter().all(|&i| r.is_free(i)));
-    let own = r.catalogue.phrases.at(&Unblocked(r), at, end).into_iter().max_by_key(|(m, _)| (m.literals, usize::MAX - m.gaps));
+    let own = r
+        .catalogue
+        .phrases
+        .at(&Unblocked(r), at, end)
+        .into_iter()
+        .max_by_key(|(m, _)| (m.literals, usize::MAX - m.gaps));
     let top = hits.iter().map(|(m, ..)| (m.literals, usize::MAX - m.gaps)).max();
     if let Some((found, name)) = own.filter(|(m, _)| top.is_none_or(|t| m.literals > t.0)) {
         return Some(Hit { found, intents: vec![intent::RUNBOOK], runbook: Some(name), noun: false });
@@ -265,7 +273,11 @@ impl Words for Unblocked<'_, '_> {
 /// "deploy status", "restart history": the verb only says which.
 fn adjective(r: &Reading<'_>, hit: &Hit) -> bool {
     let next = hit.found.end;
-    hit.found.used.len() == 1 && next < r.words.end && r.spans.at(next).is_none() && r.text.gap(next) == Gap::Space && r.lexicon.head_nouns.contains(r.word(next))
+    hit.found.used.len() == 1
+        && next < r.words.end
+        && r.spans.at(next).is_none()
+        && r.text.gap(next) == Gap::Space
+        && r.lexicon.head_nouns.contains(r.word(next))
 }
 
 /// "the deploy", "restart of".
@@ -298,7 +310,8 @@ pub(super) enum Choice {
 pub(super) fn choose(r: &Reading<'_>, hit: &Hit) -> Choice {
     const ORDER: [Object; 5] = [Object::Run, Object::Routine, Object::Runbook, Object::Service, Object::Env];
     let wanting = ORDER.iter().find_map(|&object| {
-        let there = if object == Object::Runbook { runbook_after(r, hit.found.end).is_some() } else { r.mentions(object) };
+        let there =
+            if object == Object::Runbook { runbook_after(r, hit.found.end).is_some() } else { r.mentions(object) };
         hit.intents.iter().copied().find(|i| there && i.wants.contains(&object))
     });
     if let Some(intent) = wanting {

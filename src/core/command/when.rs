@@ -29,7 +29,10 @@ impl Reading<'_> {
         let (mut n, mut parts) = self.part_at(at)?;
         while at + n < self.words.end {
             let and = usize::from(matches!(self.key(at + n), "and"));
-            let half = and == 1 && at + n + 2 < self.words.end && self.key(at + n + 1) == "a" && self.key(at + n + 2) == "half";
+            let half = and == 1
+                && at + n + 2 < self.words.end
+                && self.key(at + n + 1) == "a"
+                && self.key(at + n + 2) == "half";
             if half {
                 let unit = parts.last().map_or(0, |p| p.unit);
                 parts.push(Part { thousandths: 500, unit });
@@ -142,7 +145,10 @@ impl Reading<'_> {
         if at >= self.words.end || !self.text.is_word(at) {
             return None;
         }
-        let (past, future) = (self.lexicon.past.longest_at(self, at, self.words.end), self.lexicon.future.longest_at(self, at, self.words.end));
+        let (past, future) = (
+            self.lexicon.past.longest_at(self, at, self.words.end),
+            self.lexicon.future.longest_at(self, at, self.words.end),
+        );
         if let Some(n) = past.max(future) {
             let tense = match (past, future) {
                 (Some(p), Some(f)) if p == f => Tense::Either,
@@ -158,7 +164,10 @@ impl Reading<'_> {
                 "next" | "coming" => Tense::Future,
                 _ => Tense::Either,
             };
-            let part = usize::from(at + lead + 1 < self.words.end && matches!(self.key(at + lead + 1), "morning" | "afternoon" | "evening" | "night"));
+            let part = usize::from(
+                at + lead + 1 < self.words.end
+                    && matches!(self.key(at + lead + 1), "morning" | "afternoon" | "evening" | "night"),
+            );
             return Some((lead + 1 + part, self.said(at, lead + 1 + part), tense));
         }
         is_date(self.key(at)).then(|| (1, self.text.raw(&(at..at + 1)), Tense::Either))
@@ -169,7 +178,9 @@ impl Reading<'_> {
             return None;
         }
         let key = self.key(at);
-        let suffixed = at + 1 < self.words.end && matches!(self.key(at + 1), "am" | "pm" | "a.m" | "p.m") && hour(key).is_some_and(|h| h <= 12);
+        let suffixed = at + 1 < self.words.end
+            && matches!(self.key(at + 1), "am" | "pm" | "a.m" | "p.m")
+            && hour(key).is_some_and(|h| h <= 12);
         let plain = self.lexicon.clock.contains(key) || is_clock(key);
         if !plain && !suffixed {
             return None;
@@ -248,7 +259,17 @@ fn is_clock(word: &str) -> bool {
     let fields: Vec<&str> = body.split(':').collect();
     let number = |s: &&str| s.len() <= 2 && !s.is_empty() && s.bytes().all(|b| b.is_ascii_digit());
     let shape = fields.iter().all(number) && (1..=3).contains(&fields.len()) && (half || fields.len() > 1);
-    let limit = |(i, s): (usize, &&str)| s.parse::<u32>().is_ok_and(|v| v < if i > 0 { 60 } else if half { 13 } else { 25 });
+    let limit = |(i, s): (usize, &&str)| {
+        s.parse::<u32>().is_ok_and(|v| {
+            v < if i > 0 {
+                60
+            } else if half {
+                13
+            } else {
+                25
+            }
+        })
+    };
     shape && fields.iter().enumerate().all(limit)
 }
 
@@ -257,6 +278,7 @@ fn is_date(word: &str) -> bool {
     let (date, time) = word.split_once('t').map_or((word, None), |(d, t)| (d, Some(t)));
     let fields: Vec<&str> = date.split('-').collect();
     let sizes = [4, 2, 2];
-    let digits = fields.len() == 3 && fields.iter().zip(sizes).all(|(f, n)| f.len() == n && f.bytes().all(|b| b.is_ascii_digit()));
+    let digits = fields.len() == 3
+        && fields.iter().zip(sizes).all(|(f, n)| f.len() == n && f.bytes().all(|b| b.is_ascii_digit()));
     digits && time.is_none_or(is_clock)
 }

@@ -6,7 +6,7 @@ use super::log::Log;
 use crate::bus::Notice;
 use crate::core::run::{Run, RunId};
 use crate::tui::msg::{Effect, Msg, Overview, PlanCard, Ticket};
-use crate::tui::pane::{Destination, Screen};
+use crate::tui::pane::{Destination, Screen, View};
 use crate::tui::popup::Popup;
 use crate::tui::popup::card::Card;
 
@@ -69,11 +69,7 @@ impl App {
         let height = self.home.log_rows(body);
         effects.extend(self.home.log.as_mut().and_then(|log| log.ask(height)));
         for screen in &mut self.screens {
-            match screen {
-                Screen::Run(s) => effects.extend(s.ask(body)),
-                Screen::Runs(s) => effects.extend(s.ask()),
-                Screen::Service(_) | Screen::Reader(_) => {}
-            }
+            effects.extend(screen.view_mut().ask(body));
         }
         let tickets = &mut self.tickets;
         let next = || {
@@ -146,16 +142,12 @@ impl App {
         self.requests.everything();
         self.logs().for_each(|log| log.told(0)); // one that could not be read is tried again
         for screen in &mut self.screens {
-            match screen {
-                Screen::Run(s) => s.touch(),
-                Screen::Runs(s) => s.touch(),
-                Screen::Service(_) | Screen::Reader(_) => {}
-            }
+            screen.view_mut().touch();
         }
     }
 
     fn touch(&mut self, run: RunId) {
-        self.runs_on_screen(run).for_each(super::super::pane::run::RunScreen::touch);
+        self.runs_on_screen(run).for_each(View::touch);
     }
 
     fn runs_on_screen(&mut self, run: RunId) -> impl Iterator<Item = &mut crate::tui::pane::run::RunScreen> {
