@@ -68,7 +68,10 @@ fn the_generated_parts_of_the_readme_are_fresh() {
     fresh = with_part(&fresh, "keys", &document::document(&Keymap::built_in()));
     fresh = with_part(&fresh, "settings", &settings());
     if std::env::var_os("OPSROOM_BLESS").is_some() {
-        std::fs::write(README, fresh).unwrap();
+        // Never half written: other tests read it at the same time.
+        let new = format!("{README}.new");
+        std::fs::write(&new, fresh).unwrap();
+        std::fs::rename(new, README).unwrap();
         return;
     }
     let first = before.lines().zip(fresh.lines()).enumerate().find(|(_, (old, new))| old != new);
