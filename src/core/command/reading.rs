@@ -7,6 +7,7 @@ use super::lexer::{Kind, Text};
 use super::lexicon::Lexicon;
 use super::names::Name;
 use super::pattern::{PhraseSet, Words};
+use super::spelling::Suspect;
 use super::{Catalogue, Parsed, RunbookName, Why};
 
 /// A catalogue name in the text; the longest one wins and nothing inside it is read on its own.
@@ -107,6 +108,10 @@ pub(super) struct Reading<'a> {
     pub doubt: bool,
     /// Why a changing command needs another word from the person; becomes a question.
     pub objections: Vec<String>,
+    /// Misspelt names among free notes.
+    pub misspelt_notes: Vec<Suspect>,
+    /// Where the verb phrase ends.
+    pub verb_end: usize,
     /// The user's runbook this link runs.
     pub runbook: Option<&'a RunbookName>,
 }
@@ -125,6 +130,8 @@ impl<'a> Reading<'a> {
             all_envs: false,
             doubt: false,
             objections: Vec::new(),
+            misspelt_notes: Vec::new(),
+            verb_end: 0,
             runbook: None,
         }
     }
@@ -226,7 +233,7 @@ impl<'a> Reading<'a> {
             return;
         }
         let mut range = from..end;
-        while !range.is_empty() && (self.marks[range.start] != Mark::Free || self.trims_start(range.start)) {
+        while !range.is_empty() && (self.marks[range.start] != Mark::Free || self.trims_start(range.start, input)) {
             range.start += 1;
         }
         while !range.is_empty() && (self.marks[range.end - 1] != Mark::Free || self.trims_end(range.end - 1)) {
@@ -240,9 +247,10 @@ impl<'a> Reading<'a> {
         self.set_input(input, value, &range);
     }
 
-    fn trims_start(&self, at: usize) -> bool {
-        matches!(self.word(at), "for" | "about" | "of" | "on" | "the" | "a" | "an" | "that" | "to" | "with" | "by" | "please" | "as")
-            && self.text.is_word(at)
+    fn trims_start(&self, at: usize, input: &str) -> bool {
+        let article = input == "subject" && matches!(self.word(at), "the" | "a" | "an" | "our");
+        let lead = matches!(self.word(at), "for" | "about" | "of" | "on" | "that" | "to" | "with" | "by" | "please" | "as");
+        (article || lead) && self.text.is_word(at)
     }
 
     fn trims_end(&self, at: usize) -> bool {

@@ -96,6 +96,7 @@ fn late_objection(r: &Reading<'_>, hit: &Hit) -> String {
 
 fn read_intent(mut r: Reading<'_>, hit: &Hit, intent: &'static Intent, before: Option<&Link>, leading: Option<condition::Condition>) -> Link {
     let mut intent = intent;
+    r.verb_end = hit.found.end;
     if intent.outcome == ParseOutcome::Plan && r.words.contains(&hit.found.end) && matches!(r.word(hit.found.end), "runbook" | "playbook") {
         r.soften(hit.found.end);
     }
@@ -216,11 +217,29 @@ fn stop_service(r: &mut Reading<'_>, hit: &Hit, intent: &Intent) -> Option<Link>
     Some(Link { parsed, intent: None, mutates: false, refused: false, suspects: Vec::new() })
 }
 
+/// "start web in prod": as little an act as stopping.
+fn start_service(r: &Reading<'_>, hit: &Hit) -> Option<Link> {
+    let starts = hit.found.used.len() == 1 && matches!(r.word(hit.found.used[0]), "start" | "launch");
+    let service = r.spans.within(r.words.clone()).flat_map(|s| &s.names).find_map(|n| if let super::names::Name::Service(s) = n { Some(s) } else { None })?;
+    if !starts {
+        return None;
+    }
+    let place = explain::in_env(&Parsed { env: r.envs.first().cloned(), ..Parsed::default() }, " in ");
+    let suggestions = vec![format!("restart {service}{place}"), format!("scale {service} to 1{place}"), format!("deploy {service}{}", place.replace(" in ", " to "))];
+    let message = format!("services are not started: restart, scale or deploy {service}");
+    let parsed = Parsed { outcome: ParseOutcome::Suggest, message, suggestions, ..Parsed::default() };
+    Some(Link { parsed, intent: None, mutates: false, refused: false, suspects: Vec::new() })
+}
+
 /// A verb with several readings and no object to decide.
 fn several(mut r: Reading<'_>, hit: &Hit, all: &Range<usize>) -> Link {
-    let Some(first) = hit.intents.first().copied() else { return refused() };
+    let action = hit.intents.iter().find(|i| i.outcome == ParseOutcome::Action);
+    let Some(first) = action.or(hit.intents.first()).copied() else { return refused() };
     spend_verb(&mut r, hit, first);
     slots::fill(&mut r, first);
+    if let Some(link) = start_service(&r, hit) {
+        return link;
+    }
     if hit.intents.iter().any(|i| i.name == "cancel_run") {
         if let Some(cancel) = Intent::named("cancel_run") {
             let mut retry = r.clone();
@@ -251,7 +270,7 @@ fn noun(mut r: Reading<'_>, hit: &Hit, all: &Range<usize>) -> Link {
     let mut imperative = r.clone();
     slots::fill(&mut imperative, intent);
     let order = (intent.restate)(&Parsed { env: imperative.envs.first().cloned(), ..imperative.out });
-    let suspects = spelling::suspects(&r, all);
+    let suspects = spelling::suspects(&r, all, |_| true);
     let parsed = Parsed {
         outcome: ParseOutcome::Suggest,
         message: format!("no verb: say \"{order}\" if that is what to do"),
@@ -286,7 +305,7 @@ fn without_verb(mut r: Reading<'_>, before: Option<&Link>, leading: Option<condi
         }
     }
     r.words = all.clone();
-    let suspects = spelling::suspects(&r, all);
+    let suspects = spelling::suspects(&r, all, |_| true);
     let suggestions = examples(&r);
     let doubt = r.doubt;
     let parsed = Parsed {
@@ -326,10 +345,11 @@ pub(super) fn combine(u: Understanding, text: &Text) -> Parsed {
     let mutates = u.links.iter().any(|l| l.mutates);
     let refused = u.links.iter().any(|l| l.refused);
     for mut link in u.links {
-        if !link.suspects.is_empty() && (link.mutates || link.intent.is_none() || link.suspects.iter().any(spelling::Suspect::may_mutate)) {
+        let worth = link.suspects.iter().any(spelling::Suspect::is_worth_saying);
+        if worth && (link.mutates || link.intent.is_none() || link.suspects.iter().any(spelling::Suspect::may_mutate)) {
             link.parsed.outcome = ParseOutcome::Suggest;
             link.parsed.mutates = false;
-            suspects.extend(link.suspects);
+            suspects.extend(link.suspects.into_iter().filter_map(spelling::Suspect::worth_saying));
         }
         links.push(link.parsed);
     }
