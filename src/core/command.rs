@@ -118,7 +118,6 @@ pub struct RunbookName {
 pub struct Catalogue {
     environments: Vec<String>,
     services: Vec<String>,
-    routines: Vec<String>,
     service_environments: HashMap<String, Vec<String>>,
     names: NameTable<Name>,
     runbook_names: NameTable<String>,
@@ -126,6 +125,8 @@ pub struct Catalogue {
     /// Phrases that runbooks declare.
     phrases: PatternSet<String>,
     near: NearIndex,
+    /// Names for completion, in the order of the stack.
+    entries: Vec<complete::Entry>,
 }
 
 impl Default for Catalogue {

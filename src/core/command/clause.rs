@@ -84,7 +84,7 @@ impl Splitter<'_> {
     /// "compare run 41 and run 42" is one command.
     fn splits_before(&self, at: usize) -> bool {
         let hit = verb::opening(&self.r, at);
-        hit.is_some_and(|h| !h.noun && !h.intents.iter().all(|i| i.name == "show_run"))
+        hit.is_some_and(|(_, h)| !h.noun && !h.intents.iter().all(|i| i.name == "show_run"))
     }
 
     fn cut(&mut self, end: usize, next: usize) {
@@ -125,8 +125,10 @@ impl Splitter<'_> {
 fn leading_verb(r: &Reading<'_>, from: usize) -> Option<(usize, verb::Hit)> {
     let mut at = from;
     while at < r.words.end {
-        if let Some(hit) = verb::opening(r, at) {
-            return Some((at, hit));
+        // "prod is down, restart web": the first half says something, it asks nothing.
+        let statement = at > from && matches!(r.word(at), "is" | "are");
+        if let Some(found) = verb::opening(r, at).filter(|_| !statement) {
+            return Some(found);
         }
         if let Some(span) = r.spans.at(at) {
             at = span.words.end;

@@ -38,7 +38,8 @@ pub(super) fn leading(r: &Reading<'_>) -> Option<Condition> {
         let end = end + usize::from(end < r.words.end && r.word(end) == "then");
         return Some(Condition { words: at..end, check: Some(check), pronoun });
     }
-    let end = (at + n..r.words.end).find(|&i| r.text.gap(i) > super::lexer::Gap::Space || r.word(i) == "then");
+    let order = |i: usize| i > at + n && !matches!(r.word(i), "is" | "are") && super::verb::opens_with_verb(r, i) && !small(r, i);
+    let end = (at + n..r.words.end).find(|&i| r.text.gap(i) > super::lexer::Gap::Space || r.word(i) == "then" || order(i));
     let end = end.map_or(r.words.end, |e| e + usize::from(r.word(e) == "then"));
     Some(Condition { words: at..end, check: None, pronoun: false })
 }
@@ -53,6 +54,11 @@ pub(super) fn trailing(r: &Reading<'_>) -> Option<Condition> {
         Some((_, check, pronoun)) => Condition { words, check: Some(check), pronoun },
         None => Condition { words, check: None, pronoun: false },
     })
+}
+
+/// Politeness: a verb after it is found at its own place.
+fn small(r: &Reading<'_>, at: usize) -> bool {
+    r.phrase(&r.lexicon.fillers, at).is_some()
 }
 
 fn only_fillers(r: &Reading<'_>, mut words: Range<usize>) -> bool {

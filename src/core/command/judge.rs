@@ -5,6 +5,7 @@ use std::ops::Range;
 use super::explain;
 use super::intent::{Intent, Need};
 use super::lexer::{Gap, Kind};
+use super::near::Known;
 use super::pattern::Words;
 use super::reading::{Mark, Reading};
 use super::spelling::{self, Suspect};
@@ -34,15 +35,17 @@ pub(super) fn judge(mut r: Reading<'_>, intent: &'static Intent, tail: Option<Ra
         objections(&mut r, &all);
     }
     several_environments(&mut r, intent, mutates);
-    environments_of_services(&mut r);
+    environments_of_services(&mut r, intent);
     missing(&mut r, intent, mutates);
-    let suspects = spelling::suspects(&r, &all);
+    let mut suspects = std::mem::take(&mut r.misspelt_notes);
+    suspects.extend(spelling::suspects(&r, &r.words, |known| !mutates || known != Known::Word));
+    if let Some(tail) = &tail {
+        // "if the tests pass": words of a condition are names and states or nothing of ours.
+        suspects.extend(spelling::suspects(&r, tail, |known| !matches!(known, Known::Verb(_))));
+    }
     unread(&mut r, &all);
     r.out.mutates = mutates;
-    let nowhere = mutates
-        && r.env_or_object_free()
-        && !r.out.unknown.is_empty()
-        && r.out.unknown.iter().all(|w| r.lexicon.no_targets.contains(&w.to_lowercase()));
+    let nowhere = mutates && r.env_or_object_free() && !r.out.unknown.is_empty() && r.out.unknown.iter().all(|w| r.lexicon.no_targets.contains(&w.to_lowercase()));
     let mut link = Link { parsed: Parsed::default(), intent: Some(intent), mutates, refused: false, suspects };
     r.out.outcome = if nowhere {
         suggest_nowhere(&mut r, intent);
@@ -109,27 +112,22 @@ fn several_environments(r: &mut Reading<'_>, intent: &'static Intent, mutates: b
     readings.push(chain);
     r.out.ambiguous = readings;
     if mutates {
-        r.objections.push(format!(
-            "two environments: {}? say \"then\" to do one after the other",
-            explain::list(&r.envs, "or")
-        ));
+        r.objections.push(format!("two environments: {}? say \"then\" to do one after the other", explain::list(&r.envs, "or")));
     }
 }
 
 /// A service that does not run in the environment that was said.
-fn environments_of_services(r: &mut Reading<'_>) {
+fn environments_of_services(r: &mut Reading<'_>, intent: &Intent) {
     let Some(env) = r.out.env.clone() else { return };
-    for service in &r.out.services {
-        let Some(has) = r.catalogue.service_environments.get(service).filter(|has| !has.contains(&env)) else {
-            continue;
+    for service in &r.out.services.clone() {
+        let Some(has) = r.catalogue.service_environments.get(service).filter(|has| !has.contains(&env)) else { continue };
+        let objection = match has.as_slice() {
+            [] => format!("{service} has no environments"),
+            _ => format!("{service} runs in {}, not in {env}", explain::list(has, "and")),
         };
-        let where_ = if has.is_empty() {
-            "has no environments".to_owned()
-        } else {
-            format!("runs in {}", explain::list(has, "and"))
-        };
-        r.objections.push(format!("{service} {where_}, not in {env}"));
-        r.out.suggestions.extend(has.iter().map(|e| format!("{service} in {e}")));
+        r.objections.push(objection);
+        let there = |e: &String| (intent.restate)(&Parsed { env: Some(e.clone()), ..r.out.clone() });
+        r.out.suggestions = has.iter().map(there).collect();
     }
 }
 
@@ -152,8 +150,7 @@ fn missing(r: &mut Reading<'_>, intent: &Intent, mutates: bool) {
         }
     }
     if let Some(runbook) = r.runbook {
-        let declared =
-            |names: &[&str]| runbook.inputs.iter().any(|(n, required)| *required && names.contains(&n.as_str()));
+        let declared = |names: &[&str]| runbook.inputs.iter().any(|(n, required)| *required && names.contains(&n.as_str()));
         if (mutates || declared(&["env", "environment"])) && r.envs.is_empty() {
             slots.push("env".to_owned());
         }
@@ -161,13 +158,7 @@ fn missing(r: &mut Reading<'_>, intent: &Intent, mutates: bool) {
             slots.push("services".to_owned());
         }
         let plain = |name: &str| !matches!(name, "env" | "environment" | "service" | "services");
-        slots.extend(
-            runbook
-                .inputs
-                .iter()
-                .filter(|(n, required)| *required && plain(n) && !o.inputs.contains_key(n))
-                .map(|(n, _)| n.clone()),
-        );
+        slots.extend(runbook.inputs.iter().filter(|(n, required)| *required && plain(n) && !o.inputs.contains_key(n)).map(|(n, _)| n.clone()));
     }
     r.out.missing = slots;
 }
@@ -179,7 +170,7 @@ fn unread(r: &mut Reading<'_>, words: &Range<usize>) {
         let token = r.text.words[at].token;
         if last != Some(token) {
             let t = &r.text.tokens[token];
-            r.out.unknown.push(t.raw.clone());
+            r.out.unknown.push(if t.raw.is_empty() { "\"\"".to_owned() } else { t.raw.clone() });
             r.out.unknown_at.push((t.start, t.end));
         }
         last = Some(token);

@@ -6,6 +6,7 @@ use super::intent;
 use super::lexicon::{Lexicon, lexicon, literal_words};
 use super::near::{Known, NearIndex};
 use super::pattern::{Element, PatternSet, Words, join};
+use super::complete::{Entry, Kind};
 use super::{Catalogue, RunbookName};
 use crate::core::service::Stack;
 
@@ -78,7 +79,6 @@ pub(super) fn index(stack: &Stack, runbooks: &[RunbookName]) -> Catalogue {
     }
     for routine in &stack.routines {
         catalogue.add(lexicon, &routine.name, &[], &Name::Routine(routine.name.clone()));
-        catalogue.routines.push(routine.name.clone());
     }
     for name in intent::BUILT_IN {
         catalogue.runbook_names.insert(&words(lexicon, name), (*name).to_owned());
@@ -93,13 +93,13 @@ fn blank() -> Catalogue {
     Catalogue {
         environments: Vec::new(),
         services: Vec::new(),
-        routines: Vec::new(),
         service_environments: HashMap::new(),
         names: NameTable::new(),
         runbook_names: NameTable::new(),
         runbooks: HashMap::new(),
         phrases: PatternSet::default(),
         near: NearIndex::default(),
+        entries: Vec::new(),
     }
 }
 
@@ -109,6 +109,12 @@ impl Catalogue {
             let words = words(lexicon, written);
             self.near.insert(words.join(" "), written.to_owned(), Known::Name);
             self.names.insert(&words, what.clone());
+            let kind = match what {
+                Name::Env(_) => Kind::Environment,
+                Name::Service(_) => Kind::Service,
+                Name::Routine(_) | Name::Department(_) => Kind::Routine,
+            };
+            self.entries.push(Entry { key: words.join(" "), shown: written.to_owned(), canonical: name.to_owned(), kind });
         }
     }
 
@@ -126,6 +132,8 @@ impl Catalogue {
                 }
             }
         }
+        let entry = Entry { key: words.join(" "), shown: runbook.name.clone(), canonical: runbook.name.clone(), kind: Kind::Runbook };
+        self.entries.push(entry);
         self.runbook_names.insert(&words, runbook.name.clone());
         self.runbooks.insert(runbook.name.clone(), runbook.clone());
     }

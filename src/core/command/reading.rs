@@ -7,6 +7,7 @@ use super::lexer::{Kind, Text};
 use super::lexicon::Lexicon;
 use super::names::Name;
 use super::pattern::{PhraseSet, Words};
+use super::spelling::Suspect;
 use super::{Catalogue, Parsed, RunbookName, Why};
 
 /// A catalogue name in the text; the longest one wins and nothing inside it is read on its own.
@@ -107,18 +108,16 @@ pub(super) struct Reading<'a> {
     pub doubt: bool,
     /// Why a changing command needs another word from the person; becomes a question.
     pub objections: Vec<String>,
+    /// Misspelt names among free notes.
+    pub misspelt_notes: Vec<Suspect>,
+    /// Where the verb phrase ends.
+    pub verb_end: usize,
     /// The user's runbook this link runs.
     pub runbook: Option<&'a RunbookName>,
 }
 
 impl<'a> Reading<'a> {
-    pub fn new(
-        text: &'a Text,
-        catalogue: &'a Catalogue,
-        lexicon: &'static Lexicon,
-        spans: &'a Spans,
-        words: Range<usize>,
-    ) -> Self {
+    pub fn new(text: &'a Text, catalogue: &'a Catalogue, lexicon: &'static Lexicon, spans: &'a Spans, words: Range<usize>) -> Self {
         Self {
             text,
             catalogue,
@@ -131,6 +130,8 @@ impl<'a> Reading<'a> {
             all_envs: false,
             doubt: false,
             objections: Vec::new(),
+            misspelt_notes: Vec::new(),
+            verb_end: 0,
             runbook: None,
         }
     }
@@ -198,19 +199,14 @@ impl<'a> Reading<'a> {
 
     /// Whether the link names an object of that sort anywhere.
     pub fn mentions(&self, object: Object) -> bool {
-        let named = |wanted: fn(&Name) -> bool| {
-            self.spans.within(self.words.clone()).any(|s| self.untouched(s) && s.names.iter().any(wanted))
-        };
+        let named = |wanted: fn(&Name) -> bool| self.spans.within(self.words.clone()).any(|s| self.untouched(s) && s.names.iter().any(wanted));
         match object {
             Object::Env => named(|n| matches!(n, Name::Env(_))),
             Object::Service => named(|n| matches!(n, Name::Service(_))),
             Object::Routine => named(|n| matches!(n, Name::Routine(_))),
             Object::Department => named(|n| matches!(n, Name::Department(_))),
             Object::Run => self.find_run().is_some(),
-            Object::Runbook => self
-                .words
-                .clone()
-                .any(|i| self.is_free(i) && self.catalogue.runbook_names.longest_at(self, i, self.words.end).is_some()),
+            Object::Runbook => self.words.clone().any(|i| self.is_free(i) && self.catalogue.runbook_names.longest_at(self, i, self.words.end).is_some()),
             Object::Alert | Object::Incident => self.words.clone().any(|i| self.is_free(i) && self.is_number(i)),
         }
     }
@@ -237,7 +233,7 @@ impl<'a> Reading<'a> {
             return;
         }
         let mut range = from..end;
-        while !range.is_empty() && (self.marks[range.start] != Mark::Free || self.trims_start(range.start)) {
+        while !range.is_empty() && (self.marks[range.start] != Mark::Free || self.trims_start(range.start, input)) {
             range.start += 1;
         }
         while !range.is_empty() && (self.marks[range.end - 1] != Mark::Free || self.trims_end(range.end - 1)) {
@@ -251,11 +247,10 @@ impl<'a> Reading<'a> {
         self.set_input(input, value, &range);
     }
 
-    fn trims_start(&self, at: usize) -> bool {
-        matches!(
-            self.word(at),
-            "for" | "about" | "of" | "on" | "the" | "a" | "an" | "that" | "to" | "with" | "by" | "please" | "as"
-        ) && self.text.is_word(at)
+    fn trims_start(&self, at: usize, input: &str) -> bool {
+        let article = input == "subject" && matches!(self.word(at), "the" | "a" | "an" | "our");
+        let lead = matches!(self.word(at), "for" | "about" | "of" | "on" | "that" | "to" | "with" | "by" | "please" | "as");
+        (article || lead) && self.text.is_word(at)
     }
 
     fn trims_end(&self, at: usize) -> bool {

@@ -94,18 +94,10 @@ fn late_objection(r: &Reading<'_>, hit: &Hit) -> String {
     format!("say \"{}\" first if that is what to do", verb.join(" "))
 }
 
-fn read_intent(
-    mut r: Reading<'_>,
-    hit: &Hit,
-    intent: &'static Intent,
-    before: Option<&Link>,
-    leading: Option<condition::Condition>,
-) -> Link {
+fn read_intent(mut r: Reading<'_>, hit: &Hit, intent: &'static Intent, before: Option<&Link>, leading: Option<condition::Condition>) -> Link {
     let mut intent = intent;
-    if intent.outcome == ParseOutcome::Plan
-        && r.words.contains(&hit.found.end)
-        && matches!(r.word(hit.found.end), "runbook" | "playbook")
-    {
+    r.verb_end = hit.found.end;
+    if intent.outcome == ParseOutcome::Plan && r.words.contains(&hit.found.end) && matches!(r.word(hit.found.end), "runbook" | "playbook") {
         r.soften(hit.found.end);
     }
     spend_verb(&mut r, hit, intent);
@@ -121,8 +113,7 @@ fn read_intent(
     let mut conditions: Vec<condition::Condition> = leading.into_iter().collect();
     if !raw {
         judge::late_doubts(&mut r);
-        if let Some(c) = condition::trailing(&r).filter(|c| c.check.is_some() || !matches!(intent.free, Free::Notes(_)))
-        {
+        if let Some(c) = condition::trailing(&r).filter(|c| c.check.is_some() || !matches!(intent.free, Free::Notes(_))) {
             r.words.end = c.words.start;
             conditions.push(c);
         }
@@ -139,8 +130,7 @@ fn read_intent(
     if let Some(link) = stop_service(&mut r, hit, intent) {
         return link;
     }
-    let cancelled_what =
-        intent.name == "cancel_run" && r.out.inputs.is_empty() && r.out.services.is_empty() && r.envs.is_empty();
+    let cancelled_what = intent.name == "cancel_run" && r.out.inputs.is_empty() && r.out.services.is_empty() && r.envs.is_empty();
     if cancelled_what {
         r.out.ambiguous = ["cancel run N", "cancel the last run", "pause ROUTINE"].map(str::to_owned).to_vec();
     }
@@ -150,10 +140,8 @@ fn read_intent(
 /// Marks the words of the verb, but leaves what is also a slot: "failed runs", "last run".
 fn spend_verb(r: &mut Reading<'_>, hit: &Hit, intent: &Intent) {
     let slot_words = |r: &Reading<'_>, at: usize| {
-        let status = intent.inputs.contains(&"status")
-            && r.lexicon.statuses.iter().any(|(w, _)| w.len() == 1 && w[0] == r.word(at));
-        status
-            || (hit.noun && intent.takes_object(Object::Run) && r.find_run().is_some_and(|(run, _)| run.contains(&at)))
+        let status = intent.inputs.contains(&"status") && r.lexicon.statuses.iter().any(|(w, _)| w.len() == 1 && w[0] == r.word(at));
+        status || (hit.noun && intent.takes_object(Object::Run) && r.find_run().is_some_and(|(run, _)| run.contains(&at)))
     };
     let used: Vec<usize> = hit.found.used.iter().copied().filter(|&at| !slot_words(r, at)).collect();
     let mut from = 0;
@@ -207,9 +195,7 @@ fn name_plan(r: &mut Reading<'_>, intent: &Intent) {
 
 /// A link takes the services of the one before, never its environment.
 fn inherit(r: &mut Reading<'_>, intent: &Intent, before: Option<&Link>, verb_too: bool) {
-    let Some(before) = before.filter(|_| r.out.services.is_empty() && intent.takes_object(Object::Service)) else {
-        return;
-    };
+    let Some(before) = before.filter(|_| r.out.services.is_empty() && intent.takes_object(Object::Service)) else { return };
     let needed = intent.needs.iter().any(|n| matches!(n, Need::Services | Need::AlertOrServices));
     let plan = intent.outcome == ParseOutcome::Plan && (intent.mutates || r.envs.is_empty());
     if verb_too || needed || plan {
@@ -220,29 +206,40 @@ fn inherit(r: &mut Reading<'_>, intent: &Intent, before: Option<&Link>, verb_too
 /// "stop web in prod": no such act; there are two that may be meant.
 fn stop_service(r: &mut Reading<'_>, hit: &Hit, intent: &Intent) -> Option<Link> {
     let stops = hit.found.used.len() == 1 && matches!(r.word(hit.found.used[0]), "stop" | "kill" | "terminate");
-    let about_run = r.has_input("run")
-        || r.words
-            .clone()
-            .any(|i| matches!(r.word(i), "run" | "runs" | "deploy" | "deployment" | "rollback" | "restart" | "job"));
+    let about_run = r.has_input("run") || r.words.clone().any(|i| matches!(r.word(i), "run" | "runs" | "deploy" | "deployment" | "rollback" | "restart" | "job"));
     if !stops || intent.name != "cancel_run" || about_run || r.out.services.is_empty() {
         return None;
     }
     let what = explain::target(&r.out, "") + &explain::in_env(&r.out, " in ");
     let to_zero = format!("scale {} to 0{}", explain::target(&r.out, ""), explain::in_env(&r.out, " in "));
-    let mut parsed = Parsed {
-        outcome: ParseOutcome::Suggest,
-        message: format!("services are not stopped: scale {what} to 0, or restart it"),
-        ..r.out.clone()
-    };
+    let mut parsed = Parsed { outcome: ParseOutcome::Suggest, message: format!("services are not stopped: scale {what} to 0, or restart it"), ..r.out.clone() };
     parsed.suggestions = vec![to_zero, format!("restart {what}")];
+    Some(Link { parsed, intent: None, mutates: false, refused: false, suspects: Vec::new() })
+}
+
+/// "start web in prod": as little an act as stopping.
+fn start_service(r: &Reading<'_>, hit: &Hit) -> Option<Link> {
+    let starts = hit.found.used.len() == 1 && matches!(r.word(hit.found.used[0]), "start" | "launch");
+    let service = r.spans.within(r.words.clone()).flat_map(|s| &s.names).find_map(|n| if let super::names::Name::Service(s) = n { Some(s) } else { None })?;
+    if !starts {
+        return None;
+    }
+    let place = explain::in_env(&Parsed { env: r.envs.first().cloned(), ..Parsed::default() }, " in ");
+    let suggestions = vec![format!("restart {service}{place}"), format!("scale {service} to 1{place}"), format!("deploy {service}{}", place.replace(" in ", " to "))];
+    let message = format!("services are not started: restart, scale or deploy {service}");
+    let parsed = Parsed { outcome: ParseOutcome::Suggest, message, suggestions, ..Parsed::default() };
     Some(Link { parsed, intent: None, mutates: false, refused: false, suspects: Vec::new() })
 }
 
 /// A verb with several readings and no object to decide.
 fn several(mut r: Reading<'_>, hit: &Hit, all: &Range<usize>) -> Link {
-    let Some(first) = hit.intents.first().copied() else { return refused() };
+    let action = hit.intents.iter().find(|i| i.outcome == ParseOutcome::Action);
+    let Some(first) = action.or(hit.intents.first()).copied() else { return refused() };
     spend_verb(&mut r, hit, first);
     slots::fill(&mut r, first);
+    if let Some(link) = start_service(&r, hit) {
+        return link;
+    }
     if hit.intents.iter().any(|i| i.name == "cancel_run") {
         if let Some(cancel) = Intent::named("cancel_run") {
             let mut retry = r.clone();
@@ -273,7 +270,7 @@ fn noun(mut r: Reading<'_>, hit: &Hit, all: &Range<usize>) -> Link {
     let mut imperative = r.clone();
     slots::fill(&mut imperative, intent);
     let order = (intent.restate)(&Parsed { env: imperative.envs.first().cloned(), ..imperative.out });
-    let suspects = spelling::suspects(&r, all);
+    let suspects = spelling::suspects(&r, all, |_| true);
     let parsed = Parsed {
         outcome: ParseOutcome::Suggest,
         message: format!("no verb: say \"{order}\" if that is what to do"),
@@ -284,20 +281,10 @@ fn noun(mut r: Reading<'_>, hit: &Hit, all: &Range<usize>) -> Link {
 }
 
 /// No verb: objects alone go on with the verb of the link before; anything else is a suggestion.
-fn without_verb(
-    mut r: Reading<'_>,
-    before: Option<&Link>,
-    leading: Option<condition::Condition>,
-    all: &Range<usize>,
-) -> Link {
+fn without_verb(mut r: Reading<'_>, before: Option<&Link>, leading: Option<condition::Condition>, all: &Range<usize>) -> Link {
     if let Some((before, intent)) = before.and_then(|b| Some((b, b.intent?))) {
         let mut next = r.clone();
-        next.runbook = before
-            .parsed
-            .runbook
-            .as_ref()
-            .and_then(|n| next.catalogue.runbooks.get(n))
-            .filter(|_| before.parsed.intent.starts_with("runbook:"));
+        next.runbook = before.parsed.runbook.as_ref().and_then(|n| next.catalogue.runbooks.get(n)).filter(|_| before.parsed.intent.starts_with("runbook:"));
         let mut tail = None;
         let mut conditions: Vec<condition::Condition> = leading.clone().into_iter().collect();
         if let Some(c) = condition::trailing(&next) {
@@ -305,10 +292,7 @@ fn without_verb(
             conditions.push(c);
         }
         slots::fill(&mut next, intent);
-        let said = !next.envs.is_empty()
-            || !next.out.services.is_empty()
-            || !next.out.inputs.is_empty()
-            || next.out.routine.is_some();
+        let said = !next.envs.is_empty() || !next.out.services.is_empty() || !next.out.inputs.is_empty() || next.out.routine.is_some();
         let understood = next.words.clone().all(|i| next.marks[i] != Mark::Free);
         if said && understood && !matches!(intent.free, Free::Raw(_)) {
             next.out.runbook.clone_from(&before.parsed.runbook);
@@ -321,17 +305,13 @@ fn without_verb(
         }
     }
     r.words = all.clone();
-    let suspects = spelling::suspects(&r, all);
+    let suspects = spelling::suspects(&r, all, |_| true);
     let suggestions = examples(&r);
     let doubt = r.doubt;
     let parsed = Parsed {
         outcome: ParseOutcome::Suggest,
         unknown: Vec::new(),
-        message: if doubt {
-            "no command in that: try one of these".to_owned()
-        } else {
-            "no verb understood: try one of these".to_owned()
-        },
+        message: if doubt { "no command in that: try one of these".to_owned() } else { "no verb understood: try one of these".to_owned() },
         suggestions,
         ..Parsed::default()
     };
@@ -347,19 +327,11 @@ fn examples(r: &Reading<'_>) -> Vec<String> {
     let env = read.envs.first().or(r.catalogue.environments.first()).map_or("staging", String::as_str);
     let service = read.out.services.iter().find(|s| *s != "*").or(r.catalogue.services.first());
     let mut out = Vec::new();
-    if let Some(routine) = r
-        .spans
-        .within(r.words.clone())
-        .find_map(|s| s.names.iter().find_map(|n| if let super::names::Name::Routine(x) = n { Some(x) } else { None }))
-    {
+    if let Some(routine) = r.spans.within(r.words.clone()).find_map(|s| s.names.iter().find_map(|n| if let super::names::Name::Routine(x) = n { Some(x) } else { None })) {
         out.extend([format!("run {routine} now"), format!("pause {routine} for 1h")]);
     }
     match service {
-        Some(service) => out.extend([
-            format!("check {service} in {env}"),
-            format!("show {service}"),
-            format!("deploy {service} to {env}"),
-        ]),
+        Some(service) => out.extend([format!("check {service} in {env}"), format!("show {service}"), format!("deploy {service} to {env}")]),
         None => out.extend([format!("check {env}"), format!("deploy {env}")]),
     }
     out.push("help".to_owned());
@@ -373,12 +345,11 @@ pub(super) fn combine(u: Understanding, text: &Text) -> Parsed {
     let mutates = u.links.iter().any(|l| l.mutates);
     let refused = u.links.iter().any(|l| l.refused);
     for mut link in u.links {
-        if !link.suspects.is_empty()
-            && (link.mutates || link.intent.is_none() || link.suspects.iter().any(spelling::Suspect::may_mutate))
-        {
+        let worth = link.suspects.iter().any(spelling::Suspect::is_worth_saying);
+        if worth && (link.mutates || link.intent.is_none() || link.suspects.iter().any(spelling::Suspect::may_mutate)) {
             link.parsed.outcome = ParseOutcome::Suggest;
             link.parsed.mutates = false;
-            suspects.extend(link.suspects);
+            suspects.extend(link.suspects.into_iter().filter_map(spelling::Suspect::worth_saying));
         }
         links.push(link.parsed);
     }
@@ -391,8 +362,7 @@ pub(super) fn combine(u: Understanding, text: &Text) -> Parsed {
     let mut suggestions: Vec<String> = Vec::new();
     if !suspects.is_empty() {
         suggestions = spelling::suggestions(text, &suspects);
-        message =
-            format!("not understood as typed: did you mean \"{}\"?", suggestions.first().map_or("", String::as_str));
+        message = format!("not understood as typed: did you mean \"{}\"?", suggestions.first().map_or("", String::as_str));
     }
     let mut hazards: Vec<String> = Vec::new();
     if mutates && !text.hazards.is_empty() && rank(worst) > rank(ParseOutcome::Suggest) {
@@ -402,8 +372,7 @@ pub(super) fn combine(u: Understanding, text: &Text) -> Parsed {
     }
     let chain = links.len() > 1;
     let unknown_at: Vec<(usize, usize)> = links.iter().flat_map(|l| l.unknown_at.iter().copied()).collect();
-    let rest: Vec<String> =
-        links.iter().skip(1).filter(|l| l.outcome == worst).flat_map(|l| l.suggestions.clone()).collect();
+    let rest: Vec<String> = links.iter().skip(1).filter(|l| l.outcome == worst).flat_map(|l| l.suggestions.clone()).collect();
     let mut links = links.into_iter();
     let Some(mut top) = links.next() else {
         return Parsed { message: "type a command; \"help\" shows examples".to_owned(), ..Parsed::default() };

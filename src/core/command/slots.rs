@@ -3,17 +3,23 @@
 use std::ops::Range;
 
 use super::intent::{Free, Intent, Object};
-use super::lexer::Kind;
+use super::lexer::{Gap, Kind};
+use super::ParseOutcome;
 use super::names::Name;
+use super::near::Known;
 use super::reading::{Mark, Reading};
+use super::spelling;
 use super::when::Tense;
+
+/// Letters from which a word of free notes is corrected to a near name: "state" is not "stage".
+const SURE_TYPO: usize = 6;
 
 /// Reads the slots of `intent` from what the verb left.
 pub(super) fn fill(r: &mut Reading<'_>, intent: &'static Intent) {
     r.take_pairs(intent);
     (intent.read)(r);
     if let Free::Raw(input) = intent.free {
-        r.take_rest_from(r.words.start, input);
+        r.take_rest_from(r.verb_end.max(r.words.start), input);
         r.take_small_words(intent);
         return;
     }
@@ -330,7 +336,8 @@ impl Reading<'_> {
             let Some(n) = self.phrase(&self.lexicon.all_words, at) else { continue };
             // "all three", "all web services": not everything.
             let named = self.out.services.iter().any(|s| s != "*");
-            if named {
+            let of_noun = at + n < self.words.end && self.marks[at + n] == Mark::Spent && !intent.mutates && self.spans.at(at + n).is_none() && intent.outcome == ParseOutcome::View;
+            if named || of_noun {
                 self.mark(at..at + n, Mark::Soft);
                 continue;
             }
@@ -353,9 +360,12 @@ impl Reading<'_> {
         let also = self.lexicon.also(intent);
         let mut at = self.words.start;
         while at < self.words.end {
-            let n = if self.is_free(at) && self.text.is_word(at) {
+            let n = if self.is_free(at) && self.text.is_word(at) && !self.second_order(at) {
                 let mut sets = vec![&self.lexicon.fillers, &self.lexicon.connectives];
                 sets.extend(also);
+                if matches!(intent.name, "healthcheck" | "show_health" | "owner") {
+                    sets.extend([&self.lexicon.good, &self.lexicon.bad]);
+                }
                 if !self.mutates(intent) {
                     sets.extend([&self.lexicon.chatter, &self.lexicon.env_words]);
                 }
@@ -367,6 +377,11 @@ impl Reading<'_> {
             self.mark(at..at + n, Mark::Soft);
             at += n.max(1);
         }
+    }
+
+    /// A changing verb after a comma is another order; it is never overheard.
+    fn second_order(&self, at: usize) -> bool {
+        self.text.gap(at) >= Gap::Comma && at > self.words.start && self.lexicon.verbs.at(self, at, self.words.end).iter().any(|(_, i)| i.mutates)
     }
 
     /// What is left over, as said: runs of unread words without small words at their ends.
@@ -382,6 +397,10 @@ impl Reading<'_> {
         if pieces.is_empty() || self.has_input(input) {
             return;
         }
+        // Notes are anybody's words: only a long one near a name is taken for a typo.
+        let words = self.words.clone();
+        let near_names = spelling::suspects(self, &words, |known| known == Known::Name);
+        self.misspelt_notes = near_names.into_iter().filter(|s| s.letters(self.text) >= SURE_TYPO).collect();
         let text: Vec<String> = pieces.iter().map(|p| self.text.raw(p)).collect();
         self.out.inputs.insert(input.to_owned(), text.join(" "));
         for piece in pieces {

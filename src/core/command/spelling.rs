@@ -5,7 +5,7 @@ use std::ops::Range;
 
 use super::fold::clean;
 use super::lexer::{Gap, Kind, Text};
-use super::near::{Known, Near};
+use super::near::{Known, Near, reach};
 use super::pattern::{Words, join};
 use super::reading::{Mark, Reading};
 
@@ -29,6 +29,21 @@ impl Suspect {
         self.near.iter().any(|n| n.what == Known::Verb(true))
     }
 
+    /// Whether a candidate is a verb or a name; small words are only good for corrections.
+    pub fn is_worth_saying(&self) -> bool {
+        self.near.iter().any(|n| n.what != Known::Word)
+    }
+
+    pub fn worth_saying(mut self) -> Option<Self> {
+        self.near.retain(|n| n.what != Known::Word);
+        (!self.near.is_empty()).then_some(self)
+    }
+
+    /// Letters typed.
+    pub fn letters(&self, text: &Text) -> usize {
+        text.tokens[self.tokens.clone()].iter().map(|t| t.raw.chars().count()).sum()
+    }
+
     /// What it is read as when all candidates agree.
     pub fn single(&self) -> Option<&Near> {
         let mut shown: Vec<&str> = self.near.iter().map(|n| n.show.as_str()).collect();
@@ -37,8 +52,8 @@ impl Suspect {
     }
 }
 
-/// The suspects among the unread words of a link.
-pub(super) fn suspects(r: &Reading<'_>, words: &Range<usize>) -> Vec<Suspect> {
+/// The suspects among the unread words of a link; only candidates that are `wanted`, those that only look first.
+pub(super) fn suspects(r: &Reading<'_>, words: &Range<usize>, wanted: impl Fn(Known) -> bool) -> Vec<Suspect> {
     let mut found: Vec<(Range<usize>, Suspect)> = Vec::new();
     let unread = words.clone().filter(|&i| r.marks[i] == Mark::Free && r.text.is_word(i)).take(MOST);
     for at in unread {
@@ -46,7 +61,12 @@ pub(super) fn suspects(r: &Reading<'_>, words: &Range<usize>) -> Vec<Suspect> {
         if known || found.iter().any(|(range, _)| range.contains(&at)) {
             continue;
         }
-        if let Some((range, near)) = best_window(r, words, at) {
+        if let Some((range, mut near)) = best_window(r, words, at) {
+            near.retain(|n| wanted(n.what));
+            near.sort_by_key(|n| n.what == Known::Verb(true));
+            if near.is_empty() {
+                continue;
+            }
             let tokens = r.text.words[range.start].token..r.text.words[range.end - 1].token + 1;
             found.push((range, Suspect { tokens, near }));
         }
@@ -65,7 +85,7 @@ fn best_window(r: &Reading<'_>, words: &Range<usize>, at: usize) -> Option<(Rang
                 continue;
             }
             let key = join(r, start, size);
-            let near: Vec<Near> = r.catalogue.near.nearest(&key).into_iter().filter(|n| n.key != key).collect();
+            let near: Vec<Near> = r.catalogue.near.nearest(&key).into_iter().filter(|n| plausible(&key, &n.key)).collect();
             let Some(distance) = near.first().map(|n| n.distance) else { continue };
             if best.as_ref().is_none_or(|(_, b)| distance <= b.first().map_or(usize::MAX, |n| n.distance)) {
                 best = Some((window, near));
@@ -73,6 +93,15 @@ fn best_window(r: &Reading<'_>, words: &Range<usize>, at: usize) -> Option<(Rang
         }
     }
     best
+}
+
+/// Word by word no edit is larger than a short word bears; words joined or split count as one edit.
+fn plausible(typed: &str, known: &str) -> bool {
+    let (typed_words, known_words): (Vec<&str>, Vec<&str>) = (typed.split(' ').collect(), known.split(' ').collect());
+    if typed_words.len() != known_words.len() {
+        return strsim::damerau_levenshtein(typed, known) == 1;
+    }
+    typed_words.len() == 1 || typed_words.iter().zip(&known_words).all(|(a, b)| strsim::damerau_levenshtein(a, b) <= reach(a))
 }
 
 fn usable(r: &Reading<'_>, window: &Range<usize>) -> bool {

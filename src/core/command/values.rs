@@ -155,7 +155,9 @@ impl Reading<'_> {
 
     /// The first mention of a run: its words and "41", "last" or "`last_failed`".
     pub fn find_run(&self) -> Option<(Range<usize>, String)> {
-        self.words.clone().find_map(|i| self.run_at(i)).or_else(|| self.words.clone().find_map(|i| self.last_run_at(i)))
+        let number = self.words.clone().find_map(|i| self.run_at(i));
+        let last = self.words.clone().find_map(|i| self.last_run_at(i));
+        number.into_iter().chain(last).min_by_key(|(words, _)| words.start)
     }
 
     fn run_at(&self, at: usize) -> Option<(Range<usize>, String)> {

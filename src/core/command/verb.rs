@@ -3,6 +3,7 @@
 use super::intent::{self, Intent, Object};
 use super::lexer::Gap;
 use super::pattern::{Match, Words};
+use super::ParseOutcome;
 use super::reading::{Mark, Reading};
 
 /// A phrase found, with the intents it may stand for.
@@ -82,7 +83,9 @@ impl Walk {
             return Step::Go;
         }
         let hit = best(r, at);
-        let weight = hit.as_ref().map_or(0, |h| h.found.literals);
+        // "ok" at the start is politeness, after a name it is a state.
+        let small = hit.as_ref().is_some_and(|h| self.starts_here() && is_state(r, at, h));
+        let weight = hit.as_ref().map_or(0, |h| if small { 0 } else { h.found.literals });
         if self.soft(r, weight) {
             return Step::Go;
         }
@@ -139,15 +142,19 @@ impl Walk {
 
     fn skip_company(&mut self, r: &Reading<'_>) {
         let lexicon = r.lexicon;
-        while self.at < r.words.end
-            && (lexicon.service_words.contains(r.word(self.at)) || lexicon.env_words.contains(r.word(self.at)))
-        {
+        while self.at < r.words.end && (lexicon.service_words.contains(r.word(self.at)) || lexicon.env_words.contains(r.word(self.at))) {
             self.at += 1;
         }
         self.placed = false;
     }
 
     fn meet(&mut self, r: &mut Reading<'_>, hit: Hit) -> Step {
+        // "web up" asks how web is; "up" among other words says nothing.
+        if is_state(r, self.at, &hit) && (self.stray || !(r.mentions(Object::Env) || r.mentions(Object::Service))) {
+            self.stray = true;
+            self.at += 1;
+            return Step::Go;
+        }
         if self.look.is_some() {
             return self.meet_after_look(r, hit);
         }
@@ -216,16 +223,10 @@ fn spend_look(r: &mut Reading<'_>, hit: &Hit) {
 fn best(r: &Reading<'_>, at: usize) -> Option<Hit> {
     let end = r.words.end;
     let tag = |noun: bool| move |(m, i): (Match, &'static Intent)| (m, i, noun);
-    let mut hits: Vec<(Match, &'static Intent, bool)> =
-        r.lexicon.verbs.at(r, at, end).into_iter().map(tag(false)).collect();
+    let mut hits: Vec<(Match, &'static Intent, bool)> = r.lexicon.verbs.at(r, at, end).into_iter().map(tag(false)).collect();
     hits.extend(r.lexicon.nouns.at(r, at, end).into_iter().map(tag(true)));
     hits.retain(|(m, ..)| m.used.iter().all(|&i| r.is_free(i)));
-    let own = r
-        .catalogue
-        .phrases
-        .at(&Unblocked(r), at, end)
-        .into_iter()
-        .max_by_key(|(m, _)| (m.literals, usize::MAX - m.gaps));
+    let own = r.catalogue.phrases.at(&Unblocked(r), at, end).into_iter().max_by_key(|(m, _)| (m.literals, usize::MAX - m.gaps));
     let top = hits.iter().map(|(m, ..)| (m.literals, usize::MAX - m.gaps)).max();
     if let Some((found, name)) = own.filter(|(m, _)| top.is_none_or(|t| m.literals > t.0)) {
         return Some(Hit { found, intents: vec![intent::RUNBOOK], runbook: Some(name), noun: false });
@@ -270,14 +271,16 @@ impl Words for Unblocked<'_, '_> {
     }
 }
 
+/// A lone state: "up".
+fn is_state(r: &Reading<'_>, at: usize, hit: &Hit) -> bool {
+    hit.noun && hit.found.used.len() == 1 && r.is_state(at)
+}
+
 /// "deploy status", "restart history": the verb only says which.
 fn adjective(r: &Reading<'_>, hit: &Hit) -> bool {
     let next = hit.found.end;
-    hit.found.used.len() == 1
-        && next < r.words.end
-        && r.spans.at(next).is_none()
-        && r.text.gap(next) == Gap::Space
-        && r.lexicon.head_nouns.contains(r.word(next))
+    let plan = hit.intents.iter().all(|i| i.outcome == ParseOutcome::Plan);
+    plan && hit.found.used.len() == 1 && next < r.words.end && r.spans.at(next).is_none() && r.text.gap(next) == Gap::Space && r.lexicon.head_nouns.contains(r.word(next))
 }
 
 /// "the deploy", "restart of".
@@ -310,8 +313,7 @@ pub(super) enum Choice {
 pub(super) fn choose(r: &Reading<'_>, hit: &Hit) -> Choice {
     const ORDER: [Object; 5] = [Object::Run, Object::Routine, Object::Runbook, Object::Service, Object::Env];
     let wanting = ORDER.iter().find_map(|&object| {
-        let there =
-            if object == Object::Runbook { runbook_after(r, hit.found.end).is_some() } else { r.mentions(object) };
+        let there = if object == Object::Runbook { runbook_after(r, hit.found.end).is_some() } else { r.mentions(object) };
         hit.intents.iter().copied().find(|i| there && i.wants.contains(&object))
     });
     if let Some(intent) = wanting {
@@ -341,11 +343,11 @@ pub(super) fn runbook_after(r: &Reading<'_>, from: usize) -> Option<(std::ops::R
 
 /// Whether a verb phrase starts here, politeness aside: what makes "and" and commas split a command.
 pub(super) fn opens_with_verb(r: &Reading<'_>, from: usize) -> bool {
-    opening(r, from).is_some_and(|hit| !hit.noun)
+    opening(r, from).is_some_and(|(_, hit)| !hit.noun)
 }
 
-/// The verb phrase that starts here, politeness, doubts and refusals aside.
-pub(super) fn opening(r: &Reading<'_>, from: usize) -> Option<Hit> {
+/// The verb phrase that starts here and its place, politeness, doubts and refusals aside.
+pub(super) fn opening(r: &Reading<'_>, from: usize) -> Option<(usize, Hit)> {
     let mut at = from;
     while at < r.words.end {
         let hit = best(r, at);
@@ -358,7 +360,7 @@ pub(super) fn opening(r: &Reading<'_>, from: usize) -> Option<Hit> {
             continue;
         }
         let name = r.spans.at(at).is_some();
-        return hit.filter(|h| !name || h.found.literals > 1);
+        return hit.filter(|h| !name || h.found.literals > 1).map(|h| (at, h));
     }
     None
 }

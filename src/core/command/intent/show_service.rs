@@ -10,7 +10,6 @@ pub(super) const INTENT: Intent = Intent {
     form: "show SERVICE",
     needs: &[Need::Services],
     takes: &[Object::Env, Object::Service],
-    wants: &[Object::Service],
     restate,
     ..Intent::BLANK
 };
