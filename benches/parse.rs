@@ -1,5 +1,6 @@
 //! How long reading a command takes with 1,000 services and 500 runbooks: p50 and p99 over many phrases. Goal: p99 under 1 ms.
 
+use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
 use opsroom::core::command::{Catalogue, RunbookName, complete, parse};
@@ -45,13 +46,21 @@ fn main() {
 }
 
 fn report(what: &str, act: impl Fn(&str)) {
+    let mut totals: BTreeMap<&str, Duration> = BTreeMap::new();
     let mut times: Vec<Duration> = Vec::with_capacity(ROUNDS * PHRASES.len());
     for _ in 0..ROUNDS {
         for phrase in PHRASES {
             let started = Instant::now();
             act(phrase);
-            times.push(started.elapsed());
+            let took = started.elapsed();
+            times.push(took);
+            let total = totals.entry(*phrase).or_default();
+            *total += took;
         }
+    }
+    let slowest = totals.iter().max_by_key(|(_, total)| **total);
+    if let Some((phrase, total)) = slowest {
+        println!("{what}: slowest on average {:?}: {phrase}", *total / u32::try_from(ROUNDS).unwrap_or(1));
     }
     times.sort_unstable();
     let at = |percent: usize| times[(times.len() * percent / 100).min(times.len() - 1)];

@@ -5,7 +5,7 @@ use std::ops::Range;
 
 use super::fold::clean;
 use super::lexer::{Gap, Kind, Text};
-use super::near::{Known, Near, reach};
+use super::near::{Known, Near};
 use super::pattern::{Words, join};
 use super::reading::{Mark, Reading};
 
@@ -85,7 +85,7 @@ fn best_window(r: &Reading<'_>, words: &Range<usize>, at: usize) -> Option<(Rang
                 continue;
             }
             let key = join(r, start, size);
-            let near: Vec<Near> = r.catalogue.near.nearest(&key).into_iter().filter(|n| plausible(&key, &n.key)).collect();
+            let near = r.catalogue.near.nearest(&key);
             let Some(distance) = near.first().map(|n| n.distance) else { continue };
             if best.as_ref().is_none_or(|(_, b)| distance <= b.first().map_or(usize::MAX, |n| n.distance)) {
                 best = Some((window, near));
@@ -93,15 +93,6 @@ fn best_window(r: &Reading<'_>, words: &Range<usize>, at: usize) -> Option<(Rang
         }
     }
     best
-}
-
-/// Word by word no edit is larger than a short word bears; words joined or split count as one edit.
-fn plausible(typed: &str, known: &str) -> bool {
-    let (typed_words, known_words): (Vec<&str>, Vec<&str>) = (typed.split(' ').collect(), known.split(' ').collect());
-    if typed_words.len() != known_words.len() {
-        return strsim::damerau_levenshtein(typed, known) == 1;
-    }
-    typed_words.len() == 1 || typed_words.iter().zip(&known_words).all(|(a, b)| strsim::damerau_levenshtein(a, b) <= reach(a))
 }
 
 fn usable(r: &Reading<'_>, window: &Range<usize>) -> bool {
