@@ -225,13 +225,20 @@ impl Console {
     }
 
     /// Types the pieces with a pause between each: a slow link.
-    pub fn send_split<'a>(&self, pieces: impl IntoIterator<Item = &'a [u8]>, gap: Duration) {
+    /// False: the machine was too busy, and a gap grew longer than a key may take. Nothing can be said then.
+    #[must_use]
+    pub fn send_split<'a>(&self, pieces: impl IntoIterator<Item = &'a [u8]>, gap: Duration) -> bool {
+        let mut in_time = true;
+        let mut last = Instant::now();
         for (index, piece) in pieces.into_iter().enumerate() {
             if index > 0 {
                 thread::sleep(gap);
             }
             self.send(piece);
+            in_time &= index == 0 || last.elapsed() < gap + Duration::from_millis(15);
+            last = Instant::now();
         }
+        in_time
     }
 
     pub fn resize(&self, columns: u16, rows: u16) {

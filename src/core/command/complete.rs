@@ -226,7 +226,10 @@ fn offer_verbs(prefix: &str, start: usize, catalogue: &Catalogue, out: &mut List
     for phrase in &begun {
         out.add(start, phrase, "runbook");
     }
-    for verb in other_verbs(lexicon()).filter(|v| v.starts_with(prefix)) {
+    // A verb that is whole is not grown by an ending: after "deploy" nobody means "deploys".
+    let whole = other_verbs(lexicon()).any(|v| v == prefix);
+    let fits = |verb: &String| verb.strip_prefix(prefix).is_some_and(|rest| !whole || rest.starts_with(' '));
+    for verb in other_verbs(lexicon()).filter(fits) {
         out.add(start, &verb, "verb");
     }
 }
@@ -270,6 +273,8 @@ mod tests {
     fn continues_what_was_begun() {
         for (typed, line) in [
             ("dep", "deploy"),
+            ("deploy", ""),
+            ("roll", "roll back"),
             ("bou", "bounce"),
             ("deploy w", "deploy web"),
             ("deploy bil", "deploy billing worker"),
