@@ -164,7 +164,7 @@ macro_rules! queue {
         for service in &new.plan.services {
             sqlx::query(INSERT_SERVICE).bind(id).bind(service).execute(&mut *$tx).await?;
         }
-        for step in 0..(new.plan.steps.len() + new.plan.finally.len()) {
+        for step in 0..new.plan.numbered().count() {
             sqlx::query(INSERT_STEP).bind(id).bind(wide(step)).execute(&mut *$tx).await?;
         }
         audit!(
@@ -507,7 +507,7 @@ fn interruption(run: &Run, message: &str, in_flight: &[i64], at: Timestamp) -> V
     let mut entries = vec![said(at, Level::Error, message.to_owned())];
     for index in in_flight {
         let at_index = usize::try_from(*index).unwrap_or(usize::MAX);
-        let name = run.plan.steps.iter().chain(&run.plan.finally).nth(at_index).map_or("?", |s| s.name.as_str());
+        let name = run.plan.numbered().nth(at_index).map_or("?", |(_, s)| s.name.as_str());
         let words = format!("the outcome of step {name} is unknown: it had begun, nobody saw it end");
         entries.push(NewEntry { step: u32::try_from(*index).ok(), ..said(at, Level::Error, words) });
     }
