@@ -17,7 +17,7 @@ fn main() -> ExitCode {
     start.log_problem.clone_from(&log.problem);
     let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
         Ok(runtime) => runtime,
-        Err(error) => return Stop::Output(error).report().into(),
+        Err(error) => return Stop::System(error).report().into(),
     };
     let code = runtime.block_on(go(arguments.command, &start)).unwrap_or_else(|stop| stop.report());
     runtime.shutdown_timeout(Duration::from_secs(1));
@@ -28,8 +28,8 @@ async fn go(command: Option<cli::Command>, start: &Start) -> Result<Code, Stop> 
     match cli::perform(command, start).await? {
         Next::Exit(code) => Ok(code),
         Next::Console(session) => {
-            let exit = tui::run(session.control.clone(), start.console()).await?;
-            session.finish(exit == tui::Exit::Quit).await
+            let exit = tui::run(&session.control, start.console_keys(), start.clock).await.map_err(Stop::System)?;
+            session.finish(exit).await
         }
     }
 }

@@ -1,15 +1,27 @@
 //! The store: one `Store` over two native pools, SQL written once, one suite run on both databases.
 //! Times are bigint milliseconds, JSON is text SQL never looks into. Nothing here reads the clock.
-//! Text columns cannot hold U+0000 on PostgreSQL: it is kept as U+2400 (␀) on both. Output keeps every byte.
+//!
+//! Text: PostgreSQL cannot keep U+0000, so both databases keep U+2400 (␀) in its place, in events, messages, reasons and
+//! artifacts. Captured output and everything kept as JSON (plans, stack objects, event data) comes back exactly.
 
+#[macro_use]
+mod db;
+
+mod audit;
 mod chunk;
 mod console;
-mod db;
+mod decisions;
+mod dialect;
+mod error;
 mod journal;
+mod listing;
+mod migrations;
 mod observations;
 mod open;
+mod rows;
 mod runs;
 mod stack;
+mod submit;
 
 use crate::core::plan::Plan;
 use crate::core::run::{RunId, RunStatus};
@@ -102,56 +114,12 @@ pub struct Store {
 
 impl Store {
     /// `sqlite` or `postgres`.
-    #[must_use]
-    pub const fn kind(&self) -> &'static str {
-        self.db.pick("sqlite", "postgres")
+    pub fn kind(&self) -> &'static str {
+        self.db.kind()
     }
 
     /// Waits for writes under way and closes.
     pub async fn close(&self) {
-        db::on!(self, pool => pool.close().await);
+        self.db.close().await;
     }
-}
-
-/// What went wrong below, told apart.
-enum Fault {
-    Locked,
-    Corrupt(String),
-    Other(String),
-}
-
-impl Fault {
-    fn of(error: &sqlx::Error) -> Self {
-        let sqlx::Error::Database(inner) = error else { return Self::Other(error.to_string()) };
-        // SQLite's primary result code is the low byte: BUSY 5, LOCKED 6, CORRUPT 11, NOTADB 26.
-        let sqlite = inner.try_downcast_ref::<sqlx::sqlite::SqliteError>().and(inner.code());
-        match sqlite.and_then(|code| code.parse::<u32>().ok()).map(|code| code & 0xff) {
-            Some(5 | 6) => Self::Locked,
-            Some(11 | 26) => Self::Corrupt(inner.message().to_owned()),
-            _ => Self::Other(inner.message().to_owned()),
-        }
-    }
-}
-
-impl From<sqlx::Error> for StoreError {
-    fn from(error: sqlx::Error) -> Self {
-        match Fault::of(&error) {
-            Fault::Locked => Self::Locked { url: "in use".to_owned() },
-            Fault::Corrupt(why) => Self::Corrupt { url: "in use".to_owned(), why },
-            Fault::Other(why) => Self::Database(why),
-        }
-    }
-}
-
-/// Text for a text column: see the head of this file.
-fn column(text: &str) -> std::borrow::Cow<'_, str> {
-    if text.contains('\0') { text.replace('\0', "\u{2400}").into() } else { text.into() }
-}
-
-fn json<T: serde::Serialize>(value: &T) -> Result<String, StoreError> {
-    serde_json::to_string(value).map_err(|e| StoreError::Database(format!("cannot be written as JSON: {e}")))
-}
-
-fn from_json<T: serde::de::DeserializeOwned>(text: &str, what: &str) -> Result<T, StoreError> {
-    serde_json::from_str(text).map_err(|e| StoreError::Database(format!("{what} in the store cannot be read: {e}")))
 }

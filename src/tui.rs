@@ -81,7 +81,7 @@ pub async fn run(control: &Control, keys: Keymap, clock: Clock) -> io::Result<Ex
     let app = App::new(facts, keys, theme, (80, 24), clock.now());
     let (sender, answers) = mpsc::channel(ANSWERS);
     let perform = |effect| perform::perform(effect, control, sender.clone());
-    drive(app, Ports { notices: control.listen(), answers, perform, clock }).await
+    Ok(drive(Screen::open()?, app, Ports { notices: control.listen(), answers, perform, clock }).await)
 }
 
 impl Model for App {
@@ -106,15 +106,14 @@ impl Model for App {
 const ANSWERS: usize = 256;
 
 /// Runs the model on the terminal until it quits, the terminal goes away or a signal ends it. The terminal is as before
-/// when this returns, also with an error (the terminal could not be taken) and when it unwinds.
-pub async fn drive<M: Model, P: FnMut(Effect)>(model: M, ports: Ports<P>) -> io::Result<Exit> {
-    let screen = Screen::open()?;
+/// when this returns, and when it unwinds.
+pub async fn drive<M: Model, P: FnMut(Effect)>(screen: Screen, model: M, ports: Ports<P>) -> Exit {
     let mut console = Console { model, screen, ports, drawn: None, wanted: true };
     let exit = console.run().await;
     let stats = console.screen.stats();
     drop(console);
     tracing::info!(?exit, frames = stats.frames, bytes = stats.bytes, writes = stats.writes, "screen closed");
-    Ok(exit)
+    exit
 }
 
 /// Messages handled before the next frame, at most.
@@ -378,15 +377,4 @@ fn test_panic(typed: &Typed, screen: &Screen) {
 fn test_panic(_: &Typed, _: &Screen) {}
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn ticks_fall_on_the_clock() {
-        let second = Duration::from_secs(1);
-        assert_eq!(until_tick(second, Timestamp(1_000_250)), Duration::from_millis(750));
-        assert_eq!(until_tick(second, Timestamp(1_000_000)), second, "not twice for the same second");
-        assert_eq!(until_tick(MINUTE, Timestamp(59_999)), Duration::from_millis(1));
-        assert_eq!(until_tick(Duration::ZERO, Timestamp(5)), Duration::from_millis(1));
-    }
-}
+mod tests;

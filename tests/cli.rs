@@ -1,5 +1,7 @@
 //! Drives the real binary: exit codes, what goes to stdout and what to stderr, JSON, and the store it leaves behind.
 
+#![expect(clippy::unwrap_used, reason = "what a test needs and does not get fails it")]
+
 use std::io::{BufRead as _, BufReader};
 use std::os::unix::ffi::OsStringExt as _;
 use std::os::unix::process::CommandExt as _;
@@ -262,7 +264,7 @@ fn apply_shows_the_difference_and_is_idempotent_and_export_gives_it_back() {
         "stack.toml",
         &stack_of(9, "shell = \"true\"").replace("ana@acme.test\"\nenvironments", "bo@acme.test\"\nenvironments"),
     );
-    desk.run(&["apply", "stack.toml"]).expect(0).prints(&["~ service web", "owner: ana@acme.test → bo@acme.test"]);
+    desk.run(&["apply", "stack.toml"]).expect(0).prints(&["~ service web: owner ana@acme.test → bo@acme.test"]);
 }
 
 #[test]
@@ -451,7 +453,7 @@ fn a_run_of_another_process_can_be_followed_and_cancelled() {
 #[test]
 fn escape_sequences_of_a_service_never_reach_plain_output() {
     let service = Service::start();
-    let script = r#"shell = '''printf '\033[31mred\033]0;title\007 \001\000bell\n' '''"#;
+    let script = r"shell = '''printf '\033[31mred\033]0;title\007 \001\000bell\n' '''";
     let desk = Desk::with_stack(&stack_of(service.port, script));
     let ended = desk.run(&["run", "deploy web to staging", "--yes"]).expect(0).prints(&["red"]);
     assert!(!ended.stdout.contains(['\u{1b}', '\u{7}', '\u{1}']), "{ended:?}");
@@ -474,9 +476,9 @@ fn doctor_says_where_things_come_from() {
 #[test]
 fn the_demo_world_answers_its_own_runbooks() {
     let desk = Desk::new();
-    let mut world = desk.command(&["demo", "--serve-only"]).spawn().unwrap();
+    let mut world = Minded(desk.command(&["demo", "--serve-only"]).spawn().unwrap());
     let mut line = String::new();
-    BufReader::new(world.stdout.take().unwrap()).read_line(&mut line).unwrap();
+    BufReader::new(world.0.stdout.take().unwrap()).read_line(&mut line).unwrap();
     let told: Value = serde_json::from_str(&line).unwrap();
     let store = told["store"].as_str().unwrap().to_owned();
     let run = |args: &[&str]| desk.run(&[args, &["--store", &store]].concat());
@@ -487,9 +489,20 @@ fn the_demo_world_answers_its_own_runbooks() {
     run(&["run", "deploy prod", "--yes"]).expect(2).says(&["prod"]);
     run(&["run", "generate spec for dashboard"]).expect(0);
     run(&["run", "restart cdn in prod", "--confirm", "cdn"]).expect(2).says(&["cdn"]);
-    signal(&world, "TERM");
-    assert_eq!(world.wait().unwrap().code(), Some(0));
+    signal(&world.0, "TERM");
+    assert_eq!(world.0.wait().unwrap().code(), Some(0));
     assert!(!std::path::Path::new(store.trim_start_matches("sqlite:")).exists(), "the throw-away store is gone");
+}
+
+/// A child that does not outlive its test.
+struct Minded(Child);
+
+impl Drop for Minded {
+    fn drop(&mut self) {
+        // Already gone: nothing to end.
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
 }
 
 /// By the process's id, through the shell's `kill`.

@@ -1,6 +1,8 @@
 //! The manuals say what the program does: generated parts of README.md are fresh, its example works, help covers everything.
 //! `OPSROOM_BLESS=1 cargo test --test docs` rewrites the generated parts.
 
+#![expect(clippy::unwrap_used, reason = "what a test needs and does not get fails it")]
+
 use std::fmt::Write as _;
 
 use opsroom::tui::keys::{Keymap, document};
@@ -35,7 +37,7 @@ fn commands() -> String {
             })
             .collect();
         let flags = if flags.is_empty() { String::new() } else { format!("; {}", flags.join(", ")) };
-        let about = sub.get_about().map(ToString::to_string).unwrap_or_default();
+        let about = sub.get_about().map(|text| text.to_string().replace('|', "\\|")).unwrap_or_default();
         let _ = writeln!(table, "| `opsroom {}{}` | {about}{flags} |", sub.get_name(), args.concat());
     }
     table

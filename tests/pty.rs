@@ -17,4 +17,5 @@ mod pty {
     mod paste;
     mod sizes;
     mod terminals;
+    mod world;
 }

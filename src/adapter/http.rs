@@ -57,7 +57,12 @@ impl Client {
         let url = parse_url(&request.url)?;
         let client = if is_loopback(&url) { &pair.loopback } else { &pair.outbound };
         let request = build(client, &request.method, &url, &request.headers, request.body.clone())?;
-        let mut response = client.execute(request).await.map_err(|e| words::of(&e, &url))?;
+        let mut response = client.execute(request).await.map_err(|e| match proxy_in_use(&url) {
+            Some(name) if e.is_connect() => {
+                format!("{} (or the proxy in ${name} did not let us through)", words::of(&e, &url))
+            }
+            _ => words::of(&e, &url),
+        })?;
         let status = response.status().as_u16();
         let headers = readable(response.headers());
         let (body, truncated) = read_body(&mut response).await.map_err(|e| words::of(&e, &url))?;
@@ -133,6 +138,14 @@ fn is_loopback(url: &reqwest::Url) -> bool {
     host == "localhost"
         || host.ends_with(".localhost")
         || host.parse::<std::net::IpAddr>().is_ok_and(|ip| ip.is_loopback())
+}
+
+/// The variable that names a proxy for such addresses.
+fn proxy_in_use(url: &reqwest::Url) -> Option<&'static str> {
+    let own = if url.scheme() == "https" { ["https_proxy", "HTTPS_PROXY"] } else { ["http_proxy", "HTTP_PROXY"] };
+    let all = ["all_proxy", "ALL_PROXY"];
+    let named = |name: &&str| std::env::var_os(name).is_some_and(|value| !value.is_empty());
+    own.into_iter().chain(all).find(named).filter(|_| !is_loopback(url))
 }
 
 fn readable(headers: &reqwest::header::HeaderMap) -> BTreeMap<String, String> {

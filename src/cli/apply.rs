@@ -1,10 +1,6 @@
 //! `opsroom apply`: stack files into the store, the difference shown first; a second time there is nothing to change.
 
-use std::collections::BTreeSet;
 use std::path::PathBuf;
-
-use serde::Serialize;
-use serde_json::Value;
 
 use super::out::{Out, ask, can_ask};
 use super::session::Start;
@@ -12,7 +8,7 @@ use super::stop::{Code, Stop};
 use crate::config;
 use crate::core::runbook::Problem;
 use crate::core::service::Stack;
-use crate::core::stack::{Change, Delta};
+use crate::core::stack::{Change, describe};
 
 /// Bring the store in line with stack files
 #[derive(Debug, clap::Args)]
@@ -31,7 +27,7 @@ pub struct Args {
     json: bool,
 }
 
-pub(super) async fn perform(args: Args, start: &Start) -> Result<Code, Stop> {
+pub(super) async fn perform(args: &Args, start: &Start) -> Result<Code, Stop> {
     let stacks = read(&args.files)?;
     let control = start.open_cli().await?;
     let mut out = Out::new();
@@ -44,7 +40,7 @@ pub(super) async fn perform(args: Args, start: &Start) -> Result<Code, Stop> {
         all.extend(changes);
     }
     if !all.is_empty() && !args.dry_run {
-        consent(&args).await?;
+        consent(args).await?;
         for stack in &stacks {
             control.apply(stack, false).await?;
         }
@@ -93,75 +89,5 @@ fn show(out: &mut Out, stack: &Stack, changes: &[Change]) -> Result<(), Stop> {
         return out.line(&format!("{}: nothing to change", stack.workspace));
     }
     out.line(&format!("{}: {} change(s)", stack.workspace, changes.len()))?;
-    changes.iter().flat_map(lines).try_for_each(|line| out.line(&line))
-}
-
-/// `+ service web`, `- contact Bo`, `~ service web` with one line per changed field.
-fn lines(change: &Change) -> Vec<String> {
-    match change {
-        Change::Timezone { before, after } => vec![format!("~ timezone: {before} → {after}")],
-        Change::Environment(delta) => delta_lines("environment", delta),
-        Change::Service(delta) => delta_lines("service", delta),
-        Change::Routine(delta) => delta_lines("routine", delta),
-        Change::Contact(delta) => delta_lines("contact", delta),
-    }
-}
-
-fn delta_lines<T: Serialize>(what: &str, delta: &Delta<T>) -> Vec<String> {
-    let name = &delta.name;
-    match (&delta.before, &delta.after) {
-        (None, _) => vec![format!("+ {what} {name}")],
-        (Some(_), None) => vec![format!("- {what} {name}")],
-        (Some(before), Some(after)) => {
-            let mut lines = vec![format!("~ {what} {name}")];
-            let fields = fields(before, after);
-            if fields.is_empty() {
-                lines.push("    place in the file".to_owned());
-            }
-            lines.extend(fields);
-            lines
-        }
-    }
-}
-
-fn fields<T: Serialize>(before: &T, after: &T) -> Vec<String> {
-    let (Ok(Value::Object(before)), Ok(Value::Object(after))) =
-        (serde_json::to_value(before), serde_json::to_value(after))
-    else {
-        return Vec::new();
-    };
-    let keys: BTreeSet<_> = before.keys().chain(after.keys()).collect();
-    let word = |value: Option<&Value>| match value {
-        None | Some(Value::Null) => "–".to_owned(),
-        Some(Value::String(text)) => text.clone(),
-        Some(other) => other.to_string(),
-    };
-    keys.into_iter()
-        .filter(|key| before.get(*key) != after.get(*key))
-        .map(|key| format!("    {key}: {} → {}", word(before.get(key)), word(after.get(key))))
-        .collect()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::core::service::Contact;
-
-    #[test]
-    fn a_change_is_told_field_by_field() {
-        let bo = Contact { name: "Bo".to_owned(), email: Some("bo@acme.test".to_owned()), phone: None };
-        let moved = Contact { phone: Some("+49 1".to_owned()), ..bo.clone() };
-        let delta = |before: Option<&Contact>, after: Option<&Contact>| {
-            Change::Contact(Delta {
-                name: "Bo".to_owned(),
-                before: before.cloned(),
-                after: after.cloned(),
-                position: 0,
-            })
-        };
-        assert_eq!(lines(&delta(None, Some(&bo))), ["+ contact Bo"]);
-        assert_eq!(lines(&delta(Some(&bo), None)), ["- contact Bo"]);
-        assert_eq!(lines(&delta(Some(&bo), Some(&moved))), ["~ contact Bo", "    phone: – → +49 1"]);
-        assert_eq!(lines(&delta(Some(&bo), Some(&bo))), ["~ contact Bo", "    place in the file"]);
-    }
+    changes.iter().flat_map(describe).try_for_each(|line| out.line(&line))
 }

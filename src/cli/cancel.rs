@@ -16,7 +16,7 @@ pub struct Args {
     reason: Option<String>,
 }
 
-pub(super) async fn perform(args: Args, start: &Start) -> Result<Code, Stop> {
+pub(super) async fn perform(args: &Args, start: &Start) -> Result<Code, Stop> {
     let control = start.open_cli().await?;
     let id = args.run.find(&control).await?;
     let run = control.cancel(id, args.reason.as_deref()).await?;

@@ -8,11 +8,12 @@ use super::stop::{Code, Stop};
 /// Print a completion script
 #[derive(Debug, clap::Args)]
 pub struct Args {
+    /// Which shell
     #[arg(value_enum)]
     shell: Shell,
 }
 
-pub(super) fn perform(args: Args) -> Result<Code, Stop> {
+pub(super) fn perform(args: &Args) -> Result<Code, Stop> {
     let mut script = Vec::new();
     clap_complete::generate(args.shell, &mut super::definition(), "opsroom", &mut script);
     Out::new().raw(&script)?;

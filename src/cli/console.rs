@@ -6,7 +6,7 @@ use super::session::Start;
 use super::stop::{Code, Stop, tell};
 use crate::control::{Control, Door};
 use crate::demo::World;
-use crate::tui::check_terminal;
+use crate::tui::{Exit, check_terminal};
 
 /// An open door with, in the demo, the world behind it. Hand `control` to the screen, then call [`Session::finish`].
 #[derive(Debug)]
@@ -28,24 +28,28 @@ impl Session {
         Self { control, world }
     }
 
-    /// After the screen: waits for the runs this process drives, then closes the store. With `terminal` still there the
-    /// operator is told, and Ctrl-C leaves the runs behind, interrupted; without one nothing more is said or heard.
-    pub async fn finish(self, terminal: bool) -> Result<Code, Stop> {
-        let mut interrupt = signal(SignalKind::interrupt())?;
-        let mut terminate = signal(SignalKind::terminate())?;
+    /// After the screen: lets the runs this process drives come to their end, then closes the store. After `Quit` the
+    /// operator is told and Ctrl-C leaves the runs behind, interrupted; after a hang-up nothing more is said or heard.
+    pub async fn finish(self, exit: Exit) -> Result<Code, Stop> {
+        let mut interrupt = signal(SignalKind::interrupt()).map_err(Stop::System)?;
+        let mut terminate = signal(SignalKind::terminate()).map_err(Stop::System)?;
         // Held so that a hang-up, from now on, ends nothing.
-        let _hangup = signal(SignalKind::hangup())?;
+        let _hangup = signal(SignalKind::hangup()).map_err(Stop::System)?;
         let live = self.control.live();
-        if terminal && live > 0 {
+        if exit == Exit::Quit && live > 0 {
             tell(&format!("waiting for {live} run(s) to end; Ctrl-C leaves them behind, interrupted"));
         }
         let ended = tokio::select! {
-            () = self.control.idle() => true,
-            _ = interrupt.recv(), if terminal => false,
-            _ = terminate.recv() => false,
+            () = self.control.idle(), if !matches!(exit, Exit::Signal(_)) => true,
+            _ = interrupt.recv(), if exit == Exit::Quit => false,
+            _ = terminate.recv(), if !matches!(exit, Exit::Signal(_)) => false,
+            else => false,
         };
         self.control.close(ended).await;
         drop(self.world);
-        Ok(Code::Succeeded)
+        Ok(match exit {
+            Exit::Signal(number) => Code::Signal(number),
+            Exit::Quit | Exit::Detached => Code::Succeeded,
+        })
     }
 }

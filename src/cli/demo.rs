@@ -28,7 +28,7 @@ pub struct Args {
     serve_only: bool,
 }
 
-pub(super) async fn open(args: Args, start: &Start) -> Result<Next, Stop> {
+pub(super) async fn open(args: &Args, start: &Start) -> Result<Next, Stop> {
     if !args.serve_only {
         check_terminal().map_err(Stop::Usage)?;
     }
@@ -49,8 +49,8 @@ fn settings(world: &World, start: &Start, door: Door) -> Result<Settings, Stop> 
 }
 
 async fn serve(world: &World) -> Result<Code, Stop> {
-    let mut interrupt = signal(SignalKind::interrupt())?;
-    let mut terminate = signal(SignalKind::terminate())?;
+    let mut interrupt = signal(SignalKind::interrupt()).map_err(Stop::System)?;
+    let mut terminate = signal(SignalKind::terminate()).map_err(Stop::System)?;
     Out::new().json_line(&serde_json::json!({ "base": world.base, "store": world.store_url(), "simulated": true }))?;
     tokio::select! {
         _ = interrupt.recv() => {}

@@ -9,7 +9,6 @@ use super::out::Out;
 use super::session::Start;
 use super::stop::{Code, Stop};
 use crate::control::Control;
-use crate::core::text;
 use crate::core::time::human_ms;
 use crate::tui::check_terminal;
 
@@ -55,7 +54,7 @@ impl Report {
     }
 }
 
-pub(super) async fn perform(args: Args, start: &Start) -> Result<Code, Stop> {
+pub(super) async fn perform(args: &Args, start: &Start) -> Result<Code, Stop> {
     let mut report = Report::default();
     report.fact("version", env!("CARGO_PKG_VERSION"));
     terminal(&mut report);
@@ -97,9 +96,9 @@ fn terminal(report: &mut Report) {
     if let Ok((columns, rows)) = crossterm::terminal::size() {
         let text = format!("{columns}×{rows}");
         if columns >= 80 && rows >= 24 {
-            report.good("size", text)
+            report.good("size", text);
         } else {
-            report.bad("size", format!("{text}; the console wants 80×24"))
+            report.bad("size", format!("{text}; the console wants 80×24"));
         }
     }
     let set = |name: &str| std::env::var(name).ok().filter(|value| !value.is_empty());
@@ -112,7 +111,7 @@ fn terminal(report: &mut Report) {
     match set("LC_ALL").or_else(|| set("LC_CTYPE")).or_else(|| set("LANG")) {
         Some(locale) if locale.to_uppercase().replace('-', "").contains("UTF8") => report.good("locale", locale),
         Some(locale) => {
-            report.bad("locale", format!("{locale} is not UTF-8: symbols may look wrong; set LC_ALL=C.UTF-8"))
+            report.bad("locale", format!("{locale} is not UTF-8: symbols may look wrong; set LC_ALL=C.UTF-8"));
         }
         None => report.bad("locale", "not set: symbols may look wrong; set LC_ALL=C.UTF-8"),
     }
@@ -168,11 +167,11 @@ async fn store(report: &mut Report, start: &Start) -> bool {
     let control = match start.open_cli().await {
         Ok(control) => control,
         Err(Stop::Refused(refusal)) => {
-            report.bad("store", refusal.to_string());
+            report.bad("database", refusal.to_string());
             return refusal.is_unreachable();
         }
         Err(_) => {
-            report.bad("store", "not opened: the configuration is wrong, see above");
+            report.bad("database", "not opened: the configuration is wrong, see above");
             return false;
         }
     };
@@ -184,12 +183,12 @@ async fn store(report: &mut Report, start: &Start) -> bool {
 async fn contents(report: &mut Report, control: &Control, start: &Start) {
     let overview = match control.overview().await {
         Ok(overview) => overview,
-        Err(refusal) => return report.bad("store", refusal.to_string()),
+        Err(refusal) => return report.bad("database", refusal.to_string()),
     };
-    report.good("store", overview.store_kind.clone());
+    report.good("database", overview.store_kind.clone());
     let stack = &overview.stack;
     report.fact(
-        "workspace",
+        "inventory",
         match overview.workspace.as_str() {
             "" => "none yet (opsroom apply FILE)".to_owned(),
             name => format!(

@@ -9,7 +9,7 @@ use crate::config;
 #[derive(Debug, clap::Args)]
 pub struct Args {}
 
-pub(super) async fn perform(_args: Args, start: &Start) -> Result<Code, Stop> {
+pub(super) async fn perform(_args: &Args, start: &Start) -> Result<Code, Stop> {
     let control = start.open_cli().await?;
     let stack = control.export().await?;
     control.close(false).await;

@@ -25,7 +25,7 @@ struct Report<'a> {
     simulated: bool,
 }
 
-pub(super) async fn perform(args: Args, start: &Start) -> Result<Code, Stop> {
+pub(super) async fn perform(args: &Args, start: &Start) -> Result<Code, Stop> {
     let control = start.open_cli().await?;
     let overview = control.overview().await?;
     let simulated = control.settings().simulated;

@@ -64,7 +64,7 @@ impl Which {
     }
 }
 
-pub(super) async fn perform(args: Args, start: &Start) -> Result<Code, Stop> {
+pub(super) async fn perform(args: &Args, start: &Start) -> Result<Code, Stop> {
     let control = start.open_cli().await?;
     let id = args.run.find(&control).await?;
     let mut out = Out::new();

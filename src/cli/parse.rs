@@ -24,9 +24,9 @@ pub struct Args {
     stack: Option<PathBuf>,
 }
 
-pub(super) async fn perform(args: Args, start: &Start) -> Result<Code, Stop> {
+pub(super) async fn perform(args: &Args, start: &Start) -> Result<Code, Stop> {
     let text = args.text.join(" ");
-    let library = Library::load(Some(&start.settings()?.runbook_dir));
+    let library = Library::load(start.runbook_dir().as_deref());
     let stack = match &args.stack {
         Some(file) => read(file)?,
         None if start.has_store()? => stored(start).await?,
@@ -35,9 +35,9 @@ pub(super) async fn perform(args: Args, start: &Start) -> Result<Code, Stop> {
     let parsed = command::parse(&text, &Catalogue::new(&stack, &library.names()));
     let mut out = Out::new();
     if args.json {
-        out.json(&parsed)?
+        out.json(&parsed)?;
     } else {
-        show(&mut out, &parsed)?
+        show(&mut out, &parsed)?;
     }
     Ok(Code::Succeeded)
 }

@@ -23,15 +23,15 @@ pub struct Args {
     inputs: Vec<(String, String)>,
 }
 
-pub(super) async fn perform(args: Args, start: &Start) -> Result<Code, Stop> {
+pub(super) async fn perform(args: &Args, start: &Start) -> Result<Code, Stop> {
     let control = start.open_cli().await?;
     let card = understand::plan(&control, &args.text.join(" "), &args.inputs).await?;
     control.close(false).await;
     let mut out = Out::new();
     if args.json {
-        out.json(&card.plan)?
+        out.json(&card.plan)?;
     } else {
-        card_lines(&card).iter().try_for_each(|line| out.line(line))?
+        card_lines(&card).iter().try_for_each(|line| out.line(line))?;
     }
     Ok(Code::Succeeded)
 }
@@ -78,6 +78,10 @@ fn plan_lines(plan: &Plan, lines: &mut Vec<String>) {
         lines.push("finally".to_owned());
         lines.extend(plan.finally.iter().map(step_line));
     }
+    if !plan.undo.is_empty() {
+        lines.push("undo, when action or verify fails, for what completed".to_owned());
+        lines.extend(plan.undo.iter().map(step_line));
+    }
     for next in &plan.then {
         lines.push(String::new());
         lines.push("then, if that succeeded".to_owned());
@@ -87,5 +91,6 @@ fn plan_lines(plan: &Plan, lines: &mut Vec<String>) {
 
 fn step_line(step: &PlanStep) -> String {
     let tries = step.retry.map(|r| format!(", up to {} times", r.attempts)).unwrap_or_default();
-    format!("  {}: {} (within {}{tries})", step.name, step.spec.describe(), write_duration(step.timeout_ms))
+    let rules: String = step.rules.told().iter().map(|rule| format!("\n    {rule}")).collect();
+    format!("  {}: {} (within {}{tries}){rules}", step.name, step.spec.describe(), write_duration(step.timeout_ms))
 }

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use serde::Serialize;
 use tokio::signal::unix::{Signal, SignalKind, signal};
-use tokio::sync::broadcast::error::RecvError;
+use tokio::sync::broadcast::error::{RecvError, TryRecvError};
 
 use super::log::entry_line;
 use super::out::{Out, ask, can_ask};
@@ -55,13 +55,15 @@ enum Line<'a> {
     End { id: RunId, status: RunStatus, message: Option<&'a str> },
 }
 
-pub(super) async fn perform(args: Args, start: &Start) -> Result<Code, Stop> {
+pub(super) async fn perform(args: &Args, start: &Start) -> Result<Code, Stop> {
     let control = start.open_cli().await?;
     let card = understand::plan(&control, &args.text.join(" "), &args.inputs).await?;
     if !args.json {
-        card_lines(&card).iter().for_each(|line| tell(line));
+        for line in card_lines(&card) {
+            tell(&line);
+        }
     }
-    let typed = consent(&args, &card).await?;
+    let typed = consent(args, &card).await?;
     let mut signals = Signals::new()?;
     let mut follower = Follower { control: &control, out: Some(Out::new()), json: args.json, asked: BTreeSet::new() };
     let run = control.submit(card.plan, typed.as_deref(), args.reason.as_deref()).await?;
@@ -81,9 +83,9 @@ async fn consent(args: &Args, card: &PlanCard) -> Result<Option<String>, Stop> {
             let typed = ask(&format!("protected environment: type `{word}` to start: ")).await?;
             typed.map(Some).ok_or_else(|| Stop::Usage("not confirmed; nothing was started".to_owned()))
         }
-        Some(word) => {
-            Err(Stop::Usage(format!("protected environment: add --confirm {word} (--yes is not enough); nothing was started")))
-        }
+        Some(word) => Err(Stop::Usage(format!(
+            "protected environment: add --confirm {word} (--yes is not enough); nothing was started"
+        ))),
         None if args.yes || !mutates(&card.plan) => Ok(None),
         None if can_ask() => match ask("start? [y/N] ").await?.as_deref().map(str::trim) {
             Some("y" | "Y" | "yes") => Ok(None),
@@ -112,9 +114,9 @@ enum Heard {
 impl Signals {
     fn new() -> Result<Self, Stop> {
         Ok(Self {
-            interrupt: signal(SignalKind::interrupt())?,
-            terminate: signal(SignalKind::terminate())?,
-            hangup: signal(SignalKind::hangup())?,
+            interrupt: signal(SignalKind::interrupt()).map_err(Stop::System)?,
+            terminate: signal(SignalKind::terminate()).map_err(Stop::System)?,
+            hangup: signal(SignalKind::hangup()).map_err(Stop::System)?,
         })
     }
 
@@ -165,6 +167,8 @@ impl Follower<'_> {
         let mut news = self.control.listen();
         let (mut shown, mut stopped) = (0, false);
         loop {
+            // One look answers every notice that has come before it.
+            while !matches!(news.try_recv(), Err(TryRecvError::Empty | TryRecvError::Closed)) {}
             let detail = self.control.run(id).await?;
             shown = self.print_after(id, shown, detail.run.last_seq).await?;
             if detail.run.status.is_terminal() {
@@ -223,7 +227,7 @@ impl Follower<'_> {
     async fn answer(&mut self, detail: &RunDetail) -> Result<(), Stop> {
         let run = detail.run.id;
         for step in detail.steps.iter().filter(|s| s.status == StepStatus::Waiting) {
-            let plan = usize::try_from(step.index).ok().and_then(|i| detail.run.plan.steps.get(i));
+            let plan = detail.run.plan.numbered_step(step.index).map(|(step, _)| step);
             let Some(StepSpec::Manual(manual)) = plan.map(|p| &p.spec) else { continue };
             if !self.asked.insert((run, step.index)) {
                 continue;

@@ -33,14 +33,14 @@ pub struct Args {
     json: bool,
 }
 
-pub(super) async fn perform(args: Args, start: &Start) -> Result<Code, Stop> {
+pub(super) async fn perform(args: &Args, start: &Start) -> Result<Code, Stop> {
     let now = start.clock.now();
     let since = args.since.as_deref().map(|text| since(text, now)).transpose().map_err(Stop::Usage)?;
     let filter = RunFilter {
-        status: args.status,
-        runbook: args.runbook,
-        service: args.service,
-        env: args.env,
+        status: args.status.clone(),
+        runbook: args.runbook.clone(),
+        service: args.service.clone(),
+        env: args.env.clone(),
         since,
         before: None,
         limit: args.limit,

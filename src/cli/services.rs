@@ -38,7 +38,7 @@ struct Seen<'a> {
     summary: Option<&'a TargetSummary>,
 }
 
-pub(super) async fn perform(args: Args, start: &Start) -> Result<Code, Stop> {
+pub(super) async fn perform(args: &Args, start: &Start) -> Result<Code, Stop> {
     let control = start.open_cli().await?;
     let overview = control.overview().await?;
     let simulated = control.settings().simulated;

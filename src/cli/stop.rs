@@ -8,20 +8,28 @@ use crate::core::text;
 
 /// The exit codes, the same for every subcommand.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-#[repr(u8)]
 pub enum Code {
-    Succeeded = 0,
-    Failed = 1,
+    Succeeded,
+    Failed,
     /// Wrong usage, or refused with a reason.
-    Refused = 2,
+    Refused,
     /// The store could not be reached.
-    NoStore = 3,
-    Cancelled = 130,
+    NoStore,
+    Cancelled,
+    /// The console was ended by this signal.
+    Signal(i32),
 }
 
 impl From<Code> for std::process::ExitCode {
     fn from(code: Code) -> Self {
-        Self::from(code as u8)
+        Self::from(match code {
+            Code::Succeeded => 0,
+            Code::Failed => 1,
+            Code::Refused => 2,
+            Code::NoStore => 3,
+            Code::Cancelled => 130,
+            Code::Signal(number) => u8::try_from(128 + number).unwrap_or(1),
+        })
     }
 }
 
@@ -36,6 +44,8 @@ pub enum Stop {
     /// The reader of our output went away: nothing to say, nobody to say it to.
     Pipe,
     Output(std::io::Error),
+    /// The machine does not give what a program needs: a thread, a signal handler, the terminal.
+    System(std::io::Error),
     /// Interrupted by the operator.
     Cancelled,
 }
@@ -66,6 +76,7 @@ impl Stop {
             Self::Refused(refusal) => complain(&refusal.to_string()),
             Self::Problems(problems) => problems.iter().for_each(|p| tell(&p.to_string())),
             Self::Output(error) => complain(&format!("cannot write the output: {error}")),
+            Self::System(error) => complain(&format!("cannot go on: {error}")),
         }
         self.code()
     }
@@ -74,7 +85,7 @@ impl Stop {
         match self {
             Self::Pipe => Code::Succeeded,
             Self::Cancelled => Code::Cancelled,
-            Self::Output(_) => Code::Failed,
+            Self::Output(_) | Self::System(_) => Code::Failed,
             Self::Refused(refusal) if refusal.is_unreachable() => Code::NoStore,
             Self::Usage(_) | Self::Refused(_) | Self::Problems(_) => Code::Refused,
         }

@@ -1,13 +1,17 @@
 //! Strict TOML: typed access to tables with the place of every value. All problems are collected, none stops the reading;
 //! keys nobody asked for are unknown, and the nearest known one is suggested.
 
+use std::collections::BTreeSet;
+
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
 use crate::core::runbook::Problem;
 
-/// A file with more problems than this is no stack file at all; the rest is counted.
+/// A file with more problems than this is not what it was taken for; values are no longer looked at then.
 const MAX_PROBLEMS: usize = 500;
+/// Suggestions compare a name with all others; after this many problems they are left out.
+const MAX_SUGGESTED: usize = 100;
 /// Longest piece of a file quoted in a message, characters.
 const MAX_QUOTED: usize = 60;
 
@@ -16,7 +20,10 @@ pub(super) fn parse<'t>(file: &str, text: &'t str) -> (Spanned<DeTable<'t>>, Rep
     let mut report = Report::new(file, text);
     let (table, errors) = DeTable::parse_recoverable(text);
     for error in errors {
-        report.syntax_error(error.span().map_or(0, |s| s.start), error.message());
+        let at = error.span().map_or(0, |s| s.start);
+        let line_start = report.line_starts[report.line(at) - 1];
+        report.lost_header |= text[line_start..].trim_start().starts_with('[');
+        report.syntax_error(at, error.message());
     }
     (table, report)
 }
@@ -25,16 +32,19 @@ pub(super) fn parse<'t>(file: &str, text: &'t str) -> (Spanned<DeTable<'t>>, Rep
 pub(super) struct Report {
     file: String,
     line_starts: Vec<usize>,
-    problems: Vec<Problem>,
+    /// With the byte offset each stands at.
+    problems: Vec<(usize, Problem)>,
     /// Lines the TOML parser could not read. What was recovered around them is guesswork.
-    broken: Vec<usize>,
+    broken: BTreeSet<usize>,
+    /// A broken line was a table's header: the keys below it were read into another table.
+    lost_header: bool,
 }
 
 impl Report {
     fn new(file: &str, text: &str) -> Self {
         let after_breaks = text.bytes().enumerate().filter(|(_, b)| *b == b'\n').map(|(at, _)| at + 1);
         let line_starts = std::iter::once(0).chain(after_breaks).collect();
-        Self { file: file.to_owned(), line_starts, problems: Vec::new(), broken: Vec::new() }
+        Self { file: file.to_owned(), line_starts, problems: Vec::new(), broken: BTreeSet::new(), lost_header: false }
     }
 
     /// The line (from 1) of a byte offset.
@@ -44,9 +54,8 @@ impl Report {
 
     /// A problem of one value, at a byte offset.
     pub fn wrong(&mut self, at: usize, key: impl Into<String>, message: impl Into<String>) {
-        let line = self.line(at);
-        if !self.broken.contains(&line) {
-            self.push(line, key.into(), message.into());
+        if !self.broken.contains(&self.line(at)) {
+            self.push(at, key.into(), message.into());
         }
     }
 
@@ -58,32 +67,38 @@ impl Report {
         }
     }
 
+    /// Whether a suggestion is still worth its time.
+    pub fn may_suggest(&self) -> bool {
+        self.problems.len() < MAX_SUGGESTED
+    }
+
     /// All problems in the order of the file; the value when there are none.
     pub fn finish<T>(mut self, value: T) -> Result<T, Vec<Problem>> {
         if self.problems.is_empty() {
             return Ok(value);
         }
-        self.problems.sort_by(|a, b| a.line.cmp(&b.line));
-        self.problems.dedup();
-        let more = self.problems.len().saturating_sub(MAX_PROBLEMS);
-        if more > 0 {
-            self.problems.truncate(MAX_PROBLEMS);
-            self.push(0, String::new(), format!("{more} more problems; correct these first"));
+        self.problems.sort_by_key(|(at, _)| *at);
+        let mut problems: Vec<Problem> = self.problems.into_iter().map(|(_, problem)| problem).collect();
+        problems.dedup();
+        if problems.len() > MAX_PROBLEMS {
+            problems.truncate(MAX_PROBLEMS);
+            let message = "there are more problems; correct these first".to_owned();
+            problems.push(Problem { file: self.file, line: 0, key: String::new(), message });
         }
-        Err(self.problems)
+        Err(problems)
     }
 
     fn syntax_error(&mut self, at: usize, message: &str) {
         let line = self.line(at);
-        if !self.broken.contains(&line) {
-            // One slip often makes the parser stumble again within the line; the first complaint names the cause.
-            self.push(line, String::new(), format!("not TOML: {message}"));
-            self.broken.push(line);
+        // One slip often makes the parser stumble again within the line; the first complaint names the cause.
+        if self.broken.insert(line) {
+            self.push(at, String::new(), format!("not TOML: {message}"));
         }
     }
 
-    fn push(&mut self, line: usize, key: String, message: String) {
-        self.problems.push(Problem { file: self.file.clone(), line, key, message });
+    fn push(&mut self, at: usize, key: String, message: String) {
+        let line = self.line(at);
+        self.problems.push((at, Problem { file: self.file.clone(), line, key, message }));
     }
 }
 
@@ -158,6 +173,9 @@ impl<'t> Section<'t> {
 
     /// Reports every key that was never asked for.
     pub fn close(self, report: &mut Report) {
+        if report.lost_header {
+            return;
+        }
         for key in self.table.keys().filter(|k| !self.known.contains(&k.get_ref().as_ref())) {
             let name = key.get_ref().as_ref();
             let hint = nearest(name, &self.known).map_or_else(
@@ -194,7 +212,7 @@ impl<'t> Field<'t> {
     }
 
     pub fn text_by<T>(&self, report: &mut Report, rule: impl Fn(&str) -> Result<T, String>) -> Option<T> {
-        let text = self.text(report)?;
+        let text = self.text(report).filter(|_| report.problems.len() <= MAX_PROBLEMS)?;
         self.judge(report, rule(text))
     }
 
@@ -281,7 +299,7 @@ pub(super) fn shown(text: &str) -> String {
     out
 }
 
-/// The known word a misspelt one is nearest to, if it is near at all.
+/// The known word a misspelt one is nearest to, if it is near at all: few letters differ, or one begins with the other.
 pub(super) fn nearest<'k>(word: &str, known: &[&'k str]) -> Option<&'k str> {
     let word = word.to_lowercase();
     let length = word.chars().count();
@@ -289,7 +307,8 @@ pub(super) fn nearest<'k>(word: &str, known: &[&'k str]) -> Option<&'k str> {
     // Words of another length cannot be near, so long input is never compared.
     let alike = known.iter().filter(|k| k.chars().count().abs_diff(length) <= far);
     let distances = alike.map(|k| (strsim::damerau_levenshtein(&word, &k.to_lowercase()), *k));
-    distances.filter(|(distance, _)| *distance <= far).min().map(|(_, k)| k)
+    let near = distances.filter(|(distance, _)| *distance <= far).min().map(|(_, k)| k);
+    near.or_else(|| known.iter().copied().find(|k| k.starts_with(&word) || word.starts_with(k)).filter(|_| length > 2))
 }
 
 fn whole(value: &DeValue<'_>) -> Option<i64> {

@@ -23,6 +23,9 @@ const POLL: Duration = Duration::from_secs(5);
 /// After a store that failed.
 const AGAIN: Duration = Duration::from_secs(1);
 
+/// How often the engine shows itself to others: it is a write, and an idle console should leave the disk alone.
+const SHOW: Duration = Duration::from_secs(30);
+
 /// What a run's task leaves: the run, and the one that follows it.
 type Left = (RunId, Option<RunId>);
 
@@ -32,6 +35,7 @@ struct Worker {
     in_hand: HashSet<RunId>,
     tasks: JoinSet<Left>,
     started_at: Timestamp,
+    shown_at: Option<Instant>,
 }
 
 /// How a look for work went.
@@ -53,7 +57,7 @@ pub(super) async fn work(world: World) {
     let started_at = world.clock.now();
     let _pulse = AbortOnDropHandle::new(tokio::spawn(pulse::beat(world.clone())));
     let only = world.config.only;
-    Worker { world, only, in_hand: HashSet::new(), tasks: JoinSet::new(), started_at }.run().await;
+    Worker { world, only, in_hand: HashSet::new(), tasks: JoinSet::new(), started_at, shown_at: None }.run().await;
 }
 
 impl Worker {
@@ -70,7 +74,12 @@ impl Worker {
             if !working && self.tasks.is_empty() {
                 break;
             }
-            let poll = if looked == Looked::StoreFailed { AGAIN } else { POLL };
+            // A sweep is followed by a look: with frequent sweeps there is no need to wake up for it once more.
+            let poll = match looked {
+                Looked::StoreFailed => AGAIN,
+                _ if self.sweep_every() <= POLL => Duration::from_secs(3600),
+                _ => POLL,
+            };
             let tick = tokio::select! {
                 Some(joined) = self.tasks.join_next() => Tick::Joined(joined.ok()),
                 Ok(()) = wake.changed() => Tick::Look,
@@ -136,7 +145,15 @@ impl Worker {
         }
     }
 
-    async fn sweep(&self) {
+    async fn sweep(&mut self) {
+        if self.shown_at.is_none_or(|at| at.elapsed() >= SHOW) {
+            self.show().await;
+            self.shown_at = Some(Instant::now());
+        }
+        sweep::sweep(&self.world, &self.in_hand).await;
+    }
+
+    async fn show(&self) {
         let me = EngineRow {
             holder: self.world.holder.to_string(),
             kind: self.world.config.kind.clone(),
@@ -146,7 +163,6 @@ impl Worker {
         if let Err(e) = self.world.store.beat(&me).await {
             tracing::warn!("cannot show this engine to others: {e}");
         }
-        sweep::sweep(&self.world, &self.in_hand).await;
     }
 }
 
@@ -165,15 +181,7 @@ async fn take_on(world: World, claim: Claim, run: Run, lease_until: Timestamp) -
         began: world.clock.now(),
         results: super::results::Results::default(),
     };
-    let keeper = Keeper {
-        world: &world,
-        claim,
-        lease_until,
-        halt: &drive.halt,
-        last: &drive.last,
-        deadline,
-        ending: &drive.rec.ending,
-    };
+    let keeper = Keeper { rec: &drive.rec, lease_until, halt: &drive.halt, last: &drive.last, deadline };
     let work = async {
         tokio::select! {
             biased;

@@ -1,30 +1,28 @@
 //! Keeps a run in hand: renews its lease, notices a request to cancel, the total deadline, and that the engine leaves.
 
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use tokio::time::{Instant, sleep_until, timeout};
 
+use super::Mode;
 use super::halt::{Halt, Why};
-use super::{Mode, World};
+use super::record::Recorder;
 use crate::core::time::Timestamp;
-use crate::store::{Claim, StoreError};
+use crate::store::StoreError;
 
 /// How often the store is asked whether somebody cancelled the run (another console on the same store cannot wake us).
 const LOOK: Duration = Duration::from_secs(1);
 
 /// What is kept up while a run is driven.
 pub(super) struct Keeper<'a> {
-    pub world: &'a World,
-    pub claim: Claim,
+    pub rec: &'a Recorder,
     pub lease_until: Timestamp,
     /// Stops the phases.
     pub halt: &'a Halt,
     /// Stops the `finally` steps: only leaving does.
     pub last: &'a Halt,
     pub deadline: Option<Instant>,
-    /// The run is being ended: from now on a stale token is no news.
-    pub ending: &'a AtomicBool,
 }
 
 enum Tick {
@@ -37,8 +35,8 @@ enum Tick {
 impl Keeper<'_> {
     /// Returns only when the claim is lost, with the reason.
     pub(super) async fn keep(mut self) -> String {
-        let mut wake = self.world.signals.wake.subscribe();
-        let mut mode = self.world.signals.mode.subscribe();
+        let mut wake = self.rec.world.signals.wake.subscribe();
+        let mut mode = self.rec.world.signals.mode.subscribe();
         mode.mark_changed();
         let mut renew_at = Instant::now() + self.every();
         let mut look_at = Instant::now();
@@ -71,7 +69,7 @@ impl Keeper<'_> {
     }
 
     fn every(&self) -> Duration {
-        Duration::from_millis(u64::try_from(self.world.config.renew_ms).unwrap_or(0).max(10))
+        Duration::from_millis(u64::try_from(self.rec.world.config.renew_ms).unwrap_or(0).max(10))
     }
 
     fn heed(&self, mode: Mode) {
@@ -83,9 +81,9 @@ impl Keeper<'_> {
 
     /// When to renew next, or why there is nothing to renew any more.
     async fn renew(&mut self) -> Result<Instant, String> {
-        let until = self.world.clock.now().plus_ms(self.world.config.lease_ms);
-        let answer = timeout(self.every(), self.world.store.renew(self.claim, until)).await;
-        if self.ending.load(Ordering::Acquire) {
+        let until = self.rec.world.clock.now().plus_ms(self.rec.world.config.lease_ms);
+        let answer = timeout(self.every(), self.rec.world.store.renew(self.rec.claim, until)).await;
+        if self.rec.ending.load(Ordering::Acquire) {
             return Ok(Instant::now() + self.every());
         }
         match answer {
@@ -94,7 +92,7 @@ impl Keeper<'_> {
                 Ok(Instant::now() + self.every())
             }
             Ok(Err(e @ (StoreError::StaleToken(_) | StoreError::Refused { .. }))) => Err(e.to_string()),
-            failed if self.world.clock.now() >= self.lease_until => {
+            failed if self.rec.world.clock.now() >= self.lease_until => {
                 let why = failed.map_or_else(|_| "the store does not answer".to_owned(), |r| format!("{r:?}"));
                 Err(format!("the lease ran out and could not be renewed: {why}"))
             }
@@ -104,10 +102,11 @@ impl Keeper<'_> {
 
     async fn look(&self) {
         // A store that fails is the renewal's business.
-        if let Ok(run) = self.world.store.run(self.claim.run).await
-            && let Some(by) = run.cancel_requested_by
-        {
-            self.halt.fire(Why::Cancelled { by });
+        if let Ok(run) = self.rec.world.store.run(self.rec.run()).await {
+            self.rec.heard(run.last_seq);
+            if let Some(by) = run.cancel_requested_by {
+                self.halt.fire(Why::Cancelled { by });
+            }
         }
     }
 }

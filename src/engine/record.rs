@@ -19,7 +19,7 @@ pub(super) struct Recorder {
     pub claim: Claim,
     /// The last number known to be written; entries by others may lie between.
     seq: AtomicI64,
-    /// Set before the write that ends the run.
+    /// Set before the write that ends the run: from then on a stale token is no news.
     pub ending: AtomicBool,
 }
 
@@ -69,9 +69,10 @@ impl Recorder {
         entries: &[NewEntry],
     ) -> Result<(), StoreError> {
         let (store, claim, at) = (&self.world.store, self.claim, self.world.clock.now());
+        let before = self.known();
         self.persist(move || store.step(claim, index, status, attempt, message, entries, at)).await?;
         self.world.bus.tell(Notice::Steps(claim.run));
-        self.tell_entries(entries);
+        self.tell_entries(before, entries);
         Ok(())
     }
 
@@ -82,18 +83,20 @@ impl Recorder {
         entries: &[NewEntry],
     ) -> Result<RunStatus, StoreError> {
         let (store, claim, at) = (&self.world.store, self.claim, self.world.clock.now());
+        let before = self.known();
         let status = self.persist(move || store.transition(claim, what, message, entries, at)).await?;
         self.world.bus.tell(Notice::Run(claim.run, status));
-        self.tell_entries(entries);
+        self.tell_entries(before, entries);
         Ok(status)
     }
 
     /// Ends the run as succeeded and queues the next link of its chain.
     pub(super) async fn succeed(&self, entries: &[NewEntry], next: Option<NewRun>) -> Result<Option<Run>, StoreError> {
         let (store, claim, at, next) = (&self.world.store, self.claim, self.world.clock.now(), &next);
+        let before = self.known();
         let next = self.persist(move || store.succeed_and_chain(claim, None, entries, next.clone(), at)).await?;
         self.world.bus.tell(Notice::Run(claim.run, RunStatus::Succeeded));
-        self.tell_entries(entries);
+        self.tell_entries(before, entries);
         if let Some(next) = &next {
             self.world.bus.tell(Notice::Run(next.id, next.status));
         }
@@ -120,16 +123,28 @@ impl Recorder {
         }
     }
 
+    /// Others write into the log too (a cancellation, an answer): this is how far it goes.
+    pub(super) fn heard(&self, seq: i64) {
+        if self.seq.fetch_max(seq, Ordering::AcqRel) < seq {
+            self.world.bus.tell(Notice::Entries(self.claim.run, seq));
+        }
+    }
+
     pub(super) const fn run(&self) -> RunId {
         self.claim.run
     }
 
-    fn tell_entries(&self, entries: &[NewEntry]) {
+    /// `before`: the last number known before the write. Never tells a number that is not there yet.
+    fn tell_entries(&self, before: i64, entries: &[NewEntry]) {
         if !entries.is_empty() {
-            let added = i64::try_from(entries.len()).unwrap_or(0);
-            let seq = self.seq.fetch_add(added, Ordering::AcqRel) + added;
+            let now = before + i64::try_from(entries.len()).unwrap_or(0);
+            let seq = self.seq.fetch_max(now, Ordering::AcqRel).max(now);
             self.world.bus.tell(Notice::Entries(self.claim.run, seq));
         }
+    }
+
+    fn known(&self) -> i64 {
+        self.seq.load(Ordering::Acquire)
     }
 
     /// Writes, and writes again while the store is locked or fails. What it refuses stays refused.

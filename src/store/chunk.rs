@@ -1,79 +1,107 @@
-//! Output lines packed for keeping: stream, time and text of each, compressed together.
+//! Output chunks: consecutive captured lines of one step, packed and compressed. Pure.
+//!
+//! Format: LZ4 block with its raw size in front (4 bytes, little endian) around lines, each: one byte for the stream
+//! (0 stdout, 1 stderr), 8 bytes time in milliseconds, 4 bytes length, both little endian, then the text as UTF-8.
 
-use super::StoreError;
-use crate::core::event::{Entry, EntryBody, Stream};
-use crate::core::run::RunId;
+use crate::core::event::Stream;
 use crate::core::time::Timestamp;
 
-/// Most lines and bytes (before compression) of one chunk.
-const MAX_LINES: usize = 1000;
-const MAX_BYTES: usize = 256 * 1024;
+/// A chunk is closed when the next line would make it larger than this; a larger line gets a chunk of its own.
+pub(super) const MAX_BYTES: usize = 256 * 1024;
+pub(super) const MAX_LINES: usize = 1000;
 
-/// One line on its way in.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+const HEADER: usize = 1 + 8 + 4;
+/// LZ4 cannot compress better than 1:255; a size that claims more is damage, and must not be allocated.
+const MAX_RATIO: usize = 255;
+
+/// One captured line.
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Line<'a> {
     pub at: Timestamp,
     pub stream: Stream,
-    pub text: &'a str,
+    pub text: std::borrow::Cow<'a, str>,
 }
 
-/// How many of `lines` go into the next chunk: at least one.
-pub(super) fn fill(lines: &[Line<'_>]) -> usize {
-    let mut bytes = 0;
-    let fitting = lines.iter().take(MAX_LINES).take_while(|line| {
-        bytes += line.text.len() + 13;
+/// How many of the lengths, from the front, go into the first chunk; at least one.
+pub(super) fn fitting(lengths: impl Iterator<Item = usize>) -> usize {
+    let mut bytes = 0_usize;
+    let fitting = lengths.take(MAX_LINES).take_while(|length| {
+        bytes = bytes.saturating_add(*length);
         bytes <= MAX_BYTES
     });
     fitting.count().max(1)
 }
 
-pub(super) fn pack(lines: &[Line<'_>]) -> Vec<u8> {
-    let mut raw = Vec::with_capacity(lines.iter().map(|l| l.text.len() + 13).sum());
+/// Packs lines. `None`: a line is 4 GiB or longer.
+pub(super) fn pack(lines: &[Line<'_>]) -> Option<Vec<u8>> {
+    let mut raw = Vec::with_capacity(lines.iter().map(|line| HEADER + line.text.len()).sum());
     for line in lines {
         raw.push(u8::from(line.stream == Stream::Stderr));
-        raw.extend(line.at.0.to_le_bytes());
-        // A line is at most 10 MiB: the adapter cuts longer ones.
-        raw.extend(u32::try_from(line.text.len()).unwrap_or(u32::MAX).to_le_bytes());
-        raw.extend(line.text.as_bytes());
+        raw.extend_from_slice(&line.at.0.to_le_bytes());
+        raw.extend_from_slice(&u32::try_from(line.text.len()).ok()?.to_le_bytes());
+        raw.extend_from_slice(line.text.as_bytes());
     }
-    lz4_flex::compress_prepend_size(&raw)
+    u32::try_from(raw.len()).ok()?;
+    Some(lz4_flex::block::compress_prepend_size(&raw))
 }
 
-pub(super) fn unpack(run: RunId, first: i64, step: Option<u32>, body: &[u8]) -> Result<Vec<Entry>, StoreError> {
-    let broken = || StoreError::Database(format!("output of run {run} from line {first} on cannot be read"));
-    let raw = lz4_flex::decompress_size_prepended(body).map_err(|_| broken())?;
-    let mut rest = raw.as_slice();
-    let mut entries = Vec::new();
-    let mut seq = first;
-    while let Some((head, tail)) = rest.split_at_checked(13) {
-        let stream = if head[0] == 1 { Stream::Stderr } else { Stream::Stdout };
-        let at = i64::from_le_bytes(head[1..9].try_into().map_err(|_| broken())?);
-        let len = u32::from_le_bytes(head[9..13].try_into().map_err(|_| broken())?) as usize;
-        let (text, tail) = tail.split_at_checked(len).ok_or_else(broken)?;
-        let text = String::from_utf8_lossy(text).into_owned();
-        entries.push(Entry { run, seq, at: Timestamp(at), step, body: EntryBody::Output { stream, text } });
-        seq += 1;
-        rest = tail;
+/// Unpacks what [`pack`] made. `None`: it is damaged.
+pub(super) fn unpack(body: &[u8]) -> Option<Vec<Line<'static>>> {
+    let (size, _) = lz4_flex::block::uncompressed_size(body).ok()?;
+    if size > body.len().saturating_mul(MAX_RATIO) {
+        return None;
     }
-    if rest.is_empty() { Ok(entries) } else { Err(broken()) }
+    let raw = lz4_flex::block::decompress_size_prepended(body).ok()?;
+    let mut rest = raw.as_slice();
+    let mut lines = Vec::new();
+    while !rest.is_empty() {
+        let (stream, after) = rest.split_first()?;
+        let (at, after) = after.split_first_chunk::<8>()?;
+        let (length, after) = after.split_first_chunk::<4>()?;
+        let (text, after) = after.split_at_checked(u32::from_le_bytes(*length) as usize)?;
+        lines.push(Line {
+            at: Timestamp(i64::from_le_bytes(*at)),
+            stream: if *stream == 0 { Stream::Stdout } else { Stream::Stderr },
+            text: String::from_utf8(text.to_vec()).ok()?.into(),
+        });
+        rest = after;
+    }
+    Some(lines)
 }
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
-    proptest::proptest! {
+    proptest! {
         #[test]
-        fn lines_come_back_as_they_went_in(texts in proptest::collection::vec("(\\PC|\0|\u{1b}){0,50}", 1..60)) {
-            let lines: Vec<_> = texts.iter().enumerate().map(|(i, text)| Line {
-                at: Timestamp(i as i64), stream: if i % 3 == 0 { Stream::Stderr } else { Stream::Stdout }, text,
-            }).collect();
-            let back = unpack(RunId(1), 7, Some(2), &pack(&lines)).unwrap();
-            proptest::prop_assert_eq!(back.len(), lines.len());
-            for (i, (entry, line)) in back.iter().zip(&lines).enumerate() {
-                proptest::prop_assert_eq!(entry.seq, 7 + i as i64);
-                proptest::prop_assert_eq!(&entry.body, &EntryBody::Output { stream: line.stream, text: line.text.to_owned() });
-            }
+        fn lines_come_back_as_they_went_in(lines in prop::collection::vec((any::<i64>(), any::<bool>(), ".{0,80}"), 1..40)) {
+            let lines: Vec<_> = lines
+                .into_iter()
+                .map(|(at, err, text)| Line {
+                    at: Timestamp(at),
+                    stream: if err { Stream::Stderr } else { Stream::Stdout },
+                    text: text.into(),
+                })
+                .collect();
+            prop_assert_eq!(unpack(&pack(&lines).unwrap()), Some(lines));
         }
+
+        #[test]
+        fn damage_is_noticed_or_harmless(mut body in prop::collection::vec(any::<u8>(), 0..200)) {
+            let _ = unpack(&body);
+            body.splice(0..0, [255, 255, 255, 255]);
+            prop_assert_eq!(unpack(&body), None);
+        }
+    }
+
+    #[test]
+    fn chunks_close_at_both_limits_and_a_long_line_stands_alone() {
+        assert_eq!(fitting([10 << 20, 1].into_iter()), 1);
+        assert_eq!(fitting([1, 10 << 20].into_iter()), 1);
+        assert_eq!(fitting([MAX_BYTES / 2, MAX_BYTES / 2, 1].into_iter()), 2);
+        assert_eq!(fitting(std::iter::repeat_n(0, 5000)), MAX_LINES);
     }
 }

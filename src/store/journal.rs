@@ -1,243 +1,235 @@
-//! The log of a run: events as rows, output as compressed chunks, one gapless sequence over both.
+//! The journal of a run: events as rows, captured output as chunks, one gapless sequence over both.
+//!
+//! Because there are no gaps, a page is a range of numbers: nothing has to be counted or sorted to find it.
 
-use super::chunk::{self, Line};
-use super::db::{on, write};
-use super::runs::wide;
-use super::{Claim, Store, StoreError, column, from_json, json};
-use crate::core::event::{Entry, EntryBody, Level, NewEntry};
-use crate::core::run::{Artifact, ArtifactKind, Phase, RunId};
+use sqlx::QueryBuilder;
+
+use crate::core::event::{Entry, EntryBody, NewEntry};
+use crate::core::run::{Artifact, Phase, RunId};
 use crate::core::time::Timestamp;
 
-pub(super) const RESERVE: &str = "update run set last_seq = last_seq + $3 where id = $1 and token = $2 \
-     and status in ('claimed', 'running', 'waiting') returning last_seq";
-pub(super) const INSERT_EVENTS: &str =
-    "insert into event (run_id, seq, at, step, level, phase, source, message, data) ";
-pub(super) const INSERT_CHUNK: &str =
-    "insert into output_chunk (run_id, first_seq, last_seq, step, body) values ($1, $2, $3, $4, $5)";
-const EVENTS_AFTER: &str = "select seq, at, step, level, phase, source, message, data from event \
-     where run_id = $1 and seq > $2 order by seq limit $3";
-const EVENTS_BEFORE: &str = "select seq, at, step, level, phase, source, message, data from event \
-     where run_id = $1 and seq < $2 order by seq desc limit $3";
-const CHUNKS_AFTER: &str = "select first_seq, last_seq, step, body from output_chunk \
-     where run_id = $1 and last_seq > $2 order by first_seq limit 4";
-const CHUNKS_BEFORE: &str = "select first_seq, last_seq, step, body from output_chunk \
-     where run_id = $1 and first_seq < $2 order by first_seq desc limit 4";
+use super::chunk::{self, Line};
+use super::db::{Session, Tx, text};
+use super::rows::{ArtifactRow, EventRow, all, small};
+use super::{Claim, Store, StoreError, dialect};
+
+/// Takes `$2` numbers for a holder of the token; the row stays locked until the transaction ends.
+const NUMBER: &str = "update run set last_seq = last_seq + $2 where id = $1 and token = $3 \
+     and status in ('claimed', 'running', 'waiting') returning status, last_seq, workspace_id, plan";
+const LAST: &str = "select last_seq from run where id = $1";
+const EVENTS: &str = "select run_id, seq, at, step, level, phase, source, message, data from event \
+     where run_id = $1 and seq >= $2 and seq <= $3 order by seq";
+const INSERT_EVENTS: &str = "insert into event (run_id, seq, at, step, level, phase, source, message, data) ";
+const INSERT_CHUNK: &str = "insert into output_chunk (run_id, first_seq, last_seq, step, at, raw_bytes, body) \
+     values ($1, $2, $3, $4, $5, $6, $7)";
+const CHUNK_SIZES: &str = "select first_seq, last_seq, raw_bytes from output_chunk \
+     where run_id = $1 and last_seq >= $2 and first_seq <= $3 order by first_seq";
+const CHUNKS: &str = "select first_seq, step, body from output_chunk \
+     where run_id = $1 and last_seq >= $2 and first_seq <= $3 order by first_seq";
 const INSERT_ARTIFACT: &str = "insert into artifact (run_id, kind, title, content, at) values ($1, $2, $3, $4, $5)";
-const ARTIFACTS: &str = "select kind, title, content, at from artifact where run_id = $1 order by id";
+const ARTIFACTS: &str = "select run_id, kind, title, content, at from artifact where run_id = $1 order by id";
 
-/// Rows of one multi-row insert: 9 values each, far below either database's limit of bound values.
-pub(super) const ROWS: usize = 500;
-
-/// Takes the next numbers for `n` entries, if the claim still holds. Gives the last of them.
-macro_rules! reserve {
-    ($tx:ident, $claim:expr, $n:expr) => {{
-        let last: Option<i64> = sqlx::query_scalar($crate::store::journal::RESERVE)
-            .bind($claim.run.0)
-            .bind($claim.token)
-            .bind(wide($n))
-            .fetch_optional(&mut *$tx)
-            .await?;
-        last.ok_or(StoreError::StaleToken($claim.run))?
-    }};
-}
-pub(super) use reserve;
-
-/// Writes entries from number `first` on, inside a transaction.
-macro_rules! append {
-    ($tx:ident, $run:expr, $first:expr, $entries:expr) => {{
-        let (events, chunks) = $crate::store::journal::split($first, $entries)?;
-        for rows in events.chunks($crate::store::journal::ROWS) {
-            let mut insert = sqlx::QueryBuilder::new($crate::store::journal::INSERT_EVENTS);
-            insert.push_values(rows, |mut row, event| {
-                row.push_bind($run.0)
-                    .push_bind(event.seq)
-                    .push_bind(event.at)
-                    .push_bind(event.step)
-                    .push_bind(event.level)
-                    .push_bind(event.phase)
-                    .push_bind(event.source.as_ref())
-                    .push_bind(event.message.as_ref())
-                    .push_bind(event.data.as_deref());
-            });
-            insert.build().execute(&mut *$tx).await?;
-        }
-        for chunk in &chunks {
-            sqlx::query($crate::store::journal::INSERT_CHUNK)
-                .bind($run.0)
-                .bind(chunk.first)
-                .bind(chunk.last)
-                .bind(chunk.step)
-                .bind(chunk.body.as_slice())
-                .execute(&mut *$tx)
-                .await?;
-        }
-    }};
-}
-pub(super) use append;
-
-pub(super) struct EventRow<'a> {
-    pub seq: i64,
-    pub at: i64,
-    pub step: Option<i64>,
-    pub level: &'static str,
-    pub phase: Option<&'static str>,
-    pub source: std::borrow::Cow<'a, str>,
-    pub message: std::borrow::Cow<'a, str>,
-    pub data: Option<String>,
-}
-
-pub(super) struct Chunk {
-    pub first: i64,
-    pub last: i64,
-    pub step: Option<i64>,
-    pub body: Vec<u8>,
-}
-
-/// Numbers entries and parts them: events become rows, neighbouring output lines of one step become chunks.
-pub(super) fn split(first: i64, entries: &[NewEntry]) -> Result<(Vec<EventRow<'_>>, Vec<Chunk>), StoreError> {
-    let (mut events, mut chunks) = (Vec::new(), Vec::new());
-    let mut at = 0;
-    while let Some(entry) = entries.get(at) {
-        let seq = first + wide(at);
-        if let EntryBody::Event { level, phase, source, message, data } = &entry.body {
-            events.push(EventRow {
-                seq,
-                at: entry.at.0,
-                step: entry.step.map(i64::from),
-                level: level.name(),
-                phase: phase.map(Phase::name),
-                source: column(source),
-                message: column(message),
-                data: data.as_ref().map(json).transpose()?,
-            });
-            at += 1;
-            continue;
-        }
-        let lines: Vec<_> = entries[at..]
-            .iter()
-            .take_while(|next| next.step == entry.step)
-            .map_while(|next| match &next.body {
-                EntryBody::Output { stream, text } => Some(Line { at: next.at, stream: *stream, text }),
-                EntryBody::Event { .. } => None,
-            })
-            .collect();
-        let taken = chunk::fill(&lines);
-        chunks.push(Chunk {
-            first: seq,
-            last: seq + wide(taken) - 1,
-            step: entry.step.map(i64::from),
-            body: chunk::pack(&lines[..taken]),
-        });
-        at += taken;
-    }
-    Ok((events, chunks))
-}
-
-type StoredEvent = (i64, i64, Option<i64>, String, Option<String>, String, String, Option<String>);
-type StoredChunk = (i64, i64, Option<i64>, Vec<u8>);
+/// A page holds at most this much captured text, unless a single chunk is larger: a page of ten-megabyte lines would not
+/// fit into memory.
+const PAGE_BYTES: i64 = 32 * 1024 * 1024;
 
 impl Store {
     /// Appends entries in order; numbers them without gaps; returns the last number. Conditional on the token.
     pub async fn append(&self, claim: Claim, entries: &[NewEntry]) -> Result<i64, StoreError> {
-        Ok(write!(self, tx => {
-            let last = reserve!(tx, claim, entries.len());
-            append!(tx, claim.run, last - wide(entries.len()) + 1, entries);
-            last
-        }))
+        let mut tx = self.db.begin().await?;
+        let numbered = number(&mut tx, claim, entries.len()).await?;
+        write(&mut tx, claim.run, numbered.last_seq, entries).await?;
+        tx.commit().await?;
+        Ok(numbered.last_seq)
     }
 
-    /// Entries with `after < seq`, oldest first, at most `limit`.
+    /// Entries with `after < seq`, oldest first, at most `limit`. A page with very long lines may end earlier; only an empty
+    /// one means that there is nothing more.
     pub async fn entries_after(&self, run: RunId, after: i64, limit: u32) -> Result<Vec<Entry>, StoreError> {
-        let limit = limit as usize;
-        let events: Vec<StoredEvent> = on!(self, pool => {
-            sqlx::query_as(EVENTS_AFTER).bind(run.0).bind(after).bind(wide(limit)).fetch_all(pool).await?
-        });
-        let mut entries = events.into_iter().map(|row| event(run, row)).collect::<Result<Vec<_>, _>>()?;
-        let mut output = Vec::new();
-        let mut from = after;
-        while output.len() < limit {
-            let chunks: Vec<StoredChunk> =
-                on!(self, pool => sqlx::query_as(CHUNKS_AFTER).bind(run.0).bind(from).fetch_all(pool).await?);
-            let Some(last) = chunks.last().map(|c| c.1) else { break };
-            for (first, _, step, body) in chunks {
-                output.extend(lines(run, first, step, &body)?.into_iter().filter(|e| e.seq > after));
-            }
-            from = last;
+        let mut db = self.db.read().await?;
+        let last = last_seq(&mut db, run).await?;
+        let from = after.max(0).saturating_add(1);
+        let mut to = last.min(after.max(0).saturating_add(i64::from(limit)));
+        let sizes: Vec<(i64, i64, i64)> = fetch_all!(db, (i64, i64, i64), CHUNK_SIZES, run.0, from, to)?;
+        if let Some((first, ..)) = over_budget(sizes.iter()) {
+            to = first - 1;
         }
-        entries.extend(output);
-        entries.sort_unstable_by_key(|e| e.seq);
-        entries.truncate(limit);
-        Ok(entries)
+        page(&mut db, run, from, to).await
     }
 
-    /// The last `limit` entries with `seq < before`, oldest first.
+    /// The last `limit` entries with `seq < before`, oldest first. A page with very long lines may begin later; only an
+    /// empty one means that there is nothing more.
     pub async fn entries_before(&self, run: RunId, before: i64, limit: u32) -> Result<Vec<Entry>, StoreError> {
-        let limit = limit as usize;
-        let events: Vec<StoredEvent> = on!(self, pool => {
-            sqlx::query_as(EVENTS_BEFORE).bind(run.0).bind(before).bind(wide(limit)).fetch_all(pool).await?
-        });
-        let mut entries = events.into_iter().map(|row| event(run, row)).collect::<Result<Vec<_>, _>>()?;
-        let mut output = 0;
-        let mut to = before;
-        while output < limit {
-            let chunks: Vec<StoredChunk> =
-                on!(self, pool => sqlx::query_as(CHUNKS_BEFORE).bind(run.0).bind(to).fetch_all(pool).await?);
-            let Some(first) = chunks.last().map(|c| c.0) else { break };
-            for (first, _, step, body) in chunks {
-                let found = lines(run, first, step, &body)?.into_iter().filter(|e| e.seq < before);
-                let known = entries.len();
-                entries.extend(found);
-                output += entries.len() - known;
-            }
-            to = first;
+        let mut db = self.db.read().await?;
+        let last = last_seq(&mut db, run).await?;
+        let to = last.min(before.saturating_sub(1));
+        let mut from = to.saturating_sub(i64::from(limit)).saturating_add(1).max(1);
+        let sizes: Vec<(i64, i64, i64)> = fetch_all!(db, (i64, i64, i64), CHUNK_SIZES, run.0, from, to)?;
+        if let Some((_, last, _)) = over_budget(sizes.iter().rev()) {
+            from = last + 1;
         }
-        entries.sort_unstable_by_key(|e| e.seq);
-        Ok(entries.split_off(entries.len().saturating_sub(limit)))
+        page(&mut db, run, from, to).await
     }
 
-    /// Adds artifacts, conditional on the token. Their `run` is the claim's.
+    /// Adds artifacts, conditional on the token.
     pub async fn leave(&self, claim: Claim, artifacts: &[Artifact]) -> Result<(), StoreError> {
-        write!(self, tx => {
-            reserve!(tx, claim, 0);
-            for artifact in artifacts {
-                sqlx::query(INSERT_ARTIFACT)
-                    .bind(claim.run.0)
-                    .bind(artifact.kind.name())
-                    .bind(column(&artifact.title))
-                    .bind(column(&artifact.content))
-                    .bind(artifact.at.0)
-                    .execute(&mut *tx)
-                    .await?;
-            }
-        });
-        Ok(())
+        let mut tx = self.db.begin().await?;
+        number(&mut tx, claim, 0).await?;
+        for a in artifacts {
+            execute!(tx, INSERT_ARTIFACT, claim.run.0, a.kind.name(), text(&a.title), text(&a.content), a.at.0)?;
+        }
+        tx.commit().await
     }
 
-    /// What a run left behind, in order.
+    /// What a run has left behind, in order.
     pub async fn artifacts(&self, run: RunId) -> Result<Vec<Artifact>, StoreError> {
-        let rows: Vec<(String, String, String, i64)> =
-            on!(self, pool => sqlx::query_as(ARTIFACTS).bind(run.0).fetch_all(pool).await?);
-        let artifact = |(kind, title, content, at): (String, String, String, i64)| {
-            let kind = ArtifactKind::from_name(&kind)
-                .ok_or_else(|| StoreError::Database(format!("unknown artifact kind {kind}")))?;
-            Ok(Artifact { run, kind, title, content, at: Timestamp(at) })
-        };
-        rows.into_iter().map(artifact).collect()
+        let mut db = self.db.read().await?;
+        all(fetch_all!(db, ArtifactRow, ARTIFACTS, run.0)?)
     }
 }
 
-fn lines(run: RunId, first: i64, step: Option<i64>, body: &[u8]) -> Result<Vec<Entry>, StoreError> {
-    chunk::unpack(run, first, step.and_then(|s| u32::try_from(s).ok()), body)
+/// A run's row as it stands inside a transaction that holds it.
+#[derive(sqlx::FromRow)]
+pub(super) struct Numbered {
+    pub status: String,
+    pub last_seq: i64,
+    pub workspace_id: i64,
+    pub plan: String,
 }
 
-fn event(run: RunId, row: StoredEvent) -> Result<Entry, StoreError> {
-    let (seq, at, step, level, phase, source, message, data) = row;
-    let body = EntryBody::Event {
-        level: Level::from_name(&level).ok_or_else(|| StoreError::Database(format!("unknown level {level}")))?,
-        phase: phase.as_deref().and_then(Phase::from_name),
-        source,
-        message,
-        data: data.map(|d| from_json(&d, "an event's data")).transpose()?,
-    };
-    Ok(Entry { run, seq, at: Timestamp(at), step: step.and_then(|s| u32::try_from(s).ok()), body })
+/// Checks the token and takes `count` numbers; the last of them is the row's `last_seq`.
+pub(super) async fn number(tx: &mut Tx, claim: Claim, count: usize) -> Result<Numbered, StoreError> {
+    let count = i64::try_from(count).unwrap_or(i64::MAX);
+    let row = fetch_optional!(tx, Numbered, NUMBER, claim.run.0, count, claim.token)?;
+    row.ok_or(StoreError::StaleToken(claim.run))
+}
+
+/// Writes entries whose numbers have been taken: the last one gets `last_seq`.
+pub(super) async fn write(tx: &mut Tx, run: RunId, last_seq: i64, entries: &[NewEntry]) -> Result<(), StoreError> {
+    let first_seq = last_seq - i64::try_from(entries.len()).unwrap_or(i64::MAX) + 1;
+    let numbered: Vec<(i64, &NewEntry)> = (first_seq..).zip(entries).collect();
+    for part in numbered.chunk_by(|(_, a), (_, b)| belong_together(a, b)) {
+        match part {
+            [(_, NewEntry { body: EntryBody::Event { .. }, .. }), ..] => insert_events(tx, run, part).await?,
+            _ => insert_output(tx, run, part).await?,
+        }
+    }
+    Ok(())
+}
+
+fn belong_together(a: &NewEntry, b: &NewEntry) -> bool {
+    match (&a.body, &b.body) {
+        (EntryBody::Event { .. }, EntryBody::Event { .. }) => true,
+        (EntryBody::Output { .. }, EntryBody::Output { .. }) => a.step == b.step,
+        _ => false,
+    }
+}
+
+async fn insert_events(tx: &mut Tx, run: RunId, events: &[(i64, &NewEntry)]) -> Result<(), StoreError> {
+    for part in events.chunks(dialect::ROWS_PER_INSERT) {
+        on!(tx, conn: D => {
+            let mut query = QueryBuilder::<D>::new(INSERT_EVENTS);
+            query.push_values(part, |mut row, (seq, entry)| {
+                let EntryBody::Event { level, phase, source, message, data } = &entry.body else { return };
+                row.push_bind(run.0)
+                    .push_bind(*seq)
+                    .push_bind(entry.at.0)
+                    .push_bind(entry.step.map(i64::from))
+                    .push_bind(level.name())
+                    .push_bind(phase.map(Phase::name))
+                    .push_bind(text(source))
+                    .push_bind(text(message))
+                    .push_bind(data.as_ref().map(ToString::to_string));
+            });
+            // Only the single event is frequent enough to keep its prepared form.
+            query.build().persistent(part.len() == 1).execute(&mut **conn).await.map(drop)
+        })?;
+    }
+    Ok(())
+}
+
+async fn insert_output(tx: &mut Tx, run: RunId, lines: &[(i64, &NewEntry)]) -> Result<(), StoreError> {
+    let mut rest = lines;
+    while let [(first_seq, first), ..] = rest {
+        let (now, later) = rest.split_at(chunk::fitting(rest.iter().map(|(_, entry)| length(entry))));
+        let raw_bytes: usize = now.iter().map(|(_, entry)| length(entry)).sum();
+        let packed: Vec<Line<'_>> = now.iter().filter_map(|(_, entry)| line(entry)).collect();
+        let too_long = || StoreError::Database("a line of output is 4 GiB or longer".into());
+        let body = chunk::pack(&packed).ok_or_else(too_long)?;
+        let last_seq = first_seq + i64::try_from(now.len()).unwrap_or(i64::MAX) - 1;
+        let raw_bytes = i64::try_from(raw_bytes).unwrap_or(i64::MAX);
+        let step = first.step.map(i64::from);
+        execute!(tx, INSERT_CHUNK, run.0, *first_seq, last_seq, step, first.at.0, raw_bytes, body)?;
+        rest = later;
+    }
+    Ok(())
+}
+
+fn length(entry: &NewEntry) -> usize {
+    line(entry).map_or(0, |line| line.text.len())
+}
+
+fn line(entry: &NewEntry) -> Option<Line<'_>> {
+    match &entry.body {
+        EntryBody::Output { stream, text } => Some(Line { at: entry.at, stream: *stream, text: text.into() }),
+        EntryBody::Event { .. } => None,
+    }
+}
+
+async fn last_seq(db: &mut Session, run: RunId) -> Result<i64, StoreError> {
+    let row = fetch_optional!(db, (i64,), LAST, run.0)?;
+    row.map(|(last,)| last).ok_or_else(|| StoreError::NotFound(format!("run {run}")))
+}
+
+/// The first chunk, in reading order, that makes a page too large; never the very first one.
+fn over_budget<'a>(sizes: impl Iterator<Item = &'a (i64, i64, i64)>) -> Option<(i64, i64, i64)> {
+    let mut total = 0_i64;
+    let mut running = sizes.map(|chunk| {
+        total = total.saturating_add(chunk.2);
+        (total, *chunk)
+    });
+    running.next()?;
+    running.find(|(total, _)| *total > PAGE_BYTES).map(|(_, chunk)| chunk)
+}
+
+/// The entries numbered `from..=to`.
+async fn page(db: &mut Session, run: RunId, from: i64, to: i64) -> Result<Vec<Entry>, StoreError> {
+    if from > to {
+        return Ok(Vec::new());
+    }
+    let mut entries: Vec<Entry> = all(fetch_all!(db, EventRow, EVENTS, run.0, from, to)?)?;
+    let chunks = fetch_all!(db, (i64, Option<i64>, Vec<u8>), CHUNKS, run.0, from, to)?;
+    for (first_seq, step, body) in chunks {
+        let damaged = || damaged_output(&db.url, run, first_seq);
+        let lines = chunk::unpack(&body).ok_or_else(damaged)?;
+        let step = step.map(small).transpose()?;
+        let lines = (first_seq..).zip(lines).filter(|(seq, _)| (from..=to).contains(seq));
+        entries.extend(lines.map(|(seq, line)| Entry {
+            run,
+            seq,
+            at: line.at,
+            step,
+            body: EntryBody::Output { stream: line.stream, text: line.text.into_owned() },
+        }));
+    }
+    entries.sort_unstable_by_key(|entry| entry.seq);
+    Ok(entries)
+}
+
+fn damaged_output(url: &str, run: RunId, first_seq: i64) -> StoreError {
+    StoreError::Corrupt {
+        url: url.into(),
+        why: format!("output of run {run} from entry {first_seq} on cannot be read"),
+    }
+}
+
+/// An event about a whole run, or one of its steps.
+pub(super) fn event(
+    level: crate::core::event::Level,
+    source: &str,
+    step: Option<u32>,
+    message: String,
+    at: Timestamp,
+) -> NewEntry {
+    NewEntry { at, step, body: EntryBody::Event { level, phase: None, source: source.into(), message, data: None } }
 }

@@ -1,42 +1,31 @@
-//! Observations: what probes saw; pulses, once per slot; the newest look and the window of each target.
+//! Observations: every look at a target as a row, the newest per target beside them, counted over a window when read.
 
-use super::db::{on, write};
-use super::{Store, StoreError, column};
+use std::collections::BTreeMap;
+
+use sqlx::QueryBuilder;
+
 use crate::core::observation::{Observation, State, TargetSummary};
 use crate::core::plan::Target;
-use crate::core::run::RunId;
 use crate::core::time::Timestamp;
 
-const CLAIM_SLOT: &str = "insert into pulse (workspace_id, slot, observations) values ($1, $2, $3) on conflict (workspace_id, slot) do nothing";
-const INSERT: &str = "insert into observation (workspace_id, service, env, at, state, latency_ms, message, run_id) \
-     values ($1, $2, $3, $4, $5, $6, $7, $8)";
-/// The newest row of each target is joined to the counts of its window.
-const SUMMARIES: &str = "select o.service, o.env, o.at, o.state, o.latency_ms, o.message, o.run_id, \
-     (select count(*) from observation w where w.workspace_id = $1 and w.service = o.service and w.env = o.env and w.at >= $2), \
-     (select count(*) from observation w where w.workspace_id = $1 and w.service = o.service and w.env = o.env and w.at >= $2 \
-        and w.state <> 'failing') \
-     from observation o where o.id in (select max(m.id) from observation m where m.workspace_id = $1 group by m.service, m.env) \
-     order by o.service, o.env";
+use super::db::{Tx, text};
+use super::rows::{SummaryRow, all};
+use super::{Store, StoreError, dialect};
 
-type Row = (String, String, i64, String, Option<i64>, String, Option<i64>, i64, i64);
-
-macro_rules! insert {
-    ($tx:ident, $workspace:expr, $observations:expr) => {
-        for seen in $observations {
-            sqlx::query(INSERT)
-                .bind($workspace)
-                .bind(&seen.target.service)
-                .bind(seen.target.env.as_deref().unwrap_or(""))
-                .bind(seen.at.0)
-                .bind(seen.state.name())
-                .bind(seen.latency_ms)
-                .bind(column(&seen.message))
-                .bind(seen.run.map(|r| r.0))
-                .execute(&mut *$tx)
-                .await?;
-        }
-    };
-}
+const PULSE: &str = "insert into pulse (workspace_id, slot, observations) values ($1, $2, $3) \
+     on conflict (workspace_id, slot) do nothing";
+const INSERT: &str = "insert into observation (workspace_id, service, env, at, state, latency_ms, message, run_id) ";
+/// An observation that arrives late does not replace a newer one.
+const REMEMBER_LATEST: &str = "insert into latest_observation \
+     (workspace_id, service, env, at, state, latency_ms, message, run_id) values ($1, $2, $3, $4, $5, $6, $7, $8) \
+     on conflict (workspace_id, service, env) do update set at = excluded.at, state = excluded.state, \
+     latency_ms = excluded.latency_ms, message = excluded.message, run_id = excluded.run_id \
+     where excluded.at >= latest_observation.at";
+const SUMMARIES: &str = "select l.service, l.env, l.at, l.state, l.latency_ms, l.message, l.run_id, \
+     coalesce(w.samples, 0) as samples, coalesce(w.up, 0) as up from latest_observation l left join \
+     (select service, env, count(*) as samples, count(case when state <> 'failing' then 1 end) as up from observation \
+     where workspace_id = $1 and at >= $2 group by service, env) w on w.service = l.service and w.env = l.env \
+     where l.workspace_id = $1 order by l.service, l.env";
 
 impl Store {
     /// Writes one pulse: all its observations in one transaction, once per (workspace, slot). False: somebody did it.
@@ -46,21 +35,21 @@ impl Store {
         slot: Timestamp,
         observations: &[Observation],
     ) -> Result<bool, StoreError> {
-        let count = super::runs::wide(observations.len());
-        Ok(write!(self, tx => {
-            let first = sqlx::query(CLAIM_SLOT).bind(workspace).bind(slot.0).bind(count)
-                .execute(&mut *tx).await?.rows_affected() == 1;
-            if first {
-                insert!(tx, workspace, observations);
-            }
-            first
-        }))
+        let mut tx = self.db.begin().await?;
+        let count = i64::try_from(observations.len()).unwrap_or(i64::MAX);
+        if execute!(tx, PULSE, workspace, slot.0, count)? == 0 {
+            return Ok(false);
+        }
+        insert(&mut tx, workspace, observations).await?;
+        tx.commit().await?;
+        Ok(true)
     }
 
     /// Writes observations made by a run.
     pub async fn observe(&self, workspace: i64, observations: &[Observation]) -> Result<(), StoreError> {
-        write!(self, tx => { insert!(tx, workspace, observations); });
-        Ok(())
+        let mut tx = self.db.begin().await?;
+        insert(&mut tx, workspace, observations).await?;
+        tx.commit().await
     }
 
     /// Newest observation per target, with counts over the window since `since`.
@@ -69,18 +58,60 @@ impl Store {
         workspace: i64,
         since: Timestamp,
     ) -> Result<Vec<(Target, TargetSummary)>, StoreError> {
-        let rows: Vec<Row> =
-            on!(self, pool => sqlx::query_as(SUMMARIES).bind(workspace).bind(since.0).fetch_all(pool).await?);
-        rows.into_iter().map(summary).collect()
+        let mut db = self.db.read().await?;
+        all(fetch_all!(db, SummaryRow, SUMMARIES, workspace, since.0)?)
     }
 }
 
-fn summary(row: Row) -> Result<(Target, TargetSummary), StoreError> {
-    let (service, env, at, state, latency_ms, message, run, samples, up) = row;
-    let target = Target { service, env: (!env.is_empty()).then_some(env) };
-    let state =
-        State::from_name(&state).ok_or_else(|| StoreError::Database(format!("unknown component state {state}")))?;
-    let latest =
-        Observation { target: target.clone(), at: Timestamp(at), state, latency_ms, message, run: run.map(RunId) };
-    Ok((target, TargetSummary { latest, samples, up }))
+/// Unknown is not an observation: it is left out.
+async fn insert(tx: &mut Tx, workspace: i64, observations: &[Observation]) -> Result<(), StoreError> {
+    let seen: Vec<&Observation> = observations.iter().filter(|o| o.state != State::Unknown).collect();
+    for part in seen.chunks(dialect::ROWS_PER_INSERT) {
+        on!(tx, conn: D => {
+            let mut query = QueryBuilder::<D>::new(INSERT);
+            query.push_values(part, |mut row, o| {
+                row.push_bind(workspace)
+                    .push_bind(text(&o.target.service))
+                    .push_bind(text(env_key(o)))
+                    .push_bind(o.at.0)
+                    .push_bind(o.state.name())
+                    .push_bind(o.latency_ms)
+                    .push_bind(text(&o.message))
+                    .push_bind(o.run.map(|run| run.0));
+            });
+            query.build().persistent(false).execute(&mut **conn).await.map(drop)
+        })?;
+    }
+    remember_latest(tx, workspace, &seen).await
+}
+
+/// In the order of their targets, so that two writers never wait for each other in a circle.
+async fn remember_latest(tx: &mut Tx, workspace: i64, seen: &[&Observation]) -> Result<(), StoreError> {
+    let mut newest: BTreeMap<&Target, &Observation> = BTreeMap::new();
+    for o in seen {
+        let latest = newest.entry(&o.target).or_insert(o);
+        if o.at >= latest.at {
+            *latest = o;
+        }
+    }
+    for o in newest.values() {
+        execute!(
+            tx,
+            REMEMBER_LATEST,
+            workspace,
+            text(&o.target.service),
+            text(env_key(o)),
+            o.at.0,
+            o.state.name(),
+            o.latency_ms,
+            text(&o.message),
+            o.run.map(|run| run.0),
+        )?;
+    }
+    Ok(())
+}
+
+/// A target without environment has '' in its key.
+fn env_key(observation: &Observation) -> &str {
+    observation.target.env.as_deref().unwrap_or_default()
 }

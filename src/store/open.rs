@@ -1,66 +1,90 @@
-//! Opening: where the store is, whether it is sound, and bringing its schema up to date.
+//! Opening: what a store URL means, and how its database is made ready. An existing SQLite store opens in a few milliseconds.
 
 use std::path::Path;
-use std::str::FromStr;
+use std::sync::Arc;
 use std::time::Duration;
 
-use sqlx::migrate::{MigrateError, Migrator};
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
+use sqlx::{ConnectOptions, Connection};
 
-use super::db::Db;
-use super::{Store, StoreError};
+use super::db::{Db, Either, SqlitePools};
+use super::{Store, StoreError, error, migrations};
 
-static SQLITE: Migrator = sqlx::migrate!("assets/migrations/sqlite");
-static POSTGRES: Migrator = sqlx::migrate!("assets/migrations/postgres");
-
-/// How long a write waits for another program's write.
+/// How long a writer waits for another program's write before it gives up.
 const BUSY: Duration = Duration::from_secs(5);
+/// How long reaching a server may take.
+const CONNECT: Duration = Duration::from_secs(10);
+const SQLITE_READERS: u32 = 4;
+const POSTGRES_CONNECTIONS: u32 = 8;
+const ENCODING: &str = "select current_setting('server_encoding')";
 
 impl Store {
-    /// Opens (creating an SQLite file and its folder when missing) and migrates. URLs: `sqlite:PATH`, `sqlite::memory:`,
-    /// `postgres://…`; a plain path is an SQLite file.
+    /// Opens (creating an SQLite file when missing) and migrates. URLs: `sqlite:PATH`, `sqlite::memory:`, `postgres://…`.
     pub async fn open(url: &str) -> Result<Self, StoreError> {
-        if url.starts_with("postgres://") || url.starts_with("postgresql://") {
-            return open_postgres(url).await;
-        }
-        match url.strip_prefix("sqlite:").unwrap_or(url) {
-            ":memory:" => open_memory().await,
-            path => open_file(path.strip_prefix("//").unwrap_or(path)).await,
-        }
+        let shown: Arc<str> = shown(url).into();
+        let db = match parse(url) {
+            Ok(Location::Memory) => memory(shown).await,
+            Ok(Location::File(path)) => file(path, shown).await,
+            Ok(Location::Server) => server(url, shown).await,
+            Err(why) => Err(StoreError::Open { url: shown.to_string(), why }),
+        };
+        Ok(Self { db: db? })
     }
 }
 
-async fn open_memory() -> Result<Store, StoreError> {
-    let options = SqliteConnectOptions::new().in_memory(true).foreign_keys(true);
-    // One connection that never goes: the database lives and dies with it.
-    let pool = SqlitePoolOptions::new()
-        .max_connections(1)
-        .idle_timeout(None)
-        .max_lifetime(None)
-        .connect_with(options)
-        .await
-        .map_err(|e| explain("sqlite::memory:", &e))?;
-    SQLITE.run(&pool).await.map_err(|e| migration("sqlite::memory:", &e))?;
-    Ok(Store { db: Db::Sqlite(pool) })
+/// Where a URL points.
+#[derive(Debug, PartialEq, Eq)]
+enum Location<'a> {
+    Memory,
+    File(&'a str),
+    Server,
 }
 
-async fn open_file(path: &str) -> Result<Store, StoreError> {
-    let url = format!("sqlite:{path}");
-    if path.is_empty() {
-        let why = "the path is empty; write sqlite:/path/to/file.db".to_owned();
-        return Err(StoreError::Open { url, why });
+fn parse(url: &str) -> Result<Location<'_>, String> {
+    if url.starts_with("postgres://") || url.starts_with("postgresql://") {
+        return Ok(Location::Server);
     }
-    let folder = Path::new(path).parent().filter(|p| !p.as_os_str().is_empty());
-    if let Some(folder) = folder {
-        std::fs::create_dir_all(folder).map_err(|e| StoreError::Open {
-            url: url.clone(),
-            why: format!("its folder {} cannot be made: {e}", folder.display()),
-        })?;
+    let path = url.strip_prefix("sqlite:").ok_or("write sqlite:PATH or postgres://USER@HOST/DATABASE")?;
+    match path.strip_prefix("//").unwrap_or(path) {
+        ":memory:" => Ok(Location::Memory),
+        "" => Err("a path is missing: write sqlite:PATH".into()),
+        path if path.contains(['?', '\0']) => Err("a path has no parameters: write sqlite:PATH".into()),
+        path => Ok(Location::File(path)),
     }
-    if Path::new(path).is_dir() {
-        return Err(StoreError::Open { url, why: "that is a folder; name a file in it".to_owned() });
+}
+
+/// The URL without secrets: no password, no parameters. When an unescaped character makes it unclear where the password
+/// ends, nothing after the scheme is shown.
+fn shown(url: &str) -> String {
+    let Some((scheme, rest)) = url.split_once("://").filter(|(scheme, _)| scheme.starts_with("postgres")) else {
+        return if url.starts_with("sqlite:") || !url.contains('@') { url.into() } else { "…".into() };
+    };
+    let (rest, parameters) = rest.split_once('?').unwrap_or((rest, ""));
+    if parameters.contains('@') {
+        return format!("{scheme}://…");
     }
+    match rest.rsplit_once('@') {
+        Some((user, host)) => format!("{scheme}://{}@{host}", user.split(':').next().unwrap_or_default()),
+        None => format!("{scheme}://{rest}"),
+    }
+}
+
+async fn memory(url: Arc<str>) -> Result<Db, StoreError> {
+    let options = SqliteConnectOptions::new().in_memory(true);
+    // The data lives as long as the connection: one, for ever.
+    let pool = SqlitePoolOptions::new().max_connections(1).idle_timeout(None).max_lifetime(None);
+    let pool = pool.connect_with(options).await.map_err(|e| error::opening(&e, &url))?;
+    let mut conn = pool.acquire().await.map_err(|e| error::opening(&e, &url))?;
+    migrations::sqlite(&mut conn, &url).await?;
+    drop(conn);
+    Ok(Db { url, pools: Either::Sqlite(SqlitePools { write: pool.clone(), read: pool }) })
+}
+
+async fn file(path: &str, url: Arc<str>) -> Result<Db, StoreError> {
+    make_folder(Path::new(path)).await.map_err(|why| StoreError::Open { url: url.to_string(), why })?;
+    // SQLite reads a name that begins with `file:` as a URI of its own.
+    let path = if path.starts_with("file:") { format!("./{path}") } else { path.into() };
     let options = SqliteConnectOptions::new()
         .filename(path)
         .create_if_missing(true)
@@ -68,97 +92,73 @@ async fn open_file(path: &str) -> Result<Store, StoreError> {
         .synchronous(SqliteSynchronous::Normal)
         .foreign_keys(true)
         .busy_timeout(BUSY);
-    let pool = SqlitePoolOptions::new()
-        .max_connections(4)
-        .acquire_timeout(BUSY + Duration::from_secs(5))
-        .connect_with(options)
-        .await
-        .map_err(|e| explain(&url, &e))?;
-    let known = newest(&SQLITE);
-    match applied_sqlite(&pool).await {
-        Some(found) if found == known => {}
-        Some(found) if found > known => return Err(StoreError::Newer { url, found, known }),
-        _ => SQLITE.run(&pool).await.map_err(|e| migration(&url, &e))?,
+    // A connection to a file does not go stale: no ping before use, no renewal.
+    let pool = || SqlitePoolOptions::new().test_before_acquire(false).idle_timeout(None).max_lifetime(None);
+    let write = pool().max_connections(1).connect_with(options.clone()).await;
+    let write = write.map_err(|e| error::opening(&e, &url))?;
+    let mut conn = write.acquire().await.map_err(|e| error::opening(&e, &url))?;
+    migrations::sqlite(&mut conn, &url).await?;
+    drop(conn);
+    let read = pool().max_connections(SQLITE_READERS).connect_lazy_with(options);
+    Ok(Db { url, pools: Either::Sqlite(SqlitePools { write, read }) })
+}
+
+async fn make_folder(path: &Path) -> Result<(), String> {
+    let Some(folder) = path.parent().filter(|folder| !folder.as_os_str().is_empty() && !folder.exists()) else {
+        return Ok(());
+    };
+    let made = tokio::fs::create_dir_all(folder).await;
+    made.map_err(|e| format!("its folder {} cannot be created ({e})", folder.display()))
+}
+
+async fn server(secret_url: &str, url: Arc<str>) -> Result<Db, StoreError> {
+    let failed = |e: sqlx::Error| error::opening(&e, &url);
+    let options: PgConnectOptions = secret_url.parse().map_err(failed)?;
+    // Not through the pool: it would try again until its time is up and forget why it failed.
+    let conn = tokio::time::timeout(CONNECT, options.connect()).await;
+    let mut conn =
+        conn.unwrap_or_else(|_| Err(sqlx::Error::Io(std::io::ErrorKind::TimedOut.into()))).map_err(failed)?;
+    let encoding: String = sqlx::query_scalar(ENCODING).fetch_one(&mut conn).await.map_err(failed)?;
+    if encoding != "UTF8" {
+        let why = format!("its encoding is {encoding}; create the database with encoding UTF8");
+        return Err(StoreError::Open { url: url.to_string(), why });
     }
-    Ok(Store { db: Db::Sqlite(pool) })
-}
-
-/// The newest migration applied; `None` when the question itself fails (a new file, or one that is no database).
-async fn applied_sqlite(pool: &sqlx::SqlitePool) -> Option<i64> {
-    sqlx::query_scalar("select max(version) from _sqlx_migrations where success").fetch_one(pool).await.ok().flatten()
-}
-
-async fn open_postgres(url: &str) -> Result<Store, StoreError> {
-    let shown = without_password(url);
-    let wrong = |why: String| StoreError::Open { url: shown.clone(), why };
-    let options = PgConnectOptions::from_str(url).map_err(|e| wrong(format!("the URL is not understood: {e}")))?;
-    let pool = PgPoolOptions::new()
-        .max_connections(8)
-        .acquire_timeout(Duration::from_secs(5))
-        .connect_with(options)
-        .await
-        .map_err(|e| explain(&shown, &e))?;
-    POSTGRES.run(&pool).await.map_err(|e| migration(&shown, &e))?;
-    Ok(Store { db: Db::Postgres(pool) })
-}
-
-fn newest(migrator: &Migrator) -> i64 {
-    migrator.iter().map(|m| m.version).max().unwrap_or(0)
-}
-
-fn explain(url: &str, error: &sqlx::Error) -> StoreError {
-    let url = url.to_owned();
-    match super::Fault::of(error) {
-        super::Fault::Locked => StoreError::Locked { url },
-        super::Fault::Corrupt(why) => StoreError::Corrupt { url, why },
-        super::Fault::Other(why) => StoreError::Open { url, why },
-    }
-}
-
-fn migration(url: &str, error: &MigrateError) -> StoreError {
-    match error {
-        MigrateError::VersionMissing(found) => {
-            StoreError::Newer { url: url.to_owned(), found: *found, known: newest(&SQLITE) }
-        }
-        MigrateError::VersionMismatch(version) => StoreError::Corrupt {
-            url: url.to_owned(),
-            why: format!("schema step {version} is not the one this opsroom knows"),
-        },
-        MigrateError::Execute(error) => explain(url, error),
-        MigrateError::ExecuteMigration(error, _) => explain(url, error),
-        other => StoreError::Open { url: url.to_owned(), why: other.to_string() },
-    }
-}
-
-/// The URL as it may be shown: a password is replaced by `…`.
-fn without_password(url: &str) -> String {
-    let Some((scheme, rest)) = url.split_once("://") else { return url.to_owned() };
-    let (authority, tail) = rest.find(['/', '?']).map_or((rest, ""), |at| rest.split_at(at));
-    let tail = tail.split_once("password=").map_or(tail.to_owned(), |(head, value)| {
-        format!("{head}password=…{}", value.find('&').map_or("", |at| &value[at..]))
-    });
-    match authority.rsplit_once('@') {
-        Some((user, host)) => {
-            let user = user.split_once(':').map_or(user.to_owned(), |(name, _)| format!("{name}:…"));
-            format!("{scheme}://{user}@{host}{tail}")
-        }
-        None => format!("{scheme}://{authority}{tail}"),
-    }
+    migrations::postgres(&mut conn, &url).await?;
+    conn.close().await.map_err(failed)?;
+    let pool = PgPoolOptions::new().max_connections(POSTGRES_CONNECTIONS).acquire_timeout(CONNECT);
+    Ok(Db { pools: Either::Postgres(pool.connect_lazy_with(options)), url })
 }
 
 #[cfg(test)]
 mod tests {
-    use super::without_password;
+    use super::*;
 
     #[test]
-    fn passwords_are_not_shown() {
-        for (url, shown) in [
-            ("postgres://ops:s3c@db:5432/x", "postgres://ops:…@db:5432/x"),
-            ("postgres://ops:p@ss@db/x", "postgres://ops:…@db/x"),
-            ("postgres://ops@db/x", "postgres://ops@db/x"),
-            ("postgres://db/x?user=a&password=s&sslmode=require", "postgres://db/x?user=a&password=…&sslmode=require"),
+    fn urls_are_read() {
+        assert_eq!(parse("sqlite::memory:"), Ok(Location::Memory));
+        assert_eq!(parse("sqlite:data/a b.db"), Ok(Location::File("data/a b.db")));
+        assert_eq!(parse("sqlite:///var/a.db"), Ok(Location::File("/var/a.db")));
+        assert_eq!(parse("postgres://h/d"), Ok(Location::Server));
+        assert_eq!(parse("postgresql://h/d"), Ok(Location::Server));
+        for bad in ["", "opsroom.db", "sqlite:", "sqlite:a?mode=ro", "mysql://h/d"] {
+            assert!(parse(bad).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn shown_urls_keep_no_secret() {
+        for (url, expected) in [
+            ("postgres://ana:secret@db.test:5432/ops", "postgres://ana@db.test:5432/ops"),
+            ("postgres://ana:se@cr:et@db.test/ops?sslmode=require", "postgres://ana@db.test/ops"),
+            ("postgres://ana:se/cr#et@db.test/ops", "postgres://ana@db.test/ops"),
+            ("postgres://ana:se?cret@db.test/ops", "postgres://…"),
+            ("postgres://db.test/ops?user=ana&password=secret", "postgres://db.test/ops"),
+            ("postgres://db.test/ops?password=secret@x", "postgres://…"),
+            ("mysql://ana:secret@db.test/ops", "…"),
+            ("sqlite:a@b.db", "sqlite:a@b.db"),
         ] {
-            assert_eq!(without_password(url), shown);
+            assert_eq!(shown(url), expected);
+            assert!(!shown(url).contains("cr"), "{url}");
         }
     }
 }

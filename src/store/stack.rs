@@ -1,72 +1,104 @@
-//! Workspaces and what they declare: one row per object, its body as JSON.
+//! Workspaces and their stacks: one row per object, read in one statement, changed in one transaction.
 
-use super::db::{on, write};
-use super::runs::audit;
-use super::{Store, StoreError, Workspace, column, from_json, json};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
 use crate::core::service::Stack;
 use crate::core::stack::{Change, Delta};
 use crate::core::time::Timestamp;
 
-const WORKSPACES: &str = "select id, name, timezone from workspace order by id";
-const ENSURE: &str =
-    "insert into workspace (name, timezone, created_at) values ($1, $2, $3) on conflict (name) do nothing";
-const OBJECTS: &str = "select kind, body from stack_object where workspace_id = $1 order by kind, position, name";
-const ONE: &str = "select body from stack_object where workspace_id = $1 and kind = $2 and name = $3";
-const TIMEZONE: &str = "update workspace set timezone = $3 where id = $1 and timezone = $2";
-const PUT: &str = "insert into stack_object (workspace_id, kind, name, position, body, updated_at) \
-     values ($1, $2, $3, $4, $5, $6) on conflict (workspace_id, kind, name) \
-     do update set position = excluded.position, body = excluded.body, updated_at = excluded.updated_at";
-const DELETE: &str = "delete from stack_object where workspace_id = $1 and kind = $2 and name = $3";
+use super::audit::{self, Decision};
+use super::db::{Tx, text};
+use super::rows::WorkspaceRow;
+use super::{Store, StoreError, Workspace};
 
-/// A change in the form the rows have.
-struct Row {
+const WORKSPACES: &str = "select id, name, timezone from workspace order by id";
+const BY_NAME: &str = "select id, name, timezone from workspace where name = $1";
+const CREATE: &str =
+    "insert into workspace (name, timezone, created_at) values ($1, $2, $3) on conflict (name) do nothing";
+/// One statement sees one moment: a stack is never read half applied.
+const STACK: &str = "select 'workspace' as kind, name, timezone as body, 0 as position from workspace where id = $1 \
+     union all select 'environment', name, body, position from environment where workspace_id = $1 \
+     union all select 'service', name, body, position from service where workspace_id = $1 \
+     union all select 'routine', name, body, position from routine where workspace_id = $1 \
+     union all select 'contact', name, body, position from contact where workspace_id = $1 \
+     order by 4, 2";
+/// Changes nothing, but makes other appliers wait.
+const LOCK: &str = "update workspace set name = name where id = $1 returning id, name, timezone";
+const SET_TIMEZONE: &str = "update workspace set timezone = $2 where id = $1 and timezone = $3";
+
+/// The statements for one kind of object.
+struct Table {
     kind: &'static str,
-    name: String,
-    position: i64,
-    before: Option<String>,
-    after: Option<String>,
+    select: &'static str,
+    insert: &'static str,
+    update: &'static str,
+    delete: &'static str,
 }
+
+macro_rules! table {
+    ($name:literal) => {
+        Table {
+            kind: $name,
+            select: concat!("select body from ", $name, " where workspace_id = $1 and name = $2"),
+            insert: concat!("insert into ", $name, " (workspace_id, name, position, body) values ($1, $2, $3, $4)"),
+            update: concat!("update ", $name, " set position = $3, body = $4 where workspace_id = $1 and name = $2"),
+            delete: concat!("delete from ", $name, " where workspace_id = $1 and name = $2"),
+        }
+    };
+}
+
+const ENVIRONMENT: Table = table!("environment");
+const SERVICE: Table = table!("service");
+const ROUTINE: Table = table!("routine");
+const CONTACT: Table = table!("contact");
 
 impl Store {
     /// All workspaces, oldest first.
     pub async fn workspaces(&self) -> Result<Vec<Workspace>, StoreError> {
-        let rows: Vec<(i64, String, String)> = on!(self, pool => sqlx::query_as(WORKSPACES).fetch_all(pool).await?);
-        Ok(rows.into_iter().map(|(id, name, timezone)| Workspace { id, name, timezone }).collect())
+        let mut db = self.db.read().await?;
+        let rows = fetch_all!(db, WorkspaceRow, WORKSPACES)?;
+        Ok(rows.into_iter().map(Workspace::from).collect())
     }
 
     /// The workspace of that name, created when missing.
     pub async fn ensure_workspace(&self, name: &str, timezone: &str, at: Timestamp) -> Result<Workspace, StoreError> {
-        write!(self, tx => {
-            sqlx::query(ENSURE).bind(name).bind(timezone).bind(at.0).execute(&mut *tx).await?;
-        });
-        let all = self.workspaces().await?;
-        all.into_iter().find(|w| w.name == name).ok_or_else(|| StoreError::NotFound(format!("workspace {name}")))
+        let mut db = self.db.read().await?;
+        if let Some(row) = fetch_optional!(db, WorkspaceRow, BY_NAME, text(name))? {
+            return Ok(row.into());
+        }
+        drop(db);
+        let mut tx = self.db.begin().await?;
+        execute!(tx, CREATE, text(name), text(timezone), at.0)?;
+        let row = fetch_optional!(tx, WorkspaceRow, BY_NAME, text(name))?;
+        tx.commit().await?;
+        row.map(Workspace::from).ok_or_else(|| StoreError::NotFound(format!("workspace {name}")))
     }
 
-    /// What the workspace declares, in the order it was written.
+    /// What the workspace declares, in the order of its file.
     pub async fn stack(&self, workspace: i64) -> Result<Stack, StoreError> {
-        let all = self.workspaces().await?;
-        let owner = all
-            .into_iter()
-            .find(|w| w.id == workspace)
-            .ok_or_else(|| StoreError::NotFound(format!("workspace {workspace}")))?;
-        let mut stack = Stack { workspace: owner.name, timezone: owner.timezone, ..Stack::default() };
-        let rows: Vec<(String, String)> =
-            on!(self, pool => sqlx::query_as(OBJECTS).bind(workspace).fetch_all(pool).await?);
-        for (kind, body) in rows {
+        let mut db = self.db.read().await?;
+        let rows = fetch_all!(db, (String, String, String), STACK, workspace)?;
+        let mut stack = Stack::default();
+        let mut found = false;
+        for (kind, name, body) in rows {
             match kind.as_str() {
-                "environment" => stack.environments.push(from_json(&body, "an environment")?),
-                "service" => stack.services.push(from_json(&body, "a service")?),
-                "routine" => stack.routines.push(from_json(&body, "a routine")?),
-                "contact" => stack.contacts.push(from_json(&body, "a contact")?),
-                other => return Err(StoreError::Database(format!("unknown kind of object {other}"))),
+                "workspace" => {
+                    found = true;
+                    stack.workspace = name;
+                    stack.timezone = body;
+                }
+                "environment" => stack.environments.push(read(&kind, &name, &body)?),
+                "service" => stack.services.push(read(&kind, &name, &body)?),
+                "routine" => stack.routines.push(read(&kind, &name, &body)?),
+                _ => stack.contacts.push(read(&kind, &name, &body)?),
             }
         }
-        Ok(stack)
+        if found { Ok(stack) } else { Err(no_workspace(workspace)) }
     }
 
-    /// Applies all changes and their audit rows in one transaction. Refuses when somebody else changed the stack since
-    /// the changes were computed.
+    /// Applies all changes and their audit rows in one transaction. Each object must still be what the change says it was
+    /// before, or nothing is changed.
     pub async fn apply(
         &self,
         workspace: i64,
@@ -74,65 +106,68 @@ impl Store {
         actor: &str,
         at: Timestamp,
     ) -> Result<(), StoreError> {
-        let rows = changes.iter().map(row).collect::<Result<Vec<_>, _>>()?;
-        write!(self, tx => {
-            for row in &rows {
-                if row.kind == "timezone" {
-                    let changed = sqlx::query(TIMEZONE).bind(workspace).bind(&row.before).bind(&row.after)
-                        .execute(&mut *tx).await?.rows_affected();
-                    if changed != 1 {
-                        return Err(moved());
-                    }
-                } else {
-                    let stored: Option<String> = sqlx::query_scalar(ONE).bind(workspace).bind(row.kind).bind(&row.name)
-                        .fetch_optional(&mut *tx).await?;
-                    if stored != row.before {
-                        return Err(moved());
-                    }
-                    match &row.after {
-                        Some(body) => {
-                            sqlx::query(PUT).bind(workspace).bind(row.kind).bind(&row.name).bind(row.position)
-                                .bind(body).bind(at.0).execute(&mut *tx).await?
-                        }
-                        None => {
-                            sqlx::query(DELETE).bind(workspace).bind(row.kind).bind(&row.name).execute(&mut *tx).await?
-                        }
-                    };
-                }
-                audit!(tx, workspace, at, actor, "stack.apply", column(&format!("{} {}", row.kind, row.name)).into_owned(),
-                    &row.before, &row.after, None::<String>);
-            }
-        });
-        Ok(())
+        let mut tx = self.db.begin().await?;
+        let locked = fetch_optional!(tx, WorkspaceRow, LOCK, workspace)?;
+        locked.ok_or_else(|| no_workspace(workspace))?;
+        for change in changes {
+            let (object, before, after) = match change {
+                Change::Timezone { before, after } => set_timezone(&mut tx, workspace, before, after).await?,
+                Change::Environment(delta) => change_object(&mut tx, workspace, &ENVIRONMENT, delta).await?,
+                Change::Service(delta) => change_object(&mut tx, workspace, &SERVICE, delta).await?,
+                Change::Routine(delta) => change_object(&mut tx, workspace, &ROUTINE, delta).await?,
+                Change::Contact(delta) => change_object(&mut tx, workspace, &CONTACT, delta).await?,
+            };
+            let action = "stack.apply";
+            audit::insert(&mut tx, Decision { workspace, at, actor, action, object, before, after, reason: None })
+                .await?;
+        }
+        tx.commit().await
     }
 }
 
-fn row(change: &Change) -> Result<Row, StoreError> {
-    match change {
-        Change::Timezone { before, after } => Ok(Row {
-            kind: "timezone",
-            name: String::new(),
-            position: 0,
-            before: Some(before.clone()),
-            after: Some(after.clone()),
-        }),
-        Change::Environment(delta) => object("environment", delta),
-        Change::Service(delta) => object("service", delta),
-        Change::Routine(delta) => object("routine", delta),
-        Change::Contact(delta) => object("contact", delta),
+/// What the audit row says: object, before, after.
+type Audited = (String, Option<String>, Option<String>);
+
+async fn set_timezone(tx: &mut Tx, workspace: i64, before: &str, after: &str) -> Result<Audited, StoreError> {
+    match execute!(tx, SET_TIMEZONE, workspace, text(after), text(before))? {
+        0 => Err(changed_meanwhile()),
+        _ => Ok(("timezone".into(), Some(before.into()), Some(after.into()))),
     }
 }
 
-fn object<T: serde::Serialize>(kind: &'static str, delta: &Delta<T>) -> Result<Row, StoreError> {
-    Ok(Row {
-        kind,
-        name: delta.name.clone(),
-        position: i64::from(delta.position),
-        before: delta.before.as_ref().map(json).transpose()?,
-        after: delta.after.as_ref().map(json).transpose()?,
-    })
+async fn change_object<T>(tx: &mut Tx, workspace: i64, table: &Table, delta: &Delta<T>) -> Result<Audited, StoreError>
+where
+    T: Serialize + DeserializeOwned + PartialEq,
+{
+    let name = text(&delta.name);
+    let stored = fetch_optional!(tx, (String,), table.select, workspace, name.as_ref())?;
+    let stored: Option<T> = stored.map(|(body,)| read(table.kind, &name, &body)).transpose()?;
+    if stored != delta.before {
+        return Err(changed_meanwhile());
+    }
+    let before = delta.before.as_ref().map(|object| write(table.kind, object)).transpose()?;
+    let after = delta.after.as_ref().map(|object| write(table.kind, object)).transpose()?;
+    let position = i64::from(delta.position);
+    match (&before, &after) {
+        (_, None) => execute!(tx, table.delete, workspace, name.as_ref())?,
+        (None, Some(body)) => execute!(tx, table.insert, workspace, name.as_ref(), position, body)?,
+        (Some(_), Some(body)) => execute!(tx, table.update, workspace, name.as_ref(), position, body)?,
+    };
+    Ok((format!("{} {}", table.kind, delta.name), before, after))
 }
 
-fn moved() -> StoreError {
-    StoreError::Database("the stack changed meanwhile; look at the difference again and repeat the apply".to_owned())
+fn read<T: DeserializeOwned>(kind: &str, name: &str, body: &str) -> Result<T, StoreError> {
+    serde_json::from_str(body).map_err(|e| StoreError::Database(format!("{kind} {name} cannot be read: {e}")))
+}
+
+fn write<T: Serialize>(kind: &str, object: &T) -> Result<String, StoreError> {
+    serde_json::to_string(object).map_err(|e| StoreError::Database(format!("a {kind} has no JSON: {e}")))
+}
+
+fn changed_meanwhile() -> StoreError {
+    StoreError::Database("the stack changed meanwhile; run apply again".into())
+}
+
+fn no_workspace(workspace: i64) -> StoreError {
+    StoreError::NotFound(format!("workspace number {workspace}"))
 }

@@ -219,12 +219,7 @@ impl App {
     }
 
     fn insert(&mut self, text: &str) {
-        let world = bar::World {
-            catalogue: self.catalogue.as_ref(),
-            stack: self.overview.as_ref().map(|o| &*o.stack),
-            runs: self.overview.as_ref().map_or(&[], |o| &o.runs),
-            history: &self.history,
-        };
+        let world = bar::World::of(self.catalogue.as_ref(), self.overview.as_ref(), &self.history);
         match (self.popups.last_mut(), &mut self.bar, self.screens.last_mut()) {
             (Some(popup), ..) => popup.insert(text),
             (None, Some(bar), _) => bar.insert(text, world),

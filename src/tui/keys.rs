@@ -76,14 +76,14 @@ impl Keymap {
     /// The keymap that ships with opsroom.
     #[must_use]
     pub fn built_in() -> Self {
-        let (bindings, problems) = file::merge(Vec::new(), "keymap.toml", file::BUILT_IN);
+        let (bindings, problems) = file::merge(&[], "keymap.toml", file::BUILT_IN);
         Self { bindings, problems }
     }
 
     /// The built-in keymap with the user's file laid over it. A bad line is reported and the rest of the file kept.
     #[must_use]
     pub fn with_user(name: &str, text: &str) -> Self {
-        let (bindings, problems) = file::merge(Self::built_in().bindings, name, text);
+        let (bindings, problems) = file::merge(&Self::built_in().bindings, name, text);
         Self { bindings, problems }
     }
 
@@ -111,7 +111,8 @@ impl Keymap {
         let mut live: Vec<Binding> = context.tables().iter().rev().flat_map(|t| of(*t)).cloned().collect();
         let taken: Vec<Key> = live.iter().flat_map(|(_, keys)| keys.clone()).collect();
         for (action, keys) in context.fallback().into_iter().flat_map(of) {
-            let free = |k: &&Key| !taken.contains(k) && !(context.is_text() && k.printable().is_some());
+            let typed = |k: &Key| context.is_text() && k.printable().is_some();
+            let free = |k: &&Key| !taken.contains(k) && !typed(k);
             let keys: Vec<Key> = keys.iter().filter(free).copied().collect();
             if !keys.is_empty() {
                 live.push((*action, keys));
@@ -148,21 +149,17 @@ mod tests {
     #[test]
     fn the_same_key_means_different_things_in_different_places() {
         let map = Keymap::built_in();
-        let press = |context, text: &str| {
+        let press = |context: Context, text: &str| {
             let key = Key::parse(text).expect("a key");
-            map.bindings()
-                .iter()
-                .find(|(a, keys)| (context_tables(context).contains(&a.table())) && keys.contains(&key))
-                .map(|(a, _)| *a)
+            map.live(context).into_iter().find(|(_, keys)| keys.contains(&key)).map(|(action, _)| action)
         };
         assert_eq!(press(Context::Log, "w"), Some(Action::NextWarning));
         assert_eq!(press(Context::List, "w"), None);
         assert_eq!(press(Context::Dialog, "Enter"), Some(Action::Press));
         assert_eq!(press(Context::List, "Enter"), Some(Action::Open));
         assert_eq!(press(Context::List, "x"), None, "cancelling lives in the run view only");
-    }
-
-    fn context_tables(context: Context) -> &'static [Table] {
-        context.tables()
+        assert_eq!(press(Context::Text, "PgUp"), Some(Action::PageUp), "the fallback");
+        assert_eq!(press(Context::Text, "Up"), Some(Action::Older), "before the fallback");
+        assert_eq!(press(Context::Text, "j"), None, "typed");
     }
 }

@@ -27,7 +27,7 @@ use crate::core::time::Timestamp;
 #[derive(Debug, Clone)]
 pub enum Screen {
     Service(ServiceScreen),
-    Runs(RunsScreen),
+    Runs(Box<RunsScreen>),
     Run(Box<RunScreen>),
     Reader(Reader),
 }

@@ -20,7 +20,7 @@ pub enum Popup {
     Card(Box<Card>),
     Confirm(Confirm),
     Answer(Box<AnswerForm>),
-    Help(Help),
+    Help(Box<Help>),
 }
 
 /// What came of a key.

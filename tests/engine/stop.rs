@@ -43,7 +43,7 @@ async fn stopping_at_once_interrupts_truthfully() {
     let run = bench.store.run(id).await.unwrap();
     assert_ended(&run, RunStatus::Interrupted);
     assert!(pids(&bench, id).await.iter().all(|pid| !is_running(pid)));
-    assert_eq!(bench.statuses(id).await, [StepStatus::Unknown, StepStatus::Skipped]);
+    assert_eq!(bench.statuses(id).await, [StepStatus::Unknown, StepStatus::Pending]);
     let last = bench.log(id).await.pop().unwrap();
     assert_eq!(last, "warn interrupted: the engine was stopped during step long");
 }
@@ -108,4 +108,20 @@ async fn an_engine_without_work_settles() {
     let engine = bench.engine();
     tokio::time::timeout(Duration::from_secs(5), engine.idle()).await.unwrap();
     assert_eq!(engine.live(), 0);
+}
+
+#[tokio::test]
+async fn the_bus_never_promises_entries_that_are_not_there_and_tells_the_last() {
+    let bench = Bench::scripted(Script::default()).await;
+    let mut bus = bench.bus.listen();
+    let run = bench.run(plan(vec![get(Phase::Preflight, "api"), get(Phase::Action, "deploy")])).await;
+    let mut told = 0;
+    while told < run.last_seq {
+        match tokio::time::timeout(Duration::from_secs(5), bus.recv()).await.unwrap().unwrap() {
+            Notice::Entries(id, seq) if id == run.id => told = told.max(seq),
+            _ => {}
+        }
+    }
+    assert_eq!(told, run.last_seq);
+    assert_eq!(bench.entries(run.id).await.last().unwrap().seq, run.last_seq);
 }

@@ -28,7 +28,7 @@ fn terminating_signals() {
     for signal in [Signal::TERM, Signal::INT, Signal::QUIT] {
         let mut console = demo();
         console.signal(signal);
-        console.exit_restored();
+        assert_eq!(console.exit_restored(), 128 + signal.as_raw());
     }
 }
 

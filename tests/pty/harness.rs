@@ -70,6 +70,10 @@ pub const OFF: [&str; 12] = [
     "\x1b[?25h",
 ];
 
+/// Where a console keeps its things, by environment variable and folder of its home.
+pub const FOLDERS: [(&str, &str); 4] =
+    [("HOME", ""), ("XDG_CONFIG_HOME", "config"), ("XDG_DATA_HOME", "data"), ("XDG_STATE_HOME", "state")];
+
 /// How long to wait for a fact before calling it missing.
 pub fn limit() -> Duration {
     let seconds = std::env::var("OPSROOM_TEST_SECONDS").ok().and_then(|text| text.parse().ok());
@@ -134,9 +138,7 @@ impl Setup {
         command = command.args(&self.args).env_clear().current_dir(home);
         command = command.stderr(File::create(home.join("stderr")).unwrap());
         command = command.env("PATH", std::env::var_os("PATH").unwrap_or_default());
-        for (name, folder) in
-            [("HOME", ""), ("XDG_CONFIG_HOME", "config"), ("XDG_DATA_HOME", "data"), ("XDG_STATE_HOME", "state")]
-        {
+        for (name, folder) in FOLDERS {
             command = command.env(name, home.join(folder));
         }
         command = command.env("TERM", "xterm-256color").env("LANG", "C.UTF-8");
@@ -207,6 +209,19 @@ impl Console {
     pub fn send(&self, bytes: impl AsRef<[u8]>) {
         let pty: &Pty = self.pty.as_ref().expect("hung up");
         (&mut &*pty).write_all(bytes.as_ref()).unwrap();
+    }
+
+    /// Presses Esc until the text is gone: the first may only close what the field offers.
+    #[track_caller]
+    pub fn escape(&self, text: &str) {
+        for _ in 0..3 {
+            self.send("\x1b");
+            self.settle(Duration::from_millis(250));
+            if !self.contents().contains(text) {
+                return;
+            }
+        }
+        panic!("{text:?} does not go:\n{}", self.contents());
     }
 
     /// Types the pieces with a pause between each: a slow link.
@@ -300,15 +315,13 @@ impl Console {
         self.stat(13).parse::<u64>().unwrap() + self.stat(14).parse::<u64>().unwrap()
     }
 
-    /// Voluntary context switches of all its threads: how often it woke.
-    pub fn wakeups(&self) -> u64 {
-        let tasks = std::fs::read_dir(format!("/proc/{}/task", self.child.id())).unwrap();
-        let status = |task: std::fs::DirEntry| std::fs::read_to_string(task.path().join("status")).unwrap_or_default();
-        let count = |status: String| {
-            let line = status.lines().find(|line| line.starts_with("voluntary_ctxt_switches"))?.to_owned();
-            line.split_whitespace().nth(1)?.parse::<u64>().ok()
-        };
-        tasks.filter_map(Result::ok).filter_map(|task| count(status(task))).sum()
+    /// How often the screen's own threads (loop and keyboard) woke: their voluntary context switches.
+    pub fn screen_wakeups(&self) -> u64 {
+        let tasks = format!("/proc/{}/task", self.child.id());
+        let is_ours =
+            |task: &Path| task.ends_with(self.child.id().to_string()) || read(&task.join("comm")).trim() == "keyboard";
+        let tasks = std::fs::read_dir(tasks).unwrap().map(|task| task.unwrap().path());
+        tasks.filter(|task| is_ours(task)).map(|task| switches(&read(&task.join("status")))).sum()
     }
 
     /// Waits for the process to end.
@@ -457,4 +470,14 @@ fn read_all(pty: &Arc<Pty>, seen: &Arc<Seen>) -> (PipeWriter, JoinHandle<()>) {
 
 fn contains(bytes: &[u8], text: &str) -> bool {
     bytes.windows(text.len()).any(|window| window == text.as_bytes())
+}
+
+/// A file of `/proc`; empty when the thread has just ended.
+fn read(path: &Path) -> String {
+    std::fs::read_to_string(path).unwrap_or_default()
+}
+
+fn switches(status: &str) -> u64 {
+    let line = status.lines().find(|line| line.starts_with("voluntary_ctxt_switches")).unwrap_or_default();
+    line.split_whitespace().nth(1).and_then(|count| count.parse().ok()).unwrap_or(0)
 }

@@ -65,6 +65,10 @@ fn tls_words(error: &rustls::Error, host: &str) -> String {
             Cert::UnknownIssuer => "certificate from an unknown issuer".to_owned(),
             Cert::Revoked => "certificate revoked".to_owned(),
             Cert::NotValidForName | Cert::NotValidForNameContext { .. } => format!("certificate is not for {host}"),
+            // The usual home-made certificate; its name in the library says little.
+            other if format!("{other:?}").contains("CaUsedAsEndEntity") => {
+                "it presents the certificate of an authority as its own; issue one for the server with it".to_owned()
+            }
             other => format!("bad certificate ({other})"),
         },
         rustls::Error::InvalidMessage(_) => "it does not speak TLS".to_owned(),

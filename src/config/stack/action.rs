@@ -1,12 +1,14 @@
 //! `[[service.action]]`: how a service is probed, deployed, restarted …
 
-use std::collections::BTreeMap;
+mod request;
 
 use super::names::Names;
-use crate::config::rule::schedule::{MAX_TIMEOUT_MS, timeout};
+use crate::config::rule::schedule::timeout;
 use crate::config::rule::{self, web};
 use crate::config::toml_doc::{Field, Report, Section, quoted, shown};
-use crate::core::service::{Action, ActionCall, HttpRequest, ShellCommand, Verb};
+use crate::core::service::{Action, ActionCall, ShellCommand, Verb};
+
+pub(super) use request::headers;
 
 /// Deadline of a probe that names none, milliseconds.
 const PROBE_TIMEOUT_MS: i64 = 10_000;
@@ -32,71 +34,82 @@ pub(super) fn read_all(
     runs_in: &[String],
 ) -> Vec<Action> {
     let Some(field) = service.field("action") else { return Vec::new() };
-    let mut actions: Vec<(Action, usize)> = Vec::new();
+    let mut earlier: Vec<Place> = Vec::new();
+    let mut actions = Vec::new();
     for mut section in field.tables(report) {
         if let Some(verb) = section.peek("do") {
             section.rename(format!("{} \"{}\"", section.path(), shown(verb)));
         }
-        let at = section.at;
-        let env = section.field("env");
-        let key = section.key("env");
-        let Some(action) = read(section, report, environments, runs_in, env.as_ref()) else { continue };
-        if let Some((_, first)) = actions.iter().find(|(other, _)| overlap(other, &action)) {
-            let message = format!(
-                "there is already a way to {} here (line {}); give each its own env",
-                action.verb.name(),
-                report.line(*first)
-            );
-            report.conflict(env.map_or(at, |f| f.at), key, message);
+        let verb = verb(&mut section, report);
+        let env = section.field("env").map(|f| places(&f, report, environments, runs_in));
+        if let Some(place) = verb.zip(env.clone().unwrap_or(Some(Vec::new()))) {
+            let place = Place { verb: place.0, environments: place.1, at: section.at };
+            place.check(report, &section, &earlier);
+            earlier.push(place);
         }
-        actions.push((action, at));
+        actions.extend(read(section, report, verb, env.flatten().unwrap_or_default()));
     }
-    actions.into_iter().map(|(action, _)| action).collect()
+    actions
 }
 
-/// One for all environments and one for a single one may stand side by side: the narrower wins.
-fn overlap(a: &Action, b: &Action) -> bool {
-    let same_place = match (a.environments.is_empty(), b.environments.is_empty()) {
-        (true, true) => true,
-        (false, false) => a.environments.iter().any(|e| b.environments.contains(e)),
-        _ => false,
-    };
-    a.verb == b.verb && same_place
+/// Where a later action for the same would stand in the way; known even when the rest of the action is wrong.
+struct Place {
+    verb: Verb,
+    environments: Vec<String>,
+    at: usize,
 }
 
-fn read(
-    mut s: Section<'_>,
-    report: &mut Report,
-    environments: &Names,
-    runs_in: &[String],
-    env: Option<&Field<'_>>,
-) -> Option<Action> {
+impl Place {
+    fn check(&self, report: &mut Report, section: &Section<'_>, earlier: &[Self]) {
+        if let Some(first) = earlier.iter().find(|other| self.overlaps(other)) {
+            let (verb, line) = (self.verb.name(), report.line(first.at));
+            let message = format!("line {line} already says how to {verb} there; give each its own env, or remove one");
+            report.conflict(section.at, section.key("env"), message);
+        }
+    }
+
+    /// One for all environments and one for a single one may stand side by side: the narrower wins.
+    fn overlaps(&self, other: &Self) -> bool {
+        let same = match (self.environments.is_empty(), other.environments.is_empty()) {
+            (true, true) => true,
+            (false, false) => self.environments.iter().any(|e| other.environments.contains(e)),
+            _ => false,
+        };
+        self.verb == other.verb && same
+    }
+}
+
+fn verb(s: &mut Section<'_>, report: &mut Report) -> Option<Verb> {
     let verbs = Verb::ALL.map(|v| (v.name(), v));
-    let verb = s.required(report, "do", "\"probe\"").and_then(|f| f.text_by(report, |t| rule::one_of(t, &verbs)));
-    let environments = env.map(|f| places(f, report, environments, runs_in)).unwrap_or_default();
+    s.required(report, "do", "\"probe\"")?.text_by(report, |t| rule::one_of(t, &verbs))
+}
+
+/// The environments an action names; nothing when one of them is wrong.
+fn places(field: &Field<'_>, report: &mut Report, environments: &Names, runs_in: &[String]) -> Option<Vec<String>> {
+    let list = field.list(report)?;
+    if list.is_empty() {
+        field.wrong(report, "names no environment; leave env out for all");
+    }
+    for element in list.iter().filter(|f| environments.knows(f)) {
+        check_runs_in(report, element, runs_in);
+    }
+    let found = environments.resolve_list(report, &list);
+    (!found.is_empty() && found.len() == list.len()).then_some(found)
+}
+
+fn read(mut s: Section<'_>, report: &mut Report, verb: Option<Verb>, environments: Vec<String>) -> Option<Action> {
     let call = call(&mut s, report, verb);
     let timeout_ms = s.text(report, "timeout", timeout);
     let idempotent = s.field("idempotent").and_then(|f| f.boolean(report));
     s.close(report);
-    let verb = verb?;
+    let (verb, call) = verb.zip(call)?;
     Some(Action {
         verb,
         environments,
-        call: call?,
+        call,
         timeout_ms: timeout_ms.unwrap_or_else(|| default_timeout_ms(verb)),
         idempotent: idempotent.unwrap_or_else(|| default_idempotent(verb)),
     })
-}
-
-fn places(field: &Field<'_>, report: &mut Report, environments: &Names, runs_in: &[String]) -> Vec<String> {
-    let list = field.list(report).unwrap_or_default();
-    if field.value().as_array().is_some_and(|list| list.is_empty()) {
-        field.wrong(report, "names no environment; leave env out for all");
-    }
-    for element in list.iter().filter(|f| !runs_in.is_empty() && environments.knows(f)) {
-        check_runs_in(report, element, runs_in);
-    }
-    environments.resolve_list(report, &list)
 }
 
 /// A place must be one of the service's, when it says where it runs.
@@ -114,7 +127,7 @@ pub(super) fn check_runs_in(report: &mut Report, field: &Field<'_>, runs_in: &[S
 fn call(s: &mut Section<'_>, report: &mut Report, verb: Option<Verb>) -> Option<ActionCall> {
     let (http, shell) = (s.field("http"), s.field("shell"));
     let read_http = |f: &Field<'_>, report: &mut Report| {
-        f.table(report).and_then(|t| request(t, report, verb)).map(ActionCall::Http)
+        f.table(report).and_then(|t| request::read(t, report, verb)).map(ActionCall::Http)
     };
     match (http, shell) {
         (Some(http), None) => read_http(&http, report),
@@ -154,53 +167,4 @@ fn script(text: &str) -> Result<String, String> {
         t if t.len() > MAX_SCRIPT => Err("is larger than 64 KiB; put it into a file and call that".to_owned()),
         t => web::shell(t),
     }
-}
-
-fn request(mut t: Section<'_>, report: &mut Report, verb: Option<Verb>) -> Option<HttpRequest> {
-    let method = method(&mut t, report, verb);
-    let url = t.required(report, "url", "\"https://…\"").and_then(|f| f.text_by(report, web::url_template));
-    let request = HttpRequest {
-        headers: headers(&mut t, report),
-        body: t.text(report, "body", web::body_template),
-        expect_status: statuses(&mut t, report),
-        max_ms: t.field("max_ms").and_then(|f| f.whole(report, 1, MAX_TIMEOUT_MS)),
-        contains: t.text(report, "contains", rule::prose),
-        ..HttpRequest::default()
-    };
-    t.close(report);
-    Some(HttpRequest { method: method?, url: url?, ..request })
-}
-
-/// Looking is a GET unless said otherwise; what changes something must say how.
-fn method(t: &mut Section<'_>, report: &mut Report, verb: Option<Verb>) -> Option<String> {
-    let field = match verb {
-        Some(Verb::Probe) | None => t.field("method"),
-        Some(_) => t.required(report, "method", "\"POST\""),
-    };
-    match (field, verb) {
-        (Some(field), _) => field.text_by(report, web::method),
-        (None, Some(Verb::Probe)) => Some("GET".to_owned()),
-        (None, _) => None,
-    }
-}
-
-/// Stored headers; two that differ only by capitals are one.
-pub(super) fn headers(t: &mut Section<'_>, report: &mut Report) -> BTreeMap<String, String> {
-    let Some(table) = t.field("headers").and_then(|f| f.table(report)) else { return BTreeMap::new() };
-    let mut headers: BTreeMap<String, String> = BTreeMap::new();
-    for (name, field) in table.entries() {
-        let name = field.judge(report, web::header_name(name));
-        let value = field.text_by(report, web::header_value);
-        let Some((name, value)) = name.zip(value) else { continue };
-        if headers.keys().any(|other| other.eq_ignore_ascii_case(&name)) {
-            field.conflict(report, "stands here twice; capitals make no difference in header names");
-        }
-        headers.insert(name, value);
-    }
-    headers
-}
-
-fn statuses(t: &mut Section<'_>, report: &mut Report) -> Vec<u16> {
-    let list = t.field("expect_status").and_then(|f| f.list(report)).unwrap_or_default();
-    list.iter().filter_map(|f| f.whole(report, 100, 599)).filter_map(|n| u16::try_from(n).ok()).collect()
 }

@@ -45,13 +45,15 @@ impl Names {
         if meant.is_some_and(|name| name == text) {
             return Some(text.to_owned());
         }
-        let known: Vec<&str> = self.canonical.values().map(String::as_str).collect();
-        let hint = match meant.map(String::as_str).or_else(|| self.nearest(text)) {
-            Some(near) => format!("; did you mean {}?", quoted(near)),
-            None if known.is_empty() => format!("; the file declares no {}", self.kind),
-            None => format!("; add it as [[{}]] or correct it", self.kind),
+        let (kind, shown) = (self.kind, quoted(text));
+        let message = match meant {
+            Some(name) => format!("{shown} is another name of {kind} {name}; write {name}", name = quoted(name)),
+            None => match report.may_suggest().then(|| self.nearest(text)).flatten() {
+                Some(near) => format!("there is no {kind} {shown}; did you mean {}?", quoted(near)),
+                None => format!("there is no {kind} {shown}; add it as [[{kind}]] or correct it"),
+            },
         };
-        field.conflict(report, format!("there is no {} {}{hint}", self.kind, quoted(text)));
+        field.conflict(report, message);
         None
     }
 

@@ -41,8 +41,21 @@ fn differences(before: &BTreeMap<String, String>, after: &BTreeMap<String, Strin
     keys.sort();
     keys.dedup();
     let differing = keys.into_iter().filter(|key| before.get(*key) != after.get(*key));
-    let side = |value: Option<&String>| value.map_or_else(|| "–".to_owned(), |v| shown(v));
-    differing.map(|key| format!("{key} {} → {}", side(before.get(key)), side(after.get(key)))).collect()
+    let side = |value: Option<&String>, from| value.map_or_else(|| "–".to_owned(), |v| shown_from(v, from));
+    differing
+        .map(|key| {
+            let (before, after) = (before.get(key), after.get(key));
+            let from = first_shown(before.map_or("", String::as_str), after.map_or("", String::as_str));
+            format!("{} {} → {}", shown(key), side(before, from), side(after, from))
+        })
+        .collect()
+}
+
+/// Where long texts begin to be shown: a little before they begin to differ. In characters.
+fn first_shown(before: &str, after: &str) -> usize {
+    let same = before.chars().zip(after.chars()).take_while(|(a, b)| a == b).count();
+    let long = before.chars().count().max(after.chars().count()) > MAX_SHOWN;
+    if long { same.saturating_sub(MAX_SHOWN / 4) } else { 0 }
 }
 
 /// Every field with its value; through JSON, so that no field can be forgotten here.
@@ -58,7 +71,8 @@ fn flatten(path: &str, value: &Value, out: &mut BTreeMap<String, String>) {
         Value::Object(map) => {
             let known = out.len();
             map.iter().for_each(|(key, value)| flatten_key(path, key, value, out));
-            if out.len() == known && !path.is_empty() {
+            // A group without a value differs from no group; an empty list of links does not differ from none.
+            if out.len() == known && !path.is_empty() && !map.is_empty() {
                 out.insert(path.to_owned(), "{}".to_owned());
             }
         }
@@ -110,8 +124,12 @@ fn plain(value: &Value) -> String {
 }
 
 fn shown(text: &str) -> String {
-    let mut out = String::new();
-    for (n, c) in text.chars().enumerate() {
+    shown_from(text, 0)
+}
+
+fn shown_from(text: &str, from: usize) -> String {
+    let mut out = if from > 0 { "…".to_owned() } else { String::new() };
+    for (n, c) in text.chars().skip(from).enumerate() {
         match c {
             _ if n == MAX_SHOWN => {
                 out.push('…');

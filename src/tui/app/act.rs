@@ -23,6 +23,7 @@ impl App {
             Action::Redraw => return vec![Effect::Redraw],
             Action::Suspend => return vec![Effect::Suspend],
             Action::Interrupt => self.interrupt(),
+            Action::Help => self.help(),
             other if !self.popups.is_empty() => return self.act_popup(other),
             other if self.bar.is_some() => return self.act_bar(other),
             other => return self.act_view(other),
@@ -69,6 +70,13 @@ impl App {
         });
     }
 
+    pub(super) fn help(&mut self) {
+        if !matches!(self.popups.last(), Some(Popup::Help(_))) {
+            let context = self.context();
+            self.popups.push(Popup::Help(Box::new(Help::new(context))));
+        }
+    }
+
     fn act_popup(&mut self, action: Action) -> Vec<Effect> {
         let ticket = self.ticket();
         let Some(popup) = self.popups.last_mut() else { return Vec::new() };
@@ -100,12 +108,7 @@ impl App {
     }
 
     fn act_bar(&mut self, action: Action) -> Vec<Effect> {
-        let world = bar::World {
-            catalogue: self.catalogue.as_ref(),
-            stack: self.overview.as_ref().map(|o| &*o.stack),
-            runs: self.overview.as_ref().map_or(&[], |o| &o.runs),
-            history: &self.history,
-        };
+        let world = bar::World::of(self.catalogue.as_ref(), self.overview.as_ref(), &self.history);
         let Some(bar) = &mut self.bar else { return Vec::new() };
         if action == Action::Accept {
             let taken = bar.accept(world);
@@ -143,14 +146,10 @@ impl App {
     pub(super) fn act_global(&mut self, action: Action) -> Vec<Effect> {
         match action {
             Action::Quit => return self.quit(),
-            Action::Help => {
-                let context = self.context();
-                self.popups.push(Popup::Help(Help::new(context)));
-            }
             Action::Command => self.bar = Some(bar::Bar::default()),
             Action::Runs => self.open_runs(RunFilter::default()),
             Action::Problems => self.open_problems(),
-            Action::Refresh => self.requests.everything(),
+            Action::Refresh => self.read_all_again(),
             _ => {}
         }
         Vec::new()
@@ -182,7 +181,7 @@ impl App {
 
     pub(super) fn open_runs(&mut self, filter: RunFilter) {
         let ticket: Ticket = self.ticket();
-        self.push(Screen::Runs(RunsScreen::new(ticket, filter)));
+        self.push(Screen::Runs(Box::new(RunsScreen::new(ticket, filter))));
     }
 
     fn open_problems(&mut self) {

@@ -8,7 +8,7 @@ use crate::core::command::{self, Catalogue, Completion, ParseOutcome, Parsed};
 use crate::core::run::Run;
 use crate::core::service::Stack;
 use crate::tui::keys::Action;
-use crate::tui::msg::{Effect, PlanCard, Ticket};
+use crate::tui::msg::{Effect, Overview, PlanCard, Ticket};
 
 /// Completions looked up at once.
 const MOST_CHOICES: usize = 8;
@@ -73,11 +73,18 @@ pub enum Taken {
 /// What the bar knows of the world.
 #[derive(Debug, Clone, Copy)]
 pub struct World<'a> {
-    pub catalogue: Option<&'a Arc<Catalogue>>,
-    pub stack: Option<&'a Stack>,
-    pub runs: &'a [Run],
-    /// Newest first.
-    pub history: &'a [String],
+    catalogue: Option<&'a Arc<Catalogue>>,
+    stack: Option<&'a Stack>,
+    runs: &'a [Run],
+    history: &'a [String],
+}
+
+impl<'a> World<'a> {
+    /// What is known at present; `history` newest first.
+    #[must_use]
+    pub fn of(catalogue: Option<&'a Arc<Catalogue>>, overview: Option<&'a Overview>, history: &'a [String]) -> Self {
+        Self { catalogue, stack: overview.map(|o| &*o.stack), runs: overview.map_or(&[], |o| &o.runs), history }
+    }
 }
 
 impl Bar {
@@ -85,10 +92,8 @@ impl Bar {
     pub fn act(&mut self, action: Action, world: World<'_>) -> bool {
         let choosing = !self.choices.is_empty();
         match action {
-            Action::Complete if choosing => self.pick(1),
-            Action::PreviousChoice if choosing => self.pick(self.choices.len() - 1),
-            Action::Newer if choosing => self.pick(1),
-            Action::Older if choosing => self.pick(self.choices.len() - 1),
+            Action::Complete | Action::Newer if choosing => self.pick(1),
+            Action::PreviousChoice | Action::Older if choosing => self.pick(self.choices.len() - 1),
             Action::Complete => self.complete(world),
             Action::CharRight if self.line.at_end() && !self.ghost.is_empty() => self.complete(world),
             Action::Older => self.older(world),

@@ -4,7 +4,7 @@ use super::App;
 use super::bar::Taken;
 use crate::core::command::Parsed;
 use crate::core::run::{Run, RunId, RunStatus};
-use crate::tui::keys::Action;
+use crate::core::time::{Timestamp, parse_duration};
 use crate::tui::msg::{Effect, RunFilter};
 use crate::tui::pane::Destination;
 use crate::tui::pane::home::Pane;
@@ -57,13 +57,13 @@ impl App {
                 Ok(run) => self.open(Destination::Run(run)),
                 Err(why) => self.complain(why),
             },
-            ("list_runs", _) => self.open_runs(run_filter(parsed)),
+            ("list_runs", _) => self.list_runs(parsed),
             ("show_service", Some(name)) => self.open(Destination::Service(name)),
             ("owner", Some(name)) => self.tell_owner(&name),
             ("oncall", _) => self.show_contacts(),
             ("services", _) => self.go_home(Pane::Stack),
             ("show_health", _) => self.go_home(Pane::Health),
-            ("help", _) => return self.act_global(Action::Help),
+            ("help", _) => self.help(),
             ("quit", _) => {
                 self.screens.clear();
                 self.home.full = false;
@@ -104,6 +104,22 @@ impl App {
                 .ok_or_else(|| format!("none of the newest {} runs failed", runs.len())),
             number => number.parse().map(RunId).map_err(|_| format!("`{number}` is not a run's number")),
         }
+    }
+
+    fn list_runs(&mut self, parsed: &Parsed) {
+        let said = parsed.inputs.get("since");
+        let since = said.and_then(|text| instant(text, self.now));
+        if let Some(text) = said.filter(|_| since.is_none()) {
+            self.complain(format!("`{text}` is not a time this list knows (24h, 02:00, today): all runs are shown"));
+        }
+        let status = parsed.inputs.get("status").and_then(|s| RunStatus::from_name(s));
+        self.open_runs(RunFilter {
+            status: status.into_iter().collect(),
+            service: parsed.services.first().filter(|s| *s != "*").cloned(),
+            env: parsed.env.clone(),
+            since,
+            ..RunFilter::default()
+        });
     }
 
     fn tell_owner(&mut self, name: &str) {
@@ -149,13 +165,34 @@ fn not_near(run: RunId) -> String {
     format!("run {run} is not among the newest; open it (`show run {}`) and cancel it there", run.0)
 }
 
-/// The filter a "runs" command asks for. A time it names is not used yet.
-fn run_filter(parsed: &Parsed) -> RunFilter {
-    let status = parsed.inputs.get("status").and_then(|s| RunStatus::from_name(s));
-    RunFilter {
-        status: status.into_iter().collect(),
-        service: parsed.services.first().filter(|s| *s != "*").cloned(),
-        env: parsed.env.clone(),
-        ..RunFilter::default()
+/// The instant a "since" means: a duration back, `today` (UTC), or the last time the clock showed `HH:MM` (UTC).
+fn instant(text: &str, now: Timestamp) -> Option<Timestamp> {
+    const DAY: i64 = 86_400_000;
+    let midnight = now.plus_ms(-now.0.rem_euclid(DAY));
+    if text == "today" {
+        return Some(midnight);
+    }
+    if let Some((hours, minutes)) = text.split_once(':') {
+        let (hours, minutes) = (hours.parse::<i64>().ok()?, minutes.parse::<i64>().ok()?);
+        let at = midnight.plus_ms(hours * 3_600_000 + minutes * 60_000);
+        let valid = (0..24).contains(&hours) && (0..60).contains(&minutes);
+        return valid.then(|| if at > now { at.plus_ms(-DAY) } else { at });
+    }
+    parse_duration(text).ok().map(|ms| now.plus_ms(-ms))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn since_means_an_instant_in_the_past() {
+        let now = Timestamp(10 * 86_400_000 + 3 * 3_600_000); // 03:00
+        for (text, hours_ago) in [("24h", 24), ("today", 3), ("02:00", 1), ("04:00", 23), ("2d", 48)] {
+            assert_eq!(instant(text, now), Some(now.plus_ms(-hours_ago * 3_600_000)), "{text}");
+        }
+        for text in ["", "25:00", "yesterday", "2:99"] {
+            assert_eq!(instant(text, now), None, "{text}");
+        }
     }
 }

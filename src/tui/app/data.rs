@@ -46,7 +46,7 @@ pub(super) struct Requests {
 
 impl Requests {
     /// Everything is read again.
-    pub(super) const fn everything(&mut self) {
+    const fn everything(&mut self) {
         self.overview.wanted = true;
         self.catalogue.wanted = true;
         self.history.wanted = true;
@@ -87,7 +87,7 @@ impl App {
     pub(super) fn learn(&mut self, msg: Msg) -> Vec<Effect> {
         match msg {
             Msg::Notice(notice) => self.noticed(notice),
-            Msg::Lagged => self.lagged(),
+            Msg::Lagged => self.read_all_again(),
             Msg::Copied(Ok(text)) => self.say(text),
             Msg::Copied(Err(text)) | Msg::Trouble(text) => self.complain(text),
             Msg::Overview(result) => self.overview_came(result),
@@ -115,8 +115,7 @@ impl App {
             }
             Msg::Answered(run, Err(why)) => self.complain(format!("run {run}: not answered: {why}")),
             Msg::Noted(Err(why)) => self.complain(format!("the history was not written: {why}")),
-            Msg::Noted(Ok(())) => {}
-            Msg::Key(_) | Msg::Paste(_) | Msg::Resize(..) | Msg::Focus(_) | Msg::Tick(_) => {}
+            Msg::Noted(Ok(())) | Msg::Key(_) | Msg::Paste(_) | Msg::Resize(..) | Msg::Focus(_) | Msg::Tick(_) => {}
         }
         Vec::new()
     }
@@ -143,8 +142,9 @@ impl App {
     }
 
     /// Everything on screen is read again; logs learn from the runs how far they reach.
-    fn lagged(&mut self) {
+    pub(super) fn read_all_again(&mut self) {
         self.requests.everything();
+        self.logs().for_each(|log| log.told(0)); // one that could not be read is tried again
         for screen in &mut self.screens {
             match screen {
                 Screen::Run(s) => s.touch(),
@@ -209,12 +209,7 @@ impl App {
     }
 
     fn read_bar_again(&mut self) {
-        let world = super::bar::World {
-            catalogue: self.catalogue.as_ref(),
-            stack: self.overview.as_ref().map(|o| &*o.stack),
-            runs: self.overview.as_ref().map_or(&[], |o| &o.runs),
-            history: &self.history,
-        };
+        let world = super::bar::World::of(self.catalogue.as_ref(), self.overview.as_ref(), &self.history);
         if let Some(bar) = &mut self.bar {
             bar.read(world);
         }

@@ -22,6 +22,7 @@ const MOST_BYTES: usize = 4 * 1024 * 1024;
 
 /// One log on screen.
 #[derive(Debug, Clone)]
+#[expect(clippy::struct_excessive_bools, reason = "independent switches of one view, each with its own key")]
 pub struct Log {
     pub ticket: Ticket,
     pub run: RunId,
@@ -110,12 +111,13 @@ impl Log {
             let page = if behind > 2 * i64::from(PAGE_LINES) { Page::Tail } else { Page::After(self.last()) };
             return (behind > 0).then_some(page);
         }
-        let shown = self.shown();
-        let at = self.place(&shown);
+        // Distances are counted in rows held, hidden ones too: a full window is never close to both of its ends, so
+        // reading one page never calls for the other again.
+        let at = self.rows.partition_point(|row| row.seq < self.cursor);
         if at < height && self.first() > self.start {
             return Some(Page::Before(self.first()));
         }
-        (at + height >= shown.len() && self.last() < self.known).then(|| Page::After(self.last()))
+        (at + height >= self.rows.len() && self.last() < self.known).then(|| Page::After(self.last()))
     }
 
     /// A page came. One that was not asked for, or no longer fits the window, is dropped.
@@ -172,10 +174,9 @@ impl Log {
         self.stalled = false;
         self.notice = None;
         match action {
-            Action::Bottom => self.resume(),
             Action::Follow if self.follow => self.pause(),
-            Action::Follow => self.resume(),
-            Action::Top => self.to_top(),
+            Action::Bottom | Action::Follow => self.resume(),
+            Action::Top => self.go_to_top(),
             Action::Up | Action::Down | Action::PageUp | Action::PageDown => self.step(action, height),
             Action::NextError => self.seek(Sought::Error, true),
             Action::PreviousError => self.seek(Sought::Error, false),
@@ -199,15 +200,21 @@ impl Log {
         let shown = self.shown();
         let Some(last) = shown.len().checked_sub(1) else { return };
         let at = self.place(&shown);
-        if matches!(action, Action::Down | Action::PageDown) && at == last && self.last() >= self.known {
+        let down = matches!(action, Action::Down | Action::PageDown);
+        if down && at == last && self.last() >= self.known {
             return self.resume();
         }
         let to = moved(action, at, last, height).unwrap_or(at);
         self.pause();
         self.cursor = self.rows[shown[to]].seq;
+        let stuck = to == at && if down { self.last() < self.known } else { self.first() > self.start };
+        if stuck {
+            // Everything else in the window is hidden: look for the next row to show beyond it.
+            self.seek(Sought::Any, down);
+        }
     }
 
-    fn to_top(&mut self) {
+    fn go_to_top(&mut self) {
         self.pause();
         if self.first() > self.start {
             self.wish = Some(Page::Head);
@@ -243,9 +250,6 @@ impl Log {
         let lowest = if self.follow { shown.len().saturating_sub(height) } else { at.saturating_sub(height - 1) };
         let top = if self.follow { lowest } else { top.clamp(lowest, at) };
         self.top = shown.get(top).map_or(0, |i| self.rows[*i].seq);
-        if !self.follow {
-            self.cursor = shown.get(at).map_or(self.cursor, |i| self.rows[*i].seq);
-        }
     }
 
     // --- what a pane shows
@@ -328,7 +332,8 @@ impl Log {
                 self.push(entry, false);
             }
         }
-        let keep_front = !self.follow && self.rows.iter().take(MOST_ROWS / 2).any(|r| r.seq == self.cursor);
+        let seeking = self.seek.is_some();
+        let keep_front = !self.follow && !seeking && self.rows.iter().take(MOST_ROWS / 2).any(|r| r.seq == self.cursor);
         while self.is_too_big() {
             self.drop_one(keep_front);
         }

@@ -5,22 +5,29 @@ use crate::tui::keys::Action;
 /// The selected object of a list, by what it is; its place is only the second choice.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Picker<K> {
+    /// The object somebody chose. It is found again when a filter that hid it goes.
+    chosen: Option<K>,
+    /// What is selected: the chosen one, or what stands in its place while it is gone.
     key: Option<K>,
     index: usize,
 }
 
 impl<K> Default for Picker<K> {
     fn default() -> Self {
-        Self { key: None, index: 0 }
+        Self { chosen: None, key: None, index: 0 }
     }
 }
 
 impl<K: Clone + PartialEq> Picker<K> {
     /// Finds its object again; when it is gone, what stands in its place is selected.
     pub fn sync(&mut self, keys: &[K]) {
-        let found = self.key.as_ref().and_then(|key| keys.iter().position(|k| k == key));
+        let place = |key: &Option<K>| key.as_ref().and_then(|key| keys.iter().position(|k| k == key));
+        let found = place(&self.chosen).or_else(|| place(&self.key));
         self.index = found.unwrap_or(self.index).min(keys.len().saturating_sub(1));
         self.key = keys.get(self.index).cloned();
+        if self.chosen.is_none() {
+            self.chosen.clone_from(&self.key);
+        }
     }
 
     /// Place of the selected row.
@@ -35,17 +42,13 @@ impl<K: Clone + PartialEq> Picker<K> {
         self.key.as_ref()
     }
 
-    /// Selects this object; [`Picker::sync`] finds its place.
-    pub fn select(&mut self, key: K) {
-        self.key = Some(key);
-    }
-
     /// Moves; false when the action does not move. `page` is the number of visible rows.
     pub fn act(&mut self, action: Action, keys: &[K], page: usize) -> bool {
         let last = keys.len().saturating_sub(1);
         let Some(index) = moved(action, self.index, last, page) else { return false };
         self.index = index;
         self.key = keys.get(index).cloned();
+        self.chosen.clone_from(&self.key);
         true
     }
 }
@@ -87,6 +90,8 @@ mod tests {
         assert_eq!((picker.key(), picker.index()), (Some(&"b"), 2));
         picker.sync(&["x", "y"]);
         assert_eq!((picker.key(), picker.index()), (Some(&"y"), 1), "gone: what is nearest");
+        picker.sync(&["x", "b", "y"]);
+        assert_eq!(picker.key(), Some(&"b"), "back again");
         picker.sync(&[]);
         assert_eq!(picker.key(), None);
     }

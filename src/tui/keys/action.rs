@@ -63,13 +63,13 @@ macro_rules! actions {
 actions! {
     Always: {
         Back "back" "close the innermost layer",
+        Help "help" "list the keys that work here",
         Redraw "redraw" "paint the screen again",
         Suspend "suspend" "back to the shell, `fg` returns",
         Interrupt "interrupt" "drop what is being typed",
     }
     Global: {
         Quit "quit" "leave this view; from home: quit",
-        Help "help" "list the keys that work here",
         Command "command" "type a command",
         Find "find" "search a log, filter a list",
         NextPane "next-pane" "next pane",

@@ -16,16 +16,16 @@ struct Line {
 
 /// Lays `text` over `base` and says what was wrong with it, in the file's order. An empty `base` is filled.
 #[must_use]
-pub fn merge(base: Vec<Binding>, file: &str, text: &str) -> (Vec<Binding>, Vec<String>) {
+pub fn merge(base: &[Binding], file: &str, text: &str) -> (Vec<Binding>, Vec<String>) {
     let mut problems = Vec::new();
     let mut lines = read(text, &mut problems);
-    while let Some((index, problem)) = first_conflict(&base, &lines) {
+    while let Some((index, problem)) = first_conflict(base, &lines) {
         problems.push((lines[index].number, problem));
         lines.remove(index);
     }
     problems.sort();
     let problems = problems.into_iter().map(|(line, what)| format!("{file}:{line}: {what}")).collect();
-    (laid_over(&base, &lines), problems)
+    (laid_over(base, &lines), problems)
 }
 
 fn laid_over(base: &[Binding], lines: &[Line]) -> Vec<Binding> {
@@ -82,7 +82,7 @@ fn table(
     item: &Item,
     problems: &mut Vec<(usize, String)>,
 ) -> Vec<Line> {
-    let at = document.as_table().key(name).and_then(|k| k.span()).map_or(1, |s| line_of(text, s.start));
+    let at = document.as_table().key(name).and_then(toml_edit::Key::span).map_or(1, |s| line_of(text, s.start));
     let Some(table) = Table::ALL.into_iter().find(|t| t.name() == name) else {
         let known: Vec<_> = Table::ALL.iter().map(|t| format!("[{}]", t.name())).collect();
         problems.push((at, format!("there is no table [{name}]; there are {}", known.join(", "))));
@@ -94,7 +94,7 @@ fn table(
     };
     let mut lines = Vec::new();
     for (key, item) in entries.iter() {
-        let number = entries.key(key).and_then(|k| k.span()).map_or(at, |s| line_of(text, s.start));
+        let number = entries.key(key).and_then(toml_edit::Key::span).map_or(at, |s| line_of(text, s.start));
         match binding(table, key, item) {
             Ok((action, keys)) => lines.push(Line { number, action, keys }),
             Err(why) => problems.push((number, why)),
@@ -190,7 +190,7 @@ mod tests {
                 "[log]\nwrap = \"q\"\ntimes = \"T\"",
                 "my.toml:2: `q` cannot be log.wrap: it is global.quit; line left out",
             ),
-            ("[log]\nlevel = \"Z\"\nwrap = \"Z\"\ntimes = \"T\"", "my.toml:3: `Z` cannot be log.level: it is log.wrap"),
+            ("[log]\nlevel = \"Z\"\nwrap = \"Z\"\ntimes = \"T\"", "my.toml:3: `Z` cannot be log.wrap: it is log.level"),
             (
                 "[log]\nwrapp = \"Z\"\ntimes = \"T\"",
                 "my.toml:2: there is no action `wrapp` in [log]; did you mean `wrap`?",

@@ -26,7 +26,7 @@ pub fn draw(app: &App, area: Rect, focused: bool, canvas: &mut Canvas<'_>) {
     let all = lines(app.overview.as_ref(), theme, layout::columns(area));
     let top = app.home.health_top.min(all.len().saturating_sub(layout::rows(area)));
     let mark = position(top, layout::rows(area), all.len());
-    let inner = canvas.frame(area, Line::from(title), mark.into(), focused);
+    let inner = canvas.frame(area, Line::from(title), &mark.into(), focused);
     canvas.lines(inner, all.iter().skip(top));
 }
 

@@ -210,18 +210,18 @@ pub fn back_in_log(log: &mut Log) -> bool {
     log.prompt.take().is_some() || log.clear_search()
 }
 
-/// `Run #41 deploy web → staging  ▶ running`.
+/// `Run #41 ▶ running  deploy web → staging`.
 #[must_use]
 pub fn log_title(app: &App, run: Option<&Run>) -> Line<'static> {
     let theme = app.theme;
     let Some(run) = run else { return Span::styled(" Run log ", theme.strong()).into() };
     let status = format!("{} {} ", run_symbol(run.status), run_word(run.status));
-    let mut spans = vec![
-        Span::styled(format!(" Run {} {}  ", run.id, safe(&run.plan.title)), theme.strong()),
-        Span::styled(status, theme.run(run.status)),
-    ];
+    let mut spans =
+        vec![Span::styled(format!(" Run {} ", run.id), theme.strong()), Span::styled(status, theme.run(run.status))];
     if run.status == RunStatus::Waiting {
         spans.push(Span::styled("for you: Enter opens it ", theme.attention()));
     }
+    // Last, because it may be cut.
+    spans.push(Span::styled(format!(" {} ", safe(&run.plan.title)), theme.strong()));
     Line::from(spans)
 }

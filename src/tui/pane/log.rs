@@ -14,7 +14,7 @@ use crate::tui::view::canvas::{Canvas, head_of, row};
 pub fn draw(log: Option<&Log>, title: Line<'_>, area: Rect, focused: bool, canvas: &mut Canvas<'_>) {
     let theme = canvas.theme;
     let mark = log.map_or_else(Line::default, |log| mark(log, theme));
-    let inner = canvas.frame(area, title, mark, focused);
+    let inner = canvas.frame(area, title, &mark, focused);
     let Some(log) = log else {
         let lines = [
             Line::raw("no run yet"),
@@ -112,7 +112,8 @@ fn foot(log: &Log, shown: usize, area: Rect, canvas: &mut Canvas<'_>) {
     let hidden = log.held() - shown;
     let mut said = log.notice.clone().unwrap_or_default();
     if hidden > 0 {
-        said = format!("{said} {hidden} hidden").trim_start().to_owned();
+        let gap = if said.is_empty() { "" } else { " · " };
+        said = format!("{said}{gap}{hidden} hidden");
     }
     if !said.is_empty() {
         canvas.right(
@@ -127,8 +128,7 @@ fn rows(log: &Log, one: &Row, theme: Theme, width: usize) -> Vec<Line<'static>> 
     let indent: usize = head.iter().map(|s| text::width(&s.content)).sum();
     let room = width.saturating_sub(indent).max(1);
     let style = match one.kind {
-        Kind::Output(_) => theme.dim(),
-        Kind::Event { level: Level::Debug, .. } => theme.dim(),
+        Kind::Output(_) | Kind::Event { level: Level::Debug, .. } => theme.dim(),
         Kind::Event { .. } => theme.plain(),
     };
     if !log.wrap {

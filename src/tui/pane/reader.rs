@@ -55,7 +55,7 @@ impl Reader {
         let all = self.laid_out(layout::columns(area));
         let top = self.top.min(all.len().saturating_sub(layout::rows(area)));
         let mark = position(top, layout::rows(area), all.len());
-        let inner = canvas.frame(area, title.into(), mark.into(), true);
+        let inner = canvas.frame(area, title.into(), &mark.into(), true);
         let lines: Vec<Line<'_>> = all.iter().skip(top).map(|l| Line::raw(l.as_str())).collect();
         canvas.lines(inner, &lines);
     }

@@ -19,6 +19,13 @@ const PAGE: u32 = 100;
 /// Runs kept in the list.
 const MOST_RUNS: usize = 2000;
 
+/// Which page is under way.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Page {
+    Newest,
+    Before(RunId),
+}
+
 /// The list of runs.
 #[derive(Debug, Clone)]
 pub struct RunsScreen {
@@ -29,7 +36,7 @@ pub struct RunsScreen {
     narrow: Filter,
     runs: Vec<Run>,
     picker: Picker<RunId>,
-    asked: Option<Option<RunId>>,
+    asked: Option<Page>,
     stale: bool,
     ended: bool,
     error: Option<String>,
@@ -40,7 +47,8 @@ impl RunsScreen {
     #[must_use]
     pub fn new(ticket: Ticket, filter: RunFilter) -> Self {
         let status = filter.status.iter().map(|s| run_word(*s));
-        let said: Vec<String> = status.chain(filter.service.clone()).chain(filter.env.clone()).collect();
+        let since = filter.since.map(|at| format!("since {}", &at.rfc3339()[..16]));
+        let said: Vec<String> = status.chain(filter.service.clone()).chain(filter.env.clone()).chain(since).collect();
         Self {
             ticket,
             said: said.join(", "),
@@ -67,12 +75,12 @@ impl RunsScreen {
         }
         let shown = self.shown().len();
         let near_end = self.picker.index() + 30 >= shown && !self.ended && self.runs.len() < MOST_RUNS;
-        let before = match (self.stale, self.runs.last()) {
-            (true, _) => None,
-            (false, Some(last)) if near_end => Some(last.id),
+        let (page, before) = match (self.stale, self.runs.last()) {
+            (true, _) => (Page::Newest, None),
+            (false, Some(last)) if near_end => (Page::Before(last.id), Some(last.id)),
             _ => return None,
         };
-        (self.asked, self.stale) = (Some(before), false);
+        (self.asked, self.stale) = (Some(page), false);
         Some(Effect::Runs { ticket: self.ticket, filter: RunFilter { before, ..self.filter.clone() } })
     }
 
@@ -87,7 +95,7 @@ impl RunsScreen {
             }
         };
         self.error = None;
-        if page.len() < PAGE as usize && (asked.flatten().is_some() || self.runs.is_empty()) {
+        if page.len() < PAGE as usize && (asked != Some(Page::Newest) || self.runs.is_empty()) {
             self.ended = true;
         }
         self.runs.retain(|run| !page.iter().any(|new| new.id == run.id));
@@ -155,7 +163,7 @@ impl RunsScreen {
         let more = if self.ended { "" } else { "+" };
         let said = if self.said.is_empty() { String::new() } else { format!("{} ", safe(&self.said)) };
         let title = Span::styled(format!(" Runs {}{more} {said}", shown.len()), theme.strong());
-        let inner = canvas.frame(area, title.into(), Span::styled(self.narrow.mark(), theme.attention()).into(), true);
+        let inner = canvas.frame(area, title.into(), &Span::styled(self.narrow.mark(), theme.attention()).into(), true);
         if shown.is_empty() {
             let what = self.error.as_deref().unwrap_or(if self.ended { "no runs" } else { "reading …" });
             return canvas.line(inner, &Line::raw(safe(what)));

@@ -47,7 +47,7 @@ impl ServiceScreen {
         let top = self.top.min(all.len().saturating_sub(layout::rows(area)));
         let mark = position(top, layout::rows(area), all.len());
         let title = Span::styled(format!(" Service {} ", safe(&self.name)), theme.strong());
-        let inner = canvas.frame(area, title.into(), mark.into(), true);
+        let inner = canvas.frame(area, title.into(), &mark.into(), true);
         canvas.lines(inner, all.iter().skip(top));
     }
 }
@@ -131,7 +131,7 @@ fn actions(out: &mut Out, service: &Service) {
         }
     }
     if service.actions.len() < Verb::ALL.len() {
-        let line = "  configure one with [[service.actions]] in the stack file, then `opsroom apply`";
+        let line = "  configure one with [[service.action]] in the stack file, then `opsroom apply` it";
         out.lines.push(Line::styled(line, out.theme.dim()));
     }
 }

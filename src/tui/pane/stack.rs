@@ -72,14 +72,14 @@ pub fn draw(app: &App, area: Rect, focused: bool, canvas: &mut Canvas<'_>) {
     let theme = canvas.theme;
     let home = &app.home;
     let Some(overview) = &app.overview else {
-        let inner = canvas.frame(area, Span::styled(" Stack ", theme.strong()).into(), Line::default(), focused);
+        let inner = canvas.frame(area, Span::styled(" Stack ", theme.strong()).into(), &Line::default(), focused);
         let what = app.trouble.as_deref().unwrap_or("reading …");
         return canvas.line(inner, &Line::raw(safe(what)));
     };
     let targets = targets(overview, home.filter.text());
     let title = Span::styled(format!(" Stack {} ", targets.len()), theme.strong());
     let mark = Span::styled(home.filter.mark(), theme.attention());
-    let inner = canvas.frame(area, title.into(), mark.into(), focused);
+    let inner = canvas.frame(area, title.into(), &mark.into(), focused);
     if targets.is_empty() {
         return canvas.lines(inner, &empty(overview, home.filter.text(), theme.dim()));
     }
@@ -99,24 +99,24 @@ fn line(app: &App, overview: &Overview, target: &Target, selected: bool, width: 
     let summary = summary(overview, target);
     let state = summary.map_or(State::Unknown, |s| s.latest.state);
     let style = app.theme.state(state);
-    let up = age(summary, app.now).map_or_else(|| uptime(summary), |age| format!("{age} old"));
+    let up = age(summary, app.now).map_or_else(|| uptime(summary), |age| format!("{} old", age.replace(' ', "")));
     // mark, symbol, name, environment, state word, uptime or age
-    let (env, word, last) = (8, 9, if width < 44 { 6 } else { 9 });
-    let short = if width < 44 { short_word(state) } else { state.name() };
-    let word = if width < 44 { 6 } else { word };
-    let name = width.saturating_sub(4 + env + word + last + 2).max(6);
+    let narrow = width < 44;
+    let (env, word, last) = if narrow { (5, 5, 7) } else { (10, 9, 8) };
+    let short = if narrow { short_word(state) } else { state.name() };
+    let name = width.saturating_sub(4 + 1 + env + 1 + word + 1 + last).max(6);
     let mark = if selected { "▸ " } else { "  " };
     Line::from(vec![
         Span::raw(mark),
         Span::styled(format!("{} ", state.symbol()), style),
         Span::raw(format!("{} ", column(&target.service, name))),
-        Span::raw(column(target.env.as_deref().unwrap_or("–"), env)),
+        Span::raw(format!("{} ", column(target.env.as_deref().unwrap_or("–"), env))),
         Span::styled(column(short, word), style),
         Span::raw(format!(" {up:>last$}")),
     ])
 }
 
-/// The state's word in six cells.
+/// The state's word in five cells.
 const fn short_word(state: State) -> &'static str {
     match state {
         State::Ok => "ok",

@@ -84,7 +84,7 @@ impl AnswerForm {
         let text = wrapped(&self.prompt, usize::from(width.saturating_sub(4)));
         let height = u16::try_from(text.len()).unwrap_or(u16::MAX).saturating_add(6);
         let title = Span::styled(format!(" {} ", self.title), theme.attention());
-        let inner = canvas.window(width, height, title.into(), Line::default());
+        let inner = canvas.window(width, height, title.into(), &Line::default());
         let lines: Vec<Line<'_>> = text.iter().map(|l| Line::raw(format!(" {l}"))).collect();
         let foot = inner.bottom().saturating_sub(3).max(inner.y);
         canvas.lines(Rect { height: foot - inner.y, ..inner }, &lines);

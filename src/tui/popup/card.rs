@@ -252,7 +252,7 @@ impl Card {
         let room = usize::from(height).saturating_sub(foot + 2).max(1);
         let top = self.top.min(lines.len().saturating_sub(room));
         let title = Span::styled(format!(" Plan: {} ", safe(&self.card.plan.title)), theme.strong());
-        let inner = canvas.window(width, height, title.into(), position(top, room, lines.len()).into());
+        let inner = canvas.window(width, height, title.into(), &position(top, room, lines.len()).into());
         let inner = Rect { x: inner.x.saturating_add(1), width: inner.width.saturating_sub(2), ..inner };
         let split = inner.bottom().saturating_sub(u16::try_from(foot).unwrap_or(u16::MAX)).max(inner.y);
         canvas.lines(Rect { height: split - inner.y, ..inner }, lines.iter().skip(top));

@@ -78,7 +78,7 @@ impl Confirm {
             self.lines.iter().flat_map(|l| wrapped(l, usize::from(width.saturating_sub(4)))).collect();
         let height = u16::try_from(text.len()).unwrap_or(u16::MAX).saturating_add(4);
         let title = Span::styled(format!(" {} ", self.title), theme.attention());
-        let inner = canvas.window(width, height, title.into(), Line::default());
+        let inner = canvas.window(width, height, title.into(), &Line::default());
         let mut lines: Vec<Line<'_>> = text.iter().map(|l| Line::raw(format!(" {l}"))).collect();
         lines.push(Line::default());
         lines.push(buttons(&[(self.no, !self.yes_selected), (self.yes, self.yes_selected)], theme));

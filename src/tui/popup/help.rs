@@ -42,8 +42,8 @@ impl Help {
     pub(super) fn act(&mut self, action: Action, keys: &Keymap) -> Outcome {
         let rows = self.rows(keys);
         let movement = match action {
-            Action::Older => Action::Up,
-            Action::Newer => Action::Down,
+            Action::Older | Action::PreviousChoice => Action::Up,
+            Action::Newer | Action::Complete => Action::Down,
             other => other,
         };
         if let Some(index) = moved(movement, self.index, rows.len().saturating_sub(1), 10) {
@@ -67,17 +67,18 @@ impl Help {
         let screen = canvas.area();
         let mark = format!(" {} of {} ", (self.index + 1).min(rows.len()), rows.len());
         let title = Span::styled(" Keys that work here ", theme.strong());
-        let inner = canvas.window(76.min(screen.width), screen.height.saturating_sub(2), title.into(), mark.into());
+        let inner = canvas.window(100.min(screen.width), screen.height.saturating_sub(2), title.into(), &mark.into());
         canvas.field(row(inner, inner.y), Span::raw(" narrow: "), &self.filter, true, "");
         let list = Rect { y: inner.y.saturating_add(1), height: inner.height.saturating_sub(1), ..inner };
         let first = first_visible(self.index, rows.len(), usize::from(list.height));
         for (y, (i, (action, keys))) in (list.y..list.bottom()).zip(rows.iter().enumerate().skip(first)) {
-            let line = Line::from(vec![
-                Span::styled(format!(" {keys:<18} "), theme.strong()),
-                Span::raw(format!("{:<52}", action.about())),
-                Span::styled(format!("{}.{}", action.table().name(), action.name()), theme.dim()),
-            ]);
+            let about = Span::raw(format!("{:<54}", action.about()));
+            let line = Line::from(vec![Span::styled(format!(" {keys:<18} "), theme.strong()), about]);
             canvas.line(row(list, y), &line);
+            if list.width >= 98 {
+                let name = format!("{}.{}", action.table().name(), action.name());
+                canvas.right(row(list, y), &Line::styled(name, theme.dim()));
+            }
             if i == self.index {
                 canvas.restyle(row(list, y), theme.selected());
             }

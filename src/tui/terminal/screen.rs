@@ -58,14 +58,18 @@ const SETTLES_AT_LAST: Duration = Duration::from_millis(200);
 const RETRY: (Duration, Duration) = (Duration::from_millis(5), Duration::from_millis(100));
 
 impl Screen {
-    /// Takes the terminal. Needs a runtime.
+    /// Takes the terminal we were started on. Needs a runtime.
     pub fn open() -> io::Result<Self> {
-        let signals = Signals::listen()?;
-        let guard = Guard::enter(Tty::open()?)?;
         let term = std::env::var("TERM").unwrap_or_default();
-        let terminal = Terminal::new(Output::new(guard.held(), &term))?;
+        Self::on(Tty::open()?, &term, Between::detect())
+    }
+
+    /// Takes this terminal; `term` is what it calls itself.
+    pub fn on(tty: Tty, term: &str, between: Between) -> io::Result<Self> {
+        let signals = Signals::listen()?;
+        let guard = Guard::enter(tty)?;
+        let terminal = Terminal::new(Output::new(guard.held(), term))?;
         let reader = Some(Reader::start(guard.held())?);
-        let between = Between::detect();
         Ok(Self { reader, terminal, guard, signals, between, resize: None, retry: RETRY.0 })
     }
 
@@ -99,18 +103,23 @@ impl Screen {
         self.reader.as_mut()?.try_next().map(Happened::from)
     }
 
-    /// Takes over the new size; what the terminal shows is unknown after a change.
+    /// Takes over the new size. What the terminal shows is unknown after a change, even one back to the old size.
     pub fn resized(&mut self) -> io::Result<(u16, u16)> {
         self.resize = None;
+        let before = self.size();
         let (width, height) = self.guard.held().tty.size();
         self.terminal.backend_mut().resize(width, height);
-        self.redraw()?;
+        // Both clear the screen; once is enough.
+        if (width, height) == before {
+            self.redraw()?;
+        } else {
+            self.terminal.autoresize()?;
+        }
         Ok((width, height))
     }
 
     /// Forgets what is on screen: the next frame paints everything.
     pub fn redraw(&mut self) -> io::Result<()> {
-        self.terminal.autoresize()?;
         self.terminal.clear()
     }
 

@@ -144,7 +144,7 @@ fn list(app: &App, bar: &Bar, above: Option<Line<'static>>, body: Rect, canvas: 
     let height = u16::try_from(lines.len() + 2).unwrap_or(u16::MAX).min(body.height);
     let area = Rect { y: body.bottom() - height, height, ..body };
     canvas.clear(area);
-    let inner = canvas.frame(area, Line::default(), Line::default(), true);
+    let inner = canvas.frame(area, Line::default(), &Line::default(), true);
     let inner = Rect { x: inner.x + 1, width: inner.width.saturating_sub(2), ..inner };
     // When not everything fits, what is picked stays in sight.
     let wanted = if bar.choices.is_empty() { 0 } else { choices_at + bar.picked + 1 };

@@ -60,7 +60,7 @@ impl<'a> Canvas<'a> {
     }
 
     /// A frame with a title and a mark on its right; returns what is inside. The focused one has a heavier line.
-    pub fn frame(&mut self, area: Rect, title: Line<'_>, mark: Line<'_>, focused: bool) -> Rect {
+    pub fn frame(&mut self, area: Rect, title: Line<'_>, mark: &Line<'_>, focused: bool) -> Rect {
         let area = area.intersection(self.buffer.area);
         let kind = if focused { BorderType::Thick } else { BorderType::Plain };
         let block = Block::bordered().border_type(kind).border_style(self.theme.frame(focused));
@@ -73,15 +73,24 @@ impl<'a> Canvas<'a> {
         let mark_width = mark.width();
         let title_room = if mark_width == 0 { room } else { room.saturating_sub(mark_width + 1) };
         let title = fit(title, title_room);
-        self.line(Rect { x: area.x + 2, width: area.width - 4, height: 1, ..area }, &title);
+        let edge = Rect { x: area.x + 2, width: area.width - 4, height: 1, ..area };
+        self.on_edge(edge, &title);
         if mark_width > 0 && mark_width + title.width() < room {
-            self.right(Rect { x: area.x + 2, width: area.width - 4, height: 1, ..area }, &mark);
+            let used = u16::try_from(mark_width).unwrap_or(u16::MAX).min(edge.width);
+            self.on_edge(Rect { x: edge.right() - used, width: used, ..edge }, mark);
         }
         inner
     }
 
+    /// Text over a frame's line, without the line's own style.
+    fn on_edge(&mut self, area: Rect, text: &Line<'_>) {
+        let width = u16::try_from(text.width()).unwrap_or(u16::MAX).min(area.width);
+        self.clear(Rect { width, ..area });
+        self.line(area, text);
+    }
+
     /// An empty box of at most this size in the middle of the screen, framed.
-    pub fn window(&mut self, width: u16, height: u16, title: Line<'_>, mark: Line<'_>) -> Rect {
+    pub fn window(&mut self, width: u16, height: u16, title: Line<'_>, mark: &Line<'_>) -> Rect {
         let screen = self.buffer.area;
         let (width, height) = (width.min(screen.width), height.min(screen.height));
         let area = Rect {
@@ -175,7 +184,7 @@ pub fn wrapped(text: &str, width: usize) -> Vec<String> {
         if !line.is_empty() {
             lines.push(std::mem::take(&mut line));
         }
-        while text::width(word) > width {
+        while text::width(word) > width && head_of(word, width) < word.len() {
             let (head, rest) = word.split_at(head_of(word, width));
             lines.push(head.to_owned());
             word = rest;

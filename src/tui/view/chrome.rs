@@ -7,7 +7,7 @@ use super::canvas::{Canvas, safe};
 use super::layout::Parts;
 use crate::core::text;
 use crate::tui::app::App;
-use crate::tui::keys::{Action, Context};
+use crate::tui::keys::{Action, Context, Key};
 
 /// Name, workspace, store, engine, banners, clock.
 pub fn title(app: &App, area: Rect, canvas: &mut Canvas<'_>) {
@@ -53,8 +53,9 @@ pub fn hints(app: &App, area: Rect, canvas: &mut Canvas<'_>) {
     let theme = canvas.theme;
     let mut spans = vec![Span::raw(" ")];
     let mut left = usize::from(area.width).saturating_sub(1);
-    for (action, word) in wanted(app.context()) {
-        let Some(key) = app.keys.keys(*action).first() else { continue };
+    for (action, word) in wanted(app.context(), !app.popups.is_empty()) {
+        let typed = |key: &&Key| app.context().is_text() && key.printable().is_some();
+        let Some(key) = app.keys.keys(*action).iter().find(|key| !typed(key)) else { continue };
         let key = key.to_string();
         let used = text::width(&key) + 1 + text::width(word) + 2;
         if used > left {
@@ -66,8 +67,14 @@ pub fn hints(app: &App, area: Rect, canvas: &mut Canvas<'_>) {
     canvas.line(area, &Line::from(spans));
 }
 
-const fn wanted(context: Context) -> &'static [(Action, &'static str)] {
+const fn wanted(context: Context, popup: bool) -> &'static [(Action, &'static str)] {
     match context {
+        Context::Text if popup => &[
+            (Action::Accept, "go on"),
+            (Action::Complete, "next"),
+            (Action::PageDown, "scroll"),
+            (Action::Back, "close"),
+        ],
         Context::List => &[
             (Action::Help, "help"),
             (Action::Command, "command"),
@@ -105,6 +112,7 @@ const fn wanted(context: Context) -> &'static [(Action, &'static str)] {
             (Action::Complete, "complete"),
             (Action::Older, "history"),
             (Action::Why, "why"),
+            (Action::Help, "help"),
             (Action::Back, "close"),
         ],
         Context::Dialog => &[

@@ -49,13 +49,13 @@ pub fn parts((width, height): (u16, u16)) -> Parts {
 #[must_use]
 pub fn home(body: Rect) -> HomeAreas {
     if body.width >= 120 {
-        let left = (body.width / 4).clamp(34, 46);
+        let left = (body.width / 4).clamp(38, 46);
         let right = (body.width / 4).clamp(34, 56);
         let (stack, rest) = split_left(body, left);
         let (log, health) = split_left(rest, rest.width.saturating_sub(right));
         return HomeAreas { stack, health, log };
     }
-    let (stack, rest) = split_left(body, body.width * 17 / 40);
+    let (stack, rest) = split_left(body, body.width * 9 / 20);
     let (health, log) = split_top(rest, (body.height / 3).clamp(4, 10));
     HomeAreas { stack, health, log }
 }
@@ -65,12 +65,12 @@ pub fn home(body: Rect) -> HomeAreas {
 pub fn run(body: Rect) -> RunAreas {
     let (header, rest) = split_top(body, 3);
     if body.width >= 120 {
-        let (left, log) = split_left(rest, body.width / 3);
+        let (left, log) = split_left(rest, body.width * 9 / 20);
         let (steps, artifacts) = split_top(left, left.height.saturating_sub((left.height / 3).clamp(4, 12)));
         return RunAreas { header, steps, artifacts, log };
     }
     let (top, log) = split_top(rest, (rest.height / 2).clamp(4, 12));
-    let (steps, artifacts) = split_left(top, body.width * 2 / 3);
+    let (steps, artifacts) = split_left(top, body.width - body.width / 4);
     RunAreas { header, steps, artifacts, log }
 }
 

@@ -20,6 +20,8 @@ pub enum Sought {
     Error,
     Warning,
     Hit,
+    /// Any line that is shown.
+    Any,
     /// The first line of this step.
     Step(u32),
 }
@@ -157,6 +159,7 @@ impl Log {
             Sought::Error => format!("no more errors {way}"),
             Sought::Warning => format!("no more warnings {way}"),
             Sought::Hit => format!("no match {way}"),
+            Sought::Any => format!("no more lines {way}"),
             Sought::Step(_) => "this step has written nothing yet".to_owned(),
         });
     }
@@ -165,6 +168,7 @@ impl Log {
         match what {
             Sought::Error => row.level() == Level::Error,
             Sought::Warning => row.level() >= Level::Warn,
+            Sought::Any => true,
             Sought::Hit => self.search.as_ref().is_some_and(|s| s.regex.is_match(&row.text)),
             Sought::Step(step) => row.step == Some(step),
         }

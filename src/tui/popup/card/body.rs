@@ -40,7 +40,7 @@ impl Page {
     }
 
     /// Text under a lead, wrapped under itself.
-    fn item(&mut self, lead: Span<'static>, text: &str) {
+    fn item(&mut self, lead: &Span<'static>, text: &str) {
         let indent = lead.width();
         for (i, part) in wrapped(text, self.width.saturating_sub(indent)).into_iter().enumerate() {
             let lead = if i == 0 { lead.clone() } else { Span::raw(" ".repeat(indent)) };
@@ -51,19 +51,19 @@ impl Page {
 
 fn plan(page: &mut Page, plan: &Plan) {
     let theme = page.theme;
-    page.item(Span::raw(""), &safe(&plan.restatement));
+    page.item(&Span::raw(""), &safe(&plan.restatement));
     let kind = if plan.mutates { "changes things" } else { "only looks" };
     let place = if plan.protected { ", protected" } else { "" };
     let env = plan.env.as_deref().map_or_else(|| "no environment".to_owned(), |e| format!("{}{place}", safe(e)));
-    page.item(Span::styled("where  ", theme.dim()), &format!("{env} · {} · {kind}", list(&plan.services)));
-    page.item(Span::styled("limit  ", theme.dim()), &human_ms(plan.timeout_ms));
-    page.item(Span::styled("talks  ", theme.dim()), &list(&plan.integrations));
+    page.item(&Span::styled("where  ", theme.dim()), &format!("{env} · {} · {kind}", list(&plan.services)));
+    page.item(&Span::styled("limit  ", theme.dim()), &human_ms(plan.timeout_ms));
+    page.item(&Span::styled("talks  ", theme.dim()), &list(&plan.integrations));
     let mut risks: Vec<_> = plan.risks.iter().collect();
     risks.sort_by_key(|risk| std::cmp::Reverse(risk.level));
     for risk in risks {
         let lead = format!("{} {:<5} ", risk_symbol(risk.level), risk.level.name());
         let how = if risk.level == RiskLevel::Block { " (remove the cause: it cannot be overridden)" } else { "" };
-        page.item(Span::styled(lead, theme.risk(risk.level)), &format!("{} {}{how}", risk.code, safe(&risk.message)));
+        page.item(&Span::styled(lead, theme.risk(risk.level)), &format!("{} {}{how}", risk.code, safe(&risk.message)));
     }
     if let Some(gate) = &plan.only_if {
         let word = if gate.negated { "unless" } else { "only if" };
@@ -78,34 +78,39 @@ fn plan(page: &mut Page, plan: &Plan) {
         }
     }
     if plan.steps.is_empty() {
-        page.item(Span::raw(""), "no steps");
+        page.item(&Span::raw(""), "no steps");
     }
     if !plan.finally.is_empty() {
         page.heading("finally, whatever happened");
         steps(page, &plan.finally);
     }
+    if !plan.undo.is_empty() {
+        page.heading("undone when action or verify fails, if it completed");
+        steps(page, &plan.undo);
+    }
 }
 
 fn steps(page: &mut Page, steps: &[PlanStep]) {
     for step in steps {
-        let mut how = vec![human_ms(step.timeout_ms)];
+        let mut how = vec![format!("≤ {}", human_ms(step.timeout_ms))];
         how.extend(step.retry.map(|r| format!("{} tries", r.attempts)));
+        how.extend(matches!(step.on_failure, OnFailure::Jump(_)).then(|| "goes on further down when it fails".to_owned()));
         how.extend((step.on_failure == OnFailure::Continue).then(|| "goes on when it fails".to_owned()));
         let text = format!("{}: {} ({})", safe(&step.name), safe(&step.spec.describe()), how.join(", "));
-        page.item(Span::raw("  · "), &text);
+        page.item(&Span::raw("  · "), &text);
     }
 }
 
 fn last(page: &mut Page, card: &PlanCard) {
     page.heading("last outcomes");
     if card.last.is_empty() {
-        page.item(Span::raw("  "), "never run here before");
+        page.item(&Span::raw("  "), "never run here before");
     }
     for run in &card.last {
         let said = run.message.as_deref().map(|m| format!(": {}", safe(m))).unwrap_or_default();
         let status = format!("  {} {:<11} ", run_symbol(run.status), run_word(run.status));
         let text = format!("{} {}Z by {}{said}", run.id, run.requested_at.clock_utc(), safe(&run.actor));
-        page.item(Span::styled(status, page.theme.run(run.status)), &text);
+        page.item(&Span::styled(status, page.theme.run(run.status)), &text);
     }
 }
 

@@ -1,0 +1,20 @@
+//! Show one service.
+
+use super::{Intent, Need, Object};
+use crate::core::command::{ParseOutcome, Parsed};
+use crate::core::command::explain::{in_env, target};
+
+pub(super) const INTENT: Intent = Intent {
+    name: "show_service",
+    outcome: ParseOutcome::View,
+    form: "show SERVICE",
+    needs: &[Need::Services],
+    takes: &[Object::Env, Object::Service],
+    wants: &[Object::Service],
+    restate,
+    ..Intent::BLANK
+};
+
+fn restate(p: &Parsed) -> String {
+    format!("show {}{}", target(p, "?"), in_env(p, " in "))
+}

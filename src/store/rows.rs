@@ -1,0 +1,248 @@
+//! Rows as the databases hold them, and what they mean.
+
+use crate::core::event::{Entry, EntryBody, Level};
+use crate::core::observation::{Observation, State, TargetSummary};
+use crate::core::plan::{Plan, Target};
+use crate::core::run::{Artifact, ArtifactKind, AuditRow, Phase, Run, RunId, RunStatus, RunStep, StepStatus};
+use crate::core::time::Timestamp;
+
+use super::{EngineRow, StoreError, Workspace};
+
+#[derive(sqlx::FromRow)]
+pub(super) struct RunRow {
+    pub id: i64,
+    pub workspace_id: i64,
+    parent_id: Option<i64>,
+    plan: String,
+    status: String,
+    actor: String,
+    started_by: String,
+    reason: Option<String>,
+    requested_at: i64,
+    started_at: Option<i64>,
+    finished_at: Option<i64>,
+    message: Option<String>,
+    holder: Option<String>,
+    lease_until: Option<i64>,
+    pub token: i64,
+    cancel_requested_by: Option<String>,
+    pub last_seq: i64,
+}
+
+impl TryFrom<RunRow> for Run {
+    type Error = StoreError;
+
+    fn try_from(row: RunRow) -> Result<Self, StoreError> {
+        Ok(Self {
+            id: RunId(row.id),
+            parent: row.parent_id.map(RunId),
+            plan: read_plan(row.id, &row.plan)?,
+            status: status(&row.status)?,
+            actor: row.actor,
+            trigger: row.started_by,
+            reason: row.reason,
+            requested_at: Timestamp(row.requested_at),
+            started_at: row.started_at.map(Timestamp),
+            finished_at: row.finished_at.map(Timestamp),
+            message: row.message,
+            holder: row.holder,
+            lease_until: row.lease_until.map(Timestamp),
+            cancel_requested_by: row.cancel_requested_by,
+            last_seq: row.last_seq,
+        })
+    }
+}
+
+#[derive(sqlx::FromRow)]
+pub(super) struct StepRow {
+    position: i64,
+    status: String,
+    attempt: i64,
+    started_at: Option<i64>,
+    finished_at: Option<i64>,
+    message: Option<String>,
+}
+
+impl TryFrom<StepRow> for RunStep {
+    type Error = StoreError;
+
+    fn try_from(row: StepRow) -> Result<Self, StoreError> {
+        Ok(Self {
+            index: small(row.position)?,
+            status: StepStatus::from_name(&row.status).ok_or_else(|| unreadable("step status", &row.status))?,
+            attempt: small(row.attempt)?,
+            started_at: row.started_at.map(Timestamp),
+            finished_at: row.finished_at.map(Timestamp),
+            message: row.message,
+        })
+    }
+}
+
+#[derive(sqlx::FromRow)]
+pub(super) struct EventRow {
+    run_id: i64,
+    seq: i64,
+    at: i64,
+    step: Option<i64>,
+    level: String,
+    phase: Option<String>,
+    source: String,
+    message: String,
+    data: Option<String>,
+}
+
+impl TryFrom<EventRow> for Entry {
+    type Error = StoreError;
+
+    fn try_from(row: EventRow) -> Result<Self, StoreError> {
+        let phase = |name: String| Phase::from_name(&name).ok_or_else(|| unreadable("phase", &name));
+        let data = |text: String| serde_json::from_str(&text).map_err(|_| unreadable("event data", &text));
+        Ok(Self {
+            run: RunId(row.run_id),
+            seq: row.seq,
+            at: Timestamp(row.at),
+            step: row.step.map(small).transpose()?,
+            body: EntryBody::Event {
+                level: Level::from_name(&row.level).ok_or_else(|| unreadable("level", &row.level))?,
+                phase: row.phase.map(phase).transpose()?,
+                source: row.source,
+                message: row.message,
+                data: row.data.map(data).transpose()?,
+            },
+        })
+    }
+}
+
+#[derive(sqlx::FromRow)]
+pub(super) struct ArtifactRow {
+    run_id: i64,
+    kind: String,
+    title: String,
+    content: String,
+    at: i64,
+}
+
+impl TryFrom<ArtifactRow> for Artifact {
+    type Error = StoreError;
+
+    fn try_from(row: ArtifactRow) -> Result<Self, StoreError> {
+        Ok(Self {
+            run: RunId(row.run_id),
+            kind: ArtifactKind::from_name(&row.kind).ok_or_else(|| unreadable("artifact kind", &row.kind))?,
+            title: row.title,
+            content: row.content,
+            at: Timestamp(row.at),
+        })
+    }
+}
+
+#[derive(sqlx::FromRow)]
+pub(super) struct SummaryRow {
+    service: String,
+    env: String,
+    at: i64,
+    state: String,
+    latency_ms: Option<i64>,
+    message: String,
+    run_id: Option<i64>,
+    samples: i64,
+    up: i64,
+}
+
+impl TryFrom<SummaryRow> for (Target, TargetSummary) {
+    type Error = StoreError;
+
+    fn try_from(row: SummaryRow) -> Result<Self, StoreError> {
+        let target = Target { service: row.service, env: Some(row.env).filter(|env| !env.is_empty()) };
+        let latest = Observation {
+            target: target.clone(),
+            at: Timestamp(row.at),
+            state: State::from_name(&row.state).ok_or_else(|| unreadable("state", &row.state))?,
+            latency_ms: row.latency_ms,
+            message: row.message,
+            run: row.run_id.map(RunId),
+        };
+        Ok((target, TargetSummary { latest, samples: row.samples, up: row.up }))
+    }
+}
+
+#[derive(sqlx::FromRow)]
+pub(super) struct AuditRecord {
+    id: i64,
+    at: i64,
+    actor: String,
+    action: String,
+    object: String,
+    before: Option<String>,
+    after: Option<String>,
+    reason: Option<String>,
+}
+
+impl From<AuditRecord> for AuditRow {
+    fn from(row: AuditRecord) -> Self {
+        Self {
+            id: row.id,
+            at: Timestamp(row.at),
+            actor: row.actor,
+            action: row.action,
+            object: row.object,
+            before: row.before,
+            after: row.after,
+            reason: row.reason,
+        }
+    }
+}
+
+#[derive(sqlx::FromRow)]
+pub(super) struct WorkspaceRow {
+    id: i64,
+    name: String,
+    timezone: String,
+}
+
+impl From<WorkspaceRow> for Workspace {
+    fn from(row: WorkspaceRow) -> Self {
+        Self { id: row.id, name: row.name, timezone: row.timezone }
+    }
+}
+
+#[derive(sqlx::FromRow)]
+pub(super) struct EngineRecord {
+    holder: String,
+    kind: String,
+    started_at: i64,
+    seen_at: i64,
+}
+
+impl From<EngineRecord> for EngineRow {
+    fn from(row: EngineRecord) -> Self {
+        Self {
+            holder: row.holder,
+            kind: row.kind,
+            started_at: Timestamp(row.started_at),
+            seen_at: Timestamp(row.seen_at),
+        }
+    }
+}
+
+/// Converts every row, or tells what is wrong with the first bad one.
+pub(super) fn all<R, T: TryFrom<R, Error = StoreError>>(rows: Vec<R>) -> Result<Vec<T>, StoreError> {
+    rows.into_iter().map(T::try_from).collect()
+}
+
+pub(super) fn status(name: &str) -> Result<RunStatus, StoreError> {
+    RunStatus::from_name(name).ok_or_else(|| unreadable("run status", name))
+}
+
+pub(super) fn read_plan(run: i64, json: &str) -> Result<Plan, StoreError> {
+    serde_json::from_str(json).map_err(|e| StoreError::Database(format!("the plan of run #{run} cannot be read: {e}")))
+}
+
+/// A position, an attempt: never negative, never large.
+pub(super) fn small(number: i64) -> Result<u32, StoreError> {
+    u32::try_from(number).map_err(|_| unreadable("number", &number.to_string()))
+}
+
+fn unreadable(what: &str, found: &str) -> StoreError {
+    StoreError::Database(format!("it holds a {what} this version does not know: `{found}`; update opsroom"))
+}

@@ -1,0 +1,591 @@
+//! The console driven by keys against a scripted world: what starts runs and what never does, how layers close, how a log
+//! follows, and what is on screen at every size.
+
+#[path = "console/screen.rs"]
+mod screen;
+#[path = "console/world.rs"]
+mod world;
+
+use opsroom::bus::Notice;
+use opsroom::core::plan::{Plan, Risk, RiskLevel};
+use opsroom::core::run::{RunId, RunStatus};
+use opsroom::core::time::Timestamp;
+use opsroom::tui::app::Facts;
+use opsroom::tui::msg::{Effect, Msg};
+
+use self::screen::{Console, text, with_styles};
+use self::world::{NOW, World, check, entry, log, plan};
+
+// --- what starts a run, and what never does
+
+#[test]
+fn enter_enter_never_starts_a_change() {
+    let mut console = Console::new(World::default());
+    console.command("deploy web to staging").shows("Plan: deploy web → staging").shows("▸ Cancel ◂");
+    console.press("Enter").hides("Plan: deploy").shows("nothing was started");
+    assert_eq!(console.submitted(), 0);
+}
+
+#[test]
+fn a_change_starts_when_its_button_is_chosen() {
+    let mut console = Console::new(World::default());
+    console.command("deploy web to staging").press("y").shows("▸ Start ◂");
+    assert_eq!(console.submitted(), 0, "no single key starts anything");
+    console.press("Enter");
+    assert_eq!(console.submitted(), 1);
+    console.hides("Plan: deploy").shows("run #42 was queued");
+}
+
+#[test]
+fn a_plan_that_only_looks_starts_with_enter() {
+    let mut console = Console::new(World::with_plan(check()));
+    console.command("check web in prod").shows("only looks").press("Enter");
+    assert_eq!(console.submitted(), 1);
+}
+
+#[test]
+fn a_protected_environment_wants_its_word() {
+    let mut console = Console::new(World::with_plan(plan("prod", true)));
+    console.command("deploy web to prod").shows("type `web` to confirm:");
+    console.press("Enter").press("Enter").shows("nothing was started: type `web`");
+    console.type_text("wbe").press("Enter").shows("nothing was started: type `web`");
+    console.press("Tab Enter").shows("nothing was started: type `web`");
+    assert_eq!(console.submitted(), 0);
+    console.press("Ctrl-U").type_text("web").press("Enter");
+    let typed = console.wanted.iter().find_map(|e| match e {
+        Effect::Submit { typed, .. } => Some(typed.clone()),
+        _ => None,
+    });
+    assert_eq!(typed, Some(Some("web".to_owned())));
+}
+
+#[test]
+fn a_paste_confirms_nothing() {
+    let mut console = Console::new(World::with_plan(plan("prod", true)));
+    console.command("deploy web to prod");
+    console.send(Msg::Paste("web\n".to_owned())).shows("a paste does not confirm");
+    console.press("Enter");
+    assert_eq!(console.submitted(), 0);
+}
+
+#[test]
+fn a_blocked_plan_offers_no_start() {
+    let block =
+        Risk { level: RiskLevel::Block, code: "NOT_CONFIGURED".to_owned(), message: "no deploy action".to_owned() };
+    let blocked = Plan { risks: vec![block], ..plan("staging", false) };
+    let mut console = Console::new(World::with_plan(blocked));
+    console.command("deploy web to staging").shows("✗ block").shows("NOT_CONFIGURED").hides("Start");
+    console.press("y").shows("cannot be started: NOT_CONFIGURED");
+    console.press("Enter");
+    assert_eq!(console.submitted(), 0);
+}
+
+#[test]
+fn a_read_only_console_starts_nothing_and_says_so() {
+    let facts = Facts { read_only: true, ..Facts::default() };
+    let mut console = Console::with(World::default(), facts, true, (80, 24));
+    console.shows("READ-ONLY").command("deploy web to staging").hides("Start").press("y").shows("read-only");
+    console.press("Enter");
+    assert_eq!(console.submitted(), 0);
+}
+
+#[test]
+fn a_refusal_stays_on_the_card() {
+    let mut console = Console::new(World { refusal: Some("run #7 holds web".to_owned()), ..World::default() });
+    console.command("deploy web to staging").press("y Enter").shows("nothing was started: run #7 holds web");
+    console.shows("Plan: deploy");
+}
+
+#[test]
+fn changed_inputs_are_planned_again_before_anything_starts() {
+    let mut console = Console::new(World::default());
+    console.command("deploy web to staging").press("Shift-Tab Shift-Tab").press("Backspace").type_text("9");
+    console.press("Tab").press("y").press("Enter").shows("planned again");
+    assert_eq!(console.submitted(), 0);
+    let inputs = console.wanted.iter().rev().find_map(|e| match e {
+        Effect::Plan { inputs, .. } => Some(inputs.clone()),
+        _ => None,
+    });
+    assert_eq!(inputs, Some(vec![("version".to_owned(), "1.4.9".to_owned())]));
+}
+
+#[test]
+fn a_typo_suggests_and_starts_nothing() {
+    let mut console = Console::new(World::default());
+    console.press(":").type_text("deplyo web to prod").shows("not understood").press("Enter");
+    console.shows("nothing was started").press("Enter");
+    assert_eq!(console.submitted(), 0);
+    assert!(!console.wanted.iter().any(|e| matches!(e, Effect::Plan { raw_text, .. } if raw_text.contains("deplyo"))));
+    console.shows(": deploy web to prod").hides("Plan: deploy");
+}
+
+#[test]
+fn a_question_is_asked_and_its_answer_only_fills_the_line() {
+    let mut console = Console::new(World::default());
+    console
+        .command("deploy web")
+        .shows("which environment?")
+        .shows("▸ staging")
+        .press("Down")
+        .shows("▸ prod  protected");
+    console.press("Enter").shows("deploy web in prod").hides("Plan: deploy");
+    assert_eq!(console.submitted(), 0);
+}
+
+#[test]
+fn a_paste_runs_nothing_anywhere() {
+    let mut console = Console::new(World::default());
+    console.send(Msg::Paste("deploy web to staging\n".to_owned())).shows("a paste does nothing here");
+    console.press(":").send(Msg::Paste("deploy web\nto staging\n".to_owned())).shows("deploy web to staging");
+    console.hides("Plan: deploy");
+    assert_eq!(console.submitted(), 0);
+}
+
+#[test]
+fn half_an_arrow_key_does_nothing() {
+    let mut console = Console::new(World::default());
+    let before = console.text();
+    console.press("Esc [ A").press("Esc O B");
+    assert_eq!(console.text(), before);
+    assert!(!console.quits());
+}
+
+// --- the command bar
+
+#[test]
+fn the_bar_says_what_will_happen_before_enter() {
+    let mut console = Console::new(World::default());
+    console.press(":").type_text("deploy web to staging");
+    console.shows("plan deploy · web · staging").shows("▲ PROD_CHANGE · 3 steps");
+    assert_eq!(console.submitted(), 0);
+}
+
+#[test]
+fn completion_and_history() {
+    let mut console = Console::new(World::default());
+    console.press(":").type_text("dep").press("Tab").shows(": deploy");
+    console.press("Ctrl-U").type_text("deploy").press("Up").shows(": deploy web to staging");
+    console.press("Up").shows(": deploy api to staging").press("Up").shows(": deploy api to staging");
+    console.press("Down Down").shows(": deploy ").hides("to staging");
+}
+
+#[test]
+fn previews_are_asked_one_at_a_time_and_only_for_the_newest_line() {
+    let mut console = Console::new(World::default());
+    console.press(":").type_text("check web");
+    let count = |effects: &[Effect]| effects.iter().filter(|e| matches!(e, Effect::Plan { .. })).count();
+    let mut pending = console.send_unanswered(Msg::Paste(" prod".to_owned()));
+    assert_eq!(count(&pending), 1);
+    for _ in 0..20 {
+        let more = console.send_unanswered(Msg::Paste(" ".to_owned()));
+        assert_eq!(count(&more), 0, "one question at a time");
+    }
+    let answer = console.world.answer(&pending.remove(0)).expect("an answer");
+    assert_eq!(count(&console.send_unanswered(answer)), 1, "then one for the line as it is now");
+}
+
+// --- layers
+
+#[test]
+fn esc_closes_exactly_one_layer() {
+    let mut console = Console::new(World::default());
+    console.press("Enter").shows("Service web").press(":").type_text("deploy web").press("Enter").shows("▸ staging");
+    console.press("?").shows(": deploy web?");
+    console.press("Backspace").press("Enter").shows("▸ staging");
+    console.press("Esc").hides("▸ staging").shows(": deploy web");
+    console.press("Esc").hides(": deploy web").shows("Service web");
+    console.press("Esc").hides("Service web").shows("Stack 5");
+    console.press("Esc").shows("Stack 5");
+    assert!(!console.quits());
+}
+
+#[test]
+fn esc_ladder_in_a_log() {
+    let mut console = Console::new(World::default());
+    console.press("3 f / c o l d Enter").shows("/cold").hides("Stack 5");
+    console.press("?").shows("Keys that work here").press("Esc").hides("Keys that work here").shows("/cold");
+    console.press("/").press("Esc").shows("/cold").press("Esc").hides("/cold").hides("Stack 5");
+    console.press("Esc").shows("Stack 5");
+}
+
+#[test]
+fn q_leaves_views_and_asks_before_leaving_live_runs() {
+    let mut console = Console::new(World::default());
+    console.press("r").shows("Runs 2").press("q").hides("Runs 2");
+    assert!(!console.quits());
+    console.press("q").shows("1 run is under way").shows("▸ Stay ◂").press("Enter");
+    assert!(!console.quits());
+    console.press("q").press("Tab").press("Enter");
+    assert!(console.quits());
+    let mut idle = Console::new(World::at_rest());
+    idle.press("q");
+    assert!(idle.quits());
+}
+
+#[test]
+fn ctrl_c_only_says_how_to_quit() {
+    let mut console = Console::new(World::at_rest());
+    console.press("Ctrl-C").shows("press q to quit");
+    console.press(":").type_text("check").press("Ctrl-C").hides(": check");
+    assert!(!console.quits());
+}
+
+#[test]
+fn cancelling_a_run_asks_first() {
+    let mut console = Console::new(World::default());
+    console.press("3 Enter").shows("Run #41 deploy web → staging").press("x").shows("Cancel run #41?").press("Enter");
+    assert_eq!(console.cancelled(), 0);
+    console.press("x").press("y").press("Enter").shows("run #41 was asked to stop");
+    assert_eq!(console.cancelled(), 1);
+}
+
+#[test]
+fn a_manual_step_is_answered_with_a_note() {
+    let mut console = Console::new(World::default());
+    console.press("3 Enter a").shows("Is the change window open?").press("Enter");
+    assert!(!console.wanted.iter().any(|e| matches!(e, Effect::Answer { .. })), "Enter alone answers nothing");
+    console.press("a Shift-Tab").type_text("till ten").press("Tab").press("n Enter");
+    let answer = Effect::Answer { run: RunId(41), step: 1, done: false, note: Some("till ten".to_owned()) };
+    assert!(console.wanted.contains(&answer), "{:?}", console.wanted.last());
+}
+
+// --- lists
+
+#[test]
+fn the_selection_stays_on_its_object() {
+    let mut console = Console::new(World::default());
+    console.press("j j").shows("▸ ▲ billing");
+    let mut stack = (*console.world.overview.stack).clone();
+    stack.services.reverse();
+    console.world.overview.stack = std::sync::Arc::new(stack);
+    console.send(Msg::Notice(Notice::Stack)).shows("▸ ▲ billing");
+    console.press("/").type_text("web").hides("▲ billing").press("Esc").shows("▲ billing");
+}
+
+#[test]
+fn unknown_is_said_and_never_counted_as_good() {
+    let mut console = Console::new(World::default());
+    console.shows("? crm").shows("unkn.").shows("7h old");
+    console.world.overview.score = None;
+    console.send(Msg::Notice(Notice::Observations)).shows("– ? unknown").shows("nothing has been observed yet");
+}
+
+#[test]
+fn an_empty_stack_says_how_to_begin() {
+    let mut world = World::at_rest();
+    world.overview.stack = std::sync::Arc::default();
+    (world.overview.runs, world.overview.states, world.overview.score) = (Vec::new(), Vec::new(), None);
+    Console::new(world).shows("opsroom apply stack.toml").shows("opsroom demo").shows("no run yet");
+}
+
+#[test]
+fn an_overview_that_cannot_be_read_is_said() {
+    let mut console = Console::new(World::default());
+    console.send(Msg::Overview(Err("the store is locked".to_owned()))).shows("the store is locked").shows("! 1 (p)");
+    console.press("p").shows("Problems 1").shows("the overview could not be read: the store is locked");
+}
+
+// --- the log
+
+fn in_log(lines: i64) -> Console {
+    let mut world = World { log: log(lines), ..World::default() };
+    world.overview.runs[0].last_seq = lines;
+    let mut console = Console::new(world);
+    console.press("3 f");
+    console
+}
+
+/// One more line is written.
+fn write_line(console: &mut Console) {
+    let seq = console.world.log.last().map_or(0, |e| e.seq) + 1;
+    console.world.log.push(entry(seq));
+    console.send(Msg::Notice(Notice::Entries(RunId(41), seq)));
+}
+
+#[test]
+fn a_log_follows_until_somebody_reads() {
+    let mut console = in_log(99);
+    console.shows("line 99").shows("follow");
+    write_line(&mut console);
+    write_line(&mut console);
+    console.shows("line 101");
+    console.press("k").shows("paused");
+    let before = console.text();
+    write_line(&mut console);
+    write_line(&mut console);
+    console.shows("paused, 2 new").hides("line 103");
+    let same = |t: &str| t.lines().skip(2).map(str::to_owned).collect::<Vec<_>>();
+    assert_eq!(same(&before), same(&console.text()), "what is being read does not move");
+    console.press("G").shows("line 103").shows("follow");
+}
+
+#[test]
+fn going_up_reads_older_pages_and_memory_stays_bounded() {
+    let mut console = in_log(20_000);
+    console.shows("line 19999");
+    for _ in 0..1200 {
+        console.press("PgUp");
+        let held = console.app.home.log.as_ref().map_or(0, opsroom::tui::app::log::Log::held);
+        assert!(held <= 3000, "{held}");
+    }
+    console.shows("line 1 ").press("G").shows("line 19999").press("g").shows("line 1 ");
+    for _ in 0..1200 {
+        console.press("PgDn");
+    }
+    console.shows("line 19999").shows("follow");
+}
+
+#[test]
+fn searching_goes_beyond_the_window() {
+    let mut console = in_log(20_000);
+    console.press("g").press("/").type_text("line 15001$").press("Enter").shows("api reachable, line 15001");
+    console.press("n").shows("no match below");
+    console.press("/").type_text("(").press("Enter").shows("is not a pattern").press("Esc");
+    console.shows("/line 15001$");
+}
+
+#[test]
+fn matches_are_counted_and_gone_round() {
+    let mut console = in_log(60);
+    console.press("g /").type_text("COLD").press("Enter").shows("0 of 0").shows("no match");
+    console.press("/").type_text("cold").press("Enter").shows("1 of 4").shows("line 13");
+    console.press("n").shows("2 of 4").press("N N").shows("4 of 4").shows("went round");
+}
+
+#[test]
+fn errors_and_levels() {
+    let mut console = in_log(60);
+    console.press("g e").shows("the build cache is gone").shows("paused");
+    assert_eq!(console.app.home.log.as_ref().and_then(|l| l.line()), Some("the build cache is gone"));
+    console.press("e").shows("no more errors below").press("W");
+    assert_eq!(console.app.home.log.as_ref().and_then(|l| l.line()), Some("build cache cold, line 13"));
+    console.press("l l").shows("≥warn").shows("hidden").hides("reachable").press("l l").shows("reachable");
+    console.press("y");
+    assert!(console.wanted.contains(&Effect::Copy("build cache cold, line 13".to_owned())));
+}
+
+#[test]
+fn a_log_that_cannot_be_read_is_said_and_not_asked_forever() {
+    let mut console = in_log(60);
+    let asked = console.send_unanswered(Msg::Notice(Notice::Entries(RunId(41), 61)));
+    let [Effect::Entries { ticket, page, .. }] = asked[..] else { panic!("{asked:?}") };
+    let more = console.send_unanswered(Msg::Entries(ticket, page, Err("the store is locked".to_owned())));
+    assert_eq!(more, []);
+    console.shows("log not read: the store is locked");
+}
+
+#[test]
+fn a_reader_is_not_moved_to_another_run() {
+    let mut console = in_log(60);
+    console.press("k");
+    let new = world::run(50, RunStatus::Running);
+    console.world.overview.runs.insert(0, new);
+    console.send(Msg::Notice(Notice::Run(RunId(50), RunStatus::Running))).shows("Run #41");
+    console.press("G").send(Msg::Notice(Notice::Observations)).shows("Run #50");
+}
+
+// --- untrusted text
+
+#[test]
+fn no_escape_sequence_reaches_the_screen() {
+    let mut world = World::default();
+    let evil = "\x1b[31mred\u{202e}\u{9b}2J\x07\ttab\u{e0041}";
+    evil.clone_into(&mut world.overview.workspace);
+    world.overview.problems = vec![evil.to_owned()];
+    evil.clone_into(&mut world.overview.runs[0].plan.title);
+    evil.clone_into(&mut world.detail.run.plan.steps[0].name);
+    evil.clone_into(&mut world.detail.run.actor);
+    evil.clone_into(&mut world.card.plan.title);
+    evil.clone_into(&mut world.card.plan.restatement);
+    let mut stack = (*world.overview.stack).clone();
+    evil.clone_into(&mut stack.services[0].name);
+    stack.services[0].notes = Some(evil.to_owned());
+    world.overview.stack = std::sync::Arc::new(stack);
+    let mut console = Console::new(world);
+    let mut seen = vec![console.text()];
+    for keys in ["Enter", "Esc", "3", "Enter", "3", "Enter", "Esc", "Esc", "p", "Esc", "r"] {
+        seen.push(console.press(keys).text());
+    }
+    console.press("Esc").command("deploy web to staging");
+    seen.push(console.text());
+    console.press("Esc").send(Msg::Trouble(evil.to_owned()));
+    seen.push(console.text());
+    for screen in seen {
+        let bad = screen.chars().find(|c| (c.is_control() && *c != '\n') || "\u{202e}\u{e0041}".contains(*c));
+        assert_eq!(bad, None, "{screen}");
+    }
+}
+
+// --- what the screen costs
+
+#[test]
+fn an_idle_console_asks_nothing_and_ticks_by_the_minute() {
+    let mut console = Console::new(World::at_rest());
+    assert_eq!(console.app.wants_tick(), None);
+    console.shows("21:04Z");
+    let before = console.text();
+    assert_eq!(console.send_unanswered(Msg::Tick(NOW.plus_ms(20_000))), []);
+    assert_eq!(console.text(), before, "nothing changes within a minute");
+    let mut live = Console::new(World::default());
+    assert_eq!(live.app.wants_tick(), Some(std::time::Duration::from_secs(1)));
+    live.shows("21:04:11Z");
+}
+
+#[test]
+fn notices_are_gathered_into_one_question() {
+    let mut console = Console::new(World::default());
+    let mut asked = console.send_unanswered(Msg::Notice(Notice::Observations));
+    for _ in 0..100 {
+        asked.extend(console.send_unanswered(Msg::Notice(Notice::Observations)));
+    }
+    assert_eq!(asked, [Effect::Overview]);
+    let answer = console.world.answer(&Effect::Overview).expect("an answer");
+    assert_eq!(console.send_unanswered(answer), [Effect::Overview], "what changed meanwhile is read once more");
+}
+
+#[test]
+fn who_fell_behind_reads_everything_again() {
+    let mut console = Console::new(World::default());
+    console.press("3 Enter");
+    let asked = console.send_unanswered(Msg::Lagged);
+    for effect in [Effect::Overview, Effect::Catalogue, Effect::Detail(RunId(41))] {
+        assert!(asked.contains(&effect), "{effect:?} is not among {asked:?}");
+    }
+    console.world.log = log(45);
+    console.world.overview.runs[0].last_seq = 45;
+    let answer = console.world.answer(&Effect::Overview).expect("an answer");
+    console.send(answer).shows("compiled 45");
+}
+
+// --- every screen
+
+/// Every screen there is, by the keys that lead to it.
+const SCREENS: [&str; 22] = [
+    "",
+    "f",
+    "2 f",
+    "3 f",
+    "3 f z",
+    "3 /",
+    "/ w e b",
+    "Enter",
+    "r",
+    "r / 4",
+    "3 Enter",
+    "3 Enter 1 f",
+    "3 Enter 3",
+    "3 Enter 3 Enter",
+    "3 Enter x",
+    "3 Enter a",
+    "?",
+    "p",
+    ": d e p l o y",
+    ": d e p l y o Enter",
+    ": d e p l o y Space w e b Space p r o d F2",
+    ": d e p l o y Space w e b Space p r o d Enter",
+];
+
+fn go(console: &mut Console, keys: &str) {
+    for key in keys.split(' ').filter(|k| !k.is_empty()) {
+        if key == "Space" {
+            console.type_text(" ")
+        } else {
+            console.press(key)
+        };
+    }
+}
+
+/// Sizes: every height up to two pages, then some; widths step 7 and those where the layout changes.
+fn sizes(widths: std::ops::RangeInclusive<u16>, heights: std::ops::RangeInclusive<u16>) -> Vec<(u16, u16)> {
+    let widths = widths.filter(|w| *w <= 12 || w % 7 == 0 || [59, 60, 61, 80, 119, 120, 200].contains(w));
+    let heights = heights.filter(|h| *h <= 26 || h % 4 == 2);
+    let heights: Vec<u16> = heights.collect();
+    widths.flat_map(|w| heights.iter().map(move |h| (w, *h)).collect::<Vec<_>>()).collect()
+}
+
+#[test]
+fn every_screen_is_painted_at_every_size_it_works_at() {
+    for keys in SCREENS {
+        let mut console = Console::new(World::with_plan(plan("prod", true)));
+        go(&mut console, keys);
+        for size in sizes(60..=200, 15..=50) {
+            console.app.size = size;
+            console.paint();
+        }
+    }
+}
+
+#[test]
+fn below_its_size_every_screen_says_what_it_needs() {
+    for keys in SCREENS {
+        let mut console = Console::new(World::with_plan(plan("prod", true)));
+        go(&mut console, keys);
+        let small = sizes(1..=59, 1..=50).into_iter().chain(sizes(60..=200, 1..=14));
+        // What is painted does not depend on the screen below; one of them is shown all sizes, the others some.
+        for (width, height) in small.step_by(if keys.is_empty() { 1 } else { 29 }) {
+            console.app.size = (width, height);
+            let screen = text(&console.paint());
+            let said = format!("needs 60×15, has {width}×{height}");
+            assert!(width < 24 || screen.contains(&said), "{screen}");
+        }
+    }
+}
+
+#[test]
+fn keys_at_any_size_do_no_harm() {
+    for keys in SCREENS {
+        let mut console = Console::new(World::with_plan(plan("prod", true)));
+        go(&mut console, keys);
+        for (width, height) in [(60, 15), (40, 10), (200, 50), (1, 1), (80, 24), (120, 15)] {
+            console.send(Msg::Resize(width, height)).press("j k PgDn PgUp");
+            console.paint();
+        }
+        assert_eq!((console.submitted(), console.cancelled()), (0, 0), "{keys}");
+    }
+}
+
+#[test]
+fn a_screen_too_small_swallows_everything_but_quit() {
+    let mut console = Console::with(World::default(), Facts::default(), true, (40, 10));
+    console.press(": x Enter 3 f").send(Msg::Paste("x".to_owned())).shows("needs 60×15, has 40×10");
+    assert!(console.app.bar.is_none());
+    console.press("q");
+    assert!(console.quits());
+}
+
+#[test]
+fn without_colour_no_cell_has_one() {
+    for keys in SCREENS {
+        let mut console = Console::with(World::default(), Facts::default(), false, (80, 24));
+        go(&mut console, keys);
+        for cell in console.paint().content {
+            let plain = ratatui::style::Color::Reset;
+            assert_eq!((cell.fg, cell.bg, cell.underline_color), (plain, plain, plain), "{keys}: {cell:?}");
+        }
+    }
+}
+
+#[test]
+fn snapshots() {
+    for (name, keys, colour, size) in [
+        ("home_80x24", "", true, (80, 24)),
+        ("home_140x40", "3", true, (140, 40)),
+        ("home_mono", "j", false, (80, 24)),
+        ("card_80x24", ": d e p l o y Space w e b Space p r o d Enter", true, (80, 24)),
+        ("run_80x24", "3 Enter 1", true, (80, 24)),
+        ("run_140x40", "3 Enter", true, (140, 40)),
+        ("bar_80x24", ": d e p l o y Space w e b Space p r o d F2", true, (80, 24)),
+        ("help_80x24", "?", true, (80, 24)),
+    ] {
+        let facts = Facts { simulated: true, ..Facts::default() };
+        let mut console = Console::with(World::with_plan(plan("prod", true)), facts, colour, size);
+        go(&mut console, keys);
+        insta::assert_snapshot!(name, with_styles(&console.paint()));
+    }
+}
+
+#[test]
+fn the_time_is_told_not_read() {
+    let mut console = Console::new(World::at_rest());
+    console.send(Msg::Tick(Timestamp(0))).shows("00:00Z");
+}

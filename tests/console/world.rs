@@ -1,0 +1,339 @@
+//! A scripted world for the console: answers what it asks from values, without runtime, store or clock.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use opsroom::core::check::score::{Health, Line, Score};
+use opsroom::core::command::Catalogue;
+use opsroom::core::event::{Entry, EntryBody, Level, Stream};
+use opsroom::core::observation::{Observation, State, TargetSummary};
+use opsroom::core::plan::{OnFailure, Plan, PlanStep, Risk, RiskLevel, Target};
+use opsroom::core::run::{Artifact, ArtifactKind, Phase, Run, RunId, RunStatus, RunStep, StepStatus};
+use opsroom::core::service::{Action, ActionCall, Environment, HttpRequest, Service, Stack, Tier, Verb};
+use opsroom::core::step::StepSpec;
+use opsroom::core::step::http::Http;
+use opsroom::core::step::manual::Manual;
+use opsroom::core::time::Timestamp;
+use opsroom::tui::msg::{Effect, Msg, Overview, PAGE_LINES, Page, PlanCard, RunDetail};
+
+/// 2026-11-21 21:04:11 UTC.
+pub const NOW: Timestamp = Timestamp(1_795_295_051_000);
+
+/// Everything the console can ask about.
+pub struct World {
+    pub overview: Overview,
+    pub card: PlanCard,
+    pub log: Vec<Entry>,
+    pub detail: RunDetail,
+    pub history: Vec<String>,
+    /// What starting a plan answers.
+    pub refusal: Option<String>,
+}
+
+impl Default for World {
+    fn default() -> Self {
+        let run = run(41, RunStatus::Running);
+        let mut older = run_of(40, RunStatus::Failed, "check staging");
+        older.message = Some("api in staging: HTTP 500 in 12 ms".to_owned());
+        let log = log(40);
+        let run = Run { last_seq: 40, ..run };
+        Self {
+            overview: Overview {
+                at: NOW,
+                workspace: "acme".to_owned(),
+                store_kind: "sqlite".to_owned(),
+                stack: Arc::new(stack()),
+                states: states(),
+                score: Some(score()),
+                runs: vec![run.clone(), older],
+                engine: "engine here".to_owned(),
+                problems: Vec::new(),
+            },
+            card: PlanCard {
+                plan: plan("staging", false),
+                last: vec![run_of(39, RunStatus::Succeeded, "deploy web → staging")],
+            },
+            detail: detail(run),
+            log,
+            history: vec![
+                "deploy web to staging".to_owned(),
+                "check prod".to_owned(),
+                "deploy api to staging".to_owned(),
+            ],
+            refusal: None,
+        }
+    }
+}
+
+impl World {
+    /// The same world with another plan on the card.
+    pub fn with_plan(plan: Plan) -> Self {
+        Self { card: PlanCard { plan, last: Vec::new() }, ..Self::default() }
+    }
+
+    /// A world in which nothing runs.
+    pub fn at_rest() -> Self {
+        let mut world = Self::default();
+        for run in &mut world.overview.runs {
+            if !run.status.is_terminal() {
+                run.status = RunStatus::Succeeded;
+                run.finished_at = Some(NOW);
+            }
+        }
+        world
+    }
+
+    /// The answer to a question, if it is one.
+    pub fn answer(&self, effect: &Effect) -> Option<Msg> {
+        Some(match effect.clone() {
+            Effect::Quit | Effect::Suspend | Effect::Redraw | Effect::Copy(_) => return None,
+            Effect::Overview => Msg::Overview(Ok(Box::new(self.overview.clone()))),
+            Effect::Catalogue => Msg::Catalogue(Ok(Arc::new(Catalogue::new(&self.overview.stack, &[])))),
+            Effect::Remembered => Msg::Remembered(Ok(self.history.clone())),
+            Effect::Remember(_) => Msg::Noted(Ok(())),
+            Effect::Detail(run) => Msg::Detail(run, Ok(Box::new(self.detail.clone()))),
+            Effect::Runs { ticket, filter } => {
+                let before = filter.before.unwrap_or(RunId(i64::MAX));
+                Msg::Runs(ticket, Ok(self.overview.runs.iter().filter(|r| r.id < before).cloned().collect()))
+            }
+            Effect::Entries { ticket, page, .. } => Msg::Entries(ticket, page, Ok(self.page(page))),
+            Effect::Plan { ticket, .. } => Msg::Planned(ticket, Ok(Box::new(self.card.clone()))),
+            Effect::Submit { ticket, plan, .. } => {
+                let new = Run { plan: *plan, ..run(42, RunStatus::Queued) };
+                Msg::Submitted(ticket, self.refusal.clone().map_or_else(|| Ok(Box::new(new)), Err))
+            }
+            Effect::Cancel(run) => Msg::Cancelled(run, Ok(Box::new(self.detail.run.clone()))),
+            Effect::Answer { run, .. } => Msg::Answered(run, Ok(())),
+        })
+    }
+
+    fn page(&self, page: Page) -> Vec<Entry> {
+        let limit = PAGE_LINES as usize;
+        let after = |seq: i64| self.log.iter().filter(|e| e.seq > seq).take(limit).cloned().collect();
+        let before = |seq: i64| {
+            let all: Vec<Entry> = self.log.iter().filter(|e| e.seq < seq).cloned().collect();
+            all[all.len().saturating_sub(limit)..].to_vec()
+        };
+        match page {
+            Page::Head => after(0),
+            Page::Tail => before(i64::MAX),
+            Page::After(seq) => after(seq),
+            Page::Before(seq) => before(seq),
+        }
+    }
+}
+
+fn service(name: &str, tier: Tier, environments: &[&str], probe: bool) -> Service {
+    let request =
+        HttpRequest { method: "GET".to_owned(), url: format!("http://{name}.acme.test/up"), ..HttpRequest::default() };
+    let action = Action {
+        verb: Verb::Probe,
+        environments: Vec::new(),
+        call: ActionCall::Http(request),
+        timeout_ms: 2000,
+        idempotent: true,
+    };
+    Service {
+        name: name.to_owned(),
+        tier,
+        environments: environments.iter().map(|e| (*e).to_owned()).collect(),
+        owner: Some("ana@acme.test".to_owned()),
+        actions: if probe { vec![action] } else { Vec::new() },
+        ..Service::default()
+    }
+}
+
+pub fn stack() -> Stack {
+    let env = |name: &str, protected| Environment { name: name.to_owned(), aliases: Vec::new(), protected };
+    Stack {
+        workspace: "acme".to_owned(),
+        timezone: "UTC".to_owned(),
+        environments: vec![env("staging", false), env("prod", true)],
+        services: vec![
+            service("web", Tier::Critical, &["staging", "prod"], true),
+            service("billing worker", Tier::Standard, &["prod"], true),
+            service("search", Tier::Standard, &["staging"], true),
+            service("crm", Tier::Low, &[], false),
+        ],
+        ..Stack::default()
+    }
+}
+
+fn states() -> Vec<(Target, TargetSummary)> {
+    let of = |service: &str, env: &str, state, ago: i64, samples, up, said: &str| {
+        let target = Target { service: service.to_owned(), env: Some(env.to_owned()) };
+        let latest = Observation {
+            target: target.clone(),
+            at: NOW.plus_ms(-ago),
+            state,
+            latency_ms: Some(41),
+            message: said.to_owned(),
+            run: None,
+        };
+        (target, TargetSummary { latest, samples, up })
+    };
+    vec![
+        of("web", "staging", State::Ok, 9_000, 1440, 1440, "HTTP 200 in 41 ms"),
+        of("web", "prod", State::Ok, 9_000, 14_400, 14_397, "HTTP 200 in 41 ms"),
+        of(
+            "billing worker",
+            "prod",
+            State::Degraded,
+            7 * 3_600_000,
+            412,
+            408,
+            "HTTP 200 in 640 ms, slower than 500 ms",
+        ),
+        of("search", "staging", State::Failing, 9_000, 100, 40, "HTTP 500 in 12 ms"),
+    ]
+}
+
+fn score() -> Score {
+    let line = |points, text: &str| Line { points, text: text.to_owned() };
+    Score {
+        value: Some(62),
+        health: Health::Warning,
+        lines: vec![
+            line(25, "search in staging is failing: HTTP 500 in 12 ms, 9 s ago"),
+            line(13, "billing worker in prod is degraded: slower than 500 ms"),
+        ],
+        components: 4,
+        unknown: 0,
+    }
+}
+
+fn step(name: &str, phase: Phase, spec: StepSpec) -> PlanStep {
+    PlanStep {
+        name: name.to_owned(),
+        phase,
+        spec,
+        timeout_ms: 5000,
+        retry: None,
+        on_failure: OnFailure::Stop,
+        idempotent: false,
+        target: None,
+        probe: false,
+        rules: opsroom::core::plan::Rules::default(),
+    }
+}
+
+fn http(url: &str) -> StepSpec {
+    StepSpec::Http(Http {
+        request: HttpRequest { method: "GET".to_owned(), url: url.to_owned(), ..HttpRequest::default() },
+    })
+}
+
+/// A deployment of `web`.
+pub fn plan(env: &str, protected: bool) -> Plan {
+    Plan {
+        runbook: "deploy".to_owned(),
+        version: "1".to_owned(),
+        title: format!("deploy web → {env}"),
+        env: Some(env.to_owned()),
+        services: vec!["web".to_owned()],
+        mutates: true,
+        protected,
+        inputs: BTreeMap::from([("version".to_owned(), "1.4.2".to_owned())]),
+        risks: vec![Risk { level: RiskLevel::Warn, code: "PROD_CHANGE".to_owned(), message: format!("changes {env}") }],
+        integrations: vec!["http web.acme.test".to_owned()],
+        steps: vec![
+            step("reachable", Phase::Preflight, http("http://web.acme.test/up")),
+            step(
+                "go ahead?",
+                Phase::Action,
+                StepSpec::Manual(Manual { prompt: "Is the change window open?".to_owned() }),
+            ),
+            step("answers", Phase::Verify, http("http://web.acme.test/version")),
+        ],
+        timeout_ms: 600_000,
+        raw_text: format!("deploy web to {env}"),
+        restatement: format!("deploy web 1.4.2 to {env}"),
+        ..Plan::default()
+    }
+}
+
+/// A plan that only looks.
+pub fn check() -> Plan {
+    Plan {
+        runbook: "healthcheck".to_owned(),
+        title: "check web in prod".to_owned(),
+        mutates: false,
+        risks: Vec::new(),
+        ..plan("prod", true)
+    }
+}
+
+pub fn run(id: i64, status: RunStatus) -> Run {
+    Run {
+        id: RunId(id),
+        parent: None,
+        plan: plan("staging", false),
+        status,
+        actor: "ana".to_owned(),
+        trigger: "console".to_owned(),
+        reason: None,
+        requested_at: NOW.plus_ms(-20_000),
+        started_at: Some(NOW.plus_ms(-19_000)),
+        finished_at: status.is_terminal().then_some(NOW.plus_ms(-1000)),
+        message: None,
+        holder: Some("host:1".to_owned()),
+        lease_until: None,
+        cancel_requested_by: None,
+        last_seq: 0,
+    }
+}
+
+fn run_of(id: i64, status: RunStatus, title: &str) -> Run {
+    let mut run = run(id, status);
+    title.clone_into(&mut run.plan.title);
+    run
+}
+
+fn detail(run: Run) -> RunDetail {
+    let step = |index, status, message: &str| RunStep {
+        index,
+        status,
+        attempt: 1,
+        started_at: Some(NOW.plus_ms(-15_000)),
+        finished_at: (status == StepStatus::Succeeded).then_some(NOW.plus_ms(-14_959)),
+        message: (!message.is_empty()).then(|| message.to_owned()),
+    };
+    let pending = RunStep { started_at: None, ..step(2, StepStatus::Pending, "") };
+    let artifact = Artifact {
+        run: run.id,
+        kind: ArtifactKind::Manifest,
+        title: "versions before".to_owned(),
+        content: "web 1.4.1\n\x1b[31mevil\x1b[0m \u{202e}text".to_owned(),
+        at: NOW,
+    };
+    let steps = vec![step(0, StepStatus::Succeeded, "HTTP 200 in 41 ms"), step(1, StepStatus::Waiting, ""), pending];
+    RunDetail { run, steps, artifacts: vec![artifact] }
+}
+
+/// A log of `n` lines: every 5th is output, every 13th a warning, the 20th an error.
+pub fn log(n: i64) -> Vec<Entry> {
+    (1..=n).map(entry).collect()
+}
+
+pub fn entry(seq: i64) -> Entry {
+    let event = |level, message: String| EntryBody::Event {
+        level,
+        phase: Some(if seq < 10 { Phase::Preflight } else { Phase::Action }),
+        source: "http".to_owned(),
+        message,
+        data: None,
+    };
+    let body = match seq {
+        20 => event(Level::Error, "the build cache is gone".to_owned()),
+        s if s % 13 == 0 => event(Level::Warn, format!("build cache cold, line {s}")),
+        s if s % 5 == 0 => {
+            EntryBody::Output { stream: Stream::Stdout, text: format!("\x1b[32mcompiled\x1b[0m {s}\x07") }
+        }
+        s => event(Level::Info, format!("api reachable, line {s}")),
+    };
+    Entry { run: RunId(41), seq, at: NOW.plus_ms((seq - n_ago()) * 100), step: Some(u32::from(seq >= 10)), body }
+}
+
+const fn n_ago() -> i64 {
+    40
+}
