@@ -236,14 +236,20 @@ impl Follower<'_> {
                 tell(&format!("waiting for a person: {} (answer in the console, run {run})", manual.prompt));
                 continue;
             }
-            let question = format!("{}\ndone? [y/N] ", manual.prompt);
+            let word = plan.and_then(|step| step.rules.word.as_deref());
+            let asks = word.map_or_else(|| "done? [y/N]".to_owned(), |word| format!("type `{word}` to confirm:"));
+            let question = format!("{}\n{asks} ", manual.prompt);
             let answer = tokio::select! {
                 answer = ask(&question) => answer?,
                 // The line editor keeps Ctrl-C as a signal: the loop above hears it too and cancels.
                 _ = tokio::signal::ctrl_c() => return Ok(()),
             };
-            let done = matches!(answer.as_deref().map(str::trim), Some("y" | "Y" | "yes"));
-            self.control.answer(run, step.index, done, None).await?;
+            let said = answer.as_deref().map(str::trim);
+            let done = match word {
+                Some(word) => said == Some(word),
+                None => matches!(said, Some("y" | "Y" | "yes")),
+            };
+            self.control.answer(run, step.index, done, word.filter(|_| done)).await?;
         }
         Ok(())
     }

@@ -1,4 +1,4 @@
-//! Runbooks: versioned templates of plans, read from TOML; and how a request, a runbook and a stack become a plan.
+//! Runbooks: versioned templates of plans, read from TOML or Markdown; and how a request, a runbook and a stack become a plan.
 
 mod built_in;
 mod call;
@@ -11,7 +11,8 @@ mod gate;
 pub mod guided;
 pub mod input;
 pub mod later;
-mod page;
+mod markdown;
+pub mod page;
 mod papers;
 mod planner;
 mod read;
@@ -96,7 +97,13 @@ pub struct Request {
 /// # Errors
 /// Every problem found, with its line.
 pub fn parse(file: &str, text: &str) -> Result<Runbook, Vec<Problem>> {
-    file::parse(file, text)
+    if is_page(file) { markdown::parse(file, text) } else { file::parse(file, text) }
+}
+
+/// The file is Markdown, by its name.
+#[must_use]
+pub fn is_page(file: &str) -> bool {
+    [".md", ".markdown"].into_iter().any(|end| file.to_lowercase().ends_with(end))
 }
 
 /// The runbooks that ship with opsroom (`assets/runbooks/`).

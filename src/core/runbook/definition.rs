@@ -25,6 +25,20 @@ pub struct Definition {
     pub steps: Vec<StepTemplate>,
     pub finally: Vec<StepTemplate>,
     pub source: Source,
+    /// How it came to be.
+    pub origin: Origin,
+}
+
+/// What kind of file a runbook was.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Origin {
+    /// Written for opsroom.
+    #[default]
+    Runbook,
+    /// An ordinary Markdown page: every shell block asks before it runs.
+    Guided,
+    /// A Markdown page without a shell block: there is nothing to run.
+    Reference,
 }
 
 /// Where a runbook was read from, for messages about it beside others.

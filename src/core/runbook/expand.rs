@@ -293,9 +293,11 @@ impl Expansion<'_> {
                 plain(StepSpec::Shell(shell), SHELL_MS)
             }
             Does::Wait(ms) => plain(StepSpec::Wait(Wait { ms: *ms }), ms.saturating_add(WAIT_SLACK_MS)),
-            Does::Manual(prompt) | Does::Ask { prompt, .. } => {
+            Does::Manual(prompt) => {
                 plain(StepSpec::Manual(Manual { prompt: fill_or_keep(filler, prompt) }), MANUAL_MS)
             }
+            // It quotes commands, which are run as they are written.
+            Does::Ask { prompt, .. } => plain(StepSpec::Manual(Manual { prompt: prompt.clone() }), MANUAL_MS),
             Does::Document { title, body } => {
                 let document = Document { title: fill_or_keep(filler, title), content: self.content(body, filler) };
                 plain(StepSpec::Document(document), DOCUMENT_MS)

@@ -13,7 +13,7 @@ use step::{Spot, read_step};
 use toml::de::DeTable;
 
 use super::condition::Condition;
-use super::definition::{Definition, Does, Need, RiskRule, Source, StepTemplate};
+use super::definition::{Definition, Does, Need, Origin, RiskRule, Source, StepTemplate};
 use super::fill::{Filler, is_input_name};
 use super::input::{Input, InputKind, compile};
 use super::read::{At, Reader, Section, plain_text};
@@ -22,7 +22,7 @@ use crate::core::expr::Type;
 use crate::core::plan::{RiskLevel, hex_sha256};
 use crate::core::text::show;
 
-const FILE_KEYS: [&str; 13] = [
+pub(super) const FILE_KEYS: [&str; 13] = [
     "name",
     "title",
     "version",
@@ -107,6 +107,7 @@ fn read_file<'t>(r: &mut Reader<'_>, table: &'t DeTable<'t>, text: &str) -> Opti
             phrases_line: r.line(file.at_of("phrases")),
             call_lines: call_lines(r, &step_tables),
         },
+        origin: Origin::Runbook,
     };
     fits_its_timeout(r, &file, &definition);
     Some(Runbook {

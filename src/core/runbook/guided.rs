@@ -26,7 +26,7 @@ const TRANSCRIPT_TAGS: [&str; 6] =
 
 /// What a value filled into a guided block may look like. The block may hand it on to another shell (`ssh`, `eval`,
 /// `sh -c`), where a variable no longer protects: so nothing a shell gives a meaning to, and no leading dash.
-pub const VALUE_PATTERN: &str = "^[A-Za-z0-9_][A-Za-z0-9_.:/@=,+-]*$";
+pub const VALUE_PATTERN: &str = "^[A-Za-z0-9_./][A-Za-z0-9_.:/@=,+-]*$";
 
 /// The tag is a shell's.
 #[must_use]
@@ -222,7 +222,9 @@ fn placeholder(text: &str) -> Option<(String, usize)> {
             name.push('_');
         }
     }
-    let name = name.trim_matches('_').to_owned();
+    let name = name.trim_matches('_');
+    // Inputs start with a letter.
+    let name = if name.starts_with(|c: char| c.is_ascii_digit()) { format!("n{name}") } else { name.to_owned() };
     (!name.is_empty()).then_some((name, len))
 }
 

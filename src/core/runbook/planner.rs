@@ -3,7 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 
-use super::definition::{Definition, Need, RiskRule, Values};
+use super::definition::{Definition, Need, Origin, RiskRule, Values};
 use super::expand::{Draft, Expansion, JumpTo, Nest, Shared};
 use super::fill::{Escape, Filler, Piece, Slot, pieces};
 use super::read::nearest;
@@ -48,6 +48,10 @@ pub(super) fn plan(runbook: &Runbook, request: &Request, stack: &Stack, library:
         risks.push(prod_change(&resolved));
     }
     let (steps, finally, undo) = numbered(drafts, finally, &mut risks);
+    if definition.origin == Origin::Reference {
+        let message = format!("{} is a page to read: it has no shell block, so nothing of it can be run", runbook.name);
+        risks.push(block("REFERENCE_ONLY", message));
+    }
     if steps.is_empty() && !risks.iter().any(|r| r.level == RiskLevel::Block) {
         risks.push(block("NOTHING_TO_DO", format!("{} has no step to run here", runbook.name)));
     }
