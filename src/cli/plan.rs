@@ -43,6 +43,7 @@ pub(super) fn card_lines(card: &PlanCard) -> Vec<String> {
     if let Some(word) = card.plan.confirm_word() {
         lines.push(format!("confirm      type `{word}` (--confirm {word})"));
     }
+    lines.extend(card.changed.iter().map(|line| format!("changed      {line}")));
     for run in &card.last {
         lines.push(format!("last         {} {} {}", run.id, run.status.name(), run.requested_at.rfc3339()));
     }

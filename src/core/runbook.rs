@@ -18,6 +18,7 @@ mod planner;
 mod read;
 pub mod scope;
 mod targets;
+pub mod together;
 
 use std::collections::BTreeMap;
 

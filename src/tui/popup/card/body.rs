@@ -23,6 +23,12 @@ pub fn lines(card: &PlanCard, theme: Theme, width: usize) -> Vec<Line<'static>> 
         ));
         plan(&mut page, next);
     }
+    if !card.changed.is_empty() {
+        page.heading("changed since it last ran");
+        for line in &card.changed {
+            page.item(&Span::raw("  "), &safe(line));
+        }
+    }
     last(&mut page, card);
     page.lines
 }
