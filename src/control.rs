@@ -133,6 +133,8 @@ pub struct PlanCard {
     pub plan: Plan,
     /// The last three runs of the same runbook on the same environment, newest first.
     pub last: Vec<Run>,
+    /// The runbook is not what it was when it last ran: what that changes about the plan, one line each.
+    pub changed: Vec<String>,
 }
 
 /// Window of the uptime figures, milliseconds.
@@ -255,8 +257,8 @@ impl Control {
     ) -> Result<PlanCard, Refusal> {
         let stack = self.refresh().await?;
         let plan = planning::plan(&self.0.library, &stack, parsed, inputs, raw_text)?;
-        let last = match self.workspace() {
-            None => Vec::new(),
+        let (last, changed) = match self.workspace() {
+            None => (Vec::new(), Vec::new()),
             Some(workspace) => {
                 let filter = RunFilter {
                     runbook: Some(plan.runbook.clone()),
@@ -264,10 +266,25 @@ impl Control {
                     limit: 3,
                     ..RunFilter::default()
                 };
-                self.0.store.runs(workspace.id, &filter).await?
+                let last = self.0.store.runs(workspace.id, &filter).await?;
+                (last, self.changed(workspace.id, &plan).await?)
             }
         };
-        Ok(PlanCard { plan, last })
+        Ok(PlanCard { plan, last, changed })
+    }
+
+    /// Compares the plan with that of the runbook's last run, if it was made from another definition.
+    async fn changed(&self, workspace: i64, plan: &Plan) -> Result<Vec<String>, Refusal> {
+        let mut changed = Vec::new();
+        for link in plan.links() {
+            let filter = RunFilter { runbook: Some(link.runbook.clone()), limit: 1, ..RunFilter::default() };
+            let last = self.0.store.runs(workspace, &filter).await?.pop();
+            if let Some(run) = last.filter(|run| run.plan.definition_hash != link.definition_hash) {
+                changed.push(planning::changed(&run, link));
+                changed.extend(crate::core::plan::diff(&run.plan, link));
+            }
+        }
+        Ok(changed)
     }
 
     /// Starts a plan. `typed` is what was typed into the confirmation, when it asked for one.

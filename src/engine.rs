@@ -7,6 +7,7 @@ mod attempt;
 mod claim;
 mod drive;
 mod finish;
+mod group;
 mod gate;
 mod halt;
 mod holder;
@@ -14,8 +15,11 @@ mod keep;
 mod output;
 mod pulse;
 mod question;
+mod ready;
 mod record;
+mod results;
 mod sweep;
+mod undo;
 
 use std::sync::Arc;
 

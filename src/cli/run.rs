@@ -227,7 +227,7 @@ impl Follower<'_> {
     async fn answer(&mut self, detail: &RunDetail) -> Result<(), Stop> {
         let run = detail.run.id;
         for step in detail.steps.iter().filter(|s| s.status == StepStatus::Waiting) {
-            let plan = usize::try_from(step.index).ok().and_then(|i| detail.run.plan.steps.get(i));
+            let plan = detail.run.plan.numbered_step(step.index).map(|(step, _)| step);
             let Some(StepSpec::Manual(manual)) = plan.map(|p| &p.spec) else { continue };
             if !self.asked.insert((run, step.index)) {
                 continue;
@@ -236,14 +236,20 @@ impl Follower<'_> {
                 tell(&format!("waiting for a person: {} (answer in the console, run {run})", manual.prompt));
                 continue;
             }
-            let question = format!("{}\ndone? [y/N] ", manual.prompt);
+            let word = plan.and_then(|step| step.rules.word.as_deref());
+            let asks = word.map_or_else(|| "done? [y/N]".to_owned(), |word| format!("type `{word}` to confirm:"));
+            let question = format!("{}\n{asks} ", manual.prompt);
             let answer = tokio::select! {
                 answer = ask(&question) => answer?,
                 // The line editor keeps Ctrl-C as a signal: the loop above hears it too and cancels.
                 _ = tokio::signal::ctrl_c() => return Ok(()),
             };
-            let done = matches!(answer.as_deref().map(str::trim), Some("y" | "Y" | "yes"));
-            self.control.answer(run, step.index, done, None).await?;
+            let said = answer.as_deref().map(str::trim);
+            let done = match word {
+                Some(word) => said == Some(word),
+                None => matches!(said, Some("y" | "Y" | "yes")),
+            };
+            self.control.answer(run, step.index, done, word.filter(|_| done)).await?;
         }
         Ok(())
     }

@@ -173,7 +173,14 @@ async fn take_on(world: World, claim: Claim, run: Run, lease_until: Timestamp) -
     let limit = u64::try_from(run.plan.timeout_ms).ok().filter(|ms| *ms > 0);
     let deadline = limit.map(|ms| Instant::now() + Duration::from_millis(ms.min(1_000_000_000_000)));
     let rec = Recorder::new(world.clone(), claim, &run);
-    let drive = Drive { rec, run, halt: Halt::default(), last: Halt::default(), began: world.clock.now() };
+    let drive = Drive {
+        rec,
+        run,
+        halt: Halt::default(),
+        last: Halt::default(),
+        began: world.clock.now(),
+        results: super::results::Results::default(),
+    };
     let keeper = Keeper { rec: &drive.rec, lease_until, halt: &drive.halt, last: &drive.last, deadline };
     let work = async {
         tokio::select! {

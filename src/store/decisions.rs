@@ -158,9 +158,8 @@ async fn waiting_attempt(tx: &mut Tx, run: RunId, step: u32, status: RunStatus) 
     Err(StoreError::Refused { run, status, what: "answering a step that does not wait for an answer" })
 }
 
-/// The step's name in the plan: finally steps follow the others.
+/// The step's name in the plan: finally and undo steps follow the others.
 fn step_name(plan: &Plan, position: i64) -> String {
-    let at = usize::try_from(position).unwrap_or(usize::MAX);
-    let step = plan.steps.iter().chain(&plan.finally).nth(at);
-    step.map_or_else(|| format!("number {position}"), |step| step.name.clone())
+    let step = u32::try_from(position).ok().and_then(|number| plan.numbered_step(number));
+    step.map_or_else(|| format!("number {position}"), |(step, _)| step.name.clone())
 }

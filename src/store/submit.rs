@@ -48,7 +48,7 @@ pub(super) async fn insert(tx: &mut Tx, new: &NewRun) -> Result<Run, StoreError>
     let row = row.ok_or_else(|| StoreError::NotFound(format!("workspace number {}", new.workspace)))?;
     let run = RunId(row.id);
     insert_services(tx, run, &new.plan.services).await?;
-    insert_steps(tx, run, new.plan.steps.len() + new.plan.finally.len()).await?;
+    insert_steps(tx, run, new.plan.numbered().count()).await?;
     let message = format!("queued by {}: {}", new.actor, new.plan.title);
     journal::write(tx, run, row.last_seq, &[journal::event(Level::Info, "control", None, message, new.at)]).await?;
     let decision = Decision {

@@ -167,6 +167,7 @@ pub fn step(phase: Phase, name: &str, spec: StepSpec) -> PlanStep {
         idempotent: false,
         target: None,
         probe: false,
+        rules: opsroom::core::plan::Rules::default(),
     }
 }
 

@@ -73,7 +73,7 @@ impl RunScreen {
             Ok(detail) => {
                 self.error = None;
                 self.log.told(detail.run.last_seq);
-                self.steps.sync(&(0..count(detail.run.plan.steps.len())).collect::<Vec<_>>());
+                self.steps.sync(&(0..count(detail.run.plan.numbered().count())).collect::<Vec<_>>());
                 self.artifacts.sync(&(0..detail.artifacts.len()).collect::<Vec<_>>());
                 self.detail = Some((**detail).clone());
             }
@@ -104,7 +104,7 @@ impl RunScreen {
     fn act_steps(&mut self, action: Action, scene: Scene<'_>) -> Reaction {
         let Some(detail) = &self.detail else { return Reaction::Ignored };
         let page = layout::rows(self.area(Part::Steps, scene.body));
-        let keys: Vec<u32> = (0..count(detail.run.plan.steps.len())).collect();
+        let keys: Vec<u32> = (0..count(detail.run.plan.numbered().count())).collect();
         let selected = self.steps.key().copied();
         match (action, selected) {
             (Action::Open, Some(step)) if status_of(detail, step) == StepStatus::Waiting => self.answer(),
@@ -114,7 +114,7 @@ impl RunScreen {
                 Reaction::Done
             }
             (Action::CopyLine, Some(step)) => {
-                let spec = detail.run.plan.steps.get(step as usize).map(|s| safe(&s.spec.describe()));
+                let spec = detail.run.plan.numbered_step(step).map(|(s, _)| safe(&s.spec.describe()));
                 spec.map_or(Reaction::Done, |text| Reaction::Ask(Effect::Copy(text)))
             }
             _ if self.steps.act(action, &keys, page) => Reaction::Done,
@@ -155,7 +155,7 @@ impl RunScreen {
     fn answer(&self) -> Reaction {
         let waiting = self.detail.as_ref().and_then(|d| {
             let step = d.steps.iter().find(|s| s.status == StepStatus::Waiting)?;
-            Some((step.index, d.run.plan.steps.get(step.index as usize)?))
+            Some((step.index, d.run.plan.numbered_step(step.index)?.0))
         });
         match waiting {
             Some((index, PlanStep { name, spec: StepSpec::Manual(manual), .. })) => {
@@ -201,7 +201,9 @@ impl RunScreen {
 
     fn draw_steps(&self, app: &App, area: Rect, focused: bool, canvas: &mut Canvas<'_>) {
         let theme = canvas.theme;
-        let steps = self.detail.as_ref().map_or(&[][..], |d| &d.run.plan.steps);
+        let plan = self.detail.as_ref().map(|d| &d.run.plan);
+        let steps: Vec<_> =
+            plan.into_iter().flat_map(|p| p.numbered().filter_map(|(number, _)| p.numbered_step(number))).collect();
         let done = self.detail.as_ref().map_or(0, |d| d.steps.iter().filter(|s| is_over(s.status)).count());
         let title = Span::styled(format!(" Steps {done}/{} ", steps.len()), theme.strong());
         let inner = canvas.frame(area, title.into(), &Line::default(), focused);
@@ -209,9 +211,9 @@ impl RunScreen {
         // Until somebody looks around in it, the list stays at the step that is under way.
         let shown = if focused { self.steps.index() } else { under_way(detail).unwrap_or(self.steps.index()) };
         let first = first_visible(shown, steps.len(), usize::from(inner.height));
-        for (y, (i, step)) in (inner.y..inner.bottom()).zip(steps.iter().enumerate().skip(first)) {
+        for (y, (i, (step, place))) in (inner.y..inner.bottom()).zip(steps.iter().enumerate().skip(first)) {
             let record = detail.steps.iter().find(|s| s.index as usize == i);
-            canvas.line(row(inner, y), &step_line(step, record, app, usize::from(inner.width)));
+            canvas.line(row(inner, y), &step_line((step, place), record, app, usize::from(inner.width)));
             if i == self.steps.index() {
                 canvas.restyle(row(inner, y), if focused { theme.selected() } else { theme.plain() });
             }
@@ -320,7 +322,7 @@ impl View for RunScreen {
     }
 }
 
-fn step_line(step: &PlanStep, record: Option<&RunStep>, app: &App, width: usize) -> Line<'static> {
+fn step_line((step, place): (&PlanStep, &str), record: Option<&RunStep>, app: &App, width: usize) -> Line<'static> {
     let status = record.map_or(StepStatus::Pending, |r| r.status);
     let took = record.map_or_else(String::new, |r| match (r.started_at, r.finished_at) {
         (Some(from), Some(to)) => human_ms(to.ms_since(from)),
@@ -331,7 +333,7 @@ fn step_line(step: &PlanStep, record: Option<&RunStep>, app: &App, width: usize)
     let said = record.and_then(|r| r.message.as_deref()).map_or_else(|| safe(&step.spec.describe()), safe);
     let name = (width / 3).clamp(10, 28);
     // A narrow pane leaves the phase out: what came of the step says more.
-    let phase = if width < 80 { String::new() } else { format!("{:<10}", step.phase.name()) };
+    let phase = if width < 80 { String::new() } else { format!("{place:<10}") };
     Line::from(vec![
         Span::styled(format!("{} {:<10}", step_symbol(status), step_word(status)), app.theme.step(status)),
         Span::styled(phase, app.theme.dim()),
@@ -342,7 +344,7 @@ fn step_line(step: &PlanStep, record: Option<&RunStep>, app: &App, width: usize)
 /// The newest step that has begun.
 fn under_way(detail: &RunDetail) -> Option<usize> {
     let begun = detail.steps.iter().filter(|s| s.started_at.is_some()).map(|s| s.index as usize).max()?;
-    Some(begun.min(detail.run.plan.steps.len().saturating_sub(1)))
+    Some(begun.min(detail.run.plan.numbered().count().saturating_sub(1)))
 }
 
 fn status_of(detail: &RunDetail, step: u32) -> StepStatus {
