@@ -18,6 +18,7 @@ mod parse;
 mod plan;
 mod run;
 mod runs;
+mod serve;
 mod services;
 mod session;
 mod stop;
@@ -77,6 +78,7 @@ pub enum Command {
     Apply(apply::Args),
     Export(export::Args),
     Check(check::Args),
+    Serve(serve::Args),
     Doctor(doctor::Args),
     Keys(keys::Args),
     Completions(completions::Args),
@@ -126,6 +128,7 @@ pub async fn perform(command: Option<Command>, start: &Start) -> Result<Next, St
         Some(Command::Apply(args)) => apply::perform(&args, start).await?,
         Some(Command::Export(args)) => export::perform(&args, start).await?,
         Some(Command::Check(args)) => check::perform(&args, start)?,
+        Some(Command::Serve(args)) => serve::perform(&args, start).await?,
         Some(Command::Doctor(args)) => doctor::perform(&args, start).await?,
         Some(Command::Keys(args)) => keys::perform(&args, start)?,
         Some(Command::Completions(args)) => completions::perform(&args)?,

@@ -87,6 +87,8 @@ pub enum Door {
     Console,
     /// Claims only what it submitted itself.
     Cli,
+    /// Claims whatever is queued, pulses, and has no screen; while it lives, consoles only submit.
+    Serve,
 }
 
 impl Door {
@@ -96,6 +98,7 @@ impl Door {
         match self {
             Self::Console => "console",
             Self::Cli => "cli",
+            Self::Serve => "serve",
         }
     }
 }
@@ -186,6 +189,7 @@ impl Control {
                 control.start_engine(None);
                 control.start_watch();
             }
+            Door::Serve => control.start_engine(None),
             Door::Cli => crate::engine::sweep_gone(&control.0.store, &control.0.bus, clock).await,
         }
         Ok(control)
@@ -195,6 +199,12 @@ impl Control {
     #[must_use]
     pub fn settings(&self) -> &Settings {
         &self.0.settings
+    }
+
+    /// The store's URL as it may be shown.
+    #[must_use]
+    pub fn store_url(&self) -> &str {
+        self.0.store.url()
     }
 
     /// The clock everything here is told by.

@@ -13,7 +13,7 @@ use super::drive::Drive;
 use super::halt::Halt;
 use super::keep::Keeper;
 use super::record::Recorder;
-use super::{Mode, State, World, pulse, sweep};
+use super::{Mode, State, World, pulse, resume, sweep};
 use crate::core::run::{Run, RunId, RunStatus};
 use crate::core::time::Timestamp;
 use crate::store::{Claim, EngineRow};
@@ -173,7 +173,14 @@ async fn take_on(world: World, claim: Claim, run: Run, lease_until: Timestamp) -
     let limit = u64::try_from(run.plan.timeout_ms).ok().filter(|ms| *ms > 0);
     let deadline = limit.map(|ms| Instant::now() + Duration::from_millis(ms.min(1_000_000_000_000)));
     let rec = Recorder::new(world.clone(), claim, &run);
-    let drive = Drive { rec, run, halt: Halt::default(), last: Halt::default(), began: world.clock.now() };
+    let past = match resume::past(&world, &run).await {
+        Ok(past) => past,
+        Err(e) => {
+            tracing::error!(run = %id, "cannot read what it did before: {e}");
+            return (id, None);
+        }
+    };
+    let drive = Drive { rec, run, halt: Halt::default(), last: Halt::default(), began: world.clock.now(), past };
     let keeper = Keeper { rec: &drive.rec, lease_until, halt: &drive.halt, last: &drive.last, deadline };
     let work = async {
         tokio::select! {

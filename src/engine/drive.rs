@@ -7,7 +7,7 @@ use super::halt::{Halt, Why};
 use super::record::Recorder;
 use crate::core::event::{Level, NewEntry};
 use crate::core::plan::{OnFailure, PlanStep};
-use crate::core::run::{Phase, Run, RunId, StepStatus, Transition};
+use crate::core::run::{Phase, Run, RunId, RunStep, StepStatus, Transition};
 use crate::core::time::{Timestamp, human_ms};
 use crate::store::StoreError;
 
@@ -24,6 +24,8 @@ pub(super) struct Drive {
     pub last: Halt,
     /// When this engine took it.
     pub began: Timestamp,
+    /// What is recorded of its steps, when it is a resumed one.
+    pub past: Vec<RunStep>,
 }
 
 /// How the run has gone so far.
@@ -42,7 +44,7 @@ pub(super) struct Course {
 }
 
 impl Course {
-    fn heed(&mut self, halt: &Halt) {
+    pub(super) fn heed(&mut self, halt: &Halt) {
         if let (None, Some(why)) = (&self.halted, halt.why()) {
             self.halted = Some(why.clone());
             self.stopped = Some(why.words().to_owned());
@@ -88,7 +90,11 @@ impl Drive {
 
     async fn phase(&self, phase: Phase, course: &mut Course) -> Result<(), StoreError> {
         let steps: Vec<_> = (0..).zip(&self.run.plan.steps).filter(|(_, s)| s.phase == phase).collect();
-        let gate = self.run.plan.only_if.as_ref().filter(|_| phase == Phase::Validate);
+        let gate = self.run.plan.only_if.as_ref().filter(|_| phase == Phase::Validate && !self.has_begun());
+        if gate.is_none() && !steps.is_empty() && steps.iter().all(|(index, _)| self.recorded(*index).is_some()) {
+            self.recall_all(&steps, course);
+            return Ok(());
+        }
         let idle = steps.is_empty() && gate.is_none();
         if !idle {
             course.heed(&self.halt);
@@ -113,6 +119,10 @@ impl Drive {
     async fn steps(&self, phase: Phase, steps: &[(u32, &PlanStep)], course: &mut Course) -> Result<usize, StoreError> {
         let mut failures = 0;
         for (index, step) in steps {
+            if let Some(record) = self.recorded(*index) {
+                self.recall(step, record, course, &self.halt);
+                continue;
+            }
             course.heed(&self.halt);
             if course.stopped.is_some() {
                 self.skip_step(*index, course).await?;
@@ -183,6 +193,10 @@ impl Drive {
         }
         self.rec.append(&[self.rec.note(None, Level::Info, "finally started")]).await?;
         for (index, step) in steps {
+            if let Some(record) = self.recorded(index) {
+                self.recall(step, record, course, &self.last);
+                continue;
+            }
             let timeout_ms = if step.timeout_ms > 0 { step.timeout_ms } else { FINALLY_TIMEOUT_MS };
             let place = Place { index: Some(index), phase: None };
             let ended = self.step(place, step, timeout_ms, &self.last).await?;

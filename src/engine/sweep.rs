@@ -2,7 +2,7 @@
 
 use std::collections::HashSet;
 
-use super::{World, holder};
+use super::{World, holder, resume};
 use crate::bus::{Bus, Notice};
 use crate::clock::Clock;
 use crate::core::run::{Run, RunId, RunStatus};
@@ -45,6 +45,7 @@ async fn interrupt(store: &Store, bus: &Bus, clock: Clock, run: &Run, why: &str)
             tracing::warn!(run = %run.id, "interrupted: {why}");
             bus.tell(Notice::Run(run.id, RunStatus::Interrupted));
             bus.tell(Notice::Steps(run.id));
+            resume::resume_harmless(store, bus, clock, run.id).await;
             if let Ok(now) = store.run(run.id).await {
                 bus.tell(Notice::Entries(run.id, now.last_seq));
             }
