@@ -62,7 +62,11 @@ fn problems_stand_at_their_line() {
     for (more, line, message) in [
         ("owner = 5", 1, "service \"web\".owner: must be a text in quotes, not a whole number"),
         ("\n\ntier = \"high\"", 3, "service \"web\".tier: `high` is not one of low, standard, critical"),
-        ("depends_on = [\n  \"web\",\n]", 2, "service \"web\".depends_on: `web` cannot depend on itself; remove it"),
+        (
+            "depends_on = [\n  \"web\",\n]",
+            2,
+            "service \"web\".depends_on: `web` cannot depend on itself; remove it",
+        ),
         (
             "notes = \"\"\"\na\nb\n\"\"\"\nseats = { licensed = 99999999999999999999 }",
             5,
@@ -100,11 +104,7 @@ fn problems_stand_at_their_line() {
             "contact \"ANA\".name: `ANA` is already the name of contact `Ana` (line 11); \
              capitals, spaces, - and _ make no difference",
         ),
-        (
-            "sla = { uptime_pct = nan }",
-            1,
-            "service \"web\".sla.uptime_pct: NaN is not a percentage; 0 to 100 is possible",
-        ),
+        ("sla = { uptime_pct = nan }", 1, "service \"web\".sla.uptime_pct: NaN is not a percentage; 0 to 100 is possible"),
         (
             "contract = { start = 2025-01-01T00:00:00Z }",
             1,
@@ -238,7 +238,10 @@ fn files_are_read_from_disk() {
     assert_eq!(config::stack::read_file(&path).unwrap().services.len(), 12);
     std::fs::write(&path, b"workspace = \"a\"\n# \xff\n").unwrap();
     let found = config::stack::read_file(&path).unwrap_err();
-    assert_eq!(report(&found), format!("{}:2: byte 0xff is not UTF-8; save the file as UTF-8\n", path.display()));
+    assert_eq!(
+        report(&found),
+        format!("{}:2: byte 0xff is not UTF-8; save the file as UTF-8\n", path.display())
+    );
 }
 
 proptest! {
