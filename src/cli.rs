@@ -16,6 +16,7 @@ mod man;
 mod out;
 mod parse;
 mod plan;
+mod resume;
 mod run;
 mod runs;
 mod serve;
@@ -73,6 +74,8 @@ pub enum Command {
     Runs(runs::Args),
     Log(log::Args),
     Cancel(cancel::Args),
+    Resume(resume::Args),
+    Retry(resume::RetryArgs),
     Services(services::Args),
     Health(health::Args),
     Apply(apply::Args),
@@ -123,6 +126,8 @@ pub async fn perform(command: Option<Command>, start: &Start) -> Result<Next, St
         Some(Command::Runs(args)) => runs::perform(&args, start).await?,
         Some(Command::Log(args)) => log::perform(&args, start).await?,
         Some(Command::Cancel(args)) => cancel::perform(&args, start).await?,
+        Some(Command::Resume(args)) => resume::perform(&args, start).await?,
+        Some(Command::Retry(args)) => resume::retry(&args, start).await?,
         Some(Command::Services(args)) => services::perform(&args, start).await?,
         Some(Command::Health(args)) => health::perform(&args, start).await?,
         Some(Command::Apply(args)) => apply::perform(&args, start).await?,

@@ -3,6 +3,7 @@
 
 pub mod library;
 mod planning;
+pub mod resume;
 mod watch;
 
 use std::sync::{Arc, Mutex, PoisonError};
@@ -532,6 +533,10 @@ impl Control {
     }
 
     async fn engine_word(&self) -> Result<String, Refusal> {
+        let door = self.0.settings.door;
+        if door != Door::Serve && crate::engine::is_served(&self.0.store, self.0.clock).await {
+            return Ok("engine elsewhere".to_owned());
+        }
         if self.engine().is_some() {
             return Ok("engine here".to_owned());
         }

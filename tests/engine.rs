@@ -13,5 +13,7 @@ mod course;
 mod crash;
 #[path = "engine/process.rs"]
 mod process;
+#[path = "engine/resume.rs"]
+mod resume;
 #[path = "engine/stop.rs"]
 mod stop;

@@ -40,10 +40,6 @@ impl Drive {
             self.rec.transition(verdict.what, verdict.why.as_deref(), &entries).await?;
             None
         };
-        if verdict.status == RunStatus::Interrupted {
-            let world = &self.rec.world;
-            super::resume::resume_harmless(&world.store, &world.bus, world.clock, self.rec.run()).await;
-        }
         self.rec.tell_last().await;
         Ok(next.map(|run| run.id))
     }

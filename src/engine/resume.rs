@@ -3,33 +3,14 @@
 use super::attempt::Place;
 use super::drive::{Course, Drive};
 use super::{World, halt::Halt};
-use crate::bus::{Bus, Notice};
-use crate::clock::Clock;
 use crate::core::plan::{OnFailure, PlanStep};
-use crate::core::run::{Run, RunId, RunStatus, RunStep, StepStatus};
+use crate::core::run::{Run, RunStep, StepStatus};
 use crate::core::step::Call;
-use crate::store::{Store, StoreError};
+use crate::store::StoreError;
 
 /// The step records of a run that was under way before; none for a new one.
 pub(super) async fn past(world: &World, run: &Run) -> Result<Vec<RunStep>, StoreError> {
     if run.started_at.is_none() { Ok(Vec::new()) } else { world.store.steps(run.id).await }
-}
-
-/// Puts an interrupted run back into the queue when nothing it does next can harm; tells the bus.
-pub(super) async fn resume_harmless(store: &Store, bus: &Bus, clock: Clock, run: RunId) -> bool {
-    match store.resume_harmless(run, clock.now()).await {
-        Ok(true) => {
-            tracing::info!(%run, "resumed: nothing it does next can harm");
-            bus.tell(Notice::Run(run, RunStatus::Queued));
-            bus.tell(Notice::Steps(run));
-            true
-        }
-        Ok(false) => false,
-        Err(e) => {
-            tracing::warn!(%run, "cannot resume it: {e}");
-            false
-        }
-    }
 }
 
 impl Drive {

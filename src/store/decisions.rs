@@ -8,7 +8,7 @@ use crate::core::time::Timestamp;
 use super::audit::{self, Decision};
 use super::db::{Tx, text, text_opt};
 use super::journal::Numbered;
-use super::{Store, StoreError, journal, locks, rows, runs};
+use super::{Store, StoreError, journal, locks, resume, rows, runs};
 
 /// Takes the next number of a run that nobody here has claimed; the row stays locked until the transaction ends.
 const NUMBER: &str =
@@ -69,7 +69,8 @@ impl Store {
         Ok(status)
     }
 
-    /// Declares a held run interrupted: its running step becomes `unknown`, said in an event. Conditional on the
+    /// Declares a held run interrupted: its running step becomes `unknown`, said in an event; if nothing it does next can
+    /// harm, it is resumed at once. Conditional on the
     /// holder and lease read before, so that a renewal in between wins (then returns false).
     pub async fn interrupt(&self, run: &Run, why: &str, at: Timestamp) -> Result<bool, StoreError> {
         let mut tx = self.db.begin().await?;
@@ -91,6 +92,7 @@ impl Store {
             _ => None,
         };
         tell(&mut tx, run.id, &numbered, journal::event(Level::Error, "engine", step, message, at)).await?;
+        resume::go_on(&mut tx, run.id, at).await?;
         tx.commit().await?;
         Ok(true)
     }

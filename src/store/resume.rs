@@ -14,7 +14,8 @@ use super::{Store, StoreError, journal, locks, runs};
 
 const STEPS: &str = "select position, status, attempt, started_at, finished_at, message from run_step \
      where run_id = $1 order by position";
-const CLAIMS: &str = "select token from run where id = $1";
+/// Somebody wanted it to stop: then it does not go on by itself.
+const STANDING: &str = "select plan, token, cancel_requested_by from run where id = $1";
 const REQUEUE: &str = "update run set status = $2, holder = null, lease_until = null, finished_at = null, message = null, \
      cancel_requested_by = null where id = $1";
 const FAIL: &str = "update run set status = $2, finished_at = $3, message = $4 where id = $1";
@@ -48,23 +49,22 @@ impl Store {
         tx.commit().await?;
         Ok(status)
     }
+}
 
-    /// Resumes an interrupted run if nothing it would do next can harm; whether it did.
-    pub async fn resume_harmless(&self, run: RunId, at: Timestamp) -> Result<bool, StoreError> {
-        let mut tx = self.db.begin().await?;
-        let numbered = number(&mut tx, run).await?;
-        let plan = rows::read_plan(run.0, &numbered.plan)?;
-        let claims = fetch_optional!(tx, (i64,), CLAIMS, run.0)?.map_or(0, |(token,)| token);
-        let interrupted = rows::status(&numbered.status)? == RunStatus::Interrupted;
-        let harmless = standing(&plan, &steps(&mut tx, run).await?) == Standing::Harmless;
-        if !interrupted || !harmless || claims >= PATIENCE || cancelled(&mut tx, run).await? {
-            return Ok(false);
-        }
-        let by = Resumer { actor: "engine", reason: Some("nothing it does next can harm") };
-        resume(&mut tx, run, &numbered, None, by, at).await?;
-        tx.commit().await?;
-        Ok(true)
+/// Resumes a run that is being interrupted in this transaction if nothing it would do next can harm; whether it did. In the
+/// same transaction, because an engine that dies between the two would leave the run to nobody.
+pub(super) async fn go_on(tx: &mut Tx, run: RunId, at: Timestamp) -> Result<bool, StoreError> {
+    let row = fetch_optional!(tx, (String, i64, Option<String>), STANDING, run.0)?;
+    let Some((plan, claims, cancelled_by)) = row else { return Ok(false) };
+    let plan = rows::read_plan(run.0, &plan)?;
+    let harmless = standing(&plan, &steps(tx, run).await?) == Standing::Harmless;
+    if !harmless || claims >= PATIENCE || cancelled_by.is_some() {
+        return Ok(false);
     }
+    let numbered = number(tx, run).await?;
+    let by = Resumer { actor: "engine", reason: Some("nothing it does next can harm") };
+    resume(tx, run, &numbered, None, by, at).await?;
+    Ok(true)
 }
 
 async fn resume(
@@ -130,10 +130,4 @@ async fn resume(
 
 async fn steps(tx: &mut Tx, run: RunId) -> Result<Vec<RunStep>, StoreError> {
     rows::all(fetch_all!(tx, StepRow, STEPS, run.0)?)
-}
-
-/// Somebody wanted it to stop: then it does not go on by itself.
-async fn cancelled(tx: &mut Tx, run: RunId) -> Result<bool, StoreError> {
-    let row = fetch_optional!(tx, (Option<String>,), "select cancel_requested_by from run where id = $1", run.0)?;
-    Ok(row.is_some_and(|(by,)| by.is_some()))
 }

@@ -6,7 +6,7 @@ use crate::core::time::Timestamp;
 
 use super::db::{Tx, text, text_opt};
 use super::rows::{self, RunRow};
-use super::{Claim, NewRun, Store, StoreError, dialect, journal, locks, submit};
+use super::{Claim, NewRun, Store, StoreError, dialect, journal, locks, resume, submit};
 
 const QUEUED: &str =
     concat!("select r.id from run r where r.status = 'queued' and ($1 = 0 or r.id = $1)", free!("$1"), " limit 1");
@@ -69,7 +69,7 @@ impl Store {
     }
 
     /// Moves the run along the table, conditional on the token; entries are written in the same transaction.
-    /// Ending a run (terminal status) clears its lease. Returns the new status.
+    /// Ending a run (terminal status) clears its lease. Returns the new status: queued when it was interrupted and resumed.
     pub async fn transition(
         &self,
         claim: Claim,
@@ -169,6 +169,9 @@ async fn step_along(
             execute!(tx, END, run.0, to.name(), at.0, message)?;
             end_steps(tx, run, to, at).await?;
             locks::end(tx, run).await?;
+            if to == RunStatus::Interrupted && resume::go_on(tx, run, at).await? {
+                return Ok(RunStatus::Queued);
+            }
         }
         (Transition::Start, _) => drop(execute!(tx, START, run.0, to.name(), at.0, message)?),
         (Transition::Release, _) => {

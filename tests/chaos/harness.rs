@@ -72,6 +72,8 @@ struct Field {
     calls: Calls,
     port: u16,
     engines: Vec<Child>,
+    /// Engines that are stopped, and until when nobody touches them.
+    stopped: HashMap<usize, Instant>,
     submitted: Vec<RunId>,
     dice: Dice,
     figures: Figures,
@@ -123,6 +125,7 @@ impl Field {
             calls,
             port,
             engines: Vec::new(),
+            stopped: HashMap::new(),
             submitted: Vec::new(),
             dice,
             figures: Figures::default(),
@@ -202,12 +205,17 @@ impl Field {
         let pause = 20 + self.dice.below(130);
         tokio::time::sleep(Duration::from_millis(pause)).await;
         let victim = usize::try_from(self.dice.below(self.engines.len() as u64)).unwrap();
-        if self.dice.below(60) == 0 {
+        if self.stopped.get(&victim).is_some_and(|until| Instant::now() < *until) {
+            return;
+        }
+        if self.dice.below(40) == 0 {
             self.figures.stops += 1;
+            let asleep = LEASE + Duration::from_secs(1);
+            self.stopped.insert(victim, Instant::now() + asleep + Duration::from_secs(1));
             let process = rustix::process::Pid::from_child(&self.engines[victim]);
             let _ = rustix::process::kill_process(process, rustix::process::Signal::STOP);
             tokio::spawn(async move {
-                tokio::time::sleep(LEASE + Duration::from_secs(1)).await;
+                tokio::time::sleep(asleep).await;
                 let _ = rustix::process::kill_process(process, rustix::process::Signal::CONT);
             });
             return;
@@ -254,7 +262,8 @@ impl Field {
             let run = self.store.run(id).await.unwrap();
             let entries = self.entries(&run).await;
             self.figures.entries += entries.len();
-            self.judge_steps(n, &run, &marks).await;
+            let spells = spells(&entries);
+            self.judge_steps(n, &run, &marks, spells.len()).await;
             self.figures.runs += 1;
             match run.status {
                 RunStatus::Succeeded => self.figures.succeeded += 1,
@@ -262,13 +271,13 @@ impl Field {
                 other => panic!("run {id} is {other:?}: {:?}; {}", run.message, self.said()),
             }
             let target = held.entry(run.plan.services[0].clone()).or_default();
-            target.extend(spells(&entries).into_iter().map(|(from, to)| (from, to, id)));
+            target.extend(spells.into_iter().map(|(from, to)| (from, to, id)));
         }
         self.judge_turns(held);
     }
 
-    /// What is recorded of each step agrees with what it did.
-    async fn judge_steps(&mut self, n: usize, run: &Run, marks: &HashMap<String, usize>) {
+    /// What is recorded of each step agrees with what it did. `spells`: how many engines worked on the run.
+    async fn judge_steps(&mut self, n: usize, run: &Run, marks: &HashMap<String, usize>, spells: usize) {
         for step in self.store.steps(run.id).await.unwrap() {
             let (k, did) = (step.index, marks.get(&format!("{n}.{}", step.index)).copied().unwrap_or(0));
             let told = format!("run {} step {k}: {:?}, done {did} times; {}", run.id, step, self.said());
@@ -277,7 +286,9 @@ impl Field {
                 StepStatus::Succeeded if timed => {}
                 StepStatus::Succeeded => assert!(did == 1 || (repeatable && did > 1), "{told}"),
                 StepStatus::Unknown => {
-                    assert!(did <= 1 && !repeatable && run.status == RunStatus::Interrupted, "{told}");
+                    // What is repeatable is left to a person only after it brought ten engines down.
+                    let is_open = if repeatable { spells >= 9 } else { did <= 1 };
+                    assert!(is_open && run.status == RunStatus::Interrupted, "{told}");
                     self.figures.unknown_steps += 1;
                 }
                 StepStatus::Pending => assert!(did == 0 && run.status == RunStatus::Interrupted, "{told}"),
