@@ -3,6 +3,7 @@
 
 pub mod library;
 mod planning;
+pub mod resume;
 mod watch;
 
 use std::sync::{Arc, Mutex, PoisonError};
@@ -87,6 +88,8 @@ pub enum Door {
     Console,
     /// Claims only what it submitted itself.
     Cli,
+    /// Claims whatever is queued, pulses, and has no screen; while it lives, consoles only submit.
+    Serve,
 }
 
 impl Door {
@@ -96,6 +99,7 @@ impl Door {
         match self {
             Self::Console => "console",
             Self::Cli => "cli",
+            Self::Serve => "serve",
         }
     }
 }
@@ -188,6 +192,7 @@ impl Control {
                 control.start_engine(None);
                 control.start_watch();
             }
+            Door::Serve => control.start_engine(None),
             Door::Cli => crate::engine::sweep_gone(&control.0.store, &control.0.bus, clock).await,
         }
         Ok(control)
@@ -197,6 +202,12 @@ impl Control {
     #[must_use]
     pub fn settings(&self) -> &Settings {
         &self.0.settings
+    }
+
+    /// The store's URL as it may be shown.
+    #[must_use]
+    pub fn store_url(&self) -> &str {
+        self.0.store.url()
     }
 
     /// The clock everything here is told by.
@@ -539,6 +550,10 @@ impl Control {
     }
 
     async fn engine_word(&self) -> Result<String, Refusal> {
+        let door = self.0.settings.door;
+        if door != Door::Serve && crate::engine::is_served(&self.0.store, self.0.clock).await {
+            return Ok("engine elsewhere".to_owned());
+        }
         if self.engine().is_some() {
             return Ok("engine here".to_owned());
         }

@@ -6,6 +6,7 @@
 mod attempt;
 mod claim;
 mod drive;
+mod elsewhere;
 mod finish;
 mod group;
 mod gate;
@@ -18,6 +19,7 @@ mod question;
 mod ready;
 mod record;
 mod results;
+mod resume;
 mod sweep;
 mod undo;
 
@@ -103,6 +105,11 @@ struct World {
 /// Interrupts runs whose engine is gone, without starting an engine.
 pub async fn sweep_gone(store: &Store, bus: &Bus, clock: Clock) {
     sweep::sweep_store(store, bus, clock, &std::collections::HashSet::new()).await;
+}
+
+/// Whether a live server executes runs on this store, so that others only submit.
+pub async fn is_served(store: &Store, clock: Clock) -> bool {
+    elsewhere::is_served(store, clock).await.unwrap_or(false)
 }
 
 impl Engine {

@@ -13,6 +13,8 @@ mod course;
 mod crash;
 #[path = "engine/process.rs"]
 mod process;
+#[path = "engine/resume.rs"]
+mod resume;
 #[path = "engine/rules.rs"]
 mod rules;
 #[path = "engine/stop.rs"]

@@ -20,7 +20,7 @@ mod table;
 use std::collections::BTreeSet;
 
 use opsroom::core::event::{EntryBody, Level, NewEntry, Stream};
-use opsroom::core::plan::{OnFailure, Plan, PlanStep};
+use opsroom::core::plan::{OnFailure, Plan, PlanStep, Rules};
 use opsroom::core::run::{Phase, Run};
 use opsroom::core::step::{StepSpec, manual::Manual};
 use opsroom::core::time::Timestamp;
@@ -95,6 +95,7 @@ fn step(name: &str) -> PlanStep {
         idempotent: false,
         target: None,
         probe: false,
+        rules: Rules::default(),
     }
 }
 

@@ -64,9 +64,18 @@ pub(super) async fn perform(args: &Args, start: &Start) -> Result<Code, Stop> {
         }
     }
     let typed = consent(args, &card).await?;
-    let mut signals = Signals::new()?;
-    let mut follower = Follower { control: &control, out: Some(Out::new()), json: args.json, asked: BTreeSet::new() };
+    let signals = Signals::new()?;
     let run = control.submit(card.plan, typed.as_deref(), args.reason.as_deref()).await?;
+    follow(&control, run, args.json, signals).await
+}
+
+/// Follows a run that this process has queued, and its chain, to the end; then closes the door.
+pub(super) async fn follow_to_end(control: &Control, run: Run, json: bool) -> Result<Code, Stop> {
+    follow(control, run, json, Signals::new()?).await
+}
+
+async fn follow(control: &Control, run: Run, json: bool, mut signals: Signals) -> Result<Code, Stop> {
+    let mut follower = Follower { control, out: Some(Out::new()), json, asked: BTreeSet::new() };
     let code = follower.follow_chain(run, &mut signals).await?;
     control.close(true).await;
     Ok(code)

@@ -13,6 +13,7 @@ use super::record::Event;
 use crate::core::event::{Level, NewEntry};
 use crate::core::observation::{Observation, State};
 use crate::core::plan::{PlanStep, Retry, Weighed};
+use crate::core::resume::is_timed;
 use crate::core::run::{Artifact, Phase, StepStatus};
 use crate::core::step::document::Finding;
 use crate::core::step::{Call, Outcome, Reply, StepSpec, Verdict};
@@ -131,7 +132,7 @@ impl Drive {
     }
 
     async fn make(&self, place: Place, step: &PlanStep, call: Call, halt: &Halt) -> Result<Reply, StoreError> {
-        match call {
+        match self.rest_of(place, call) {
             Call::Leave { artifacts } => {
                 let at = self.rec.world.clock.now();
                 let mine = |a| Artifact { run: self.rec.run(), at, ..a };
@@ -196,6 +197,8 @@ impl Drive {
         let status = match why {
             Why::Cancelled { .. } => StepStatus::Cancelled,
             Why::Deadline => StepStatus::TimedOut,
+            // Nothing was in flight: whoever resumes the run waits on.
+            Why::Leaving if is_timed(step) => StepStatus::Pending,
             Why::Leaving => StepStatus::Unknown,
         };
         let mut message = format!("stopped after {}: {}", human_ms(ms), why.words());

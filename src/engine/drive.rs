@@ -10,7 +10,7 @@ use super::record::Recorder;
 use super::results::Results;
 use crate::core::event::{Level, NewEntry};
 use crate::core::plan::{OnFailure, Plan, PlanStep};
-use crate::core::run::{Phase, Run, RunId, StepStatus, Transition};
+use crate::core::run::{Phase, Run, RunId, RunStep, StepStatus, Transition};
 use crate::core::time::{Timestamp, human_ms};
 use crate::store::StoreError;
 
@@ -29,6 +29,8 @@ pub(super) struct Drive {
     pub began: Timestamp,
     /// What its steps came to, for those that ask.
     pub results: Results,
+    /// What is recorded of its steps, when it is a resumed one.
+    pub past: Vec<RunStep>,
 }
 
 /// How the run has gone so far.
@@ -121,7 +123,11 @@ impl Drive {
 
     async fn phase(&self, phase: Phase, course: &mut Course) -> Result<(), StoreError> {
         let steps: Vec<_> = (0..).zip(&self.run.plan.steps).filter(|(_, s)| s.phase == phase).collect();
-        let gate = self.run.plan.only_if.as_ref().filter(|_| phase == Phase::Validate);
+        let gate = self.run.plan.only_if.as_ref().filter(|_| phase == Phase::Validate && !self.has_begun());
+        if gate.is_none() && !steps.is_empty() && steps.iter().all(|(index, _)| self.recorded(*index).is_some()) {
+            self.recall_all(&steps, course);
+            return Ok(());
+        }
         let idle = steps.is_empty() && gate.is_none();
         if !idle {
             course.heed(&self.halt);
@@ -147,6 +153,11 @@ impl Drive {
         let mut failures = 0;
         let mut at = 0;
         while let Some((index, step)) = steps.get(at) {
+            if let Some(record) = self.recorded(*index) {
+                self.recall(step, record, course, &self.halt);
+                at += 1;
+                continue;
+            }
             course.heed(&self.halt);
             if let Some((_, why)) = course.jump.clone().filter(|(to, _)| index < to) {
                 let message = format!("skipped: {why}");
@@ -234,6 +245,10 @@ impl Drive {
         }
         self.rec.append(&[self.rec.note(None, Level::Info, "finally started")]).await?;
         for (index, step) in steps {
+            if let Some(record) = self.recorded(index) {
+                self.recall(step, record, course, &self.last);
+                continue;
+            }
             let timeout_ms = if step.timeout_ms > 0 { step.timeout_ms } else { FINALLY_TIMEOUT_MS };
             let place = Place { index: Some(index), phase: None };
             let ended = self.step(place, step, timeout_ms, &self.last).await?;
