@@ -30,12 +30,11 @@ enum Kind {
 
 pub(super) fn perform(args: &Args, start: &Start) -> Result<Code, Stop> {
     let mut problems = Vec::new();
-    match start.settings() {
-        Err(Stop::Problems(found)) => problems.extend(lines(&found)),
-        Err(other) => return Err(other),
-        Ok(settings) => problems.extend(lines(&Library::load(Some(&settings.runbook_dir)).problems)),
+    if let Err(Stop::Problems(found)) = start.settings() {
+        problems.extend(lines(&found));
     }
     problems.extend(start.keymap().problems);
+    problems.extend(lines(&Library::load(start.runbook_dir().as_deref()).problems));
     for file in &args.files {
         problems.extend(of_file(file));
     }

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use serde::Serialize;
 use tokio::signal::unix::{Signal, SignalKind, signal};
-use tokio::sync::broadcast::error::RecvError;
+use tokio::sync::broadcast::error::{RecvError, TryRecvError};
 
 use super::log::entry_line;
 use super::out::{Out, ask, can_ask};
@@ -176,6 +176,8 @@ impl Follower<'_> {
         let mut news = self.control.listen();
         let (mut shown, mut stopped) = (0, false);
         loop {
+            // One look answers every notice that has come before it.
+            while !matches!(news.try_recv(), Err(TryRecvError::Empty | TryRecvError::Closed)) {}
             let detail = self.control.run(id).await?;
             shown = self.print_after(id, shown, detail.run.last_seq).await?;
             if detail.run.status.is_terminal() {

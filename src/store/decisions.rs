@@ -69,9 +69,9 @@ impl Store {
         Ok(status)
     }
 
-    /// Declares a held run interrupted: its running step becomes `unknown`, said in an event; if nothing it does next can
-    /// harm, it is resumed at once. Conditional on the
-    /// holder and lease read before, so that a renewal in between wins (then returns false).
+    /// Declares a held run interrupted: its running step becomes `unknown`, said in an event; steps not begun stay pending.
+    /// If nothing it does next can harm, it is resumed at once, else a person decides. Conditional on the holder and lease
+    /// read before, so that a renewal in between wins (then returns false).
     pub async fn interrupt(&self, run: &Run, why: &str, at: Timestamp) -> Result<bool, StoreError> {
         let mut tx = self.db.begin().await?;
         let lease_until = run.lease_until.map(|at| at.0);

@@ -5,7 +5,7 @@ use ratatui::text::{Line, Span};
 
 use super::home::{act_on_log, back_in_log};
 use super::runs::took;
-use super::{Destination, Reaction, Scene, log};
+use super::{Destination, Reaction, Scene, View, log};
 use crate::core::plan::PlanStep;
 use crate::core::run::{ArtifactKind, RunId, RunStatus, RunStep, StepStatus};
 use crate::core::step::StepSpec;
@@ -65,22 +65,6 @@ impl RunScreen {
         }
     }
 
-    /// The run changed: it is read again.
-    pub const fn touch(&mut self) {
-        self.stale = true;
-    }
-
-    /// What to read now.
-    pub fn ask(&mut self, body: Rect) -> Vec<Effect> {
-        let mut effects = Vec::new();
-        if self.stale && !self.asked {
-            (self.stale, self.asked) = (false, true);
-            effects.push(Effect::Detail(self.run));
-        }
-        effects.extend(self.log.ask(self.log_rows(body)));
-        effects
-    }
-
     /// The run was read.
     pub fn receive(&mut self, detail: &Result<Box<RunDetail>, String>) {
         self.asked = false;
@@ -110,39 +94,6 @@ impl RunScreen {
             Part::Log => areas.log,
             Part::Artifacts => areas.artifacts,
         }
-    }
-
-    pub(super) fn context(&self) -> Context {
-        match self.focus {
-            Part::Log if self.log.prompt.is_some() => Context::Text,
-            Part::Log => Context::RunLog,
-            Part::Steps | Part::Artifacts => Context::RunList,
-        }
-    }
-
-    pub(super) fn act(&mut self, action: Action, scene: Scene<'_>) -> Reaction {
-        let height = self.log_rows(scene.body);
-        if self.context() == Context::Text {
-            return act_on_log(&mut self.log, action, height);
-        }
-        match action {
-            Action::NextPane => self.turn(1),
-            Action::PreviousPane => self.turn(PARTS.len() - 1),
-            Action::Pane1 => self.focus = Part::Steps,
-            Action::Pane2 => self.focus = Part::Log,
-            Action::Pane3 => self.focus = Part::Artifacts,
-            Action::Fullscreen => self.full = !self.full,
-            Action::CancelRun => return self.cancel(),
-            Action::Answer => return self.answer(),
-            other => {
-                return match self.focus {
-                    Part::Log => act_on_log(&mut self.log, other, height),
-                    Part::Steps => self.act_steps(other, scene),
-                    Part::Artifacts => self.act_artifacts(other, scene),
-                };
-            }
-        }
-        Reaction::Done
     }
 
     fn turn(&mut self, step: usize) {
@@ -216,33 +167,6 @@ impl RunScreen {
         }
     }
 
-    pub(super) fn insert(&mut self, text: &str) {
-        if let Some(prompt) = &mut self.log.prompt {
-            prompt.insert(text);
-        }
-    }
-
-    pub(super) fn back(&mut self, _scene: Scene<'_>) -> bool {
-        (self.focus == Part::Log && back_in_log(&mut self.log)) || std::mem::take(&mut self.full)
-    }
-
-    pub(super) fn draw(&self, app: &App, body: Rect, canvas: &mut Canvas<'_>) {
-        if !self.full {
-            self.draw_header(app, layout::run(body).header, canvas);
-        }
-        for part in PARTS.into_iter().filter(|part| !self.full || *part == self.focus) {
-            let (area, focused) = (self.area(part, body), part == self.focus);
-            match part {
-                Part::Steps => self.draw_steps(app, area, focused, canvas),
-                Part::Artifacts => self.draw_artifacts(area, focused, canvas),
-                Part::Log => {
-                    let title = Span::styled(format!(" Log {} ", self.run), canvas.theme.strong());
-                    log::draw(Some(&self.log), title.into(), area, focused, canvas);
-                }
-            }
-        }
-    }
-
     fn draw_header(&self, app: &App, area: Rect, canvas: &mut Canvas<'_>) {
         let theme = canvas.theme;
         let Some(detail) = &self.detail else {
@@ -282,7 +206,9 @@ impl RunScreen {
         let title = Span::styled(format!(" Steps {done}/{} ", steps.len()), theme.strong());
         let inner = canvas.frame(area, title.into(), &Line::default(), focused);
         let Some(detail) = &self.detail else { return };
-        let first = first_visible(self.steps.index(), steps.len(), usize::from(inner.height));
+        // Until somebody looks around in it, the list stays at the step that is under way.
+        let shown = if focused { self.steps.index() } else { under_way(detail).unwrap_or(self.steps.index()) };
+        let first = first_visible(shown, steps.len(), usize::from(inner.height));
         for (y, (i, step)) in (inner.y..inner.bottom()).zip(steps.iter().enumerate().skip(first)) {
             let record = detail.steps.iter().find(|s| s.index as usize == i);
             canvas.line(row(inner, y), &step_line(step, record, app, usize::from(inner.width)));
@@ -314,6 +240,86 @@ impl RunScreen {
     }
 }
 
+impl View for RunScreen {
+    fn context(&self) -> Context {
+        match self.focus {
+            Part::Log if self.log.prompt.is_some() => Context::Text,
+            Part::Log => Context::RunLog,
+            Part::Steps | Part::Artifacts => Context::RunList,
+        }
+    }
+
+    fn act(&mut self, action: Action, scene: Scene<'_>) -> Reaction {
+        let height = self.log_rows(scene.body);
+        if self.context() == Context::Text {
+            return act_on_log(&mut self.log, action, height);
+        }
+        match action {
+            Action::NextPane => self.turn(1),
+            Action::PreviousPane => self.turn(PARTS.len() - 1),
+            Action::Pane1 => self.focus = Part::Steps,
+            Action::Pane2 => self.focus = Part::Log,
+            Action::Pane3 => self.focus = Part::Artifacts,
+            Action::Fullscreen => self.full = !self.full,
+            Action::CancelRun => return self.cancel(),
+            Action::Answer => return self.answer(),
+            other => {
+                return match self.focus {
+                    Part::Log => act_on_log(&mut self.log, other, height),
+                    Part::Steps => self.act_steps(other, scene),
+                    Part::Artifacts => self.act_artifacts(other, scene),
+                };
+            }
+        }
+        Reaction::Done
+    }
+
+    fn back(&mut self, _scene: Scene<'_>) -> bool {
+        (self.focus == Part::Log && back_in_log(&mut self.log)) || std::mem::take(&mut self.full)
+    }
+
+    fn insert(&mut self, text: &str) {
+        if let Some(prompt) = &mut self.log.prompt {
+            prompt.insert(text);
+        }
+    }
+
+    fn ask(&mut self, body: Rect) -> Vec<Effect> {
+        let mut effects = Vec::new();
+        if self.stale && !self.asked {
+            (self.stale, self.asked) = (false, true);
+            effects.push(Effect::Detail(self.run));
+        }
+        effects.extend(self.log.ask(self.log_rows(body)));
+        effects
+    }
+
+    fn touch(&mut self) {
+        self.stale = true;
+    }
+
+    fn draw(&self, app: &App, body: Rect, canvas: &mut Canvas<'_>) {
+        if !self.full {
+            self.draw_header(app, layout::run(body).header, canvas);
+        }
+        for part in PARTS.into_iter().filter(|part| !self.full || *part == self.focus) {
+            let (area, focused) = (self.area(part, body), part == self.focus);
+            match part {
+                Part::Steps => self.draw_steps(app, area, focused, canvas),
+                Part::Artifacts => self.draw_artifacts(area, focused, canvas),
+                Part::Log => {
+                    let title = Span::styled(format!(" Log {} ", self.run), canvas.theme.strong());
+                    log::draw(Some(&self.log), title.into(), area, focused, canvas);
+                }
+            }
+        }
+    }
+
+    fn crumb(&self) -> String {
+        format!("run {}", self.run)
+    }
+}
+
 fn step_line(step: &PlanStep, record: Option<&RunStep>, app: &App, width: usize) -> Line<'static> {
     let status = record.map_or(StepStatus::Pending, |r| r.status);
     let took = record.map_or_else(String::new, |r| match (r.started_at, r.finished_at) {
@@ -323,7 +329,7 @@ fn step_line(step: &PlanStep, record: Option<&RunStep>, app: &App, width: usize)
     });
     let again = record.filter(|r| r.attempt > 1).map(|r| format!(" try {}", r.attempt)).unwrap_or_default();
     let said = record.and_then(|r| r.message.as_deref()).map_or_else(|| safe(&step.spec.describe()), safe);
-    let name = (width / 4).clamp(10, 28);
+    let name = (width / 3).clamp(10, 28);
     // A narrow pane leaves the phase out: what came of the step says more.
     let phase = if width < 80 { String::new() } else { format!("{:<10}", step.phase.name()) };
     Line::from(vec![
@@ -331,6 +337,12 @@ fn step_line(step: &PlanStep, record: Option<&RunStep>, app: &App, width: usize)
         Span::styled(phase, app.theme.dim()),
         Span::raw(format!("{} {took:>8}{again}  {said}", column(&step.name, name))),
     ])
+}
+
+/// The newest step that has begun.
+fn under_way(detail: &RunDetail) -> Option<usize> {
+    let begun = detail.steps.iter().filter(|s| s.started_at.is_some()).map(|s| s.index as usize).max()?;
+    Some(begun.min(detail.run.plan.steps.len().saturating_sub(1)))
 }
 
 fn status_of(detail: &RunDetail, step: u32) -> StepStatus {

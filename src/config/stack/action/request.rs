@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use crate::config::rule::schedule::MAX_TIMEOUT_MS;
-use crate::config::rule::{self, web};
+use crate::config::rule::{self, header, web};
 use crate::config::toml_doc::{Report, Section};
 use crate::core::service::{HttpRequest, Verb};
 
@@ -40,8 +40,8 @@ pub(in crate::config::stack) fn headers(t: &mut Section<'_>, report: &mut Report
     let Some(table) = t.field("headers").and_then(|f| f.table(report)) else { return BTreeMap::new() };
     let mut headers: BTreeMap<String, String> = BTreeMap::new();
     for (name, field) in table.entries() {
-        let name = field.judge(report, web::header_name(name));
-        let value = field.text_by(report, web::header_value);
+        let name = field.judge(report, header::name(name));
+        let value = field.text_by(report, header::value);
         let Some((name, value)) = name.zip(value) else { continue };
         if headers.keys().any(|other| other.eq_ignore_ascii_case(&name)) {
             field.conflict(report, "stands here twice; capitals make no difference in header names");
