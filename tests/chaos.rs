@@ -7,7 +7,9 @@
 #[path = "chaos/harness.rs"]
 mod harness;
 
-use harness::{Chaos, Figures, postgres_url, run, sqlite_url};
+use std::process::Command;
+
+use harness::{Chaos, Figures, run, sqlite_url};
 
 const KILLS: usize = 20;
 
@@ -32,4 +34,15 @@ async fn nothing_is_lost_or_done_twice_when_engines_are_killed_on_postgres() {
     let server = std::env::var("OPSROOM_TEST_POSTGRES").unwrap_or_else(|_| "postgres://postgres@127.0.0.1:5432".into());
     let url = postgres_url(&server, &format!("opsroom_chaos_{}", std::process::id()));
     assert_violent(&run(Chaos { url, kills: KILLS, engines: 3, seed: seed() }).await);
+}
+
+/// Makes an empty database on the server and gives its URL.
+fn postgres_url(server: &str, name: &str) -> String {
+    let admin = format!("{}/postgres", server.trim_end_matches('/'));
+    for sql in [format!("drop database if exists {name} with (force)"), format!("create database {name}")] {
+        let done = Command::new("psql").args([&admin, "-qc", &sql]).output();
+        let done = done.unwrap_or_else(|e| panic!("psql is needed to make a database for this test: {e}"));
+        assert!(done.status.success(), "{}", String::from_utf8_lossy(&done.stderr));
+    }
+    format!("{}/{name}", server.trim_end_matches('/'))
 }

@@ -69,9 +69,9 @@ impl Store {
         Ok(status)
     }
 
-    /// Declares a held run interrupted: its running step becomes `unknown`, said in an event; steps not begun stay
-    /// pending. If nothing it does next can harm, it is resumed at once, else a person decides. Conditional on the holder
-    /// and lease read before, so that a renewal in between wins (then it returns false).
+    /// Declares a held run interrupted: its running step becomes `unknown`, said in an event; steps not begun stay pending.
+    /// If nothing it does next can harm, it is resumed at once, else a person decides. Conditional on the holder and lease
+    /// read before, so that a renewal in between wins (then returns false).
     pub async fn interrupt(&self, run: &Run, why: &str, at: Timestamp) -> Result<bool, StoreError> {
         let mut tx = self.db.begin().await?;
         let lease_until = run.lease_until.map(|at| at.0);
@@ -160,8 +160,9 @@ async fn waiting_attempt(tx: &mut Tx, run: RunId, step: u32, status: RunStatus) 
     Err(StoreError::Refused { run, status, what: "answering a step that does not wait for an answer" })
 }
 
-/// The step's name in the plan: finally and undo steps follow the others.
+/// The step's name in the plan: finally steps follow the others.
 fn step_name(plan: &Plan, position: i64) -> String {
-    let step = u32::try_from(position).ok().and_then(|number| plan.numbered_step(number));
-    step.map_or_else(|| format!("number {position}"), |(step, _)| step.name.clone())
+    let at = usize::try_from(position).unwrap_or(usize::MAX);
+    let step = plan.steps.iter().chain(&plan.finally).nth(at);
+    step.map_or_else(|| format!("number {position}"), |step| step.name.clone())
 }

@@ -40,25 +40,27 @@ impl Store {
         _at: Timestamp,
     ) -> Result<Option<(Claim, Run)>, StoreError> {
         let only = only.map_or(0, |run| run.0);
-        // An idle engine asks often: without work it takes no lock.
-        let mut db = self.db.read().await?;
-        if fetch_optional!(db, (i64,), QUEUED, only)?.is_none() {
-            return Ok(None);
+        loop {
+            // An idle engine asks often: without work it takes no lock.
+            let mut db = self.db.read().await?;
+            if fetch_optional!(db, (i64,), QUEUED, only)?.is_none() {
+                return Ok(None);
+            }
+            drop(db);
+            let mut tx = self.db.begin().await?;
+            let statement = dialect::claim(&tx);
+            let row = fetch_optional!(tx, RunRow, statement, text(holder), lease_until.0, only)?;
+            let Some(row) = row else { return Ok(None) };
+            // Somebody took a target of this run's in the same moment: it stays queued, the next one may be free.
+            if !locks::take(&mut tx, RunId(row.id)).await? {
+                continue;
+            }
+            let claim = Claim { run: RunId(row.id), token: row.token, workspace: row.workspace_id };
+            // Before the commit: a run this version cannot read stays in the queue for one that can.
+            let run = Run::try_from(row)?;
+            tx.commit().await?;
+            return Ok(Some((claim, run)));
         }
-        drop(db);
-        let mut tx = self.db.begin().await?;
-        let statement = dialect::claim(&tx);
-        let row = fetch_optional!(tx, RunRow, statement, text(holder), lease_until.0, only)?;
-        let Some(row) = row else { return Ok(None) };
-        // Somebody took a target of ours in the same moment: the run stays queued.
-        if !locks::take(&mut tx, RunId(row.id)).await? {
-            return Ok(None);
-        }
-        let claim = Claim { run: RunId(row.id), token: row.token, workspace: row.workspace_id };
-        // Before the commit: a run this version cannot read stays in the queue for one that can.
-        let run = Run::try_from(row)?;
-        tx.commit().await?;
-        Ok(Some((claim, run)))
     }
 
     /// Prolongs the lease; `StaleToken` when the run was taken away.

@@ -391,14 +391,3 @@ async fn counter() -> (Calls, u16) {
 pub fn sqlite_url(folder: &Path) -> String {
     format!("sqlite:{}", folder.join("chaos.db").display())
 }
-
-/// Makes an empty database on the server and gives its URL.
-pub fn postgres_url(server: &str, name: &str) -> String {
-    let admin = format!("{}/postgres", server.trim_end_matches('/'));
-    for sql in [format!("drop database if exists {name} with (force)"), format!("create database {name}")] {
-        let done = Command::new("psql").args([&admin, "-qc", &sql]).output();
-        let done = done.unwrap_or_else(|e| panic!("psql is needed to make a database for this test: {e}"));
-        assert!(done.status.success(), "{}", String::from_utf8_lossy(&done.stderr));
-    }
-    format!("{}/{name}", server.trim_end_matches('/'))
-}
