@@ -133,6 +133,7 @@ fn step(spec: StepSpec) -> PlanStep {
         idempotent: false,
         target: None,
         probe: false,
+        rules: Default::default(),
     }
 }
 
