@@ -273,8 +273,7 @@ mod tests {
     fn continues_what_was_begun() {
         for (typed, line) in [
             ("dep", "deploy"),
-            ("deploy", ""),
-            ("roll", "roll back"),
+            ("deploy", "deploy freeze"),
             ("bou", "bounce"),
             ("deploy w", "deploy web"),
             ("deploy bil", "deploy billing worker"),
