@@ -224,7 +224,7 @@ impl Lexer<'_> {
                 if self.text.tokens.is_empty() { Gap::Space } else { Gap::Hard }
             }
             ';' => Gap::Hard,
-            '.' | '!' | '…' => Gap::Sentence,
+            '.' | '!' | '…' | '¡' | '¿' => Gap::Sentence,
             '?' => {
                 self.text.questions.push(self.pos);
                 Gap::Sentence

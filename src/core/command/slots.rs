@@ -191,7 +191,7 @@ impl Reading<'_> {
             return;
         }
         let Some(noun) = self.find_free(|r, i| matches!(r.word(i), "department" | "dept")) else { return };
-        let before = noun > self.words.start && self.is_free(noun - 1) && self.spans.at(noun - 1).is_none() && !self.lexicon.connectives.contains(self.word(noun - 1)) && !self.lexicon.fillers.contains(self.word(noun - 1));
+        let before = noun > self.words.start && !self.lexicon.chatter.contains(self.word(noun - 1)) && self.is_free(noun - 1) && self.spans.at(noun - 1).is_none() && !self.lexicon.connectives.contains(self.word(noun - 1)) && !self.lexicon.fillers.contains(self.word(noun - 1));
         let after = self.is_free_value(noun + 1);
         let value = if before { noun - 1..noun } else if after { noun + 1..noun + 2 } else { return };
         let words = value.start.min(noun)..value.end.max(noun + 1);

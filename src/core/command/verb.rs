@@ -283,14 +283,21 @@ fn adjective(r: &Reading<'_>, hit: &Hit) -> bool {
     plan && hit.found.used.len() == 1 && next < r.words.end && r.spans.at(next).is_none() && r.text.gap(next) == Gap::Space && r.lexicon.head_nouns.contains(r.word(next))
 }
 
-/// "the deploy", "restart of".
+/// "the deploy", "restart of", "release for".
 fn used_as_noun(r: &Reading<'_>, at: usize, hit: &Hit) -> bool {
     if hit.found.used.len() > 1 || hit.runbook.is_some() {
         return false;
     }
-    let before = at > r.words.start && r.lexicon.determiners.contains(r.word(at - 1));
-    let after = hit.found.end < r.words.end && r.word(hit.found.end) == "of";
+    let before = at > r.words.start && r.text.gap(at) == Gap::Space && r.marks[at - 1] != Mark::Doubt && r.lexicon.determiners.contains(r.word(at - 1)) && !polite(r, at);
+    let plan = hit.intents.iter().all(|i| i.outcome == ParseOutcome::Plan);
+    let after = hit.found.end < r.words.end && (r.word(hit.found.end) == "of" || (plan && r.word(hit.found.end) == "for"));
     before || after
+}
+
+/// The word before belongs to politeness of several words: "i need to".
+fn polite(r: &Reading<'_>, at: usize) -> bool {
+    let whole = |n: &usize| r.lexicon.fillers.longest_at(r, at - n, at) == Some(*n);
+    (2..=6).filter(|n| at >= r.words.start + n).any(|n| whole(&n))
 }
 
 /// The noun that "check" looks at: "check the alerts".
