@@ -1,4 +1,5 @@
 //! The command language against its fixtures: every phrase of `tests/fixtures/commands*.toml`, read against `acme.toml`.
+#![expect(clippy::unwrap_used, reason = "a broken fixture must stop the test")]
 
 use std::path::Path;
 
@@ -27,7 +28,10 @@ fn acme() -> Stack {
     let list = |key: &str| file.get(key).and_then(Value::as_array).cloned().unwrap_or_default();
     let name = |v: &Value| text(v, "name").unwrap();
     Stack {
-        environments: list("environment").iter().map(|v| Environment { name: name(v), aliases: texts(v, "aliases"), protected: false }).collect(),
+        environments: list("environment")
+            .iter()
+            .map(|v| Environment { name: name(v), aliases: texts(v, "aliases"), protected: false })
+            .collect(),
         services: list("service")
             .iter()
             .map(|v| Service {
@@ -44,8 +48,10 @@ fn acme() -> Stack {
 }
 
 fn catalogue() -> Catalogue {
-    let built_in = ["deploy", "rollback", "healthcheck", "restart", "scale", "spec", "incident", "schema_sync", "backup"];
-    let mut runbooks: Vec<RunbookName> = built_in.iter().map(|n| RunbookName { name: (*n).to_owned(), ..RunbookName::default() }).collect();
+    let built_in =
+        ["deploy", "rollback", "healthcheck", "restart", "scale", "spec", "incident", "schema_sync", "backup"];
+    let mut runbooks: Vec<RunbookName> =
+        built_in.iter().map(|n| RunbookName { name: (*n).to_owned(), ..RunbookName::default() }).collect();
     runbooks.push(RunbookName {
         name: "rotate-keys".to_owned(),
         phrases: vec!["rotate [api] keys of {service} in {env}".to_owned(), "rotate keys".to_owned()],
@@ -69,7 +75,9 @@ fn differences(expected: &Value, got: &Parsed) -> Vec<String> {
         let field = json.get(key.as_str());
         let want_json = serde_json::to_value(want).unwrap();
         let ok = match key.as_str() {
-            "env" | "runbook" | "routine" => field.and_then(|v| v.as_str()).unwrap_or_default() == want.as_str().unwrap(),
+            "env" | "runbook" | "routine" => {
+                field.and_then(|v| v.as_str()).unwrap_or_default() == want.as_str().unwrap()
+            }
             "missing" => {
                 let (mut a, mut b) = (got.missing.clone(), texts(expected, "missing"));
                 a.sort();
@@ -124,7 +132,11 @@ fn run(name: &str) {
         let got = parse(text, &catalogue);
         let wrong = differences(&case["expected"], &got);
         if !wrong.is_empty() {
-            failures.push(format!("{text:?}\n    {}\n    got: {}", wrong.join("\n    "), serde_json::to_string(&got).unwrap()));
+            failures.push(format!(
+                "{text:?}\n    {}\n    got: {}",
+                wrong.join("\n    "),
+                serde_json::to_string(&got).unwrap()
+            ));
         }
     }
     assert!(failures.is_empty(), "{} of {} wrong in {name}:\n{}", failures.len(), cases.len(), failures.join("\n"));
@@ -144,8 +156,10 @@ fn our_own_examples() {
 #[test]
 fn every_intent_file_is_in_the_list() {
     let dir = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/core/command/intent");
-    let mut files: Vec<String> =
-        std::fs::read_dir(dir).unwrap().map(|e| e.unwrap().path().file_stem().unwrap().to_str().unwrap().to_owned()).collect();
+    let mut files: Vec<String> = std::fs::read_dir(dir)
+        .unwrap()
+        .map(|e| e.unwrap().path().file_stem().unwrap().to_str().unwrap().to_owned())
+        .collect();
     let mut listed: Vec<String> = intents().map(|(name, _)| name.to_owned()).collect();
     files.sort();
     listed.sort();
@@ -156,14 +170,32 @@ fn every_intent_file_is_in_the_list() {
 #[test]
 fn every_form_selects_its_intent() {
     let catalogue = catalogue();
-    let said = [("SERVICE", "web"), ("ENV", "prod"), ("ROUTINE", "web ping"), ("VERSION", "1.2.3"), ("SUBJECT", "x"), ("TOPIC", "x"), ("TEXT", "x"),
-        ("TITLE", "x"), ("TARGET", "web"), ("DEPARTMENT", "Product"), ("FIELD", "tier"), ("VALUE", "x"), ("NAME", "weekly report week=1"), (" N", " 3"), (" M", " 4")];
+    let said = [
+        ("SERVICE", "web"),
+        ("ENV", "prod"),
+        ("ROUTINE", "web ping"),
+        ("VERSION", "1.2.3"),
+        ("SUBJECT", "x"),
+        ("TOPIC", "x"),
+        ("TEXT", "x"),
+        ("TITLE", "x"),
+        ("TARGET", "web"),
+        ("DEPARTMENT", "Product"),
+        ("FIELD", "tier"),
+        ("VALUE", "x"),
+        ("NAME", "weekly report week=1"),
+        (" N", " 3"),
+        (" M", " 4"),
+    ];
     for (name, form) in intents() {
         let text = said.iter().fold(form.to_owned(), |text, (from, to)| text.replace(from, to));
         let got = parse(&text, &catalogue);
         let intent = got.intent.split(':').next().unwrap();
         assert_eq!(intent, name, "{text}: {got:?}");
-        assert!(!matches!(got.outcome, ParseOutcome::Question | ParseOutcome::Suggest | ParseOutcome::Nothing), "{text}: {got:?}");
+        assert!(
+            !matches!(got.outcome, ParseOutcome::Question | ParseOutcome::Suggest | ParseOutcome::Nothing),
+            "{text}: {got:?}"
+        );
     }
 }
 
@@ -183,8 +215,25 @@ fn the_json_has_the_keys_that_are_promised() {
     let got = serde_json::to_value(parse("deploy web to prod", &catalogue())).unwrap();
     let mut keys: Vec<&str> = got.as_object().unwrap().keys().map(String::as_str).collect();
     keys.sort_unstable();
-    let mut promised = ["outcome", "intent", "env", "services", "runbook", "routine", "inputs", "then", "only_if", "missing", "ambiguous",
-        "suggestions", "corrections", "unknown", "why", "mutates", "message"];
+    let mut promised = [
+        "outcome",
+        "intent",
+        "env",
+        "services",
+        "runbook",
+        "routine",
+        "inputs",
+        "then",
+        "only_if",
+        "missing",
+        "ambiguous",
+        "suggestions",
+        "corrections",
+        "unknown",
+        "why",
+        "mutates",
+        "message",
+    ];
     promised.sort_unstable();
     assert_eq!(keys, promised);
     assert_eq!(got["outcome"], "plan");
@@ -207,30 +256,205 @@ fn long_texts_are_refused_at_once() {
 
 #[test]
 fn two_things_of_one_name_are_listed() {
-    let service = |name: &str| Service { name: name.to_owned(), aliases: vec!["core".to_owned()], ..Service::default() };
+    let service =
+        |name: &str| Service { name: name.to_owned(), aliases: vec!["core".to_owned()], ..Service::default() };
     let environment = Environment { name: "prod".to_owned(), ..Environment::default() };
-    let stack = Stack { environments: vec![environment], services: vec![service("left"), service("right")], ..Stack::default() };
+    let stack = Stack {
+        environments: vec![environment],
+        services: vec![service("left"), service("right")],
+        ..Stack::default()
+    };
     let got = parse("restart core in prod", &Catalogue::new(&stack, &[]));
     assert_eq!((got.outcome, got.ambiguous), (ParseOutcome::Question, vec!["left".to_owned(), "right".to_owned()]));
 }
 
 /// Words of the language, of the world, and of neither.
 const WORDS: &[&str] = &[
-    "deploy", "restart", "roll", "back", "rollback", "scale", "migrate", "backup", "ship", "release", "push", "promote", "bounce", "kick", "undo", "check",
-    "status", "health", "is", "up", "down", "show", "logs", "of", "runs", "failed", "last", "run", "cancel", "stop", "retry", "resume", "ack", "freeze",
-    "note", "set", "owner", "to", "in", "on", "for", "from", "with", "the", "a", "and", "or", "then", "only", "if", "unless", "when", "not", "don't", "never",
-    "no", "but", "except", "should", "we", "maybe", "please", "could", "you", "how", "do", "i", "what", "why", "web", "api", "payments-api", "billing", "worker",
-    "postgres", "hubspot", "prod", "staging", "dev", "production", "stg", "preprod", "web", "ping", "nightly", "ads", "daily", "41", "#7", "3", "1.4.2", "v2",
-    "branch", "version", "2h", "two", "hours", "tomorrow", "09:00", "today", "everything", "all", "services", "deplyo", "restrat", "prodution", "dashbord",
-    "product", "inspect", "flurb", "sideways", "notes", "\"quoted text\"", "\"web\"", "version=1", "env=prod", "color=blue", "reason=\"x y\"", ",", ";", "?",
-    "!", ".", "|", "$(x)", "\n", "\t", "\u{200b}", "\u{202e}", "“", "'", "🚀", "é", "rotate", "keys",
+    "deploy",
+    "restart",
+    "roll",
+    "back",
+    "rollback",
+    "scale",
+    "migrate",
+    "backup",
+    "ship",
+    "release",
+    "push",
+    "promote",
+    "bounce",
+    "kick",
+    "undo",
+    "check",
+    "status",
+    "health",
+    "is",
+    "up",
+    "down",
+    "show",
+    "logs",
+    "of",
+    "runs",
+    "failed",
+    "last",
+    "run",
+    "cancel",
+    "stop",
+    "retry",
+    "resume",
+    "ack",
+    "freeze",
+    "note",
+    "set",
+    "owner",
+    "to",
+    "in",
+    "on",
+    "for",
+    "from",
+    "with",
+    "the",
+    "a",
+    "and",
+    "or",
+    "then",
+    "only",
+    "if",
+    "unless",
+    "when",
+    "not",
+    "don't",
+    "never",
+    "no",
+    "but",
+    "except",
+    "should",
+    "we",
+    "maybe",
+    "please",
+    "could",
+    "you",
+    "how",
+    "do",
+    "i",
+    "what",
+    "why",
+    "web",
+    "api",
+    "payments-api",
+    "billing",
+    "worker",
+    "postgres",
+    "hubspot",
+    "prod",
+    "staging",
+    "dev",
+    "production",
+    "stg",
+    "preprod",
+    "web",
+    "ping",
+    "nightly",
+    "ads",
+    "daily",
+    "41",
+    "#7",
+    "3",
+    "1.4.2",
+    "v2",
+    "branch",
+    "version",
+    "2h",
+    "two",
+    "hours",
+    "tomorrow",
+    "09:00",
+    "today",
+    "everything",
+    "all",
+    "services",
+    "deplyo",
+    "restrat",
+    "prodution",
+    "dashbord",
+    "product",
+    "inspect",
+    "flurb",
+    "sideways",
+    "notes",
+    "\"quoted text\"",
+    "\"web\"",
+    "version=1",
+    "env=prod",
+    "color=blue",
+    "reason=\"x y\"",
+    ",",
+    ";",
+    "?",
+    "!",
+    ".",
+    "|",
+    "$(x)",
+    "\n",
+    "\t",
+    "\u{200b}",
+    "\u{202e}",
+    "“",
+    "'",
+    "🚀",
+    "é",
+    "rotate",
+    "keys",
 ];
 
 /// Verbs that change something, as whole words.
 const CHANGING: &[&str] = &[
-    "deploy", "redeploy", "ship", "release", "roll", "rollout", "push", "promote", "rollback", "revert", "back", "undo", "restart", "bounce", "reboot", "cycle",
-    "recycle", "kick", "scale", "rescale", "resize", "run", "sync", "synchronise", "synchronize", "schema", "migrate", "apply", "execute", "backup", "dump",
-    "snapshot", "take", "make", "create", "do", "perform", "start", "trigger", "launch", "keep", "rotate", "use", "fire", "follow", "power",
+    "deploy",
+    "redeploy",
+    "ship",
+    "release",
+    "roll",
+    "rollout",
+    "push",
+    "promote",
+    "rollback",
+    "revert",
+    "back",
+    "undo",
+    "restart",
+    "bounce",
+    "reboot",
+    "cycle",
+    "recycle",
+    "kick",
+    "scale",
+    "rescale",
+    "resize",
+    "run",
+    "sync",
+    "synchronise",
+    "synchronize",
+    "schema",
+    "migrate",
+    "apply",
+    "execute",
+    "backup",
+    "dump",
+    "snapshot",
+    "take",
+    "make",
+    "create",
+    "do",
+    "perform",
+    "start",
+    "trigger",
+    "launch",
+    "keep",
+    "rotate",
+    "use",
+    "fire",
+    "follow",
+    "power",
 ];
 
 fn phrase() -> impl Strategy<Value = String> {

@@ -4,6 +4,9 @@
 //! ([`verb`]), its condition ([`condition`]) and its slots ([`slots`]), is judged ([`judge`]) and said back ([`explain`]).
 //! The words themselves are in `assets/lexicon.toml`, the intents one file each under `intent/`.
 
+mod advice;
+mod answer;
+mod choice;
 mod clause;
 mod complete;
 mod condition;
@@ -16,8 +19,10 @@ mod lexicon;
 mod names;
 mod near;
 mod pattern;
+mod periods;
 mod reading;
 mod resolve;
+mod runs;
 mod slots;
 mod spelling;
 mod values;
@@ -154,17 +159,24 @@ pub fn intents() -> impl Iterator<Item = (&'static str, &'static str)> {
 pub fn parse(text: &str, catalogue: &Catalogue) -> Parsed {
     if text.len() > MAX_BYTES {
         let message = format!("that is {} bytes: a command has at most {MAX_BYTES}", text.len());
-        return Parsed { outcome: ParseOutcome::Suggest, message, suggestions: vec!["help".to_owned()], ..Parsed::default() };
+        return Parsed {
+            outcome: ParseOutcome::Suggest,
+            message,
+            suggestions: vec!["help".to_owned()],
+            ..Parsed::default()
+        };
     }
     let read = Text::new(text, lexicon());
     let understanding = resolve::understand(&read, catalogue, lexicon());
-    corrected(&read, &understanding, catalogue).unwrap_or_else(|| resolve::combine(understanding, &read))
+    corrected(&read, &understanding, catalogue).unwrap_or_else(|| answer::combine(understanding, &read))
 }
 
 /// The answer with misspelt words corrected, where that is allowed: in links that only look.
 fn corrected(text: &Text, first: &Understanding, catalogue: &Catalogue) -> Option<Parsed> {
     let all = || first.links.iter().flat_map(|l| &l.suspects);
-    let allowed = all().next().is_some() && first.links.iter().filter(|l| !l.suspects.is_empty()).all(|l| !l.mutates) && !all().any(spelling::Suspect::may_mutate);
+    let allowed = all().next().is_some()
+        && first.links.iter().filter(|l| !l.suspects.is_empty()).all(|l| !l.mutates)
+        && !all().any(spelling::Suspect::may_mutate);
     if !allowed || first.links.iter().any(|l| l.refused) {
         return None;
     }
@@ -180,11 +192,13 @@ fn corrected(text: &Text, first: &Understanding, catalogue: &Catalogue) -> Optio
     let second = resolve::understand(&respelt, catalogue, lexicon());
     // A correction never makes a command that changes something.
     let changing = |u: &Understanding| u.links.iter().filter(|l| l.mutates).count();
-    let better = second.links.iter().all(|l| l.intent.is_some()) && second.links.len() == first.links.len() && changing(&second) == changing(first);
+    let better = second.links.iter().all(|l| l.intent.is_some())
+        && second.links.len() == first.links.len()
+        && changing(&second) == changing(first);
     if !better {
         return None;
     }
-    let mut parsed = resolve::combine(second, &respelt);
+    let mut parsed = answer::combine(second, &respelt);
     parsed.corrections = corrections;
     Some(parsed)
 }

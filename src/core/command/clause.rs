@@ -12,16 +12,28 @@ use super::reading::{Reading, Spans};
 use super::verb;
 
 /// The links of a command, and whether it ends in the middle of a chain ("deploy staging then").
-pub(super) fn split(text: &Text, catalogue: &Catalogue, lexicon: &'static Lexicon, spans: &Spans) -> (Vec<Range<usize>>, bool) {
+pub(super) fn split(
+    text: &Text,
+    catalogue: &Catalogue,
+    lexicon: &'static Lexicon,
+    spans: &Spans,
+) -> (Vec<Range<usize>>, bool) {
     let all = 0..text.words.len();
     let reading = Reading::new(text, catalogue, lexicon, spans, all.clone());
-    let mut splitter = Splitter { r: reading, links: Vec::new(), start: 0, verb: None, dangling: false };
+    let mut splitter = Splitter { r: reading, links: Vec::new(), start: 0, verb: Cached::Unknown, dangling: false };
     let mut at = 0;
     while at < all.end {
         at = splitter.next(at);
     }
     splitter.cut(all.end, all.end);
     (splitter.links, splitter.dangling)
+}
+
+/// Looking for the verb is the dear part; it is done once per link.
+#[derive(Debug, Clone, Copy)]
+enum Cached {
+    Unknown,
+    Known(Option<Opening>),
 }
 
 /// The verb of the link being collected.
@@ -38,7 +50,7 @@ struct Splitter<'a> {
     links: Vec<Range<usize>>,
     start: usize,
     /// Cached for the current `start`.
-    verb: Option<Option<Opening>>,
+    verb: Cached,
     dangling: bool,
 }
 
@@ -58,18 +70,22 @@ impl Splitter<'_> {
         }
         let lexicon = self.r.lexicon;
         if let Some(n) = self.r.phrase(&lexicon.chains, at) {
-            if self.closes_condition(at) || (self.opening().is_some_and(|o| o.free_text) && !verb::opens_with_verb(&self.r, at + n)) {
+            if self.closes_condition(at)
+                || (self.opening().is_some_and(|o| o.free_text) && !verb::opens_with_verb(&self.r, at + n))
+            {
                 return at + n;
             }
             self.dangling = at + n >= self.r.words.end;
             self.cut(at, at + n);
             return at + n;
         }
-        if let Some(n) = self.r.phrase(&lexicon.soft_chains, at) {
-            if at > self.start && self.has_verb(at) && self.splits_before(at + n) {
-                self.cut(at, at + n);
-                return at + n;
-            }
+        if let Some(n) = self.r.phrase(&lexicon.soft_chains, at)
+            && at > self.start
+            && self.has_verb(at)
+            && self.splits_before(at + n)
+        {
+            self.cut(at, at + n);
+            return at + n;
         }
         at + 1
     }
@@ -85,7 +101,7 @@ impl Splitter<'_> {
             self.links.push(self.start..end);
         }
         self.start = next;
-        self.verb = None;
+        self.verb = Cached::Unknown;
     }
 
     /// Whether the link has its verb before `at`, so that another one starts another link.
@@ -94,14 +110,15 @@ impl Splitter<'_> {
     }
 
     fn opening(&mut self) -> Option<Opening> {
-        if let Some(known) = self.verb {
+        if let Cached::Known(known) = self.verb {
             return known;
         }
         let mut r = self.r.clone();
         r.words.start = self.start;
         let start = condition::leading(&r).map_or(self.start, |c| c.words.end);
-        let opening = leading_verb(&r, start).map(|(at, hit)| Opening { at, free_text: hit.intents.iter().any(|i| matches!(i.free, Free::Raw(_))) });
-        self.verb = Some(opening);
+        let opening = leading_verb(&r, start)
+            .map(|(at, hit)| Opening { at, free_text: hit.intents.iter().any(|i| matches!(i.free, Free::Raw(_))) });
+        self.verb = Cached::Known(opening);
         opening
     }
 
@@ -124,7 +141,10 @@ fn leading_verb(r: &Reading<'_>, from: usize) -> Option<(usize, verb::Hit)> {
         }
         if let Some(span) = r.spans.at(at) {
             at = span.words.end;
-        } else if r.lexicon.connectives.contains(r.word(at)) || r.lexicon.fillers.contains(r.word(at)) || r.lexicon.env_words.contains(r.word(at)) {
+        } else if r.lexicon.connectives.contains(r.word(at))
+            || r.lexicon.fillers.contains(r.word(at))
+            || r.lexicon.env_words.contains(r.word(at))
+        {
             at += 1;
         } else {
             return None;

@@ -38,15 +38,19 @@ pub(super) fn leading(r: &Reading<'_>) -> Option<Condition> {
         let end = end + usize::from(end < r.words.end && r.word(end) == "then");
         return Some(Condition { words: at..end, check: Some(check), pronoun });
     }
-    let order = |i: usize| i > at + n && !matches!(r.word(i), "is" | "are") && super::verb::opens_with_verb(r, i) && !small(r, i);
-    let end = (at + n..r.words.end).find(|&i| r.text.gap(i) > super::lexer::Gap::Space || r.word(i) == "then" || order(i));
+    let order = |i: usize| {
+        i > at + n && !matches!(r.word(i), "is" | "are") && super::verb::opens_with_verb(r, i) && !small(r, i)
+    };
+    let end =
+        (at + n..r.words.end).find(|&i| r.text.gap(i) > super::lexer::Gap::Space || r.word(i) == "then" || order(i));
     let end = end.map_or(r.words.end, |e| e + usize::from(r.word(e) == "then"));
     Some(Condition { words: at..end, check: None, pronoun: false })
 }
 
 /// A condition after the verb: it takes the rest of the link.
 pub(super) fn trailing(r: &Reading<'_>) -> Option<Condition> {
-    let (at, n, marker) = r.words.clone().filter(|&i| r.is_free(i)).find_map(|i| marker_at(r, i).map(|(n, m)| (i, n, m)))?;
+    let (at, n, marker) =
+        r.words.clone().filter(|&i| r.is_free(i)).find_map(|i| marker_at(r, i).map(|(n, m)| (i, n, m)))?;
     let words = at..r.words.end;
     let understood = read(r, at + n, marker).filter(|(end, ..)| only_fillers(r, *end..words.end));
     Some(match understood {
@@ -74,14 +78,21 @@ fn marker_at(r: &Reading<'_>, at: usize) -> Option<(usize, Marker)> {
     if at >= r.words.end || r.spans.at(at).is_some() {
         return None;
     }
-    let sets = [(&r.lexicon.unless_words, Marker::Unless), (&r.lexicon.if_words, Marker::If), (&r.lexicon.other_conditions, Marker::Other)];
-    let (n, marker) = sets.into_iter().filter_map(|(set, m)| r.phrase(set, at).map(|n| (n, m))).max_by_key(|(n, _)| *n)?;
+    let sets = [
+        (&r.lexicon.unless_words, Marker::Unless),
+        (&r.lexicon.if_words, Marker::If),
+        (&r.lexicon.other_conditions, Marker::Other),
+    ];
+    let (n, marker) =
+        sets.into_iter().filter_map(|(set, m)| r.phrase(set, at).map(|n| (n, m))).max_by_key(|(n, _)| *n)?;
     // "if possible" is politeness.
     if r.phrase(&r.lexicon.fillers, at).is_some_and(|polite| polite > n) {
         return None;
     }
     // "after 02:00", "until tomorrow", "in 2 hours": times, not conditions.
-    let time = marker == Marker::Other && at + n < r.words.end && (r.time_at(at + n).is_some() || r.duration_at(at + n).is_some());
+    let time = marker == Marker::Other
+        && at + n < r.words.end
+        && (r.time_at(at + n).is_some() || r.duration_at(at + n).is_some());
     (!time).then_some((n, marker))
 }
 
@@ -127,7 +138,10 @@ fn read(r: &Reading<'_>, from: usize, marker: Marker) -> Option<(usize, Parsed, 
 
 fn state_at(r: &Reading<'_>, at: usize) -> Option<(usize, bool)> {
     let (good, bad) = (&r.lexicon.good, &r.lexicon.bad);
-    let first = good.longest_at(r, at, r.words.end).map(|n| (n, true)).or_else(|| bad.longest_at(r, at, r.words.end).map(|n| (n, false)))?;
+    let first = good
+        .longest_at(r, at, r.words.end)
+        .map(|n| (n, true))
+        .or_else(|| bad.longest_at(r, at, r.words.end).map(|n| (n, false)))?;
     // "up and healthy"
     let next = at + first.0;
     if next + 1 < r.words.end && r.word(next) == "and" {
@@ -184,7 +198,9 @@ impl Subject {
     fn name(&mut self, names: &[Name]) -> Option<()> {
         match names.iter().find(|n| matches!(n, Name::Env(_) | Name::Service(_)))? {
             Name::Env(env) if self.env.as_ref().is_none_or(|e| e == env) => self.env = Some(env.clone()),
-            Name::Service(service) if !self.check.services.contains(service) => self.check.services.push(service.clone()),
+            Name::Service(service) if !self.check.services.contains(service) => {
+                self.check.services.push(service.clone());
+            }
             Name::Service(_) => {}
             _ => return None,
         }

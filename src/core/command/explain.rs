@@ -36,8 +36,7 @@ pub(super) fn text_of(p: &Parsed, name: &str) -> String {
 pub(super) fn run_of(p: &Parsed) -> String {
     match p.inputs.get("run").map(String::as_str) {
         None if p.services.is_empty() => "the run in view".to_owned(),
-        None => "the last run".to_owned(),
-        Some("last") => "the last run".to_owned(),
+        None | Some("last") => "the last run".to_owned(),
         Some("last_failed") => "the last failed run".to_owned(),
         Some(number) => format!("run {number}"),
     }
@@ -80,7 +79,9 @@ pub(super) fn restate(p: &Parsed, intent: &Intent) -> String {
 /// What the first missing slot is asked with.
 pub(super) fn ask(slot: &str, p: &Parsed, environments: &[String]) -> String {
     match slot {
-        "env" if environments.is_empty() => "in which environment? none is known yet: apply a stack file first".to_owned(),
+        "env" if environments.is_empty() => {
+            "in which environment? none is known yet: apply a stack file first".to_owned()
+        }
         "env" => format!("in which environment: {}?", list(environments, "or")),
         "services" => format!("which services? say a name, or \"all services\"{}", in_env(p, " in ")),
         "run" => "which run? say its number, \"last\" or \"last failed\"".to_owned(),

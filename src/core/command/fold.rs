@@ -81,7 +81,9 @@ mod tests {
 
     #[test]
     fn folds_case_width_and_ligatures() {
-        for (text, folded) in [("DEPLOY", "deploy"), ("ｄｅｐｌｏｙ", "deploy"), ("ﬁx", "fix"), ("Straße", "strasse"), ("ΟΔΟΣ", "οδοσ")] {
+        for (text, folded) in
+            [("DEPLOY", "deploy"), ("ｄｅｐｌｏｙ", "deploy"), ("ﬁx", "fix"), ("Straße", "strasse"), ("ΟΔΟΣ", "οδοσ")]
+        {
             assert_eq!(fold(text), folded, "{text}");
         }
         assert_ne!(fold("dерloy"), "deploy", "letters of another script stay another word");

@@ -161,9 +161,15 @@ pub(super) fn split_words(raw: &str, spelled: &HashMap<String, Vec<String>>) -> 
         return words.into_iter().map(|w| (w, false)).collect();
     }
     let stem = folded.strip_suffix("'s").or_else(|| folded.strip_suffix('\'')).unwrap_or(&folded);
-    let hyphenated = stem.starts_with(char::is_alphabetic) && !stem.ends_with(['-', '_']) && !stem.contains(['/', '.', '@', ':']);
+    let hyphenated =
+        stem.starts_with(char::is_alphabetic) && !stem.ends_with(['-', '_']) && !stem.contains(['/', '.', '@', ':']);
     if hyphenated && stem.contains(['-', '_']) {
-        return stem.split(['-', '_']).filter(|p| !p.is_empty()).enumerate().map(|(i, p)| (p.to_owned(), i > 0)).collect();
+        return stem
+            .split(['-', '_'])
+            .filter(|p| !p.is_empty())
+            .enumerate()
+            .map(|(i, p)| (p.to_owned(), i > 0))
+            .collect();
     }
     vec![(if stem.is_empty() { folded.clone() } else { stem.to_owned() }, false)]
 }
@@ -177,9 +183,11 @@ fn contraction(folded: &str) -> Option<Vec<String>> {
         ("shan", "t") => pair("shall", "not"),
         ("let", "s") => pair("let", "us"),
         (_, "t") if stem.len() > 2 && stem.ends_with('n') => pair(&stem[..stem.len() - 1], "not"),
-        ("what" | "who" | "how" | "where" | "when" | "why" | "that" | "it" | "there" | "here" | "everything" | "anything" | "something", "s") => {
-            pair(stem, "is")
-        }
+        (
+            "what" | "who" | "how" | "where" | "when" | "why" | "that" | "it" | "there" | "here" | "everything"
+            | "anything" | "something",
+            "s",
+        ) => pair(stem, "is"),
         (_, "re") => pair(stem, "are"),
         (_, "ve") => pair(stem, "have"),
         (_, "d") => pair(stem, "would"),
@@ -221,7 +229,11 @@ impl Lexer<'_> {
     fn separator(&mut self, c: char) -> bool {
         let gap = match plain(c) {
             _ if is_line_break(c) => {
-                if self.text.tokens.is_empty() { Gap::Space } else { Gap::Hard }
+                if self.text.tokens.is_empty() {
+                    Gap::Space
+                } else {
+                    Gap::Hard
+                }
             }
             ';' => Gap::Hard,
             '.' | '!' | '…' | '¡' | '¿' => Gap::Sentence,
@@ -249,11 +261,15 @@ impl Lexer<'_> {
         match c {
             '"' | '“' | '”' | '„' | '«' | '»' | '‟' | '＂' => {
                 let close = closing(rest, |c| matches!(c, '"' | '“' | '”' | '»' | '«' | '‟' | '＂'));
-                Some(close.map_or((inner..self.src.len(), self.src.len(), false), |(at, len)| (inner..inner + at, inner + at + len, true)))
+                Some(close.map_or((inner..self.src.len(), self.src.len(), false), |(at, len)| {
+                    (inner..inner + at, inner + at + len, true)
+                }))
             }
             '`' => {
                 let close = closing(rest, |c| c == '`');
-                Some(close.map_or((inner..self.src.len(), self.src.len(), false), |(at, len)| (inner..inner + at, inner + at + len, true)))
+                Some(close.map_or((inner..self.src.len(), self.src.len(), false), |(at, len)| {
+                    (inner..inner + at, inner + at + len, true)
+                }))
             }
             '\'' | '‘' => single_close(rest).map(|(at, len)| (inner..inner + at, inner + at + len, true)),
             _ => None,
@@ -264,13 +280,18 @@ impl Lexer<'_> {
         let start = self.pos;
         let mut end = self.src.len();
         for (i, c) in self.src[start..].char_indices() {
-            if c == '=' && i > 0 {
-                if let Some(key) = pair_key(&self.src[start..start + i]) {
-                    self.pair(start, start + i + 1, key);
-                    return;
-                }
+            if c == '='
+                && i > 0
+                && let Some(key) = pair_key(&self.src[start..start + i])
+            {
+                self.pair(start, start + i + 1, key);
+                return;
             }
-            if c.is_whitespace() || is_line_break(c) || c.is_control() || matches!(plain(c), ',' | ';' | '"' | '“' | '”' | '(' | ')' | '[' | ']' | '{' | '}' | '…' | '—') {
+            if c.is_whitespace()
+                || is_line_break(c)
+                || c.is_control()
+                || matches!(plain(c), ',' | ';' | '"' | '“' | '”' | '(' | ')' | '[' | ']' | '{' | '}' | '…' | '—')
+            {
                 end = start + i;
                 break;
             }
@@ -315,7 +336,8 @@ impl Lexer<'_> {
 fn pair_key(text: &str) -> Option<String> {
     let name = clean(text);
     let name = name.trim_start_matches('-');
-    let valid = name.starts_with(|c: char| c.is_alphabetic() || c == '_') && name.chars().all(|c| c.is_alphanumeric() || matches!(c, '_' | '-'));
+    let valid = name.starts_with(|c: char| c.is_alphabetic() || c == '_')
+        && name.chars().all(|c| c.is_alphanumeric() || matches!(c, '_' | '-'));
     valid.then(|| fold(name).replace('-', "_"))
 }
 

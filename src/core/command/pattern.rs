@@ -60,7 +60,8 @@ pub(super) trait Words {
 pub(super) fn expand(phrase: &str, split: impl Fn(&str) -> Vec<String>) -> Vec<Pattern> {
     let mut all: Vec<Vec<Element>> = vec![Vec::new()];
     for piece in phrase.split_whitespace() {
-        let (piece, optional) = piece.strip_prefix('[').and_then(|p| p.strip_suffix(']')).map_or((piece, false), |p| (p, true));
+        let (piece, optional) =
+            piece.strip_prefix('[').and_then(|p| p.strip_suffix(']')).map_or((piece, false), |p| (p, true));
         let mut next = if optional { all.clone() } else { Vec::new() };
         for choice in piece.split('|') {
             let tail = elements(choice, &split);
@@ -92,7 +93,8 @@ impl Pattern {
 
     /// The phrase as plain words, when it has neither gaps nor classes.
     pub fn plain(&self) -> Option<String> {
-        let words: Option<Vec<&str>> = self.elements.iter().map(|e| if let Element::Word(w) = e { Some(w.as_str()) } else { None }).collect();
+        let words: Option<Vec<&str>> =
+            self.elements.iter().map(|e| if let Element::Word(w) = e { Some(w.as_str()) } else { None }).collect();
         words.map(|w| w.join(" "))
     }
 
@@ -191,7 +193,10 @@ impl<T: Clone> PatternSet<T> {
             return Vec::new();
         }
         let near = self.by_word.get(words.key(at)).map_or(&[][..], Vec::as_slice);
-        near.iter().chain(&self.others).filter_map(|(p, what)| p.match_at(words, at, end).map(|m| (m, what.clone()))).collect()
+        near.iter()
+            .chain(&self.others)
+            .filter_map(|(p, what)| p.match_at(words, at, end).map(|m| (m, what.clone())))
+            .collect()
     }
 
     pub fn iter(&self) -> impl Iterator<Item = &(Pattern, T)> {

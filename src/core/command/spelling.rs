@@ -128,10 +128,12 @@ pub(super) fn suggestions(text: &Text, suspects: &[Suspect]) -> Vec<String> {
 
 /// What changed from the typed to the read words: word by word when there are as many.
 pub(super) fn correction(text: &Text, suspect: &Suspect, near: &Near) -> (String, String) {
-    let typed: Vec<&str> = text.tokens[suspect.tokens.clone()].iter().filter(|t| t.kind == Kind::Word).map(|t| t.raw.as_str()).collect();
+    let typed: Vec<&str> =
+        text.tokens[suspect.tokens.clone()].iter().filter(|t| t.kind == Kind::Word).map(|t| t.raw.as_str()).collect();
     let read: Vec<&str> = near.show.split(' ').collect();
     if typed.len() == read.len() && typed.len() > 1 {
-        let differing: Vec<(&&str, &&str)> = typed.iter().zip(&read).filter(|(a, b)| !a.eq_ignore_ascii_case(b)).collect();
+        let differing: Vec<(&&str, &&str)> =
+            typed.iter().zip(&read).filter(|(a, b)| !a.eq_ignore_ascii_case(b)).collect();
         if let [(from, to)] = differing.as_slice() {
             return ((**from).to_owned(), (**to).to_owned());
         }

@@ -1,7 +1,5 @@
 //! Inputs: `key=value`, versions, branches, numbers, runs, severities, statuses, reasons, targets.
 
-use std::ops::Range;
-
 use super::intent::{Intent, Object};
 use super::lexer::Kind;
 use super::names::Name;
@@ -19,7 +17,8 @@ impl Reading<'_> {
                 "env" | "environment" if intent.takes_object(Object::Env) => self.pair_name(at, &value, true),
                 "service" | "services" if intent.takes_object(Object::Service) => self.pair_name(at, &value, false),
                 _ if self.declares(intent, &key) => {
-                    let value = if matches!(key.as_str(), "for" | "within") { self.written_duration(&value) } else { value };
+                    let value =
+                        if matches!(key.as_str(), "for" | "within") { self.written_duration(&value) } else { value };
                     self.set_input(&key, value, &(at..at + 1));
                 }
                 _ => {}
@@ -88,7 +87,8 @@ impl Reading<'_> {
                 let words = self.text.token_words(at);
                 self.set_input("version", self.text.raw(&words), &words);
             } else if matches!(self.word(at), "latest" | "previous" | "last") {
-                let noun = at + 1 < self.words.end && matches!(self.word(at + 1), "version" | "release" | "build" | "one");
+                let noun =
+                    at + 1 < self.words.end && matches!(self.word(at + 1), "version" | "release" | "build" | "one");
                 let to = at > self.words.start && matches!(self.word(at - 1), "to" | "the");
                 if noun || (to && self.word(at) != "last") {
                     let value = if self.word(at) == "latest" { "latest" } else { "previous" };
@@ -146,69 +146,9 @@ impl Reading<'_> {
         if !key.is_empty() && key.len() <= 9 && key.bytes().all(|b| b.is_ascii_digit()) {
             return Some(key.to_owned());
         }
-        let times = key.strip_prefix('x').filter(|d| !d.is_empty() && d.len() <= 6 && d.bytes().all(|b| b.is_ascii_digit()));
+        let times =
+            key.strip_prefix('x').filter(|d| !d.is_empty() && d.len() <= 6 && d.bytes().all(|b| b.is_ascii_digit()));
         times.map(str::to_owned).or_else(|| self.lexicon.numbers.get(key).map(u32::to_string))
-    }
-
-    /// The first mention of a run: its words and "41", "last" or "`last_failed`".
-    pub fn find_run(&self) -> Option<(Range<usize>, String)> {
-        let number = self.words.clone().find_map(|i| self.run_at(i));
-        let last = self.words.clone().find_map(|i| self.last_run_at(i));
-        number.into_iter().chain(last).min_by_key(|(words, _)| words.start)
-    }
-
-    fn run_at(&self, at: usize) -> Option<(Range<usize>, String)> {
-        if !self.is_free(at) || self.spans.at(at).is_some() {
-            return None;
-        }
-        let number = run_number(self.word(at))?;
-        // "2 hours", "3 replicas" are no runs.
-        let counted = at + 1 < self.words.end && (self.lexicon.units.contains_key(self.word(at + 1)) || self.word(at + 1) == "replicas");
-        if counted {
-            return None;
-        }
-        let mut start = at;
-        while start > self.words.start && self.is_free(start - 1) && matches!(self.word(start - 1), "run" | "runs" | "number" | "no" | "#" | "id") {
-            start -= 1;
-        }
-        Some((start..at + 1, number))
-    }
-
-    fn last_run_at(&self, at: usize) -> Option<(Range<usize>, String)> {
-        let key = |i: usize| if i < self.words.end && self.is_free(i) { self.word(i) } else { "" };
-        let mut next = match key(at) {
-            "last" | "latest" | "previous" => at + 1,
-            "most" if key(at + 1) == "recent" => at + 2,
-            "newest" => at + 1,
-            _ => return None,
-        };
-        let failed = matches!(key(next), "failed" | "failing" | "failure" | "broken");
-        next += usize::from(failed);
-        let noun = matches!(key(next), "run" | "one" | "job" | "failure");
-        next += usize::from(noun);
-        // "last deploy", "last successful run": another thing than the last run.
-        let ends = next >= self.words.end || !self.is_free(next) || self.lexicon.connectives.contains(key(next)) || self.lexicon.fillers.contains(key(next)) || self.spans.at(next).is_some();
-        (noun || failed || ends).then(|| (at..next, if failed { "last_failed" } else { "last" }.to_owned()))
-    }
-
-    /// Spends the first mention of a run on `input`.
-    pub fn take_run(&mut self, input: &str) {
-        if self.has_input(input) {
-            return;
-        }
-        if let Some((words, run)) = self.find_run() {
-            self.set_input(input, run, &words);
-        }
-    }
-
-    /// "alert 12", "#12", "incident 3".
-    pub fn take_number(&mut self, input: &str) {
-        if self.has_input(input) {
-            return;
-        }
-        if let Some((words, number)) = self.words.clone().find_map(|i| self.run_at(i)) {
-            self.set_input(input, number, &words);
-        }
     }
 
     /// "sev2", "sev 2", "severity high".
@@ -234,7 +174,12 @@ impl Reading<'_> {
     /// "failed", "timed out", "firing".
     pub fn take_status(&mut self) {
         for at in self.words.clone() {
-            let phrase = |(words, _): &&(Vec<String>, String)| words.iter().enumerate().all(|(i, w)| at + i < self.words.end && self.is_free(at + i) && self.word(at + i) == w);
+            let phrase = |(words, _): &&(Vec<String>, String)| {
+                words
+                    .iter()
+                    .enumerate()
+                    .all(|(i, w)| at + i < self.words.end && self.is_free(at + i) && self.word(at + i) == w)
+            };
             let found = self.lexicon.statuses.iter().find(phrase).map(|(words, status)| (words.len(), status.clone()));
             if let Some((n, status)) = found {
                 self.set_input("status", status, &(at..at + n));
@@ -249,7 +194,9 @@ impl Reading<'_> {
             self.mark(at..at + n, super::reading::Mark::Soft);
             self.take_rest_from(at + n, "reason");
         }
-        let named = self.find_free(|r, i| r.word(i) == "reason" && i + 1 < r.words.end && matches!(r.text.token(i + 1).kind, Kind::Quoted { .. }));
+        let named = self.find_free(|r, i| {
+            r.word(i) == "reason" && i + 1 < r.words.end && matches!(r.text.token(i + 1).kind, Kind::Quoted { .. })
+        });
         if let Some(at) = named {
             let value = self.text.token(at + 1).raw.clone();
             self.set_input("reason", value, &(at..at + 2));
@@ -262,7 +209,9 @@ impl Reading<'_> {
             .spans
             .within(self.words.clone())
             .filter(|s| s.words.clone().all(|i| self.is_free(i)))
-            .filter_map(|s| s.names.iter().find_map(|n| if let Name::Service(name) = n { Some(name.clone()) } else { None }))
+            .filter_map(|s| {
+                s.names.iter().find_map(|n| if let Name::Service(name) = n { Some(name.clone()) } else { None })
+            })
             .collect();
         if let ([one], false) = (names.as_slice(), self.has_input("target")) {
             self.out.inputs.insert("target".to_owned(), one.clone());
@@ -284,7 +233,12 @@ impl Reading<'_> {
 
     /// The field named at `at`: words taken and its canonical name.
     pub fn field_at(&self, at: usize) -> Option<(usize, String)> {
-        let fits = |words: &Vec<String>| words.iter().enumerate().all(|(i, w)| at + i < self.words.end && self.is_free(at + i) && self.word(at + i) == w);
+        let fits = |words: &Vec<String>| {
+            words
+                .iter()
+                .enumerate()
+                .all(|(i, w)| at + i < self.words.end && self.is_free(at + i) && self.word(at + i) == w)
+        };
         let all = self.lexicon.fields.iter().filter(|(words, _)| fits(words));
         all.max_by_key(|(words, _)| words.len()).map(|(words, field)| (words.len(), field.clone()))
     }
@@ -294,17 +248,12 @@ impl Reading<'_> {
 fn is_version(raw: &str) -> bool {
     let rest = raw.strip_prefix(['v', 'V']);
     let body = rest.unwrap_or(raw);
-    let shaped = body.starts_with(|c: char| c.is_ascii_digit()) && body.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | '+' | '_'));
+    let shaped = body.starts_with(|c: char| c.is_ascii_digit())
+        && body.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | '+' | '_'));
     let numbers = body.split(['-', '+']).next().unwrap_or_default();
-    let dotted = numbers.split('.').count() > 1 && numbers.split('.').take(2).all(|p| !p.is_empty() && p.bytes().all(|b| b.is_ascii_digit()));
+    let dotted = numbers.split('.').count() > 1
+        && numbers.split('.').take(2).all(|p| !p.is_empty() && p.bytes().all(|b| b.is_ascii_digit()));
     shaped && (dotted || (rest.is_some() && numbers.bytes().all(|b| b.is_ascii_digit())))
-}
-
-/// `41`, `#41`.
-fn run_number(word: &str) -> Option<String> {
-    let digits = word.strip_prefix('#').unwrap_or(word);
-    let valid = !digits.is_empty() && digits.len() <= 18 && digits.bytes().all(|b| b.is_ascii_digit());
-    valid.then(|| digits.to_owned())
 }
 
 #[cfg(test)]

@@ -29,7 +29,10 @@ impl Reading<'_> {
         let (mut n, mut parts) = self.part_at(at)?;
         while at + n < self.words.end {
             let and = usize::from(matches!(self.key(at + n), "and"));
-            let half = and == 1 && at + n + 2 < self.words.end && self.key(at + n + 1) == "a" && self.key(at + n + 2) == "half";
+            let half = and == 1
+                && at + n + 2 < self.words.end
+                && self.key(at + n + 1) == "a"
+                && self.key(at + n + 2) == "half";
             if half {
                 let unit = parts.last().map_or(0, |p| p.unit);
                 parts.push(Part { thousandths: 500, unit });
@@ -93,11 +96,13 @@ impl Reading<'_> {
         }
         let first = thousandths(key(at)).or_else(|| self.number_word(key(at)))?;
         let (mut n, mut value) = (1, first);
-        if first >= 20_000 && first < 100_000 && first % 10_000 == 0 && self.lexicon.numbers.contains_key(key(at)) {
-            if let Some(ones) = self.lexicon.numbers.get(key(at + 1)).filter(|v| (1..10).contains(*v)) {
-                value += u64::from(*ones) * 1000;
-                n = 2;
-            }
+        if (20_000..100_000).contains(&first)
+            && first % 10_000 == 0
+            && self.lexicon.numbers.contains_key(key(at))
+            && let Some(ones) = self.lexicon.numbers.get(key(at + 1)).filter(|v| (1..10).contains(*v))
+        {
+            value += u64::from(*ones) * 1000;
+            n = 2;
         }
         if key(at + n) == "and" && key(at + n + 1) == "a" && key(at + n + 2) == "half" {
             value += 500;
@@ -142,7 +147,10 @@ impl Reading<'_> {
         if at >= self.words.end || !self.text.is_word(at) {
             return None;
         }
-        let (past, future) = (self.lexicon.past.longest_at(self, at, self.words.end), self.lexicon.future.longest_at(self, at, self.words.end));
+        let (past, future) = (
+            self.lexicon.past.longest_at(self, at, self.words.end),
+            self.lexicon.future.longest_at(self, at, self.words.end),
+        );
         if let Some(n) = past.max(future) {
             let tense = match (past, future) {
                 (Some(p), Some(f)) if p == f => Tense::Either,
@@ -158,8 +166,11 @@ impl Reading<'_> {
                 "next" | "coming" => Tense::Future,
                 _ => Tense::Either,
             };
-            let part = usize::from(at + lead + 1 < self.words.end && matches!(self.key(at + lead + 1), "morning" | "afternoon" | "evening" | "night"));
-            return Some((lead + 1 + part, self.said(at, lead + 1 + part), tense));
+            let hours = usize::from(
+                at + lead + 1 < self.words.end
+                    && matches!(self.key(at + lead + 1), "morning" | "afternoon" | "evening" | "night"),
+            );
+            return Some((lead + 1 + hours, self.said(at, lead + 1 + hours), tense));
         }
         is_date(self.key(at)).then(|| (1, self.text.raw(&(at..at + 1)), Tense::Either))
     }
@@ -169,7 +180,9 @@ impl Reading<'_> {
             return None;
         }
         let key = self.key(at);
-        let suffixed = at + 1 < self.words.end && matches!(self.key(at + 1), "am" | "pm" | "a.m" | "p.m") && hour(key).is_some_and(|h| h <= 12);
+        let suffixed = at + 1 < self.words.end
+            && matches!(self.key(at + 1), "am" | "pm" | "a.m" | "p.m")
+            && hour(key).is_some_and(|h| h <= 12);
         let plain = self.lexicon.clock.contains(key) || is_clock(key);
         if !plain && !suffixed {
             return None;
@@ -188,12 +201,12 @@ impl Reading<'_> {
 
 fn canonical(parts: &[Part]) -> Option<String> {
     let total: u64 = parts.iter().try_fold(0_u64, |sum, p| sum.checked_add(p.thousandths.checked_mul(p.unit)?))?;
-    if total == 0 || total % 1000 != 0 {
+    if total == 0 || !total.is_multiple_of(1000) {
         return None;
     }
     let total = total / 1000;
     let smallest = parts.iter().map(|p| p.unit).min()?;
-    let (name, unit) = UNITS.iter().rev().find(|(_, u)| *u <= smallest && total % u == 0)?;
+    let (name, unit) = UNITS.iter().rev().find(|(_, u)| *u <= smallest && total.is_multiple_of(*u))?;
     Some(format!("{}{name}", total / unit))
 }
 
@@ -248,7 +261,17 @@ fn is_clock(word: &str) -> bool {
     let fields: Vec<&str> = body.split(':').collect();
     let number = |s: &&str| s.len() <= 2 && !s.is_empty() && s.bytes().all(|b| b.is_ascii_digit());
     let shape = fields.iter().all(number) && (1..=3).contains(&fields.len()) && (half || fields.len() > 1);
-    let limit = |(i, s): (usize, &&str)| s.parse::<u32>().is_ok_and(|v| v < if i > 0 { 60 } else if half { 13 } else { 25 });
+    let limit = |(i, s): (usize, &&str)| {
+        s.parse::<u32>().is_ok_and(|v| {
+            v < if i > 0 {
+                60
+            } else if half {
+                13
+            } else {
+                25
+            }
+        })
+    };
     shape && fields.iter().enumerate().all(limit)
 }
 
@@ -257,6 +280,7 @@ fn is_date(word: &str) -> bool {
     let (date, time) = word.split_once('t').map_or((word, None), |(d, t)| (d, Some(t)));
     let fields: Vec<&str> = date.split('-').collect();
     let sizes = [4, 2, 2];
-    let digits = fields.len() == 3 && fields.iter().zip(sizes).all(|(f, n)| f.len() == n && f.bytes().all(|b| b.is_ascii_digit()));
+    let digits = fields.len() == 3
+        && fields.iter().zip(sizes).all(|(f, n)| f.len() == n && f.bytes().all(|b| b.is_ascii_digit()));
     digits && time.is_none_or(is_clock)
 }

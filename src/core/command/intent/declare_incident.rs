@@ -1,9 +1,9 @@
 //! Declare an incident.
 
 use super::{Free, Intent, Need};
-use crate::core::command::{ParseOutcome, Parsed};
+use crate::core::command::explain::input;
 use crate::core::command::reading::Reading;
-use crate::core::command::explain::{input};
+use crate::core::command::{ParseOutcome, Parsed};
 
 pub(super) const INTENT: Intent = Intent {
     name: "declare_incident",
@@ -13,7 +13,7 @@ pub(super) const INTENT: Intent = Intent {
     needs: &[Need::Input("title")],
     inputs: &["severity", "title"],
     free: Free::Raw("title"),
-    read: read,
+    read,
     restate,
     ..Intent::BLANK
 };

@@ -1,8 +1,8 @@
 //! Deploy: bring a version of services to an environment.
 
 use super::{Intent, Need, Object};
-use crate::core::command::{ParseOutcome, Parsed};
 use crate::core::command::explain::{in_env, input, target};
+use crate::core::command::{ParseOutcome, Parsed};
 
 pub(super) const INTENT: Intent = Intent {
     name: "deploy",
@@ -17,5 +17,12 @@ pub(super) const INTENT: Intent = Intent {
 };
 
 fn restate(p: &Parsed) -> String {
-    format!("deploy {}{}{}{}", target(p, "everything deployable"), input(p, "version", " version "), input(p, "branch", " on branch "), in_env(p, " to "))+ &input(p, "from", " from ")+ &input(p, "at", " at ")
+    format!(
+        "deploy {}{}{}{}",
+        target(p, "everything deployable"),
+        input(p, "version", " version "),
+        input(p, "branch", " on branch "),
+        in_env(p, " to ")
+    ) + &input(p, "from", " from ")
+        + &input(p, "at", " at ")
 }

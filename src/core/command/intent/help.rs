@@ -1,8 +1,8 @@
 //! How something is said.
 
 use super::{Free, Intent};
+use crate::core::command::explain::input;
 use crate::core::command::{ParseOutcome, Parsed};
-use crate::core::command::explain::{input};
 
 pub(super) const INTENT: Intent = Intent {
     name: "help",

@@ -1,8 +1,8 @@
 //! Incident: gather evidence about something that is wrong.
 
 use super::{Free, Intent, Object};
-use crate::core::command::{ParseOutcome, Parsed};
 use crate::core::command::explain::{in_env, input, target};
+use crate::core::command::{ParseOutcome, Parsed};
 
 pub(super) const INTENT: Intent = Intent {
     name: "incident",

@@ -1,8 +1,8 @@
 //! List runs.
 
 use super::{Intent, Object};
-use crate::core::command::{ParseOutcome, Parsed};
 use crate::core::command::explain::{in_env, input, services_of};
+use crate::core::command::{ParseOutcome, Parsed};
 
 pub(super) const INTENT: Intent = Intent {
     name: "list_runs",
@@ -15,5 +15,11 @@ pub(super) const INTENT: Intent = Intent {
 };
 
 fn restate(p: &Parsed) -> String {
-    format!("list {}runs{}{}{}", input(p, "status", "").trim_start().to_owned() + if p.inputs.contains_key("status") { " " } else { "" }, services_of(p, " of "), in_env(p, " in "), input(p, "since", " since "))
+    format!(
+        "list {}runs{}{}{}",
+        input(p, "status", "").trim_start().to_owned() + if p.inputs.contains_key("status") { " " } else { "" },
+        services_of(p, " of "),
+        in_env(p, " in "),
+        input(p, "since", " since ")
+    )
 }

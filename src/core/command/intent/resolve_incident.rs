@@ -1,8 +1,8 @@
 //! Resolve an incident.
 
 use super::{Free, Intent, Object};
-use crate::core::command::{ParseOutcome, Parsed};
 use crate::core::command::explain::{in_env, services_of, text_of};
+use crate::core::command::{ParseOutcome, Parsed};
 
 pub(super) const INTENT: Intent = Intent {
     name: "resolve_incident",
@@ -17,5 +17,14 @@ pub(super) const INTENT: Intent = Intent {
 };
 
 fn restate(p: &Parsed) -> String {
-    format!("resolve {}{}{}", if p.inputs.contains_key("incident") { format!("incident {}", text_of(p, "incident")) } else { "the open incident".to_owned() }, services_of(p, " of "), in_env(p, " in "))
+    format!(
+        "resolve {}{}{}",
+        if p.inputs.contains_key("incident") {
+            format!("incident {}", text_of(p, "incident"))
+        } else {
+            "the open incident".to_owned()
+        },
+        services_of(p, " of "),
+        in_env(p, " in ")
+    )
 }

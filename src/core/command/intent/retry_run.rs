@@ -1,8 +1,8 @@
 //! Run a finished run again.
 
 use super::{Intent, Need, Object};
+use crate::core::command::explain::run_of;
 use crate::core::command::{ParseOutcome, Parsed};
-use crate::core::command::explain::{run_of};
 
 pub(super) const INTENT: Intent = Intent {
     name: "retry_run",

@@ -1,8 +1,8 @@
 //! Rollback: return services to an earlier version.
 
 use super::{Intent, Need, Object};
-use crate::core::command::{ParseOutcome, Parsed};
 use crate::core::command::explain::{in_env, input, target};
+use crate::core::command::{ParseOutcome, Parsed};
 
 pub(super) const INTENT: Intent = Intent {
     name: "rollback",
@@ -17,5 +17,11 @@ pub(super) const INTENT: Intent = Intent {
 };
 
 fn restate(p: &Parsed) -> String {
-    format!("roll back {}{}{}{}", target(p, "?"), in_env(p, " in "), input(p, "version", " to "), input(p, "at", " at "))
+    format!(
+        "roll back {}{}{}{}",
+        target(p, "?"),
+        in_env(p, " in "),
+        input(p, "version", " to "),
+        input(p, "at", " at ")
+    )
 }

@@ -1,9 +1,9 @@
 //! Schema sync: apply pending migrations.
 
 use super::{Intent, Need, Object};
-use crate::core::command::{ParseOutcome, Parsed};
-use crate::core::command::reading::Reading;
 use crate::core::command::explain::{in_env, input};
+use crate::core::command::reading::Reading;
+use crate::core::command::{ParseOutcome, Parsed};
 
 pub(super) const INTENT: Intent = Intent {
     name: "schema_sync",
@@ -13,7 +13,7 @@ pub(super) const INTENT: Intent = Intent {
     needs: &[Need::Env],
     takes: &[Object::Env, Object::Service],
     inputs: &["target", "at", "reason"],
-    read: read,
+    read,
     restate,
     ..Intent::BLANK
 };

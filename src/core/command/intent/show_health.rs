@@ -1,6 +1,6 @@
 //! The overall health score and what lowers it.
 
-use super::{Intent};
+use super::Intent;
 use crate::core::command::{ParseOutcome, Parsed};
 
 pub(super) const INTENT: Intent = Intent {

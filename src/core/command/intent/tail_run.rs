@@ -1,8 +1,8 @@
 //! Follow the log of a run.
 
 use super::{Intent, Object};
-use crate::core::command::{ParseOutcome, Parsed};
 use crate::core::command::explain::{in_env, run_of, services_of};
+use crate::core::command::{ParseOutcome, Parsed};
 
 pub(super) const INTENT: Intent = Intent {
     name: "tail_run",
