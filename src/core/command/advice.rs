@@ -27,17 +27,13 @@ pub(super) fn stop_service(r: &mut Reading<'_>, hit: &Hit, intent: &Intent) -> O
         ..r.out.clone()
     };
     parsed.suggestions = vec![to_zero, format!("restart {what}")];
-    Some(Link { parsed, intent: None, mutates: false, refused: false, suspects: Vec::new() })
+    Some(Link { parsed, intent: None, mutates: false, refused: false, doubt: r.doubt, suspects: Vec::new() })
 }
 
 /// "start web in prod": as little an act as stopping.
 pub(super) fn start_service(r: &Reading<'_>, hit: &Hit) -> Option<Link> {
     let starts = hit.found.used.len() == 1 && matches!(r.word(hit.found.used[0]), "start" | "launch");
-    let service = r
-        .spans
-        .within(r.words.clone())
-        .flat_map(|s| &s.names)
-        .find_map(|n| if let Name::Service(s) = n { Some(s) } else { None })?;
+    let service = r.spans.within(r.words.clone()).flat_map(|s| &s.names).find_map(Name::service)?;
     if !starts {
         return None;
     }
@@ -49,7 +45,7 @@ pub(super) fn start_service(r: &Reading<'_>, hit: &Hit) -> Option<Link> {
     ];
     let message = format!("services are not started: restart, scale or deploy {service}");
     let parsed = Parsed { outcome: ParseOutcome::Suggest, message, suggestions, ..Parsed::default() };
-    Some(Link { parsed, intent: None, mutates: false, refused: false, suspects: Vec::new() })
+    Some(Link { parsed, intent: None, mutates: false, refused: false, doubt: r.doubt, suspects: Vec::new() })
 }
 
 /// Commands about the objects that were understood, else general ones.

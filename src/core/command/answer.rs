@@ -1,6 +1,7 @@
 //! From the links to the one answer: the worst of them decides.
 
 use super::explain;
+use super::judge;
 use super::lexer::Text;
 use super::resolve::Understanding;
 use super::spelling;
@@ -11,6 +12,7 @@ pub(super) fn combine(u: Understanding, text: &Text) -> Parsed {
     let mut links: Vec<Parsed> = Vec::with_capacity(u.links.len());
     let mut suspects = Vec::new();
     let mutates = u.links.iter().any(|l| l.mutates);
+    let doubt = u.links.iter().any(|l| l.doubt);
     let refused = u.links.iter().any(|l| l.refused);
     for mut link in u.links {
         let worth = link.suspects.iter().any(spelling::Suspect::is_worth_saying);
@@ -32,6 +34,10 @@ pub(super) fn combine(u: Understanding, text: &Text) -> Parsed {
         suggestions = spelling::suggestions(text, &suspects);
         message =
             format!("not understood as typed: did you mean \"{}\"?", suggestions.first().map_or("", String::as_str));
+    }
+    if mutates && doubt && rank(worst) == 3 {
+        worst = ParseOutcome::Question;
+        judge::UNDECIDED.clone_into(&mut message);
     }
     let mut hazards: Vec<String> = Vec::new();
     if mutates && !text.hazards.is_empty() && rank(worst) > rank(ParseOutcome::Suggest) {

@@ -5,7 +5,7 @@ use std::ops::Range;
 use super::Catalogue;
 use super::condition;
 use super::intent::Free;
-use super::lexer::{Gap, Text};
+use super::lexer::{Gap, Kind, Text};
 use super::lexicon::Lexicon;
 use super::pattern::Words;
 use super::reading::{Reading, Spans};
@@ -41,8 +41,8 @@ enum Cached {
 struct Opening {
     /// Where it stands.
     at: usize,
-    /// It takes any text: only "then" and a verb end it.
-    free_text: bool,
+    /// It takes any text.
+    free: Option<Free>,
 }
 
 struct Splitter<'a> {
@@ -70,9 +70,12 @@ impl Splitter<'_> {
         }
         let lexicon = self.r.lexicon;
         if let Some(n) = self.r.phrase(&lexicon.chains, at) {
-            if self.closes_condition(at)
-                || (self.opening().is_some_and(|o| o.free_text) && !verb::opens_with_verb(&self.r, at + n))
-            {
+            let kept = match self.text_until(at) {
+                None => self.closes_condition(at),
+                Some(Free::Text(_)) => !verb::opens_with_verb(&self.r, at + n),
+                Some(_) => true,
+            };
+            if kept {
                 return at + n;
             }
             self.dangling = at + n >= self.r.words.end;
@@ -106,7 +109,14 @@ impl Splitter<'_> {
 
     /// Whether the link has its verb before `at`, so that another one starts another link.
     fn has_verb(&mut self, at: usize) -> bool {
-        self.opening().is_some_and(|o| o.at < at && !o.free_text)
+        self.opening().is_some_and(|o| o.at < at) && self.text_until(at).is_none()
+    }
+
+    /// The free text that the link is in before `at`; a quotation has ended it.
+    fn text_until(&mut self, at: usize) -> Option<Free> {
+        let free = self.opening()?.free?;
+        let quoted = (self.start..at).any(|i| matches!(self.r.text.token(i).kind, Kind::Quoted { .. }));
+        (!quoted).then_some(free)
     }
 
     fn opening(&mut self) -> Option<Opening> {
@@ -117,7 +127,7 @@ impl Splitter<'_> {
         r.words.start = self.start;
         let start = condition::leading(&r).map_or(self.start, |c| c.words.end);
         let opening = leading_verb(&r, start)
-            .map(|(at, hit)| Opening { at, free_text: hit.intents.iter().any(|i| matches!(i.free, Free::Raw(_))) });
+            .map(|(at, hit)| Opening { at, free: hit.intents.iter().map(|i| i.free).find(|f| f.text().is_some()) });
         self.verb = Cached::Known(opening);
         opening
     }

@@ -11,6 +11,9 @@ use super::reading::{Mark, Reading};
 use super::spelling::{self, Suspect};
 use super::{ParseOutcome, Parsed};
 
+/// Why a doubt is not done.
+pub(super) const UNDECIDED: &str = "that sounds undecided: say it without the doubt to do it";
+
 /// A link with its verdict.
 #[derive(Debug, Clone)]
 pub(super) struct Link {
@@ -18,6 +21,8 @@ pub(super) struct Link {
     pub intent: Option<&'static Intent>,
     pub mutates: bool,
     pub refused: bool,
+    /// "maybe": it holds for every link of the text.
+    pub doubt: bool,
     /// Misspelt words; whether they may be corrected is decided for the whole text.
     pub suspects: Vec<Suspect>,
 }
@@ -49,7 +54,9 @@ pub(super) fn judge(mut r: Reading<'_>, intent: &'static Intent, tail: Option<&R
         && r.env_or_object_free()
         && !r.out.unknown.is_empty()
         && r.out.unknown.iter().all(|w| r.lexicon.no_targets.contains(&w.to_lowercase()));
-    let mut link = Link { parsed: Parsed::default(), intent: Some(intent), mutates, refused: false, suspects };
+    // Asking how something is done is no order to do the rest.
+    let doubt = r.doubt || intent.name == "help";
+    let mut link = Link { parsed: Parsed::default(), intent: Some(intent), mutates, refused: false, doubt, suspects };
     r.out.outcome = if nowhere {
         suggest_nowhere(&mut r, intent);
         ParseOutcome::Suggest
@@ -78,7 +85,7 @@ impl Reading<'_> {
 /// What a changing command must not be: doubted, asked, quoted by half.
 fn objections(r: &mut Reading<'_>, words: &Range<usize>) {
     if r.doubt {
-        r.objections.push("that sounds undecided: say it without the doubt to do it".to_owned());
+        r.objections.push(UNDECIDED.to_owned());
     }
     let open = words.clone().any(|i| r.text.token(i).kind == Kind::Quoted { closed: false });
     if open {
@@ -92,12 +99,15 @@ fn objections(r: &mut Reading<'_>, words: &Range<usize>) {
     }
 }
 
-/// A question mark without "could you".
+/// A question mark without "could you": the last one asks about the whole text, others about their own link.
 fn asked(r: &Reading<'_>, words: &Range<usize>) -> bool {
+    let Some(&last) = r.text.questions.last() else { return false };
     let end = if words.end < r.text.words.len() { r.text.token(words.end).start } else { r.text.src.len() };
     let bytes = r.text.token(words.start).start..end;
-    let favour = words.clone().any(|i| r.lexicon.favours.longest_at(r, i, words.end).is_some());
-    !favour && r.text.questions.iter().any(|q| bytes.contains(q))
+    let all = r.text.words.len();
+    let favour = (0..all).any(|i| r.lexicon.favours.longest_at(r, i, all).is_some());
+    let whole = r.text.tokens.last().is_some_and(|t| t.start < last);
+    !favour && (whole || r.text.questions.iter().any(|q| bytes.contains(q)))
 }
 
 /// Two environments without "then": both readings and the chain.

@@ -109,6 +109,7 @@ impl Lexicon {
             &file.because,
             &file.no_targets,
             &file.other_verbs,
+            &file.other_words,
             &file.negation.refusals,
             &file.negation.dismissals,
             &file.doubt.phrases,

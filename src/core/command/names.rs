@@ -19,6 +19,18 @@ pub(super) enum Name {
     Department(String),
 }
 
+impl Name {
+    /// The service it stands for.
+    pub fn service(&self) -> Option<&str> {
+        if let Self::Service(name) = self { Some(name) } else { None }
+    }
+
+    /// The environment it stands for.
+    pub fn env(&self) -> Option<&str> {
+        if let Self::Env(name) = self { Some(name) } else { None }
+    }
+}
+
 /// Names by their words.
 #[derive(Debug, Clone)]
 pub(super) struct NameTable<T> {

@@ -93,6 +93,7 @@ impl NearIndex {
             .flatten()
             .map(|&i| &self.entries[i])
             .filter(close)
+            .filter(|e| moved(typed, &e.key) <= 2 * reach)
             .filter_map(|e| e.near(damerau_levenshtein(typed, &e.key), reach))
             .collect()
     }
@@ -152,6 +153,14 @@ fn reach(word: &str) -> usize {
         8..=48 => 2,
         _ => 0,
     }
+}
+
+/// Letters that one word has more of than the other: cheap, and an edit moves at most two.
+fn moved(a: &str, b: &str) -> usize {
+    let mut counts = [0_i32; 32];
+    a.chars().for_each(|c| counts[c as usize % 32] += 1);
+    b.chars().for_each(|c| counts[c as usize % 32] -= 1);
+    counts.iter().map(|n| n.unsigned_abs() as usize).sum()
 }
 
 fn letters(word: &str) -> u32 {

@@ -83,12 +83,12 @@ fn read_link(mut r: Reading<'_>, before: Option<&Link>) -> Option<Link> {
 }
 
 fn takes_text(found: &Verb) -> bool {
-    matches!(found, Verb::Found(hit) if hit.intents.iter().any(|i| matches!(i.free, Free::Raw(_))))
+    matches!(found, Verb::Found(hit) if hit.intents.iter().any(|i| i.free.text().is_some()))
 }
 
 fn refused() -> Link {
     let parsed = Parsed { message: "nothing is done".to_owned(), ..Parsed::default() };
-    Link { parsed, intent: None, mutates: false, refused: true, suspects: Vec::new() }
+    Link { parsed, intent: None, mutates: false, refused: true, doubt: false, suspects: Vec::new() }
 }
 
 fn late_objection(r: &Reading<'_>, hit: &Hit) -> String {
@@ -119,7 +119,7 @@ fn read_intent(
     } else if intent.wants.contains(&Object::Runbook) {
         intent = named_runbook(&mut r, hit, intent);
     }
-    let raw = matches!(intent.free, Free::Raw(_));
+    let raw = intent.free.text().is_some();
     let mut tail = None;
     let mut conditions: Vec<condition::Condition> = leading.into_iter().collect();
     if !raw {
@@ -266,7 +266,7 @@ fn noun(mut r: Reading<'_>, hit: &Hit, all: &Range<usize>) -> Link {
         suggestions: vec![order],
         ..Parsed::default()
     };
-    Link { parsed, intent: None, mutates: false, refused: false, suspects }
+    Link { parsed, intent: None, mutates: false, refused: false, doubt: r.doubt, suspects }
 }
 
 /// No verb: objects alone go on with the verb of the link before; anything else is a suggestion.
@@ -296,7 +296,7 @@ fn without_verb(
             || !next.out.inputs.is_empty()
             || next.out.routine.is_some();
         let understood = next.words.clone().all(|i| next.marks[i] != Mark::Free);
-        if said && understood && !matches!(intent.free, Free::Raw(_)) {
+        if said && understood && intent.free.text().is_none() {
             next.out.runbook.clone_from(&before.parsed.runbook);
             next.out.intent.clone_from(&before.parsed.intent);
             inherit(&mut next, intent, Some(before), true);
@@ -321,5 +321,5 @@ fn without_verb(
         suggestions,
         ..Parsed::default()
     };
-    Link { parsed, intent: None, mutates: false, refused: false, suspects }
+    Link { parsed, intent: None, mutates: false, refused: false, doubt: r.doubt, suspects }
 }

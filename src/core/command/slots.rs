@@ -17,7 +17,7 @@ const SURE_TYPO: usize = 6;
 pub(super) fn fill(r: &mut Reading<'_>, intent: &'static Intent) {
     r.take_pairs(intent);
     (intent.read)(r);
-    if let Free::Raw(input) = intent.free {
+    if let Some(input) = intent.free.text() {
         r.take_rest_from(r.verb_end.max(r.words.start), input);
         r.take_small_words(intent);
         return;
@@ -160,9 +160,7 @@ impl Reading<'_> {
                 (None, Some(env), _) if placed => env,
                 (None, _, [one]) => *one,
                 (None, _, [_, ..]) => {
-                    self.out.ambiguous.extend(
-                        services.iter().filter_map(|n| if let Name::Service(s) = n { Some(s.clone()) } else { None }),
-                    );
+                    self.out.ambiguous.extend(services.iter().filter_map(|n| n.service()).map(str::to_owned));
                     self.mark(span.words.clone(), Mark::Soft);
                     continue;
                 }

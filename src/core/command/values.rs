@@ -75,7 +75,7 @@ impl Reading<'_> {
     /// "version 1.4.2", "v1.9", "to the previous version".
     pub fn take_version(&mut self) {
         for at in self.words.clone() {
-            if !self.is_free(at) {
+            if !self.is_free(at) || self.take_service_at_version(at) {
                 continue;
             }
             let marker = matches!(self.word(at), "version" | "tag" | "build");
@@ -96,6 +96,23 @@ impl Reading<'_> {
                 }
             }
         }
+    }
+
+    /// "web@1.4.2".
+    fn take_service_at_version(&mut self, at: usize) -> bool {
+        let words = self.text.token_words(at);
+        let raw = self.text.raw(&words);
+        let Some((name, version)) = raw.split_once('@').filter(|(_, v)| is_version(v)) else { return false };
+        let key: Vec<String> = self.lexicon.spell(name).into_iter().map(|(w, _)| w).collect();
+        let named = self.catalogue.names.get(&key.join(" ")).iter().find_map(|n| n.service());
+        let Some(service) = named.map(str::to_owned) else { return false };
+        let version = version.to_owned();
+        if !self.set_input("version", version, &words) {
+            return false;
+        }
+        self.add_service(service);
+        self.explain(&words, "services");
+        true
     }
 
     /// Whether a word can be the value of the input named before it.
@@ -209,9 +226,7 @@ impl Reading<'_> {
             .spans
             .within(self.words.clone())
             .filter(|s| s.words.clone().all(|i| self.is_free(i)))
-            .filter_map(|s| {
-                s.names.iter().find_map(|n| if let Name::Service(name) = n { Some(name.clone()) } else { None })
-            })
+            .filter_map(|s| s.names.iter().find_map(Name::service).map(str::to_owned))
             .collect();
         if let ([one], false) = (names.as_slice(), self.has_input("target")) {
             self.out.inputs.insert("target".to_owned(), one.clone());

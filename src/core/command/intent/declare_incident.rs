@@ -12,7 +12,7 @@ pub(super) const INTENT: Intent = Intent {
     mutates: true,
     needs: &[Need::Input("title")],
     inputs: &["severity", "title"],
-    free: Free::Raw("title"),
+    free: Free::Text("title"),
     read,
     restate,
     ..Intent::BLANK

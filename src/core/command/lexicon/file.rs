@@ -19,6 +19,7 @@ pub(super) struct File {
     pub because: Vec<String>,
     pub no_targets: Vec<String>,
     pub other_verbs: Vec<String>,
+    pub other_words: Vec<String>,
     pub negation: NegationFile,
     pub doubt: DoubtFile,
     pub chain: ChainFile,
