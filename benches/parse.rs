@@ -68,7 +68,8 @@ fn report(what: &str, act: impl Fn(&str)) {
 }
 
 fn catalogue() -> Catalogue {
-    let environments = ["dev", "staging", "prod"].map(|name| Environment { name: name.to_owned(), ..Environment::default() }).to_vec();
+    let environments =
+        ["dev", "staging", "prod"].map(|name| Environment { name: name.to_owned(), ..Environment::default() }).to_vec();
     let services = (0..1000)
         .map(|i| Service {
             name: format!("team-{} service {i}", i % 12),

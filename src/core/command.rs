@@ -4,6 +4,9 @@
 //! ([`verb`]), its condition ([`condition`]) and its slots ([`slots`]), is judged ([`judge`]) and said back ([`explain`]).
 //! The words themselves are in `assets/lexicon.toml`, the intents one file each under `intent/`.
 
+mod advice;
+mod answer;
+mod choice;
 mod clause;
 mod complete;
 mod condition;
@@ -16,8 +19,10 @@ mod lexicon;
 mod names;
 mod near;
 mod pattern;
+mod periods;
 mod reading;
 mod resolve;
+mod runs;
 mod slots;
 mod spelling;
 mod values;
@@ -163,7 +168,7 @@ pub fn parse(text: &str, catalogue: &Catalogue) -> Parsed {
     }
     let read = Text::new(text, lexicon());
     let understanding = resolve::understand(&read, catalogue, lexicon());
-    corrected(&read, &understanding, catalogue).unwrap_or_else(|| resolve::combine(understanding, &read))
+    corrected(&read, &understanding, catalogue).unwrap_or_else(|| answer::combine(understanding, &read))
 }
 
 /// The answer with misspelt words corrected, where that is allowed: in links that only look.
@@ -193,7 +198,7 @@ fn corrected(text: &Text, first: &Understanding, catalogue: &Catalogue) -> Optio
     if !better {
         return None;
     }
-    let mut parsed = resolve::combine(second, &respelt);
+    let mut parsed = answer::combine(second, &respelt);
     parsed.corrections = corrections;
     Some(parsed)
 }

@@ -5,7 +5,7 @@ use std::ops::Range;
 use super::Catalogue;
 use super::condition;
 use super::intent::Free;
-use super::lexer::{Gap, Text};
+use super::lexer::{Gap, Kind, Text};
 use super::lexicon::Lexicon;
 use super::pattern::Words;
 use super::reading::{Reading, Spans};
@@ -20,7 +20,7 @@ pub(super) fn split(
 ) -> (Vec<Range<usize>>, bool) {
     let all = 0..text.words.len();
     let reading = Reading::new(text, catalogue, lexicon, spans, all.clone());
-    let mut splitter = Splitter { r: reading, links: Vec::new(), start: 0, verb: None, dangling: false };
+    let mut splitter = Splitter { r: reading, links: Vec::new(), start: 0, verb: Cached::Unknown, dangling: false };
     let mut at = 0;
     while at < all.end {
         at = splitter.next(at);
@@ -29,13 +29,20 @@ pub(super) fn split(
     (splitter.links, splitter.dangling)
 }
 
+/// Looking for the verb is the dear part; it is done once per link.
+#[derive(Debug, Clone, Copy)]
+enum Cached {
+    Unknown,
+    Known(Option<Opening>),
+}
+
 /// The verb of the link being collected.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 struct Opening {
     /// Where it stands.
     at: usize,
-    /// It takes any text: only "then" and a verb end it.
-    free_text: bool,
+    /// It takes any text.
+    free: Option<Free>,
 }
 
 struct Splitter<'a> {
@@ -43,7 +50,7 @@ struct Splitter<'a> {
     links: Vec<Range<usize>>,
     start: usize,
     /// Cached for the current `start`.
-    verb: Option<Option<Opening>>,
+    verb: Cached,
     dangling: bool,
 }
 
@@ -63,20 +70,25 @@ impl Splitter<'_> {
         }
         let lexicon = self.r.lexicon;
         if let Some(n) = self.r.phrase(&lexicon.chains, at) {
-            if self.closes_condition(at)
-                || (self.opening().is_some_and(|o| o.free_text) && !verb::opens_with_verb(&self.r, at + n))
-            {
+            let kept = match self.text_until(at) {
+                None => self.closes_condition(at),
+                Some(Free::Text(_)) => !verb::opens_with_verb(&self.r, at + n),
+                Some(_) => true,
+            };
+            if kept {
                 return at + n;
             }
             self.dangling = at + n >= self.r.words.end;
             self.cut(at, at + n);
             return at + n;
         }
-        if let Some(n) = self.r.phrase(&lexicon.soft_chains, at) {
-            if at > self.start && self.has_verb(at) && self.splits_before(at + n) {
-                self.cut(at, at + n);
-                return at + n;
-            }
+        if let Some(n) = self.r.phrase(&lexicon.soft_chains, at)
+            && at > self.start
+            && self.has_verb(at)
+            && self.splits_before(at + n)
+        {
+            self.cut(at, at + n);
+            return at + n;
         }
         at + 1
     }
@@ -92,24 +104,31 @@ impl Splitter<'_> {
             self.links.push(self.start..end);
         }
         self.start = next;
-        self.verb = None;
+        self.verb = Cached::Unknown;
     }
 
     /// Whether the link has its verb before `at`, so that another one starts another link.
     fn has_verb(&mut self, at: usize) -> bool {
-        self.opening().is_some_and(|o| o.at < at && !o.free_text)
+        self.opening().is_some_and(|o| o.at < at) && self.text_until(at).is_none()
+    }
+
+    /// The free text that the link is in before `at`; a quotation has ended it.
+    fn text_until(&mut self, at: usize) -> Option<Free> {
+        let free = self.opening()?.free?;
+        let quoted = (self.start..at).any(|i| matches!(self.r.text.token(i).kind, Kind::Quoted { .. }));
+        (!quoted).then_some(free)
     }
 
     fn opening(&mut self) -> Option<Opening> {
-        if let Some(known) = self.verb {
+        if let Cached::Known(known) = self.verb {
             return known;
         }
         let mut r = self.r.clone();
         r.words.start = self.start;
         let start = condition::leading(&r).map_or(self.start, |c| c.words.end);
         let opening = leading_verb(&r, start)
-            .map(|(at, hit)| Opening { at, free_text: hit.intents.iter().any(|i| matches!(i.free, Free::Raw(_))) });
-        self.verb = Some(opening);
+            .map(|(at, hit)| Opening { at, free: hit.intents.iter().map(|i| i.free).find(|f| f.text().is_some()) });
+        self.verb = Cached::Known(opening);
         opening
     }
 

@@ -109,7 +109,11 @@ impl List<'_> {
 enum Slot {
     Verb,
     /// Kinds of names that fit, best first; names already said; the preposition an environment wants.
-    Names { kinds: Vec<Kind>, said: Vec<String>, place: Option<&'static str> },
+    Names {
+        kinds: Vec<Kind>,
+        said: Vec<String>,
+        place: Option<&'static str>,
+    },
 }
 
 impl Slot {
@@ -162,7 +166,11 @@ impl Slot {
         if env && !said.is_empty() {
             kinds.sort_by_key(|k| *k != Kind::Environment);
         }
-        let place = (env && !placed && !said.is_empty()).then_some(if hit.intents.iter().any(|i| i.name == "deploy") { "to" } else { "in" });
+        let place = (env && !placed && !said.is_empty()).then_some(if hit.intents.iter().any(|i| i.name == "deploy") {
+            "to"
+        } else {
+            "in"
+        });
         Self::Names { kinds, said, place }
     }
 
@@ -171,10 +179,18 @@ impl Slot {
             Self::Verb => offer_verbs(prefix, start, catalogue, out),
             Self::Names { kinds, said, place } => {
                 for kind in kinds {
-                    let entries = || catalogue.entries.iter().filter(|e| e.kind == *kind && !said.contains(&e.canonical));
+                    let entries =
+                        || catalogue.entries.iter().filter(|e| e.kind == *kind && !said.contains(&e.canonical));
                     if let (Kind::Environment, Some(place)) = (kind, place) {
                         for entry in entries().filter(|e| e.shown == e.canonical) {
-                            offer_phrase(&format!("{place} {}", entry.key), &format!("{place} {}", entry.shown), prefix, start, entry.kind, out);
+                            offer_phrase(
+                                &format!("{place} {}", entry.key),
+                                &format!("{place} {}", entry.shown),
+                                prefix,
+                                start,
+                                entry.kind,
+                                out,
+                            );
                         }
                     }
                     // Canonical names first; an alias only where it was begun.
@@ -198,8 +214,12 @@ fn offer_phrase(key: &str, shown: &str, prefix: &str, start: usize, kind: Kind, 
 
 /// Whether the link so far has only politeness and names: a verb may still come.
 fn slots_only(r: &Reading<'_>) -> bool {
-    r.words.clone().all(|i| r.blocked(i) || r.spans.at(i).is_some() || r.lexicon.fillers.contains(r.word(i)) || r.lexicon.connectives.contains(r.word(i)))
-        || fillers_only(r)
+    r.words.clone().all(|i| {
+        r.blocked(i)
+            || r.spans.at(i).is_some()
+            || r.lexicon.fillers.contains(r.word(i))
+            || r.lexicon.connectives.contains(r.word(i))
+    }) || fillers_only(r)
 }
 
 fn fillers_only(r: &Reading<'_>) -> bool {
@@ -221,15 +241,17 @@ fn offer_verbs(prefix: &str, start: usize, catalogue: &Catalogue, out: &mut List
     if prefix.is_empty() {
         return;
     }
-    let mut begun: Vec<String> = catalogue.phrases.iter().filter_map(|(p, _)| p.plain()).filter(|p| p.starts_with(prefix)).collect();
+    let mut begun: Vec<String> =
+        catalogue.phrases.iter().filter_map(|(p, _)| p.plain()).filter(|p| p.starts_with(prefix)).collect();
     begun.sort_unstable();
     for phrase in &begun {
         out.add(start, phrase, "runbook");
     }
-    // A verb that is whole is not grown by an ending: after "deploy" nobody means "deploys".
-    let whole = other_verbs(lexicon()).any(|v| v == prefix);
-    let fits = |verb: &String| verb.strip_prefix(prefix).is_some_and(|rest| !whole || rest.starts_with(' '));
-    for verb in other_verbs(lexicon()).filter(fits) {
+    // A verb that is whole is not grown: after "deploy" nobody means "deploys" or "deploy freeze".
+    if other_verbs(lexicon()).any(|verb| verb == prefix) {
+        return;
+    }
+    for verb in other_verbs(lexicon()).filter(|v| v.starts_with(prefix)) {
         out.add(start, &verb, "verb");
     }
 }
@@ -242,7 +264,13 @@ fn leading_words(intent: &Intent) -> String {
 
 /// Verbs of one or two words, shortest first.
 fn other_verbs(lexicon: &Lexicon) -> impl Iterator<Item = String> {
-    let mut verbs: Vec<String> = lexicon.verbs.iter().chain(lexicon.nouns.iter()).filter(|(p, _)| p.literals <= 2).filter_map(|(p, _)| p.plain()).collect();
+    let mut verbs: Vec<String> = lexicon
+        .verbs
+        .iter()
+        .chain(lexicon.nouns.iter())
+        .filter(|(p, _)| p.literals <= 2)
+        .filter_map(|(p, _)| p.plain())
+        .collect();
     verbs.sort_unstable_by(|a, b| a.len().cmp(&b.len()).then_with(|| a.cmp(b)));
     verbs.into_iter()
 }
@@ -254,14 +282,28 @@ mod tests {
     use crate::core::service::{Environment, Routine, Service, Stack};
 
     fn catalogue() -> Catalogue {
-        let service = |name: &str, alias: &str| Service { name: name.to_owned(), aliases: vec![alias.to_owned()], ..Service::default() };
+        let service = |name: &str, alias: &str| Service {
+            name: name.to_owned(),
+            aliases: vec![alias.to_owned()],
+            ..Service::default()
+        };
         let stack = Stack {
-            environments: ["dev", "staging", "prod"].map(|n| Environment { name: n.to_owned(), ..Environment::default() }).to_vec(),
-            services: vec![service("web", "frontend"), service("billing worker", "billing"), service("payments-api", "checkout")],
+            environments: ["dev", "staging", "prod"]
+                .map(|n| Environment { name: n.to_owned(), ..Environment::default() })
+                .to_vec(),
+            services: vec![
+                service("web", "frontend"),
+                service("billing worker", "billing"),
+                service("payments-api", "checkout"),
+            ],
             routines: vec![Routine { name: "nightly backup check".to_owned(), ..Routine::default() }],
             ..Stack::default()
         };
-        let runbook = RunbookName { name: "rotate-keys".to_owned(), phrases: vec!["rotate keys".to_owned()], ..RunbookName::default() };
+        let runbook = RunbookName {
+            name: "rotate-keys".to_owned(),
+            phrases: vec!["rotate keys".to_owned()],
+            ..RunbookName::default()
+        };
         Catalogue::new(&stack, &[runbook])
     }
 
@@ -273,7 +315,7 @@ mod tests {
     fn continues_what_was_begun() {
         for (typed, line) in [
             ("dep", "deploy"),
-            ("deploy", "deploy freeze"),
+            ("deploy", ""),
             ("bou", "bounce"),
             ("deploy w", "deploy web"),
             ("deploy bil", "deploy billing worker"),

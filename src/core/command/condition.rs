@@ -38,8 +38,11 @@ pub(super) fn leading(r: &Reading<'_>) -> Option<Condition> {
         let end = end + usize::from(end < r.words.end && r.word(end) == "then");
         return Some(Condition { words: at..end, check: Some(check), pronoun });
     }
-    let order = |i: usize| i > at + n && !matches!(r.word(i), "is" | "are") && super::verb::opens_with_verb(r, i) && !small(r, i);
-    let end = (at + n..r.words.end).find(|&i| r.text.gap(i) > super::lexer::Gap::Space || r.word(i) == "then" || order(i));
+    let order = |i: usize| {
+        i > at + n && !matches!(r.word(i), "is" | "are") && super::verb::opens_with_verb(r, i) && !small(r, i)
+    };
+    let end =
+        (at + n..r.words.end).find(|&i| r.text.gap(i) > super::lexer::Gap::Space || r.word(i) == "then" || order(i));
     let end = end.map_or(r.words.end, |e| e + usize::from(r.word(e) == "then"));
     Some(Condition { words: at..end, check: None, pronoun: false })
 }
@@ -196,7 +199,7 @@ impl Subject {
         match names.iter().find(|n| matches!(n, Name::Env(_) | Name::Service(_)))? {
             Name::Env(env) if self.env.as_ref().is_none_or(|e| e == env) => self.env = Some(env.clone()),
             Name::Service(service) if !self.check.services.contains(service) => {
-                self.check.services.push(service.clone())
+                self.check.services.push(service.clone());
             }
             Name::Service(_) => {}
             _ => return None,

@@ -36,8 +36,7 @@ pub(super) fn text_of(p: &Parsed, name: &str) -> String {
 pub(super) fn run_of(p: &Parsed) -> String {
     match p.inputs.get("run").map(String::as_str) {
         None if p.services.is_empty() => "the run in view".to_owned(),
-        None => "the last run".to_owned(),
-        Some("last") => "the last run".to_owned(),
+        None | Some("last") => "the last run".to_owned(),
         Some("last_failed") => "the last failed run".to_owned(),
         Some(number) => format!("run {number}"),
     }

@@ -203,6 +203,18 @@ pub(super) enum Free {
     Quoted(&'static str),
     /// What is left over after the slots fills this input.
     Notes(&'static str),
-    /// Everything after the verb is this input, whatever the words mean elsewhere.
-    Raw(&'static str),
+    /// What follows the verb is this input, whatever the words mean elsewhere; "then" and a verb end it.
+    Text(&'static str),
+    /// The same, and nothing but a closed quotation ends it: advice about a chain is no chain.
+    Everything(&'static str),
+}
+
+impl Free {
+    /// The input that takes any text.
+    pub const fn text(self) -> Option<&'static str> {
+        match self {
+            Self::Text(input) | Self::Everything(input) => Some(input),
+            _ => None,
+        }
+    }
 }

@@ -11,6 +11,9 @@ use super::reading::{Mark, Reading};
 use super::spelling::{self, Suspect};
 use super::{ParseOutcome, Parsed};
 
+/// Why a doubt is not done.
+pub(super) const UNDECIDED: &str = "that sounds undecided: say it without the doubt to do it";
+
 /// A link with its verdict.
 #[derive(Debug, Clone)]
 pub(super) struct Link {
@@ -18,16 +21,18 @@ pub(super) struct Link {
     pub intent: Option<&'static Intent>,
     pub mutates: bool,
     pub refused: bool,
+    /// "maybe": it holds for every link of the text.
+    pub doubt: bool,
     /// Misspelt words; whether they may be corrected is decided for the whole text.
     pub suspects: Vec<Suspect>,
 }
 
 /// Judges a link whose slots were read. `tail` are words of a condition that was not understood.
-pub(super) fn judge(mut r: Reading<'_>, intent: &'static Intent, tail: Option<Range<usize>>) -> Link {
+pub(super) fn judge(mut r: Reading<'_>, intent: &'static Intent, tail: Option<&Range<usize>>) -> Link {
     let mutates = r.mutates(intent);
-    let all = r.words.start..tail.as_ref().map_or(r.words.end, |t| t.end.max(r.words.end));
-    let all = tail.as_ref().map_or(all.clone(), |t| t.start.min(all.start)..all.end);
-    if let Some(tail) = &tail {
+    let all = r.words.start..tail.map_or(r.words.end, |t| t.end.max(r.words.end));
+    let all = tail.map_or(all.clone(), |t| t.start.min(all.start)..all.end);
+    if let Some(tail) = tail {
         let said = r.text.raw(tail);
         r.objections.push(format!("the condition \"{said}\" is not understood: say \"only if staging is healthy\""));
     }
@@ -39,14 +44,19 @@ pub(super) fn judge(mut r: Reading<'_>, intent: &'static Intent, tail: Option<Ra
     missing(&mut r, intent, mutates);
     let mut suspects = std::mem::take(&mut r.misspelt_notes);
     suspects.extend(spelling::suspects(&r, &r.words, |known| !mutates || known != Known::Word));
-    if let Some(tail) = &tail {
+    if let Some(tail) = tail {
         // "if the tests pass": words of a condition are names and states or nothing of ours.
         suspects.extend(spelling::suspects(&r, tail, |known| !matches!(known, Known::Verb(_))));
     }
     unread(&mut r, &all);
     r.out.mutates = mutates;
-    let nowhere = mutates && r.env_or_object_free() && !r.out.unknown.is_empty() && r.out.unknown.iter().all(|w| r.lexicon.no_targets.contains(&w.to_lowercase()));
-    let mut link = Link { parsed: Parsed::default(), intent: Some(intent), mutates, refused: false, suspects };
+    let nowhere = mutates
+        && r.env_or_object_free()
+        && !r.out.unknown.is_empty()
+        && r.out.unknown.iter().all(|w| r.lexicon.no_targets.contains(&w.to_lowercase()));
+    // Asking how something is done is no order to do the rest.
+    let doubt = r.doubt || intent.name == "help";
+    let mut link = Link { parsed: Parsed::default(), intent: Some(intent), mutates, refused: false, doubt, suspects };
     r.out.outcome = if nowhere {
         suggest_nowhere(&mut r, intent);
         ParseOutcome::Suggest
@@ -75,7 +85,7 @@ impl Reading<'_> {
 /// What a changing command must not be: doubted, asked, quoted by half.
 fn objections(r: &mut Reading<'_>, words: &Range<usize>) {
     if r.doubt {
-        r.objections.push("that sounds undecided: say it without the doubt to do it".to_owned());
+        r.objections.push(UNDECIDED.to_owned());
     }
     let open = words.clone().any(|i| r.text.token(i).kind == Kind::Quoted { closed: false });
     if open {
@@ -89,12 +99,15 @@ fn objections(r: &mut Reading<'_>, words: &Range<usize>) {
     }
 }
 
-/// A question mark without "could you".
+/// A question mark without "could you": the last one asks about the whole text, others about their own link.
 fn asked(r: &Reading<'_>, words: &Range<usize>) -> bool {
+    let Some(&last) = r.text.questions.last() else { return false };
     let end = if words.end < r.text.words.len() { r.text.token(words.end).start } else { r.text.src.len() };
     let bytes = r.text.token(words.start).start..end;
-    let favour = words.clone().any(|i| r.lexicon.favours.longest_at(r, i, words.end).is_some());
-    !favour && r.text.questions.iter().any(|q| bytes.contains(q))
+    let all = r.text.words.len();
+    let favour = (0..all).any(|i| r.lexicon.favours.longest_at(r, i, all).is_some());
+    let whole = r.text.tokens.last().is_some_and(|t| t.start < last);
+    !favour && (whole || r.text.questions.iter().any(|q| bytes.contains(q)))
 }
 
 /// Two environments without "then": both readings and the chain.
@@ -112,7 +125,10 @@ fn several_environments(r: &mut Reading<'_>, intent: &'static Intent, mutates: b
     readings.push(chain);
     r.out.ambiguous = readings;
     if mutates {
-        r.objections.push(format!("two environments: {}? say \"then\" to do one after the other", explain::list(&r.envs, "or")));
+        r.objections.push(format!(
+            "two environments: {}? say \"then\" to do one after the other",
+            explain::list(&r.envs, "or")
+        ));
     }
 }
 
@@ -120,7 +136,9 @@ fn several_environments(r: &mut Reading<'_>, intent: &'static Intent, mutates: b
 fn environments_of_services(r: &mut Reading<'_>, intent: &Intent) {
     let Some(env) = r.out.env.clone() else { return };
     for service in &r.out.services.clone() {
-        let Some(has) = r.catalogue.service_environments.get(service).filter(|has| !has.contains(&env)) else { continue };
+        let Some(has) = r.catalogue.service_environments.get(service).filter(|has| !has.contains(&env)) else {
+            continue;
+        };
         let objection = match has.as_slice() {
             [] => format!("{service} has no environments"),
             _ => format!("{service} runs in {}, not in {env}", explain::list(has, "and")),
@@ -150,7 +168,8 @@ fn missing(r: &mut Reading<'_>, intent: &Intent, mutates: bool) {
         }
     }
     if let Some(runbook) = r.runbook {
-        let declared = |names: &[&str]| runbook.inputs.iter().any(|(n, required)| *required && names.contains(&n.as_str()));
+        let declared =
+            |names: &[&str]| runbook.inputs.iter().any(|(n, required)| *required && names.contains(&n.as_str()));
         if (mutates || declared(&["env", "environment"])) && r.envs.is_empty() {
             slots.push("env".to_owned());
         }
@@ -158,7 +177,13 @@ fn missing(r: &mut Reading<'_>, intent: &Intent, mutates: bool) {
             slots.push("services".to_owned());
         }
         let plain = |name: &str| !matches!(name, "env" | "environment" | "service" | "services");
-        slots.extend(runbook.inputs.iter().filter(|(n, required)| *required && plain(n) && !o.inputs.contains_key(n)).map(|(n, _)| n.clone()));
+        slots.extend(
+            runbook
+                .inputs
+                .iter()
+                .filter(|(n, required)| *required && plain(n) && !o.inputs.contains_key(n))
+                .map(|(n, _)| n.clone()),
+        );
     }
     r.out.missing = slots;
 }

@@ -236,7 +236,7 @@ impl Lexer<'_> {
                 }
             }
             ';' => Gap::Hard,
-            '.' | '!' | '…' => Gap::Sentence,
+            '.' | '!' | '…' | '¡' | '¿' => Gap::Sentence,
             '?' => {
                 self.text.questions.push(self.pos);
                 Gap::Sentence
@@ -280,11 +280,12 @@ impl Lexer<'_> {
         let start = self.pos;
         let mut end = self.src.len();
         for (i, c) in self.src[start..].char_indices() {
-            if c == '=' && i > 0 {
-                if let Some(key) = pair_key(&self.src[start..start + i]) {
-                    self.pair(start, start + i + 1, key);
-                    return;
-                }
+            if c == '='
+                && i > 0
+                && let Some(key) = pair_key(&self.src[start..start + i])
+            {
+                self.pair(start, start + i + 1, key);
+                return;
             }
             if c.is_whitespace()
                 || is_line_break(c)

@@ -1,10 +1,11 @@
 //! The words of the language, read once from `assets/lexicon.toml`.
 
+mod file;
+
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::LazyLock;
 
-use serde::Deserialize;
-
+use self::file::File;
 use super::intent::{self, Intent};
 use super::lexer::split_words;
 use super::pattern::{Pattern, PatternSet, PhraseSet, expand};
@@ -20,109 +21,6 @@ const SOURCE: &str = include_str!("../../../assets/lexicon.toml");
 /// The lexicon that ships with opsroom.
 pub(super) fn lexicon() -> &'static Lexicon {
     &LEXICON
-}
-
-#[derive(Debug, Default, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct File {
-    fillers: Vec<String>,
-    connectives: Vec<String>,
-    places: Vec<String>,
-    chatter: Vec<String>,
-    determiners: Vec<String>,
-    service_words: Vec<String>,
-    env_words: Vec<String>,
-    all_words: Vec<String>,
-    all_env_words: Vec<String>,
-    because: Vec<String>,
-    no_targets: Vec<String>,
-    other_verbs: Vec<String>,
-    negation: NegationFile,
-    doubt: DoubtFile,
-    chain: ChainFile,
-    condition: ConditionFile,
-    states: StatesFile,
-    status: BTreeMap<String, Vec<String>>,
-    numbers: HashMap<String, u32>,
-    numbers_of_time: HashMap<String, u32>,
-    units: BTreeMap<String, Vec<String>>,
-    times: TimesFile,
-    spelled: HashMap<String, String>,
-    fields: BTreeMap<String, Vec<String>>,
-    look: LookFile,
-    head_nouns: HeadNounFile,
-    intent: BTreeMap<String, IntentFile>,
-}
-
-#[derive(Debug, Default, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct NegationFile {
-    refusals: Vec<String>,
-    dismissals: Vec<String>,
-    reminders: Vec<String>,
-}
-
-#[derive(Debug, Default, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct DoubtFile {
-    phrases: Vec<String>,
-    favours: Vec<String>,
-}
-
-#[derive(Debug, Default, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct ChainFile {
-    words: Vec<String>,
-    soft: Vec<String>,
-}
-
-#[derive(Debug, Default, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct ConditionFile {
-    r#if: Vec<String>,
-    unless: Vec<String>,
-    other: Vec<String>,
-    copulas: Vec<String>,
-}
-
-#[derive(Debug, Default, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct StatesFile {
-    good: Vec<String>,
-    bad: Vec<String>,
-}
-
-#[derive(Debug, Default, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct TimesFile {
-    past: Vec<String>,
-    future: Vec<String>,
-    weekdays: Vec<String>,
-    clock: Vec<String>,
-}
-
-#[derive(Debug, Default, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct LookFile {
-    verbs: Vec<String>,
-    also: Vec<String>,
-    nouns_of: Vec<String>,
-}
-
-#[derive(Debug, Default, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct HeadNounFile {
-    words: Vec<String>,
-}
-
-#[derive(Debug, Default, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct IntentFile {
-    verbs: Vec<String>,
-    #[serde(default)]
-    nouns: Vec<String>,
-    #[serde(default)]
-    also: Vec<String>,
 }
 
 /// The compiled lexicon.
@@ -177,7 +75,8 @@ pub(super) struct Lexicon {
 
 impl Lexicon {
     fn new(file: &File) -> Self {
-        let spelled = file.spelled.iter().map(|(k, v)| (k.clone(), v.split(' ').map(str::to_owned).collect())).collect();
+        let spelled =
+            file.spelled.iter().map(|(k, v)| (k.clone(), v.split(' ').map(str::to_owned).collect())).collect();
         let set = |phrases: &[String]| phrase_set(phrases, &spelled);
         let mut known = HashSet::new();
         let (mut verbs, mut nouns, mut also) = (PatternSet::default(), PatternSet::default(), HashMap::new());
@@ -194,14 +93,40 @@ impl Lexicon {
             known.extend(words.also.iter().flat_map(|p| phrase_words(p, &spelled)));
         }
         let pairs = |map: &BTreeMap<String, Vec<String>>| {
-            map.iter().flat_map(|(to, from)| from.iter().map(|f| (phrase_words(f, &spelled), to.clone()))).collect::<Vec<_>>()
+            map.iter()
+                .flat_map(|(to, from)| from.iter().map(|f| (phrase_words(f, &spelled), to.clone())))
+                .collect::<Vec<_>>()
         };
         let lists = [
-            &file.fillers, &file.connectives, &file.chatter, &file.determiners, &file.service_words, &file.env_words,
-            &file.all_words, &file.all_env_words, &file.because, &file.no_targets, &file.other_verbs, &file.negation.refusals, &file.negation.dismissals,
-            &file.doubt.phrases, &file.chain.words, &file.chain.soft, &file.condition.r#if, &file.condition.unless, &file.condition.other,
-            &file.condition.copulas, &file.states.good, &file.states.bad, &file.times.past, &file.times.future, &file.times.weekdays,
-            &file.times.clock, &file.head_nouns.words, &file.look.verbs,
+            &file.fillers,
+            &file.connectives,
+            &file.chatter,
+            &file.determiners,
+            &file.service_words,
+            &file.env_words,
+            &file.all_words,
+            &file.all_env_words,
+            &file.because,
+            &file.no_targets,
+            &file.other_verbs,
+            &file.other_words,
+            &file.negation.refusals,
+            &file.negation.dismissals,
+            &file.doubt.phrases,
+            &file.chain.words,
+            &file.chain.soft,
+            &file.condition.r#if,
+            &file.condition.unless,
+            &file.condition.other,
+            &file.condition.copulas,
+            &file.states.good,
+            &file.states.bad,
+            &file.times.past,
+            &file.times.future,
+            &file.times.weekdays,
+            &file.times.clock,
+            &file.head_nouns.words,
+            &file.look.verbs,
         ];
         known.extend(lists.iter().flat_map(|l| l.iter()).flat_map(|p| phrase_words(p, &spelled)));
         known.extend(file.numbers.keys().cloned());
@@ -279,7 +204,8 @@ impl Lexicon {
 
 /// The words of every fixed piece of a phrase.
 pub(super) fn literal_words(pattern: &Pattern) -> Vec<String> {
-    let word = |e: &super::pattern::Element| if let super::pattern::Element::Word(w) = e { Some(w.clone()) } else { None };
+    let word =
+        |e: &super::pattern::Element| if let super::pattern::Element::Word(w) = e { Some(w.clone()) } else { None };
     pattern.elements.iter().filter_map(word).collect()
 }
 

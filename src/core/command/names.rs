@@ -2,11 +2,11 @@
 
 use std::collections::HashMap;
 
+use super::complete::{Entry, Kind};
 use super::intent;
 use super::lexicon::{Lexicon, lexicon, literal_words};
 use super::near::{Known, NearIndex};
 use super::pattern::{Element, PatternSet, Words, join};
-use super::complete::{Entry, Kind};
 use super::{Catalogue, RunbookName};
 use crate::core::service::Stack;
 
@@ -17,6 +17,18 @@ pub(super) enum Name {
     Service(String),
     Routine(String),
     Department(String),
+}
+
+impl Name {
+    /// The service it stands for.
+    pub fn service(&self) -> Option<&str> {
+        if let Self::Service(name) = self { Some(name) } else { None }
+    }
+
+    /// The environment it stands for.
+    pub fn env(&self) -> Option<&str> {
+        if let Self::Env(name) = self { Some(name) } else { None }
+    }
 }
 
 /// Names by their words.
@@ -114,7 +126,12 @@ impl Catalogue {
                 Name::Service(_) => Kind::Service,
                 Name::Routine(_) | Name::Department(_) => Kind::Routine,
             };
-            self.entries.push(Entry { key: words.join(" "), shown: written.to_owned(), canonical: name.to_owned(), kind });
+            self.entries.push(Entry {
+                key: words.join(" "),
+                shown: written.to_owned(),
+                canonical: name.to_owned(),
+                kind,
+            });
         }
     }
 
@@ -132,7 +149,12 @@ impl Catalogue {
                 }
             }
         }
-        let entry = Entry { key: words.join(" "), shown: runbook.name.clone(), canonical: runbook.name.clone(), kind: Kind::Runbook };
+        let entry = Entry {
+            key: words.join(" "),
+            shown: runbook.name.clone(),
+            canonical: runbook.name.clone(),
+            kind: Kind::Runbook,
+        };
         self.entries.push(entry);
         self.runbook_names.insert(&words, runbook.name.clone());
         self.runbooks.insert(runbook.name.clone(), runbook.clone());

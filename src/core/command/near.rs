@@ -89,7 +89,13 @@ impl NearIndex {
         let lengths = self.by_length.iter().take(length + reach + 1).skip(length.saturating_sub(reach));
         // An edit takes one letter away, adds one, or both.
         let close = |e: &&Entry| (e.letters ^ own).count_ones() as usize <= 2 * reach;
-        lengths.flatten().map(|&i| &self.entries[i]).filter(close).filter_map(|e| e.near(damerau_levenshtein(typed, &e.key), reach)).collect()
+        lengths
+            .flatten()
+            .map(|&i| &self.entries[i])
+            .filter(close)
+            .filter(|e| moved(typed, &e.key) <= 2 * reach)
+            .filter_map(|e| e.near(damerau_levenshtein(typed, &e.key), reach))
+            .collect()
     }
 
     /// Phrases of as many words, where each word is the same or near and one is the same.
@@ -101,7 +107,10 @@ impl NearIndex {
         let mut candidates: Vec<usize> = lists.into_iter().take(keep).flatten().copied().collect();
         candidates.sort_unstable();
         candidates.dedup();
-        candidates.into_iter().filter_map(|i| self.entries[i].near(word_by_word(&words, &self.entries[i].key)?, reach(typed))).collect()
+        candidates
+            .into_iter()
+            .filter_map(|i| self.entries[i].near(word_by_word(&words, &self.entries[i].key)?, reach(typed)))
+            .collect()
     }
 
     /// The same letters with one space more or less.
@@ -144,6 +153,14 @@ fn reach(word: &str) -> usize {
         8..=48 => 2,
         _ => 0,
     }
+}
+
+/// Letters that one word has more of than the other: cheap, and an edit moves at most two.
+fn moved(a: &str, b: &str) -> usize {
+    let mut counts = [0_i32; 32];
+    a.chars().for_each(|c| counts[c as usize % 32] += 1);
+    b.chars().for_each(|c| counts[c as usize % 32] -= 1);
+    counts.iter().map(|n| n.unsigned_abs() as usize).sum()
 }
 
 fn letters(word: &str) -> u32 {

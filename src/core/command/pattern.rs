@@ -1,6 +1,6 @@
 //! Phrases of the lexicon and of runbooks: `roll_out|push`, `how is * doing`, `scale {service} to {n}`.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::ops::Range;
 
 /// Words a gap may take: enough for any list a person types, and it bounds the work.
@@ -168,14 +168,15 @@ fn fits(element: &Element, words: &impl Words, at: usize) -> bool {
 /// Phrases found by their first word.
 #[derive(Debug, Clone)]
 pub(super) struct PatternSet<T> {
-    by_word: HashMap<String, Vec<(Pattern, T)>>,
+    /// Ordered, so that whatever is built by walking it is always the same.
+    by_word: BTreeMap<String, Vec<(Pattern, T)>>,
     /// Those that start with a class or a gap.
     others: Vec<(Pattern, T)>,
 }
 
 impl<T> Default for PatternSet<T> {
     fn default() -> Self {
-        Self { by_word: HashMap::new(), others: Vec::new() }
+        Self { by_word: BTreeMap::new(), others: Vec::new() }
     }
 }
 
@@ -207,7 +208,7 @@ impl<T: Clone> PatternSet<T> {
 /// Fixed phrases, found by all their words.
 #[derive(Debug, Clone, Default)]
 pub(super) struct PhraseSet {
-    phrases: std::collections::HashSet<String>,
+    phrases: BTreeSet<String>,
     longest: HashMap<String, usize>,
 }
 

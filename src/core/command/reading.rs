@@ -117,7 +117,13 @@ pub(super) struct Reading<'a> {
 }
 
 impl<'a> Reading<'a> {
-    pub fn new(text: &'a Text, catalogue: &'a Catalogue, lexicon: &'static Lexicon, spans: &'a Spans, words: Range<usize>) -> Self {
+    pub fn new(
+        text: &'a Text,
+        catalogue: &'a Catalogue,
+        lexicon: &'static Lexicon,
+        spans: &'a Spans,
+        words: Range<usize>,
+    ) -> Self {
         Self {
             text,
             catalogue,
@@ -199,14 +205,19 @@ impl<'a> Reading<'a> {
 
     /// Whether the link names an object of that sort anywhere.
     pub fn mentions(&self, object: Object) -> bool {
-        let named = |wanted: fn(&Name) -> bool| self.spans.within(self.words.clone()).any(|s| self.untouched(s) && s.names.iter().any(wanted));
+        let named = |wanted: fn(&Name) -> bool| {
+            self.spans.within(self.words.clone()).any(|s| self.untouched(s) && s.names.iter().any(wanted))
+        };
         match object {
             Object::Env => named(|n| matches!(n, Name::Env(_))),
             Object::Service => named(|n| matches!(n, Name::Service(_))),
             Object::Routine => named(|n| matches!(n, Name::Routine(_))),
             Object::Department => named(|n| matches!(n, Name::Department(_))),
             Object::Run => self.find_run().is_some(),
-            Object::Runbook => self.words.clone().any(|i| self.is_free(i) && self.catalogue.runbook_names.longest_at(self, i, self.words.end).is_some()),
+            Object::Runbook => self
+                .words
+                .clone()
+                .any(|i| self.is_free(i) && self.catalogue.runbook_names.longest_at(self, i, self.words.end).is_some()),
             Object::Alert | Object::Incident => self.words.clone().any(|i| self.is_free(i) && self.is_number(i)),
         }
     }
@@ -249,7 +260,8 @@ impl<'a> Reading<'a> {
 
     fn trims_start(&self, at: usize, input: &str) -> bool {
         let article = input == "subject" && matches!(self.word(at), "the" | "a" | "an" | "our");
-        let lead = matches!(self.word(at), "for" | "about" | "of" | "on" | "that" | "to" | "with" | "by" | "please" | "as");
+        let lead =
+            matches!(self.word(at), "for" | "about" | "of" | "on" | "that" | "to" | "with" | "by" | "please" | "as");
         (article || lead) && self.text.is_word(at)
     }
 

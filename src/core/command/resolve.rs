@@ -2,6 +2,8 @@
 
 use std::ops::Range;
 
+use super::advice;
+use super::choice::{self, Choice};
 use super::clause;
 use super::condition;
 use super::explain;
@@ -12,7 +14,7 @@ use super::lexicon::Lexicon;
 use super::reading::{Mark, Reading, Spans};
 use super::slots;
 use super::spelling;
-use super::verb::{self, Choice, Hit, Verb};
+use super::verb::{self, Hit, Verb};
 use super::{Catalogue, ParseOutcome, Parsed};
 
 /// All links of a text.
@@ -70,10 +72,10 @@ fn read_link(mut r: Reading<'_>, before: Option<&Link>) -> Option<Link> {
         Verb::Noun(hit) => return Some(noun(r, &hit, &all)),
         Verb::None => {
             let nothing = r.words.clone().all(|i| !r.is_free(i)) && leading.is_none() && !r.doubt;
-            return if nothing { None } else { Some(without_verb(r, before, leading, &all)) };
+            return if nothing { None } else { Some(without_verb(r, before, leading.as_ref(), &all)) };
         }
     };
-    let intent = match verb::choose(&r, &hit) {
+    let intent = match choice::choose(&r, &hit) {
         Choice::One(intent) => intent,
         Choice::Several => return Some(several(r, &hit, &all)),
     };
@@ -81,12 +83,12 @@ fn read_link(mut r: Reading<'_>, before: Option<&Link>) -> Option<Link> {
 }
 
 fn takes_text(found: &Verb) -> bool {
-    matches!(found, Verb::Found(hit) if hit.intents.iter().any(|i| matches!(i.free, Free::Raw(_))))
+    matches!(found, Verb::Found(hit) if hit.intents.iter().any(|i| i.free.text().is_some()))
 }
 
 fn refused() -> Link {
     let parsed = Parsed { message: "nothing is done".to_owned(), ..Parsed::default() };
-    Link { parsed, intent: None, mutates: false, refused: true, suspects: Vec::new() }
+    Link { parsed, intent: None, mutates: false, refused: true, doubt: false, suspects: Vec::new() }
 }
 
 fn late_objection(r: &Reading<'_>, hit: &Hit) -> String {
@@ -94,10 +96,19 @@ fn late_objection(r: &Reading<'_>, hit: &Hit) -> String {
     format!("say \"{}\" first if that is what to do", verb.join(" "))
 }
 
-fn read_intent(mut r: Reading<'_>, hit: &Hit, intent: &'static Intent, before: Option<&Link>, leading: Option<condition::Condition>) -> Link {
+fn read_intent(
+    mut r: Reading<'_>,
+    hit: &Hit,
+    intent: &'static Intent,
+    before: Option<&Link>,
+    leading: Option<condition::Condition>,
+) -> Link {
     let mut intent = intent;
     r.verb_end = hit.found.end;
-    if intent.outcome == ParseOutcome::Plan && r.words.contains(&hit.found.end) && matches!(r.word(hit.found.end), "runbook" | "playbook") {
+    if intent.outcome == ParseOutcome::Plan
+        && r.words.contains(&hit.found.end)
+        && matches!(r.word(hit.found.end), "runbook" | "playbook")
+    {
         r.soften(hit.found.end);
     }
     spend_verb(&mut r, hit, intent);
@@ -108,12 +119,13 @@ fn read_intent(mut r: Reading<'_>, hit: &Hit, intent: &'static Intent, before: O
     } else if intent.wants.contains(&Object::Runbook) {
         intent = named_runbook(&mut r, hit, intent);
     }
-    let raw = matches!(intent.free, Free::Raw(_));
+    let raw = intent.free.text().is_some();
     let mut tail = None;
     let mut conditions: Vec<condition::Condition> = leading.into_iter().collect();
     if !raw {
         judge::late_doubts(&mut r);
-        if let Some(c) = condition::trailing(&r).filter(|c| c.check.is_some() || !matches!(intent.free, Free::Notes(_))) {
+        if let Some(c) = condition::trailing(&r).filter(|c| c.check.is_some() || !matches!(intent.free, Free::Notes(_)))
+        {
             r.words.end = c.words.start;
             conditions.push(c);
         }
@@ -127,21 +139,24 @@ fn read_intent(mut r: Reading<'_>, hit: &Hit, intent: &'static Intent, before: O
     for condition in conditions {
         tail = condition.apply(&mut r).or(tail);
     }
-    if let Some(link) = stop_service(&mut r, hit, intent) {
+    if let Some(link) = advice::stop_service(&mut r, hit, intent) {
         return link;
     }
-    let cancelled_what = intent.name == "cancel_run" && r.out.inputs.is_empty() && r.out.services.is_empty() && r.envs.is_empty();
+    let cancelled_what =
+        intent.name == "cancel_run" && r.out.inputs.is_empty() && r.out.services.is_empty() && r.envs.is_empty();
     if cancelled_what {
         r.out.ambiguous = ["cancel run N", "cancel the last run", "pause ROUTINE"].map(str::to_owned).to_vec();
     }
-    judge::judge(r, intent, tail)
+    judge::judge(r, intent, tail.as_ref())
 }
 
 /// Marks the words of the verb, but leaves what is also a slot: "failed runs", "last run".
 fn spend_verb(r: &mut Reading<'_>, hit: &Hit, intent: &Intent) {
     let slot_words = |r: &Reading<'_>, at: usize| {
-        let status = intent.inputs.contains(&"status") && r.lexicon.statuses.iter().any(|(w, _)| w.len() == 1 && w[0] == r.word(at));
-        status || (hit.noun && intent.takes_object(Object::Run) && r.find_run().is_some_and(|(run, _)| run.contains(&at)))
+        let status = intent.inputs.contains(&"status")
+            && r.lexicon.statuses.iter().any(|(w, _)| w.len() == 1 && w[0] == r.word(at));
+        status
+            || (hit.noun && intent.takes_object(Object::Run) && r.find_run().is_some_and(|(run, _)| run.contains(&at)))
     };
     let used: Vec<usize> = hit.found.used.iter().copied().filter(|&at| !slot_words(r, at)).collect();
     let mut from = 0;
@@ -167,7 +182,7 @@ fn take_captures(r: &mut Reading<'_>, hit: &Hit) {
 
 /// "run NAME": a built-in kind has its own intent.
 fn named_runbook(r: &mut Reading<'_>, hit: &Hit, intent: &'static Intent) -> &'static Intent {
-    let Some((words, name)) = verb::runbook_after(r, hit.found.end) else { return intent };
+    let Some((words, name)) = choice::runbook_after(r, hit.found.end) else { return intent };
     r.spend(&words, "runbook");
     for at in [words.start.wrapping_sub(1), words.end] {
         if r.words.contains(&at) && matches!(r.word(at), "runbook" | "playbook") {
@@ -195,40 +210,14 @@ fn name_plan(r: &mut Reading<'_>, intent: &Intent) {
 
 /// A link takes the services of the one before, never its environment.
 fn inherit(r: &mut Reading<'_>, intent: &Intent, before: Option<&Link>, verb_too: bool) {
-    let Some(before) = before.filter(|_| r.out.services.is_empty() && intent.takes_object(Object::Service)) else { return };
+    let Some(before) = before.filter(|_| r.out.services.is_empty() && intent.takes_object(Object::Service)) else {
+        return;
+    };
     let needed = intent.needs.iter().any(|n| matches!(n, Need::Services | Need::AlertOrServices));
     let plan = intent.outcome == ParseOutcome::Plan && (intent.mutates || r.envs.is_empty());
     if verb_too || needed || plan {
         r.out.services.clone_from(&before.parsed.services);
     }
-}
-
-/// "stop web in prod": no such act; there are two that may be meant.
-fn stop_service(r: &mut Reading<'_>, hit: &Hit, intent: &Intent) -> Option<Link> {
-    let stops = hit.found.used.len() == 1 && matches!(r.word(hit.found.used[0]), "stop" | "kill" | "terminate");
-    let about_run = r.has_input("run") || r.words.clone().any(|i| matches!(r.word(i), "run" | "runs" | "deploy" | "deployment" | "rollback" | "restart" | "job"));
-    if !stops || intent.name != "cancel_run" || about_run || r.out.services.is_empty() {
-        return None;
-    }
-    let what = explain::target(&r.out, "") + &explain::in_env(&r.out, " in ");
-    let to_zero = format!("scale {} to 0{}", explain::target(&r.out, ""), explain::in_env(&r.out, " in "));
-    let mut parsed = Parsed { outcome: ParseOutcome::Suggest, message: format!("services are not stopped: scale {what} to 0, or restart it"), ..r.out.clone() };
-    parsed.suggestions = vec![to_zero, format!("restart {what}")];
-    Some(Link { parsed, intent: None, mutates: false, refused: false, suspects: Vec::new() })
-}
-
-/// "start web in prod": as little an act as stopping.
-fn start_service(r: &Reading<'_>, hit: &Hit) -> Option<Link> {
-    let starts = hit.found.used.len() == 1 && matches!(r.word(hit.found.used[0]), "start" | "launch");
-    let service = r.spans.within(r.words.clone()).flat_map(|s| &s.names).find_map(|n| if let super::names::Name::Service(s) = n { Some(s) } else { None })?;
-    if !starts {
-        return None;
-    }
-    let place = explain::in_env(&Parsed { env: r.envs.first().cloned(), ..Parsed::default() }, " in ");
-    let suggestions = vec![format!("restart {service}{place}"), format!("scale {service} to 1{place}"), format!("deploy {service}{}", place.replace(" in ", " to "))];
-    let message = format!("services are not started: restart, scale or deploy {service}");
-    let parsed = Parsed { outcome: ParseOutcome::Suggest, message, suggestions, ..Parsed::default() };
-    Some(Link { parsed, intent: None, mutates: false, refused: false, suspects: Vec::new() })
 }
 
 /// A verb with several readings and no object to decide.
@@ -237,23 +226,23 @@ fn several(mut r: Reading<'_>, hit: &Hit, all: &Range<usize>) -> Link {
     let Some(first) = action.or(hit.intents.first()).copied() else { return refused() };
     spend_verb(&mut r, hit, first);
     slots::fill(&mut r, first);
-    if let Some(link) = start_service(&r, hit) {
+    if let Some(link) = advice::start_service(&r, hit) {
         return link;
     }
-    if hit.intents.iter().any(|i| i.name == "cancel_run") {
-        if let Some(cancel) = Intent::named("cancel_run") {
-            let mut retry = r.clone();
-            slots::fill(&mut retry, cancel);
-            if let Some(link) = stop_service(&mut retry, hit, cancel) {
-                return link;
-            }
+    if hit.intents.iter().any(|i| i.name == "cancel_run")
+        && let Some(cancel) = Intent::named("cancel_run")
+    {
+        let mut retry = r.clone();
+        slots::fill(&mut retry, cancel);
+        if let Some(link) = advice::stop_service(&mut retry, hit, cancel) {
+            return link;
         }
     }
     r.words = all.clone();
     let mut link = judge::judge(r, first, None);
     link.mutates = hit.intents.iter().any(|i| i.mutates);
     link.parsed.mutates = link.mutates;
-    link.parsed.intent = first.name.to_owned();
+    first.name.clone_into(&mut link.parsed.intent);
     link.parsed.ambiguous = hit.intents.iter().map(|i| i.form.to_owned()).collect();
     link.parsed.outcome = ParseOutcome::Question;
     if link.parsed.unknown.is_empty() {
@@ -277,126 +266,60 @@ fn noun(mut r: Reading<'_>, hit: &Hit, all: &Range<usize>) -> Link {
         suggestions: vec![order],
         ..Parsed::default()
     };
-    Link { parsed, intent: None, mutates: false, refused: false, suspects }
+    Link { parsed, intent: None, mutates: false, refused: false, doubt: r.doubt, suspects }
 }
 
 /// No verb: objects alone go on with the verb of the link before; anything else is a suggestion.
-fn without_verb(mut r: Reading<'_>, before: Option<&Link>, leading: Option<condition::Condition>, all: &Range<usize>) -> Link {
+fn without_verb(
+    mut r: Reading<'_>,
+    before: Option<&Link>,
+    leading: Option<&condition::Condition>,
+    all: &Range<usize>,
+) -> Link {
     if let Some((before, intent)) = before.and_then(|b| Some((b, b.intent?))) {
         let mut next = r.clone();
-        next.runbook = before.parsed.runbook.as_ref().and_then(|n| next.catalogue.runbooks.get(n)).filter(|_| before.parsed.intent.starts_with("runbook:"));
+        next.runbook = before
+            .parsed
+            .runbook
+            .as_ref()
+            .and_then(|n| next.catalogue.runbooks.get(n))
+            .filter(|_| before.parsed.intent.starts_with("runbook:"));
         let mut tail = None;
-        let mut conditions: Vec<condition::Condition> = leading.clone().into_iter().collect();
+        let mut conditions: Vec<condition::Condition> = leading.cloned().into_iter().collect();
         if let Some(c) = condition::trailing(&next) {
             next.words.end = c.words.start;
             conditions.push(c);
         }
         slots::fill(&mut next, intent);
-        let said = !next.envs.is_empty() || !next.out.services.is_empty() || !next.out.inputs.is_empty() || next.out.routine.is_some();
+        let said = !next.envs.is_empty()
+            || !next.out.services.is_empty()
+            || !next.out.inputs.is_empty()
+            || next.out.routine.is_some();
         let understood = next.words.clone().all(|i| next.marks[i] != Mark::Free);
-        if said && understood && !matches!(intent.free, Free::Raw(_)) {
+        if said && understood && intent.free.text().is_none() {
             next.out.runbook.clone_from(&before.parsed.runbook);
             next.out.intent.clone_from(&before.parsed.intent);
             inherit(&mut next, intent, Some(before), true);
             for condition in conditions {
                 tail = condition.apply(&mut next).or(tail);
             }
-            return judge::judge(next, intent, tail);
+            return judge::judge(next, intent, tail.as_ref());
         }
     }
     r.words = all.clone();
     let suspects = spelling::suspects(&r, all, |_| true);
-    let suggestions = examples(&r);
+    let suggestions = advice::examples(&r);
     let doubt = r.doubt;
     let parsed = Parsed {
         outcome: ParseOutcome::Suggest,
         unknown: Vec::new(),
-        message: if doubt { "no command in that: try one of these".to_owned() } else { "no verb understood: try one of these".to_owned() },
+        message: if doubt {
+            "no command in that: try one of these".to_owned()
+        } else {
+            "no verb understood: try one of these".to_owned()
+        },
         suggestions,
         ..Parsed::default()
     };
-    Link { parsed, intent: None, mutates: false, refused: false, suspects }
-}
-
-/// Commands about the objects that were understood, else general ones.
-fn examples(r: &Reading<'_>) -> Vec<String> {
-    let mut read = r.clone();
-    if let Some(check) = Intent::named("healthcheck") {
-        slots::fill(&mut read, check);
-    }
-    let env = read.envs.first().or(r.catalogue.environments.first()).map_or("staging", String::as_str);
-    let service = read.out.services.iter().find(|s| *s != "*").or(r.catalogue.services.first());
-    let mut out = Vec::new();
-    if let Some(routine) = r.spans.within(r.words.clone()).find_map(|s| s.names.iter().find_map(|n| if let super::names::Name::Routine(x) = n { Some(x) } else { None })) {
-        out.extend([format!("run {routine} now"), format!("pause {routine} for 1h")]);
-    }
-    match service {
-        Some(service) => out.extend([format!("check {service} in {env}"), format!("show {service}"), format!("deploy {service} to {env}")]),
-        None => out.extend([format!("check {env}"), format!("deploy {env}")]),
-    }
-    out.push("help".to_owned());
-    out
-}
-
-/// The one answer of a text.
-pub(super) fn combine(u: Understanding, text: &Text) -> Parsed {
-    let mut links: Vec<Parsed> = Vec::with_capacity(u.links.len());
-    let mut suspects = Vec::new();
-    let mutates = u.links.iter().any(|l| l.mutates);
-    let refused = u.links.iter().any(|l| l.refused);
-    for mut link in u.links {
-        let worth = link.suspects.iter().any(spelling::Suspect::is_worth_saying);
-        if worth && (link.mutates || link.intent.is_none() || link.suspects.iter().any(spelling::Suspect::may_mutate)) {
-            link.parsed.outcome = ParseOutcome::Suggest;
-            link.parsed.mutates = false;
-            suspects.extend(link.suspects.into_iter().filter_map(spelling::Suspect::worth_saying));
-        }
-        links.push(link.parsed);
-    }
-    if refused {
-        return Parsed { message: "nothing is done: that was a no".to_owned(), ..Parsed::default() };
-    }
-    suspects.sort_by_key(|s| s.tokens.start);
-    let mut worst = links.iter().map(|l| l.outcome).min_by_key(|o| rank(*o)).unwrap_or_default();
-    let mut message = explain::chain(&links, worst);
-    let mut suggestions: Vec<String> = Vec::new();
-    if !suspects.is_empty() {
-        suggestions = spelling::suggestions(text, &suspects);
-        message = format!("not understood as typed: did you mean \"{}\"?", suggestions.first().map_or("", String::as_str));
-    }
-    let mut hazards: Vec<String> = Vec::new();
-    if mutates && !text.hazards.is_empty() && rank(worst) > rank(ParseOutcome::Suggest) {
-        hazards.clone_from(&text.hazards);
-        worst = ParseOutcome::Question;
-        message = format!("the text holds {}: type it again by hand", explain::list(&hazards, "and"));
-    }
-    let chain = links.len() > 1;
-    let unknown_at: Vec<(usize, usize)> = links.iter().flat_map(|l| l.unknown_at.iter().copied()).collect();
-    let rest: Vec<String> = links.iter().skip(1).filter(|l| l.outcome == worst).flat_map(|l| l.suggestions.clone()).collect();
-    let mut links = links.into_iter();
-    let Some(mut top) = links.next() else {
-        return Parsed { message: "type a command; \"help\" shows examples".to_owned(), ..Parsed::default() };
-    };
-    top.then = links.collect();
-    top.outcome = if rank(worst) < 3 || !chain { worst } else { top.outcome };
-    top.mutates = mutates && !matches!(top.outcome, ParseOutcome::Suggest | ParseOutcome::Nothing);
-    if suggestions.is_empty() {
-        top.suggestions.extend(rest);
-    } else {
-        top.suggestions = suggestions;
-    }
-    top.unknown.extend(hazards);
-    top.unknown_at = unknown_at;
-    top.message = message;
-    top
-}
-
-/// Ruling order: nothing, suggest, question, then what is understood.
-fn rank(outcome: ParseOutcome) -> u8 {
-    match outcome {
-        ParseOutcome::Nothing => 0,
-        ParseOutcome::Suggest => 1,
-        ParseOutcome::Question => 2,
-        _ => 3,
-    }
+    Link { parsed, intent: None, mutates: false, refused: false, doubt: r.doubt, suspects }
 }

@@ -2,14 +2,13 @@
 
 use std::ops::Range;
 
+use super::ParseOutcome;
 use super::intent::{Free, Intent, Object};
 use super::lexer::{Gap, Kind};
-use super::ParseOutcome;
 use super::names::Name;
 use super::near::Known;
 use super::reading::{Mark, Reading};
 use super::spelling;
-use super::when::Tense;
 
 /// Letters from which a word of free notes is corrected to a near name: "state" is not "stage".
 const SURE_TYPO: usize = 6;
@@ -18,7 +17,7 @@ const SURE_TYPO: usize = 6;
 pub(super) fn fill(r: &mut Reading<'_>, intent: &'static Intent) {
     r.take_pairs(intent);
     (intent.read)(r);
-    if let Free::Raw(input) = intent.free {
+    if let Some(input) = intent.free.text() {
         r.take_rest_from(r.verb_end.max(r.words.start), input);
         r.take_small_words(intent);
         return;
@@ -67,119 +66,6 @@ const READERS: &[(&str, Reader)] = &[
 ];
 
 impl Reading<'_> {
-    fn is(&self, at: usize, words: &[&str]) -> bool {
-        at < self.words.end && self.is_free(at) && words.contains(&self.word(at))
-    }
-
-    /// "for 2h", "for the next two hours", "2h".
-    fn take_for(&mut self) {
-        for at in self.words.clone() {
-            let mut from = at;
-            while self.is(from, &["for", "the", "next", "another"]) {
-                from += 1;
-            }
-            if !self.all_free(at, from + 1) {
-                continue;
-            }
-            if let Some((n, duration)) = self.duration_at(from) {
-                self.set_input("for", duration, &(at..from + n));
-            }
-        }
-    }
-
-    fn all_free(&self, from: usize, to: usize) -> bool {
-        to <= self.words.end && (from..to).all(|i| self.is_free(i))
-    }
-
-    /// "until 18:00", "till tomorrow"; a future time alone as well.
-    fn take_until(&mut self) {
-        for at in self.words.clone() {
-            let until = self.is(at, &["until", "till", "til"]);
-            let on = self.is(at, &["at", "on"]);
-            let from = at + usize::from(until || on);
-            if !self.all_free(at, from + 1) {
-                continue;
-            }
-            if let Some((n, time, tense)) = self.time_at(from) {
-                if until || tense == Tense::Future {
-                    self.set_input("until", time, &(at..from + n));
-                }
-            }
-        }
-    }
-
-    /// "since 02:00", "last 24h", "in the past two hours", "2 hours ago", "today".
-    fn take_since(&mut self) {
-        for at in self.words.clone() {
-            if !self.is_free(at) {
-                continue;
-            }
-            let since = self.is(at, &["since", "after", "from", "starting"]);
-            let mut from = at + usize::from(since);
-            while self.is(from, &["in", "over", "during", "for", "within", "the", "on", "at", "of"]) {
-                from += 1;
-            }
-            let last = self.is(from, &["last", "past", "previous"]);
-            let amount = from + usize::from(last);
-            if !self.all_free(at, amount + 1) {
-                continue;
-            }
-            let unit = if last { self.unit_at(amount) } else { None };
-            if let Some((n, duration)) = self.duration_at(amount).or(unit) {
-                let ago = self.is(amount + n, &["ago"]);
-                if last || since || ago {
-                    self.set_input("since", duration, &(at..amount + n + usize::from(ago)));
-                    continue;
-                }
-            }
-            if let Some((n, time, tense)) = self.time_at(from) {
-                if tense != Tense::Future {
-                    self.set_input("since", time, &(at..from + n));
-                }
-            }
-        }
-    }
-
-    /// "in the next 30 days", "within two weeks", "next month".
-    fn take_within(&mut self) {
-        for at in self.words.clone() {
-            let mut from = at;
-            while self.is(from, &["in", "within", "over", "during", "for", "the"]) {
-                from += 1;
-            }
-            let next = self.is(from, &["next", "coming", "following"]);
-            let amount = from + usize::from(next);
-            if !self.all_free(at, amount + 1) {
-                continue;
-            }
-            let unit = if next { self.unit_at(amount) } else { None };
-            if let Some((n, duration)) = self.duration_at(amount).or(unit) {
-                self.set_input("within", duration, &(at..amount + n));
-            } else if let Some((n, time, _)) = self.time_at(from) {
-                self.set_input("within", time, &(at..from + n));
-            }
-        }
-    }
-
-    /// "at 22:00", "tomorrow 09:00", "in two hours".
-    fn take_at(&mut self) {
-        for at in self.words.clone() {
-            let lead = usize::from(self.is(at, &["at", "on"]));
-            if self.all_free(at, at + lead + 1) {
-                if let Some((n, time, tense)) = self.time_at(at + lead) {
-                    if tense != Tense::Past {
-                        self.set_input("at", time, &(at..at + lead + n));
-                    }
-                }
-            }
-            if self.is(at, &["in"]) && self.all_free(at, at + 2) {
-                if let Some((n, duration)) = self.duration_at(at + 1) {
-                    self.set_input("at", duration, &(at..at + 1 + n));
-                }
-            }
-        }
-    }
-
     /// "the Product department", "Marketing".
     fn take_department(&mut self) {
         let named = self.spans.within(self.words.clone()).find_map(|s| {
@@ -192,6 +78,7 @@ impl Reading<'_> {
         }
         let Some(noun) = self.find_free(|r, i| matches!(r.word(i), "department" | "dept")) else { return };
         let before = noun > self.words.start
+            && !self.lexicon.chatter.contains(self.word(noun - 1))
             && self.is_free(noun - 1)
             && self.spans.at(noun - 1).is_none()
             && !self.lexicon.connectives.contains(self.word(noun - 1))
@@ -273,9 +160,7 @@ impl Reading<'_> {
                 (None, Some(env), _) if placed => env,
                 (None, _, [one]) => *one,
                 (None, _, [_, ..]) => {
-                    self.out.ambiguous.extend(
-                        services.iter().filter_map(|n| if let Name::Service(s) = n { Some(s.clone()) } else { None }),
-                    );
+                    self.out.ambiguous.extend(services.iter().filter_map(|n| n.service()).map(str::to_owned));
                     self.mark(span.words.clone(), Mark::Soft);
                     continue;
                 }
@@ -336,7 +221,11 @@ impl Reading<'_> {
             let Some(n) = self.phrase(&self.lexicon.all_words, at) else { continue };
             // "all three", "all web services": not everything.
             let named = self.out.services.iter().any(|s| s != "*");
-            let of_noun = at + n < self.words.end && self.marks[at + n] == Mark::Spent && !intent.mutates && self.spans.at(at + n).is_none() && intent.outcome == ParseOutcome::View;
+            let of_noun = at + n < self.words.end
+                && self.marks[at + n] == Mark::Spent
+                && !intent.mutates
+                && self.spans.at(at + n).is_none()
+                && intent.outcome == ParseOutcome::View;
             if named || of_noun {
                 self.mark(at..at + n, Mark::Soft);
                 continue;
@@ -381,7 +270,9 @@ impl Reading<'_> {
 
     /// A changing verb after a comma is another order; it is never overheard.
     fn second_order(&self, at: usize) -> bool {
-        self.text.gap(at) >= Gap::Comma && at > self.words.start && self.lexicon.verbs.at(self, at, self.words.end).iter().any(|(_, i)| i.mutates)
+        self.text.gap(at) >= Gap::Comma
+            && at > self.words.start
+            && self.lexicon.verbs.at(self, at, self.words.end).iter().any(|(_, i)| i.mutates)
     }
 
     /// What is left over, as said: runs of unread words without small words at their ends.

@@ -63,7 +63,8 @@ pub(super) fn suspects(r: &Reading<'_>, words: &Range<usize>, wanted: impl Fn(Kn
         }
         if let Some((range, mut near)) = best_window(r, words, at) {
             near.retain(|n| wanted(n.what));
-            near.sort_by_key(|n| n.what == Known::Verb(true));
+            let typed = range.clone().map(|i| r.key(i).chars().count()).sum::<usize>() + range.len() - 1;
+            near.sort_by_key(|n| (n.what == Known::Verb(true), n.key.chars().count().abs_diff(typed)));
             if near.is_empty() {
                 continue;
             }

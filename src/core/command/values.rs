@@ -1,7 +1,5 @@
 //! Inputs: `key=value`, versions, branches, numbers, runs, severities, statuses, reasons, targets.
 
-use std::ops::Range;
-
 use super::intent::{Intent, Object};
 use super::lexer::Kind;
 use super::names::Name;
@@ -77,7 +75,7 @@ impl Reading<'_> {
     /// "version 1.4.2", "v1.9", "to the previous version".
     pub fn take_version(&mut self) {
         for at in self.words.clone() {
-            if !self.is_free(at) {
+            if !self.is_free(at) || self.take_service_at_version(at) {
                 continue;
             }
             let marker = matches!(self.word(at), "version" | "tag" | "build");
@@ -98,6 +96,23 @@ impl Reading<'_> {
                 }
             }
         }
+    }
+
+    /// "web@1.4.2".
+    fn take_service_at_version(&mut self, at: usize) -> bool {
+        let words = self.text.token_words(at);
+        let raw = self.text.raw(&words);
+        let Some((name, version)) = raw.split_once('@').filter(|(_, v)| is_version(v)) else { return false };
+        let key: Vec<String> = self.lexicon.spell(name).into_iter().map(|(w, _)| w).collect();
+        let named = self.catalogue.names.get(&key.join(" ")).iter().find_map(|n| n.service());
+        let Some(service) = named.map(str::to_owned) else { return false };
+        let version = version.to_owned();
+        if !self.set_input("version", version, &words) {
+            return false;
+        }
+        self.add_service(service);
+        self.explain(&words, "services");
+        true
     }
 
     /// Whether a word can be the value of the input named before it.
@@ -151,75 +166,6 @@ impl Reading<'_> {
         let times =
             key.strip_prefix('x').filter(|d| !d.is_empty() && d.len() <= 6 && d.bytes().all(|b| b.is_ascii_digit()));
         times.map(str::to_owned).or_else(|| self.lexicon.numbers.get(key).map(u32::to_string))
-    }
-
-    /// The first mention of a run: its words and "41", "last" or "`last_failed`".
-    pub fn find_run(&self) -> Option<(Range<usize>, String)> {
-        let number = self.words.clone().find_map(|i| self.run_at(i));
-        let last = self.words.clone().find_map(|i| self.last_run_at(i));
-        number.into_iter().chain(last).min_by_key(|(words, _)| words.start)
-    }
-
-    fn run_at(&self, at: usize) -> Option<(Range<usize>, String)> {
-        if !self.is_free(at) || self.spans.at(at).is_some() {
-            return None;
-        }
-        let number = run_number(self.word(at))?;
-        // "2 hours", "3 replicas" are no runs.
-        let counted = at + 1 < self.words.end
-            && (self.lexicon.units.contains_key(self.word(at + 1)) || self.word(at + 1) == "replicas");
-        if counted {
-            return None;
-        }
-        let mut start = at;
-        while start > self.words.start
-            && self.is_free(start - 1)
-            && matches!(self.word(start - 1), "run" | "runs" | "number" | "no" | "#" | "id")
-        {
-            start -= 1;
-        }
-        Some((start..at + 1, number))
-    }
-
-    fn last_run_at(&self, at: usize) -> Option<(Range<usize>, String)> {
-        let key = |i: usize| if i < self.words.end && self.is_free(i) { self.word(i) } else { "" };
-        let mut next = match key(at) {
-            "last" | "latest" | "previous" => at + 1,
-            "most" if key(at + 1) == "recent" => at + 2,
-            "newest" => at + 1,
-            _ => return None,
-        };
-        let failed = matches!(key(next), "failed" | "failing" | "failure" | "broken");
-        next += usize::from(failed);
-        let noun = matches!(key(next), "run" | "one" | "job" | "failure");
-        next += usize::from(noun);
-        // "last deploy", "last successful run": another thing than the last run.
-        let ends = next >= self.words.end
-            || !self.is_free(next)
-            || self.lexicon.connectives.contains(key(next))
-            || self.lexicon.fillers.contains(key(next))
-            || self.spans.at(next).is_some();
-        (noun || failed || ends).then(|| (at..next, if failed { "last_failed" } else { "last" }.to_owned()))
-    }
-
-    /// Spends the first mention of a run on `input`.
-    pub fn take_run(&mut self, input: &str) {
-        if self.has_input(input) {
-            return;
-        }
-        if let Some((words, run)) = self.find_run() {
-            self.set_input(input, run, &words);
-        }
-    }
-
-    /// "alert 12", "#12", "incident 3".
-    pub fn take_number(&mut self, input: &str) {
-        if self.has_input(input) {
-            return;
-        }
-        if let Some((words, number)) = self.words.clone().find_map(|i| self.run_at(i)) {
-            self.set_input(input, number, &words);
-        }
     }
 
     /// "sev2", "sev 2", "severity high".
@@ -280,9 +226,7 @@ impl Reading<'_> {
             .spans
             .within(self.words.clone())
             .filter(|s| s.words.clone().all(|i| self.is_free(i)))
-            .filter_map(|s| {
-                s.names.iter().find_map(|n| if let Name::Service(name) = n { Some(name.clone()) } else { None })
-            })
+            .filter_map(|s| s.names.iter().find_map(Name::service).map(str::to_owned))
             .collect();
         if let ([one], false) = (names.as_slice(), self.has_input("target")) {
             self.out.inputs.insert("target".to_owned(), one.clone());
@@ -325,13 +269,6 @@ fn is_version(raw: &str) -> bool {
     let dotted = numbers.split('.').count() > 1
         && numbers.split('.').take(2).all(|p| !p.is_empty() && p.bytes().all(|b| b.is_ascii_digit()));
     shaped && (dotted || (rest.is_some() && numbers.bytes().all(|b| b.is_ascii_digit())))
-}
-
-/// `41`, `#41`.
-fn run_number(word: &str) -> Option<String> {
-    let digits = word.strip_prefix('#').unwrap_or(word);
-    let valid = !digits.is_empty() && digits.len() <= 18 && digits.bytes().all(|b| b.is_ascii_digit());
-    valid.then(|| digits.to_owned())
 }
 
 #[cfg(test)]

@@ -1,9 +1,9 @@
 //! The verb decides the intent: the walk from the start of a link to its verb.
 
+use super::ParseOutcome;
 use super::intent::{self, Intent, Object};
 use super::lexer::Gap;
 use super::pattern::{Match, Words};
-use super::ParseOutcome;
 use super::reading::{Mark, Reading};
 
 /// A phrase found, with the intents it may stand for.
@@ -39,15 +39,23 @@ pub(super) enum Verb {
 
 /// Finds the verb of a link. Marks what it passes: politeness, doubts, refusals.
 pub(super) fn find(r: &mut Reading<'_>) -> Verb {
-    Walk { at: r.words.start, bare: false, stray: false, refused: false, placed: false, noun: None, look: None }.run(r)
+    Walk { at: r.words.start, passed: Passed::Little, refused: false, placed: false, noun: None, look: None }.run(r)
+}
+
+/// What the walk went past on its way to the verb.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Passed {
+    /// Politeness, places, topics.
+    Little,
+    /// A name without preposition.
+    Names,
+    /// A word that nobody knows here.
+    Strays,
 }
 
 struct Walk {
     at: usize,
-    /// A name stood there without preposition.
-    bare: bool,
-    /// A word was passed that nobody knows here.
-    stray: bool,
+    passed: Passed,
     refused: bool,
     /// The last word was a preposition.
     placed: bool,
@@ -95,7 +103,9 @@ impl Walk {
         }
         if let Some(end) = name {
             let topic = end < r.words.end && r.text.gap(end) >= Gap::Comma;
-            self.bare |= !self.placed && !topic;
+            if !self.placed && !topic {
+                self.passed = self.passed.max(Passed::Names);
+            }
             self.at = end;
             self.skip_company(r);
             return Step::Go;
@@ -104,7 +114,7 @@ impl Walk {
         if r.lexicon.connectives.contains(word) || r.lexicon.connectives.longest_at(r, at, r.words.end).is_some() {
             self.placed = r.lexicon.places.contains(word);
         } else {
-            self.stray = true;
+            self.passed = Passed::Strays;
             self.placed = false;
         }
         self.at += 1;
@@ -113,7 +123,7 @@ impl Walk {
 
     /// Nothing but small words so far: here the verb beats a name of the same spelling.
     fn starts_here(&self) -> bool {
-        !self.bare && !self.stray && !self.placed
+        self.passed == Passed::Little && !self.placed
     }
 
     /// Passes politeness, doubt and refusal when they say more than the phrase found here.
@@ -142,7 +152,9 @@ impl Walk {
 
     fn skip_company(&mut self, r: &Reading<'_>) {
         let lexicon = r.lexicon;
-        while self.at < r.words.end && (lexicon.service_words.contains(r.word(self.at)) || lexicon.env_words.contains(r.word(self.at))) {
+        while self.at < r.words.end
+            && (lexicon.service_words.contains(r.word(self.at)) || lexicon.env_words.contains(r.word(self.at)))
+        {
             self.at += 1;
         }
         self.placed = false;
@@ -150,8 +162,10 @@ impl Walk {
 
     fn meet(&mut self, r: &mut Reading<'_>, hit: Hit) -> Step {
         // "web up" asks how web is; "up" among other words says nothing.
-        if is_state(r, self.at, &hit) && (self.stray || !(r.mentions(Object::Env) || r.mentions(Object::Service))) {
-            self.stray = true;
+        if is_state(r, self.at, &hit)
+            && (self.passed == Passed::Strays || !(r.mentions(Object::Env) || r.mentions(Object::Service)))
+        {
+            self.passed = Passed::Strays;
             self.at += 1;
             return Step::Go;
         }
@@ -168,14 +182,14 @@ impl Walk {
         }
         if used_as_noun(r, self.at, &hit) {
             self.at = hit.found.end;
-            self.stray = true;
+            self.passed = Passed::Strays;
             self.noun.get_or_insert(hit);
             return Step::Go;
         }
         if self.refused {
             return Step::Done(Verb::Refused);
         }
-        Step::Done(if self.bare || self.stray { Verb::Late(hit) } else { Verb::Found(hit) })
+        Step::Done(if self.passed > Passed::Little { Verb::Late(hit) } else { Verb::Found(hit) })
     }
 
     fn meet_reading(&mut self, r: &mut Reading<'_>, hit: Hit) -> Step {
@@ -189,11 +203,11 @@ impl Walk {
             self.look = Some(hit);
             return Step::Go;
         }
-        if r.lexicon.also_looks.contains(&words) {
-            if let Some(noun) = noun_of(r, hit.found.end) {
-                spend_look(r, &hit);
-                return Step::Done(Verb::Found(noun));
-            }
+        if r.lexicon.also_looks.contains(&words)
+            && let Some(noun) = noun_of(r, hit.found.end)
+        {
+            spend_look(r, &hit);
+            return Step::Done(Verb::Found(noun));
         }
         Step::Done(Verb::Found(hit))
     }
@@ -223,10 +237,16 @@ fn spend_look(r: &mut Reading<'_>, hit: &Hit) {
 fn best(r: &Reading<'_>, at: usize) -> Option<Hit> {
     let end = r.words.end;
     let tag = |noun: bool| move |(m, i): (Match, &'static Intent)| (m, i, noun);
-    let mut hits: Vec<(Match, &'static Intent, bool)> = r.lexicon.verbs.at(r, at, end).into_iter().map(tag(false)).collect();
+    let mut hits: Vec<(Match, &'static Intent, bool)> =
+        r.lexicon.verbs.at(r, at, end).into_iter().map(tag(false)).collect();
     hits.extend(r.lexicon.nouns.at(r, at, end).into_iter().map(tag(true)));
     hits.retain(|(m, ..)| m.used.iter().all(|&i| r.is_free(i)));
-    let own = r.catalogue.phrases.at(&Unblocked(r), at, end).into_iter().max_by_key(|(m, _)| (m.literals, usize::MAX - m.gaps));
+    let own = r
+        .catalogue
+        .phrases
+        .at(&Unblocked(r), at, end)
+        .into_iter()
+        .max_by_key(|(m, _)| (m.literals, usize::MAX - m.gaps));
     let top = hits.iter().map(|(m, ..)| (m.literals, usize::MAX - m.gaps)).max();
     if let Some((found, name)) = own.filter(|(m, _)| top.is_none_or(|t| m.literals > t.0)) {
         return Some(Hit { found, intents: vec![intent::RUNBOOK], runbook: Some(name), noun: false });
@@ -280,17 +300,33 @@ fn is_state(r: &Reading<'_>, at: usize, hit: &Hit) -> bool {
 fn adjective(r: &Reading<'_>, hit: &Hit) -> bool {
     let next = hit.found.end;
     let plan = hit.intents.iter().all(|i| i.outcome == ParseOutcome::Plan);
-    plan && hit.found.used.len() == 1 && next < r.words.end && r.spans.at(next).is_none() && r.text.gap(next) == Gap::Space && r.lexicon.head_nouns.contains(r.word(next))
+    plan && hit.found.used.len() == 1
+        && next < r.words.end
+        && r.spans.at(next).is_none()
+        && r.text.gap(next) == Gap::Space
+        && r.lexicon.head_nouns.contains(r.word(next))
 }
 
-/// "the deploy", "restart of".
+/// "the deploy", "restart of", "release for".
 fn used_as_noun(r: &Reading<'_>, at: usize, hit: &Hit) -> bool {
     if hit.found.used.len() > 1 || hit.runbook.is_some() {
         return false;
     }
-    let before = at > r.words.start && r.lexicon.determiners.contains(r.word(at - 1));
-    let after = hit.found.end < r.words.end && r.word(hit.found.end) == "of";
+    let before = at > r.words.start
+        && r.text.gap(at) == Gap::Space
+        && r.marks[at - 1] != Mark::Doubt
+        && r.lexicon.determiners.contains(r.word(at - 1))
+        && !polite(r, at);
+    let plan = hit.intents.iter().all(|i| i.outcome == ParseOutcome::Plan);
+    let after =
+        hit.found.end < r.words.end && (r.word(hit.found.end) == "of" || (plan && r.word(hit.found.end) == "for"));
     before || after
+}
+
+/// The word before belongs to politeness of several words: "i need to".
+fn polite(r: &Reading<'_>, at: usize) -> bool {
+    let whole = |n: &usize| r.lexicon.fillers.longest_at(r, at - n, at) == Some(*n);
+    (2..=6).filter(|n| at >= r.words.start + n).any(|n| whole(&n))
 }
 
 /// The noun that "check" looks at: "check the alerts".
@@ -300,45 +336,6 @@ fn noun_of(r: &Reading<'_>, from: usize) -> Option<Hit> {
         let wanted = hit.noun && hit.intents.iter().all(|n| r.lexicon.look_nouns_of.iter().any(|w| w == n.name));
         wanted.then_some(hit)
     })
-}
-
-/// What one phrase with several intents stands for, by the objects said.
-pub(super) enum Choice {
-    One(&'static Intent),
-    /// None of the objects they want was said.
-    Several,
-}
-
-/// Takes the intent whose objects are there.
-pub(super) fn choose(r: &Reading<'_>, hit: &Hit) -> Choice {
-    const ORDER: [Object; 5] = [Object::Run, Object::Routine, Object::Runbook, Object::Service, Object::Env];
-    let wanting = ORDER.iter().find_map(|&object| {
-        let there = if object == Object::Runbook { runbook_after(r, hit.found.end).is_some() } else { r.mentions(object) };
-        hit.intents.iter().copied().find(|i| there && i.wants.contains(&object))
-    });
-    if let Some(intent) = wanting {
-        return Choice::One(intent);
-    }
-    let rest: Vec<&'static Intent> = hit.intents.iter().copied().filter(|i| i.wants.is_empty()).collect();
-    let chosen = match (rest.as_slice(), hit.intents.as_slice()) {
-        ([], [one]) => one,
-        ([], _) => return Choice::Several,
-        (all, _) => all.iter().find(|i| i.with_objects.is_some()).unwrap_or(&all[0]),
-    };
-    let objects = r.mentions(Object::Env) || r.mentions(Object::Service) || r.mentions_all();
-    Choice::One(chosen.with_objects.filter(|_| objects).unwrap_or(chosen))
-}
-
-/// The runbook named right after "run": where its name ends, and its name.
-pub(super) fn runbook_after(r: &Reading<'_>, from: usize) -> Option<(std::ops::Range<usize>, String)> {
-    let mut at = from;
-    while at < r.words.end && (r.skippable(at) || matches!(r.word(at), "runbook" | "playbook")) {
-        at += 1;
-    }
-    let (n, names) = r.catalogue.runbook_names.longest_at(r, at, r.words.end)?;
-    let inside = r.spans.at(at).is_some_and(|s| s.words.len() > n);
-    let name = names.first().filter(|_| !inside && r.is_free(at))?;
-    Some((at..at + n, name.clone()))
 }
 
 /// Whether a verb phrase starts here, politeness aside: what makes "and" and commas split a command.

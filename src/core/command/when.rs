@@ -96,11 +96,13 @@ impl Reading<'_> {
         }
         let first = thousandths(key(at)).or_else(|| self.number_word(key(at)))?;
         let (mut n, mut value) = (1, first);
-        if first >= 20_000 && first < 100_000 && first % 10_000 == 0 && self.lexicon.numbers.contains_key(key(at)) {
-            if let Some(ones) = self.lexicon.numbers.get(key(at + 1)).filter(|v| (1..10).contains(*v)) {
-                value += u64::from(*ones) * 1000;
-                n = 2;
-            }
+        if (20_000..100_000).contains(&first)
+            && first % 10_000 == 0
+            && self.lexicon.numbers.contains_key(key(at))
+            && let Some(ones) = self.lexicon.numbers.get(key(at + 1)).filter(|v| (1..10).contains(*v))
+        {
+            value += u64::from(*ones) * 1000;
+            n = 2;
         }
         if key(at + n) == "and" && key(at + n + 1) == "a" && key(at + n + 2) == "half" {
             value += 500;
@@ -164,11 +166,11 @@ impl Reading<'_> {
                 "next" | "coming" => Tense::Future,
                 _ => Tense::Either,
             };
-            let part = usize::from(
+            let hours = usize::from(
                 at + lead + 1 < self.words.end
                     && matches!(self.key(at + lead + 1), "morning" | "afternoon" | "evening" | "night"),
             );
-            return Some((lead + 1 + part, self.said(at, lead + 1 + part), tense));
+            return Some((lead + 1 + hours, self.said(at, lead + 1 + hours), tense));
         }
         is_date(self.key(at)).then(|| (1, self.text.raw(&(at..at + 1)), Tense::Either))
     }
@@ -199,12 +201,12 @@ impl Reading<'_> {
 
 fn canonical(parts: &[Part]) -> Option<String> {
     let total: u64 = parts.iter().try_fold(0_u64, |sum, p| sum.checked_add(p.thousandths.checked_mul(p.unit)?))?;
-    if total == 0 || total % 1000 != 0 {
+    if total == 0 || !total.is_multiple_of(1000) {
         return None;
     }
     let total = total / 1000;
     let smallest = parts.iter().map(|p| p.unit).min()?;
-    let (name, unit) = UNITS.iter().rev().find(|(_, u)| *u <= smallest && total % u == 0)?;
+    let (name, unit) = UNITS.iter().rev().find(|(_, u)| *u <= smallest && total.is_multiple_of(*u))?;
     Some(format!("{}{name}", total / unit))
 }
 

@@ -12,8 +12,8 @@ pub(super) const INTENT: Intent = Intent {
     mutates: true,
     needs: &[Need::Input("title")],
     inputs: &["severity", "title"],
-    free: Free::Raw("title"),
-    read: read,
+    free: Free::Text("title"),
+    read,
     restate,
     ..Intent::BLANK
 };

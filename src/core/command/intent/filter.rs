@@ -10,7 +10,7 @@ pub(super) const INTENT: Intent = Intent {
     form: "grep TEXT",
     needs: &[Need::Input("text")],
     inputs: &["text"],
-    free: Free::Raw("text"),
+    free: Free::Everything("text"),
     restate,
     ..Intent::BLANK
 };

@@ -9,7 +9,7 @@ pub(super) const INTENT: Intent = Intent {
     outcome: ParseOutcome::View,
     form: "help TOPIC",
     inputs: &["topic"],
-    free: Free::Raw("topic"),
+    free: Free::Everything("topic"),
     restate,
     ..Intent::BLANK
 };

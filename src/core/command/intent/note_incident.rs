@@ -11,7 +11,7 @@ pub(super) const INTENT: Intent = Intent {
     mutates: true,
     needs: &[Need::Input("text")],
     inputs: &["text", "incident"],
-    free: Free::Raw("text"),
+    free: Free::Everything("text"),
     restate,
     ..Intent::BLANK
 };

@@ -13,7 +13,7 @@ pub(super) const INTENT: Intent = Intent {
     needs: &[Need::Input("target")],
     takes: &[Object::Env, Object::Service],
     inputs: &["target", "reason"],
-    read: read,
+    read,
     restate,
     ..Intent::BLANK
 };

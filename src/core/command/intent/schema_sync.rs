@@ -13,7 +13,7 @@ pub(super) const INTENT: Intent = Intent {
     needs: &[Need::Env],
     takes: &[Object::Env, Object::Service],
     inputs: &["target", "at", "reason"],
-    read: read,
+    read,
     restate,
     ..Intent::BLANK
 };

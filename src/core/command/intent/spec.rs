@@ -10,7 +10,7 @@ pub(super) const INTENT: Intent = Intent {
     form: "generate spec for SUBJECT",
     needs: &[Need::Input("subject")],
     inputs: &["subject"],
-    free: Free::Raw("subject"),
+    free: Free::Text("subject"),
     restate,
     ..Intent::BLANK
 };
