@@ -11,6 +11,9 @@ mod bench;
 mod course;
 #[path = "engine/crash.rs"]
 mod crash;
+#[expect(dead_code, reason = "only the store suite stops its own server")]
+#[path = "support/postgres.rs"]
+mod postgres;
 #[path = "engine/process.rs"]
 mod process;
 #[path = "engine/resume.rs"]
