@@ -58,15 +58,15 @@ async fn listen(store: &Store, bus: &Bus, holder: &str, seen: &mut Option<Seen>)
 async fn look(store: &Store, bus: &Bus, holder: &str, seen: &mut Option<Seen>) -> Result<bool, StoreError> {
     let glimpses = store.glimpse().await?;
     let foreign = glimpses.iter().filter(|g| g.holder.as_deref() != Some(holder));
-    let now: Seen = foreign.clone().map(|g| (g.run, (g.status, g.last_seq))).collect();
+    let latest: Seen = foreign.clone().map(|g| (g.run, (g.status, g.last_seq))).collect();
     let live = foreign.clone().any(|g| g.status.is_held());
     // What there was before we began to watch is no news.
-    let Some(before) = seen.replace(now) else { return Ok(live) };
-    let mut news = false;
+    let Some(before) = seen.replace(latest) else { return Ok(live) };
+    let mut any = false;
     for glimpse in foreign {
-        news |= tell(bus, glimpse, before.get(&glimpse.run).copied());
+        any |= tell(bus, glimpse, before.get(&glimpse.run).copied());
     }
-    Ok(news || live)
+    Ok(any || live)
 }
 
 fn tell(bus: &Bus, now: &Glimpse, before: Option<(RunStatus, i64)>) -> bool {

@@ -103,7 +103,7 @@ mod tests {
 
     fn shell(idempotent: bool) -> PlanStep {
         let command = ShellCommand::Script("deploy".to_owned());
-        step(StepSpec::Shell(Shell { command, env: Default::default(), dir: None }), idempotent)
+        step(StepSpec::Shell(Shell { command, env: std::collections::BTreeMap::new(), dir: None }), idempotent)
     }
 
     fn kinds() -> [PlanStep; 4] {

@@ -120,7 +120,7 @@ impl Drive {
         let mut failures = 0;
         for (index, step) in steps {
             if let Some(record) = self.recorded(*index) {
-                self.recall(step, record, course, &self.halt);
+                Self::recall(step, record, course, &self.halt);
                 continue;
             }
             course.heed(&self.halt);
@@ -194,7 +194,7 @@ impl Drive {
         self.rec.append(&[self.rec.note(None, Level::Info, "finally started")]).await?;
         for (index, step) in steps {
             if let Some(record) = self.recorded(index) {
-                self.recall(step, record, course, &self.last);
+                Self::recall(step, record, course, &self.last);
                 continue;
             }
             let timeout_ms = if step.timeout_ms > 0 { step.timeout_ms } else { FINALLY_TIMEOUT_MS };

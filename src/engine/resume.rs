@@ -28,13 +28,13 @@ impl Drive {
     pub(super) fn recall_all(&self, steps: &[(u32, &PlanStep)], course: &mut Course) {
         for (index, step) in steps {
             if let Some(record) = self.recorded(*index) {
-                self.recall(step, record, course, &self.halt);
+                Self::recall(step, record, course, &self.halt);
             }
         }
     }
 
     /// What a finished step means for the course of the run.
-    pub(super) fn recall(&self, step: &PlanStep, record: &RunStep, course: &mut Course, halt: &Halt) {
+    pub(super) fn recall(step: &PlanStep, record: &RunStep, course: &mut Course, halt: &Halt) {
         course.heed(halt);
         if matches!(record.status, StepStatus::Succeeded | StepStatus::Skipped) {
             return;

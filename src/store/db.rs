@@ -86,7 +86,7 @@ impl Tx {
     }
 
     /// Leaves no trace, now: a dropped transaction of PostgreSQL keeps its rows locked until its connection is tidied up.
-    pub async fn rollback(self) -> Result<(), StoreError> {
+    pub(super) async fn rollback(self) -> Result<(), StoreError> {
         let done = match self.link {
             Either::Sqlite(tx) => tx.rollback().await,
             Either::Postgres(tx) => tx.rollback().await,
