@@ -10,6 +10,7 @@ mod db;
 mod dialect;
 
 mod audit;
+mod changes;
 mod chunk;
 mod console;
 mod decisions;
@@ -27,6 +28,7 @@ mod stack;
 mod submit;
 mod written;
 
+pub use changes::{Changes, Glimpse};
 pub use locks::Blocked;
 pub use resume::Resumer;
 

@@ -1,13 +1,12 @@
 //! Engines are killed while they work. `cargo bench --bench chaos -- 1000` does the same for longer.
-//!
-//! PostgreSQL: the server of `OPSROOM_TEST_POSTGRES`, else the local one; the test makes a database of its own there.
 
-#![expect(clippy::unwrap_used, clippy::panic, reason = "test code")]
+#![expect(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "test code")]
 
 #[path = "chaos/harness.rs"]
 mod harness;
-
-use std::process::Command;
+#[expect(dead_code, reason = "only the store suite stops its own server")]
+#[path = "support/postgres.rs"]
+mod postgres;
 
 use harness::{Chaos, Figures, run, sqlite_url};
 
@@ -31,18 +30,8 @@ async fn nothing_is_lost_or_done_twice_when_engines_are_killed_on_sqlite() {
 
 #[tokio::test]
 async fn nothing_is_lost_or_done_twice_when_engines_are_killed_on_postgres() {
-    let server = std::env::var("OPSROOM_TEST_POSTGRES").unwrap_or_else(|_| "postgres://postgres@127.0.0.1:5432".into());
-    let url = postgres_url(&server, &format!("opsroom_chaos_{}", std::process::id()));
+    let Some(schema) = postgres::schema().await else { return };
+    let url = schema.url.clone();
     assert_violent(&run(Chaos { url, kills: KILLS, engines: 3, seed: seed() }).await);
-}
-
-/// Makes an empty database on the server and gives its URL.
-fn postgres_url(server: &str, name: &str) -> String {
-    let admin = format!("{}/postgres", server.trim_end_matches('/'));
-    for sql in [format!("drop database if exists {name} with (force)"), format!("create database {name}")] {
-        let done = Command::new("psql").args([&admin, "-qc", &sql]).output();
-        let done = done.unwrap_or_else(|e| panic!("psql is needed to make a database for this test: {e}"));
-        assert!(done.status.success(), "{}", String::from_utf8_lossy(&done.stderr));
-    }
-    format!("{}/{name}", server.trim_end_matches('/'))
+    schema.remove().await;
 }

@@ -2,7 +2,7 @@
 //!
 //! Time is real but the figures are tiny: `SQLite` works on threads of its own, which a paused clock would overtake.
 
-#![expect(clippy::unwrap_used, reason = "the workbench's functions are test code, which clippy cannot know")]
+#![expect(clippy::unwrap_used, clippy::expect_used, reason = "the workbench's functions are test code, which clippy cannot know")]
 
 #[path = "engine/bench.rs"]
 mod bench;
@@ -11,6 +11,9 @@ mod bench;
 mod course;
 #[path = "engine/crash.rs"]
 mod crash;
+#[expect(dead_code, reason = "only the store suite stops its own server")]
+#[path = "support/postgres.rs"]
+mod postgres;
 #[path = "engine/process.rs"]
 mod process;
 #[path = "engine/resume.rs"]

@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 use std::process::{Child, Command, Output, Stdio};
 use std::time::Duration;
 
+use opsroom::bus::Notice;
 use opsroom::clock::Clock;
 use opsroom::control::{Control, Door, Settings};
 use opsroom::core::plan::{OnFailure, Plan, PlanStep};
@@ -219,4 +220,28 @@ async fn the_command_line_decides_about_an_unknown_outcome_and_does_a_run_again(
     assert_eq!(run.reason.as_deref(), Some("retry of run #1"));
     let orphan = std::fs::read_to_string(pid).unwrap().trim().parse().unwrap();
     let _ = kill_process(Pid::from_raw(orphan).unwrap(), Signal::KILL);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_another_process_writes_is_told_within_a_fifth_of_a_second() {
+    let desk = Desk::new().await;
+    let _server = desk.serve().await;
+    let mut news = desk.control.listen();
+    let id = desk.submit(shell("for i in 1 2 3 4 5 6 7 8 9; do echo $i; sleep 0.15; done")).await;
+    let (mut lags, mut after) = (Vec::new(), 0);
+    while desk.control.run(id).await.unwrap().run.status != RunStatus::Succeeded {
+        let told = tokio::time::timeout(PATIENCE, news.recv()).await.unwrap();
+        if !matches!(told, Ok(Notice::Entries(run, _)) if run == id) {
+            continue;
+        }
+        let now = Clock::System.now();
+        for entry in desk.control.entries_after(id, after, 100).await.unwrap() {
+            after = entry.seq;
+            lags.push(now.ms_since(entry.at));
+        }
+    }
+    lags.sort_unstable();
+    assert!(lags.len() > 15, "{lags:?}");
+    // The first entries may meet a watcher that looks once a second, and this machine may be busy.
+    assert!(lags[lags.len() / 2] <= 200, "milliseconds from written to told: {lags:?}");
 }

@@ -2,6 +2,8 @@
 
 #![expect(clippy::unwrap_used, clippy::expect_used, reason = "a test that cannot go on stops there")]
 
+#[path = "store/changes.rs"]
+mod changes;
 #[path = "store/journal.rs"]
 mod journal;
 #[path = "store/opening.rs"]
@@ -10,19 +12,24 @@ mod opening;
 mod postgres;
 #[path = "store/rest.rs"]
 mod rest;
+#[path = "store/resume.rs"]
+mod resume;
 #[path = "store/runs.rs"]
 mod runs;
+#[path = "store/simulation.rs"]
+mod simulation;
 #[path = "store/stack.rs"]
 mod stack;
 #[path = "store/table.rs"]
 mod table;
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use opsroom::core::event::{EntryBody, Level, NewEntry, Stream};
 use opsroom::core::plan::{OnFailure, Plan, PlanStep, Rules};
 use opsroom::core::run::{Phase, Run};
-use opsroom::core::step::{StepSpec, manual::Manual};
+use opsroom::core::service::ShellCommand;
+use opsroom::core::step::{StepSpec, shell::Shell};
 use opsroom::core::time::Timestamp;
 use opsroom::store::{Claim, NewRun, Store};
 
@@ -88,7 +95,7 @@ fn step(name: &str) -> PlanStep {
     PlanStep {
         name: name.into(),
         phase: Phase::Action,
-        spec: StepSpec::Manual(Manual { prompt: format!("{name}?") }),
+        spec: StepSpec::Shell(Shell { command: ShellCommand::Script(name.into()), env: BTreeMap::new(), dir: None }),
         timeout_ms: 1000,
         retry: None,
         on_failure: OnFailure::Stop,
@@ -170,6 +177,10 @@ suite! {
         cancelling_races_with_claiming, an_interrupted_run_says_what_is_unknown, a_renewal_beats_the_interruption,
         manual_steps_are_answered_once_per_attempt, lists_are_filtered_and_paged;
     table: every_pair_of_state_and_transition;
+    resume: an_unknown_outcome_wants_a_decision, targets_are_taken_all_or_none_and_given_back,
+        racing_claimers_never_share_a_target, a_write_that_happened_after_all_is_found;
+    changes: what_others_write_is_heard;
+    simulation: any_interleaving_keeps_the_promises;
     journal: numbers_have_no_gaps_under_racing_writers, pages_cut_chunks_anywhere, everything_comes_back_as_it_went_in,
         a_line_of_ten_megabytes, pages_of_long_lines_end_early, thousands_of_events_at_once, artifacts_are_kept,
         damaged_output_is_told;

@@ -9,26 +9,32 @@ use crate::control::resume::Decision;
 
 /// Go on with an interrupted run at its first unfinished step
 #[derive(Debug, clap::Args)]
-#[expect(clippy::struct_excessive_bools, reason = "three flags of one choice, and the form of the output")]
 pub struct Args {
     /// Its number, or `last`
     #[arg(value_name = "RUN")]
     run: Which,
-    /// The step with the unknown outcome did happen: go on with the next
-    #[arg(long, group = "decision", requires = "reason")]
-    done: bool,
-    /// Do the step with the unknown outcome again
-    #[arg(long, group = "decision", requires = "reason")]
-    repeat: bool,
-    /// Leave it at that: the run has failed
-    #[arg(long, group = "decision", requires = "reason")]
-    give_up: bool,
+    #[command(flatten)]
+    decision: DecisionArgs,
     /// Why, kept in the log of the run and in the audit log
     #[arg(long, value_name = "TEXT")]
     reason: Option<String>,
     /// One JSON object per line: run, entries, end
     #[arg(long)]
     json: bool,
+}
+
+#[derive(Debug, clap::Args)]
+#[group(multiple = false)]
+struct DecisionArgs {
+    /// The step with the unknown outcome did happen: go on with the next
+    #[arg(long, requires = "reason")]
+    done: bool,
+    /// Do the step with the unknown outcome again
+    #[arg(long, requires = "reason")]
+    repeat: bool,
+    /// Leave it at that: the run has failed
+    #[arg(long, requires = "reason")]
+    give_up: bool,
 }
 
 /// Start a new run with the plan of an ended one
@@ -49,7 +55,7 @@ pub struct RetryArgs {
 }
 
 pub(super) async fn perform(args: &Args, start: &Start) -> Result<Code, Stop> {
-    let decision = match (args.done, args.repeat, args.give_up) {
+    let decision = match (args.decision.done, args.decision.repeat, args.decision.give_up) {
         (true, ..) => Some(Decision::Done),
         (_, true, _) => Some(Decision::Repeat),
         (.., true) => Some(Decision::GiveUp),

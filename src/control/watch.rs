@@ -1,70 +1,82 @@
-//! Tells the bus of what other processes write: while somebody else's run is live, its row is read twice a second;
-//! otherwise now and then, to notice one that begins.
+//! Tells the bus of what other processes write. The store says when something was written (`Changes`); then the newest
+//! runs are compared with what was last seen of them. While nothing happens, that costs one wake-up a second at the most.
 
 use std::collections::HashMap;
 use std::time::Duration;
 
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use crate::bus::{Bus, Notice};
-use crate::core::run::{Run, RunId, RunStatus};
-use crate::store::{Store, StoreError};
+use crate::core::run::{RunId, RunStatus};
+use crate::store::{Changes, Glimpse, Store, StoreError};
 
-const BUSY: Duration = Duration::from_millis(500);
-const QUIET: Duration = Duration::from_secs(5);
+/// Between two looks while something happens, and how long that is after the last news.
+const BUSY: Duration = Duration::from_millis(100);
+const AFTERWARDS: Duration = Duration::from_secs(5);
+/// Between two looks while nothing happens.
+const QUIET: Duration = Duration::from_secs(1);
+/// After a store that failed.
+const AGAIN: Duration = Duration::from_secs(2);
+
+type Seen = HashMap<RunId, (RunStatus, i64)>;
 
 /// Runs until `stop`. `holder` is this process's engine, whose own runs reach the bus directly.
 pub(super) async fn watch(store: Store, bus: Bus, holder: String, stop: CancellationToken) {
-    let mut seen: HashMap<RunId, (RunStatus, i64)> = HashMap::new();
-    loop {
-        let foreign = store.held().await.map(|runs| others(runs, &holder));
-        let pause = match foreign {
-            Ok(runs) => {
-                if let Err(error) = tell(&store, &bus, &mut seen, &runs).await {
-                    tracing::warn!(%error, "watching other engines' runs");
-                }
-                if runs.is_empty() { QUIET } else { BUSY }
-            }
-            Err(error) => {
+    if !store.is_shared() {
+        return;
+    }
+    let mut seen = None;
+    let watching = async {
+        loop {
+            if let Err(error) = listen(&store, &bus, &holder, &mut seen).await {
                 tracing::warn!(%error, "watching other engines' runs");
-                QUIET
             }
-        };
-        tokio::select! {
-            () = stop.cancelled() => return,
-            () = tokio::time::sleep(pause) => {}
+            tokio::time::sleep(AGAIN).await;
         }
+    };
+    tokio::select! {
+        () = stop.cancelled() => {}
+        () = watching => {}
     }
 }
 
-fn others(runs: Vec<Run>, holder: &str) -> Vec<Run> {
-    runs.into_iter().filter(|r| r.holder.as_deref() != Some(holder)).collect()
+async fn listen(store: &Store, bus: &Bus, holder: &str, seen: &mut Option<Seen>) -> Result<(), StoreError> {
+    let mut changes: Changes = store.changes().await?;
+    let mut news_at = Instant::now();
+    let mut due = true;
+    loop {
+        if due && look(store, bus, holder, seen).await? {
+            news_at = Instant::now();
+        }
+        let pause = if news_at.elapsed() < AFTERWARDS { BUSY } else { QUIET };
+        due = changes.heard(pause).await?;
+    }
 }
 
-async fn tell(
-    store: &Store,
-    bus: &Bus,
-    seen: &mut HashMap<RunId, (RunStatus, i64)>,
-    live: &[Run],
-) -> Result<(), StoreError> {
-    let gone: Vec<_> = seen.keys().copied().filter(|id| live.iter().all(|r| r.id != *id)).collect();
-    for id in gone {
-        seen.remove(&id);
-        let run = store.run(id).await?;
-        bus.tell(Notice::Entries(id, run.last_seq));
-        bus.tell(Notice::Steps(id));
-        bus.tell(Notice::Run(id, run.status));
+/// Tells what is new; whether anything was, or a foreign run is live.
+async fn look(store: &Store, bus: &Bus, holder: &str, seen: &mut Option<Seen>) -> Result<bool, StoreError> {
+    let glimpses = store.glimpse().await?;
+    let foreign = glimpses.iter().filter(|g| g.holder.as_deref() != Some(holder));
+    let latest: Seen = foreign.clone().map(|g| (g.run, (g.status, g.last_seq))).collect();
+    let live = foreign.clone().any(|g| g.status.is_held());
+    // What there was before we began to watch is no news.
+    let Some(before) = seen.replace(latest) else { return Ok(live) };
+    let mut any = false;
+    for glimpse in foreign {
+        any |= tell(bus, glimpse, before.get(&glimpse.run).copied());
     }
-    for run in live {
-        let now = (run.status, run.last_seq);
-        let before = seen.insert(run.id, now);
-        if before.is_none_or(|b| b.1 != now.1) {
-            bus.tell(Notice::Entries(run.id, run.last_seq));
-            bus.tell(Notice::Steps(run.id));
-        }
-        if before.is_none_or(|b| b.0 != now.0) {
-            bus.tell(Notice::Run(run.id, run.status));
-        }
+    Ok(any || live)
+}
+
+fn tell(bus: &Bus, now: &Glimpse, before: Option<(RunStatus, i64)>) -> bool {
+    let (status, last_seq) = before.unzip();
+    if last_seq != Some(now.last_seq) {
+        bus.tell(Notice::Entries(now.run, now.last_seq));
+        bus.tell(Notice::Steps(now.run));
     }
-    Ok(())
+    if status != Some(now.status) {
+        bus.tell(Notice::Run(now.run, now.status));
+    }
+    before != Some((now.status, now.last_seq))
 }

@@ -180,17 +180,15 @@ pub const fn next(from: RunStatus, what: Transition) -> Option<RunStatus> {
     use Transition as T;
     match (from, what) {
         (S::Queued, T::Claim) => Some(S::Claimed),
-        (S::Claimed, T::Release) => Some(S::Queued),
+        (S::Claimed, T::Release) | (S::Interrupted, T::Resume) => Some(S::Queued),
         (S::Claimed, T::Start) | (S::Waiting, T::Continue) => Some(S::Running),
         (S::Running, T::Wait) => Some(S::Waiting),
         (S::Running, T::Succeed) => Some(S::Succeeded),
-        (S::Running | S::Waiting, T::Fail) => Some(S::Failed),
+        (S::Running | S::Waiting, T::Fail) | (S::Interrupted, T::GiveUp) => Some(S::Failed),
         (S::Running | S::Waiting, T::TimeOut) => Some(S::TimedOut),
         (S::Queued | S::Claimed | S::Running | S::Waiting, T::Cancel) => Some(S::Cancelled),
         (S::Claimed | S::Running | S::Waiting, T::Interrupt) => Some(S::Interrupted),
         (S::Running | S::Waiting, T::Skip) => Some(S::Skipped),
-        (S::Interrupted, T::Resume) => Some(S::Queued),
-        (S::Interrupted, T::GiveUp) => Some(S::Failed),
         _ => None,
     }
 }

@@ -84,6 +84,15 @@ impl Tx {
         };
         done.map_err(|e| error::translate(&e, &self.url))
     }
+
+    /// Leaves no trace, now: a dropped transaction of PostgreSQL keeps its rows locked until its connection is tidied up.
+    pub(super) async fn rollback(self) -> Result<(), StoreError> {
+        let done = match self.link {
+            Either::Sqlite(tx) => tx.rollback().await,
+            Either::Postgres(tx) => tx.rollback().await,
+        };
+        done.map_err(|e| error::translate(&e, &self.url))
+    }
 }
 
 /// Text as both databases can keep it: U+0000 becomes U+2400.

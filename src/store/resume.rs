@@ -45,9 +45,10 @@ impl Store {
     ) -> Result<RunStatus, StoreError> {
         let mut tx = self.db.begin().await?;
         let numbered = number(&mut tx, run).await?;
-        let status = resume(&mut tx, run, &numbered, decision, by, at).await?;
-        tx.commit().await?;
-        Ok(status)
+        match resume(&mut tx, run, &numbered, decision, by, at).await {
+            Ok(status) => tx.commit().await.map(|()| status),
+            Err(refused) => tx.rollback().await.and(Err(refused)),
+        }
     }
 }
 

@@ -53,6 +53,7 @@ impl Store {
             let Some(row) = row else { return Ok(None) };
             // Somebody took a target of this run's in the same moment: it stays queued, the next one may be free.
             if !locks::take(&mut tx, RunId(row.id)).await? {
+                tx.rollback().await?;
                 continue;
             }
             let claim = Claim { run: RunId(row.id), token: row.token, workspace: row.workspace_id };

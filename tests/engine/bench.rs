@@ -1,9 +1,7 @@
 //! A workbench: store, bus, script and engine, and short ways to make plans and wait for facts.
 
 use std::collections::BTreeMap;
-use std::process::Command;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use opsroom::adapter::{Act, Adapters, Script};
@@ -40,7 +38,7 @@ impl Bench {
         Self::with(Adapters::real(), Arc::default()).await
     }
 
-    /// A scripted world on a store of one's choice; see [`urls`].
+    /// A scripted world on a store of one's choice; see [`on_both`].
     pub async fn scripted_on(url: &str, script: Script) -> Self {
         let script = Arc::new(script);
         Self::on(url, Adapters::scripted(script.clone()), script).await
@@ -151,15 +149,13 @@ impl Bench {
     }
 }
 
-/// Both databases: `SQLite` in memory, and a schema of its own on the `PostgreSQL` server.
-pub fn urls() -> [String; 2] {
-    static SCHEMAS: AtomicU32 = AtomicU32::new(0);
-    let server = std::env::var("OPSROOM_TEST_POSTGRES").unwrap_or_else(|_| "postgres://postgres@127.0.0.1:5432".into());
-    let database = format!("{}/postgres", server.trim_end_matches('/'));
-    let name = format!("opsroom_engine_{}_{}", std::process::id(), SCHEMAS.fetch_add(1, Ordering::Relaxed));
-    let made = Command::new("psql").args([&database, "-qc", &format!("create schema {name}")]).status().unwrap();
-    assert!(made.success(), "the engine is tested on PostgreSQL too: start a server, or name one");
-    ["sqlite::memory:".to_owned(), format!("{database}?options=-csearch_path%3D{name}")]
+/// A test on both databases: `SQLite` in memory, and a schema of its own on a `PostgreSQL` server where there is one.
+pub async fn on_both(test: impl AsyncFn(&str)) {
+    test("sqlite::memory:").await;
+    if let Some(schema) = crate::postgres::schema().await {
+        test(&schema.url).await;
+        schema.remove().await;
+    }
 }
 
 /// The engine claims this run and no other.

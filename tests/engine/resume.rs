@@ -38,13 +38,13 @@ fn asked(bench: &Bench) -> Vec<String> {
 
 #[tokio::test]
 async fn what_became_of_the_step_is_for_a_person_to_say() {
-    for url in urls() {
+    on_both(async |url| {
         for (decision, calls, status) in [
             (Decision::Done, 1, RunStatus::Succeeded),
             (Decision::Repeat, 2, RunStatus::Succeeded),
             (Decision::GiveUp, 0, RunStatus::Failed),
         ] {
-            let bench = Bench::scripted_on(&url, Script::default()).await;
+            let bench = Bench::scripted_on(url, Script::default()).await;
             let id = broken_off(&bench, http(Phase::Action, "second", "POST"), StepStatus::Running).await;
             interrupted(&bench, id).await;
             let now = Clock::System.now();
@@ -71,13 +71,14 @@ async fn what_became_of_the_step_is_for_a_person_to_say() {
             assert!(bench.store.resume(id, Some(Decision::Repeat), WHY, now).await.is_err(), "only once");
             bench.entries(id).await;
         }
-    }
+    })
+    .await;
 }
 
 #[tokio::test]
 async fn what_is_idempotent_goes_on_by_itself_at_the_first_unfinished_step() {
-    for url in urls() {
-        let bench = Bench::scripted_on(&url, Script::default()).await;
+    on_both(async |url| {
+        let bench = Bench::scripted_on(url, Script::default()).await;
         let second = PlanStep { idempotent: true, ..http(Phase::Action, "second", "PUT") };
         let id = broken_off(&bench, second, StepStatus::Running).await;
         let _engine = bench.engine_with(only(id));
@@ -87,7 +88,8 @@ async fn what_is_idempotent_goes_on_by_itself_at_the_first_unfinished_step() {
         assert_eq!(asked.len(), 2, "{asked:?}");
         assert!(asked[0].contains("second.test") && asked[1].contains("third.test"), "{asked:?}");
         assert_eq!(bench.statuses(id).await, [StepStatus::Succeeded; 3]);
-    }
+    })
+    .await;
 }
 
 #[tokio::test]
@@ -115,8 +117,8 @@ async fn a_run_that_was_to_be_cancelled_does_not_go_on_by_itself() {
 
 #[tokio::test]
 async fn a_question_outlives_the_engine_that_asked_it() {
-    for url in urls() {
-        let bench = Bench::scripted_on(&url, Script::default()).await;
+    on_both(async |url| {
+        let bench = Bench::scripted_on(url, Script::default()).await;
         let id = broken_off(&bench, manual(Phase::Action, "second"), StepStatus::Waiting).await;
         let asked_at = bench.steps(id).await[1].started_at;
         let _engine = bench.engine_with(only(id));
@@ -125,7 +127,8 @@ async fn a_question_outlives_the_engine_that_asked_it() {
         assert_eq!(bench.steps(id).await[1].started_at, asked_at, "{waiting:?}");
         bench.store.answer(id, 1, true, None, "amos", Clock::System.now()).await.unwrap();
         assert_ended(&bench.ended(id).await, RunStatus::Succeeded);
-    }
+    })
+    .await;
 }
 
 #[tokio::test]
@@ -144,8 +147,8 @@ async fn a_timer_remembers_when_it_began() {
 
 #[tokio::test]
 async fn runs_on_one_target_take_turns_and_say_for_whom_they_wait() {
-    for url in urls() {
-        let bench = Bench::scripted_on(&url, Script::default()).await;
+    on_both(async |url| {
+        let bench = Bench::scripted_on(url, Script::default()).await;
         let change = |service: &str| Plan {
             mutates: true,
             services: vec![service.to_owned()],
@@ -179,5 +182,6 @@ async fn runs_on_one_target_take_turns_and_say_for_whom_they_wait() {
         let api = bench.store.run(api).await.unwrap();
         bench.store.interrupt(&api, "gone", now).await.unwrap();
         assert_eq!(bench.store.locks().await.unwrap(), 0);
-    }
+    })
+    .await;
 }

@@ -1,0 +1,111 @@
+//! Noticing what other processes write. SQLite counts foreign commits per connection; PostgreSQL tells its listeners.
+
+use std::time::Duration;
+
+use sqlx::pool::PoolConnection;
+use sqlx::postgres::PgListener;
+use sqlx::{PgPool, Sqlite};
+
+use super::db::Either;
+use super::{Store, StoreError, error, rows};
+use crate::core::run::{RunId, RunStatus};
+
+/// Told by a trigger with every change of a run; the schema keeps stores in one database apart.
+const CHANNEL: &str = "select 'opsroom_run_' || current_schema()";
+const VERSION: &str = "pragma data_version";
+
+/// Hears of changes by others. Keeps one connection.
+#[derive(Debug)]
+pub struct Changes {
+    url: std::sync::Arc<str>,
+    heard: Heard,
+}
+
+#[derive(Debug)]
+enum Heard {
+    /// The connection asks nothing else: the counter is of what others did since it asked last.
+    Sqlite {
+        conn: PoolConnection<Sqlite>,
+        version: i64,
+    },
+    Postgres(Box<PgListener>),
+}
+
+impl Store {
+    /// Listens from now on. In memory there are no others, and nothing is ever heard.
+    pub async fn changes(&self) -> Result<Changes, StoreError> {
+        let url = self.db.url.clone();
+        let failed = |e: sqlx::Error| error::translate(&e, &url);
+        let heard = match &self.db.pools {
+            Either::Sqlite(pools) => {
+                let mut conn = pools.read.acquire().await.map_err(failed)?;
+                let version = sqlx::query_scalar(VERSION).fetch_one(&mut *conn).await.map_err(failed)?;
+                Heard::Sqlite { conn, version }
+            }
+            Either::Postgres(pool) => Heard::Postgres(Box::new(listener(pool).await.map_err(failed)?)),
+        };
+        Ok(Changes { url: self.db.url.clone(), heard })
+    }
+
+    /// Whether others can write to this store at all.
+    pub fn is_shared(&self) -> bool {
+        &*self.db.url != "sqlite::memory:"
+    }
+}
+
+async fn listener(pool: &PgPool) -> Result<PgListener, sqlx::Error> {
+    let channel: String = sqlx::query_scalar(CHANNEL).fetch_one(pool).await?;
+    let mut listener = PgListener::connect_with(pool).await?;
+    listener.listen(&channel).await?;
+    Ok(listener)
+}
+
+impl Changes {
+    /// Returns true as soon as something was written (on SQLite: looks once, after `pause`), false after `pause` when not.
+    /// A connection that was lost counts as a change: what happened meanwhile is not known.
+    pub async fn heard(&mut self, pause: Duration) -> Result<bool, StoreError> {
+        let failed = |e: sqlx::Error| error::translate(&e, &self.url);
+        match &mut self.heard {
+            Heard::Sqlite { conn, version } => {
+                tokio::time::sleep(pause).await;
+                let now: i64 = sqlx::query_scalar(VERSION).fetch_one(&mut **conn).await.map_err(failed)?;
+                Ok(std::mem::replace(version, now) != now)
+            }
+            Heard::Postgres(listener) => match tokio::time::timeout(pause, listener.try_recv()).await {
+                Ok(told) => {
+                    told.map_err(failed)?;
+                    // What was told in the meantime is answered by one look at the store.
+                    while listener.next_buffered().is_some() {}
+                    Ok(true)
+                }
+                Err(_) => Ok(false),
+            },
+        }
+    }
+}
+
+/// The newest runs, and all that have not ended.
+const GLIMPSE: &str = "select id, status, last_seq, holder from run \
+     where id > (select coalesce(max(id), 0) - 100 from run) or status in ('queued', 'claimed', 'running', 'waiting') \
+     order by id";
+
+/// As much of a run as tells whether something happened to it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Glimpse {
+    pub run: RunId,
+    pub status: RunStatus,
+    pub last_seq: i64,
+    pub holder: Option<String>,
+}
+
+impl Store {
+    /// The newest hundred runs of all workspaces and every one that has not ended, oldest first.
+    pub async fn glimpse(&self) -> Result<Vec<Glimpse>, StoreError> {
+        let mut db = self.db.read().await?;
+        let rows = fetch_all!(db, (i64, String, i64, Option<String>), GLIMPSE)?;
+        let glimpse = |(id, status, last_seq, holder): (i64, String, i64, Option<String>)| {
+            Ok(Glimpse { run: RunId(id), status: rows::status(&status)?, last_seq, holder })
+        };
+        rows.into_iter().map(glimpse).collect()
+    }
+}

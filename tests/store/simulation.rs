@@ -1,0 +1,221 @@
+//! Two engines, a sweeper and an operator take turns at random on a clock of their own. Whatever the order: no step begins
+//! twice unless somebody said so, a target is never shared, logs have no gaps, and everything ends.
+//! A failure prints its seed; `OPSROOM_SEED` plays it again.
+
+use std::collections::{BTreeMap, HashMap};
+
+use opsroom::core::plan::Plan;
+use opsroom::core::resume::Decision;
+use opsroom::core::run::{Run, RunId, RunStatus, StepStatus, Transition};
+use opsroom::store::{Claim, Resumer, Store, StoreError};
+
+use crate::{Place, at, event, plan};
+
+const LEASE: i64 = 100;
+const GAMES: u64 = 3;
+const TURNS: usize = 120;
+
+struct Dice(u64);
+
+impl Dice {
+    fn below(&mut self, n: u64) -> u64 {
+        self.0 ^= self.0 << 13;
+        self.0 ^= self.0 >> 7;
+        self.0 ^= self.0 << 17;
+        self.0 % n
+    }
+}
+
+/// What an engine believes it has in hand: the run, and how many of its steps are done; `doing`: the next has begun.
+#[derive(Clone, Copy)]
+struct Hand {
+    claim: Claim,
+    done: u32,
+    doing: bool,
+}
+
+struct Game<'a> {
+    store: &'a Store,
+    now: i64,
+    hands: [Vec<Hand>; 2],
+    /// Effects in the world, by run and step: counted when a step has been recorded as running.
+    effects: HashMap<(RunId, u32), u32>,
+    /// How often a person has said "repeat".
+    consents: HashMap<RunId, u32>,
+    seed: u64,
+}
+
+pub async fn any_interleaving_keeps_the_promises(place: Place) {
+    let fixed = std::env::var("OPSROOM_SEED").ok().and_then(|seed| seed.parse().ok());
+    for game in 0..GAMES {
+        let seed = fixed.unwrap_or(u64::from(std::process::id()) * 1000 + game) | 1;
+        play(&place, seed).await;
+    }
+}
+
+async fn play(place: &Place, seed: u64) {
+    let mut dice = Dice(seed);
+    let mut game = Game {
+        store: &place.store,
+        now: 100,
+        hands: [Vec::new(), Vec::new()],
+        effects: HashMap::new(),
+        consents: HashMap::new(),
+        seed,
+    };
+    let mut runs = Vec::new();
+    for turn in 0..TURNS {
+        game.now += i64::try_from(dice.below(30)).unwrap();
+        let who = usize::try_from(dice.below(2)).unwrap();
+        match dice.below(12) {
+            0 if runs.len() < 12 => {
+                let service = ["web", "api"][usize::try_from(dice.below(2)).unwrap()].to_owned();
+                let plan = Plan { mutates: true, services: vec![service], ..plan("deploy") };
+                runs.push(place.submit(plan).await.id);
+            }
+            0 | 1 => game.claim(who).await,
+            2 | 3 => game.renew(who).await,
+            4 => game.sweep().await,
+            5 => game.decide(&runs, dice.below(3)).await,
+            // The process is gone with all it had in hand.
+            6 if dice.below(4) == 0 => game.hands[who].clear(),
+            7 if dice.below(6) == 0 && !runs.is_empty() => {
+                let run = runs[turn % runs.len()];
+                drop(game.store.request_cancel(run, "ana", None, at(game.now)).await);
+            }
+            _ => game.go_on(who).await,
+        }
+        game.judge(&runs).await;
+    }
+    game.play_out(&runs).await;
+}
+
+impl Game<'_> {
+    async fn claim(&mut self, who: usize) {
+        let until = at(self.now + LEASE);
+        let Some((claim, run)) = self.store.claim(None, &format!("far:{who}"), until, at(self.now)).await.unwrap()
+        else {
+            return;
+        };
+        self.store.transition(claim, Transition::Start, None, &[event("begun")], at(self.now)).await.unwrap();
+        let steps = self.store.steps(run.id).await.unwrap();
+        let done = steps.iter().take_while(|s| s.status == StepStatus::Succeeded).count();
+        self.hands[who].push(Hand { claim, done: u32::try_from(done).unwrap(), doing: false });
+    }
+
+    async fn renew(&mut self, who: usize) {
+        let until = at(self.now + LEASE);
+        let mut kept = Vec::new();
+        for hand in std::mem::take(&mut self.hands[who]) {
+            match self.store.renew(hand.claim, until).await {
+                Ok(()) => kept.push(hand),
+                Err(StoreError::StaleToken(_)) => {}
+                Err(e) => panic!("{e}; {}", self.said()),
+            }
+        }
+        self.hands[who] = kept;
+    }
+
+    /// The oldest run in hand gets one write further.
+    async fn go_on(&mut self, who: usize) {
+        if self.hands[who].is_empty() {
+            return;
+        }
+        let mut hand = self.hands[who].remove(0);
+        let (run, now) = (hand.claim.run, at(self.now));
+        let written = match (hand.done, hand.doing) {
+            (3, _) => {
+                let ended = self.store.transition(hand.claim, Transition::Succeed, None, &[event("over")], now).await;
+                assert!(matches!(ended, Ok(_) | Err(StoreError::StaleToken(_))), "{ended:?}; {}", self.said());
+                return;
+            }
+            (step, false) => {
+                let begun = [event("begins")];
+                self.store.step(hand.claim, step, StepStatus::Running, 1, None, &begun, now).await
+            }
+            (step, true) => {
+                let ended = [event("ends")];
+                self.store.step(hand.claim, step, StepStatus::Succeeded, 1, None, &ended, now).await
+            }
+        };
+        match written {
+            Ok(()) if hand.doing => (hand.done, hand.doing) = (hand.done + 1, false),
+            Ok(()) => {
+                hand.doing = true;
+                *self.effects.entry((run, hand.done)).or_default() += 1;
+            }
+            Err(StoreError::StaleToken(_)) => return,
+            Err(e) => panic!("{e}; {}", self.said()),
+        }
+        self.hands[who].push(hand);
+    }
+
+    async fn sweep(&mut self) {
+        for run in self.store.expired(at(self.now)).await.unwrap() {
+            self.store.interrupt(&run, "its lease has ended", at(self.now)).await.unwrap();
+        }
+    }
+
+    async fn decide(&mut self, runs: &[RunId], which: u64) {
+        let decision = Decision::ALL[usize::try_from(which).unwrap()];
+        for run in runs {
+            if self.store.run(*run).await.unwrap().status == RunStatus::Interrupted {
+                let by = Resumer { actor: "ana", reason: Some("looked") };
+                self.store.resume(*run, Some(decision), by, at(self.now)).await.unwrap();
+                *self.consents.entry(*run).or_default() += u32::from(decision == Decision::Repeat);
+                return;
+            }
+        }
+    }
+
+    async fn judge(&self, runs: &[RunId]) {
+        let mut held: BTreeMap<String, RunId> = BTreeMap::new();
+        for id in runs {
+            let run = self.store.run(*id).await.unwrap();
+            if run.status.is_held()
+                && let Some(other) = held.insert(run.plan.services[0].clone(), *id)
+            {
+                panic!("{id} and {other} are on {} at once; {}", run.plan.services[0], self.said());
+            }
+            for step in 0..3 {
+                let did = self.effects.get(&(*id, step)).copied().unwrap_or(0);
+                let may = 1 + self.consents.get(id).copied().unwrap_or(0);
+                assert!(did <= may, "step {step} of {id} was done {did} times, allowed {may}; {}", self.said());
+            }
+        }
+        let locks = usize::try_from(self.store.locks().await.unwrap()).unwrap();
+        assert_eq!(locks, held.len(), "as many locks as runs under way; {}", self.said());
+    }
+
+    /// Both engines are gone; the sweeper and the operator bring everything to an end.
+    async fn play_out(&mut self, runs: &[RunId]) {
+        self.hands = [Vec::new(), Vec::new()];
+        self.now += 10 * LEASE;
+        self.sweep().await;
+        for id in runs {
+            let run: Run = self.store.run(*id).await.unwrap();
+            assert!(!run.status.is_held(), "{id} is {:?} without an engine; {}", run.status, self.said());
+            let entries = self.store.entries_after(*id, 0, 10_000).await.unwrap();
+            assert!(entries.iter().zip(1..).all(|(e, seq)| e.seq == seq), "gaps in {id}; {}", self.said());
+            assert_eq!(entries.last().map(|e| e.seq), Some(run.last_seq), "{id}; {}", self.said());
+            for step in self.store.steps(*id).await.unwrap() {
+                let did = self.effects.get(&(*id, step.index)).copied().unwrap_or(0);
+                let true_told = match step.status {
+                    StepStatus::Succeeded | StepStatus::Unknown => did >= 1,
+                    StepStatus::Pending => did <= self.consents.get(id).copied().unwrap_or(0),
+                    StepStatus::Skipped => true,
+                    _ => false,
+                };
+                assert!(true_told, "step {step:?} of {id} was done {did} times; {}", self.said());
+            }
+            if run.status == RunStatus::Queued {
+                self.store.request_cancel(*id, "ana", None, at(self.now)).await.unwrap();
+            }
+        }
+        assert_eq!(self.store.locks().await.unwrap(), 0, "{}", self.said());
+    }
+
+    fn said(&self) -> String {
+        format!("OPSROOM_SEED={}", self.seed)
+    }
+}
