@@ -95,6 +95,7 @@ fn step(name: &str) -> PlanStep {
         idempotent: false,
         target: None,
         probe: false,
+        rules: opsroom::core::plan::Rules::default(),
     }
 }
 
