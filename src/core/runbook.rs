@@ -168,3 +168,5 @@ pub fn gate(request: &Request, stack: &Stack, negated: bool) -> Result<Gate, Str
 
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod rules_tests;

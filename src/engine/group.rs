@@ -31,23 +31,22 @@ impl Drive {
             }
             let Some(ended) = in_hand.next().await else { break };
             let (index, step, ended) = ended?;
-            match ended.status {
-                _ if ended.halted => {
-                    course.weigh(step, &ended, &self.halt);
-                }
-                StepStatus::Succeeded => {
-                    course.done.insert(index);
-                }
-                StepStatus::Skipped => {}
-                _ => failed.push((step, ended)),
+            if ended.halted {
+                course.weigh(step, &ended, &self.halt);
+            } else if ended.status == StepStatus::Succeeded {
+                course.done.insert(index);
+            } else if ended.status != StepStatus::Skipped {
+                failed.push((step, ended));
             }
         }
         self.group_end(phase, items, allowed, &failed, course).await?;
         for (index, _) in waiting {
-            if course.stopped.is_some() { self.skip_step(*index, course).await? } else {
-                let message = format!("skipped: {} of {} failed", failed.len(), items.len());
-                self.rec.step(*index, StepStatus::Skipped, 0, Some(&message), &[]).await?;
+            if course.stopped.is_some() {
+                self.skip_step(*index, course).await?;
+                continue;
             }
+            let message = format!("skipped: {} of {} failed", failed.len(), items.len());
+            self.rec.step(*index, StepStatus::Skipped, 0, Some(&message), &[]).await?;
         }
         Ok(if failed.len() > allowed { failed.len() } else { 0 })
     }

@@ -196,12 +196,20 @@ fn placeholder_in(line: &str) -> Option<(String, usize)> {
     line.char_indices().find_map(|(at, _)| placeholder(&line[at..]))
 }
 
+/// Words of output templates (`--template='{{range .items}}…{{end}}'`) that stand alone between braces.
+const TEMPLATE_WORDS: [&str; 6] = ["end", "else", "break", "continue", "println", "print"];
+
 /// A placeholder at the start of `text` and its length: `<pod-name>`, `{{ name }}`, `{{name}}`, `[NAME]`-style is left
 /// alone (it is a shell pattern).
 fn placeholder(text: &str) -> Option<(String, usize)> {
     let (inner, len) = if let Some(rest) = text.strip_prefix("{{") {
         let end = rest.find("}}").filter(|end| *end <= 60)?;
-        (rest[..end].trim(), end + 4)
+        let inner = rest[..end].trim();
+        // `{{range .items}}`, `{{end}}`: a template the command itself fills in.
+        if inner.contains([' ', '.', '/', ':']) || TEMPLATE_WORDS.contains(&inner) {
+            return None;
+        }
+        (inner, end + 4)
     } else {
         let rest = text.strip_prefix('<')?;
         let end = rest.find(['>', '\n', '<']).filter(|end| rest[*end..].starts_with('>') && *end <= 60)?;
@@ -290,6 +298,7 @@ mod tests {
             ("jq '.x == <id>'\n", "jq '.x == '\"${OPSROOM_INPUT_ID}\"''\n", vec!["id"]),
             ("helm get {{ release }}\n", "helm get \"${OPSROOM_INPUT_RELEASE}\"\n", vec!["release"]),
             ("sort <in >out\n", "sort <in >out\n", vec![]),
+            ("oc get po --template='{{range .items}}{{.name}}{{\"\\n\"}}{{end}}'\n", "oc get po --template='{{range .items}}{{.name}}{{\"\\n\"}}{{end}}'\n", vec![]),
             ("cat <<EOF\nx\nEOF\n", "cat <<EOF\nx\nEOF\n", vec![]),
             ("ls # use <name>\n", "ls # use <name>\n", vec![]),
             ("diff <(a) <(b)\n", "diff <(a) <(b)\n", vec![]),

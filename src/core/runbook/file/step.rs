@@ -226,11 +226,14 @@ fn read_for_each(r: &mut Reader<'_>, section: &Section<'_>, context: &Context<'_
     }
     match section.text(r, "for_each") {
         Some("services") => (true, None),
-        Some(word) => if let Some(name) = word.strip_prefix("inputs.").filter(|name| context.lists.contains(name)) { (false, Some(Items::Input(name.to_owned()))) } else {
-            let message = format!("`{word}` is not one of services, inputs.NAME (type list), or a list of texts");
-            section.wrong(r, "for_each", message);
-            (false, None)
-        },
+        Some(word) => {
+            let Some(name) = word.strip_prefix("inputs.").filter(|name| context.lists.contains(name)) else {
+                let message = format!("`{word}` is not one of services, inputs.NAME (type list), or a list of texts");
+                section.wrong(r, "for_each", message);
+                return (false, None);
+            };
+            (false, Some(Items::Input(name.to_owned())))
+        }
         None => (false, None),
     }
 }

@@ -160,10 +160,13 @@ fn attributes(block: &Block, problems: &mut Vec<(usize, String)>) -> (Vec<(Strin
             continue;
         };
         let (value, tail) = match value.chars().next().filter(|c| matches!(c, '"' | '\'')) {
-            Some(quote) => if let Some(parts) = value[1..].split_once(quote) { parts } else {
-                problems.push((block.line, format!("the quote after {key}= is never closed")));
-                return (found, idempotent);
-            },
+            Some(quote) => {
+                let Some(parts) = value[1..].split_once(quote) else {
+                    problems.push((block.line, format!("the quote after {key}= is never closed")));
+                    return (found, idempotent);
+                };
+                parts
+            }
             None => value.split_at(value.find(char::is_whitespace).unwrap_or(value.len())),
         };
         if !ATTRIBUTES.contains(&key) {

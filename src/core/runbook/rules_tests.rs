@@ -1,0 +1,207 @@
+//! From the keys of a file to the rules of a plan: conditions, expectations, saved results, undo, jumps, lists, calls.
+
+use super::*;
+use crate::core::plan::{Each, RiskLevel};
+use crate::core::service::{Environment, Stack};
+use crate::core::step::StepSpec;
+
+const HEAD: &str = "name = \"x\"\ntitle = \"x\"\nversion = \"1\"\nmutates = false\nenv = \"optional\"\n";
+
+const RELEASE: &str = r#"
+[[input]]
+name = "hosts"
+type = "list"
+pattern = "[a-z0-9-]+"
+
+[[input]]
+name = "replicas"
+type = "int"
+
+[[risk]]
+level = "warn"
+code = "MANY"
+message = "that is a lot"
+when = "inputs.replicas > 10"
+
+[[step]]
+name = "build"
+phase = "preflight"
+http = { url = "https://ci.test/latest" }
+expect = "response.status == 200 && response.body.ready"
+save = { image = "response.body.image" }
+
+[[step]]
+name = "push"
+phase = "action"
+http = { method = "POST", url = "https://cd.test/{steps.build.image}", body = '{"n": "{inputs.replicas}"}' }
+when = "steps.build.image != ''"
+undo = { http = { method = "DELETE", url = "https://cd.test/{steps.build.image}" } }
+on_failure = "tell"
+
+[[step]]
+name = "reload"
+phase = "action"
+shell = ["./reload"]
+env = { IMAGE = "{steps.build.image}", HOST = "{item}" }
+for_each = "inputs.hosts"
+max_concurrency = 2
+max_errors = "50%"
+undo = { shell = "./unload" }
+
+[[step]]
+name = "tell"
+phase = "verify"
+wait = "1s"
+when = "env == 'prod'"
+"#;
+
+fn read(text: &str) -> Runbook {
+    parse("x.toml", &format!("{HEAD}{text}")).unwrap_or_else(|problems| panic!("{problems:#?}"))
+}
+
+fn problems(text: &str) -> Vec<String> {
+    let found = parse("x.toml", &format!("{HEAD}{text}")).err().unwrap_or_default();
+    found.iter().map(ToString::to_string).collect()
+}
+
+fn stack() -> Stack {
+    let prod = Environment { name: "prod".to_owned(), aliases: vec![], protected: true };
+    Stack { environments: vec![prod], ..Stack::default() }
+}
+
+fn planned(env: Option<&str>, inputs: &[(&str, &str)]) -> Plan {
+    let inputs = inputs.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned())).collect();
+    plan(&read(RELEASE), &Request { env: env.map(str::to_owned), inputs, ..Request::default() }, &stack())
+}
+
+#[test]
+fn rules_reach_the_plan() {
+    let plan = planned(Some("prod"), &[("hosts", "a, b,c"), ("replicas", "3")]);
+    let names: Vec<&str> = plan.steps.iter().map(|s| s.name.as_str()).collect();
+    assert_eq!(names, ["build", "push", "reload a", "reload b", "reload c", "tell"]);
+    let [build, push, reload, ..] = plan.steps.as_slice() else { panic!() };
+    assert_eq!(build.rules.key, "build");
+    assert_eq!(build.rules.save.get("image").map(String::as_str), Some("response.body.image"));
+    assert_eq!(push.spec.describe(), "POST https://cd.test/{steps.build.image}");
+    assert!(push.rules.fills && push.rules.when.is_some() && push.on_failure == OnFailure::Jump(5));
+    assert_eq!(reload.rules.each, Some(Each { group: 1, max_concurrency: 2, max_errors: 1 }));
+    let StepSpec::Shell(shell) = &reload.spec else { panic!() };
+    assert_eq!(shell.env.get("HOST").map(String::as_str), Some("a"));
+    assert_eq!(shell.env.get("OPSROOM_ITEM").map(String::as_str), Some("a"));
+    let undo: Vec<_> = plan.undo.iter().map(|s| (s.name.as_str(), s.rules.undoes)).collect();
+    assert_eq!(
+        undo,
+        [("undo reload c", Some(4)), ("undo reload b", Some(3)), ("undo reload a", Some(2)), ("undo push", Some(1))]
+    );
+    let stored: Plan = serde_json::from_str(&serde_json::to_string(&plan).unwrap()).unwrap();
+    assert_eq!(stored, plan);
+}
+
+#[test]
+fn risks_that_cannot_be_decided_are_there_and_steps_block() {
+    let told = |plan: &Plan, code: &str| plan.risks.iter().find(|r| r.code == code).map(|r| r.message.clone());
+    assert_eq!(told(&planned(Some("prod"), &[("replicas", "3")]), "MANY"), None);
+    assert_eq!(told(&planned(Some("prod"), &[("replicas", "30")]), "MANY").as_deref(), Some("that is a lot"));
+    let unsaid = told(&planned(Some("prod"), &[]), "MANY").unwrap();
+    assert!(unsaid.contains("counts as present") && unsaid.contains("missing"), "{unsaid}");
+    let nowhere = planned(None, &[("replicas", "3")]);
+    let blocked: Vec<_> = nowhere.risks.iter().filter(|r| r.level == RiskLevel::Block).map(|r| r.code.as_str()).collect();
+    assert_eq!(blocked, ["CONDITION_UNDECIDED"]);
+}
+
+#[test]
+fn a_value_brings_no_result_along() {
+    let text = "[[input]]\nname = \"t\"\ntype = \"text\"\n[[step]]\nname = \"a\"\nphase = \"action\"\nhttp = { url = \"https://h/\" }\nsave = { x = \"response.body\" }\n\
+        [[step]]\nname = \"b\"\nphase = \"action\"\nhttp = { url = \"https://h/\", body = \"{steps.a.x}{inputs.t}\" }\n";
+    let inputs = std::collections::BTreeMap::from([("t".to_owned(), "{steps.a.x}".to_owned())]);
+    let plan = plan(&read(text), &Request { inputs, ..Request::default() }, &stack());
+    assert!(plan.blocks().any(|r| r.code == "INPUT_INVALID"));
+}
+
+#[test]
+fn mistakes_in_rules_are_told_with_line_and_caret() {
+    for (from, to, key, says) in [
+        ("response.status ==", "response.staus ==", "step \"build\".expect", "^^^^^^^^^^^^^^ no field `staus`"),
+        ("response.status == 200", "response.status == '200'", "step \"build\".expect", "do not go together"),
+        ("\"response.body.image\"", "\"respons.body\"", "step \"build\".save", "unknown name `respons`"),
+        ("save = { image", "save = { status", "step \"build\".save", "cannot be a name"),
+        ("steps.build.image !=", "steps.biuld.image !=", "step \"push\".when", "no field `biuld`, did you mean `build`?"),
+        ("steps.build.image !=", "steps.tell.status !=", "step \"push\".when", "does not run before"),
+        ("steps.build.image !=", "steps.reload.status !=", "step \"push\".when", "stands for several steps"),
+        ("/{steps.build.image}\", body", "/{steps.build.imag}\", body", "step \"push\".http", "does not save `imag`"),
+        ("on_failure = \"tell\"", "on_failure = \"build\"", "step \"push\".on_failure", "only jumps forward"),
+        ("on_failure = \"tell\"", "on_failure = \"tel\"", "step \"push\".on_failure", "or the name of a step"),
+        ("env = { IMAGE", "env = { OPSROOM_X", "step \"reload\".env", "opsroom's own"),
+        ("[\"./reload\"]", "\"./r {steps.build.image}\"", "step \"reload\".shell", "never become shell text"),
+        ("\"inputs.hosts\"", "\"inputs.host\"", "step \"reload\".for_each", "is not one of services"),
+        ("\"50%\"", "\"150%\"", "step \"reload\".max_errors", "a percentage"),
+        ("max_concurrency = 2", "max_concurrency = 0", "step \"reload\".max_concurrency", "between 1 and 64"),
+        ("wait = \"1s\"", "wait = \"1s\"\nexpect = \"true\"", "step \"tell\".expect", "no answer to judge"),
+        ("wait = \"1s\"", "wait = \"1s\"\nundo = { wait = \"1s\", manual = \"x\" }", "step \"tell\".undo.kind", "exactly one"),
+        ("wait = \"1s\"", "notify = \"ops\"", "step \"tell\".notify", "not in this version"),
+        ("wait = \"1s\"", "runbook = \"y\"\nretry = { attempts = 2 }", "step \"tell\".retry", "not repeated as a whole"),
+        ("env == 'prod'", "now > 3", "step \"tell\".when", "do not go together"),
+    ] {
+        assert!(RELEASE.contains(from), "{from}");
+        let found = problems(&RELEASE.replacen(from, to, 1));
+        let right = found.iter().any(|p| p.contains(&format!("{key}: ")) && p.contains(says));
+        assert!(right, "{to}: no {key}: …{says}… in {found:#?}");
+    }
+}
+
+#[test]
+fn a_called_runbook_becomes_its_steps() {
+    let sub = "name = \"sub\"\ntitle = \"s\"\nversion = \"1\"\nmutates = true\nenv = \"optional\"\ntimeout = \"5m\"\n\
+        [[input]]\nname = \"k\"\ntype = \"text\"\nrequired = true\n\
+        [[step]]\nname = \"two\"\nphase = \"verify\"\nwait = \"1s\"\nwhen = \"steps.one.status == 'succeeded'\"\n\
+        [[step]]\nname = \"one\"\nphase = \"action\"\nhttp = { url = \"https://h/{inputs.k}\" }\nundo = { http = { method = \"DELETE\", url = \"https://h/\" } }\n\
+        [[finally]]\nname = \"end\"\nwait = \"1s\"\n";
+    let sub = parse("sub.toml", sub).unwrap_or_else(|p| panic!("{p:#?}"));
+    let top = read(
+        "[[step]]\nname = \"call\"\nphase = \"action\"\nrunbook = \"sub\"\ninputs = { k = \"a b\" }\ntimeout = \"2m\"\non_failure = \"continue\"\n\
+         [[step]]\nname = \"after\"\nphase = \"verify\"\nwait = \"1s\"\n",
+    );
+    let library = [top.clone(), sub];
+    let plan = plan_in(&top, &Request::default(), &stack(), &library);
+    assert_eq!(plan.blocks().count(), 0, "{:?}", plan.risks);
+    let steps: Vec<_> = plan.steps.iter().map(|s| (s.name.as_str(), s.phase.name(), s.on_failure)).collect();
+    assert_eq!(
+        steps,
+        [
+            ("call › one", "action", OnFailure::Jump(2)),
+            ("call › two", "action", OnFailure::Jump(2)),
+            ("after", "verify", OnFailure::Stop)
+        ]
+    );
+    assert_eq!(plan.steps[0].spec.describe(), "GET https://h/a%20b");
+    assert_eq!((plan.steps[0].rules.scope.as_str(), plan.steps[0].rules.key.as_str()), ("call/", "one"));
+    assert_eq!(plan.steps[1].rules.within[0].timeout_ms, 120_000);
+    assert_eq!((plan.finally[0].name.as_str(), plan.undo[0].rules.undoes), ("call › end", Some(0)));
+    assert!(plan.mutates, "what it calls changes things");
+    assert_ne!(plan.definition_hash, top.hash);
+    let lone = plan_in(&top, &Request::default(), &stack(), &library[..1]);
+    assert!(lone.blocks().any(|r| r.code == "UNKNOWN_RUNBOOK"));
+}
+
+#[test]
+fn what_changed_between_two_plans_is_told() {
+    use crate::core::plan::diff;
+    let old = planned(Some("prod"), &[("hosts", "a"), ("replicas", "3")]);
+    assert_eq!(diff(&old, &old), Vec::<String>::new());
+    let mut new = old.clone();
+    new.inputs.insert("replicas".to_owned(), "30".to_owned());
+    new.steps.remove(2);
+    new.steps[1].on_failure = OnFailure::Jump(2);
+    new.steps[0].rules.expect = None;
+    let StepSpec::Http(http) = &mut new.steps[1].spec else { panic!() };
+    http.request.body = None;
+    let lines = diff(&old, &new);
+    for wanted in [
+        "~ input replicas: 3 → 30",
+        "- step reload a: ",
+        "~ step build: ",
+        "~ step push: its details (headers, body, text or variables)",
+    ] {
+        assert!(lines.iter().any(|l| l.starts_with(wanted)), "{wanted}: {lines:#?}");
+    }
+}

@@ -1,0 +1,170 @@
+//! Pages as people write them: what each becomes. The texts are our own; the habits are those of public collections.
+
+use opsroom::core::plan::{Plan, RiskLevel};
+use opsroom::core::runbook::definition::Origin;
+use opsroom::core::runbook::{Request, parse, plan};
+use opsroom::core::service::{ShellCommand, Stack};
+use opsroom::core::step::StepSpec;
+
+/// What a page becomes.
+enum Becomes {
+    /// Scripts of its blocks (without the first line, which makes them stop at the first mistake), its inputs, and how
+    /// many of the blocks want a word.
+    Guided(&'static [&'static str], &'static [&'static str], usize),
+    Reference,
+    /// Line and words of its problem.
+    Problem(usize, &'static str),
+}
+use Becomes::{Guided, Problem, Reference};
+
+const PAGES: &[(&str, &str, Becomes)] = &[
+    ("empty", "", Reference),
+    ("prose only", "# Disk slow\n\nAsk the storage team.\n", Reference),
+    ("prose with inline code", "# A\n\nRun `rm -rf /` never.\n", Reference),
+    ("an indented block is no fence", "# A\n\n    rm -rf /tmp/x\n", Reference),
+    ("fence without a tag", "# A\n\n```\nls\n```\n", Reference),
+    ("yaml and json", "```yaml\na: 1\n```\n\n```json\n{}\n```\n", Reference),
+    ("query language in a console", "```console\nrate(http_errors_total[5m]) > 0\n```\n", Reference),
+    ("promql and sql tags", "```promql\nup == 0\n```\n```sql\nDROP TABLE x;\n```\n", Reference),
+    ("a transcript of output only", "```terminal\nNAME READY\nweb 1/1\n```\n", Reference),
+    ("html comment", "<!-- ```sh\nls\n``` -->\n", Reference),
+    ("a table", "| a | b |\n|---|---|\n| `ls` | x |\n", Reference),
+    ("site front matter", "---\ntitle: Slow\nweight: 20\n---\n\n# Slow\n\nWait.\n", Reference),
+    ("front matter never closed", "---\ntitle: Slow\n\n# Slow\n", Reference),
+    ("plain shell", "# A\n\n```sh\nuptime\n```\n", Guided(&["uptime\n"], &[], 0)),
+    ("tag in capitals", "```BASH\nuptime\n```\n", Guided(&["uptime\n"], &[], 0)),
+    ("tildes", "~~~bash\nuptime\n~~~\n", Guided(&["uptime\n"], &[], 0)),
+    ("attributes of a site generator", "```bash {linenos=table}\nuptime\n```\n", Guided(&["uptime\n"], &[], 0)),
+    ("Windows line ends", "# A\r\n\r\n```sh\r\nuptime\r\n```\r\n", Guided(&["uptime\n"], &[], 0)),
+    ("byte order mark", "\u{feff}# A\n\n```sh\nuptime\n```\n", Guided(&["uptime\n"], &[], 0)),
+    ("prompts and output", "```console\n$ oc get nodes\nNAME STATUS\nn1 Ready\n$ date\n```\n", Guided(&["oc get nodes\ndate\n"], &[], 0)),
+    ("output that looks dangerous", "```console\n$ cat hint\nrm -rf /\n```\n", Guided(&["cat hint\n"], &[], 0)),
+    ("a prompt with a host", "```shell\nroot@db1:~# df -h\n```\n", Guided(&["df -h\n"], &[], 0)),
+    ("a comment is no prompt", "```sh\n# look first\ndf -h\n```\n", Guided(&["# look first\ndf -h\n"], &[], 0)),
+    (
+        "a command over several lines",
+        "```console\n$ kubectl get pods \\\n  -n web\nNAME\n```\n",
+        Guided(&["kubectl get pods \\\n  -n web\n"], &[], 0),
+    ),
+    (
+        "placeholders in angle brackets",
+        "```shell\noc debug node/<NODE_NAME> -- chroot /host df -h <mount point>\n```\n",
+        Guided(
+            &["oc debug node/\"${OPSROOM_INPUT_NODE_NAME}\" -- chroot /host df -h \"${OPSROOM_INPUT_MOUNT_POINT}\"\n"],
+            &["mount_point", "node_name"],
+            0,
+        ),
+    ),
+    (
+        "a placeholder in single quotes",
+        "```console\n$ NODE='<value of the instance label>'\n```\n",
+        Guided(
+            &["NODE=''\"${OPSROOM_INPUT_VALUE_OF_THE_INSTANCE_LABEL}\"''\n"],
+            &["value_of_the_instance_label"],
+            0,
+        ),
+    ),
+    (
+        "a placeholder inside a filter inside backquotes",
+        "```bash\nkubectl delete pod `kubectl get pod -ojson | jq -r '.items[] | select(.c==\"<my-pvc>\").name'`\n```\n",
+        Guided(
+            &["kubectl delete pod `kubectl get pod -ojson | jq -r '.items[] | select(.c==\"'\"${OPSROOM_INPUT_MY_PVC}\"'\").name'`\n"],
+            &["my_pvc"],
+            1,
+        ),
+    ),
+    (
+        "an output template is not ours to fill in",
+        "```console\n$ oc get nodes --template='{{range .items}}{{.metadata.name}}{{\"\\n\"}}{{end}}'\n```\n",
+        Guided(&["oc get nodes --template='{{range .items}}{{.metadata.name}}{{\"\\n\"}}{{end}}'\n"], &[], 0),
+    ),
+    ("jinja placeholders", "```sh\nhelm get {{ release }}\n```\n", Guided(&["helm get \"${OPSROOM_INPUT_RELEASE}\"\n"], &["release"], 0)),
+    ("redirections are no placeholders", "```sh\nsort <in >out 2>&1\n```\n", Guided(&["sort <in >out 2>&1\n"], &[], 0)),
+    ("a block in a list", "1. Look:\n\n   ```shell\n   df -h\n   ```\n\n2. Think.\n", Guided(&["df -h\n"], &[], 0)),
+    ("a block in a quote", "> ```sh\n> df -h\n> ```\n", Guided(&["df -h\n"], &[], 0)),
+    ("fences inside longer fences", "````md\n```sh\nrm -rf /\n```\n````\n\n```sh\nls\n```\n", Guided(&["ls\n"], &[], 0)),
+    (
+        "risky ones among harmless ones",
+        "```sh\nls\n```\n```sh\nkubectl delete pod web-1\n```\n```sh\nsudo reboot\n```\n",
+        Guided(&["ls\n", "kubectl delete pod web-1\n", "sudo reboot\n"], &[], 2),
+    ),
+    ("a here-document", "```sh\ncat <<EOF > f\nhost <name>\nEOF\n```\n", Guided(&["cat <<EOF > f\nhost \"${OPSROOM_INPUT_NAME}\"\nEOF\n"], &["name"], 0)),
+    ("a quoted here-document", "```sh\ncat <<'EOF'\nhost <name>\nEOF\n```\n", Problem(3, "here-document")),
+    ("never closed", "# A\n\n```sh\nls\n", Problem(3, "never closed")),
+    ("never closed, not a shell", "# A\n\ntext\n\n```yaml\na: 1\n", Problem(5, "never closed")),
+    ("closed with the wrong fence", "```sh\nls\n~~~\n", Problem(1, "never closed")),
+    ("our front matter, wrong key", "+++\nversion = \"1\"\nmutates = true\nphrase = [\"x\"]\n+++\n```sh\nls\n```\n", Problem(4, "did you mean `phrases`?")),
+    ("our front matter, no step", "+++\nversion = \"1\"\nmutates = true\n+++\n# T\n", Problem(1, "at least one")),
+    ("our front matter, undeclared input", "---\nversion: \"1\"\nmutates: true\n---\n```http\nGET https://h.test/{inputs.x}\n```\n", Problem(5, "there is no input `x`")),
+];
+
+fn planned(file: &str, text: &str) -> (Plan, Vec<String>) {
+    let runbook = parse(file, text).unwrap_or_else(|problems| panic!("{file}: {problems:#?}"));
+    let inputs: Vec<String> = runbook.inputs.iter().map(|(name, _)| name.clone()).collect();
+    let values = inputs.iter().map(|name| (name.clone(), "value-1".to_owned())).collect();
+    let request = Request { inputs: values, ..Request::default() };
+    (plan(&runbook, &request, &Stack::default()), inputs)
+}
+
+fn script(command: &ShellCommand) -> &str {
+    match command {
+        ShellCommand::Script(text) => text,
+        ShellCommand::Argv(argv) => argv.last().map_or("", String::as_str),
+    }
+}
+
+#[test]
+fn each_page_becomes_what_it_should() {
+    assert!(PAGES.len() >= 30);
+    for (name, text, becomes) in PAGES {
+        let file = "folder/page.md";
+        match becomes {
+            Problem(line, says) => {
+                let problems = parse(file, text).err().unwrap_or_else(|| panic!("{name}: no problem"));
+                let found = problems.iter().any(|p| p.line == *line && p.message.contains(says));
+                assert!(found, "{name}: {line} {says}: {problems:#?}");
+            }
+            Reference => {
+                let runbook = parse(file, text).unwrap_or_else(|problems| panic!("{name}: {problems:#?}"));
+                assert_eq!((runbook.definition.origin, runbook.definition.steps.len()), (Origin::Reference, 0), "{name}");
+                let (plan, _) = planned(file, text);
+                assert!(plan.blocks().all(|r| r.code == "REFERENCE_ONLY") && plan.steps.is_empty(), "{name}");
+            }
+            Guided(scripts, inputs, risky) => {
+                let (plan, found) = planned(file, text);
+                assert_eq!(found, *inputs, "{name}");
+                assert!(plan.risks.iter().all(|r| r.level != RiskLevel::Block), "{name}: {:?}", plan.risks);
+                assert!(plan.mutates, "{name}: nobody said that it changes nothing");
+                check_guided(name, &plan, scripts, *risky);
+            }
+        }
+    }
+}
+
+fn check_guided(name: &str, plan: &Plan, scripts: &[&str], risky: usize) {
+    let run: Vec<&str> = plan
+        .steps
+        .iter()
+        .filter_map(|step| match &step.spec {
+            StepSpec::Shell(shell) => Some(script(&shell.command)),
+            _ => None,
+        })
+        .collect();
+    let wanted: Vec<String> = scripts.iter().map(|script| format!("set -eu\n{script}")).collect();
+    assert_eq!(run, wanted, "{name}");
+    for pair in plan.steps.chunks(2) {
+        let [ask, work] = pair else { panic!("{name}: a block without its question") };
+        assert!(matches!(ask.spec, StepSpec::Manual(_)) && ask.rules.optional, "{name}");
+        let when = work.rules.when.as_deref();
+        assert_eq!(when, Some(format!("steps.{}.done", ask.rules.key).as_str()), "{name}: it must wait for the answer");
+    }
+    assert_eq!(plan.steps.iter().filter(|s| s.rules.word.is_some()).count(), risky, "{name}");
+}
+
+#[test]
+fn a_page_of_many_blocks_is_read_and_keeps_its_order() {
+    let text: String = (0..2_000).map(|n| format!("## Part {n}\n\nText.\n\n```sh\necho {n}\n```\n\n")).collect();
+    let (plan, _) = planned("long.md", &text);
+    let names: Vec<&str> = plan.steps.iter().map(|s| s.name.as_str()).collect();
+    assert_eq!((names.len(), names[1], names[3999]), (4_000, "1 Part 0", "2000 Part 1999"));
+}
