@@ -15,6 +15,7 @@ mod output;
 mod pulse;
 mod question;
 mod record;
+mod redact;
 mod sweep;
 
 use std::sync::Arc;

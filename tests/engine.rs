@@ -13,5 +13,7 @@ mod course;
 mod crash;
 #[path = "engine/process.rs"]
 mod process;
+#[path = "engine/secrets.rs"]
+mod secrets;
 #[path = "engine/stop.rs"]
 mod stop;

@@ -23,8 +23,7 @@ pub fn stack() -> impl Strategy<Value = Stack> {
             (name(), select(vec!["UTC", "Europe/Berlin", "Asia/Kathmandu"])),
         )
             .prop_flat_map(|(environment_names, service_names, routine_names, contact_names, (workspace, timezone))| {
-                let environments: Vec<_> =
-                    environment_names.iter().map(|n| environment(n.clone())).collect();
+                let environments: Vec<_> = environment_names.iter().map(|n| environment(n.clone())).collect();
                 let services: Vec<_> = service_names
                     .iter()
                     .map(|n| service(n.clone(), environment_names.clone(), service_names.clone()))
@@ -96,7 +95,11 @@ fn service(name: String, environments: Vec<String>, services: Vec<String>) -> im
     let words = (of(line()), of(line()), of(line()), of(prop_oneof![mail(), "[a-z ]{0,9}x"]), of(line()));
     let more = (of(line()), of(line()), of(line()), of(prose()));
     let groups = (of(sla()), of(cost()), of(seats()), of(contract()));
-    let links = prop::collection::btree_map(name_of_link(), prop_oneof!["[a-z]{1,5}/[a-z]{1,5}", Just("https://x.test/a?b=c#d".to_owned())], 0..3);
+    let links = prop::collection::btree_map(
+        name_of_link(),
+        prop_oneof!["[a-z]{1,5}/[a-z]{1,5}", Just("https://x.test/a?b=c#d".to_owned())],
+        0..3,
+    );
     let tier = select(vec![Tier::Low, Tier::Standard, Tier::Critical]);
     (aliases(name.clone()), tier, words, more, some_of(environments.clone()), some_of(others), links, groups)
         .prop_flat_map(move |(aliases, tier, words, more, runs_in, depends_on, links, groups)| {
@@ -135,8 +138,11 @@ fn name_of_link() -> impl Strategy<Value = String> {
 }
 
 fn sla() -> impl Strategy<Value = Sla> {
-    (of(0.0..=100.0f64), of(1..10_000i64), of(1..1000i64))
-        .prop_map(|(uptime_pct, latency_ms, freshness_hours)| Sla { uptime_pct, latency_ms, freshness_hours })
+    (of(0.0..=100.0f64), of(1..10_000i64), of(1..1000i64)).prop_map(|(uptime_pct, latency_ms, freshness_hours)| Sla {
+        uptime_pct,
+        latency_ms,
+        freshness_hours,
+    })
 }
 
 fn cost() -> impl Strategy<Value = Cost> {
@@ -181,12 +187,16 @@ fn actions(places: Vec<String>) -> impl Strategy<Value = Vec<Action>> {
 fn action() -> impl Strategy<Value = Action> {
     let call = prop_oneof![
         http().prop_map(ActionCall::Http),
-        prose().prop_filter("placeholders", |t| !t.contains('{')).prop_map(|t| ActionCall::Shell(ShellCommand::Script(t))),
+        prose()
+            .prop_filter("placeholders", |t| !t.contains('{'))
+            .prop_map(|t| ActionCall::Shell(ShellCommand::Script(t))),
         prop::collection::vec("[a-z /\"'\\\\$-]{0,9}x", 1..4).prop_map(|v| ActionCall::Shell(ShellCommand::Argv(v))),
     ];
-    (call, 1..1_000_000_000i64 / 2, any::<bool>()).prop_map(|(call, timeout_ms, idempotent)| Action {
+    let secrets = prop::collection::btree_set("[A-Z]{1,3}", 0..3);
+    (call, 1..1_000_000_000i64 / 2, any::<bool>(), secrets).prop_map(|(call, timeout_ms, idempotent, secrets)| Action {
         verb: Verb::Probe,
         environments: Vec::new(),
+        secrets: if matches!(call, ActionCall::Shell(_)) { secrets.into_iter().collect() } else { Vec::new() },
         call,
         timeout_ms,
         idempotent,
@@ -194,10 +204,16 @@ fn action() -> impl Strategy<Value = Action> {
 }
 
 fn http() -> impl Strategy<Value = HttpRequest> {
-    let url = select(vec!["http://127.0.0.1:8080/", "https://{env}.x.test/{service}?v={inputs.version}", "http://[::1]/"]);
+    let url =
+        select(vec!["http://127.0.0.1:8080/", "https://{env}.x.test/{service}?v={inputs.version}", "http://[::1]/"]);
     let body = select(vec!["", "{}", "{\"a\": \"{inputs.a}\", \"b\": {\"c\": 1}}", "a\r\nb\u{7f}\u{1}"]);
-    (method(), url, headers(), of(body), prop::collection::vec(100..=599u16, 0..3), of(1..10_000i64), of(line())).prop_map(
-        |(method, url, headers, body, expect_status, max_ms, contains)| HttpRequest {
+    let secret_headers = prop::collection::btree_map("y-[a-z!#$.]{1,8}|X-Api-Key", "[A-Z_]{1,9}", 0..3);
+    let secrets = (of("[A-Z_]{1,9}"), secret_headers);
+    let rest = (of(body), prop::collection::vec(100..=599u16, 0..3), of(1..10_000i64), of(line()));
+    (method(), url, headers(), secrets, rest).prop_map(
+        |(method, url, headers, (secret_ref, secret_headers), (body, expect_status, max_ms, contains))| HttpRequest {
+            secret_ref,
+            secret_headers,
             method,
             url: url.to_owned(),
             headers,
@@ -255,6 +271,5 @@ fn routine(name: String, environments: Vec<Environment>, services: Vec<Service>)
 }
 
 fn contact(name: String) -> impl Strategy<Value = Contact> {
-    (of(mail()), of("\\+[0-9]{3,12}"))
-        .prop_map(move |(email, phone)| Contact { name: name.clone(), email, phone })
+    (of(mail()), of("\\+[0-9]{3,12}")).prop_map(move |(email, phone)| Contact { name: name.clone(), email, phone })
 }

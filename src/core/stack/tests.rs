@@ -71,6 +71,7 @@ fn fields_are_called_as_in_the_file() {
         call,
         timeout_ms,
         idempotent: false,
+        secrets: vec![],
     };
     let before = Service { actions: vec![action(call("http://a.test"), 5000)], ..service("web") };
     let after = Service {
@@ -94,10 +95,8 @@ fn fields_are_called_as_in_the_file() {
 
 #[test]
 fn differences_that_look_alike_are_still_told() {
-    let with = |aliases: &[&str]| Service {
-        aliases: aliases.iter().map(|&a| a.to_owned()).collect(),
-        ..service("web")
-    };
+    let with =
+        |aliases: &[&str]| Service { aliases: aliases.iter().map(|&a| a.to_owned()).collect(), ..service("web") };
     assert_eq!(told(with(&["a", "b"]), with(&["a, b"])), ["~ service web: aliases [a, b] → [\"a, b\"]"]);
     let empty = Service { sla: Some(Sla::default()), ..service("web") };
     assert_eq!(told(service("web"), empty), ["~ service web: sla – → {}"]);
@@ -108,6 +107,7 @@ fn differences_that_look_alike_are_still_told() {
             call: ActionCall::Shell(command),
             timeout_ms: 1,
             idempotent: false,
+            secrets: vec![],
         }],
         ..service("web")
     };
@@ -124,27 +124,35 @@ fn differences_that_look_alike_are_still_told() {
 
 fn some_service() -> impl Strategy<Value = Service> {
     let text = || select(vec![None, Some("x".to_owned()), Some("y, z".to_owned()), Some("two\nlines".to_owned())]);
-    (text(), text(), prop::collection::vec(select(vec!["a".to_owned(), "b".to_owned()]), 0..3)).prop_map(
-        |(owner, notes, environments)| Service { owner, notes, environments, ..Service::default() },
-    )
+    (text(), text(), prop::collection::vec(select(vec!["a".to_owned(), "b".to_owned()]), 0..3))
+        .prop_map(|(owner, notes, environments)| Service { owner, notes, environments, ..Service::default() })
 }
 
 /// Stacks over a few names, so that two of them share some; in any order.
 fn some_stack() -> impl Strategy<Value = Stack> {
-    let services = subsequence(vec!["a", "b", "c", "d", "e", "f"], 0..=6)
-        .prop_shuffle()
-        .prop_flat_map(|names| {
-            names.into_iter().map(|n| some_service().prop_map(move |s| Service { name: n.to_owned(), ..s })).collect::<Vec<_>>()
-        });
+    let services = subsequence(vec!["a", "b", "c", "d", "e", "f"], 0..=6).prop_shuffle().prop_flat_map(|names| {
+        names
+            .into_iter()
+            .map(|n| some_service().prop_map(move |s| Service { name: n.to_owned(), ..s }))
+            .collect::<Vec<_>>()
+    });
     let environments = subsequence(vec!["dev", "staging", "prod"], 0..=3).prop_shuffle().prop_flat_map(|names| {
         let one = |n: &'static str| {
-            any::<bool>().prop_map(move |protected| Environment { name: n.to_owned(), protected, ..Environment::default() })
+            any::<bool>().prop_map(move |protected| Environment {
+                name: n.to_owned(),
+                protected,
+                ..Environment::default()
+            })
         };
         names.into_iter().map(one).collect::<Vec<_>>()
     });
     let routines = subsequence(vec!["ping", "backup"], 0..=2).prop_flat_map(|names| {
         let one = |n: &'static str| {
-            prop::option::of(1..3i64).prop_map(move |every_ms| Routine { name: n.to_owned(), every_ms, ..Routine::default() })
+            prop::option::of(1..3i64).prop_map(move |every_ms| Routine {
+                name: n.to_owned(),
+                every_ms,
+                ..Routine::default()
+            })
         };
         names.into_iter().map(one).collect::<Vec<_>>()
     });
