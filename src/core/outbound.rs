@@ -13,17 +13,17 @@ use super::secret::HostPattern;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Category {
     Public,
-    /// This machine: 127.0.0.0/8, ::1.
+    /// This machine: 127.0.0.0/8, `::1`.
     Loopback,
     /// RFC 1918, RFC 6598 (carriers), RFC 4193 (ULA) and networks kept for tests.
     Private,
-    /// 169.254.0.0/16, fe80::/10.
+    /// 169.254.0.0/16, `fe80::/10`.
     LinkLocal,
     /// Hands out credentials of the machine to whoever asks.
     Metadata,
     /// Multicast, broadcast, and what is kept for the future.
     Multicast,
-    /// 0.0.0.0/8, ::
+    /// 0.0.0.0/8, `::`.
     Unspecified,
 }
 
@@ -70,14 +70,14 @@ fn of_v6(address: Ipv6Addr) -> Category {
     match address.segments() {
         [0, 0, 0, 0, 0, 0, 0, 0] => Category::Unspecified,
         [0, 0, 0, 0, 0, 0, 0, 1] => Category::Loopback,
-        // Compatible, mapped, translated (SIIT), NAT64: the last 32 bits are the IPv4 address.
+        // Compatible, mapped, translated (SIIT), NAT64: the last 32 bits are the IPv4 address; 6to4: those
+        // after the prefix.
         [0, 0, 0, 0, 0, 0 | 0xffff, high, low]
         | [0, 0, 0, 0, 0xffff, 0, high, low]
-        | [0x64, 0xff9b, 0, 0, 0, 0, high, low] => of_v4(joined(high, low)),
-        // 6to4: the 32 bits after the prefix.
-        [0x2002, high, low, ..] => of_v4(joined(high, low)),
+        | [0x64, 0xff9b, 0, 0, 0, 0, high, low]
+        | [0x2002, high, low, ..] => of_v4(joined(high, low)),
         [0xfd00, 0xec2, 0, 0, 0, 0, 0, 0x254] | [0xfd20, 0xce, 0, 0, 0, 0, 0, 0x254] => Category::Metadata,
-        [0x64, 0xff9b, 1, ..] | [0xfc00..=0xfdff, ..] | [0xfec0..=0xfeff, ..] => Category::Private,
+        [0x64, 0xff9b, 1, ..] | [0xfc00..=0xfdff | 0xfec0..=0xfeff, ..] => Category::Private,
         [0xfe80..=0xfebf, ..] => Category::LinkLocal,
         [0xff00..=0xffff, ..] => Category::Multicast,
         _ => Category::Public,

@@ -111,7 +111,7 @@ fn forms(value: &str) -> Vec<Vec<u8>> {
     forms.push(value.bytes().flat_map(|b| format!("{b:02x}").into_bytes()).collect());
     forms.push(value.bytes().flat_map(|b| format!("{b:02X}").into_bytes()).collect());
     if let Ok(json) = serde_json::to_string(value) {
-        forms.push(json[1..json.len() - 1].as_bytes().to_vec());
+        forms.push(json.as_bytes()[1..json.len() - 1].to_vec());
     }
     for alphabet in [STANDARD, URL_SAFE] {
         for shift in 0..3 {

@@ -28,7 +28,9 @@ fn body(redactor: &Redactor, body: EntryBody) -> EntryBody {
     match body {
         EntryBody::Output { stream, text } => EntryBody::Output { stream, text: redactor.redact(&text) },
         EntryBody::Event { level, phase, source, message, mut data } => {
-            data.iter_mut().for_each(|data| redactor.redact_json(data));
+            if let Some(data) = &mut data {
+                redactor.redact_json(data);
+            }
             EntryBody::Event { level, phase, source, message: redactor.redact(&message), data }
         }
     }

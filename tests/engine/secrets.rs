@@ -30,7 +30,8 @@ fn outside(folder: &Path) -> Outside {
         std::fs::write(&file, value(n)).unwrap();
         std::fs::set_permissions(&file, std::fs::Permissions::from_mode(0o600)).unwrap();
         let path = file.display().to_string();
-        let source = if n % 2 == 0 { Source::File(path) } else { Source::Command(vec!["cat".to_owned(), path]) };
+        let source =
+            if n.is_multiple_of(2) { Source::File(path) } else { Source::Command(vec!["cat".to_owned(), path]) };
         Secret { name: format!("S{n}"), source, hosts: vec![HostPattern::parse("127.0.0.1").unwrap()] }
     };
     Outside { vault: Vault::new((0..SECRETS).map(secret).collect()), policy: Policy::default() }
@@ -55,7 +56,8 @@ exit 0
 "#;
 
 fn spellings(value: &str) -> Vec<String> {
-    let hex: String = value.bytes().map(|b| format!("{b:02x}")).collect();
+    let hex: String =
+        value.bytes().flat_map(|b| [b >> 4, b & 15]).filter_map(|n| char::from_digit(n.into(), 16)).collect();
     let percent = value.replace('%', "%25").replace('&', "%26").replace('+', "%2B").replace('/', "%2F");
     // Without the letters at both ends that depend on what stands around the value.
     let inner = |text: String| text[8..text.len() - 6].to_owned();
