@@ -16,8 +16,10 @@ mod man;
 mod out;
 mod parse;
 mod plan;
+mod resume;
 mod run;
 mod runs;
+mod serve;
 mod services;
 mod session;
 mod stop;
@@ -72,11 +74,14 @@ pub enum Command {
     Runs(runs::Args),
     Log(log::Args),
     Cancel(cancel::Args),
+    Resume(resume::Args),
+    Retry(resume::RetryArgs),
     Services(services::Args),
     Health(health::Args),
     Apply(apply::Args),
     Export(export::Args),
     Check(check::Args),
+    Serve(serve::Args),
     Doctor(doctor::Args),
     Keys(keys::Args),
     Completions(completions::Args),
@@ -121,11 +126,14 @@ pub async fn perform(command: Option<Command>, start: &Start) -> Result<Next, St
         Some(Command::Runs(args)) => runs::perform(&args, start).await?,
         Some(Command::Log(args)) => log::perform(&args, start).await?,
         Some(Command::Cancel(args)) => cancel::perform(&args, start).await?,
+        Some(Command::Resume(args)) => resume::perform(&args, start).await?,
+        Some(Command::Retry(args)) => resume::retry(&args, start).await?,
         Some(Command::Services(args)) => services::perform(&args, start).await?,
         Some(Command::Health(args)) => health::perform(&args, start).await?,
         Some(Command::Apply(args)) => apply::perform(&args, start).await?,
         Some(Command::Export(args)) => export::perform(&args, start).await?,
         Some(Command::Check(args)) => check::perform(&args, start)?,
+        Some(Command::Serve(args)) => serve::perform(&args, start).await?,
         Some(Command::Doctor(args)) => doctor::perform(&args, start).await?,
         Some(Command::Keys(args)) => keys::perform(&args, start)?,
         Some(Command::Completions(args)) => completions::perform(&args)?,

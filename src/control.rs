@@ -3,6 +3,7 @@
 
 pub mod library;
 mod planning;
+pub mod resume;
 mod watch;
 
 use std::sync::{Arc, Mutex, PoisonError};
@@ -90,6 +91,8 @@ pub enum Door {
     Console,
     /// Claims only what it submitted itself.
     Cli,
+    /// Claims whatever is queued, pulses, and has no screen; while it lives, consoles only submit.
+    Serve,
 }
 
 impl Door {
@@ -99,6 +102,7 @@ impl Door {
         match self {
             Self::Console => "console",
             Self::Cli => "cli",
+            Self::Serve => "serve",
         }
     }
 }
@@ -136,6 +140,8 @@ pub struct PlanCard {
     pub plan: Plan,
     /// The last three runs of the same runbook on the same environment, newest first.
     pub last: Vec<Run>,
+    /// The runbook is not what it was when it last ran: what that changes about the plan, one line each.
+    pub changed: Vec<String>,
 }
 
 /// Window of the uptime figures, milliseconds.
@@ -189,6 +195,7 @@ impl Control {
                 control.start_engine(None);
                 control.start_watch();
             }
+            Door::Serve => control.start_engine(None),
             Door::Cli => crate::engine::sweep_gone(&control.0.store, &control.0.bus, clock).await,
         }
         Ok(control)
@@ -198,6 +205,12 @@ impl Control {
     #[must_use]
     pub fn settings(&self) -> &Settings {
         &self.0.settings
+    }
+
+    /// The store's URL as it may be shown.
+    #[must_use]
+    pub fn store_url(&self) -> &str {
+        self.0.store.url()
     }
 
     /// The clock everything here is told by.
@@ -258,8 +271,8 @@ impl Control {
     ) -> Result<PlanCard, Refusal> {
         let stack = self.refresh().await?;
         let plan = planning::plan(&self.0.library, &stack, parsed, inputs, raw_text)?;
-        let last = match self.workspace() {
-            None => Vec::new(),
+        let (last, changed) = match self.workspace() {
+            None => (Vec::new(), Vec::new()),
             Some(workspace) => {
                 let filter = RunFilter {
                     runbook: Some(plan.runbook.clone()),
@@ -267,10 +280,25 @@ impl Control {
                     limit: 3,
                     ..RunFilter::default()
                 };
-                self.0.store.runs(workspace.id, &filter).await?
+                let last = self.0.store.runs(workspace.id, &filter).await?;
+                (last, self.changed(workspace.id, &plan).await?)
             }
         };
-        Ok(PlanCard { plan, last })
+        Ok(PlanCard { plan, last, changed })
+    }
+
+    /// Compares the plan with that of the runbook's last run, if it was made from another definition.
+    async fn changed(&self, workspace: i64, plan: &Plan) -> Result<Vec<String>, Refusal> {
+        let mut changed = Vec::new();
+        for link in plan.links() {
+            let filter = RunFilter { runbook: Some(link.runbook.clone()), limit: 1, ..RunFilter::default() };
+            let last = self.0.store.runs(workspace, &filter).await?.pop();
+            if let Some(run) = last.filter(|run| run.plan.definition_hash != link.definition_hash) {
+                changed.push(planning::changed(&run, link));
+                changed.extend(crate::core::plan::diff(&run.plan, link));
+            }
+        }
+        Ok(changed)
     }
 
     /// Starts a plan. `typed` is what was typed into the confirmation, when it asked for one.
@@ -531,6 +559,10 @@ impl Control {
     }
 
     async fn engine_word(&self) -> Result<String, Refusal> {
+        let door = self.0.settings.door;
+        if door != Door::Serve && crate::engine::is_served(&self.0.store, self.0.clock).await {
+            return Ok("engine elsewhere".to_owned());
+        }
         if self.engine().is_some() {
             return Ok("engine here".to_owned());
         }

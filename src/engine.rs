@@ -6,7 +6,9 @@
 mod attempt;
 mod claim;
 mod drive;
+mod elsewhere;
 mod finish;
+mod group;
 mod gate;
 mod halt;
 mod holder;
@@ -14,9 +16,13 @@ mod keep;
 mod output;
 mod pulse;
 mod question;
+mod ready;
 mod record;
 mod redact;
+mod results;
+mod resume;
 mod sweep;
+mod undo;
 
 use std::sync::Arc;
 
@@ -100,6 +106,11 @@ struct World {
 /// Interrupts runs whose engine is gone, without starting an engine.
 pub async fn sweep_gone(store: &Store, bus: &Bus, clock: Clock) {
     sweep::sweep_store(store, bus, clock, &std::collections::HashSet::new()).await;
+}
+
+/// Whether a live server executes runs on this store, so that others only submit.
+pub async fn is_served(store: &Store, clock: Clock) -> bool {
+    elsewhere::is_served(store, clock).await.unwrap_or(false)
 }
 
 impl Engine {

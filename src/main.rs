@@ -29,7 +29,8 @@ async fn go(command: Option<cli::Command>, start: &Start) -> Result<Code, Stop> 
     match cli::perform(command, start).await? {
         Next::Exit(code) => Ok(code),
         Next::Console(session) => {
-            let exit = tui::run(&session.control, start.console_keys(), start.clock).await.map_err(Stop::System)?;
+            let (keys, colours) = (start.console_keys(), start.settings()?.theme);
+            let exit = tui::run(&session.control, keys, colours, start.clock).await.map_err(Stop::System)?;
             session.finish(exit).await
         }
     }

@@ -6,22 +6,29 @@
 
 #[macro_use]
 mod db;
+#[macro_use]
+mod dialect;
 
 mod audit;
 mod chunk;
 mod console;
 mod decisions;
-mod dialect;
 mod error;
 mod journal;
 mod listing;
+mod locks;
 mod migrations;
 mod observations;
 mod open;
+mod resume;
 mod rows;
 mod runs;
 mod stack;
 mod submit;
+mod written;
+
+pub use locks::Blocked;
+pub use resume::Resumer;
 
 use crate::core::plan::Plan;
 use crate::core::run::{RunId, RunStatus};
@@ -46,6 +53,11 @@ pub enum StoreError {
     /// The (state, transition) table refuses it. Nothing was changed.
     #[error("run {run} is {status}; {what} is not possible", status = .status.name())]
     Refused { run: RunId, status: RunStatus, what: &'static str },
+    /// A person has to say what became of a step first.
+    #[error(
+        "the outcome of step {step} of run {run} is unknown: say whether it is done, to be repeated or given up, and why"
+    )]
+    Undecided { run: RunId, step: String },
     #[error("there is no {0}")]
     NotFound(String),
     #[error("the store failed: {0}")]
@@ -116,6 +128,11 @@ impl Store {
     /// `sqlite` or `postgres`.
     pub fn kind(&self) -> &'static str {
         self.db.kind()
+    }
+
+    /// The URL without secrets.
+    pub fn url(&self) -> &str {
+        &self.db.url
     }
 
     /// Waits for writes under way and closes.

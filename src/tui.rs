@@ -29,6 +29,7 @@ use self::terminal::signals::Told;
 use self::theme::Theme;
 use crate::bus::Notice;
 use crate::clock::Clock;
+use crate::config::settings::Theme as Colours;
 use crate::control::Control;
 use crate::core::time::Timestamp;
 
@@ -72,11 +73,15 @@ pub fn check_terminal() -> Result<(), String> {
 }
 
 /// Opens the console and runs it until it is left, one way or another. An error: the terminal could not be taken.
-pub async fn run(control: &Control, keys: Keymap, clock: Clock) -> io::Result<Exit> {
+pub async fn run(control: &Control, keys: Keymap, colours: Colours, clock: Clock) -> io::Result<Exit> {
     let settings = control.settings();
     let facts = Facts { actor: settings.actor.clone(), read_only: settings.read_only, simulated: settings.simulated };
     let (no_color, term) = (std::env::var("NO_COLOR").ok(), std::env::var("TERM").ok());
-    let theme = Theme::from_env(no_color.as_deref(), term.as_deref());
+    let theme = match colours {
+        Colours::Mono => Theme::new(false),
+        // The terminal's own palette: it knows best what its background is.
+        Colours::Auto | Colours::Dark | Colours::Light => Theme::from_env(no_color.as_deref(), term.as_deref()),
+    };
     // The loop tells the real size before the first frame.
     let app = App::new(facts, keys, theme, (80, 24), clock.now());
     let (sender, answers) = mpsc::channel(ANSWERS);

@@ -198,6 +198,23 @@ fn a_check_succeeds_while_the_service_runs_and_fails_with_the_reason_once_it_is_
 }
 
 #[test]
+fn a_chain_is_followed_to_its_end_and_stops_at_the_first_failure() {
+    let service = Service::start();
+    let desk = Desk::with_stack(&service.stack());
+    let ended = desk.run(&["run", "check web in staging then check web in prod"]).expect(0);
+    assert!(ended.stdout.contains("run #1 succeeded") && ended.stdout.contains("run #2 succeeded"), "{ended:#?}");
+    service.stop();
+    let ended = desk.run(&["run", "check web in staging then check web in prod"]).expect(1);
+    assert!(ended.stdout.contains("run #3 failed") && !ended.stdout.contains("#4"), "{ended:#?}");
+    let failed = desk.json(&["runs", "--json", "--status", "failed", "--env", "staging", "--since", "1h"]);
+    assert_eq!(failed.as_array().unwrap().len(), 1, "{failed:#}");
+    assert_eq!(desk.json(&["runs", "--json", "--runbook", "deploy"]), Value::Array(Vec::new()));
+    let log = desk.run(&["log", "last", "--json"]).expect(0).stdout;
+    let first: Value = serde_json::from_str(log.lines().next().unwrap()).unwrap();
+    assert_eq!((&first["seq"], &first["body"]["kind"]), (&1.into(), &"event".into()));
+}
+
+#[test]
 fn a_protected_environment_wants_its_word_and_yes_is_not_enough() {
     let service = Service::start();
     let desk = Desk::with_stack(&service.stack());
@@ -476,9 +493,9 @@ fn doctor_says_where_things_come_from() {
 #[test]
 fn the_demo_world_answers_its_own_runbooks() {
     let desk = Desk::new();
-    let mut world = desk.command(&["demo", "--serve-only"]).spawn().unwrap();
+    let mut world = Minded(desk.command(&["demo", "--serve-only"]).spawn().unwrap());
     let mut line = String::new();
-    BufReader::new(world.stdout.take().unwrap()).read_line(&mut line).unwrap();
+    BufReader::new(world.0.stdout.take().unwrap()).read_line(&mut line).unwrap();
     let told: Value = serde_json::from_str(&line).unwrap();
     let store = told["store"].as_str().unwrap().to_owned();
     let run = |args: &[&str]| desk.run(&[args, &["--store", &store]].concat());
@@ -489,9 +506,20 @@ fn the_demo_world_answers_its_own_runbooks() {
     run(&["run", "deploy prod", "--yes"]).expect(2).says(&["prod"]);
     run(&["run", "generate spec for dashboard"]).expect(0);
     run(&["run", "restart cdn in prod", "--confirm", "cdn"]).expect(2).says(&["cdn"]);
-    signal(&world, "TERM");
-    assert_eq!(world.wait().unwrap().code(), Some(0));
+    signal(&world.0, "TERM");
+    assert_eq!(world.0.wait().unwrap().code(), Some(0));
     assert!(!std::path::Path::new(store.trim_start_matches("sqlite:")).exists(), "the throw-away store is gone");
+}
+
+/// A child that does not outlive its test.
+struct Minded(Child);
+
+impl Drop for Minded {
+    fn drop(&mut self) {
+        // Already gone: nothing to end.
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
 }
 
 /// By the process's id, through the shell's `kill`.

@@ -22,12 +22,13 @@ name = "web"
 environments = ["prod"]
 "#;
 
+#[expect(clippy::unwrap_used, reason = "clippy knows tests by their attribute, not their helpers")]
 fn problems(text: &str) -> Vec<Problem> {
-    config::stack::read("stack.toml", text).expect_err("the file has mistakes")
+    config::stack::read("stack.toml", text).unwrap_err()
 }
 
 fn report(problems: &[Problem]) -> String {
-    problems.iter().map(|p| format!("{p}\n")).collect()
+    problems.iter().flat_map(|p| [p.to_string(), "\n".to_owned()]).collect()
 }
 
 /// The one problem of `GOOD` with more lines; its line is counted from the first of those.
@@ -62,11 +63,7 @@ fn problems_stand_at_their_line() {
     for (more, line, message) in [
         ("owner = 5", 1, "service \"web\".owner: must be a text in quotes, not a whole number"),
         ("\n\ntier = \"high\"", 3, "service \"web\".tier: `high` is not one of low, standard, critical"),
-        (
-            "depends_on = [\n  \"web\",\n]",
-            2,
-            "service \"web\".depends_on: `web` cannot depend on itself; remove it",
-        ),
+        ("depends_on = [\n  \"web\",\n]", 2, "service \"web\".depends_on: `web` cannot depend on itself; remove it"),
         (
             "notes = \"\"\"\na\nb\n\"\"\"\nseats = { licensed = 99999999999999999999 }",
             5,
@@ -104,7 +101,11 @@ fn problems_stand_at_their_line() {
             "contact \"ANA\".name: `ANA` is already the name of contact `Ana` (line 11); \
              capitals, spaces, - and _ make no difference",
         ),
-        ("sla = { uptime_pct = nan }", 1, "service \"web\".sla.uptime_pct: NaN is not a percentage; 0 to 100 is possible"),
+        (
+            "sla = { uptime_pct = nan }",
+            1,
+            "service \"web\".sla.uptime_pct: NaN is not a percentage; 0 to 100 is possible",
+        ),
         (
             "contract = { start = 2025-01-01T00:00:00Z }",
             1,
@@ -152,7 +153,7 @@ fn an_empty_file_lacks_a_workspace() {
 fn a_file_of_rubbish_does_not_fill_the_screen() {
     let found = problems(&"= ]\n".repeat(20_000));
     assert!(found.len() <= 501, "{}", found.len());
-    assert!(found.last().unwrap().message.ends_with("more problems; correct these first"));
+    assert!(found.last().unwrap().message.ends_with("there are more problems; correct these first"));
 }
 
 #[test]
@@ -238,13 +239,11 @@ fn files_are_read_from_disk() {
     assert_eq!(config::stack::read_file(&path).unwrap().services.len(), 12);
     std::fs::write(&path, b"workspace = \"a\"\n# \xff\n").unwrap();
     let found = config::stack::read_file(&path).unwrap_err();
-    assert_eq!(
-        report(&found),
-        format!("{}:2: byte 0xff is not UTF-8; save the file as UTF-8\n", path.display())
-    );
+    assert_eq!(report(&found), format!("{}:2: byte 0xff is not UTF-8; save the file as UTF-8\n", path.display()));
 }
 
 proptest! {
+    #![proptest_config(ProptestConfig::with_cases(100))]
     #[test]
     fn what_is_written_reads_the_same(stack in generate::stack()) {
         let text = config::stack::write(&stack);

@@ -443,6 +443,20 @@ fn notices_are_gathered_into_one_question() {
     assert_eq!(console.send_unanswered(answer), [Effect::Overview], "what changed meanwhile is read once more");
 }
 
+#[test]
+fn who_fell_behind_reads_everything_again() {
+    let mut console = Console::new(World::default());
+    console.press("3 Enter");
+    let asked = console.send_unanswered(Msg::Lagged);
+    for effect in [Effect::Overview, Effect::Catalogue, Effect::Detail(RunId(41))] {
+        assert!(asked.contains(&effect), "{effect:?} is not among {asked:?}");
+    }
+    console.world.log = log(45);
+    console.world.overview.runs[0].last_seq = 45;
+    let answer = console.world.answer(&Effect::Overview).expect("an answer");
+    console.send(answer).shows("compiled 45");
+}
+
 // --- every screen
 
 /// Every screen there is, by the keys that lead to it.

@@ -5,6 +5,8 @@
 
 use std::fmt::Write as _;
 
+use opsroom::control::library::Library;
+use opsroom::core::command::{self, ParseOutcome};
 use opsroom::tui::keys::{Keymap, document};
 use opsroom::{cli, config};
 
@@ -66,7 +68,10 @@ fn the_generated_parts_of_the_readme_are_fresh() {
     fresh = with_part(&fresh, "keys", &document::document(&Keymap::built_in()));
     fresh = with_part(&fresh, "settings", &settings());
     if std::env::var_os("OPSROOM_BLESS").is_some() {
-        std::fs::write(README, fresh).unwrap();
+        // Never half written: other tests read it at the same time.
+        let new = format!("{README}.new");
+        std::fs::write(&new, fresh).unwrap();
+        std::fs::rename(new, README).unwrap();
         return;
     }
     let first = before.lines().zip(fresh.lines()).enumerate().find(|(_, (old, new))| old != new);
@@ -81,6 +86,22 @@ fn the_readmes_stack_file_is_read_without_a_complaint() {
     let stack = config::stack::read("README.md", file).unwrap();
     assert_eq!(stack.services.len(), 1);
     assert_eq!(stack.services[0].actions.len(), 3);
+}
+
+#[test]
+fn the_readmes_phrases_are_understood() {
+    let text = readme();
+    let chapter = &text[text.find("## The command language").unwrap()..text.find("## Subcommands").unwrap()];
+    let stack = config::stack::read("acme.toml", include_str!("fixtures/acme.toml")).unwrap();
+    let catalogue = command::Catalogue::new(&stack, &Library::load(None).names());
+    let rows = chapter.lines().filter(|line| line.starts_with("| `"));
+    let phrases: Vec<_> = rows.flat_map(|row| row.split('|').nth(1).unwrap().split('`').skip(1).step_by(2)).collect();
+    assert!(phrases.len() > 15, "{phrases:?}");
+    for phrase in phrases {
+        let parsed = command::parse(phrase, &catalogue);
+        let understood = matches!(parsed.outcome, ParseOutcome::Plan | ParseOutcome::Action | ParseOutcome::View);
+        assert!(understood && parsed.corrections.is_empty(), "{phrase}: {parsed:#?}");
+    }
 }
 
 #[test]

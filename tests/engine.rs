@@ -13,6 +13,10 @@ mod course;
 mod crash;
 #[path = "engine/process.rs"]
 mod process;
+#[path = "engine/resume.rs"]
+mod resume;
+#[path = "engine/rules.rs"]
+mod rules;
 #[path = "engine/secrets.rs"]
 mod secrets;
 #[path = "engine/stop.rs"]

@@ -30,15 +30,15 @@ enum Kind {
 
 pub(super) fn perform(args: &Args, start: &Start) -> Result<Code, Stop> {
     let mut problems = Vec::new();
-    match start.settings() {
-        Err(Stop::Problems(found)) => problems.extend(lines(&found)),
-        Err(other) => return Err(other),
-        Ok(settings) => problems.extend(lines(&Library::load(Some(&settings.runbook_dir)).problems)),
+    if let Err(Stop::Problems(found)) = start.settings() {
+        problems.extend(lines(&found));
     }
     problems.extend(start.keymap().problems);
+    problems.extend(lines(&Library::load(start.runbook_dir().as_deref()).problems));
     for file in &args.files {
         problems.extend(of_file(file));
     }
+    problems.extend(lines(&between(&args.files)));
     if problems.is_empty() {
         Out::new().line("no mistakes found")?;
         return Ok(Code::Succeeded);
@@ -49,6 +49,13 @@ pub(super) fn perform(args: &Args, start: &Start) -> Result<Code, Stop> {
     Ok(Code::Refused)
 }
 
+/// The runbooks among the files, each and against each other.
+fn between(files: &[PathBuf]) -> Vec<Problem> {
+    let is_runbook = |file: &&PathBuf| config::read_text(file).is_ok_and(|text| kind(file, &text) == Kind::Runbook);
+    let runbooks: Vec<PathBuf> = files.iter().filter(is_runbook).cloned().collect();
+    if runbooks.is_empty() { Vec::new() } else { Library::of_files(&runbooks).problems }
+}
+
 fn of_file(file: &Path) -> Vec<String> {
     let name = file.display().to_string();
     let text = match config::read_text(file) {
@@ -57,7 +64,8 @@ fn of_file(file: &Path) -> Vec<String> {
     };
     match kind(file, &text) {
         Kind::Keymap => Keymap::with_user(&name, &text).problems,
-        Kind::Runbook => runbook::parse(&name, &text).map_or_else(|found| lines(&found), |_| Vec::new()),
+        // Read with the others; see [`between`].
+        Kind::Runbook => Vec::new(),
         Kind::Stack => config::stack::read(&name, &text).map_or_else(|found| lines(&found), |_| Vec::new()),
         Kind::Settings => {
             let flags = Flags { config: Some(file.to_owned()), ..Flags::default() };
@@ -73,6 +81,7 @@ fn kind(file: &Path, text: &str) -> Kind {
     match file.file_name().and_then(|name| name.to_str()) {
         Some("opsroom.toml") => Kind::Settings,
         Some("keymap.toml") => Kind::Keymap,
+        Some(name) if runbook::is_page(name) => Kind::Runbook,
         _ if text.lines().any(|line| line.trim_start().starts_with("[[step]]")) => Kind::Runbook,
         _ => Kind::Stack,
     }
@@ -92,6 +101,7 @@ mod tests {
             ("/etc/opsroom.toml", "", Kind::Settings),
             ("keymap.toml", "", Kind::Keymap),
             ("deploy.toml", "name = \"deploy\"\n\n[[step]]\n", Kind::Runbook),
+            ("disk-full.md", "# Disk full", Kind::Runbook),
             ("acme.toml", "workspace = \"acme\"\n", Kind::Stack),
             ("acme.toml", "", Kind::Stack),
         ] {

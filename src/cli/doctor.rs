@@ -183,11 +183,11 @@ async fn store(report: &mut Report, start: &Start) -> bool {
     let control = match start.open_cli().await {
         Ok(control) => control,
         Err(Stop::Refused(refusal)) => {
-            report.bad("store", refusal.to_string());
+            report.bad("database", refusal.to_string());
             return refusal.is_unreachable();
         }
         Err(_) => {
-            report.bad("store", "not opened: the configuration is wrong, see above");
+            report.bad("database", "not opened: the configuration is wrong, see above");
             return false;
         }
     };
@@ -199,12 +199,12 @@ async fn store(report: &mut Report, start: &Start) -> bool {
 async fn contents(report: &mut Report, control: &Control, start: &Start) {
     let overview = match control.overview().await {
         Ok(overview) => overview,
-        Err(refusal) => return report.bad("store", refusal.to_string()),
+        Err(refusal) => return report.bad("database", refusal.to_string()),
     };
-    report.good("store", overview.store_kind.clone());
+    report.good("database", overview.store_kind.clone());
     let stack = &overview.stack;
     report.fact(
-        "workspace",
+        "inventory",
         match overview.workspace.as_str() {
             "" => "none yet (opsroom apply FILE)".to_owned(),
             name => format!(

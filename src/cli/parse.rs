@@ -26,7 +26,7 @@ pub struct Args {
 
 pub(super) async fn perform(args: &Args, start: &Start) -> Result<Code, Stop> {
     let text = args.text.join(" ");
-    let library = Library::load(Some(&start.settings()?.runbook_dir));
+    let library = Library::load(start.runbook_dir().as_deref());
     let stack = match &args.stack {
         Some(file) => read(file)?,
         None if start.has_store()? => stored(start).await?,

@@ -43,6 +43,7 @@ pub(super) fn card_lines(card: &PlanCard) -> Vec<String> {
     if let Some(word) = card.plan.confirm_word() {
         lines.push(format!("confirm      type `{word}` (--confirm {word})"));
     }
+    lines.extend(card.changed.iter().map(|line| format!("changed      {line}")));
     for run in &card.last {
         lines.push(format!("last         {} {} {}", run.id, run.status.name(), run.requested_at.rfc3339()));
     }
@@ -78,6 +79,10 @@ fn plan_lines(plan: &Plan, lines: &mut Vec<String>) {
         lines.push("finally".to_owned());
         lines.extend(plan.finally.iter().map(step_line));
     }
+    if !plan.undo.is_empty() {
+        lines.push("undo, when action or verify fails, for what completed".to_owned());
+        lines.extend(plan.undo.iter().map(step_line));
+    }
     for next in &plan.then {
         lines.push(String::new());
         lines.push("then, if that succeeded".to_owned());
@@ -87,5 +92,6 @@ fn plan_lines(plan: &Plan, lines: &mut Vec<String>) {
 
 fn step_line(step: &PlanStep) -> String {
     let tries = step.retry.map(|r| format!(", up to {} times", r.attempts)).unwrap_or_default();
-    format!("  {}: {} (within {}{tries})", step.name, step.spec.describe(), write_duration(step.timeout_ms))
+    let rules: String = step.rules.told().iter().map(|rule| format!("\n    {rule}")).collect();
+    format!("  {}: {} (within {}{tries}){rules}", step.name, step.spec.describe(), write_duration(step.timeout_ms))
 }

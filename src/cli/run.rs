@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use serde::Serialize;
 use tokio::signal::unix::{Signal, SignalKind, signal};
-use tokio::sync::broadcast::error::RecvError;
+use tokio::sync::broadcast::error::{RecvError, TryRecvError};
 
 use super::log::entry_line;
 use super::out::{Out, ask, can_ask};
@@ -64,9 +64,18 @@ pub(super) async fn perform(args: &Args, start: &Start) -> Result<Code, Stop> {
         }
     }
     let typed = consent(args, &card).await?;
-    let mut signals = Signals::new()?;
-    let mut follower = Follower { control: &control, out: Some(Out::new()), json: args.json, asked: BTreeSet::new() };
+    let signals = Signals::new()?;
     let run = control.submit(card.plan, typed.as_deref(), args.reason.as_deref()).await?;
+    follow(&control, run, args.json, signals).await
+}
+
+/// Follows a run that this process has queued, and its chain, to the end; then closes the door.
+pub(super) async fn follow_to_end(control: &Control, run: Run, json: bool) -> Result<Code, Stop> {
+    follow(control, run, json, Signals::new()?).await
+}
+
+async fn follow(control: &Control, run: Run, json: bool, mut signals: Signals) -> Result<Code, Stop> {
+    let mut follower = Follower { control, out: Some(Out::new()), json, asked: BTreeSet::new() };
     let code = follower.follow_chain(run, &mut signals).await?;
     control.close(true).await;
     Ok(code)
@@ -167,6 +176,8 @@ impl Follower<'_> {
         let mut news = self.control.listen();
         let (mut shown, mut stopped) = (0, false);
         loop {
+            // One look answers every notice that has come before it.
+            while !matches!(news.try_recv(), Err(TryRecvError::Empty | TryRecvError::Closed)) {}
             let detail = self.control.run(id).await?;
             shown = self.print_after(id, shown, detail.run.last_seq).await?;
             if detail.run.status.is_terminal() {
@@ -225,7 +236,7 @@ impl Follower<'_> {
     async fn answer(&mut self, detail: &RunDetail) -> Result<(), Stop> {
         let run = detail.run.id;
         for step in detail.steps.iter().filter(|s| s.status == StepStatus::Waiting) {
-            let plan = usize::try_from(step.index).ok().and_then(|i| detail.run.plan.steps.get(i));
+            let plan = detail.run.plan.numbered_step(step.index).map(|(step, _)| step);
             let Some(StepSpec::Manual(manual)) = plan.map(|p| &p.spec) else { continue };
             if !self.asked.insert((run, step.index)) {
                 continue;
@@ -234,14 +245,20 @@ impl Follower<'_> {
                 tell(&format!("waiting for a person: {} (answer in the console, run {run})", manual.prompt));
                 continue;
             }
-            let question = format!("{}\ndone? [y/N] ", manual.prompt);
+            let word = plan.and_then(|step| step.rules.word.as_deref());
+            let asks = word.map_or_else(|| "done? [y/N]".to_owned(), |word| format!("type `{word}` to confirm:"));
+            let question = format!("{}\n{asks} ", manual.prompt);
             let answer = tokio::select! {
                 answer = ask(&question) => answer?,
                 // The line editor keeps Ctrl-C as a signal: the loop above hears it too and cancels.
                 _ = tokio::signal::ctrl_c() => return Ok(()),
             };
-            let done = matches!(answer.as_deref().map(str::trim), Some("y" | "Y" | "yes"));
-            self.control.answer(run, step.index, done, None).await?;
+            let said = answer.as_deref().map(str::trim);
+            let done = match word {
+                Some(word) => said == Some(word),
+                None => matches!(said, Some("y" | "Y" | "yes")),
+            };
+            self.control.answer(run, step.index, done, word.filter(|_| done)).await?;
         }
         Ok(())
     }

@@ -4,6 +4,7 @@ use super::out::Out;
 use super::session::Start;
 use super::stop::{Code, Stop};
 use crate::control::RunFilter;
+use crate::control::resume::Blocked;
 use crate::core::run::{Run, RunStatus};
 use crate::core::time::{Timestamp, human_ms, parse_duration};
 
@@ -47,21 +48,23 @@ pub(super) async fn perform(args: &Args, start: &Start) -> Result<Code, Stop> {
     };
     let control = start.open_cli().await?;
     let runs = control.runs(&filter).await?;
+    let blocked = control.blocked().await?;
     control.close(false).await;
     let mut out = Out::new();
     if args.json {
         out.json(&runs)?;
     } else {
-        let rows: Vec<_> = runs.iter().map(|run| row(run, now)).collect();
+        let rows: Vec<_> = runs.iter().map(|run| row(run, now, &blocked)).collect();
         out.table(["RUN", "STATUS", "REQUESTED", "TOOK", "BY", "WHAT"], &rows)?;
     }
     Ok(Code::Succeeded)
 }
 
-fn row(run: &Run, now: Timestamp) -> [String; 6] {
+fn row(run: &Run, now: Timestamp, blocked: &[Blocked]) -> [String; 6] {
     let took =
         run.started_at.map_or_else(|| "–".to_owned(), |from| human_ms(run.finished_at.unwrap_or(now).ms_since(from)));
-    let why = run.message.as_ref().map(|m| format!(": {m}")).unwrap_or_default();
+    let waits = blocked.iter().find(|b| b.run == run.id).map(ToString::to_string);
+    let why = run.message.clone().or(waits).map(|m| format!(": {m}")).unwrap_or_default();
     [
         run.id.to_string(),
         run.status.name().to_owned(),

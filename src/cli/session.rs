@@ -1,12 +1,13 @@
 //! What every subcommand starts from: the settings, and the door opened by them.
 
 use std::collections::BTreeMap;
-use std::path::Path;
+use std::ffi::OsString;
+use std::path::{Path, PathBuf};
 
 use super::Global;
 use super::stop::Stop;
 use crate::clock::Clock;
-use crate::config::settings::{self, Flags};
+use crate::config::settings::{self, Flags, Paths};
 use crate::control::{self, Control, Door, Outside};
 use crate::core::runbook::Problem;
 use crate::tui::keys::Keymap;
@@ -27,7 +28,7 @@ impl Start {
     /// Reads flags, environment and the settings file.
     #[must_use]
     pub fn new(global: &Global, clock: Clock) -> Self {
-        let settings = settings::load(&global.flags(), &|name| std::env::var_os(name));
+        let settings = settings::load(&global.flags(), &environment);
         let vault = Vault::new(settings.as_ref().map(|s| s.secrets.clone()).unwrap_or_default());
         Self { clock, settings, vault, log_problem: None }
     }
@@ -39,11 +40,8 @@ impl Start {
 
     /// The keymap in force. A file that cannot be read is a problem of the keymap, not a stop.
     pub(super) fn keymap(&self) -> Keymap {
-        let Ok(settings) = &self.settings else { return Keymap::built_in() };
-        let file = settings.paths.config.join("keymap.toml");
-        if !file.exists() {
-            return Keymap::built_in();
-        }
+        let file = self.config_folder().map(|folder| folder.join("keymap.toml")).filter(|file| file.exists());
+        let Some(file) = file else { return Keymap::built_in() };
         match crate::config::read_text(&file) {
             Ok(text) => Keymap::with_user(&file.display().to_string(), &text),
             Err(problems) => {
@@ -51,6 +49,22 @@ impl Start {
                 keymap.problems.extend(problems.iter().map(ToString::to_string));
                 keymap
             }
+        }
+    }
+
+    /// The folder of the user's own runbooks: the usual one when the settings do not say.
+    pub(super) fn runbook_dir(&self) -> Option<PathBuf> {
+        match &self.settings {
+            Ok(settings) => Some(settings.runbook_dir.clone()),
+            Err(_) => self.config_folder().map(|folder| folder.join("runbooks")),
+        }
+    }
+
+    /// Known even when the settings in it are wrong.
+    fn config_folder(&self) -> Option<PathBuf> {
+        match &self.settings {
+            Ok(settings) => Some(settings.paths.config.clone()),
+            Err(_) => Paths::find(&environment).ok().map(|paths| paths.config),
         }
     }
 
@@ -92,6 +106,10 @@ impl Start {
     pub(super) async fn open_cli(&self) -> Result<Control, Stop> {
         Ok(Control::open(self.control(Door::Cli)?, self.clock).await?)
     }
+}
+
+fn environment(name: &str) -> Option<OsString> {
+    std::env::var_os(name)
 }
 
 impl Global {

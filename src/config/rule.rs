@@ -1,5 +1,6 @@
 //! Rules for single values, each `&str` → what is meant, or a sentence that says what to write instead.
 
+pub(super) mod header;
 pub(super) mod schedule;
 pub(super) mod web;
 

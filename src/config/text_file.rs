@@ -26,7 +26,7 @@ pub fn read_text(path: &Path) -> Result<String, Vec<Problem>> {
     }
     String::from_utf8(bytes).map_err(|e| {
         let (valid, bytes) = (e.utf8_error().valid_up_to(), e.as_bytes());
-        let line = 1 + bytes[..valid].iter().filter(|b| **b == b'\n').count();
+        let line = bytes[..valid].split(|b| *b == b'\n').count();
         problem(line, not_utf8(bytes, valid))
     })
 }

@@ -1,13 +1,17 @@
 //! Strict TOML: typed access to tables with the place of every value. All problems are collected, none stops the reading;
 //! keys nobody asked for are unknown, and the nearest known one is suggested.
 
+use std::collections::BTreeSet;
+
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
 use crate::core::runbook::Problem;
 
-/// A file with more problems than this is no stack file at all; the rest is counted.
+/// A file with more problems than this is not what it was taken for; values are no longer looked at then.
 const MAX_PROBLEMS: usize = 500;
+/// Suggestions compare a name with all others; after this many problems they are left out.
+const MAX_SUGGESTED: usize = 100;
 /// Longest piece of a file quoted in a message, characters.
 const MAX_QUOTED: usize = 60;
 
@@ -31,7 +35,7 @@ pub(super) struct Report {
     /// With the byte offset each stands at.
     problems: Vec<(usize, Problem)>,
     /// Lines the TOML parser could not read. What was recovered around them is guesswork.
-    broken: Vec<usize>,
+    broken: BTreeSet<usize>,
     /// A broken line was a table's header: the keys below it were read into another table.
     lost_header: bool,
 }
@@ -40,7 +44,7 @@ impl Report {
     fn new(file: &str, text: &str) -> Self {
         let after_breaks = text.bytes().enumerate().filter(|(_, b)| *b == b'\n').map(|(at, _)| at + 1);
         let line_starts = std::iter::once(0).chain(after_breaks).collect();
-        Self { file: file.to_owned(), line_starts, problems: Vec::new(), broken: Vec::new(), lost_header: false }
+        Self { file: file.to_owned(), line_starts, problems: Vec::new(), broken: BTreeSet::new(), lost_header: false }
     }
 
     /// The line (from 1) of a byte offset.
@@ -63,6 +67,11 @@ impl Report {
         }
     }
 
+    /// Whether a suggestion is still worth its time.
+    pub fn may_suggest(&self) -> bool {
+        self.problems.len() < MAX_SUGGESTED
+    }
+
     /// All problems in the order of the file; the value when there are none.
     pub fn finish<T>(mut self, value: T) -> Result<T, Vec<Problem>> {
         if self.problems.is_empty() {
@@ -71,10 +80,9 @@ impl Report {
         self.problems.sort_by_key(|(at, _)| *at);
         let mut problems: Vec<Problem> = self.problems.into_iter().map(|(_, problem)| problem).collect();
         problems.dedup();
-        let more = problems.len().saturating_sub(MAX_PROBLEMS);
-        if more > 0 {
+        if problems.len() > MAX_PROBLEMS {
             problems.truncate(MAX_PROBLEMS);
-            let message = format!("{more} more problems; correct these first");
+            let message = "there are more problems; correct these first".to_owned();
             problems.push(Problem { file: self.file, line: 0, key: String::new(), message });
         }
         Err(problems)
@@ -82,10 +90,9 @@ impl Report {
 
     fn syntax_error(&mut self, at: usize, message: &str) {
         let line = self.line(at);
-        if !self.broken.contains(&line) {
-            // One slip often makes the parser stumble again within the line; the first complaint names the cause.
+        // One slip often makes the parser stumble again within the line; the first complaint names the cause.
+        if self.broken.insert(line) {
             self.push(at, String::new(), format!("not TOML: {message}"));
-            self.broken.push(line);
         }
     }
 
@@ -205,7 +212,7 @@ impl<'t> Field<'t> {
     }
 
     pub fn text_by<T>(&self, report: &mut Report, rule: impl Fn(&str) -> Result<T, String>) -> Option<T> {
-        let text = self.text(report)?;
+        let text = self.text(report).filter(|_| report.problems.len() <= MAX_PROBLEMS)?;
         self.judge(report, rule(text))
     }
 

@@ -1,9 +1,15 @@
-//! The runbooks at hand: those that ship with opsroom and those in the user's folder, which win by name.
+//! The runbooks at hand: those that ship with opsroom and those in the user's folder, which win by name. Loading reads
+//! files and nothing else; nothing in them runs.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use crate::core::command::RunbookName;
 use crate::core::runbook::{self, Problem, Runbook};
+
+/// How deep below the folder, how many files, and how large a file.
+const MAX_DEPTH: usize = 8;
+const MAX_FILES: usize = 5_000;
+const MAX_BYTES: u64 = 8 * 1024 * 1024;
 
 /// Loaded runbooks by name, and what was wrong with files that did not load.
 #[derive(Debug, Clone, Default)]
@@ -13,14 +19,41 @@ pub struct Library {
 }
 
 impl Library {
-    /// Loads the built-in runbooks and every `*.toml` of `dir`. A file that does not load is a problem, never a stop.
+    /// Loads the built-in runbooks and every `*.toml` and `*.md` of `dir` and its folders. A file that does not load is a
+    /// problem, never a stop.
     #[must_use]
     pub fn load(dir: Option<&Path>) -> Self {
-        let mut library = Self { runbooks: runbook::built_in(), problems: Vec::new() };
-        for path in dir.map(files).unwrap_or_default() {
-            library.add(&path);
-        }
+        let mut problems = Vec::new();
+        let files = dir.map(|dir| files(dir, &mut problems)).unwrap_or_default();
+        let mut library = Self::of_files(&files);
+        library.problems.append(&mut problems);
+        library.problems.sort();
         library
+    }
+
+    /// The built-in runbooks and those of some files.
+    #[must_use]
+    pub fn of_files(files: &[PathBuf]) -> Self {
+        let mut problems = Vec::new();
+        let mut own: Vec<Runbook> = Vec::new();
+        for path in files {
+            match read(path) {
+                Ok(new) => match own.iter().find(|r| r.name == new.name) {
+                    Some(first) => problems.push(runbook::together::same_name(first, &new)),
+                    None => own.push(new),
+                },
+                Err(found) => problems.extend(found),
+            }
+        }
+        let mut runbooks = runbook::built_in();
+        for new in own {
+            match runbooks.iter_mut().find(|r| r.name == new.name) {
+                Some(built_in) => *built_in = new,
+                None => runbooks.push(new),
+            }
+        }
+        problems.extend(runbook::together::check(&runbooks));
+        Self { runbooks, problems }
     }
 
     /// The runbook of that name.
@@ -40,33 +73,108 @@ impl Library {
     pub fn names(&self) -> Vec<RunbookName> {
         self.runbooks.iter().map(Runbook::as_name).collect()
     }
-
-    fn add(&mut self, path: &Path) {
-        let file = path.display().to_string();
-        let text = match std::fs::read_to_string(path) {
-            Ok(text) => text,
-            Err(error) => {
-                let message = format!("cannot be read ({error}); it must be UTF-8 text");
-                self.problems.push(Problem { file, line: 0, key: String::new(), message });
-                return;
-            }
-        };
-        match runbook::parse(&file, &text) {
-            Ok(new) => match self.runbooks.iter_mut().find(|r| r.name == new.name) {
-                Some(old) => *old = new,
-                None => self.runbooks.push(new),
-            },
-            Err(problems) => self.problems.extend(problems),
-        }
-    }
 }
 
-fn files(dir: &Path) -> Vec<std::path::PathBuf> {
-    let Ok(entries) = std::fs::read_dir(dir) else { return Vec::new() };
-    let mut files: Vec<_> = entries
-        .filter_map(|entry| entry.ok().map(|e| e.path()))
-        .filter(|path| path.extension().is_some_and(|e| e == "toml"))
-        .collect();
-    files.sort();
-    files
+/// Reads one file.
+///
+/// # Errors
+/// Its problems, with lines.
+pub fn read(path: &Path) -> Result<Runbook, Vec<Problem>> {
+    let file = path.display().to_string();
+    let size = std::fs::metadata(path).map_or(0, |m| m.len());
+    if size > MAX_BYTES {
+        let message = format!("is larger than {} MiB; split it", MAX_BYTES / 1024 / 1024);
+        return Err(vec![whole(&file, message)]);
+    }
+    let text = std::fs::read_to_string(path)
+        .map_err(|error| vec![whole(&file, format!("cannot be read ({error}); it must be UTF-8 text"))])?;
+    runbook::parse(&file, &text)
+}
+
+fn whole(file: &str, message: String) -> Problem {
+    Problem { file: file.to_owned(), line: 0, key: String::new(), message }
+}
+
+/// The runbook files of a folder, sorted. Hidden folders and links to folders are left alone.
+fn files(dir: &Path, problems: &mut Vec<Problem>) -> Vec<PathBuf> {
+    let mut found = Vec::new();
+    let mut folders = vec![(dir.to_owned(), 0)];
+    while let Some((folder, depth)) = folders.pop() {
+        let Ok(entries) = std::fs::read_dir(&folder) else { continue };
+        for entry in entries.filter_map(Result::ok) {
+            let path = entry.path();
+            let hidden = entry.file_name().to_string_lossy().starts_with('.');
+            match entry.file_type() {
+                Ok(kind) if kind.is_dir() && !hidden && depth < MAX_DEPTH => folders.push((path, depth + 1)),
+                Ok(kind) if kind.is_dir() => {}
+                Ok(_) if is_runbook(&path) && path.is_file() && !hidden => found.push(path),
+                _ => {}
+            }
+        }
+    }
+    found.sort();
+    if found.len() > MAX_FILES {
+        let message = format!("holds {} runbook files; only the first {MAX_FILES} are read", found.len());
+        problems.push(whole(&dir.display().to_string(), message));
+        found.truncate(MAX_FILES);
+    }
+    found
+}
+
+fn is_runbook(path: &Path) -> bool {
+    path.extension().is_some_and(|end| end == "toml") || path.to_str().is_some_and(runbook::is_page)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn write(dir: &Path, name: &str, text: &str) {
+        let path = dir.join(name);
+        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+        std::fs::write(path, text).unwrap();
+    }
+
+    const WAIT: &str =
+        "name = \"NAME\"\ntitle = \"t\"\nversion = \"1\"\nmutates = false\n[[step]]\nname = \"w\"\nphase = \"action\"\nwait = \"1s\"\n";
+
+    #[test]
+    fn folders_are_read_whole_and_nothing_runs() {
+        let dir = tempfile::tempdir().unwrap();
+        let marker = dir.path().join("ran");
+        write(dir.path(), "a.toml", &WAIT.replace("NAME", "alpha"));
+        write(dir.path(), "deep/er/b.md", &format!("# B\n\n```sh\ntouch {}\n```\n", marker.display()));
+        write(dir.path(), "c.md", "# C\n\n```sh\nls\n");
+        write(dir.path(), "zz/again.toml", &WAIT.replace("NAME", "alpha"));
+        write(dir.path(), "deploy.toml", &WAIT.replace("NAME", "deploy"));
+        write(dir.path(), ".git/x.md", "# hidden\n\n```sh\nls\n");
+        write(dir.path(), "notes.txt", "not a runbook");
+        let library = Library::load(Some(dir.path()));
+        assert!(library.get("alpha").is_some() && library.get("b").is_some());
+        assert_eq!(library.get("deploy").map(|r| r.title.as_str()), Some("t"), "the user's own wins");
+        let told: Vec<String> = library
+            .problems
+            .iter()
+            .map(|p| p.to_string().replace(&dir.path().display().to_string(), "DIR"))
+            .collect();
+        assert_eq!(
+            told,
+            [
+                "DIR/c.md:3: this code block is never closed; end it with the same fence",
+                "DIR/zz/again.toml:1: name: \"alpha\" is also the name of DIR/a.toml:1; the first is used",
+            ]
+        );
+        assert!(!marker.exists());
+    }
+
+    #[test]
+    fn a_file_beyond_the_limit_is_told_and_one_of_five_megabytes_is_read() {
+        let dir = tempfile::tempdir().unwrap();
+        let comment = "# filler\n".repeat(5 * 1024 * 1024 / 9);
+        write(dir.path(), "large.toml", &format!("{comment}{}", WAIT.replace("NAME", "large")));
+        write(dir.path(), "huge.md", &"x".repeat(9 * 1024 * 1024));
+        let library = Library::load(Some(dir.path()));
+        assert!(library.get("large").is_some());
+        assert!(library.problems.len() == 1 && library.problems[0].message.contains("larger than 8 MiB"));
+    }
 }

@@ -4,6 +4,7 @@ use super::Refusal;
 use super::library::Library;
 use crate::core::command::{ParseOutcome, Parsed};
 use crate::core::plan::{Plan, Risk, RiskLevel};
+use crate::core::run::Run;
 use crate::core::runbook::{self, Request};
 use crate::core::service::Stack;
 
@@ -35,6 +36,16 @@ pub(super) fn plan(
     Ok(first)
 }
 
+/// The line above a difference.
+pub(super) fn changed(last: &Run, now: &Plan) -> String {
+    let version = if last.plan.version == now.version {
+        format!("still version {}", now.version)
+    } else {
+        format!("version {} → {}", last.plan.version, now.version)
+    };
+    format!("{} was changed since run {} ({version}); against the plan of that run:", now.runbook, last.id)
+}
+
 fn link(
     library: &Library,
     stack: &Stack,
@@ -48,7 +59,7 @@ fn link(
     })?;
     let mut request = request(parsed, raw_text);
     request.inputs.extend(inputs.iter().cloned());
-    let mut plan = runbook::plan(runbook, &request, stack);
+    let mut plan = runbook::plan_in(runbook, &request, stack, library.all());
     if let Some(condition) = &parsed.only_if {
         let asked = Request { raw_text: said(condition), ..self::request(condition, raw_text) };
         match runbook::gate(&asked, stack, condition.negated) {

@@ -1,10 +1,50 @@
 //! The command language: text + catalogue → what is meant, and why. Pure and deterministic.
+//!
+//! A text becomes tokens and words ([`lexer`]), words become links of a chain ([`clause`]), each link finds its verb
+//! ([`verb`]), its condition ([`condition`]) and its slots ([`slots`]), is judged ([`judge`]) and said back ([`explain`]).
+//! The words themselves are in `assets/lexicon.toml`, the intents one file each under `intent/`.
 
-use std::collections::BTreeMap;
+mod advice;
+mod answer;
+mod choice;
+mod clause;
+mod complete;
+mod condition;
+mod explain;
+mod fold;
+mod intent;
+mod judge;
+mod lexer;
+mod lexicon;
+mod names;
+mod near;
+mod pattern;
+mod periods;
+mod reading;
+mod resolve;
+mod runs;
+mod slots;
+mod spelling;
+mod values;
+mod verb;
+mod when;
+
+use std::collections::{BTreeMap, HashMap};
 
 use serde::Serialize;
 
+use self::lexer::Text;
+use self::lexicon::lexicon;
+use self::names::{Name, NameTable};
+use self::near::NearIndex;
+use self::pattern::PatternSet;
+use self::resolve::Understanding;
 use super::service::Stack;
+
+pub use self::complete::Completion;
+
+/// Longer texts are no commands.
+pub const MAX_BYTES: usize = 4096;
 
 /// What `opsroom parse --json` prints; see SPEC section 4 in the README's language chapter.
 #[derive(Debug, Clone, PartialEq, Default, Serialize)]
@@ -32,6 +72,9 @@ pub struct Parsed {
     pub negated: bool,
     /// One line for people: what was understood, or what is asked.
     pub message: String,
+    /// Byte ranges of the words that were not understood: for carets under the text.
+    #[serde(skip)]
+    pub unknown_at: Vec<(usize, usize)>,
 }
 
 /// What kind of answer it is.
@@ -76,36 +119,92 @@ pub struct RunbookName {
 }
 
 /// Everything the language knows by name, indexed once.
-#[derive(Debug, Clone, Default)]
-pub struct Catalogue {}
+#[derive(Debug, Clone)]
+pub struct Catalogue {
+    environments: Vec<String>,
+    services: Vec<String>,
+    service_environments: HashMap<String, Vec<String>>,
+    names: NameTable<Name>,
+    runbook_names: NameTable<String>,
+    runbooks: HashMap<String, RunbookName>,
+    /// Phrases that runbooks declare.
+    phrases: PatternSet<String>,
+    near: NearIndex,
+    /// Names for completion, in the order of the stack.
+    entries: Vec<complete::Entry>,
+}
+
+impl Default for Catalogue {
+    /// Nothing but the words of the language itself.
+    fn default() -> Self {
+        Self::new(&Stack::default(), &[])
+    }
+}
 
 impl Catalogue {
     /// Indexes a stack and the loaded runbooks (built-in ones included).
     #[must_use]
-    pub fn new(_stack: &Stack, _runbooks: &[RunbookName]) -> Self {
-        todo!()
+    pub fn new(stack: &Stack, runbooks: &[RunbookName]) -> Self {
+        names::index(stack, runbooks)
     }
+}
+
+/// The names of all intents, in the order they are listed to people, and how each is typed.
+pub fn intents() -> impl Iterator<Item = (&'static str, &'static str)> {
+    intent::ALL.iter().map(|i| (i.name, i.form))
 }
 
 /// Reads one command.
 #[must_use]
-pub fn parse(_text: &str, _catalogue: &Catalogue) -> Parsed {
-    todo!()
+pub fn parse(text: &str, catalogue: &Catalogue) -> Parsed {
+    if text.len() > MAX_BYTES {
+        let message = format!("that is {} bytes: a command has at most {MAX_BYTES}", text.len());
+        return Parsed {
+            outcome: ParseOutcome::Suggest,
+            message,
+            suggestions: vec!["help".to_owned()],
+            ..Parsed::default()
+        };
+    }
+    let read = Text::new(text, lexicon());
+    let understanding = resolve::understand(&read, catalogue, lexicon());
+    corrected(&read, &understanding, catalogue).unwrap_or_else(|| answer::combine(understanding, &read))
 }
 
-/// A completion of the word at the end of `text`.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Completion {
-    /// The whole line after accepting it.
-    pub line: String,
-    /// What is added or replaced, shown in the list: `staging`.
-    pub word: String,
-    /// What it is: `environment`, `service`, `verb` …
-    pub kind: &'static str,
+/// The answer with misspelt words corrected, where that is allowed: in links that only look.
+fn corrected(text: &Text, first: &Understanding, catalogue: &Catalogue) -> Option<Parsed> {
+    let all = || first.links.iter().flat_map(|l| &l.suspects);
+    let allowed = all().next().is_some()
+        && first.links.iter().filter(|l| !l.suspects.is_empty()).all(|l| !l.mutates)
+        && !all().any(spelling::Suspect::may_mutate);
+    if !allowed || first.links.iter().any(|l| l.refused) {
+        return None;
+    }
+    let mut changes = Vec::new();
+    let mut corrections = Vec::new();
+    for suspect in all() {
+        let near = suspect.single()?;
+        let (from, to) = spelling::correction(text, suspect, near);
+        corrections.push(Correction { from, to });
+        changes.push((suspect.tokens.clone(), near.show.clone()));
+    }
+    let respelt = text.respelt(&changes, lexicon());
+    let second = resolve::understand(&respelt, catalogue, lexicon());
+    // A correction never makes a command that changes something.
+    let changing = |u: &Understanding| u.links.iter().filter(|l| l.mutates).count();
+    let better = second.links.iter().all(|l| l.intent.is_some())
+        && second.links.len() == first.links.len()
+        && changing(&second) == changing(first);
+    if !better {
+        return None;
+    }
+    let mut parsed = answer::combine(second, &respelt);
+    parsed.corrections = corrections;
+    Some(parsed)
 }
 
 /// Completions for the end of the line, best first, at most `limit`.
 #[must_use]
-pub fn complete(_text: &str, _catalogue: &Catalogue, _limit: usize) -> Vec<Completion> {
-    todo!()
+pub fn complete(text: &str, catalogue: &Catalogue, limit: usize) -> Vec<Completion> {
+    complete::complete(text, catalogue, limit)
 }

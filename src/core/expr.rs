@@ -10,9 +10,10 @@ mod eval;
 mod lex;
 mod parse;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 pub use check::Type;
+use serde::{Deserialize, Serialize};
 
 /// Longest text accepted, bytes.
 pub const MAX_LEN: usize = 4096;
@@ -20,7 +21,8 @@ pub const MAX_LEN: usize = 4096;
 pub const MAX_DEPTH: usize = 32;
 
 /// A value. Integers and doubles compare with each other; nothing else compares across types.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
 pub enum Value {
     Null,
     Bool(bool),
@@ -49,6 +51,32 @@ impl Value {
             Self::Time(_) => "timestamp",
             Self::List(_) => "list",
             Self::Map(_) => "map",
+        }
+    }
+
+    /// As JSON, for records; durations and times as text.
+    #[must_use]
+    pub fn to_json(&self) -> serde_json::Value {
+        use serde_json::Value as J;
+        match self {
+            Self::Null => J::Null,
+            Self::Bool(b) => J::Bool(*b),
+            Self::Int(n) => J::from(*n),
+            Self::Double(n) => J::from(*n),
+            Self::Text(t) => J::String(t.clone()),
+            Self::Duration(ms) => J::String(super::time::write_duration(*ms)),
+            Self::Time(ms) => J::String(super::time::Timestamp(*ms).rfc3339()),
+            Self::List(items) => J::Array(items.iter().map(Self::to_json).collect()),
+            Self::Map(fields) => J::Object(fields.iter().map(|(k, v)| (k.clone(), v.to_json())).collect()),
+        }
+    }
+
+    /// As it is written into a URL, a body or a variable: a text without quotes, anything else as JSON.
+    #[must_use]
+    pub fn to_plain(&self) -> String {
+        match self.to_json() {
+            serde_json::Value::String(text) => text,
+            other => other.to_string(),
         }
     }
 }
@@ -148,6 +176,28 @@ impl Expr {
                 (0, text.len()),
             )),
         }
+    }
+
+    /// Reads an expression again that was checked when its file was loaded and then stored with a plan.
+    ///
+    /// # Errors
+    /// Syntax only.
+    pub fn stored(text: &str) -> Result<Self, ExprError> {
+        Ok(Self { text: text.to_owned(), root: parse::parse(text)?, result: Type::Any })
+    }
+
+    /// The names it starts from.
+    #[must_use]
+    pub fn names(&self) -> BTreeSet<String> {
+        self.uses().into_iter().map(|(name, _)| name).collect()
+    }
+
+    /// Every name it starts from with the field taken of it first: `steps.build.exit_code` is `("steps", Some("build"))`.
+    #[must_use]
+    pub fn uses(&self) -> BTreeSet<(String, Option<String>)> {
+        let mut found = BTreeSet::new();
+        parse::uses(&self.root, &mut found);
+        found
     }
 
     /// The text it was made from.

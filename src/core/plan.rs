@@ -5,6 +5,14 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 use sha2::Digest;
 
+mod changes;
+mod rules;
+mod weigh;
+
+pub use changes::diff;
+pub use rules::{Each, Rules, Within};
+pub use weigh::{Scope, Weighed};
+
 use super::observation::State;
 use super::run::Phase;
 use super::service::Service;
@@ -34,6 +42,10 @@ pub struct Plan {
     /// Run whatever happened, after the five phases, also after cancel.
     #[serde(default)]
     pub finally: Vec<PlanStep>,
+    /// Takes back completed steps when action or verify fails, before `finally`; in the order it would run. Numbered
+    /// after the `finally` steps; each names the step it undoes.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub undo: Vec<PlanStep>,
     /// Total deadline of the run, milliseconds.
     pub timeout_ms: i64,
     /// The text as typed, and what was understood.
@@ -48,6 +60,23 @@ pub struct Plan {
 }
 
 impl Plan {
+    /// Every step a run of it keeps a record of, in the order of their numbers: phases, `finally`, `undo`.
+    pub fn numbered(&self) -> impl Iterator<Item = (u32, &PlanStep)> {
+        (0..).zip(self.steps.iter().chain(&self.finally).chain(&self.undo))
+    }
+
+    /// The step of that number, and where it belongs: a phase, `finally` or `undo`.
+    #[must_use]
+    pub fn numbered_step(&self, number: u32) -> Option<(&PlanStep, &'static str)> {
+        let at = usize::try_from(number).ok()?;
+        if let Some(step) = self.steps.get(at) {
+            return Some((step, step.phase.name()));
+        }
+        let at = at - self.steps.len();
+        let undo = || self.undo.get(at - self.finally.len()).map(|step| (step, "undo"));
+        self.finally.get(at).map(|step| (step, "finally")).or_else(undo)
+    }
+
     /// What must be typed before a plan for a protected environment starts: the single service, else the environment,
     /// of the first link of the chain that needs it. `None`: Enter is enough.
     #[must_use]
@@ -171,6 +200,9 @@ pub struct PlanStep {
     /// Its outcome is an observation of the target's state.
     #[serde(default)]
     pub probe: bool,
+    /// Conditions, what it keeps, how it belongs together with others.
+    #[serde(default, skip_serializing_if = "Rules::is_none")]
+    pub rules: Rules,
 }
 
 impl PlanStep {
@@ -225,6 +257,8 @@ pub enum OnFailure {
     Stop,
     /// The rest runs; the run still ends failed.
     Continue,
+    /// The steps up to the one of this number are skipped; the run goes on there and still ends failed.
+    Jump(u32),
 }
 
 /// How often a failed step is tried again.
@@ -277,6 +311,7 @@ mod tests {
             idempotent: true,
             target: None,
             probe: true,
+            rules: Rules::default(),
         }
     }
 

@@ -85,10 +85,16 @@ impl Redactor {
         }
     }
 
-    /// The same for every string inside a JSON value (keys too).
+    /// The same for every string inside a JSON value, keys and numbers too: a value of digits may have been read as one.
     pub fn redact_json(&self, json: &mut serde_json::Value) {
         match json {
             serde_json::Value::String(text) => *text = self.redact(text),
+            serde_json::Value::Number(number) => {
+                let text = number.to_string();
+                if self.finds(&text) {
+                    *json = serde_json::Value::String(self.redact(&text));
+                }
+            }
             serde_json::Value::Array(items) => items.iter_mut().for_each(|item| self.redact_json(item)),
             serde_json::Value::Object(fields) => {
                 let old = std::mem::take(fields);
@@ -182,6 +188,9 @@ mod tests {
         let mut json = serde_json::json!({"a": [TOKEN], TOKEN: 1});
         r.redact_json(&mut json);
         assert_eq!(json, serde_json::json!({"a": ["[secret DEPLOY]"], "[secret DEPLOY]": 1}));
+        let mut json = serde_json::json!({"pin": 48_151_623, "n": 4_815});
+        Redactor::new([("PIN", "48151623")]).redact_json(&mut json);
+        assert_eq!(json, serde_json::json!({"pin": "[secret PIN]", "n": 4_815}));
     }
 
     #[test]

@@ -104,7 +104,7 @@ impl RunStatus {
         Self::ALL.into_iter().find(|s| s.name() == name)
     }
 
-    /// Never changes again. (`interrupted` rests until a person decides, but nothing moves it by itself.)
+    /// No engine works on it or will. Only `interrupted` can change again: when it is resumed or given up.
     #[must_use]
     pub const fn is_terminal(self) -> bool {
         !matches!(self, Self::Queued | Self::Claimed | Self::Running | Self::Waiting)
@@ -139,11 +139,15 @@ pub enum Transition {
     Interrupt,
     /// A condition said the run is not to happen.
     Skip,
+    /// An interrupted run goes back into the queue, to continue at its first unfinished step.
+    Resume,
+    /// A person leaves an interrupted run at that.
+    GiveUp,
 }
 
 impl Transition {
     /// All of them.
-    pub const ALL: [Self; 11] = [
+    pub const ALL: [Self; 13] = [
         Self::Claim,
         Self::Release,
         Self::Start,
@@ -155,6 +159,8 @@ impl Transition {
         Self::Cancel,
         Self::Interrupt,
         Self::Skip,
+        Self::Resume,
+        Self::GiveUp,
     ];
 }
 
@@ -166,7 +172,8 @@ impl Transition {
 /// | claimed | start → running, release → queued, cancel → cancelled, interrupt → interrupted |
 /// | running | wait → waiting, succeed, fail, time_out, cancel, interrupt, skip |
 /// | waiting | continue → running, fail, time_out, cancel, interrupt, skip |
-/// | terminal | nothing |
+/// | interrupted | resume → queued, give_up → failed |
+/// | any other terminal | nothing |
 #[must_use]
 pub const fn next(from: RunStatus, what: Transition) -> Option<RunStatus> {
     use RunStatus as S;
@@ -182,6 +189,8 @@ pub const fn next(from: RunStatus, what: Transition) -> Option<RunStatus> {
         (S::Queued | S::Claimed | S::Running | S::Waiting, T::Cancel) => Some(S::Cancelled),
         (S::Claimed | S::Running | S::Waiting, T::Interrupt) => Some(S::Interrupted),
         (S::Running | S::Waiting, T::Skip) => Some(S::Skipped),
+        (S::Interrupted, T::Resume) => Some(S::Queued),
+        (S::Interrupted, T::GiveUp) => Some(S::Failed),
         _ => None,
     }
 }
@@ -343,10 +352,11 @@ mod tests {
     use super::*;
 
     #[test]
-    fn terminal_states_never_change_and_every_other_state_can_end() {
+    fn terminal_states_never_change_but_for_interrupted_and_every_other_state_can_end() {
         for from in RunStatus::ALL {
             let reachable: Vec<_> = Transition::ALL.iter().filter_map(|t| next(from, *t)).collect();
-            assert_eq!(from.is_terminal(), reachable.is_empty(), "{from:?}");
+            let final_state = from.is_terminal() && from != RunStatus::Interrupted;
+            assert_eq!(final_state, reachable.is_empty(), "{from:?}");
             if !from.is_terminal() {
                 assert!(reachable.contains(&RunStatus::Cancelled), "{from:?} must be cancellable");
             }
@@ -362,5 +372,46 @@ mod tests {
             .filter(|(s, t)| next(*s, *t) == Some(RunStatus::Running))
             .collect();
         assert_eq!(into_running, [(RunStatus::Claimed, Transition::Start), (RunStatus::Waiting, Transition::Continue)]);
+    }
+
+    /// The table in the documentation of [`next`], read and held against the function: every pair, allowed or not.
+    #[test]
+    fn the_published_table_is_the_function() {
+        let word = |t: Transition| serde_json::to_value(t).unwrap().as_str().unwrap().to_owned();
+        let source = include_str!("run.rs");
+        let published = |from: RunStatus| -> Vec<String> {
+            let row = source.lines().find(|l| l.starts_with(&format!("/// | {} |", from.name())));
+            let cells = row.and_then(|l| l.split('|').nth(2)).unwrap_or_default();
+            cells.split(',').map(|c| c.split('→').next().unwrap().trim().to_owned()).filter(|c| !c.is_empty()).collect()
+        };
+        for from in RunStatus::ALL {
+            let allowed: Vec<_> = Transition::ALL.into_iter().filter(|t| next(from, *t).is_some()).map(word).collect();
+            let (mut told, mut is) = (published(from), allowed);
+            told.sort();
+            is.sort();
+            assert_eq!(told, is, "{from:?}");
+        }
+    }
+
+    proptest::proptest! {
+        /// Whatever happens in whatever order: a run moves only along the table, an ended one stays ended unless it was
+        /// interrupted, and it works only after a claim.
+        #[test]
+        fn any_sequence_keeps_the_rules(events in proptest::collection::vec(0..Transition::ALL.len(), 0..40)) {
+            let (mut now, mut claimed) = (RunStatus::Queued, false);
+            for what in events.into_iter().map(|i| Transition::ALL[i]) {
+                let Some(then) = next(now, what) else { continue };
+                proptest::prop_assert!(!now.is_terminal() || now == RunStatus::Interrupted);
+                claimed = match then {
+                    RunStatus::Claimed => true,
+                    RunStatus::Queued => false,
+                    _ => claimed,
+                };
+                proptest::prop_assert_eq!(then.is_held(), claimed && !then.is_terminal());
+                proptest::prop_assert_ne!(now, then);
+                claimed &= then.is_held();
+                now = then;
+            }
+        }
     }
 }

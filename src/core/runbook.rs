@@ -1,24 +1,31 @@
-//! Runbooks: versioned templates of plans, read from TOML; and how a request, a runbook and a stack become a plan.
+//! Runbooks: versioned templates of plans, read from TOML or Markdown; and how a request, a runbook and a stack become a plan.
 
 mod built_in;
+mod call;
 mod condition;
 pub mod definition;
 mod expand;
 mod file;
 mod fill;
 mod gate;
+pub mod guided;
 pub mod input;
+pub mod later;
+mod markdown;
+pub mod page;
 mod papers;
 mod planner;
 mod read;
+pub mod scope;
 mod targets;
+pub mod together;
 
 use std::collections::BTreeMap;
 
 use definition::Definition;
 
 use super::command::RunbookName;
-use super::plan::{Gate, OnFailure, Plan, PlanStep, targets_of};
+use super::plan::{Gate, OnFailure, Plan, PlanStep, Rules, targets_of};
 use super::run::Phase;
 use super::service::{Stack, Verb};
 
@@ -91,7 +98,13 @@ pub struct Request {
 /// # Errors
 /// Every problem found, with its line.
 pub fn parse(file: &str, text: &str) -> Result<Runbook, Vec<Problem>> {
-    file::parse(file, text)
+    if is_page(file) { markdown::parse(file, text) } else { file::parse(file, text) }
+}
+
+/// The file is Markdown, by its name.
+#[must_use]
+pub fn is_page(file: &str) -> bool {
+    [".md", ".markdown"].into_iter().any(|end| file.to_lowercase().ends_with(end))
 }
 
 /// The runbooks that ship with opsroom (`assets/runbooks/`).
@@ -103,7 +116,13 @@ pub fn built_in() -> Vec<Runbook> {
 /// Makes the plan. Never fails: what stands in the way becomes a block risk that says how to remove it.
 #[must_use]
 pub fn plan(runbook: &Runbook, request: &Request, stack: &Stack) -> Plan {
-    planner::plan(runbook, request, stack)
+    plan_in(runbook, request, stack, built_in::all())
+}
+
+/// Like [`plan`], with the runbooks that it may call.
+#[must_use]
+pub fn plan_in(runbook: &Runbook, request: &Request, stack: &Stack, library: &[Runbook]) -> Plan {
+    planner::plan(runbook, request, stack, library)
 }
 
 /// A probe step for every service and environment that has a `probe` action, in the stack's order: what a pulse does.
@@ -131,6 +150,7 @@ pub fn probes(stack: &Stack) -> Vec<PlanStep> {
                     idempotent: true,
                     target: Some(target),
                     probe: true,
+                    rules: Rules::default(),
                 })
             })
         })

@@ -11,6 +11,7 @@ pub use describe::describe;
 /// One change of the inventory.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "kind", rename_all = "lowercase")]
+#[expect(clippy::large_enum_variant, reason = "a difference holds a handful, and each is read once")]
 pub enum Change {
     Timezone { before: String, after: String },
     Environment(Delta<Environment>),

@@ -8,10 +8,12 @@ use tokio::time::{Instant, sleep};
 use super::drive::Drive;
 use super::halt::{Halt, Why};
 use super::output::{self, CHANNEL, Origin};
+use super::ready::Ready;
 use super::record::Event;
 use crate::core::event::{Level, NewEntry};
 use crate::core::observation::{Observation, State};
-use crate::core::plan::{PlanStep, Retry};
+use crate::core::plan::{PlanStep, Retry, Weighed};
+use crate::core::resume::is_timed;
 use crate::core::run::{Artifact, Phase, StepStatus};
 use crate::core::step::document::Finding;
 use crate::core::step::{Call, Outcome, Reply, StepSpec, Verdict};
@@ -27,7 +29,7 @@ pub(super) struct Place {
 }
 
 /// How a step ended.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(super) struct Ended {
     pub status: StepStatus,
     pub message: String,
@@ -53,13 +55,22 @@ impl Drive {
         timeout_ms: i64,
         halt: &Halt,
     ) -> Result<Ended, StoreError> {
-        let call = self.call_of(step, if timeout_ms > 0 { timeout_ms } else { i64::MAX }).await?;
+        let ready = match self.ready(place, step).await? {
+            Ready::Go(step) => step,
+            Ready::Over(ended) => return Ok(ended),
+        };
+        let step = ready.as_ref().unwrap_or(step);
         let mut attempt = 1;
         loop {
+            let Some(timeout_ms) = self.within(step, if timeout_ms > 0 { timeout_ms } else { i64::MAX }) else {
+                return self.too_late(place, step, attempt).await;
+            };
+            let call = self.call_of(step, timeout_ms).await?;
             self.begin(place, step, attempt).await?;
             let begun = Instant::now();
-            let reply = self.make(place, step, call.clone(), halt).await?;
-            let outcome = step.judge(&reply);
+            let reply = self.make(place, step, call, halt).await?;
+            let weighed = self.weigh(step, &reply);
+            let outcome = weighed.outcome.clone();
             let ms = i64::try_from(begun.elapsed().as_millis()).unwrap_or(i64::MAX);
             if let Some(why) = halt.why().filter(|_| outcome.verdict != Verdict::Succeeded) {
                 return self.cut_short(place, step, attempt, why, &reply, ms).await;
@@ -70,7 +81,7 @@ impl Drive {
                     self.rec.append(&[self.said(place, step, Level::Warn, message)]).await?;
                     tokio::select! {
                         () = sleep(millis(pause)) => {}
-                        () = halt.fired() => return self.end(place, step, attempt, &outcome, &reply, ms).await,
+                        () = halt.fired() => return self.end(place, step, attempt, &weighed, &reply, ms).await,
                     }
                     attempt += 1;
                     continue;
@@ -82,7 +93,7 @@ impl Drive {
                 }
                 Again::No => {}
             }
-            return self.end(place, step, attempt, &outcome, &reply, ms).await;
+            return self.end(place, step, attempt, &weighed, &reply, ms).await;
         }
     }
 
@@ -95,7 +106,11 @@ impl Drive {
         let found = done.iter().filter(|s| !matches!(s.status, StepStatus::Pending | StepStatus::Running));
         let findings: Vec<_> = found
             .filter_map(|s| {
-                let named = self.run.plan.steps.get(usize::try_from(s.index).ok()?)?;
+                let (named, place) = self.run.plan.numbered_step(s.index)?;
+                // Undo steps that were not needed are no finding.
+                if place == "undo" && s.status == StepStatus::Skipped {
+                    return None;
+                }
                 Some(Finding { step: &named.name, status: s.status, message: s.message.as_deref() })
             })
             .collect();
@@ -117,7 +132,7 @@ impl Drive {
     }
 
     async fn make(&self, place: Place, step: &PlanStep, call: Call, halt: &Halt) -> Result<Reply, StoreError> {
-        match call {
+        match self.rest_of(place, call) {
             Call::Leave { artifacts } => {
                 let at = self.rec.world.clock.now();
                 let mine = |a| Artifact { run: self.rec.run(), at, ..a };
@@ -140,10 +155,11 @@ impl Drive {
         place: Place,
         step: &PlanStep,
         attempt: u32,
-        outcome: &Outcome,
+        weighed: &Weighed,
         reply: &Reply,
         ms: i64,
     ) -> Result<Ended, StoreError> {
+        let outcome = &weighed.outcome;
         let (status, level) = match (outcome.verdict, outcome.state) {
             (Verdict::Succeeded, State::Ok) => (StepStatus::Succeeded, Level::Success),
             (Verdict::Succeeded, _) => (StepStatus::Succeeded, Level::Warn),
@@ -156,6 +172,11 @@ impl Drive {
         {
             data["outputs"] = serde_json::json!(outputs);
         }
+        if !weighed.saved.is_empty() {
+            let saved: serde_json::Map<_, _> = weighed.saved.iter().map(|(k, v)| (k.clone(), v.to_json())).collect();
+            data["saved"] = saved.into();
+        }
+        self.results.keep(step, status, weighed);
         let event = Event { data: Some(data), ..event(place, step, level, spoken(step, outcome, ms)) };
         let event = self.rec.entry(event);
         self.close(place, status, attempt, &outcome.message, event).await?;
@@ -176,6 +197,8 @@ impl Drive {
         let status = match why {
             Why::Cancelled { .. } => StepStatus::Cancelled,
             Why::Deadline => StepStatus::TimedOut,
+            // Nothing was in flight: whoever resumes the run waits on.
+            Why::Leaving if is_timed(step) => StepStatus::Pending,
             Why::Leaving => StepStatus::Unknown,
         };
         let mut message = format!("stopped after {}: {}", human_ms(ms), why.words());
@@ -190,7 +213,7 @@ impl Drive {
         Ok(Ended { status, message, halted: true })
     }
 
-    async fn close(
+    pub(super) async fn close(
         &self,
         place: Place,
         status: StepStatus,
@@ -216,7 +239,7 @@ impl Drive {
         self.rec.observe(Observation { target, at, state, latency_ms, message, run: Some(self.rec.run()) }).await
     }
 
-    fn said(&self, place: Place, step: &PlanStep, level: Level, message: String) -> NewEntry {
+    pub(super) fn said(&self, place: Place, step: &PlanStep, level: Level, message: String) -> NewEntry {
         self.rec.entry(event(place, step, level, message))
     }
 }

@@ -13,10 +13,10 @@ use super::drive::Drive;
 use super::halt::Halt;
 use super::keep::Keeper;
 use super::record::Recorder;
-use super::{Mode, State, World, pulse, sweep};
+use super::{Mode, State, World, pulse, resume, sweep};
 use crate::core::run::{Run, RunId, RunStatus};
 use crate::core::time::Timestamp;
-use crate::store::{Claim, EngineRow};
+use crate::store::{Claim, EngineRow, StoreError};
 
 /// Runs queued by another process are found at latest after this (or `sweep_ms`, when that is shorter).
 const POLL: Duration = Duration::from_secs(5);
@@ -25,6 +25,8 @@ const AGAIN: Duration = Duration::from_secs(1);
 
 /// How often the engine shows itself to others: it is a write, and an idle console should leave the disk alone.
 const SHOW: Duration = Duration::from_secs(30);
+/// A server shows itself more often: others wait for it to be gone.
+pub(super) const SHOW_SERVING: Duration = Duration::from_secs(5);
 
 /// What a run's task leaves: the run, and the one that follows it.
 type Left = (RunId, Option<RunId>);
@@ -118,10 +120,8 @@ impl Worker {
 
     async fn claim(&mut self) -> Looked {
         while self.tasks.len() < self.world.config.concurrency.max(1) {
-            let now = self.world.clock.now();
-            let until = now.plus_ms(self.world.config.lease_ms);
-            match self.world.store.claim(self.only, &self.world.holder, until, now).await {
-                Ok(Some((claim, run))) => {
+            match self.next_claim().await {
+                Ok(Some((claim, run, until))) => {
                     self.in_hand.insert(run.id);
                     self.tasks.spawn(take_on(self.world.clone(), claim, run, until));
                     self.publish(false, 0);
@@ -136,6 +136,17 @@ impl Worker {
         Looked::HandsFull
     }
 
+    /// The next queued run, unless a server takes care of it.
+    async fn next_claim(&self) -> Result<Option<(Claim, Run, Timestamp)>, StoreError> {
+        if self.world.defers().await? {
+            return Ok(None);
+        }
+        let now = self.world.clock.now();
+        let until = now.plus_ms(self.world.config.lease_ms);
+        let claimed = self.world.store.claim(self.only, &self.world.holder, until, now).await?;
+        Ok(claimed.map(|(claim, run)| (claim, run, until)))
+    }
+
     fn joined(&mut self, left: Option<Left>) {
         if let Some((run, next)) = left {
             self.in_hand.remove(&run);
@@ -146,7 +157,8 @@ impl Worker {
     }
 
     async fn sweep(&mut self) {
-        if self.shown_at.is_none_or(|at| at.elapsed() >= SHOW) {
+        let every = if self.world.serves() { SHOW_SERVING } else { SHOW };
+        if self.shown_at.is_none_or(|at| at.elapsed() >= every) {
             self.show().await;
             self.shown_at = Some(Instant::now());
         }
@@ -173,7 +185,22 @@ async fn take_on(world: World, claim: Claim, run: Run, lease_until: Timestamp) -
     let limit = u64::try_from(run.plan.timeout_ms).ok().filter(|ms| *ms > 0);
     let deadline = limit.map(|ms| Instant::now() + Duration::from_millis(ms.min(1_000_000_000_000)));
     let rec = Recorder::new(world.clone(), claim, &run);
-    let drive = Drive { rec, run, halt: Halt::default(), last: Halt::default(), began: world.clock.now() };
+    let past = match resume::past(&world, &run).await {
+        Ok(past) => past,
+        Err(e) => {
+            tracing::error!(run = %id, "cannot read what it did before: {e}");
+            return (id, None);
+        }
+    };
+    let drive = Drive {
+        rec,
+        run,
+        halt: Halt::default(),
+        last: Halt::default(),
+        began: world.clock.now(),
+        past,
+        results: super::results::Results::default(),
+    };
     let keeper = Keeper { rec: &drive.rec, lease_until, halt: &drive.halt, last: &drive.last, deadline };
     let work = async {
         tokio::select! {

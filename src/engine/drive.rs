@@ -1,18 +1,21 @@
 //! Drives one run: condition, five phases, `finally`, end. Every fact is in the store before the next effect.
 
+use std::collections::BTreeSet;
+
 use tokio::time::Instant;
 
 use super::attempt::{Ended, Place};
 use super::halt::{Halt, Why};
 use super::record::Recorder;
+use super::results::Results;
 use crate::core::event::{Level, NewEntry};
-use crate::core::plan::{OnFailure, PlanStep};
-use crate::core::run::{Phase, Run, RunId, StepStatus, Transition};
+use crate::core::plan::{OnFailure, Plan, PlanStep};
+use crate::core::run::{Phase, Run, RunId, RunStep, StepStatus, Transition};
 use crate::core::time::{Timestamp, human_ms};
 use crate::store::StoreError;
 
 /// A `finally` step without a timeout must not hold a cancelled run for ever.
-const FINALLY_TIMEOUT_MS: i64 = 60_000;
+pub(super) const FINALLY_TIMEOUT_MS: i64 = 60_000;
 
 /// A run in hand.
 pub(super) struct Drive {
@@ -24,6 +27,10 @@ pub(super) struct Drive {
     pub last: Halt,
     /// When this engine took it.
     pub began: Timestamp,
+    /// What its steps came to, for those that ask.
+    pub results: Results,
+    /// What is recorded of its steps, when it is a resumed one.
+    pub past: Vec<RunStep>,
 }
 
 /// How the run has gone so far.
@@ -39,10 +46,18 @@ pub(super) struct Course {
     pub during: Option<String>,
     /// The condition did not hold.
     pub unmet: Option<String>,
+    /// A failed step leads on to the step of this number; why, for those in between.
+    pub jump: Option<(u32, String)>,
+    /// Steps that succeeded, by number.
+    pub done: BTreeSet<u32>,
+    /// Action or verify failed: what was done is to be undone.
+    pub undo: bool,
+    /// What came of undoing, for the run's last words.
+    pub undone: Option<String>,
 }
 
 impl Course {
-    fn heed(&mut self, halt: &Halt) {
+    pub(super) fn heed(&mut self, halt: &Halt) {
         if let (None, Some(why)) = (&self.halted, halt.why()) {
             self.halted = Some(why.clone());
             self.stopped = Some(why.words().to_owned());
@@ -50,20 +65,39 @@ impl Course {
     }
 
     /// What a step's end means for the run; true when it failed by itself.
-    fn weigh(&mut self, step: &PlanStep, ended: &Ended, halt: &Halt) -> bool {
+    pub(super) fn weigh(&mut self, step: &PlanStep, ended: &Ended, halt: &Halt) -> bool {
         if ended.halted {
             self.heed(halt);
             self.during = Some(step.name.clone());
             return false;
         }
-        let failed = ended.status != StepStatus::Succeeded;
+        let failed = !matches!(ended.status, StepStatus::Succeeded | StepStatus::Skipped);
         if failed && self.failure.is_none() {
             self.failure = Some(format!("step {}: {}", step.name, ended.message));
         }
         failed
     }
 
-    fn is_left(&self) -> bool {
+    /// What the failure of a step means for those after it.
+    pub(super) fn lead_on(&mut self, phase: Phase, step: &PlanStep, plan: &Plan) {
+        if self.stopped.is_some() {
+            return;
+        }
+        match step.on_failure {
+            OnFailure::Continue => {}
+            OnFailure::Stop => {
+                self.stopped = Some(format!("{} failed", phase.name()));
+                self.undo = matches!(phase, Phase::Action | Phase::Verify);
+            }
+            OnFailure::Jump(to) => {
+                let on = plan.numbered_step(to).filter(|(_, place)| *place != "finally" && *place != "undo");
+                let on = on.map_or_else(|| "nothing is left to do".to_owned(), |(s, _)| format!("going on at {}", s.name));
+                self.jump = Some((to, format!("{} failed, {on}", step.name)));
+            }
+        }
+    }
+
+    pub(super) fn is_left(&self) -> bool {
         self.halted == Some(Why::Leaving)
     }
 }
@@ -82,13 +116,18 @@ impl Drive {
                 self.phase(phase, &mut course).await?;
             }
         }
+        self.undo(&mut course).await?;
         self.finally(&mut course).await?;
         self.finish(&course).await
     }
 
     async fn phase(&self, phase: Phase, course: &mut Course) -> Result<(), StoreError> {
         let steps: Vec<_> = (0..).zip(&self.run.plan.steps).filter(|(_, s)| s.phase == phase).collect();
-        let gate = self.run.plan.only_if.as_ref().filter(|_| phase == Phase::Validate);
+        let gate = self.run.plan.only_if.as_ref().filter(|_| phase == Phase::Validate && !self.has_begun());
+        if gate.is_none() && !steps.is_empty() && steps.iter().all(|(index, _)| self.recorded(*index).is_some()) {
+            self.recall_all(&steps, course);
+            return Ok(());
+        }
         let idle = steps.is_empty() && gate.is_none();
         if !idle {
             course.heed(&self.halt);
@@ -112,20 +151,43 @@ impl Drive {
     /// The steps of a phase, one after the other; how many failed.
     async fn steps(&self, phase: Phase, steps: &[(u32, &PlanStep)], course: &mut Course) -> Result<usize, StoreError> {
         let mut failures = 0;
-        for (index, step) in steps {
+        let mut at = 0;
+        while let Some((index, step)) = steps.get(at) {
+            if let Some(record) = self.recorded(*index) {
+                self.recall(step, record, course, &self.halt);
+                at += 1;
+                continue;
+            }
             course.heed(&self.halt);
+            if let Some((_, why)) = course.jump.clone().filter(|(to, _)| index < to) {
+                let message = format!("skipped: {why}");
+                self.rec.step(*index, StepStatus::Skipped, 0, Some(&message), &[]).await?;
+                at += 1;
+                continue;
+            }
+            course.jump = None;
             if course.stopped.is_some() {
                 self.skip_step(*index, course).await?;
+                at += 1;
+                continue;
+            }
+            if let Some(each) = step.rules.each {
+                let rest = &steps[at..];
+                let many = rest.iter().take_while(|(_, s)| s.rules.each.is_some_and(|e| e.group == each.group)).count();
+                failures += self.group(phase, &rest[..many], each, course).await?;
+                at += many;
                 continue;
             }
             let place = Place { index: Some(*index), phase: Some(phase) };
             let ended = self.step(place, step, step.timeout_ms, &self.halt).await?;
+            if ended.status == StepStatus::Succeeded {
+                course.done.insert(*index);
+            }
             if course.weigh(step, &ended, &self.halt) {
                 failures += 1;
-                if step.on_failure == OnFailure::Stop && course.stopped.is_none() {
-                    course.stopped = Some(format!("{} failed", phase.name()));
-                }
+                course.lead_on(phase, step, &self.run.plan);
             }
+            at += 1;
         }
         Ok(failures)
     }
@@ -158,7 +220,7 @@ impl Drive {
     }
 
     /// A step that will not run any more. What is pending when the engine leaves is settled with the run's end.
-    async fn skip_step(&self, index: u32, course: &Course) -> Result<(), StoreError> {
+    pub(super) async fn skip_step(&self, index: u32, course: &Course) -> Result<(), StoreError> {
         match &course.stopped {
             Some(why) if !course.is_left() => {
                 self.rec.step(index, StepStatus::Skipped, 0, Some(&format!("skipped: {why}")), &[]).await
@@ -183,6 +245,10 @@ impl Drive {
         }
         self.rec.append(&[self.rec.note(None, Level::Info, "finally started")]).await?;
         for (index, step) in steps {
+            if let Some(record) = self.recorded(index) {
+                self.recall(step, record, course, &self.last);
+                continue;
+            }
             let timeout_ms = if step.timeout_ms > 0 { step.timeout_ms } else { FINALLY_TIMEOUT_MS };
             let place = Place { index: Some(index), phase: None };
             let ended = self.step(place, step, timeout_ms, &self.last).await?;

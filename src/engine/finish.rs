@@ -86,7 +86,10 @@ impl Drive {
                 ended(Transition::TimeOut, RunStatus::TimedOut, Level::Error, "timed out", why)
             }
             (None, Some(why), _) => ended(Transition::Skip, RunStatus::Skipped, Level::Warn, "skipped", why.clone()),
-            (None, None, Some(why)) => ended(Transition::Fail, RunStatus::Failed, Level::Error, "failed", why.clone()),
+            (None, None, Some(why)) => {
+                let undone = course.undone.as_ref().map(|u| format!("; {u}")).unwrap_or_default();
+                ended(Transition::Fail, RunStatus::Failed, Level::Error, "failed", format!("{why}{undone}"))
+            }
             (None, None, None) => Verdict {
                 what: Transition::Succeed,
                 status: RunStatus::Succeeded,
@@ -107,6 +110,11 @@ impl Drive {
         let unstarted: Vec<_> = self.run.plan.links().iter().skip(1).map(|p| p.title.as_str()).collect();
         if verdict.what != Transition::Succeed && !unstarted.is_empty() {
             warn(format!("not started, because this run did not succeed: {}", unstarted.join("; ")));
+        }
+        let undo = || self.run.plan.undo.iter().filter_map(|s| s.rules.undoes.filter(|n| course.done.contains(n)));
+        if course.halted.is_some() && undo().next().is_some() {
+            let names: Vec<_> = undo().filter_map(|n| Some(self.run.plan.numbered_step(n)?.0.name.as_str())).collect();
+            warn(format!("not undone, because only a failure is: {}", names.join(", ")));
         }
         let left = &self.run.plan.finally;
         if verdict.status == RunStatus::Interrupted && !left.is_empty() {
@@ -165,11 +173,7 @@ impl Drive {
 }
 
 fn step_line(plan: &Plan, step: &RunStep) -> serde_json::Value {
-    let index = usize::try_from(step.index).unwrap_or(usize::MAX);
-    let (planned, phase) = match plan.steps.get(index) {
-        Some(planned) => (Some(planned), planned.phase.name()),
-        None => (plan.finally.get(index.saturating_sub(plan.steps.len())), "finally"),
-    };
+    let (planned, phase) = plan.numbered_step(step.index).map_or((None, "?"), |(p, place)| (Some(p), place));
     let ms = step.started_at.zip(step.finished_at).map(|(from, to)| to.ms_since(from));
     json!({
         "index": step.index,

@@ -42,7 +42,8 @@ pub(super) async fn beat(world: World) {
 /// Pulses; how long until the next slot.
 async fn beat_once(world: &World, workspace: i64, period_ms: i64) -> Duration {
     let slot = slot_of(world.clock.now(), period_ms);
-    match pulse(world, workspace, slot).await {
+    let seen = if world.defers().await.unwrap_or(false) { Ok(false) } else { pulse(world, workspace, slot).await };
+    match seen {
         Ok(true) => world.bus.tell(Notice::Observations),
         Ok(false) => {}
         Err(e) => tracing::warn!("the pulse of {} was not written: {e}", slot.rfc3339()),

@@ -11,7 +11,7 @@ use super::{World, redact};
 use crate::bus::Notice;
 use crate::core::event::{EntryBody, Level, NewEntry};
 use crate::core::observation::Observation;
-use crate::core::run::{Artifact, Phase, Run, RunId, RunStatus, StepStatus, Transition};
+use crate::core::run::{Artifact, Phase, Run, RunId, RunStatus, StepStatus, Transition, next};
 use crate::store::{Claim, NewRun, StoreError};
 
 /// The pen of one run.
@@ -55,8 +55,9 @@ impl Recorder {
             return Ok(());
         }
         let (store, claim) = (&self.world.store, self.claim);
+        let before = self.known();
         let entries = &*self.clean(entries);
-        let seq = self.persist(move || store.append(claim, entries)).await?;
+        let seq = self.persist(move || store.append(claim, entries), move || self.written(before, entries)).await?;
         self.seq.fetch_max(seq, Ordering::AcqRel);
         self.world.bus.tell(Notice::Entries(claim.run, seq));
         Ok(())
@@ -74,7 +75,9 @@ impl Recorder {
         let before = self.known();
         let (message, entries) = (self.clean_text(message), &*self.clean(entries));
         let message = message.as_deref();
-        self.persist(move || store.step(claim, index, status, attempt, message, entries, at)).await?;
+        let write = move || store.step(claim, index, status, attempt, message, entries, at);
+        let written = move || async move { Ok(self.written(before, entries).await?.map(drop)) };
+        self.persist(write, written).await?;
         self.world.bus.tell(Notice::Steps(claim.run));
         self.tell_entries(before, entries);
         Ok(())
@@ -90,7 +93,8 @@ impl Recorder {
         let before = self.known();
         let (message, entries) = (self.clean_text(message), &*self.clean(entries));
         let message = message.as_deref();
-        let status = self.persist(move || store.transition(claim, what, message, entries, at)).await?;
+        let write = move || store.transition(claim, what, message, entries, at);
+        let status = self.persist(write, move || self.moved(before, what, entries)).await?;
         self.world.bus.tell(Notice::Run(claim.run, status));
         self.tell_entries(before, entries);
         Ok(status)
@@ -101,7 +105,8 @@ impl Recorder {
         let (store, claim, at, next) = (&self.world.store, self.claim, self.world.clock.now(), &next);
         let before = self.known();
         let entries = &*self.clean(entries);
-        let next = self.persist(move || store.succeed_and_chain(claim, None, entries, next.clone(), at)).await?;
+        let write = move || store.succeed_and_chain(claim, None, entries, next.clone(), at);
+        let next = self.persist(write, move || self.succeeded(before, entries)).await?;
         self.world.bus.tell(Notice::Run(claim.run, RunStatus::Succeeded));
         self.tell_entries(before, entries);
         if let Some(next) = &next {
@@ -113,7 +118,7 @@ impl Recorder {
     pub(super) async fn observe(&self, seen: Observation) -> Result<(), StoreError> {
         let (store, workspace) = (&self.world.store, self.claim.workspace);
         let seen = &[redact::observation(&self.world.adapters.redactor(), seen)];
-        self.persist(move || store.observe(workspace, seen)).await?;
+        self.persist(move || store.observe(workspace, seen), || std::future::ready(Ok(None))).await?;
         self.world.bus.tell(Notice::Observations);
         Ok(())
     }
@@ -121,7 +126,11 @@ impl Recorder {
     pub(super) async fn leave(&self, artifacts: &[Artifact]) -> Result<(), StoreError> {
         let (store, claim) = (&self.world.store, self.claim);
         let artifacts = &redact::artifacts(&self.world.adapters.redactor(), artifacts);
-        self.persist(move || store.leave(claim, artifacts)).await
+        let there = move || async move {
+            let there = store.artifacts(claim.run).await?;
+            Ok(artifacts.iter().all(|a| there.contains(a)).then_some(()))
+        };
+        self.persist(move || store.leave(claim, artifacts), there).await
     }
 
     /// The number of the very last entry, once the run has ended: listeners must not miss its end.
@@ -164,23 +173,63 @@ impl Recorder {
         self.seq.load(Ordering::Acquire)
     }
 
-    /// Writes, and writes again while the store is locked or fails. What it refuses stays refused.
-    async fn persist<T, F>(&self, write: impl Fn() -> F) -> Result<T, StoreError>
+    /// The number of the last of these entries when a write of ours that seemed to fail was committed after all.
+    /// `before`: a number from before that write.
+    async fn written(&self, before: i64, entries: &[NewEntry]) -> Result<Option<i64>, StoreError> {
+        self.world.store.written(self.claim.run, before, entries).await
+    }
+
+    async fn moved(
+        &self,
+        before: i64,
+        what: Transition,
+        entries: &[NewEntry],
+    ) -> Result<Option<RunStatus>, StoreError> {
+        let there = self.written(before, entries).await?.is_some();
+        let run = self.world.store.run(self.claim.run).await?;
+        // Without entries the state alone tells: where the transition leads, it cannot have come from.
+        let status = run.status;
+        let arrived = RunStatus::ALL.into_iter().any(|from| next(from, what) == Some(status));
+        Ok((arrived && (there || entries.is_empty())).then_some(status))
+    }
+
+    async fn succeeded(&self, before: i64, entries: &[NewEntry]) -> Result<Option<Option<Run>>, StoreError> {
+        if self.moved(before, Transition::Succeed, entries).await?.is_none() {
+            return Ok(None);
+        }
+        Ok(Some(self.world.store.next_link(self.claim.run).await?))
+    }
+
+    /// Writes, and writes again while the store is locked or fails. What it refuses stays refused. A connection lost at
+    /// the commit leaves open whether it happened: before another attempt, `written` looks.
+    async fn persist<T, F, G>(&self, write: impl Fn() -> F, written: impl Fn() -> G) -> Result<T, StoreError>
     where
         F: Future<Output = Result<T, StoreError>>,
+        G: Future<Output = Result<Option<T>, StoreError>>,
     {
         let patience = Duration::from_millis(u64::try_from(self.world.config.lease_ms).unwrap_or(0));
         let began = Instant::now();
         let mut pause = Duration::from_millis(50);
+        let mut looking = false;
         loop {
-            match write().await {
+            let answer = if looking { written().await } else { write().await.map(Some) };
+            match answer {
+                Ok(Some(done)) => return Ok(done),
+                Ok(None) => {
+                    looking = false;
+                    continue;
+                }
                 Err(e @ (StoreError::Locked { .. } | StoreError::Database(_))) if began.elapsed() < patience => {
                     tracing::warn!(run = %self.claim.run, "the store failed, trying again: {e}");
+                    looking = true;
                 }
-                answer => return answer,
+                Err(e) => return Err(e),
             }
             sleep(pause).await;
             pause = (pause * 2).min(Duration::from_secs(2));
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -5,7 +5,7 @@ use std::collections::HashSet;
 use super::{World, holder};
 use crate::bus::{Bus, Notice};
 use crate::clock::Clock;
-use crate::core::run::{Run, RunId, RunStatus};
+use crate::core::run::{Run, RunId};
 use crate::store::Store;
 
 /// Interrupts what nobody drives any more. `in_hand`: our own, never touched.
@@ -43,10 +43,10 @@ async fn interrupt(store: &Store, bus: &Bus, clock: Clock, run: &Run, why: &str)
     match store.interrupt(run, why, clock.now()).await {
         Ok(true) => {
             tracing::warn!(run = %run.id, "interrupted: {why}");
-            bus.tell(Notice::Run(run.id, RunStatus::Interrupted));
             bus.tell(Notice::Steps(run.id));
             if let Ok(now) = store.run(run.id).await {
                 bus.tell(Notice::Entries(run.id, now.last_seq));
+                bus.tell(Notice::Run(run.id, now.status));
             }
         }
         // A renewal came in between: it lives.

@@ -42,14 +42,14 @@ pub(super) type Session = Held<PoolConnection<Sqlite>, PoolConnection<Postgres>>
 pub(super) type Tx = Held<Transaction<'static, Sqlite>, Transaction<'static, Postgres>>;
 
 impl Db {
-    pub fn kind(&self) -> &'static str {
+    pub(super) fn kind(&self) -> &'static str {
         match self.pools {
             Either::Sqlite(_) => "sqlite",
             Either::Postgres(_) => "postgres",
         }
     }
 
-    pub async fn close(&self) {
+    pub(super) async fn close(&self) {
         match &self.pools {
             Either::Sqlite(pools) => {
                 pools.read.close().await;
@@ -59,7 +59,7 @@ impl Db {
         }
     }
 
-    pub async fn read(&self) -> Result<Session, StoreError> {
+    pub(super) async fn read(&self) -> Result<Session, StoreError> {
         let link = match &self.pools {
             Either::Sqlite(pools) => pools.read.acquire().await.map(Either::Sqlite),
             Either::Postgres(pool) => pool.acquire().await.map(Either::Postgres),
@@ -67,7 +67,7 @@ impl Db {
         Ok(Held { url: self.url.clone(), link: link.map_err(|e| error::translate(&e, &self.url))? })
     }
 
-    pub async fn begin(&self) -> Result<Tx, StoreError> {
+    pub(super) async fn begin(&self) -> Result<Tx, StoreError> {
         let link = match &self.pools {
             Either::Sqlite(pools) => pools.write.begin_with(dialect::SQLITE_BEGIN).await.map(Either::Sqlite),
             Either::Postgres(pool) => pool.begin_with(dialect::POSTGRES_BEGIN).await.map(Either::Postgres),
@@ -77,7 +77,7 @@ impl Db {
 }
 
 impl Tx {
-    pub async fn commit(self) -> Result<(), StoreError> {
+    pub(super) async fn commit(self) -> Result<(), StoreError> {
         let done = match self.link {
             Either::Sqlite(tx) => tx.commit().await,
             Either::Postgres(tx) => tx.commit().await,

@@ -8,7 +8,7 @@ use crate::core::time::Timestamp;
 use super::audit::{self, Decision};
 use super::db::{Tx, text, text_opt};
 use super::journal::Numbered;
-use super::{Store, StoreError, journal, rows, runs};
+use super::{Store, StoreError, journal, locks, resume, rows, runs};
 
 /// Takes the next number of a run that nobody here has claimed; the row stays locked until the transaction ends.
 const NUMBER: &str =
@@ -20,8 +20,7 @@ const INTERRUPT: &str = "update run set status = 'interrupted', finished_at = $4
      where id = $1 and holder = $2 and lease_until = $3 and status in ('claimed', 'running', 'waiting') \
      returning status, last_seq, workspace_id, plan";
 const EXPLAIN: &str = "update run set message = $2 where id = $1";
-const IN_FLIGHT: &str = "select position from run_step where run_id = $1 and status in ('running', 'waiting') \
-     order by position";
+const IN_FLIGHT: &str = "select position from run_step where run_id = $1 and status = 'running' order by position";
 const STEP: &str = "select status, attempt from run_step where run_id = $1 and position = $2";
 const INSERT_ANSWER: &str = "insert into run_answer (run_id, position, attempt, done, note, actor, at) \
      values ($1, $2, $3, $4, $5, $6, $7) on conflict (run_id, position, attempt) do nothing";
@@ -48,6 +47,7 @@ impl Store {
             let message = format!("cancelled by {actor}{because}");
             execute!(tx, CANCEL_QUEUED, run.0, text(actor), at.0, text(&message))?;
             runs::end_steps(&mut tx, run, RunStatus::Cancelled, at).await?;
+            locks::end(&mut tx, run).await?;
             (cancelled, message)
         } else {
             execute!(tx, ASK_TO_CANCEL, run.0, text(actor))?;
@@ -69,8 +69,9 @@ impl Store {
         Ok(status)
     }
 
-    /// Declares a held run interrupted: its running step becomes `unknown`, said in an event. Conditional on the
-    /// holder and lease read before, so that a renewal in between wins (then returns false).
+    /// Declares a held run interrupted: its running step becomes `unknown`, said in an event; steps not begun stay pending.
+    /// If nothing it does next can harm, it is resumed at once, else a person decides. Conditional on the holder and lease
+    /// read before, so that a renewal in between wins (then returns false).
     pub async fn interrupt(&self, run: &Run, why: &str, at: Timestamp) -> Result<bool, StoreError> {
         let mut tx = self.db.begin().await?;
         let lease_until = run.lease_until.map(|at| at.0);
@@ -85,11 +86,13 @@ impl Store {
         };
         execute!(tx, EXPLAIN, run.id.0, text(&message))?;
         runs::end_steps(&mut tx, run.id, RunStatus::Interrupted, at).await?;
+        locks::end(&mut tx, run.id).await?;
         let step = match in_flight.as_slice() {
             [(position,)] => Some(rows::small(*position)?),
             _ => None,
         };
         tell(&mut tx, run.id, &numbered, journal::event(Level::Error, "engine", step, message, at)).await?;
+        resume::go_on(&mut tx, run.id, at).await?;
         tx.commit().await?;
         Ok(true)
     }
@@ -139,12 +142,12 @@ impl Store {
     }
 }
 
-async fn number(tx: &mut Tx, run: RunId) -> Result<Numbered, StoreError> {
+pub(super) async fn number(tx: &mut Tx, run: RunId) -> Result<Numbered, StoreError> {
     let row = fetch_optional!(tx, Numbered, NUMBER, run.0)?;
     row.ok_or_else(|| StoreError::NotFound(format!("run {run}")))
 }
 
-async fn tell(tx: &mut Tx, run: RunId, numbered: &Numbered, event: NewEntry) -> Result<(), StoreError> {
+pub(super) async fn tell(tx: &mut Tx, run: RunId, numbered: &Numbered, event: NewEntry) -> Result<(), StoreError> {
     journal::write(tx, run, numbered.last_seq, &[event]).await
 }
 

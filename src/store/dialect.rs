@@ -10,11 +10,28 @@ pub(super) const POSTGRES_BEGIN: &str = "begin";
 /// The row limit of one multi-row insert, below SQLite's 32,766 values per statement with up to 16 columns.
 pub(super) const ROWS_PER_INSERT: usize = 2_000;
 
+/// Nobody has a target of the queued run `r`, and nobody who waits for one is before it in line. Somebody who wants just
+/// that run ($n is its number) does not stand in line: the run before it may be nobody's.
+macro_rules! free {
+    ($only:literal) => {
+        concat!(
+            " and not exists (select 1 from run_target t join run_lock l on l.workspace_id = t.workspace_id ",
+            "and l.service = t.service and l.env = t.env where t.run_id = r.id) and (",
+            $only,
+            " <> 0 or not exists (select 1 from run_target t join run_target e on e.workspace_id = t.workspace_id ",
+            "and e.service = t.service and e.env = t.env and e.run_id < t.run_id join run q on q.id = e.run_id ",
+            "where t.run_id = r.id and q.status = 'queued'))",
+        )
+    };
+}
+
 macro_rules! claim {
     ($locking:literal) => {
         concat!(
             "update run set status = 'claimed', token = token + 1, holder = $1, lease_until = $2 where status = 'queued' ",
-            "and id = (select id from run where status = 'queued' and ($3 = 0 or id = $3) order by id limit 1",
+            "and id = (select r.id from run r where r.status = 'queued' and ($3 = 0 or r.id = $3)",
+            free!("$3"),
+            " order by r.id limit 1",
             $locking,
             ") returning *",
         )
@@ -26,6 +43,6 @@ macro_rules! claim {
 pub(super) const fn claim(tx: &Tx) -> &'static str {
     match tx.link {
         Either::Sqlite(_) => claim!(""),
-        Either::Postgres(_) => claim!(" for update skip locked"),
+        Either::Postgres(_) => claim!(" for update of r skip locked"),
     }
 }

@@ -63,7 +63,7 @@ impl Store {
         let mut db = self.db.read().await?;
         let last = last_seq(&mut db, run).await?;
         let to = last.min(before.saturating_sub(1));
-        let mut from = (to - i64::from(limit) + 1).max(1);
+        let mut from = to.saturating_sub(i64::from(limit)).saturating_add(1).max(1);
         let sizes: Vec<(i64, i64, i64)> = fetch_all!(db, (i64, i64, i64), CHUNK_SIZES, run.0, from, to)?;
         if let Some((_, last, _)) = over_budget(sizes.iter().rev()) {
             from = last + 1;

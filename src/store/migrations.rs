@@ -25,7 +25,7 @@ macro_rules! version {
     };
 }
 
-const VERSIONS: [Version; 1] = [version!(1, "0001_start")];
+const VERSIONS: [Version; 2] = [version!(1, "0001_start"), version!(2, "0002_locks")];
 
 const APPLIED: &str = "select version, checksum from _sqlx_migrations order by version";
 const SQLITE_TABLES: &str = "select count(*) from sqlite_master where type = 'table' and name not like 'sqlite%'";

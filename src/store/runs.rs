@@ -6,17 +6,21 @@ use crate::core::time::Timestamp;
 
 use super::db::{Tx, text, text_opt};
 use super::rows::{self, RunRow};
-use super::{Claim, NewRun, Store, StoreError, dialect, journal, submit};
+use super::{Claim, NewRun, Store, StoreError, dialect, journal, locks, resume, submit};
 
-const QUEUED: &str = "select id from run where status = 'queued' and ($1 = 0 or id = $1) limit 1";
+const QUEUED: &str =
+    concat!("select r.id from run r where r.status = 'queued' and ($1 = 0 or r.id = $1)", free!("$1"), " limit 1");
 const RENEW: &str = "update run set lease_until = $3 where id = $1 and token = $2 \
      and status in ('claimed', 'running', 'waiting')";
-const START: &str = "update run set status = $2, started_at = $3, message = coalesce($4, message) where id = $1";
+const START: &str =
+    "update run set status = $2, started_at = coalesce(started_at, $3), message = coalesce($4, message) where id = $1";
 const RELEASE: &str = "update run set status = $2, holder = null, lease_until = null, message = coalesce($3, message) \
      where id = $1";
 const GO_ON: &str = "update run set status = $2, message = coalesce($3, message) where id = $1";
 const END: &str = "update run set status = $2, finished_at = $3, lease_until = null, message = coalesce($4, message) \
      where id = $1";
+/// Of a step that only waited nothing was in flight: it waits on when the run is resumed.
+const WAITING_STEPS: &str = "update run_step set status = 'pending' where run_id = $1 and status = 'waiting'";
 /// Of a step still running nobody recorded how it ended.
 const LOST_STEPS: &str = "update run_step set finished_at = $2, status = 'unknown' \
      where run_id = $1 and status in ('running', 'waiting')";
@@ -36,19 +40,27 @@ impl Store {
         _at: Timestamp,
     ) -> Result<Option<(Claim, Run)>, StoreError> {
         let only = only.map_or(0, |run| run.0);
-        // An idle engine asks often: without work it takes no lock.
-        let mut db = self.db.read().await?;
-        if fetch_optional!(db, (i64,), QUEUED, only)?.is_none() {
-            return Ok(None);
+        loop {
+            // An idle engine asks often: without work it takes no lock.
+            let mut db = self.db.read().await?;
+            if fetch_optional!(db, (i64,), QUEUED, only)?.is_none() {
+                return Ok(None);
+            }
+            drop(db);
+            let mut tx = self.db.begin().await?;
+            let statement = dialect::claim(&tx);
+            let row = fetch_optional!(tx, RunRow, statement, text(holder), lease_until.0, only)?;
+            let Some(row) = row else { return Ok(None) };
+            // Somebody took a target of this run's in the same moment: it stays queued, the next one may be free.
+            if !locks::take(&mut tx, RunId(row.id)).await? {
+                continue;
+            }
+            let claim = Claim { run: RunId(row.id), token: row.token, workspace: row.workspace_id };
+            // Before the commit: a run this version cannot read stays in the queue for one that can.
+            let run = Run::try_from(row)?;
+            tx.commit().await?;
+            return Ok(Some((claim, run)));
         }
-        drop(db);
-        let mut tx = self.db.begin().await?;
-        let statement = dialect::claim(&tx);
-        let row = fetch_optional!(tx, RunRow, statement, text(holder), lease_until.0, only)?;
-        let Some(row) = row else { return Ok(None) };
-        tx.commit().await?;
-        let claim = Claim { run: RunId(row.id), token: row.token, workspace: row.workspace_id };
-        Ok(Some((claim, Run::try_from(row)?)))
     }
 
     /// Prolongs the lease; `StaleToken` when the run was taken away.
@@ -61,7 +73,7 @@ impl Store {
     }
 
     /// Moves the run along the table, conditional on the token; entries are written in the same transaction.
-    /// Ending a run (terminal status) clears its lease. Returns the new status.
+    /// Ending a run (terminal status) clears its lease. Returns the new status: queued when it was interrupted and resumed.
     pub async fn transition(
         &self,
         claim: Claim,
@@ -160,9 +172,16 @@ async fn step_along(
         (_, true) => {
             execute!(tx, END, run.0, to.name(), at.0, message)?;
             end_steps(tx, run, to, at).await?;
+            locks::end(tx, run).await?;
+            if to == RunStatus::Interrupted && resume::go_on(tx, run, at).await? {
+                return Ok(RunStatus::Queued);
+            }
         }
         (Transition::Start, _) => drop(execute!(tx, START, run.0, to.name(), at.0, message)?),
-        (Transition::Release, _) => drop(execute!(tx, RELEASE, run.0, to.name(), message)?),
+        (Transition::Release, _) => {
+            execute!(tx, RELEASE, run.0, to.name(), message)?;
+            locks::release(tx, run).await?;
+        }
         _ => drop(execute!(tx, GO_ON, run.0, to.name(), message)?),
     }
     Ok(to)
@@ -171,15 +190,24 @@ async fn step_along(
 /// What becomes of the steps of a run that has ended. An interrupted one keeps its pending steps: they neither happened
 /// nor were passed over, and a person may yet decide to go on with them.
 pub(super) async fn end_steps(tx: &mut Tx, run: RunId, ended: RunStatus, at: Timestamp) -> Result<(), StoreError> {
+    if ended == RunStatus::Interrupted {
+        execute!(tx, WAITING_STEPS, run.0)?;
+    }
     execute!(tx, LOST_STEPS, run.0, at.0)?;
     if ended != RunStatus::Interrupted {
-        execute!(tx, SKIP_STEPS, run.0, at.0)?;
+        skip_steps(tx, run, at).await?;
     }
     Ok(())
 }
 
+/// Passes over what is still pending.
+pub(super) async fn skip_steps(tx: &mut Tx, run: RunId, at: Timestamp) -> Result<(), StoreError> {
+    execute!(tx, SKIP_STEPS, run.0, at.0)?;
+    Ok(())
+}
+
 /// The transition in the words of a refusal: "run #4 is running; releasing it is not possible".
-const fn word(what: Transition) -> &'static str {
+pub(super) const fn word(what: Transition) -> &'static str {
     match what {
         Transition::Claim => "claiming it",
         Transition::Release => "releasing it",
@@ -192,5 +220,7 @@ const fn word(what: Transition) -> &'static str {
         Transition::Cancel => "cancelling it",
         Transition::Interrupt => "interrupting it",
         Transition::Skip => "skipping it",
+        Transition::Resume => "resuming it",
+        Transition::GiveUp => "giving it up",
     }
 }

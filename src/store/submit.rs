@@ -10,7 +10,7 @@ use crate::core::run::{Run, RunId};
 use super::audit::{self, Decision};
 use super::db::{Tx, text, text_opt};
 use super::rows::RunRow;
-use super::{NewRun, Store, StoreError, dialect, journal};
+use super::{NewRun, Store, StoreError, dialect, journal, locks};
 
 const INSERT: &str = "insert into run (workspace_id, parent_id, plan, runbook, env, status, actor, started_by, reason, \
      requested_at, token, last_seq) select id, $2, $3, $4, $5, 'queued', $6, $7, $8, $9, 0, 1 from workspace \
@@ -48,7 +48,8 @@ pub(super) async fn insert(tx: &mut Tx, new: &NewRun) -> Result<Run, StoreError>
     let row = row.ok_or_else(|| StoreError::NotFound(format!("workspace number {}", new.workspace)))?;
     let run = RunId(row.id);
     insert_services(tx, run, &new.plan.services).await?;
-    insert_steps(tx, run, new.plan.steps.len() + new.plan.finally.len()).await?;
+    locks::want(tx, new.workspace, run, &new.plan).await?;
+    insert_steps(tx, run, new.plan.numbered().count()).await?;
     let message = format!("queued by {}: {}", new.actor, new.plan.title);
     journal::write(tx, run, row.last_seq, &[journal::event(Level::Info, "control", None, message, new.at)]).await?;
     let decision = Decision {

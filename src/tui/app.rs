@@ -154,7 +154,7 @@ impl App {
         match (self.popups.last(), &self.bar, self.screens.last()) {
             (Some(popup), ..) => popup.context(),
             (None, Some(_), _) => Context::Text,
-            (None, None, Some(screen)) => screen.context(),
+            (None, None, Some(screen)) => screen.view().context(),
             (None, None, None) => self.home.context(),
         }
     }
@@ -223,7 +223,7 @@ impl App {
         match (self.popups.last_mut(), &mut self.bar, self.screens.last_mut()) {
             (Some(popup), ..) => popup.insert(text),
             (None, Some(bar), _) => bar.insert(text, world),
-            (None, None, Some(screen)) => screen.insert(text),
+            (None, None, Some(screen)) => screen.view_mut().insert(text),
             (None, None, None) => self.home.insert(text, self.overview.as_ref()),
         }
     }

@@ -149,21 +149,17 @@ mod tests {
     #[test]
     fn the_same_key_means_different_things_in_different_places() {
         let map = Keymap::built_in();
-        let press = |context, text: &str| {
+        let press = |context: Context, text: &str| {
             let key = Key::parse(text).expect("a key");
-            map.bindings()
-                .iter()
-                .find(|(a, keys)| (context_tables(context).contains(&a.table())) && keys.contains(&key))
-                .map(|(a, _)| *a)
+            map.live(context).into_iter().find(|(_, keys)| keys.contains(&key)).map(|(action, _)| action)
         };
         assert_eq!(press(Context::Log, "w"), Some(Action::NextWarning));
         assert_eq!(press(Context::List, "w"), None);
         assert_eq!(press(Context::Dialog, "Enter"), Some(Action::Press));
         assert_eq!(press(Context::List, "Enter"), Some(Action::Open));
         assert_eq!(press(Context::List, "x"), None, "cancelling lives in the run view only");
-    }
-
-    fn context_tables(context: Context) -> &'static [Table] {
-        context.tables()
+        assert_eq!(press(Context::Text, "PgUp"), Some(Action::PageUp), "the fallback");
+        assert_eq!(press(Context::Text, "Up"), Some(Action::Older), "before the fallback");
+        assert_eq!(press(Context::Text, "j"), None, "typed");
     }
 }

@@ -1,4 +1,4 @@
-//! The views above home, one file each. A new view is a file, a variant here and a line in each `match` below.
+//! The views above home, one file each. A new view is a file and a line in [`views!`].
 
 pub mod health;
 pub mod home;
@@ -23,13 +23,72 @@ use super::view::canvas::Canvas;
 use crate::core::run::RunId;
 use crate::core::time::Timestamp;
 
-/// A view opened over home.
-#[derive(Debug, Clone)]
-pub enum Screen {
+/// Lists the views: the closed set of them, and how any of them is reached as a [`View`].
+macro_rules! views {
+    ($($name:ident($screen:ty)),+ $(,)?) => {
+        /// A view opened over home.
+        #[derive(Debug, Clone)]
+        pub enum Screen {
+            $($name(Box<$screen>),)+
+        }
+
+        impl Screen {
+            /// What every view can do.
+            #[must_use]
+            pub fn view(&self) -> &dyn View {
+                match self {
+                    $(Self::$name(screen) => &**screen,)+
+                }
+            }
+
+            /// The same, to be changed.
+            pub fn view_mut(&mut self) -> &mut dyn View {
+                match self {
+                    $(Self::$name(screen) => &mut **screen,)+
+                }
+            }
+        }
+    };
+}
+
+views! {
     Service(ServiceScreen),
-    Runs(Box<RunsScreen>),
-    Run(Box<RunScreen>),
+    Runs(RunsScreen),
+    Run(RunScreen),
     Reader(Reader),
+}
+
+/// A view over home: what it does when it has nothing special to do is said here.
+pub trait View {
+    /// Which keys are live in it.
+    fn context(&self) -> Context {
+        Context::List
+    }
+
+    /// Performs an action of the focused part.
+    fn act(&mut self, action: Action, scene: Scene<'_>) -> Reaction;
+
+    /// Esc: closes its innermost layer; false when it has none left.
+    fn back(&mut self, _scene: Scene<'_>) -> bool {
+        false
+    }
+
+    /// Text typed into its prompt.
+    fn insert(&mut self, _text: &str) {}
+
+    /// What it wants to know, given the space it has.
+    fn ask(&mut self, _body: Rect) -> Vec<Effect> {
+        Vec::new()
+    }
+
+    /// What it shows may have changed: it will ask again.
+    fn touch(&mut self) {}
+
+    /// Where one is, for the title line.
+    fn crumb(&self) -> String;
+
+    /// Paints it.
+    fn draw(&self, app: &App, area: Rect, canvas: &mut Canvas<'_>);
 }
 
 /// What a view may look at while it acts.
@@ -59,65 +118,4 @@ pub enum Destination {
     Service(String),
     Run(RunId),
     Read { title: String, text: String },
-}
-
-impl Screen {
-    /// Which keys are live in it.
-    #[must_use]
-    pub fn context(&self) -> Context {
-        match self {
-            Self::Service(_) | Self::Reader(_) => Context::List,
-            Self::Runs(s) => s.context(),
-            Self::Run(s) => s.context(),
-        }
-    }
-
-    /// Performs an action of the focused part.
-    pub fn act(&mut self, action: Action, scene: Scene<'_>) -> Reaction {
-        match self {
-            Self::Service(s) => s.act(action, scene),
-            Self::Runs(s) => s.act(action, scene),
-            Self::Run(s) => s.act(action, scene),
-            Self::Reader(s) => s.act(action, scene),
-        }
-    }
-
-    /// Esc: closes its innermost layer; false when it has none left.
-    pub fn back(&mut self, scene: Scene<'_>) -> bool {
-        match self {
-            Self::Service(_) | Self::Reader(_) => false,
-            Self::Runs(s) => s.back(),
-            Self::Run(s) => s.back(scene),
-        }
-    }
-
-    /// Text typed into its prompt.
-    pub fn insert(&mut self, text: &str) {
-        match self {
-            Self::Service(_) | Self::Reader(_) => {}
-            Self::Runs(s) => s.insert(text),
-            Self::Run(s) => s.insert(text),
-        }
-    }
-
-    /// Where one is, for the title line.
-    #[must_use]
-    pub fn crumb(&self) -> String {
-        match self {
-            Self::Service(s) => s.name.clone(),
-            Self::Runs(_) => "runs".to_owned(),
-            Self::Run(s) => format!("run {}", s.run),
-            Self::Reader(s) => s.title.clone(),
-        }
-    }
-
-    /// Paints it.
-    pub fn draw(&self, app: &App, area: Rect, canvas: &mut Canvas<'_>) {
-        match self {
-            Self::Service(s) => s.draw(app, area, canvas),
-            Self::Runs(s) => s.draw(app, area, canvas),
-            Self::Run(s) => s.draw(app, area, canvas),
-            Self::Reader(s) => s.draw(area, canvas),
-        }
-    }
 }

@@ -3,13 +3,14 @@
 //! - [`tty`] the device, and whether a console can run on it
 //! - [`guard`] taking and giving back, panics
 //! - [`input`], [`decode`], [`sequence`] the keyboard: thread, bytes to keys, tables
-//! - [`output`] frames out
+//! - [`output`], [`encode`] frames out: writing, cells to bytes
 //! - [`screen`] all of them together, as the loop uses them
 //! - [`signals`] signals as values, suspending
 //! - [`clipboard`] copying through the terminal
 
 pub mod clipboard;
 pub mod decode;
+pub mod encode;
 pub mod guard;
 pub mod input;
 pub mod output;

@@ -30,7 +30,7 @@ fn paint(app: &App, canvas: &mut Canvas<'_>) {
     let parts = layout::parts(size);
     chrome::title(app, parts.title, canvas);
     match app.screens.last() {
-        Some(screen) => screen.draw(app, parts.body, canvas),
+        Some(screen) => screen.view().draw(app, parts.body, canvas),
         None => app.home.draw(app, parts.body, canvas),
     }
     match &app.bar {

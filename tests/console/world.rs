@@ -52,6 +52,7 @@ impl Default for World {
             card: PlanCard {
                 plan: plan("staging", false),
                 last: vec![run_of(39, RunStatus::Succeeded, "deploy web → staging")],
+                changed: Vec::new(),
             },
             detail: detail(run),
             log,
@@ -68,7 +69,7 @@ impl Default for World {
 impl World {
     /// The same world with another plan on the card.
     pub fn with_plan(plan: Plan) -> Self {
-        Self { card: PlanCard { plan, last: Vec::new() }, ..Self::default() }
+        Self { card: PlanCard { plan, last: Vec::new(), changed: Vec::new() }, ..Self::default() }
     }
 
     /// A world in which nothing runs.
@@ -214,6 +215,7 @@ fn step(name: &str, phase: Phase, spec: StepSpec) -> PlanStep {
         idempotent: false,
         target: None,
         probe: false,
+        rules: opsroom::core::plan::Rules::default(),
     }
 }
 

@@ -1,7 +1,9 @@
 //! A workbench: store, bus, script and engine, and short ways to make plans and wait for facts.
 
 use std::collections::BTreeMap;
+use std::process::Command;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use opsroom::adapter::{Act, Adapters, Outside, Script};
@@ -43,8 +45,18 @@ impl Bench {
         Self::with(Adapters::real(outside), Arc::default()).await
     }
 
+    /// A scripted world on a store of one's choice; see [`urls`].
+    pub async fn scripted_on(url: &str, script: Script) -> Self {
+        let script = Arc::new(script);
+        Self::on(url, Adapters::scripted(script.clone()), script).await
+    }
+
     async fn with(adapters: Adapters, script: Arc<Script>) -> Self {
-        let store = Store::open("sqlite::memory:").await.unwrap();
+        Self::on("sqlite::memory:", adapters, script).await
+    }
+
+    async fn on(url: &str, adapters: Adapters, script: Arc<Script>) -> Self {
+        let store = Store::open(url).await.unwrap();
         let workspace = store.ensure_workspace("acme", "UTC", Clock::System.now()).await.unwrap().id;
         Self { store, bus: Bus::default(), adapters, script, workspace }
     }
@@ -144,6 +156,22 @@ impl Bench {
     }
 }
 
+/// Both databases: `SQLite` in memory, and a schema of its own on the `PostgreSQL` server.
+pub fn urls() -> [String; 2] {
+    static SCHEMAS: AtomicU32 = AtomicU32::new(0);
+    let server = std::env::var("OPSROOM_TEST_POSTGRES").unwrap_or_else(|_| "postgres://postgres@127.0.0.1:5432".into());
+    let database = format!("{}/postgres", server.trim_end_matches('/'));
+    let name = format!("opsroom_engine_{}_{}", std::process::id(), SCHEMAS.fetch_add(1, Ordering::Relaxed));
+    let made = Command::new("psql").args([&database, "-qc", &format!("create schema {name}")]).status().unwrap();
+    assert!(made.success(), "the engine is tested on PostgreSQL too: start a server, or name one");
+    ["sqlite::memory:".to_owned(), format!("{database}?options=-csearch_path%3D{name}")]
+}
+
+/// The engine claims this run and no other.
+pub fn only(id: RunId) -> EngineConfig {
+    EngineConfig { only: Some(id), ..config() }
+}
+
 pub fn config() -> EngineConfig {
     EngineConfig {
         kind: "test".to_owned(),
@@ -172,6 +200,7 @@ pub fn step(phase: Phase, name: &str, spec: StepSpec) -> PlanStep {
         idempotent: false,
         target: None,
         probe: false,
+        rules: opsroom::core::plan::Rules::default(),
     }
 }
 

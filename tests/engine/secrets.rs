@@ -118,6 +118,50 @@ async fn fifty_planted_secrets_are_found_nowhere() {
     }
 }
 
+/// What steps save is used as it is, and written down without the values.
+#[tokio::test]
+async fn a_saved_secret_reaches_the_next_step_and_no_record() {
+    let folder = tempfile::tempdir().unwrap();
+    let secrets = folder.path().join("secrets");
+    std::fs::create_dir(&secrets).unwrap();
+    let bench = Bench::real_with(outside(&secrets)).await;
+    let keep = r#"echo "token=$OPSROOM_SECRET_S4" >> "$OPSROOM_OUTPUT"; echo "parts=[$OPSROOM_SECRET_S4]" >> "$OPSROOM_OUTPUT""#;
+    let mut login = shell(Phase::Preflight, "login", keep);
+    let StepSpec::Shell(command) = &mut login.spec else { unreachable!() };
+    command.secrets = vec!["S4".to_owned()];
+    login.rules.key = "login".to_owned();
+    login.rules.save = [("token", "response.outputs.token"), ("parts", "response.outputs.parts")]
+        .map(|(name, from)| (name.to_owned(), from.to_owned()))
+        .into();
+    let got = folder.path().join("got");
+    let mut deploy = shell(Phase::Action, "deploy", &format!("echo \"got $TOKEN\"; printf %s \"$TOKEN\" > {}", got.display()));
+    let StepSpec::Shell(command) = &mut deploy.spec else { unreachable!() };
+    command.env.insert("TOKEN".to_owned(), "{steps.login.token}".to_owned());
+    deploy.rules.fills = true;
+    deploy.rules.when = Some("steps.login.token != 'none'".to_owned());
+    let mut check = shell(Phase::Verify, "check", "exit 0");
+    check.rules.expect = Some("steps.login.token == 'none'".to_owned());
+    let mut plan = plan(vec![login, deploy, check]);
+    let mut back = shell(Phase::Action, "put back", "echo \"back $TOKEN\"");
+    let StepSpec::Shell(command) = &mut back.spec else { unreachable!() };
+    command.env.insert("TOKEN".to_owned(), "{steps.login.token}".to_owned());
+    (back.rules.fills, back.rules.undoes) = (true, Some(1));
+    plan.undo = vec![back];
+    let run = bench.run(plan).await;
+
+    assert_ended(&run, RunStatus::Failed);
+    assert_eq!(std::fs::read_to_string(&got).unwrap(), value(4), "the value itself was handed on");
+    let entries = serde_json::to_string(&bench.entries(run.id).await).unwrap();
+    assert!(entries.contains(r#""saved":{"parts":"[[secret S4]]","token":"[secret S4]"}"#), "{entries}");
+    let output = bench.output(run.id).await;
+    assert_eq!(output, ["got [secret S4]", "back [secret S4]"]);
+    let kept = format!("{entries} {run:?} {:?} {:?}", bench.steps(run.id).await, bench.store.artifacts(run.id).await);
+    assert!(kept.contains("not as expected") && kept.contains("runs because"), "{kept}");
+    for spelling in spellings(&value(4)) {
+        assert!(!kept.contains(&spelling), "{spelling} stands in {kept}");
+    }
+}
+
 #[tokio::test]
 async fn a_missing_secret_fails_the_step_before_anything_is_called() {
     let folder = tempfile::tempdir().unwrap();

@@ -225,13 +225,20 @@ impl Console {
     }
 
     /// Types the pieces with a pause between each: a slow link.
-    pub fn send_split<'a>(&self, pieces: impl IntoIterator<Item = &'a [u8]>, gap: Duration) {
+    /// False: the machine was too busy, and a gap grew longer than a key may take. Nothing can be said then.
+    #[must_use]
+    pub fn send_split<'a>(&self, pieces: impl IntoIterator<Item = &'a [u8]>, gap: Duration) -> bool {
+        let mut in_time = true;
+        let mut last = Instant::now();
         for (index, piece) in pieces.into_iter().enumerate() {
             if index > 0 {
                 thread::sleep(gap);
             }
             self.send(piece);
+            in_time &= index == 0 || last.elapsed() < gap + Duration::from_millis(15);
+            last = Instant::now();
         }
+        in_time
     }
 
     pub fn resize(&self, columns: u16, rows: u16) {
@@ -315,15 +322,13 @@ impl Console {
         self.stat(13).parse::<u64>().unwrap() + self.stat(14).parse::<u64>().unwrap()
     }
 
-    /// Voluntary context switches of all its threads: how often it woke.
-    pub fn wakeups(&self) -> u64 {
-        let tasks = std::fs::read_dir(format!("/proc/{}/task", self.child.id())).unwrap();
-        let status = |task: std::fs::DirEntry| std::fs::read_to_string(task.path().join("status")).unwrap_or_default();
-        let count = |status: String| {
-            let line = status.lines().find(|line| line.starts_with("voluntary_ctxt_switches"))?.to_owned();
-            line.split_whitespace().nth(1)?.parse::<u64>().ok()
-        };
-        tasks.filter_map(Result::ok).filter_map(|task| count(status(task))).sum()
+    /// How often the screen's own threads (loop and keyboard) woke: their voluntary context switches.
+    pub fn screen_wakeups(&self) -> u64 {
+        let tasks = format!("/proc/{}/task", self.child.id());
+        let is_ours =
+            |task: &Path| task.ends_with(self.child.id().to_string()) || read(&task.join("comm")).trim() == "keyboard";
+        let tasks = std::fs::read_dir(tasks).unwrap().map(|task| task.unwrap().path());
+        tasks.filter(|task| is_ours(task)).map(|task| switches(&read(&task.join("status")))).sum()
     }
 
     /// Waits for the process to end.
@@ -472,4 +477,14 @@ fn read_all(pty: &Arc<Pty>, seen: &Arc<Seen>) -> (PipeWriter, JoinHandle<()>) {
 
 fn contains(bytes: &[u8], text: &str) -> bool {
     bytes.windows(text.len()).any(|window| window == text.as_bytes())
+}
+
+/// A file of `/proc`; empty when the thread has just ended.
+fn read(path: &Path) -> String {
+    std::fs::read_to_string(path).unwrap_or_default()
+}
+
+fn switches(status: &str) -> u64 {
+    let line = status.lines().find(|line| line.starts_with("voluntary_ctxt_switches")).unwrap_or_default();
+    line.split_whitespace().nth(1).and_then(|count| count.parse().ok()).unwrap_or(0)
 }

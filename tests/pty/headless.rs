@@ -14,6 +14,8 @@ fn restarting() -> Console {
     console.home_screen();
     console.wait_for("web");
     console.send(":");
+    // A command line and a text in one read would be taken for a paste.
+    console.settle(Duration::from_millis(200));
     console.send("restart web in dev");
     console.wait_for("restart web in dev");
     console.send("\r");

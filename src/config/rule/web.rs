@@ -1,9 +1,8 @@
-//! Rules for HTTP: methods, URLs, headers, and the placeholders `{env}`, `{service}`, `{inputs.NAME}`.
+//! Rules for HTTP: methods, URLs, and the placeholders `{env}`, `{service}`, `{inputs.NAME}`.
 
 use url::Url;
 
 use crate::config::toml_doc::quoted;
-use crate::core::header;
 
 /// Methods a request may use.
 pub(in crate::config) const METHODS: [(&str, &str); 7] = [
@@ -18,8 +17,6 @@ pub(in crate::config) const METHODS: [(&str, &str); 7] = [
 
 const MAX_URL: usize = 2048;
 const MAX_BODY: usize = 256 * 1024;
-const MAX_HEADER_NAME: usize = 100;
-const MAX_HEADER_VALUE: usize = 4096;
 
 /// What placeholders begin with anywhere in opsroom; elsewhere `{print}` is just text.
 const ROOTS: [&str; 7] = ["env", "service", "services", "inputs", "input", "steps", "response"];
@@ -94,40 +91,6 @@ pub(in crate::config) fn shell(text: &str) -> Result<String, String> {
 pub(in crate::config) fn link(text: &str) -> Result<String, String> {
     let before_path = text.split('/').next().unwrap_or_default();
     if before_path.contains(':') { absolute(text, text) } else { super::line(text) }
-}
-
-/// The name of a header that may be stored with its value.
-pub(in crate::config) fn header_name(text: &str) -> Result<String, String> {
-    let name = secret_header_name(text)?;
-    if header::carries_secret(&name) {
-        return Err("carries a secret and is never stored; name the secret instead: { secret_ref = \"NAME\" }, or \
-                    auth = { secret_ref = \"NAME\" } for a bearer token"
-            .to_owned());
-    }
-    Ok(name)
-}
-
-/// The name of a header whose value is a secret.
-pub(in crate::config) fn secret_header_name(text: &str) -> Result<String, String> {
-    let token = |b: u8| b.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&b);
-    if text.is_empty() || text.len() > MAX_HEADER_NAME || !text.bytes().all(token) {
-        return Err("is not a header name (letters, digits and - up to 100 characters)".to_owned());
-    }
-    if header::belongs_to_connection(text) {
-        return Err("is set by the connection itself; remove it".to_owned());
-    }
-    Ok(text.to_owned())
-}
-
-/// The value of a header: one line.
-pub(in crate::config) fn header_value(text: &str) -> Result<String, String> {
-    if text.len() > MAX_HEADER_VALUE {
-        return Err(format!("is {} bytes long; a header value has at most {MAX_HEADER_VALUE}", text.len()));
-    }
-    if text.chars().any(|c| c.is_control() && c != '\t') {
-        return Err("holds a line break or another control character; a header is one line".to_owned());
-    }
-    Ok(text.to_owned())
 }
 
 #[derive(Debug, PartialEq)]
@@ -286,39 +249,6 @@ mod tests {
     }
 
     #[test]
-    fn headers_with_secrets_or_of_the_connection_are_refused() {
-        for good in ["Accept", "X-Team", "content-type", "User-Agent"] {
-            assert!(header_name(good).is_ok(), "{good}");
-        }
-        for bad in [
-            "authorization",
-            "Cookie",
-            "SET-COOKIE",
-            "x-api-key",
-            "X-Auth-Token",
-            "Proxy-Authorization",
-            "host",
-            "Content-Length",
-            "transfer-encoding",
-            "connection",
-            "forwarded",
-            "X-Forwarded-For",
-            "x-forwarded-host",
-            "",
-            "a b",
-            "a:b",
-            "ü",
-            &"x".repeat(101),
-        ] {
-            assert!(header_name(bad).is_err(), "{bad}");
-        }
-        assert!(header_value(&"x".repeat(4096)).is_ok());
-        for bad in ["a\r\nb", "a\nb", "a\0", &"x".repeat(4097)] {
-            assert!(header_value(bad).is_err());
-        }
-    }
-
-    #[test]
     fn links_are_urls_or_plain_text() {
         for good in ["acme/web", "https://grafana.acme.test/d/web"] {
             assert!(link(good).is_ok(), "{good}");
@@ -332,7 +262,7 @@ mod tests {
         #[test]
         fn no_text_panics(text in "[a-z:/{}.@\\[\\]$% ü]{0,40}", any in ".*") {
             for t in [&text, &any] {
-                let _ = (url(t), url_template(t), body_template(t), shell(t), link(t), header_name(t), header_value(t));
+                let _ = (url(t), url_template(t), body_template(t), shell(t), link(t));
             }
         }
     }

@@ -45,11 +45,13 @@ impl Names {
         if meant.is_some_and(|name| name == text) {
             return Some(text.to_owned());
         }
-        let (kind, text) = (self.kind, quoted(text));
-        let message = match (meant, self.nearest(field.text(report)?)) {
-            (Some(name), _) => format!("{text} is another name of {kind} {name}; write {name}", name = quoted(name)),
-            (None, Some(near)) => format!("there is no {kind} {text}; did you mean {}?", quoted(near)),
-            (None, None) => format!("there is no {kind} {text}; add it as [[{kind}]] or correct it"),
+        let (kind, shown) = (self.kind, quoted(text));
+        let message = match meant {
+            Some(name) => format!("{shown} is another name of {kind} {name}; write {name}", name = quoted(name)),
+            None => match report.may_suggest().then(|| self.nearest(text)).flatten() {
+                Some(near) => format!("there is no {kind} {shown}; did you mean {}?", quoted(near)),
+                None => format!("there is no {kind} {shown}; add it as [[{kind}]] or correct it"),
+            },
         };
         field.conflict(report, message);
         None

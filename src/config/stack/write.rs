@@ -59,7 +59,9 @@ fn service(s: &Service) -> Pairs {
         ("auth_method", &s.auth_method),
         ("notes", &s.notes),
     ];
-    texts.into_iter().for_each(|(key, value)| out.maybe(key, value.as_deref()));
+    for (key, value) in texts {
+        out.maybe(key, value.as_deref());
+    }
     out.list("environments", &s.environments);
     out.list("depends_on", &s.depends_on);
     out.map("links", &s.links);
@@ -197,11 +199,15 @@ impl Pairs {
     }
 
     fn maybe(&mut self, key: &str, value: Option<&str>) {
-        value.into_iter().for_each(|v| self.text(key, v));
+        if let Some(value) = value {
+            self.text(key, value);
+        }
     }
 
     fn number(&mut self, key: &str, value: Option<i64>) {
-        value.into_iter().for_each(|v| self.raw(key, v.to_string()));
+        if let Some(value) = value {
+            self.raw(key, value.to_string());
+        }
     }
 
     fn flag(&mut self, key: &str, value: bool) {
@@ -236,7 +242,9 @@ impl Pairs {
 
     /// A group that is there but says nothing is still written: it was written before.
     fn group(&mut self, key: &str, pairs: Option<Self>) {
-        pairs.into_iter().for_each(|p| self.raw(key, p.inline()));
+        if let Some(pairs) = pairs {
+            self.raw(key, pairs.inline());
+        }
     }
 
     fn inline(self) -> String {

@@ -97,7 +97,8 @@ pub fn score(components: &[Component]) -> Score {
 }
 
 /// The components of a stack: every target that can be probed. One without an observation, or whose newest is older
-/// than `max_age_ms`, is unknown. Weights: low tier 1, standard 2, critical 4.
+/// than `max_age_ms`, is unknown. Weights: low tier 1, standard 2, critical 4. A critical tier caps the score only in
+/// protected environments, where the stack has any: a broken dev must not read like a broken prod.
 #[must_use]
 pub fn components(
     stack: &Stack,
@@ -108,7 +109,7 @@ pub fn components(
     let latest: HashMap<&Target, &TargetSummary> = states.iter().map(|(target, summary)| (target, summary)).collect();
     let component = |service: &Service, target: Target| {
         let (state, detail) = state_of(latest.get(&target).copied(), now, max_age_ms);
-        let critical = service.tier == Tier::Critical;
+        let critical = service.tier == Tier::Critical && matters(stack, &target);
         Component { name: target.to_string(), state, weight: weight(service.tier), critical, detail }
     };
     let of_service = |s: &'_ Service| -> Vec<Component> {
@@ -116,6 +117,14 @@ pub fn components(
         with_probe.map(|target| component(s, target)).collect()
     };
     stack.services.iter().flat_map(of_service).collect()
+}
+
+/// A critical service caps the score where people depend on it: in protected environments, or outside of any. A stack
+/// that protects nothing tells them not apart, so there every environment counts.
+fn matters(stack: &Stack, target: &Target) -> bool {
+    let Some(env) = &target.env else { return true };
+    let protects = stack.environments.iter().any(|e| e.protected);
+    !protects || stack.environment(env).is_some_and(|e| e.protected)
 }
 
 const fn weight(tier: Tier) -> u32 {
@@ -249,6 +258,19 @@ mod tests {
         let blind = score(&[part("web in prod", State::Unknown, 4, true)]);
         assert_eq!((blind.value, blind.health, blind.unknown), (None, Health::Unknown, 1));
         assert_eq!(blind.lines.len(), 1);
+    }
+
+    #[test]
+    fn critical_counts_where_people_depend_on_it() {
+        use crate::core::service::{Environment, Service};
+        let env = |name: &str, protected| Environment { name: name.to_owned(), protected, ..Environment::default() };
+        let web = Service { name: "web".to_owned(), tier: Tier::Critical, ..Service::default() };
+        let target = |name: &str| Target { service: web.name.clone(), env: Some(name.to_owned()) };
+        let both = Stack { environments: vec![env("dev", false), env("prod", true)], ..Stack::default() };
+        assert!(matters(&both, &target("prod")) && !matters(&both, &target("dev")));
+        let none = Stack { environments: vec![env("dev", false)], ..Stack::default() };
+        assert!(matters(&none, &target("dev")), "nothing is protected: nothing tells them apart");
+        assert!(matters(&both, &Target { service: "web".to_owned(), env: None }));
     }
 
     #[test]

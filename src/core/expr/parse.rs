@@ -24,6 +24,35 @@ pub(super) enum Kind {
     Call(String, Vec<Node>),
 }
 
+/// Collects what an expression starts from; see [`super::Expr::uses`].
+pub(super) fn uses(node: &Node, found: &mut std::collections::BTreeSet<(String, Option<String>)>) {
+    match &node.kind {
+        Kind::Literal(_) => {}
+        Kind::Name(name) => {
+            found.insert((name.clone(), None));
+        }
+        Kind::Field(of, field) => match &of.kind {
+            Kind::Name(name) => {
+                found.insert((name.clone(), Some(field.clone())));
+            }
+            _ => uses(of, found),
+        },
+        Kind::Index(of, index) => {
+            match (&of.kind, &index.kind) {
+                (Kind::Name(name), Kind::Literal(Value::Text(field))) => {
+                    found.insert((name.clone(), Some(field.clone())));
+                }
+                _ => uses(of, found),
+            }
+            uses(index, found);
+        }
+        Kind::List(nodes) | Kind::Call(_, nodes) => nodes.iter().for_each(|n| uses(n, found)),
+        Kind::Not(a) | Kind::Negate(a) => uses(a, found),
+        Kind::Binary(_, a, b) => [a, b].into_iter().for_each(|n| uses(n, found)),
+        Kind::Choice(a, b, c) => [a, b, c].into_iter().for_each(|n| uses(n, found)),
+    }
+}
+
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Op {
     Or,

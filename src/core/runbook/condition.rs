@@ -1,72 +1,92 @@
-//! Conditions of risks and steps: `protected`, `not protected`, `inputs.force`, joined by `and`. Also written `!`, `&&`.
-//! Decided when the plan is made. Anything else is refused when the file is read.
+//! Conditions of risks and steps: expressions, checked when the file is read. The old short forms `protected`,
+//! `not protected`, `inputs.NAME`, joined by `and`, are read as the expressions they stand for.
 
-use super::definition::Values;
+use std::collections::BTreeMap;
 
-/// All of its parts must hold.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Condition {
-    parts: Vec<Part>,
-}
+use super::scope::KNOWN_EARLY;
+use crate::core::expr::{Expr, ExprError, Type, Value};
 
-#[derive(Debug, Clone, PartialEq, Eq)]
-struct Part {
-    negated: bool,
-    fact: Fact,
-}
-
-#[derive(Debug, Clone, PartialEq, Eq)]
-enum Fact {
-    /// The plan's environment is protected.
-    Protected,
-    /// The yes-or-no input is `true`.
-    Input(String),
-}
+/// A checked condition.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Condition(Expr);
 
 impl Condition {
-    /// Reads a condition; `yes_no` are the names of the inputs of type bool.
+    /// Reads a condition over some names; `yes_no` are the inputs of type bool, for the short forms.
     ///
     /// # Errors
-    /// Says what is not understood and what can be written.
-    pub(super) fn parse(text: &str, yes_no: &[&str]) -> Result<Self, String> {
-        let parts = text.replace("&&", " and ");
-        let parts = parts.split(" and ").map(|part| parse_part(part.trim(), yes_no)).collect::<Result<_, _>>()?;
-        Ok(Self { parts })
+    /// The first mistake and its place in the text.
+    pub(super) fn parse(text: &str, yes_no: &[&str], scope: &BTreeMap<String, Type>) -> Result<Self, ExprError> {
+        let written = short_form(text, yes_no);
+        Expr::condition(written.as_deref().unwrap_or(text), scope).map(Self)
     }
 
-    pub(super) fn holds(&self, protected: bool, values: &Values) -> bool {
-        self.parts.iter().all(|part| {
-            let fact = match &part.fact {
-                Fact::Protected => protected,
-                Fact::Input(name) => values.get(name).is_some_and(|v| v == "true"),
-            };
-            fact != part.negated
-        })
+    /// The expression.
+    #[must_use]
+    pub(super) const fn expr(&self) -> &Expr {
+        &self.0
+    }
+
+    /// It asks only for what is known when the plan is made.
+    #[must_use]
+    pub(super) fn is_early(&self) -> bool {
+        self.0.names().iter().all(|name| KNOWN_EARLY.contains(&name.as_str()))
+    }
+
+    /// Decides it.
+    ///
+    /// # Errors
+    /// Why it cannot be decided.
+    pub(super) fn holds(&self, scope: &BTreeMap<String, Value>) -> Result<bool, String> {
+        self.0.holds(scope).map_err(|why| format!("`{}` cannot be decided: {why}", self.0.text()))
     }
 }
 
-fn parse_part(text: &str, yes_no: &[&str]) -> Result<Part, String> {
+/// `protected and not inputs.force` as an expression, when all of its parts are of the short form. An input that was
+/// left out counts as not set, which is why the short form is more than another spelling.
+fn short_form(text: &str, yes_no: &[&str]) -> Option<String> {
+    let text = text.replace("&&", " and ");
+    let parts: Option<Vec<String>> = text.split(" and ").map(|part| short_part(part.trim(), yes_no)).collect();
+    parts.map(|parts| parts.join(" && "))
+}
+
+fn short_part(text: &str, yes_no: &[&str]) -> Option<String> {
     let positive = text.strip_prefix('!').or_else(|| text.strip_prefix("not "));
-    let (negated, word) = positive.map_or((false, text), |rest| (true, rest.trim()));
+    let (not, word) = positive.map_or(("", text), |rest| ("!", rest.trim()));
     if word == "protected" {
-        return Ok(Part { negated, fact: Fact::Protected });
+        return Some(format!("{not}protected"));
     }
-    match word.strip_prefix("inputs.") {
-        Some(name) if yes_no.contains(&name) => Ok(Part { negated, fact: Fact::Input(name.to_owned()) }),
-        Some(name) => Err(format!("`{name}` is not an input of type bool of this runbook")),
-        None => Err(format!(
-            "`{word}` is not understood; write `protected`, `not protected` or `inputs.NAME` (type bool), joined by `and`"
-        )),
-    }
+    let name = word.strip_prefix("inputs.").filter(|name| yes_no.contains(name))?;
+    Some(format!("{not}(has(inputs.{name}) && inputs.{name})"))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
+    fn types() -> BTreeMap<String, Type> {
+        let inputs = ["force", "dry", "unset"].map(|name| (name.to_owned(), Type::Bool));
+        let inputs = inputs.into_iter().chain([("version".to_owned(), Type::Text)]).collect();
+        BTreeMap::from([
+            ("protected".to_owned(), Type::Bool),
+            ("env".to_owned(), Type::Text),
+            ("inputs".to_owned(), Type::Map(inputs)),
+            ("now".to_owned(), Type::Time),
+        ])
+    }
+
+    fn values(protected: bool) -> BTreeMap<String, Value> {
+        let inputs = BTreeMap::from([
+            ("force".to_owned(), Value::Bool(true)),
+            ("dry".to_owned(), Value::Bool(false)),
+            ("version".to_owned(), Value::Text("1.4".to_owned())),
+        ]);
+        BTreeMap::from([("protected".to_owned(), Value::Bool(protected)), ("inputs".to_owned(), Value::Map(inputs))])
+    }
+
+    const YES_NO: [&str; 3] = ["force", "dry", "unset"];
+
     #[test]
     fn conditions_hold_or_are_refused() {
-        let values = Values::from([("force".to_owned(), "true".to_owned()), ("dry".to_owned(), "false".to_owned())]);
         for (text, protected, holds) in [
             ("protected", true, true),
             ("protected", false, false),
@@ -76,14 +96,25 @@ mod tests {
             ("not inputs.unset", false, true),
             ("protected and not inputs.dry", true, true),
             ("protected && inputs.dry", true, false),
+            ("protected || inputs.force", false, true),
+            ("inputs.version == '1.4' && !inputs.dry", false, true),
         ] {
-            let condition = Condition::parse(text, &["force", "dry", "unset"]).unwrap();
-            assert_eq!(condition.holds(protected, &values), holds, "{text}");
+            let condition = Condition::parse(text, &YES_NO, &types()).unwrap();
+            assert_eq!(condition.holds(&values(protected)), Ok(holds), "{text}");
+            assert!(condition.is_early(), "{text}");
         }
-        for bad in
-            ["", "env == 'prod'", "protected or inputs.force", "inputs.version", "not", "and", "not not protected"]
-        {
-            assert!(Condition::parse(bad, &["force"]).is_err(), "{bad}");
+        for bad in ["", "env = 'prod'", "protected or inputs.force", "inputs.version", "not", "and", "inputs.wat"] {
+            assert!(Condition::parse(bad, &YES_NO, &types()).is_err(), "{bad}");
         }
+    }
+
+    #[test]
+    fn what_is_missing_is_neither_yes_nor_no() {
+        for text in ["env == 'prod'", "inputs.unset == false", "env in ['a', 'b'] || inputs.unset"] {
+            let condition = Condition::parse(text, &YES_NO, &types()).unwrap();
+            let why = condition.holds(&values(true)).unwrap_err();
+            assert!(why.contains("missing"), "{why}");
+        }
+        assert!(!Condition::parse("now > timestamp('2026-01-01T00:00:00Z')", &YES_NO, &types()).unwrap().is_early());
     }
 }

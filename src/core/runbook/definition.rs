@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use super::condition::Condition;
 use super::input::Input;
+use crate::core::expr::Expr;
 use crate::core::plan::{OnFailure, Retry, RiskLevel};
 use crate::core::run::Phase;
 use crate::core::service::{HttpRequest, ShellCommand, Verb};
@@ -23,9 +24,49 @@ pub struct Definition {
     pub risks: Vec<RiskRule>,
     pub steps: Vec<StepTemplate>,
     pub finally: Vec<StepTemplate>,
+    pub source: Source,
+    /// How it came to be.
+    pub origin: Origin,
+}
+
+/// What kind of file a runbook was.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Origin {
+    /// Written for opsroom.
+    #[default]
+    Runbook,
+    /// An ordinary Markdown page: every shell block asks before it runs.
+    Guided,
+    /// A Markdown page without a shell block: there is nothing to run.
+    Reference,
+}
+
+/// Where a runbook was read from, for messages about it beside others.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Source {
+    pub file: String,
+    /// Line of its name.
+    pub name_line: usize,
+    /// Line of its phrases.
+    pub phrases_line: usize,
+    /// Step names that call other runbooks, with their lines.
+    pub call_lines: BTreeMap<String, usize>,
 }
 
 impl Definition {
+    /// Every step, undo steps included.
+    pub fn all_steps(&self) -> impl Iterator<Item = &StepTemplate> {
+        self.steps.iter().chain(&self.finally).flat_map(|s| std::iter::once(s).chain(s.undo.as_deref()))
+    }
+
+    /// The runbooks it calls: name of the step and of the runbook.
+    pub fn calls(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.all_steps().filter_map(|s| match &s.does {
+            Does::Runbook { name, .. } => Some((s.name.as_str(), name.as_str())),
+            _ => None,
+        })
+    }
+
     /// The verb it exists for: decides which services are meant when none was named.
     #[must_use]
     pub fn main_verb(&self) -> Option<Verb> {
@@ -78,6 +119,8 @@ pub struct RiskRule {
 #[derive(Debug, Clone, PartialEq)]
 pub struct StepTemplate {
     pub name: String,
+    /// Its name in expressions: `steps.KEY`.
+    pub key: String,
     pub phase: Phase,
     pub does: Does,
     /// Deadline of one attempt; absent: that of the kind or the action.
@@ -89,11 +132,64 @@ pub struct StepTemplate {
     pub for_each: bool,
     /// What a service without the action means.
     pub missing: Missing,
-    /// Left out of the plan unless this holds.
+    /// Left out of the plan unless this holds; skipped in the run when it asks for what only the run knows.
     pub when: Option<Condition>,
+    /// What must hold of its answer.
+    pub expect: Option<Expr>,
+    /// What later steps may use of its answer.
+    pub save: BTreeMap<String, Expr>,
+    /// Takes it back.
+    pub undo: Option<Box<StepTemplate>>,
+    /// The step to go on at when it fails.
+    pub jump: Option<String>,
+    /// Once per item of a list.
+    pub items: Option<Items>,
+    pub bounds: Option<Bounds>,
+    /// What the runbook says about it.
+    pub notes: Option<String>,
+}
+
+/// The list a step is repeated over.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Items {
+    Listed(Vec<String>),
+    /// The list input of this name.
+    Input(String),
+}
+
+/// How a repeated step runs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Bounds {
+    pub max_concurrency: u32,
+    pub max_errors: Tolerance,
+}
+
+/// How many items may fail.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Tolerance {
+    Count(u32),
+    /// Of all items, rounded down.
+    Percent(u32),
+}
+
+impl Tolerance {
+    /// The most that may fail of so many.
+    #[must_use]
+    pub fn of(self, items: usize) -> u32 {
+        match self {
+            Self::Count(n) => n,
+            Self::Percent(p) => u32::try_from(items.saturating_mul(usize::try_from(p).unwrap_or(0)) / 100).unwrap_or(0),
+        }
+    }
 }
 
 impl StepTemplate {
+    /// Several steps of a plan come from it.
+    #[must_use]
+    pub const fn is_repeated(&self) -> bool {
+        self.for_each || self.items.is_some()
+    }
+
     /// The verb of a `use` step.
     #[must_use]
     pub const fn verb(&self) -> Option<Verb> {
@@ -113,9 +209,21 @@ pub enum Does {
     Shell {
         command: ShellCommand,
         dir: Option<String>,
+        /// Variables of its own, with placeholders.
+        env: Vec<(String, String)>,
     },
     Wait(i64),
     Manual(String),
+    /// A question before a guided block: "no" leaves the block out; a risky one wants the word typed.
+    Ask {
+        prompt: String,
+        word: Option<String>,
+    },
+    /// Another runbook, with the inputs it gets.
+    Runbook {
+        name: String,
+        inputs: Vec<(String, String)>,
+    },
     Document {
         title: String,
         body: Body,

@@ -1,15 +1,16 @@
 //! From step templates to the steps of a plan: one per target, everything filled in, and the risks met on the way.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::collections::{BTreeMap, HashSet};
 
-use super::Runbook;
-use super::definition::{Body, Does, Missing, StepTemplate, Values};
+use super::call::Call;
+use super::definition::{Body, Does, Items, Missing, StepTemplate, Values};
 use super::fill::{Escape, Filler, Piece, Slot, pieces};
-use super::papers;
 use super::planner::{Words, fill_or_keep, shell_env};
 use super::targets::{Resolved, configure_hint};
-use crate::core::plan::{PlanStep, Risk, RiskLevel, Target};
+use super::{Runbook, later, papers, scope};
+use crate::core::expr::Value;
+use crate::core::plan::{Each, PlanStep, Risk, RiskLevel, Rules, Target, Within};
 use crate::core::service::{Action, ActionCall, HttpRequest, Service, Stack, Verb};
 use crate::core::step::StepSpec;
 use crate::core::step::document::Document;
@@ -26,16 +27,81 @@ const DOCUMENT_MS: i64 = 10_000;
 /// A wait may be this much late before it counts as stuck.
 const WAIT_SLACK_MS: i64 = 5_000;
 
-/// Everything templates are expanded with.
-pub(super) struct Expansion<'a> {
-    runbook: &'a Runbook,
-    resolved: &'a Resolved<'a>,
-    values: &'a Values,
-    stack: &'a Stack,
-    protected: bool,
-    words: &'a Words,
+/// Most steps of a plan, sub-runbooks expanded: calls can multiply.
+const MAX_STEPS: usize = 20_000;
+
+/// What all runbooks of a plan share while it is made.
+#[derive(Default)]
+pub(super) struct Shared {
     names: RefCell<HashSet<String>>,
     risks: RefCell<Vec<Risk>>,
+    groups: Cell<u32>,
+    steps: Cell<usize>,
+}
+
+impl Shared {
+    pub fn risk(&self, risk: Risk) {
+        self.risks.borrow_mut().push(risk);
+    }
+
+    pub fn group(&self) -> u32 {
+        self.groups.set(self.groups.get() + 1);
+        self.groups.get()
+    }
+}
+
+/// Where the steps of a sub-runbook belong; empty for the runbook of the plan itself.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Nest {
+    /// Before the names of steps: `rotate keys › `.
+    pub prefix: String,
+    /// Before the names of results: `rotate_keys/`.
+    pub scope: String,
+    pub within: Vec<Within>,
+    /// Names of the runbooks on the way here.
+    pub path: Vec<String>,
+}
+
+/// Everything templates are expanded with.
+pub(super) struct Expansion<'a> {
+    pub runbook: &'a Runbook,
+    pub resolved: &'a Resolved<'a>,
+    pub values: &'a Values,
+    pub stack: &'a Stack,
+    pub protected: bool,
+    pub words: &'a Words,
+    pub library: &'a [Runbook],
+    pub shared: &'a Shared,
+    pub nest: Nest,
+    /// Names of results that expressions of this runbook ask for.
+    pub asked: HashSet<String>,
+}
+
+/// A step on its way into a plan: numbers are not known yet.
+#[derive(Debug, Clone)]
+pub(super) struct Draft {
+    pub step: PlanStep,
+    pub undo: Option<PlanStep>,
+    /// Scope and name of its template.
+    pub origin: (String, String),
+    pub jump: Option<JumpTo>,
+}
+
+/// Where a failure leads.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum JumpTo {
+    /// To the step of that scope and template.
+    Step(String, String),
+    /// Behind the sub-runbook of that calling step.
+    Behind(String),
+}
+
+/// What a step is repeated for.
+#[derive(Clone, Copy, Default)]
+struct Turn<'t> {
+    target: Option<&'t (&'t Service, Target)>,
+    item: Option<&'t str>,
+    each: Option<Each>,
 }
 
 /// A step's work and the deadline that belongs to it.
@@ -46,85 +112,198 @@ struct Work {
     probe: bool,
 }
 
-impl<'a> Expansion<'a> {
-    pub fn new(
-        runbook: &'a Runbook,
-        resolved: &'a Resolved<'a>,
-        values: &'a Values,
-        stack: &'a Stack,
-        protected: bool,
-        words: &'a Words,
-    ) -> Self {
-        let (names, risks) = (RefCell::default(), RefCell::default());
-        Self { runbook, resolved, values, stack, protected, words, names, risks }
-    }
-
-    /// The steps of some templates, in the order of their phases.
-    pub fn steps(&self, templates: &[StepTemplate]) -> Vec<PlanStep> {
-        let wanted = |t: &&StepTemplate| t.when.as_ref().is_none_or(|when| when.holds(self.protected, self.values));
-        let mut steps: Vec<PlanStep> = templates.iter().filter(wanted).flat_map(|t| self.of_template(t)).collect();
-        steps.sort_by_key(|step| step.phase);
-        steps
+impl Expansion<'_> {
+    /// The steps of some templates, in the order of their phases; `finally` steps of sub-runbooks go to `finally`.
+    pub fn drafts(&self, templates: &[StepTemplate], finally: &mut Vec<Draft>) -> Vec<Draft> {
+        let mut drafts = Vec::new();
+        for template in templates {
+            self.of_template(template, &mut drafts, finally);
+        }
+        drafts.sort_by_key(|draft| draft.step.phase);
+        drafts
     }
 
     /// The risks met while expanding, and inputs that were said but change nothing.
     pub fn risks(&self, said: &BTreeMap<String, String>) -> Vec<Risk> {
-        let mut risks = self.risks.borrow().clone();
+        let mut risks = self.shared.risks.borrow().clone();
         risks.extend(said.keys().filter(|name| self.values.contains_key(*name)).filter_map(|name| self.unused(name)));
         risks
     }
 
-    fn of_template(&self, template: &StepTemplate) -> Vec<PlanStep> {
-        if !template.for_each {
-            return self.step(template, None).into_iter().collect();
+    fn of_template(&self, template: &StepTemplate, drafts: &mut Vec<Draft>, finally: &mut Vec<Draft>) {
+        let items: Vec<String> = match &template.items {
+            Some(Items::Listed(items)) => items.clone(),
+            Some(Items::Input(name)) => self.list(template, name),
+            None => Vec::new(),
+        };
+        let turns: Vec<Turn<'_>> = match (&template.items, template.for_each) {
+            (Some(_), _) => items.iter().map(|item| Turn { item: Some(item), ..Turn::default() }).collect(),
+            (None, true) => {
+                self.resolved.targets.iter().map(|t| Turn { target: Some(t), ..Turn::default() }).collect()
+            }
+            (None, false) => vec![Turn::default()],
+        };
+        let each = template.bounds.map(|bounds| Each {
+            group: self.shared.group(),
+            max_concurrency: bounds.max_concurrency,
+            max_errors: bounds.max_errors.of(turns.len()),
+        });
+        for turn in turns {
+            self.turn(template, Turn { each, ..turn }, drafts, finally);
         }
-        self.resolved.targets.iter().filter_map(|target| self.step(template, Some(target))).collect()
     }
 
-    fn step(&self, template: &StepTemplate, target: Option<&(&'a Service, Target)>) -> Option<PlanStep> {
+    fn list(&self, template: &StepTemplate, name: &str) -> Vec<String> {
+        let Some(list) = self.values.get(name) else {
+            let message = format!("step {:?} is left out: {name} was not said", template.name);
+            self.risk(RiskLevel::Info, "LEFT_OUT", message);
+            return Vec::new();
+        };
+        scope::items_of(list).map(str::to_owned).collect()
+    }
+
+    fn turn(&self, template: &StepTemplate, turn: Turn<'_>, drafts: &mut Vec<Draft>, finally: &mut Vec<Draft>) {
+        let filler = self.filler(turn);
+        if !self.wanted(template, &filler) {
+            return;
+        }
+        self.shared.steps.set(self.shared.steps.get() + 1);
+        if self.shared.steps.get() > MAX_STEPS {
+            self.risk(RiskLevel::Block, "PLAN_TOO_LONG", format!("it would have more than {MAX_STEPS} steps"));
+            return;
+        }
+        if let Does::Runbook { name, inputs } = &template.does {
+            let called = self.name(template, turn, &filler);
+            let call = Call { template, name, inputs, called, target: turn.target.map(|(_, t)| t) };
+            super::call::expand(self, &call, &filler, drafts, finally);
+            return;
+        }
+        let Some(step) = self.step(template, turn, &filler) else { return };
+        let undo = template.undo.as_deref().and_then(|undo| self.step(undo, Turn { each: None, ..turn }, &filler));
+        let scope = &self.nest.scope;
+        let origin = (scope.clone(), template.name.clone());
+        let jump = template.jump.as_ref().map(|to| JumpTo::Step(scope.clone(), to.clone()));
+        drafts.push(Draft { step, undo, origin, jump });
+    }
+
+    fn filler<'f>(&'f self, turn: Turn<'f>) -> Filler<'f> {
         let mut filler = self.words.filler(self.values);
-        if let Some((service, target)) = target {
+        if let Some((service, target)) = turn.target {
             filler.service = Some(&service.name);
             filler.env = target.env.as_deref();
         }
-        let work = self.work(template, target, &filler)?;
+        filler.item = turn.item;
+        filler
+    }
+
+    /// Its condition, when the plan can decide it. What it cannot decide stands in the way.
+    fn wanted(&self, template: &StepTemplate, filler: &Filler<'_>) -> bool {
+        let Some(when) = template.when.as_ref().filter(|when| when.is_early()) else { return true };
+        let known = self.known(filler);
+        match when.holds(&known) {
+            Ok(true) => true,
+            Ok(false) => {
+                let why = when.expr().explain(&known).join("; ");
+                self.risk(RiskLevel::Info, "LEFT_OUT", format!("step {:?} is left out: {why}", template.name));
+                false
+            }
+            Err(why) => {
+                self.risk(RiskLevel::Block, "CONDITION_UNDECIDED", format!("step {:?}: {why}", template.name));
+                false
+            }
+        }
+    }
+
+    fn known(&self, filler: &Filler<'_>) -> BTreeMap<String, Value> {
+        scope::early_values(&self.runbook.definition.inputs, self.values, self.protected, filler)
+    }
+
+    fn step(&self, template: &StepTemplate, turn: Turn<'_>, filler: &Filler<'_>) -> Option<PlanStep> {
+        let work = self.work(template, turn.target, filler)?;
         Some(PlanStep {
-            name: self.name(template, target.map(|(_, t)| t), &filler),
+            name: self.name(template, turn, filler),
             phase: template.phase,
             timeout_ms: template.timeout_ms.unwrap_or(work.timeout_ms),
             // What is not safe to repeat is never repeated, and the plan shows it.
             retry: template.retry.filter(|_| work.idempotent),
             on_failure: template.on_failure,
             idempotent: work.idempotent,
-            target: target.map(|(_, target)| target.clone()),
+            target: turn.target.map(|(_, target)| target.clone()),
             probe: work.probe,
+            rules: self.rules(template, turn, filler, &work.spec),
             spec: work.spec,
         })
+    }
+
+    fn rules(&self, template: &StepTemplate, turn: Turn<'_>, filler: &Filler<'_>, spec: &StepSpec) -> Rules {
+        let when = template.when.as_ref().filter(|when| !when.is_early());
+        let (optional, word) = match &template.does {
+            Does::Ask { word, .. } => (true, word.clone()),
+            _ => (false, None),
+        };
+        let mut rules = Rules {
+            key: if self.asked.contains(&template.key) { template.key.clone() } else { String::new() },
+            when: when.map(|when| when.expr().text().to_owned()),
+            expect: template.expect.as_ref().map(|expect| expect.text().to_owned()),
+            save: template.save.iter().map(|(name, from)| (name.clone(), from.text().to_owned())).collect(),
+            fills: later::is_open(spec),
+            optional,
+            word,
+            notes: template.notes.clone(),
+            each: turn.each,
+            within: self.nest.within.clone(),
+            ..Rules::default()
+        };
+        if rules.expressions().next().is_some() {
+            rules.known = self.known(filler);
+        }
+        if rules.expressions().next().is_some() || rules.fills || !rules.key.is_empty() {
+            rules.scope.clone_from(&self.nest.scope);
+        }
+        rules
     }
 
     fn work(&self, template: &StepTemplate, target: Option<&(&Service, Target)>, filler: &Filler<'_>) -> Option<Work> {
         let idempotent = template.idempotent;
         let plain = |spec, timeout_ms| Some(Work { spec, timeout_ms, idempotent, probe: false });
+        let open = |slot: &str| {
+            self.risk(RiskLevel::Block, "INPUT_MISSING", format!("step {:?} needs {slot}", template.name));
+        };
         match &template.does {
             Does::Use(verb) => self.use_action(template, *verb, target?, filler),
             Does::Http(request) => match fill_request(request, filler) {
                 Ok(request) => plain(StepSpec::Http(Http { request }), HTTP_MS),
                 Err(slot) => {
-                    self.risk(RiskLevel::Block, "INPUT_MISSING", format!("step {:?} needs {slot}", template.name));
+                    open(&slot);
                     None
                 }
             },
-            Does::Shell { command, dir } => {
-                let shell =
-                    Shell { command: command.clone(), env: shell_env(filler), dir: dir.clone(), secrets: Vec::new() };
+            Does::Shell { command, dir, env } => {
+                let mut all = shell_env(filler);
+                for (name, text) in env {
+                    match filler.fill(text, Escape::Plain) {
+                        Ok(value) => all.insert(name.clone(), value),
+                        Err(slot) => {
+                            open(&slot);
+                            return None;
+                        }
+                    };
+                }
+                let shell = Shell { command: command.clone(), env: all, dir: dir.clone(), secrets: Vec::new() };
                 plain(StepSpec::Shell(shell), SHELL_MS)
             }
             Does::Wait(ms) => plain(StepSpec::Wait(Wait { ms: *ms }), ms.saturating_add(WAIT_SLACK_MS)),
-            Does::Manual(prompt) => plain(StepSpec::Manual(Manual { prompt: fill_or_keep(filler, prompt) }), MANUAL_MS),
+            Does::Manual(prompt) => {
+                plain(StepSpec::Manual(Manual { prompt: fill_or_keep(filler, prompt) }), MANUAL_MS)
+            }
+            // It quotes commands, which are run as they are written.
+            Does::Ask { prompt, .. } => plain(StepSpec::Manual(Manual { prompt: prompt.clone() }), MANUAL_MS),
             Does::Document { title, body } => {
                 let document = Document { title: fill_or_keep(filler, title), content: self.content(body, filler) };
                 plain(StepSpec::Document(document), DOCUMENT_MS)
             }
+            // Expanded into the steps of that runbook before.
+            Does::Runbook { .. } => None,
         }
     }
 
@@ -208,15 +387,19 @@ impl<'a> Expansion<'a> {
         Some(Risk { level: RiskLevel::Warn, code: "INPUT_UNUSED".to_owned(), message })
     }
 
-    fn risk(&self, level: RiskLevel, code: &str, message: String) {
-        self.risks.borrow_mut().push(Risk { level, code: code.to_owned(), message });
+    pub fn risk(&self, level: RiskLevel, code: &str, message: String) {
+        let message = if self.nest.prefix.is_empty() { message } else { format!("{}{message}", self.nest.prefix) };
+        self.shared.risk(Risk { level, code: code.to_owned(), message });
     }
 
     /// Unique in the plan, and telling targets apart.
-    fn name(&self, template: &StepTemplate, target: Option<&Target>, filler: &Filler<'_>) -> String {
+    fn name(&self, template: &StepTemplate, turn: Turn<'_>, filler: &Filler<'_>) -> String {
         let mut name = fill_or_keep(filler, &template.name);
         let names = |slot| pieces(&template.name).contains(&Piece::Slot(slot));
-        if let Some(target) = target {
+        if let Some(item) = turn.item.filter(|_| !names(Slot::Item)) {
+            name = format!("{name} {item}");
+        }
+        if let Some((_, target)) = turn.target {
             if !names(Slot::Service) {
                 name = format!("{name} {}", target.service);
             }
@@ -224,7 +407,8 @@ impl<'a> Expansion<'a> {
                 name = format!("{name} in {env}");
             }
         }
-        let mut taken = self.names.borrow_mut();
+        name = format!("{}{name}", self.nest.prefix);
+        let mut taken = self.shared.names.borrow_mut();
         let mut unique = name.clone();
         for n in 2..=u32::MAX {
             if !taken.contains(&unique) {

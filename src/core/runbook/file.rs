@@ -1,24 +1,28 @@
 //! Reads a runbook file: strict TOML in, a checked [`Runbook`] out, or every problem of the file in one pass.
 
 mod context;
+mod order;
 mod step;
+mod work;
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use context::{Context, Place};
-use step::read_step;
-use toml::de::{DeTable, DeValue};
+use order::{check_jumps, known_steps};
+use step::{Spot, read_step};
+use toml::de::DeTable;
 
 use super::condition::Condition;
-use super::definition::{Definition, Does, Need, RiskRule, StepTemplate};
+use super::definition::{Definition, Does, Need, Origin, RiskRule, Source, StepTemplate};
 use super::fill::{Filler, is_input_name};
 use super::input::{Input, InputKind, compile};
-use super::read::{At, Reader, Section, as_i64};
+use super::read::{At, Reader, Section, plain_text};
 use super::{Problem, Runbook};
+use crate::core::expr::Type;
 use crate::core::plan::{RiskLevel, hex_sha256};
 use crate::core::text::show;
 
-const FILE_KEYS: [&str; 13] = [
+pub(super) const FILE_KEYS: [&str; 13] = [
     "name",
     "title",
     "version",
@@ -65,12 +69,14 @@ fn read_file<'t>(r: &mut Reader<'_>, table: &'t DeTable<'t>, text: &str) -> Opti
     }
     let inputs: Vec<Input> = file.tables(r, "input").iter().filter_map(|t| read_input(r, t)).collect();
     no_duplicates(r, &file, "input", inputs.iter().map(|i| i.name.as_str()));
-    let context = Context::new(&inputs);
+    let (step_tables, finally_tables) = (file.tables(r, "step"), file.tables(r, "finally"));
+    let context = Context::new(&inputs, known_steps(&step_tables, &finally_tables));
     let risks = file.tables(r, "risk").iter().filter_map(|t| read_risk(r, t, &context)).collect();
     let steps: Vec<StepTemplate> =
-        file.tables(r, "step").iter().filter_map(|t| read_step(r, t, &context, true)).collect();
+        step_tables.iter().enumerate().filter_map(|(at, t)| read_step(r, t, &context, Spot::Phase(at))).collect();
     let finally: Vec<StepTemplate> =
-        file.tables(r, "finally").iter().filter_map(|t| read_step(r, t, &context, false)).collect();
+        finally_tables.iter().enumerate().filter_map(|(at, t)| read_step(r, t, &context, Spot::Finally(at))).collect();
+    check_jumps(r, &step_tables, &steps);
     no_duplicates(r, &file, "step", steps.iter().chain(&finally).map(|s| s.name.as_str()));
     if !file.has("step") {
         r.problem(0, "step", "there is none; a runbook needs at least one [[step]]");
@@ -95,6 +101,13 @@ fn read_file<'t>(r: &mut Reader<'_>, table: &'t DeTable<'t>, text: &str) -> Opti
         risks,
         steps,
         finally,
+        source: Source {
+            file: r.file().to_owned(),
+            name_line: r.line(file.at_of("name")),
+            phrases_line: r.line(file.at_of("phrases")),
+            call_lines: call_lines(r, &step_tables),
+        },
+        origin: Origin::Runbook,
     };
     fits_its_timeout(r, &file, &definition);
     Some(Runbook {
@@ -107,6 +120,14 @@ fn read_file<'t>(r: &mut Reader<'_>, table: &'t DeTable<'t>, text: &str) -> Opti
         hash: hex_sha256(text.as_bytes())[..16].to_owned(),
         definition,
     })
+}
+
+fn call_lines<'t>(r: &Reader<'_>, tables: &[At<&'t DeTable<'t>>]) -> BTreeMap<String, usize> {
+    let line = |t: &At<&'t DeTable<'t>>| {
+        let call = t.value.get("runbook")?;
+        Some((t.value.get("name")?.get_ref().as_str()?.to_owned(), r.line(call.span().start)))
+    };
+    tables.iter().filter_map(line).collect()
 }
 
 /// The title without what it says about its target.
@@ -165,7 +186,7 @@ fn read_input<'t>(r: &mut Reader<'_>, table: &At<&'t DeTable<'t>>) -> Option<Inp
 fn read_kind(r: &mut Reader<'_>, section: &Section<'_>, kind: &str) -> InputKind {
     for (key, kinds) in [
         ("choices", &["choice"][..]),
-        ("pattern", &["text"]),
+        ("pattern", &["text", "list"]),
         ("min", &["int", "duration"]),
         ("max", &["int", "duration"]),
     ] {
@@ -182,6 +203,7 @@ fn read_kind(r: &mut Reader<'_>, section: &Section<'_>, kind: &str) -> InputKind
         "duration" => InputKind::Duration { min: section.duration(r, "min"), max: section.duration(r, "max") },
         "env" => InputKind::Env,
         "service" => InputKind::Service,
+        "list" => InputKind::List { pattern: read_pattern(r, section) },
         _ => InputKind::Text { pattern: read_pattern(r, section) },
     }
 }
@@ -200,11 +222,6 @@ fn read_pattern(r: &mut Reader<'_>, section: &Section<'_>) -> Option<String> {
         section.wrong(r, "pattern", why);
     }
     Some(pattern.to_owned())
-}
-
-fn plain_text(value: &DeValue<'_>) -> Option<String> {
-    let text = value.as_str().map(str::to_owned);
-    text.or_else(|| as_i64(value).map(|n| n.to_string())).or_else(|| value.as_bool().map(|b| b.to_string()))
 }
 
 fn check_default(r: &mut Reader<'_>, section: &Section<'_>, kind: &InputKind, default: Option<&str>, required: bool) {
@@ -238,14 +255,19 @@ fn read_risk<'t>(r: &mut Reader<'_>, table: &At<&'t DeTable<'t>>, context: &Cont
     let level = section.word(r, "level", &["info", "warn", "block"], |name| {
         [RiskLevel::Info, RiskLevel::Warn, RiskLevel::Block].into_iter().find(|l| l.name() == name)
     });
-    let when = read_when(r, &section, context);
+    let when = read_when(r, &section, context, context.early());
     Some(RiskRule { level: level?, code: code?.to_owned(), message: message?.to_owned(), when })
 }
 
-fn read_when(r: &mut Reader<'_>, section: &Section<'_>, context: &Context<'_>) -> Option<Condition> {
+fn read_when(
+    r: &mut Reader<'_>,
+    section: &Section<'_>,
+    context: &Context<'_>,
+    scope: &BTreeMap<String, Type>,
+) -> Option<Condition> {
     let text = section.text(r, "when")?;
-    let condition = Condition::parse(text, &context.yes_no);
-    condition.map_err(|why| section.wrong(r, "when", why)).ok()
+    let condition = Condition::parse(text, &context.yes_no, scope);
+    condition.map_err(|why| section.wrong(r, "when", why.with_caret(text))).ok()
 }
 
 #[cfg(test)]

@@ -10,6 +10,8 @@ use super::definition::Values;
 pub(super) struct Filler<'a> {
     pub env: Option<&'a str>,
     pub service: Option<&'a str>,
+    /// The item of a `for_each` over a list.
+    pub item: Option<&'a str>,
     /// `web and api`, `all services`.
     pub services: Option<&'a str>,
     /// `web in staging`, `staging`.
@@ -35,9 +37,12 @@ pub(super) enum Escape {
 pub(super) enum Slot<'t> {
     Env,
     Service,
+    Item,
     Services,
     Target,
     Input(&'t str),
+    /// `steps.STEP.NAME`: what a step saved, known only when the run is there.
+    Saved(&'t str, &'t str),
 }
 
 impl<'t> Slot<'t> {
@@ -45,9 +50,13 @@ impl<'t> Slot<'t> {
         match name {
             "env" => Some(Self::Env),
             "service" => Some(Self::Service),
+            "item" => Some(Self::Item),
             "services" => Some(Self::Services),
             "target" => Some(Self::Target),
-            _ => name.strip_prefix("inputs.").filter(|n| is_input_name(n)).map(Self::Input),
+            _ => match name.strip_prefix("steps.").and_then(|rest| rest.split_once('.')) {
+                Some((step, saved)) if !step.is_empty() && is_input_name(saved) => Some(Self::Saved(step, saved)),
+                _ => name.strip_prefix("inputs.").filter(|n| is_input_name(n)).map(Self::Input),
+            },
         }
     }
 }
@@ -55,7 +64,7 @@ impl<'t> Slot<'t> {
 /// Letters, digits and `_`, starting with a letter.
 pub(super) fn is_input_name(name: &str) -> bool {
     name.starts_with(|c: char| c.is_ascii_alphabetic())
-        && name.len() <= 40
+        && name.len() <= 64
         && name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_')
 }
 
@@ -103,6 +112,10 @@ impl Filler<'_> {
                 Piece::Unknown(name) => {
                     let _ = write!(out, "{{{name}}}"); // writing to a String cannot fail
                 }
+                // Filled in when the step runs; see [`fill_saved`].
+                Piece::Slot(slot @ Slot::Saved(..)) => {
+                    let _ = write!(out, "{{{}}}", name_of(slot));
+                }
                 Piece::Slot(slot) => escape.write(&mut out, self.value(slot).ok_or_else(|| name_of(slot))?),
             }
         }
@@ -127,17 +140,51 @@ impl Filler<'_> {
         match slot {
             Slot::Env => self.env,
             Slot::Service => self.service,
+            Slot::Item => self.item,
             Slot::Services => self.services,
             Slot::Target => self.target,
+            Slot::Saved(..) => None,
             Slot::Input(name) => self.values?.get(name).map(String::as_str),
         }
     }
+}
+
+/// Fills in what earlier steps saved, and nothing else: what looks like another placeholder by now is somebody's value.
+///
+/// # Errors
+/// What `saved` says.
+pub(super) fn fill_saved(
+    text: &str,
+    escape: Escape,
+    saved: &dyn Fn(&str, &str) -> Result<String, String>,
+) -> Result<String, String> {
+    let mut out = String::with_capacity(text.len());
+    for piece in pieces(text) {
+        match piece {
+            Piece::Literal(literal) => out.push_str(literal),
+            Piece::Slot(Slot::Saved(step, name)) => escape.write(&mut out, &saved(step, name)?),
+            Piece::Slot(slot) => {
+                let _ = write!(out, "{{{}}}", name_of(slot)); // writing to a String cannot fail
+            }
+            Piece::Unknown(name) => {
+                let _ = write!(out, "{{{name}}}");
+            }
+        }
+    }
+    Ok(out)
+}
+
+/// A text holds something only the run can fill in.
+pub(super) fn has_saved(text: &str) -> bool {
+    text.contains("{steps.") && pieces(text).iter().any(|p| matches!(p, Piece::Slot(Slot::Saved(..))))
 }
 
 fn name_of(slot: Slot<'_>) -> String {
     match slot {
         Slot::Env => "env".to_owned(),
         Slot::Service => "service".to_owned(),
+        Slot::Item => "item".to_owned(),
+        Slot::Saved(step, name) => format!("steps.{step}.{name}"),
         Slot::Services => "services".to_owned(),
         Slot::Target => "target".to_owned(),
         Slot::Input(name) => format!("inputs.{name}"),

@@ -36,11 +36,15 @@ pub enum InputKind {
     },
     Env,
     Service,
+    /// Several texts, separated by commas, each matching all of a regular expression, when there is one.
+    List {
+        pattern: Option<String>,
+    },
 }
 
 impl InputKind {
-    pub(super) const NAMES: [&'static str; 8] =
-        ["text", "int", "bool", "choice", "version", "duration", "env", "service"];
+    pub(super) const NAMES: [&'static str; 9] =
+        ["text", "int", "bool", "choice", "version", "duration", "env", "service", "list"];
 
     /// The right way to write a value of this type.
     ///
@@ -52,6 +56,7 @@ impl InputKind {
         }
         match self {
             Self::Text { pattern } => matches_all(value, pattern.as_deref()),
+            Self::List { pattern } => list(value, pattern.as_deref()),
             Self::Int { min, max } => int(value, *min, *max),
             Self::Bool => boolean(value),
             Self::Choice(choices) if choices.iter().any(|c| c == value) => Ok(value.to_owned()),
@@ -78,6 +83,23 @@ fn matches_all(value: &str, pattern: Option<&str>) -> Result<String, String> {
         Some(pattern) if !compile(pattern)?.is_match(value) => Err(format!("does not match the pattern {pattern}")),
         _ => Ok(value.to_owned()),
     }
+}
+
+/// Most items of a list: each becomes a step.
+const MAX_ITEMS: usize = 1_000;
+
+fn list(value: &str, pattern: Option<&str>) -> Result<String, String> {
+    let items: Vec<&str> = super::scope::items_of(value).collect();
+    if items.len() > MAX_ITEMS {
+        return Err(format!("holds {} items, more than {MAX_ITEMS}", items.len()));
+    }
+    if items.is_empty() {
+        return Err("is empty".to_owned());
+    }
+    for item in &items {
+        matches_all(item, pattern).map_err(|why| format!("holds {item:?}, which {why}"))?;
+    }
+    Ok(items.join(","))
 }
 
 fn int(value: &str, min: Option<i64>, max: Option<i64>) -> Result<String, String> {

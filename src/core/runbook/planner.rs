@@ -1,22 +1,22 @@
 //! Makes a plan of a runbook, a request and a stack. Never fails: what stands in the way becomes a block risk that says
 //! how to remove it.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 
-use super::definition::{Definition, Need, Values};
-use super::expand::Expansion;
+use super::definition::{Definition, Need, Origin, RiskRule, Values};
+use super::expand::{Draft, Expansion, JumpTo, Nest, Shared};
 use super::fill::{Escape, Filler, Piece, Slot, pieces};
 use super::read::nearest;
 use super::targets::{Resolved, block, resolve};
 use super::{Request, Runbook};
-use crate::core::plan::{Plan, PlanStep, Risk, RiskLevel};
+use crate::core::plan::{OnFailure, Plan, PlanStep, Risk, RiskLevel};
 use crate::core::service::Stack;
 use crate::core::step::StepSpec;
 
 const DEFAULT_TIMEOUT_MS: i64 = 30 * 60_000;
 
-/// See [`super::plan`].
-pub(super) fn plan(runbook: &Runbook, request: &Request, stack: &Stack) -> Plan {
+/// See [`super::plan_in`].
+pub(super) fn plan(runbook: &Runbook, request: &Request, stack: &Stack, library: &[Runbook]) -> Plan {
     let definition = &runbook.definition;
     let (values, mut risks) = check_inputs(runbook, request, stack);
     let mut resolved = resolve(definition, request, stack);
@@ -24,25 +24,46 @@ pub(super) fn plan(runbook: &Runbook, request: &Request, stack: &Stack) -> Plan 
     risks.extend(said_in_vain(runbook, request));
     let protected = resolved.is_protected(stack);
     let words = Words::new(definition, &resolved);
-    let expansion = Expansion::new(runbook, &resolved, &values, stack, protected, &words);
-    let (steps, finally) = (expansion.steps(&definition.steps), expansion.steps(&definition.finally));
+    let shared = Shared::default();
+    let expansion = Expansion {
+        runbook,
+        resolved: &resolved,
+        values: &values,
+        stack,
+        protected,
+        words: &words,
+        library,
+        shared: &shared,
+        nest: Nest { path: vec![runbook.name.clone()], ..Nest::default() },
+        asked: asked(definition),
+    };
+    let mut later = Vec::new();
+    let drafts = expansion.drafts(&definition.steps, &mut later);
+    let mut finally = expansion.drafts(&definition.finally, &mut Vec::new());
+    finally.extend(later);
+    let mutates = runbook.mutates || super::call::mutates(runbook, library);
     risks.extend(expansion.risks(&request.inputs));
     risks.extend(declared_risks(definition, protected, &values, &words.filler(&values)));
-    if runbook.mutates && protected {
+    if mutates && protected {
         risks.push(prod_change(&resolved));
+    }
+    let (steps, finally, undo) = numbered(drafts, finally, &mut risks);
+    if definition.origin == Origin::Reference {
+        let message = format!("{} is a page to read: it has no shell block, so nothing of it can be run", runbook.name);
+        risks.push(block("REFERENCE_ONLY", message));
     }
     if steps.is_empty() && !risks.iter().any(|r| r.level == RiskLevel::Block) {
         risks.push(block("NOTHING_TO_DO", format!("{} has no step to run here", runbook.name)));
     }
-    let all: Vec<&PlanStep> = steps.iter().chain(&finally).collect();
+    let all: Vec<&PlanStep> = steps.iter().chain(&finally).chain(&undo).collect();
     Plan {
         runbook: runbook.name.clone(),
         version: runbook.version.clone(),
-        definition_hash: runbook.hash.clone(),
+        definition_hash: super::call::hash(runbook, library),
         title: title(definition, &words.filler(&values)),
         env: resolved.env.map(|e| e.name.clone()),
         services: resolved.services(),
-        mutates: runbook.mutates,
+        mutates,
         protected,
         risks: worst_first(risks),
         integrations: integrations(&all),
@@ -52,13 +73,69 @@ pub(super) fn plan(runbook: &Runbook, request: &Request, stack: &Stack) -> Plan 
         inputs: values,
         steps,
         finally,
+        undo,
         only_if: None,
         then: Vec::new(),
     }
 }
 
+/// Gives steps their numbers: jumps and undo steps refer to them. Undo steps stand in the order they would run.
+fn numbered(
+    drafts: Vec<Draft>,
+    finally: Vec<Draft>,
+    risks: &mut Vec<Risk>,
+) -> (Vec<PlanStep>, Vec<PlanStep>, Vec<PlanStep>) {
+    let mut drafts = drafts;
+    for at in 0..drafts.len() {
+        let Some(to) = drafts[at].jump.clone() else { continue };
+        let found = jump_to(&drafts, at, &to);
+        if let Some(found) = found {
+            drafts[at].step.on_failure = OnFailure::Jump(u32::try_from(found).unwrap_or(u32::MAX));
+        } else if let JumpTo::Step(_, name) = to {
+            let message = format!("step {:?} stops the run when it fails: {name:?} is not part of it", drafts[at].step.name);
+            risks.push(Risk { level: RiskLevel::Warn, code: "JUMP_LOST".to_owned(), message });
+        }
+    }
+    let mut undo = Vec::new();
+    for (number, draft) in drafts.iter().enumerate().rev() {
+        undo.extend(draft.undo.clone().map(|mut step| {
+            step.rules.undoes = u32::try_from(number).ok();
+            step
+        }));
+    }
+    let plain = |drafts: Vec<Draft>| drafts.into_iter().map(|d| d.step).collect();
+    (plain(drafts), plain(finally), undo)
+}
+
+fn jump_to(drafts: &[Draft], from: usize, to: &JumpTo) -> Option<usize> {
+    let after = drafts.iter().enumerate().skip(from + 1);
+    match to {
+        JumpTo::Step(scope, name) => {
+            after.into_iter().find(|(_, d)| d.origin.0 == *scope && d.origin.1 == *name).map(|(at, _)| at)
+        }
+        // Behind the last step there is nothing more to do.
+        JumpTo::Behind(block) => {
+            let outside = |d: &Draft| d.step.rules.within.iter().all(|w| w.name != *block);
+            Some(after.into_iter().find(|(_, d)| outside(d)).map_or(drafts.len(), |(at, _)| at))
+        }
+    }
+}
+
+/// The results the expressions and texts of a runbook ask for.
+pub(super) fn asked(definition: &Definition) -> HashSet<String> {
+    let mut asked = HashSet::new();
+    for step in definition.all_steps() {
+        let when = step.when.iter().map(super::condition::Condition::expr);
+        for expr in when.chain(&step.expect).chain(step.save.values()) {
+            asked.extend(expr.uses().into_iter().filter(|(name, _)| name == "steps").filter_map(|(_, step)| step));
+        }
+        super::later::names(&step.does, &mut asked);
+    }
+    asked
+}
+
 /// Checked values, defaults included, and a risk for every input that is wrong, missing or unknown.
-fn check_inputs(runbook: &Runbook, request: &Request, stack: &Stack) -> (Values, Vec<Risk>) {
+pub(super) fn check_inputs(runbook: &Runbook, request: &Request, stack: &Stack) -> (Values, Vec<Risk>) {
     let mut values = Values::new();
     let mut risks = Vec::new();
     let declared = &runbook.definition.inputs;
@@ -74,6 +151,10 @@ fn check_inputs(runbook: &Runbook, request: &Request, stack: &Stack) -> (Values,
             continue;
         };
         match input.kind.check(value, stack) {
+            // Results of steps are filled in at run time, by this mark; a value must not bring one along.
+            Ok(right) if right.contains("{steps.") => {
+                risks.push(block("INPUT_INVALID", format!("{}: {value:?} must not hold `{{steps.`", input.name)));
+            }
             Ok(right) => {
                 values.insert(input.name.clone(), right);
             }
@@ -108,11 +189,19 @@ fn undeclared(runbook: &str, name: &str, names: &[&str]) -> Risk {
     block("INPUT_UNDECLARED", format!("{runbook} has no input {name:?}; {hint}"))
 }
 
-fn declared_risks(definition: &Definition, protected: bool, values: &Values, filler: &Filler<'_>) -> Vec<Risk> {
-    let holds = definition.risks.iter().filter(|r| r.when.as_ref().is_none_or(|when| when.holds(protected, values)));
-    holds
-        .map(|rule| Risk { level: rule.level, code: rule.code.clone(), message: filler.phrase(&rule.message) })
-        .collect()
+pub(super) fn declared_risks(definition: &Definition, protected: bool, values: &Values, filler: &Filler<'_>) -> Vec<Risk> {
+    let known = super::scope::early_values(&definition.inputs, values, protected, filler);
+    let present = |rule: &RiskRule| {
+        let message = filler.phrase(&rule.message);
+        let message = match rule.when.as_ref().map(|when| when.holds(&known)) {
+            None | Some(Ok(true)) => message,
+            Some(Ok(false)) => return None,
+            // A risk nobody can rule out is there.
+            Some(Err(why)) => format!("{message} (counts as present: {why})"),
+        };
+        Some(Risk { level: rule.level, code: rule.code.clone(), message })
+    };
+    definition.risks.iter().filter_map(present).collect()
 }
 
 fn prod_change(resolved: &Resolved<'_>) -> Risk {
@@ -139,7 +228,7 @@ pub(super) struct Words {
 }
 
 impl Words {
-    fn new(definition: &Definition, resolved: &Resolved<'_>) -> Self {
+    pub fn new(definition: &Definition, resolved: &Resolved<'_>) -> Self {
         let env = resolved.env.map(|e| e.name.clone());
         let names = resolved.services();
         let services = match names.as_slice() {
@@ -163,6 +252,7 @@ impl Words {
         Filler {
             env: self.env.as_deref(),
             service: None,
+            item: None,
             services: self.services.as_deref(),
             target: self.target.as_deref(),
             values: Some(values),
@@ -230,7 +320,7 @@ fn longest_ms(steps: &[&PlanStep]) -> i64 {
 
 /// The environment variables by which a shell step learns what it is about.
 pub(super) fn shell_env(filler: &Filler<'_>) -> BTreeMap<String, String> {
-    let place = [("OPSROOM_ENV", filler.env), ("OPSROOM_SERVICE", filler.service)];
+    let place = [("OPSROOM_ENV", filler.env), ("OPSROOM_SERVICE", filler.service), ("OPSROOM_ITEM", filler.item)];
     let place = place.into_iter().filter_map(|(name, value)| Some((name.to_owned(), value?.to_owned())));
     let inputs = filler.values.into_iter().flatten();
     let inputs = inputs.map(|(name, value)| (format!("OPSROOM_INPUT_{}", name.to_uppercase()), value.clone()));

@@ -21,9 +21,18 @@ impl<'f> Reader<'f> {
         Self { file, line_starts: std::iter::once(0).chain(after_breaks).collect(), problems: Vec::new() }
     }
 
+    pub const fn file(&self) -> &'f str {
+        self.file
+    }
+
+    /// The line of a byte offset, from 1.
+    pub fn line(&self, at: usize) -> usize {
+        self.line_starts.partition_point(|start| *start <= at)
+    }
+
     /// Notes a problem at a byte offset.
     pub fn problem(&mut self, at: usize, key: impl Into<String>, message: impl Into<String>) {
-        let line = self.line_starts.partition_point(|start| *start <= at);
+        let line = self.line(at);
         self.problems.push(Problem { file: self.file.to_owned(), line, key: key.into(), message: message.into() });
     }
 }
@@ -176,6 +185,15 @@ impl<'t> Section<'t> {
         self.typed(reader, key, "a table of texts", read)
     }
 
+    /// Texts, whole numbers and truth values by name, as texts.
+    pub fn scalars(&self, reader: &mut Reader<'_>, key: &str) -> Option<Vec<(String, String)>> {
+        let read = |v: &DeValue<'_>| {
+            let entries = v.as_table()?.iter();
+            entries.map(|(k, v)| Some((k.get_ref().to_string(), plain_text(v.get_ref())?))).collect()
+        };
+        self.typed(reader, key, "a table of texts, numbers, true or false", read)
+    }
+
     /// The tables of an array of tables, with their offsets.
     pub fn tables(&self, reader: &mut Reader<'_>, key: &str) -> Vec<At<&'t DeTable<'t>>> {
         let read = |v: &'t DeValue<'t>| {
@@ -184,6 +202,12 @@ impl<'t> Section<'t> {
         };
         self.typed(reader, key, &format!("written as [[{key}]]"), read).unwrap_or_default()
     }
+}
+
+/// A text, a whole number or a truth value as text.
+pub(super) fn plain_text(value: &DeValue<'_>) -> Option<String> {
+    let text = value.as_str().map(str::to_owned);
+    text.or_else(|| as_i64(value).map(|n| n.to_string())).or_else(|| value.as_bool().map(|b| b.to_string()))
 }
 
 /// Reads a TOML integer of any radix.

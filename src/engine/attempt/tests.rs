@@ -23,6 +23,7 @@ fn step(spec: StepSpec, idempotent: bool) -> PlanStep {
         idempotent,
         target: None,
         probe: false,
+        rules: crate::core::plan::Rules::default(),
     }
 }
 

@@ -46,7 +46,7 @@ impl App {
         let scene = scene(self.overview.as_ref(), self.now, self.size);
         match self.screens.last_mut() {
             Some(screen) => {
-                if !screen.back(scene) {
+                if !screen.view_mut().back(scene) {
                     self.screens.pop();
                 }
             }
@@ -121,7 +121,7 @@ impl App {
     fn act_view(&mut self, action: Action) -> Vec<Effect> {
         let scene = scene(self.overview.as_ref(), self.now, self.size);
         let reaction = match self.screens.last_mut() {
-            Some(screen) => screen.act(action, scene),
+            Some(screen) => screen.view_mut().act(action, scene),
             None => self.home.act(action, scene),
         };
         match reaction {
@@ -149,7 +149,7 @@ impl App {
             Action::Command => self.bar = Some(bar::Bar::default()),
             Action::Runs => self.open_runs(RunFilter::default()),
             Action::Problems => self.open_problems(),
-            Action::Refresh => self.requests.everything(),
+            Action::Refresh => self.read_all_again(),
             _ => {}
         }
         Vec::new()
@@ -172,9 +172,9 @@ impl App {
     /// Opens a view over the present one.
     pub(super) fn open(&mut self, destination: Destination) {
         let screen = match destination {
-            Destination::Service(name) => Screen::Service(ServiceScreen::new(name)),
+            Destination::Service(name) => Screen::Service(Box::new(ServiceScreen::new(name))),
             Destination::Run(run) => Screen::Run(Box::new(RunScreen::new(self.ticket(), run))),
-            Destination::Read { title, text } => Screen::Reader(Reader::new(&title, &text)),
+            Destination::Read { title, text } => Screen::Reader(Box::new(Reader::new(&title, &text))),
         };
         self.push(screen);
     }

@@ -6,7 +6,7 @@ use super::log::Log;
 use crate::bus::Notice;
 use crate::core::run::{Run, RunId};
 use crate::tui::msg::{Effect, Msg, Overview, PlanCard, Ticket};
-use crate::tui::pane::{Destination, Screen};
+use crate::tui::pane::{Destination, Screen, View};
 use crate::tui::popup::Popup;
 use crate::tui::popup::card::Card;
 
@@ -46,7 +46,7 @@ pub(super) struct Requests {
 
 impl Requests {
     /// Everything is read again.
-    pub(super) const fn everything(&mut self) {
+    const fn everything(&mut self) {
         self.overview.wanted = true;
         self.catalogue.wanted = true;
         self.history.wanted = true;
@@ -69,11 +69,7 @@ impl App {
         let height = self.home.log_rows(body);
         effects.extend(self.home.log.as_mut().and_then(|log| log.ask(height)));
         for screen in &mut self.screens {
-            match screen {
-                Screen::Run(s) => effects.extend(s.ask(body)),
-                Screen::Runs(s) => effects.extend(s.ask()),
-                Screen::Service(_) | Screen::Reader(_) => {}
-            }
+            effects.extend(screen.view_mut().ask(body));
         }
         let tickets = &mut self.tickets;
         let next = || {
@@ -87,7 +83,7 @@ impl App {
     pub(super) fn learn(&mut self, msg: Msg) -> Vec<Effect> {
         match msg {
             Msg::Notice(notice) => self.noticed(notice),
-            Msg::Lagged => self.lagged(),
+            Msg::Lagged => self.read_all_again(),
             Msg::Copied(Ok(text)) => self.say(text),
             Msg::Copied(Err(text)) | Msg::Trouble(text) => self.complain(text),
             Msg::Overview(result) => self.overview_came(result),
@@ -142,19 +138,16 @@ impl App {
     }
 
     /// Everything on screen is read again; logs learn from the runs how far they reach.
-    fn lagged(&mut self) {
+    pub(super) fn read_all_again(&mut self) {
         self.requests.everything();
+        self.logs().for_each(|log| log.told(0)); // one that could not be read is tried again
         for screen in &mut self.screens {
-            match screen {
-                Screen::Run(s) => s.touch(),
-                Screen::Runs(s) => s.touch(),
-                Screen::Service(_) | Screen::Reader(_) => {}
-            }
+            screen.view_mut().touch();
         }
     }
 
     fn touch(&mut self, run: RunId) {
-        self.runs_on_screen(run).for_each(super::super::pane::run::RunScreen::touch);
+        self.runs_on_screen(run).for_each(View::touch);
     }
 
     fn runs_on_screen(&mut self, run: RunId) -> impl Iterator<Item = &mut crate::tui::pane::run::RunScreen> {

@@ -3,8 +3,9 @@
 use ratatui::layout::Rect;
 use ratatui::text::{Line, Span};
 
-use super::{Reaction, Scene};
+use super::{Reaction, Scene, View};
 use crate::core::text;
+use crate::tui::app::App;
 use crate::tui::app::picker::moved;
 use crate::tui::keys::Action;
 use crate::tui::msg::Effect;
@@ -35,7 +36,13 @@ impl Reader {
         Self { title: text::show(title).into_owned(), lines, top: 0 }
     }
 
-    pub(super) fn act(&mut self, action: Action, scene: Scene<'_>) -> Reaction {
+    fn laid_out(&self, width: usize) -> Vec<String> {
+        self.lines.iter().flat_map(|line| wrapped(line, width)).collect()
+    }
+}
+
+impl View for Reader {
+    fn act(&mut self, action: Action, scene: Scene<'_>) -> Reaction {
         if action == Action::CopyLine {
             return Reaction::Ask(Effect::Copy(self.lines.join("\n")));
         }
@@ -46,11 +53,7 @@ impl Reader {
         Reaction::Done
     }
 
-    fn laid_out(&self, width: usize) -> Vec<String> {
-        self.lines.iter().flat_map(|line| wrapped(line, width)).collect()
-    }
-
-    pub(super) fn draw(&self, area: Rect, canvas: &mut Canvas<'_>) {
+    fn draw(&self, _app: &App, area: Rect, canvas: &mut Canvas<'_>) {
         let title = Span::styled(format!(" {} ", self.title), canvas.theme.strong());
         let all = self.laid_out(layout::columns(area));
         let top = self.top.min(all.len().saturating_sub(layout::rows(area)));
@@ -58,6 +61,10 @@ impl Reader {
         let inner = canvas.frame(area, title.into(), &mark.into(), true);
         let lines: Vec<Line<'_>> = all.iter().skip(top).map(|l| Line::raw(l.as_str())).collect();
         canvas.lines(inner, &lines);
+    }
+
+    fn crumb(&self) -> String {
+        self.title.clone()
     }
 }
 

@@ -5,7 +5,7 @@ use ratatui::text::{Line, Span};
 
 use super::home::{act_on_log, back_in_log};
 use super::runs::took;
-use super::{Destination, Reaction, Scene, log};
+use super::{Destination, Reaction, Scene, View, log};
 use crate::core::plan::PlanStep;
 use crate::core::run::{ArtifactKind, RunId, RunStatus, RunStep, StepStatus};
 use crate::core::step::StepSpec;
@@ -65,22 +65,6 @@ impl RunScreen {
         }
     }
 
-    /// The run changed: it is read again.
-    pub const fn touch(&mut self) {
-        self.stale = true;
-    }
-
-    /// What to read now.
-    pub fn ask(&mut self, body: Rect) -> Vec<Effect> {
-        let mut effects = Vec::new();
-        if self.stale && !self.asked {
-            (self.stale, self.asked) = (false, true);
-            effects.push(Effect::Detail(self.run));
-        }
-        effects.extend(self.log.ask(self.log_rows(body)));
-        effects
-    }
-
     /// The run was read.
     pub fn receive(&mut self, detail: &Result<Box<RunDetail>, String>) {
         self.asked = false;
@@ -89,7 +73,7 @@ impl RunScreen {
             Ok(detail) => {
                 self.error = None;
                 self.log.told(detail.run.last_seq);
-                self.steps.sync(&(0..count(detail.run.plan.steps.len())).collect::<Vec<_>>());
+                self.steps.sync(&(0..count(detail.run.plan.numbered().count())).collect::<Vec<_>>());
                 self.artifacts.sync(&(0..detail.artifacts.len()).collect::<Vec<_>>());
                 self.detail = Some((**detail).clone());
             }
@@ -112,39 +96,6 @@ impl RunScreen {
         }
     }
 
-    pub(super) fn context(&self) -> Context {
-        match self.focus {
-            Part::Log if self.log.prompt.is_some() => Context::Text,
-            Part::Log => Context::RunLog,
-            Part::Steps | Part::Artifacts => Context::RunList,
-        }
-    }
-
-    pub(super) fn act(&mut self, action: Action, scene: Scene<'_>) -> Reaction {
-        let height = self.log_rows(scene.body);
-        if self.context() == Context::Text {
-            return act_on_log(&mut self.log, action, height);
-        }
-        match action {
-            Action::NextPane => self.turn(1),
-            Action::PreviousPane => self.turn(PARTS.len() - 1),
-            Action::Pane1 => self.focus = Part::Steps,
-            Action::Pane2 => self.focus = Part::Log,
-            Action::Pane3 => self.focus = Part::Artifacts,
-            Action::Fullscreen => self.full = !self.full,
-            Action::CancelRun => return self.cancel(),
-            Action::Answer => return self.answer(),
-            other => {
-                return match self.focus {
-                    Part::Log => act_on_log(&mut self.log, other, height),
-                    Part::Steps => self.act_steps(other, scene),
-                    Part::Artifacts => self.act_artifacts(other, scene),
-                };
-            }
-        }
-        Reaction::Done
-    }
-
     fn turn(&mut self, step: usize) {
         let at = PARTS.iter().position(|p| *p == self.focus).unwrap_or(0);
         self.focus = PARTS[(at + step) % PARTS.len()];
@@ -153,7 +104,7 @@ impl RunScreen {
     fn act_steps(&mut self, action: Action, scene: Scene<'_>) -> Reaction {
         let Some(detail) = &self.detail else { return Reaction::Ignored };
         let page = layout::rows(self.area(Part::Steps, scene.body));
-        let keys: Vec<u32> = (0..count(detail.run.plan.steps.len())).collect();
+        let keys: Vec<u32> = (0..count(detail.run.plan.numbered().count())).collect();
         let selected = self.steps.key().copied();
         match (action, selected) {
             (Action::Open, Some(step)) if status_of(detail, step) == StepStatus::Waiting => self.answer(),
@@ -163,7 +114,7 @@ impl RunScreen {
                 Reaction::Done
             }
             (Action::CopyLine, Some(step)) => {
-                let spec = detail.run.plan.steps.get(step as usize).map(|s| safe(&s.spec.describe()));
+                let spec = detail.run.plan.numbered_step(step).map(|(s, _)| safe(&s.spec.describe()));
                 spec.map_or(Reaction::Done, |text| Reaction::Ask(Effect::Copy(text)))
             }
             _ if self.steps.act(action, &keys, page) => Reaction::Done,
@@ -204,7 +155,7 @@ impl RunScreen {
     fn answer(&self) -> Reaction {
         let waiting = self.detail.as_ref().and_then(|d| {
             let step = d.steps.iter().find(|s| s.status == StepStatus::Waiting)?;
-            Some((step.index, d.run.plan.steps.get(step.index as usize)?))
+            Some((step.index, d.run.plan.numbered_step(step.index)?.0))
         });
         match waiting {
             Some((index, PlanStep { name, spec: StepSpec::Manual(manual), .. })) => {
@@ -213,33 +164,6 @@ impl RunScreen {
             }
             Some(_) => Reaction::Say("the waiting step is not one to answer: it goes on by itself".to_owned()),
             None => Reaction::Say("no step of this run waits for an answer".to_owned()),
-        }
-    }
-
-    pub(super) fn insert(&mut self, text: &str) {
-        if let Some(prompt) = &mut self.log.prompt {
-            prompt.insert(text);
-        }
-    }
-
-    pub(super) fn back(&mut self, _scene: Scene<'_>) -> bool {
-        (self.focus == Part::Log && back_in_log(&mut self.log)) || std::mem::take(&mut self.full)
-    }
-
-    pub(super) fn draw(&self, app: &App, body: Rect, canvas: &mut Canvas<'_>) {
-        if !self.full {
-            self.draw_header(app, layout::run(body).header, canvas);
-        }
-        for part in PARTS.into_iter().filter(|part| !self.full || *part == self.focus) {
-            let (area, focused) = (self.area(part, body), part == self.focus);
-            match part {
-                Part::Steps => self.draw_steps(app, area, focused, canvas),
-                Part::Artifacts => self.draw_artifacts(area, focused, canvas),
-                Part::Log => {
-                    let title = Span::styled(format!(" Log {} ", self.run), canvas.theme.strong());
-                    log::draw(Some(&self.log), title.into(), area, focused, canvas);
-                }
-            }
         }
     }
 
@@ -277,15 +201,19 @@ impl RunScreen {
 
     fn draw_steps(&self, app: &App, area: Rect, focused: bool, canvas: &mut Canvas<'_>) {
         let theme = canvas.theme;
-        let steps = self.detail.as_ref().map_or(&[][..], |d| &d.run.plan.steps);
+        let plan = self.detail.as_ref().map(|d| &d.run.plan);
+        let steps: Vec<_> =
+            plan.into_iter().flat_map(|p| p.numbered().filter_map(|(number, _)| p.numbered_step(number))).collect();
         let done = self.detail.as_ref().map_or(0, |d| d.steps.iter().filter(|s| is_over(s.status)).count());
         let title = Span::styled(format!(" Steps {done}/{} ", steps.len()), theme.strong());
         let inner = canvas.frame(area, title.into(), &Line::default(), focused);
         let Some(detail) = &self.detail else { return };
-        let first = first_visible(self.steps.index(), steps.len(), usize::from(inner.height));
-        for (y, (i, step)) in (inner.y..inner.bottom()).zip(steps.iter().enumerate().skip(first)) {
+        // Until somebody looks around in it, the list stays at the step that is under way.
+        let shown = if focused { self.steps.index() } else { under_way(detail).unwrap_or(self.steps.index()) };
+        let first = first_visible(shown, steps.len(), usize::from(inner.height));
+        for (y, (i, (step, place))) in (inner.y..inner.bottom()).zip(steps.iter().enumerate().skip(first)) {
             let record = detail.steps.iter().find(|s| s.index as usize == i);
-            canvas.line(row(inner, y), &step_line(step, record, app, usize::from(inner.width)));
+            canvas.line(row(inner, y), &step_line((step, place), record, app, usize::from(inner.width)));
             if i == self.steps.index() {
                 canvas.restyle(row(inner, y), if focused { theme.selected() } else { theme.plain() });
             }
@@ -314,7 +242,87 @@ impl RunScreen {
     }
 }
 
-fn step_line(step: &PlanStep, record: Option<&RunStep>, app: &App, width: usize) -> Line<'static> {
+impl View for RunScreen {
+    fn context(&self) -> Context {
+        match self.focus {
+            Part::Log if self.log.prompt.is_some() => Context::Text,
+            Part::Log => Context::RunLog,
+            Part::Steps | Part::Artifacts => Context::RunList,
+        }
+    }
+
+    fn act(&mut self, action: Action, scene: Scene<'_>) -> Reaction {
+        let height = self.log_rows(scene.body);
+        if self.context() == Context::Text {
+            return act_on_log(&mut self.log, action, height);
+        }
+        match action {
+            Action::NextPane => self.turn(1),
+            Action::PreviousPane => self.turn(PARTS.len() - 1),
+            Action::Pane1 => self.focus = Part::Steps,
+            Action::Pane2 => self.focus = Part::Log,
+            Action::Pane3 => self.focus = Part::Artifacts,
+            Action::Fullscreen => self.full = !self.full,
+            Action::CancelRun => return self.cancel(),
+            Action::Answer => return self.answer(),
+            other => {
+                return match self.focus {
+                    Part::Log => act_on_log(&mut self.log, other, height),
+                    Part::Steps => self.act_steps(other, scene),
+                    Part::Artifacts => self.act_artifacts(other, scene),
+                };
+            }
+        }
+        Reaction::Done
+    }
+
+    fn back(&mut self, _scene: Scene<'_>) -> bool {
+        (self.focus == Part::Log && back_in_log(&mut self.log)) || std::mem::take(&mut self.full)
+    }
+
+    fn insert(&mut self, text: &str) {
+        if let Some(prompt) = &mut self.log.prompt {
+            prompt.insert(text);
+        }
+    }
+
+    fn ask(&mut self, body: Rect) -> Vec<Effect> {
+        let mut effects = Vec::new();
+        if self.stale && !self.asked {
+            (self.stale, self.asked) = (false, true);
+            effects.push(Effect::Detail(self.run));
+        }
+        effects.extend(self.log.ask(self.log_rows(body)));
+        effects
+    }
+
+    fn touch(&mut self) {
+        self.stale = true;
+    }
+
+    fn draw(&self, app: &App, body: Rect, canvas: &mut Canvas<'_>) {
+        if !self.full {
+            self.draw_header(app, layout::run(body).header, canvas);
+        }
+        for part in PARTS.into_iter().filter(|part| !self.full || *part == self.focus) {
+            let (area, focused) = (self.area(part, body), part == self.focus);
+            match part {
+                Part::Steps => self.draw_steps(app, area, focused, canvas),
+                Part::Artifacts => self.draw_artifacts(area, focused, canvas),
+                Part::Log => {
+                    let title = Span::styled(format!(" Log {} ", self.run), canvas.theme.strong());
+                    log::draw(Some(&self.log), title.into(), area, focused, canvas);
+                }
+            }
+        }
+    }
+
+    fn crumb(&self) -> String {
+        format!("run {}", self.run)
+    }
+}
+
+fn step_line((step, place): (&PlanStep, &str), record: Option<&RunStep>, app: &App, width: usize) -> Line<'static> {
     let status = record.map_or(StepStatus::Pending, |r| r.status);
     let took = record.map_or_else(String::new, |r| match (r.started_at, r.finished_at) {
         (Some(from), Some(to)) => human_ms(to.ms_since(from)),
@@ -323,14 +331,20 @@ fn step_line(step: &PlanStep, record: Option<&RunStep>, app: &App, width: usize)
     });
     let again = record.filter(|r| r.attempt > 1).map(|r| format!(" try {}", r.attempt)).unwrap_or_default();
     let said = record.and_then(|r| r.message.as_deref()).map_or_else(|| safe(&step.spec.describe()), safe);
-    let name = (width / 4).clamp(10, 28);
+    let name = (width / 3).clamp(10, 28);
     // A narrow pane leaves the phase out: what came of the step says more.
-    let phase = if width < 80 { String::new() } else { format!("{:<10}", step.phase.name()) };
+    let phase = if width < 80 { String::new() } else { format!("{place:<10}") };
     Line::from(vec![
         Span::styled(format!("{} {:<10}", step_symbol(status), step_word(status)), app.theme.step(status)),
         Span::styled(phase, app.theme.dim()),
         Span::raw(format!("{} {took:>8}{again}  {said}", column(&step.name, name))),
     ])
+}
+
+/// The newest step that has begun.
+fn under_way(detail: &RunDetail) -> Option<usize> {
+    let begun = detail.steps.iter().filter(|s| s.started_at.is_some()).map(|s| s.index as usize).max()?;
+    Some(begun.min(detail.run.plan.numbered().count().saturating_sub(1)))
 }
 
 fn status_of(detail: &RunDetail, step: u32) -> StepStatus {

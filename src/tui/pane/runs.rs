@@ -3,7 +3,7 @@
 use ratatui::layout::Rect;
 use ratatui::text::{Line, Span};
 
-use super::{Destination, Reaction, Scene};
+use super::{Destination, Reaction, Scene, View};
 use crate::core::run::{Run, RunId};
 use crate::core::time::{Timestamp, human_ms};
 use crate::tui::app::App;
@@ -63,27 +63,6 @@ impl RunsScreen {
         }
     }
 
-    /// Something about runs changed: the newest page is read again.
-    pub const fn touch(&mut self) {
-        self.stale = true;
-    }
-
-    /// The page to read now, if any.
-    pub fn ask(&mut self) -> Option<Effect> {
-        if self.asked.is_some() {
-            return None;
-        }
-        let shown = self.shown().len();
-        let near_end = self.picker.index() + 30 >= shown && !self.ended && self.runs.len() < MOST_RUNS;
-        let (page, before) = match (self.stale, self.runs.last()) {
-            (true, _) => (Page::Newest, None),
-            (false, Some(last)) if near_end => (Page::Before(last.id), Some(last.id)),
-            _ => return None,
-        };
-        (self.asked, self.stale) = (Some(page), false);
-        Some(Effect::Runs { ticket: self.ticket, filter: RunFilter { before, ..self.filter.clone() } })
-    }
-
     /// A page came: newer facts replace older ones, nothing stands twice.
     pub fn receive(&mut self, page: Result<Vec<Run>, String>) {
         let asked = self.asked.take();
@@ -118,11 +97,28 @@ impl RunsScreen {
         self.picker.sync(&keys);
     }
 
-    pub(super) fn context(&self) -> Context {
+    fn next_page(&mut self) -> Option<Effect> {
+        if self.asked.is_some() {
+            return None;
+        }
+        let shown = self.shown().len();
+        let near_end = self.picker.index() + 30 >= shown && !self.ended && self.runs.len() < MOST_RUNS;
+        let (page, before) = match (self.stale, self.runs.last()) {
+            (true, _) => (Page::Newest, None),
+            (false, Some(last)) if near_end => (Page::Before(last.id), Some(last.id)),
+            _ => return None,
+        };
+        (self.asked, self.stale) = (Some(page), false);
+        Some(Effect::Runs { ticket: self.ticket, filter: RunFilter { before, ..self.filter.clone() } })
+    }
+}
+
+impl View for RunsScreen {
+    fn context(&self) -> Context {
         if self.narrow.is_typing() { Context::Text } else { Context::List }
     }
 
-    pub(super) fn act(&mut self, action: Action, scene: Scene<'_>) -> Reaction {
+    fn act(&mut self, action: Action, scene: Scene<'_>) -> Reaction {
         if self.narrow.is_typing() && self.narrow.act(action) {
             self.sync();
             return Reaction::Done;
@@ -144,20 +140,28 @@ impl RunsScreen {
         Reaction::Done
     }
 
-    pub(super) fn insert(&mut self, text: &str) {
+    fn back(&mut self, _scene: Scene<'_>) -> bool {
+        let was = self.narrow.clear();
+        self.sync();
+        was
+    }
+
+    fn insert(&mut self, text: &str) {
         if self.narrow.is_typing() {
             self.narrow.insert(text);
             self.sync();
         }
     }
 
-    pub(super) fn back(&mut self) -> bool {
-        let was = self.narrow.clear();
-        self.sync();
-        was
+    fn ask(&mut self, _body: Rect) -> Vec<Effect> {
+        self.next_page().into_iter().collect()
     }
 
-    pub(super) fn draw(&self, app: &App, area: Rect, canvas: &mut Canvas<'_>) {
+    fn touch(&mut self) {
+        self.stale = true;
+    }
+
+    fn draw(&self, app: &App, area: Rect, canvas: &mut Canvas<'_>) {
         let theme = canvas.theme;
         let shown = self.shown();
         let more = if self.ended { "" } else { "+" };
@@ -186,6 +190,10 @@ impl RunsScreen {
                 canvas.restyle(row(list, y), theme.selected());
             }
         }
+    }
+
+    fn crumb(&self) -> String {
+        "runs".to_owned()
     }
 }
 

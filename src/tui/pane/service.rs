@@ -5,7 +5,7 @@ use ratatui::text::{Line, Span};
 
 use super::reader::position;
 use super::stack::{facts, summary};
-use super::{Reaction, Scene};
+use super::{Reaction, Scene, View};
 use crate::core::observation::State;
 use crate::core::plan::Target;
 use crate::core::service::{Action as Way, ActionCall, Service, ShellCommand, Tier, Verb};
@@ -30,8 +30,10 @@ impl ServiceScreen {
     pub const fn new(name: String) -> Self {
         Self { name, top: 0 }
     }
+}
 
-    pub(super) fn act(&mut self, action: Action, scene: Scene<'_>) -> Reaction {
+impl View for ServiceScreen {
+    fn act(&mut self, action: Action, scene: Scene<'_>) -> Reaction {
         let height = layout::rows(scene.body);
         let all = lines(self, scene, Theme::new(false), layout::columns(scene.body)).len();
         let last = all.saturating_sub(height);
@@ -40,7 +42,7 @@ impl ServiceScreen {
         Reaction::Done
     }
 
-    pub(super) fn draw(&self, app: &App, area: Rect, canvas: &mut Canvas<'_>) {
+    fn draw(&self, app: &App, area: Rect, canvas: &mut Canvas<'_>) {
         let theme = canvas.theme;
         let scene = Scene { overview: app.overview.as_ref(), now: app.now, body: area };
         let all = lines(self, scene, theme, layout::columns(area));
@@ -49,6 +51,10 @@ impl ServiceScreen {
         let title = Span::styled(format!(" Service {} ", safe(&self.name)), theme.strong());
         let inner = canvas.frame(area, title.into(), &mark.into(), true);
         canvas.lines(inner, all.iter().skip(top));
+    }
+
+    fn crumb(&self) -> String {
+        self.name.clone()
     }
 }
 

@@ -15,6 +15,7 @@ use ratatui::backend::{Backend, ClearType, CrosstermBackend, WindowSize};
 use ratatui::buffer::Cell;
 use ratatui::layout::{Position, Size};
 
+use super::encode;
 use super::guard::Held;
 
 /// A ratatui backend over the terminal.
@@ -48,15 +49,8 @@ pub struct Stats {
     pub writes: u64,
 }
 
-/// What the crossterm backend appends to every draw, and the shorter text of the same effect.
-const TRAILER: &[u8] = b"\x1b[39m\x1b[49m\x1b[59m\x1b[0m";
-const RESET: &[u8] = b"\x1b[0m";
-
 impl Output {
     pub fn new(held: &Arc<Held>, term: &str) -> Self {
-        // NO_COLOR is the theme's decision. crossterm 0.29 would obey it by writing a bare reset where a colour stood, which
-        // also erases reverse video: the selection.
-        crossterm::style::force_color_output(true);
         let (width, height) = held.tty.size();
         Self {
             held: Arc::clone(held),
@@ -151,11 +145,7 @@ impl Backend for Output {
         if content.peek().is_none() {
             return Ok(());
         }
-        CrosstermBackend::new(&mut self.frame).draw(content)?;
-        if self.frame.ends_with(TRAILER) {
-            self.frame.truncate(self.frame.len() - TRAILER.len());
-            self.frame.extend_from_slice(RESET);
-        }
+        encode::cells(&mut self.frame, content);
         Ok(())
     }
 

@@ -103,18 +103,23 @@ impl Screen {
         self.reader.as_mut()?.try_next().map(Happened::from)
     }
 
-    /// Takes over the new size; what the terminal shows is unknown after a change.
+    /// Takes over the new size. What the terminal shows is unknown after a change, even one back to the old size.
     pub fn resized(&mut self) -> io::Result<(u16, u16)> {
         self.resize = None;
+        let before = self.size();
         let (width, height) = self.guard.held().tty.size();
         self.terminal.backend_mut().resize(width, height);
-        self.redraw()?;
+        // Both clear the screen; once is enough.
+        if (width, height) == before {
+            self.redraw()?;
+        } else {
+            self.terminal.autoresize()?;
+        }
         Ok((width, height))
     }
 
     /// Forgets what is on screen: the next frame paints everything.
     pub fn redraw(&mut self) -> io::Result<()> {
-        self.terminal.autoresize()?;
         self.terminal.clear()
     }
 

@@ -23,7 +23,7 @@ pub fn title(app: &App, area: Rect, canvas: &mut Canvas<'_>) {
         spans.push(Span::raw(format!(" {} · {} · {}", safe(&o.workspace), safe(&o.store_kind), safe(&o.engine))));
     }
     for screen in &app.screens {
-        spans.push(Span::styled(format!(" › {}", safe(&screen.crumb())), theme.strong()));
+        spans.push(Span::styled(format!(" › {}", safe(&screen.view().crumb())), theme.strong()));
     }
     let clock = app.now.clock_utc();
     let clock = if app.shows_seconds() { format!("{clock}Z ") } else { format!("{}Z ", &clock[..5]) };

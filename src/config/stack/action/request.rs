@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use crate::config::rule::schedule::MAX_TIMEOUT_MS;
-use crate::config::rule::{self, web};
+use crate::config::rule::{self, header, web};
 use crate::config::toml_doc::{Field, Report, Section};
 use crate::core::service::{HttpRequest, Verb};
 
@@ -61,8 +61,8 @@ fn read_headers(t: &mut Section<'_>, report: &mut Report, with_secrets: bool) ->
     let Some(table) = t.field("headers").and_then(|f| f.table(report)) else { return (plain, secret) };
     for (name, field) in table.entries() {
         let by_reference = with_secrets && field.value().is_table();
-        let header = if by_reference { reference(name, &field, report) } else { stored(name, &field, report) };
-        let Some((name, value)) = header else { continue };
+        let entry = if by_reference { reference(name, &field, report) } else { stored(name, &field, report) };
+        let Some((name, value)) = entry else { continue };
         if plain.keys().chain(secret.keys()).any(|other| other.eq_ignore_ascii_case(&name)) {
             field.conflict(report, "stands here twice; capitals make no difference in header names");
         }
@@ -73,13 +73,13 @@ fn read_headers(t: &mut Section<'_>, report: &mut Report, with_secrets: bool) ->
 }
 
 fn stored(name: &str, field: &Field<'_>, report: &mut Report) -> Option<(String, String)> {
-    let name = field.judge(report, web::header_name(name));
-    name.zip(field.text_by(report, web::header_value))
+    let name = field.judge(report, header::name(name));
+    name.zip(field.text_by(report, header::value))
 }
 
 /// `"X-Token" = { secret_ref = "NAME" }`.
 fn reference(name: &str, field: &Field<'_>, report: &mut Report) -> Option<(String, String)> {
-    let name = field.judge(report, web::secret_header_name(name));
+    let name = field.judge(report, header::secret_name(name));
     name.zip(field.table(report).and_then(|table| secret_ref(table, report)))
 }
 

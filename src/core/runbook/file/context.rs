@@ -1,29 +1,131 @@
-//! What the texts of a runbook file may refer to: its inputs, and what is known where they stand.
+//! What the texts and expressions of a runbook file may refer to: its inputs, its earlier steps, and what is known where
+//! they stand.
 
+use std::cell::RefCell;
+use std::collections::{BTreeMap, HashMap};
+use std::rc::Rc;
+
+use crate::core::expr::{Expr, Type};
 use crate::core::runbook::definition::{Body, Does};
 use crate::core::runbook::fill::{Piece, Slot, pieces};
 use crate::core::runbook::input::{Input, InputKind};
 use crate::core::runbook::read::{Reader, Section, nearest};
+use crate::core::runbook::scope::{self, KnownStep};
 
 /// Where a text stands decides what it may refer to.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(super) enum Place {
     Title,
     Once,
     PerService,
+    PerItem,
 }
+
+/// Kinds of answers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+enum Answer {
+    None,
+    Http,
+    Shell,
+    Manual,
+    /// A service's own action: a request or a command.
+    Either,
+}
+
+type Scope = Rc<BTreeMap<String, Type>>;
 
 /// The names a file's texts may use.
 pub(super) struct Context<'i> {
     inputs: Vec<&'i str>,
-    /// The inputs of type bool: those a condition may ask.
+    /// The inputs of type bool: those a short condition may ask.
     pub yes_no: Vec<&'i str>,
+    /// The inputs of type list: those a step can be repeated over.
+    pub lists: Vec<&'i str>,
+    steps: HashMap<String, KnownStep>,
+    early: Scope,
+    late: BTreeMap<String, Type>,
+    /// Scopes are large in long files; each kind is made once.
+    made: RefCell<HashMap<(Place, Answer), Scope>>,
 }
 
 impl<'i> Context<'i> {
-    pub fn new(inputs: &'i [Input]) -> Self {
-        let yes_no = inputs.iter().filter(|i| i.kind == InputKind::Bool).map(|i| i.name.as_str()).collect();
-        Self { inputs: inputs.iter().map(|i| i.name.as_str()).collect(), yes_no }
+    pub fn new(inputs: &'i [Input], steps: Vec<KnownStep>) -> Self {
+        let of_kind = |fits: fn(&InputKind) -> bool| {
+            inputs.iter().filter(|i| fits(&i.kind)).map(|i| i.name.as_str()).collect::<Vec<_>>()
+        };
+        Self {
+            inputs: inputs.iter().map(|i| i.name.as_str()).collect(),
+            yes_no: of_kind(|kind| *kind == InputKind::Bool),
+            lists: of_kind(|kind| matches!(kind, InputKind::List { .. })),
+            early: Rc::new(scope::early_types(inputs)),
+            late: scope::late_types(inputs, &steps),
+            steps: steps.into_iter().map(|s| (s.key.clone(), s)).collect(),
+            made: RefCell::default(),
+        }
+    }
+
+    /// What a risk may ask.
+    pub fn early(&self) -> &BTreeMap<String, Type> {
+        &self.early
+    }
+
+    /// What the expressions of a step may ask.
+    pub fn late(&self, place: Place, does: &Does) -> Scope {
+        let answer = match does {
+            Does::Http(_) => Answer::Http,
+            Does::Shell { .. } => Answer::Shell,
+            Does::Manual(_) | Does::Ask { .. } => Answer::Manual,
+            Does::Use(_) => Answer::Either,
+            Does::Wait(_) | Does::Document { .. } | Does::Runbook { .. } => Answer::None,
+        };
+        let make = || {
+            let mut types = self.late.clone();
+            match place {
+                Place::PerService => types.insert("service".to_owned(), Type::Text),
+                Place::PerItem => types.insert("item".to_owned(), Type::Text),
+                Place::Once | Place::Title => None,
+            };
+            let response = match answer {
+                Answer::Http => scope::http_response(),
+                Answer::Shell => scope::shell_response(),
+                Answer::Manual => scope::manual_response(),
+                Answer::Either => Type::Any,
+                Answer::None => return Rc::new(types),
+            };
+            types.insert("response".to_owned(), response);
+            Rc::new(types)
+        };
+        Rc::clone(self.made.borrow_mut().entry((place, answer)).or_insert_with(make))
+    }
+
+    /// The steps an expression asks about must have run before.
+    pub fn refers_back(
+        &self,
+        r: &mut Reader<'_>,
+        section: &Section<'_>,
+        key: &str,
+        expr: &Expr,
+        order: (usize, usize),
+    ) {
+        for (name, field) in expr.uses() {
+            match field.as_deref().filter(|_| name == "steps") {
+                Some(step) => {
+                    if let Some(why) = self.not_before(step, order) {
+                        section.wrong(r, key, why);
+                    }
+                }
+                None if name == "steps" => section.wrong(r, key, "name the step: steps.NAME"),
+                None => {}
+            }
+        }
+    }
+
+    fn not_before(&self, step: &str, order: (usize, usize)) -> Option<String> {
+        let found = self.steps.get(step)?;
+        if found.repeated {
+            return Some(format!("steps.{step} stands for several steps; ask about a step that runs once"));
+        }
+        (found.order >= order).then(|| format!("steps.{step} has no result here: that step does not run before"))
     }
 
     /// Every placeholder must be able to get a value.
@@ -33,6 +135,9 @@ impl<'i> Context<'i> {
                 Piece::Unknown(name) if name != "results" => format!(
                     "unknown placeholder {{{name}}}; known: {{env}}, {{service}}, {{services}}, {{target}}, {{inputs.NAME}}"
                 ),
+                Piece::Slot(Slot::Saved(step, name)) => {
+                    format!("{{steps.{step}.{name}}} is not known yet when this text is needed; use it in http or env")
+                }
                 piece => match self.without_value(piece, place) {
                     Some(why) => why,
                     None => continue,
@@ -42,7 +147,33 @@ impl<'i> Context<'i> {
         }
     }
 
-    /// Bodies and documents may hold words in braces of their own; only placeholders are checked.
+    /// Texts that are filled when the step runs; bodies may hold words in braces of their own.
+    fn late_placeholders(
+        &self,
+        r: &mut Reader<'_>,
+        section: &Section<'_>,
+        key: &str,
+        text: &str,
+        (place, order): (Place, (usize, usize)),
+    ) {
+        for piece in pieces(text) {
+            let why = match piece {
+                Piece::Slot(Slot::Saved(step, name)) => match self.steps.get(step) {
+                    None => Some(format!("{{steps.{step}.{name}}}: there is no such step")),
+                    Some(known) if !known.saves.iter().any(|s| s == name) => {
+                        Some(format!("{{steps.{step}.{name}}}: that step does not save `{name}`"))
+                    }
+                    Some(_) => self.not_before(step, order),
+                },
+                piece => self.without_value(piece, place),
+            };
+            if let Some(why) = why {
+                section.wrong(r, key, why);
+            }
+        }
+    }
+
+    /// Documents may hold words in braces of their own; only placeholders are checked.
     fn known_placeholders(&self, r: &mut Reader<'_>, section: &Section<'_>, key: &str, text: &str, place: Place) {
         for why in pieces(text).into_iter().filter_map(|piece| self.without_value(piece, place)) {
             section.wrong(r, key, why);
@@ -58,20 +189,48 @@ impl<'i> Context<'i> {
             Piece::Slot(Slot::Service) if place != Place::PerService => {
                 Some("{service} is only known in a step with for_each = \"services\"".to_owned())
             }
+            Piece::Slot(Slot::Item) if place != Place::PerItem => {
+                Some("{item} is only known in a step with for_each over a list".to_owned())
+            }
             _ => None,
         }
     }
 
     /// Checks the texts of what a step does.
-    pub fn check_step(&self, r: &mut Reader<'_>, section: &Section<'_>, does: &Does, place: Place) {
+    pub fn check_step(
+        &self,
+        r: &mut Reader<'_>,
+        section: &Section<'_>,
+        does: &Does,
+        place: Place,
+        order: (usize, usize),
+    ) {
         match does {
             Does::Http(request) => {
-                self.placeholders(r, section, "http", &request.url, place);
-                for text in request.headers.values().chain(&request.body).chain(&request.contains) {
-                    self.known_placeholders(r, section, "http", text, place);
+                for piece in pieces(&request.url) {
+                    if let Piece::Unknown(name) = piece {
+                        let message = format!(
+                            "unknown placeholder {{{name}}}; known: {{env}}, {{service}}, {{services}}, {{target}}, {{inputs.NAME}}, {{steps.NAME.SAVED}}"
+                        );
+                        section.wrong(r, "http", message);
+                    }
+                }
+                let texts = request.headers.values().chain(&request.body).chain(&request.contains);
+                for text in texts.chain([&request.url]) {
+                    self.late_placeholders(r, section, "http", text, (place, order));
                 }
             }
-            Does::Manual(prompt) => self.placeholders(r, section, "manual", prompt, place),
+            Does::Shell { env, .. } => {
+                for (_, text) in env {
+                    self.late_placeholders(r, section, "env", text, (place, order));
+                }
+            }
+            Does::Runbook { inputs, .. } => {
+                for (_, text) in inputs {
+                    self.placeholders(r, section, "inputs", text, place);
+                }
+            }
+            Does::Manual(prompt) | Does::Ask { prompt, .. } => self.placeholders(r, section, "manual", prompt, place),
             Does::Document { title, body } => {
                 self.placeholders(r, section, "document", title, place);
                 match body {
@@ -82,7 +241,7 @@ impl<'i> Context<'i> {
                     Body::Spec | Body::Incident => {}
                 }
             }
-            Does::Use(_) | Does::Shell { .. } | Does::Wait(_) => {}
+            Does::Use(_) | Does::Wait(_) => {}
         }
     }
 }

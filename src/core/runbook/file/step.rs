@@ -1,85 +1,195 @@
-//! Reads one step of a runbook file.
+//! Reads one step of a runbook file: when and how it runs. What it does is read by `work.rs`.
+
+use std::collections::BTreeMap;
 
 use toml::de::{DeTable, DeValue};
 
 use super::context::{Context, Place};
 use super::read_when;
+use super::work::{STEP_KINDS, read_does};
+use crate::core::expr::Expr;
 use crate::core::plan::{OnFailure, Retry};
 use crate::core::run::Phase;
-use crate::core::runbook::definition::{Body, Does, Missing, StepTemplate};
+use crate::core::runbook::definition::{Bounds, Does, Items, Missing, StepTemplate, Tolerance};
+use crate::core::runbook::fill::is_input_name;
 use crate::core::runbook::read::{At, Reader, Section, as_i64};
-use crate::core::service::{HttpRequest, ShellCommand, Verb};
+use crate::core::runbook::scope::{RESULT_FIELDS, key_of};
 
-const STEP_KINDS: [&str; 6] = ["use", "http", "shell", "wait", "manual", "document"];
-const STEP_KEYS: [&str; 14] = [
+const STEP_KEYS: [&str; 16] = [
     "name",
-    "use",
-    "http",
-    "shell",
-    "wait",
-    "manual",
-    "document",
     "dir",
+    "env",
+    "inputs",
     "timeout",
     "retry",
     "on_failure",
     "idempotent",
     "for_each",
+    "max_concurrency",
+    "max_errors",
     "missing",
+    "when",
+    "expect",
+    "save",
+    "notes",
 ];
-const HTTP_KEYS: [&str; 7] = ["method", "url", "headers", "body", "expect_status", "max_ms", "contains"];
-const DOCUMENT_KEYS: [&str; 3] = ["title", "content", "about"];
 const RETRY_KEYS: [&str; 3] = ["attempts", "base", "cap"];
 
-/// A step of a phase, or a `finally` step, which has no phase of its own.
+/// Where a step stands in its file.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Spot {
+    /// In the phases, with its number there.
+    Phase(usize),
+    Finally(usize),
+    /// Inside the step of that phase and number.
+    Undo(Phase, usize),
+}
+
+impl Spot {
+    /// Keys that only stand here.
+    const fn keys(self) -> &'static [&'static str] {
+        match self {
+            Self::Phase(_) => &["phase", "undo"],
+            Self::Finally(_) | Self::Undo(..) => &[],
+        }
+    }
+
+    /// Place in the order steps run in; undo steps come after all phases.
+    pub(super) const fn order(self, phase: Phase) -> (usize, usize) {
+        match self {
+            Self::Phase(at) => (phase as usize, at),
+            Self::Undo(_, at) => (Phase::ALL.len(), at),
+            Self::Finally(at) => (Phase::ALL.len() + 1, at),
+        }
+    }
+}
+
+/// A step of a phase, a `finally` step, or an `undo`; the last two have no phase of their own.
 pub(super) fn read_step<'t>(
     r: &mut Reader<'_>,
     table: &At<&'t DeTable<'t>>,
     context: &Context<'_>,
-    in_phases: bool,
+    spot: Spot,
 ) -> Option<StepTemplate> {
-    let own_keys: &[&str] = if in_phases { &["phase", "when"] } else { &["when"] };
-    let known: Vec<&str> = STEP_KEYS.iter().chain(own_keys).copied().collect();
+    let known: Vec<&str> = STEP_KEYS.iter().chain(&STEP_KINDS).chain(spot.keys()).copied().collect();
     let name = table.value.get("name").and_then(|v| v.get_ref().as_str());
     let path = name.map_or_else(|| "step".to_owned(), |name| format!("step {name:?}"));
     let section = Section::open(r, table.value, table.at, &path, &known);
     let name = section.required_text(r, "name");
-    let phase = if in_phases { read_phase(r, &section) } else { Some(Phase::Summarize) };
-    let does = read_does(r, &section);
-    let for_each = section.word(r, "for_each", &["services"], |word| (word == "services").then_some(()));
+    let phase = match spot {
+        Spot::Phase(_) => read_phase(r, &section),
+        Spot::Finally(_) => Some(Phase::Summarize),
+        Spot::Undo(phase, _) => Some(phase),
+    };
+    read_body(r, &section, context, spot, name, phase)
+}
+
+/// The undo of a step: `undo = { shell = "…" }`; its name says what it undoes unless it says itself.
+fn read_undo(
+    r: &mut Reader<'_>,
+    step: &Section<'_>,
+    context: &Context<'_>,
+    (name, phase, at): (&str, Phase, usize),
+    repeated: Place,
+) -> Option<Box<StepTemplate>> {
+    let known: Vec<&str> = ["name", "dir", "env", "timeout", "retry", "idempotent", "expect", "notes"]
+        .iter()
+        .chain(&STEP_KINDS)
+        .copied()
+        .collect();
+    let section = step.table(r, "undo", &known)?;
+    if section.has("runbook") {
+        section.wrong(r, "runbook", "an undo is a single step; a runbook cannot stand here");
+        return None;
+    }
+    let own = section.text(r, "name").map_or_else(|| format!("undo {name}"), str::to_owned);
+    let undo = read_body(r, &section, context, Spot::Undo(phase, at), Some(&own), Some(phase))?;
+    let place = if undo.for_each { Place::PerService } else { repeated };
+    if place != repeated {
+        section.wrong(r, "use", "only the undo of a step that is repeated per service can use a service's action");
+    }
+    context.check_step(r, &section, &undo.does, repeated, Spot::Undo(phase, at).order(phase));
+    Some(Box::new(undo))
+}
+
+fn read_body(
+    r: &mut Reader<'_>,
+    section: &Section<'_>,
+    context: &Context<'_>,
+    spot: Spot,
+    name: Option<&str>,
+    phase: Option<Phase>,
+) -> Option<StepTemplate> {
+    let does = read_does(r, section);
+    let (per_service, items) = read_for_each(r, section, context);
     let uses = section.has("use");
-    let retry = read_retry(r, &section);
+    let place = if per_service || uses {
+        Place::PerService
+    } else if items.is_some() {
+        Place::PerItem
+    } else {
+        Place::Once
+    };
+    let retry = read_retry(r, section);
     let idempotent = section.boolean(r, "idempotent");
     let missing = section.word(r, "missing", &Missing::NAMES, Missing::from_name);
     if missing.is_some() && !uses {
         section.wrong(r, "missing", "is only for steps with `use`");
     }
-    let on_failure = section.word(r, "on_failure", &["stop", "continue"], |word| match word {
-        "stop" => Some(OnFailure::Stop),
-        "continue" => Some(OnFailure::Continue),
-        _ => None,
-    });
+    let (on_failure, jump) = read_on_failure(r, section, spot);
     let timeout_ms = section.duration(r, "timeout");
-    let when = read_when(r, &section, context);
-    let (name, does) = (name?, does?);
+    let bounds = read_bounds(r, section, place, does.as_ref());
+    let notes = section.text(r, "notes").map(str::to_owned);
+    let (name, does, phase) = (name?, does?, phase?);
     let idempotent = idempotent.unwrap_or_else(|| is_idempotent(&does));
-    if retry.is_some() && !idempotent && !uses {
+    if retry.is_some() && matches!(does, Does::Runbook { .. }) {
+        section.wrong(r, "retry", "a runbook is not repeated as a whole; give retry to its own steps");
+    } else if retry.is_some() && !idempotent && !uses {
         section.wrong(r, "retry", "only what is safe to repeat may be retried; add idempotent = true if it is");
     }
-    let place = if for_each.is_some() || uses { Place::PerService } else { Place::Once };
-    context.placeholders(r, &section, "name", name, place);
-    context.check_step(r, &section, &does, place);
+    let order = spot.order(phase);
+    let scope = context.late(place, &does);
+    let when = read_when(r, section, context, &scope);
+    if let Some(when) = &when {
+        context.refers_back(r, section, "when", when.expr(), order);
+        if matches!(does, Does::Runbook { .. }) && !when.is_early() {
+            section.wrong(r, "when", "whether a runbook is called is decided by the plan: ask inputs, env or protected");
+        }
+    }
+    let expect = read_expect(r, section, context, &does, &scope, order);
+    let save = read_save(r, section, context, &does, &scope, order);
+    if !matches!(spot, Spot::Undo(..)) {
+        context.placeholders(r, section, "name", name, place);
+        context.check_step(r, section, &does, place, order);
+    }
+    let undo = match spot {
+        Spot::Phase(at) if section.has("undo") => {
+            if matches!(does, Does::Runbook { .. }) {
+                section.wrong(r, "undo", "what a sub-runbook did is undone by its own steps");
+            }
+            read_undo(r, section, context, (name, phase, at), place)
+        }
+        _ => None,
+    };
     Some(StepTemplate {
         name: name.to_owned(),
-        phase: phase?,
+        key: key_of(name),
+        phase,
         does,
         timeout_ms,
         retry,
-        on_failure: on_failure.unwrap_or_default(),
+        on_failure,
         idempotent,
         for_each: place == Place::PerService,
         missing: missing.unwrap_or_default(),
         when,
+        expect,
+        save,
+        undo,
+        jump,
+        items,
+        bounds,
+        notes,
     })
 }
 
@@ -91,11 +201,139 @@ fn read_phase(r: &mut Reader<'_>, section: &Section<'_>) -> Option<Phase> {
     section.word(r, "phase", &names, Phase::from_name)
 }
 
+/// `stop`, `continue`, or the name of a later step, which is checked when all steps are known.
+fn read_on_failure(r: &mut Reader<'_>, section: &Section<'_>, spot: Spot) -> (OnFailure, Option<String>) {
+    match section.text(r, "on_failure") {
+        None | Some("stop") => (OnFailure::Stop, None),
+        Some("continue") => (OnFailure::Continue, None),
+        Some(name) if matches!(spot, Spot::Phase(_)) => (OnFailure::Stop, Some(name.to_owned())),
+        Some(_) => {
+            section.wrong(r, "on_failure", "is `stop` or `continue` in a finally step");
+            (OnFailure::Stop, None)
+        }
+    }
+}
+
+/// Per service, or once per item of a list.
+fn read_for_each(r: &mut Reader<'_>, section: &Section<'_>, context: &Context<'_>) -> (bool, Option<Items>) {
+    let Some(value) = section.value("for_each") else { return (false, None) };
+    if value.get_ref().is_array() {
+        let items = section.texts(r, "for_each").unwrap_or_default();
+        if items.is_empty() || items.iter().any(|i| i.trim().is_empty()) {
+            section.wrong(r, "for_each", "lists at least one text, none of them empty");
+        }
+        return (false, Some(Items::Listed(items)));
+    }
+    match section.text(r, "for_each") {
+        Some("services") => (true, None),
+        Some(word) => match word.strip_prefix("inputs.").filter(|name| context.lists.contains(name)) {
+            Some(name) => (false, Some(Items::Input(name.to_owned()))),
+            None => {
+                let message = format!("`{word}` is not one of services, inputs.NAME (type list), or a list of texts");
+                section.wrong(r, "for_each", message);
+                (false, None)
+            }
+        },
+        None => (false, None),
+    }
+}
+
+fn read_bounds(r: &mut Reader<'_>, section: &Section<'_>, place: Place, does: Option<&Does>) -> Option<Bounds> {
+    let keys = ["max_concurrency", "max_errors"];
+    let key = keys.into_iter().find(|key| section.has(key))?;
+    if place == Place::Once {
+        section.wrong(r, key, "is only for steps with for_each");
+    }
+    let max_concurrency = section.whole(r, "max_concurrency", &(1..65)).unwrap_or(1);
+    match does {
+        Some(Does::Manual(_)) if max_concurrency > 1 => {
+            section.wrong(r, "max_concurrency", "questions are asked one at a time");
+        }
+        Some(Does::Runbook { .. }) => section.wrong(r, key, "is not for steps with `runbook`"),
+        _ => {}
+    }
+    let max_errors = read_tolerance(r, section).unwrap_or(Tolerance::Count(0));
+    Some(Bounds { max_concurrency: u32::try_from(max_concurrency).unwrap_or(1), max_errors })
+}
+
+fn read_tolerance(r: &mut Reader<'_>, section: &Section<'_>) -> Option<Tolerance> {
+    let value = section.value("max_errors")?.get_ref();
+    let percent = |text: &str| text.strip_suffix('%')?.trim().parse().ok().filter(|p| *p <= 100);
+    let found = match value {
+        DeValue::String(text) => percent(text).map(Tolerance::Percent),
+        other => as_i64(other).and_then(|n| u32::try_from(n).ok()).map(Tolerance::Count),
+    };
+    if found.is_none() {
+        section.wrong(r, "max_errors", "must be a whole number or a percentage like \"20%\"");
+    }
+    found
+}
+
+fn read_expect(
+    r: &mut Reader<'_>,
+    section: &Section<'_>,
+    context: &Context<'_>,
+    does: &Does,
+    scope: &BTreeMap<String, crate::core::expr::Type>,
+    order: (usize, usize),
+) -> Option<Expr> {
+    let text = section.text(r, "expect")?;
+    if !answers(does) {
+        section.wrong(r, "expect", "this kind of step has no answer to judge");
+        return None;
+    }
+    match Expr::condition(text, scope) {
+        Ok(expr) => {
+            context.refers_back(r, section, "expect", &expr, order);
+            Some(expr)
+        }
+        Err(why) => {
+            section.wrong(r, "expect", why.with_caret(text));
+            None
+        }
+    }
+}
+
+/// `save = { name = "expression" }`.
+fn read_save(
+    r: &mut Reader<'_>,
+    section: &Section<'_>,
+    context: &Context<'_>,
+    does: &Does,
+    scope: &BTreeMap<String, crate::core::expr::Type>,
+    order: (usize, usize),
+) -> BTreeMap<String, Expr> {
+    let mut saved = BTreeMap::new();
+    for (name, text) in section.text_map(r, "save").unwrap_or_default() {
+        if !answers(does) {
+            section.wrong(r, "save", "this kind of step has no answer to save from");
+            break;
+        }
+        if !is_input_name(&name) || RESULT_FIELDS.contains(&name.as_str()) {
+            let taken = RESULT_FIELDS.join(", ");
+            section.wrong(r, "save", format!("{name:?} cannot be a name: letters, digits and _, and not {taken}"));
+            continue;
+        }
+        match Expr::new(&text, scope) {
+            Ok(expr) => {
+                context.refers_back(r, section, "save", &expr, order);
+                saved.insert(name, expr);
+            }
+            Err(why) => section.wrong(r, "save", format!("{name}: {}", why.with_caret(&text))),
+        }
+    }
+    saved
+}
+
+const fn answers(does: &Does) -> bool {
+    matches!(does, Does::Http(_) | Does::Shell { .. } | Does::Use(_) | Does::Manual(_) | Does::Ask { .. })
+}
+
 fn is_idempotent(does: &Does) -> bool {
     match does {
         Does::Http(request) => ["GET", "HEAD", "OPTIONS"].contains(&request.method.as_str()),
         Does::Wait(_) | Does::Document { .. } => true,
-        Does::Use(_) | Does::Shell { .. } | Does::Manual(_) => false,
+        Does::Use(_) | Does::Shell { .. } | Does::Manual(_) | Does::Ask { .. } | Does::Runbook { .. } => false,
     }
 }
 
@@ -108,126 +346,4 @@ fn read_retry(r: &mut Reader<'_>, step: &Section<'_>) -> Option<Retry> {
     let base_ms = section.duration(r, "base").unwrap_or(2_000);
     let cap_ms = section.duration(r, "cap").unwrap_or(base_ms.max(32_000));
     Some(Retry { attempts: u32::try_from(attempts?).ok()?, base_ms, cap_ms })
-}
-
-fn read_does(r: &mut Reader<'_>, section: &Section<'_>) -> Option<Does> {
-    let kinds: Vec<&str> = STEP_KINDS.into_iter().filter(|kind| section.has(kind)).collect();
-    let [kind] = kinds.as_slice() else {
-        let found = if kinds.is_empty() { "none".to_owned() } else { kinds.join(" and ") };
-        let message = format!("a step does exactly one of {}; found {found}", STEP_KINDS.join(", "));
-        r.problem(section.at, section.key("kind"), message);
-        return None;
-    };
-    if section.has("dir") && *kind != "shell" {
-        section.wrong(r, "dir", "is only for steps with `shell`");
-    }
-    match *kind {
-        "use" => section.word(r, "use", &Verb::ALL.map(Verb::name), verb_from_name).map(Does::Use),
-        "http" => read_http(r, section).map(Does::Http),
-        "shell" => read_shell(r, section),
-        "wait" => section.duration(r, "wait").map(Does::Wait),
-        "manual" => section.text(r, "manual").map(|prompt| Does::Manual(prompt.to_owned())),
-        _ => read_document(r, section),
-    }
-}
-
-fn verb_from_name(name: &str) -> Option<Verb> {
-    Verb::ALL.into_iter().find(|verb| verb.name() == name)
-}
-
-fn read_http(r: &mut Reader<'_>, step: &Section<'_>) -> Option<HttpRequest> {
-    let section = step.table(r, "http", &HTTP_KEYS)?;
-    let method = section.text(r, "method").unwrap_or("GET");
-    if !method.bytes().all(|b| b.is_ascii_uppercase()) {
-        section.wrong(r, "method", format!("{method:?} is not a method; write it in capitals, like GET or POST"));
-    }
-    let url = section.required_text(r, "url");
-    if let Some(url) = url.filter(|url| !is_url(url)) {
-        section.wrong(
-            r,
-            "url",
-            format!("{url:?} is not an address; it starts with http:// or https:// and holds no spaces"),
-        );
-    }
-    let headers = section.text_map(r, "headers").unwrap_or_default();
-    for (name, value) in headers.iter().filter(|(name, value)| !is_header(name, value)) {
-        section.wrong(r, "headers", format!("{name:?}: {value:?} is not a header of one line"));
-    }
-    let max_ms = section.whole(r, "max_ms", &(1..86_400_001));
-    Some(HttpRequest {
-        method: method.to_owned(),
-        url: url?.to_owned(),
-        headers: headers.into_iter().collect(),
-        body: section.text(r, "body").map(str::to_owned),
-        expect_status: read_statuses(r, &section),
-        max_ms,
-        contains: section.text(r, "contains").map(str::to_owned),
-        ..HttpRequest::default()
-    })
-}
-
-fn is_url(url: &str) -> bool {
-    let rest = url.strip_prefix("https://").or_else(|| url.strip_prefix("http://"));
-    rest.is_some_and(|rest| !rest.is_empty() && !rest.starts_with(['/', '?', '#']))
-        && !url.contains(|c: char| c.is_whitespace() || c.is_control())
-}
-
-fn is_header(name: &str, value: &str) -> bool {
-    let token = |b: u8| b.is_ascii_alphanumeric() || b"-_!#$%&'*+.^`|~".contains(&b);
-    !name.is_empty() && name.bytes().all(token) && !value.contains(char::is_control)
-}
-
-fn read_statuses(r: &mut Reader<'_>, section: &Section<'_>) -> Vec<u16> {
-    let Some(value) = section.value("expect_status") else { return Vec::new() };
-    let list = value.get_ref().as_array().map(|list| {
-        let status = |v: &toml::Spanned<DeValue<'_>>| {
-            u16::try_from(as_i64(v.get_ref())?).ok().filter(|s| (100..600).contains(s))
-        };
-        list.iter().map(status).collect::<Option<Vec<u16>>>()
-    });
-    match list.flatten() {
-        Some(statuses) if !statuses.is_empty() => statuses,
-        _ => {
-            section.wrong(r, "expect_status", "must be a list of HTTP statuses, like [200, 204]");
-            Vec::new()
-        }
-    }
-}
-
-fn read_shell(r: &mut Reader<'_>, section: &Section<'_>) -> Option<Does> {
-    let is_list = section.value("shell").is_some_and(|v| v.get_ref().is_array());
-    let command = if is_list {
-        ShellCommand::Argv(section.texts(r, "shell")?)
-    } else {
-        ShellCommand::Script(section.text(r, "shell")?.to_owned())
-    };
-    let parts: &[String] = match &command {
-        ShellCommand::Argv(argv) => argv,
-        ShellCommand::Script(script) => std::slice::from_ref(script),
-    };
-    if parts.first().is_none_or(|program| program.trim().is_empty()) {
-        section.wrong(r, "shell", "names no program");
-    }
-    if parts.iter().any(|part| part.contains("{inputs.")) {
-        section.wrong(r, "shell", "inputs never become shell text; use the variable \"$OPSROOM_INPUT_NAME\"");
-    }
-    if parts.iter().any(|part| part.contains('\0')) {
-        section.wrong(r, "shell", "holds a NUL character");
-    }
-    Some(Does::Shell { command, dir: section.text(r, "dir").map(str::to_owned) })
-}
-
-fn read_document(r: &mut Reader<'_>, step: &Section<'_>) -> Option<Does> {
-    let section = step.table(r, "document", &DOCUMENT_KEYS)?;
-    let title = section.required_text(r, "title");
-    let content = section.text(r, "content").map(|text| Body::Text(text.to_owned()));
-    let about = section.word(r, "about", &["spec", "incident"], |word| match word {
-        "spec" => Some(Body::Spec),
-        "incident" => Some(Body::Incident),
-        _ => None,
-    });
-    if section.has("content") == section.has("about") {
-        r.problem(section.at, section.key("content"), "a document has either `content` or `about`");
-    }
-    Some(Does::Document { title: title?.to_owned(), body: content.or(about)? })
 }

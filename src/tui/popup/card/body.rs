@@ -23,6 +23,12 @@ pub fn lines(card: &PlanCard, theme: Theme, width: usize) -> Vec<Line<'static>> 
         ));
         plan(&mut page, next);
     }
+    if !card.changed.is_empty() {
+        page.heading("changed since it last ran");
+        for line in &card.changed {
+            page.item(&Span::raw("  "), &safe(line));
+        }
+    }
     last(&mut page, card);
     page.lines
 }
@@ -84,12 +90,17 @@ fn plan(page: &mut Page, plan: &Plan) {
         page.heading("finally, whatever happened");
         steps(page, &plan.finally);
     }
+    if !plan.undo.is_empty() {
+        page.heading("undone when action or verify fails, if it completed");
+        steps(page, &plan.undo);
+    }
 }
 
 fn steps(page: &mut Page, steps: &[PlanStep]) {
     for step in steps {
         let mut how = vec![format!("≤ {}", human_ms(step.timeout_ms))];
         how.extend(step.retry.map(|r| format!("{} tries", r.attempts)));
+        how.extend(matches!(step.on_failure, OnFailure::Jump(_)).then(|| "goes on further down when it fails".to_owned()));
         how.extend((step.on_failure == OnFailure::Continue).then(|| "goes on when it fails".to_owned()));
         let text = format!("{}: {} ({})", safe(&step.name), safe(&step.spec.describe()), how.join(", "));
         page.item(&Span::raw("  · "), &text);

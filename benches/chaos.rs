@@ -1,0 +1,27 @@
+//! The chaos test for as long as wanted: `cargo bench --bench chaos -- [KILLS] [URL] [SEED]`, 1,000 kills on a fresh `SQLite`
+//! file unless told otherwise. Panics, with the seed, when something is lost or done twice.
+
+#![expect(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::print_stdout,
+    clippy::cast_precision_loss,
+    reason = "a bench prints its figures"
+)]
+
+#[path = "../tests/chaos/harness.rs"]
+mod harness;
+
+use harness::{Chaos, run};
+
+#[tokio::main]
+async fn main() {
+    // `cargo bench` adds a flag of its own.
+    let args: Vec<String> = std::env::args().skip(1).filter(|a| !a.starts_with("--")).collect();
+    let folder = tempfile::tempdir().unwrap();
+    let kills = args.first().map_or(1000, |n| n.parse().unwrap());
+    let url = args.get(1).cloned().unwrap_or_else(|| harness::sqlite_url(folder.path()));
+    let seed = args.get(2).map_or(20_261_121, |n| n.parse().unwrap());
+    let figures = run(Chaos { url, kills, engines: 4, seed }).await;
+    println!("{figures:#?}\n{:.1} kills per second", figures.kills as f64 / figures.took.as_secs_f64());
+}

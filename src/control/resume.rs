@@ -1,0 +1,70 @@
+//! Going on after an interruption, doing an ended run again, and who waits for whom.
+
+use super::{Control, Door, Refusal};
+use crate::bus::Notice;
+use crate::core::plan::Plan;
+pub use crate::core::resume::Decision;
+use crate::core::run::{Run, RunId};
+pub use crate::store::Blocked;
+use crate::store::{Resumer, StoreError};
+
+impl Control {
+    /// Resumes an interrupted run at its first unfinished step. When the outcome of a step is unknown and the step is not
+    /// idempotent, a decision is needed; every decision needs a reason.
+    pub async fn resume(&self, run: RunId, decision: Option<Decision>, reason: Option<&str>) -> Result<Run, Refusal> {
+        self.writable()?;
+        let reason = reason.map(str::trim).filter(|reason| !reason.is_empty());
+        if decision.is_some() && reason.is_none() {
+            return Err(Refusal::Invalid("a decision about a step needs a reason: say why".to_owned()));
+        }
+        let by = Resumer { actor: &self.0.settings.actor, reason };
+        let status = self.0.store.resume(run, decision, by, self.0.clock.now()).await?;
+        self.0.bus.tell(Notice::Run(run, status));
+        self.0.bus.tell(Notice::Steps(run));
+        if self.0.settings.door == Door::Cli && !status.is_terminal() {
+            self.start_engine(Some(run));
+        }
+        self.wake();
+        Ok(self.0.store.run(run).await?)
+    }
+
+    /// Queues a new run with the plan of one that has ended. Block risks, confirmation and the targets' existence are
+    /// checked again.
+    pub async fn retry(&self, run: RunId, typed: Option<&str>, reason: Option<&str>) -> Result<Run, Refusal> {
+        let old = self.0.store.run(run).await?;
+        if !old.status.is_terminal() {
+            return Err(
+                StoreError::Refused { run, status: old.status, what: "doing it again before it has ended" }.into()
+            );
+        }
+        self.refresh().await?;
+        for link in old.plan.links() {
+            self.exists(link)?;
+        }
+        let because = reason.map(|reason| format!(": {reason}")).unwrap_or_default();
+        self.submit(old.plan, typed, Some(&format!("retry of run {run}{because}"))).await
+    }
+
+    /// The queued runs that cannot start yet, and what each of them waits for.
+    pub async fn blocked(&self) -> Result<Vec<Blocked>, Refusal> {
+        match self.workspace() {
+            Some(workspace) => Ok(self.0.store.blocked(workspace.id).await?),
+            None => Ok(Vec::new()),
+        }
+    }
+
+    fn exists(&self, plan: &Plan) -> Result<(), Refusal> {
+        let stack = self.known().stack.clone();
+        let env = plan.env.iter().find(|env| stack.environments.iter().all(|e| e.name != **env));
+        let service = plan.services.iter().find(|service| stack.services.iter().all(|s| s.name != **service));
+        match (env, service) {
+            (None, None) => Ok(()),
+            (Some(env), _) => Err(gone("environment", env)),
+            (None, Some(service)) => Err(gone("service", service)),
+        }
+    }
+}
+
+fn gone(what: &str, name: &str) -> Refusal {
+    Refusal::Invalid(format!("the {what} {name} is no longer in the stack; make a new plan instead"))
+}

@@ -1,0 +1,220 @@
+//! The intents: one file each and one line in [`ALL`].
+
+mod ack_alert;
+mod alerts;
+mod approve;
+mod audit;
+mod backup;
+mod calendar;
+mod cancel_run;
+mod compare;
+mod costs;
+mod declare_incident;
+mod deploy;
+mod filter;
+mod freeze;
+mod healthcheck;
+mod help;
+mod incident;
+mod incidents;
+mod list_runs;
+mod note_incident;
+mod oncall;
+mod owner;
+mod pause_routine;
+mod quit;
+mod reject;
+mod renewals;
+mod reset_breaker;
+mod resolve_incident;
+mod restart;
+mod resume_routine;
+mod resume_run;
+mod retry_run;
+mod rollback;
+mod routines;
+mod run_routine;
+mod runbook;
+mod scale;
+mod schema_sync;
+mod services;
+mod set_field;
+mod show_health;
+mod show_run;
+mod show_service;
+mod silence_alert;
+mod spec;
+mod tail_run;
+mod unfreeze;
+
+use super::reading::Reading;
+use super::{ParseOutcome, Parsed};
+
+/// Every intent, in the order they are listed to people. Where a phrase belongs to several, the objects said decide.
+pub(super) const ALL: &[&Intent] = &[
+    // plans
+    &deploy::INTENT,
+    &rollback::INTENT,
+    &healthcheck::INTENT,
+    &restart::INTENT,
+    &scale::INTENT,
+    &spec::INTENT,
+    &incident::INTENT,
+    &schema_sync::INTENT,
+    &backup::INTENT,
+    RUNBOOK,
+    // actions
+    &run_routine::INTENT,
+    &pause_routine::INTENT,
+    &resume_routine::INTENT,
+    &cancel_run::INTENT,
+    &retry_run::INTENT,
+    &resume_run::INTENT,
+    &ack_alert::INTENT,
+    &silence_alert::INTENT,
+    &declare_incident::INTENT,
+    &resolve_incident::INTENT,
+    &note_incident::INTENT,
+    &freeze::INTENT,
+    &unfreeze::INTENT,
+    &approve::INTENT,
+    &reject::INTENT,
+    &reset_breaker::INTENT,
+    &set_field::INTENT,
+    // views
+    &show_run::INTENT,
+    &tail_run::INTENT,
+    &list_runs::INTENT,
+    &show_service::INTENT,
+    &owner::INTENT,
+    &renewals::INTENT,
+    &costs::INTENT,
+    &show_health::INTENT,
+    &alerts::INTENT,
+    &incidents::INTENT,
+    &routines::INTENT,
+    &services::INTENT,
+    &audit::INTENT,
+    &oncall::INTENT,
+    &calendar::INTENT,
+    &compare::INTENT,
+    &filter::INTENT,
+    &help::INTENT,
+    &quit::INTENT,
+];
+
+/// The intent of runbooks that people wrote.
+pub(super) const RUNBOOK: &Intent = &runbook::INTENT;
+
+/// Runbook kinds with an intent of their own name.
+pub(super) const BUILT_IN: &[&str] =
+    &["deploy", "rollback", "healthcheck", "restart", "scale", "spec", "incident", "schema_sync", "backup"];
+
+/// What a command may be about: what it takes, what it needs, how it is said back.
+#[derive(Debug)]
+pub(super) struct Intent {
+    pub name: &'static str,
+    pub outcome: ParseOutcome,
+    pub mutates: bool,
+    /// How it is typed, for lists of readings and for help.
+    pub form: &'static str,
+    /// Required slots, in the order they are asked for.
+    pub needs: &'static [Need],
+    /// Objects it understands.
+    pub takes: &'static [Object],
+    /// Inputs it understands; `key=value` of any other is refused.
+    pub inputs: &'static [&'static str],
+    /// Objects that select it among intents with the same phrase; none: it is the one left over.
+    pub wants: &'static [Object],
+    pub free: Free,
+    /// The intent to take instead when an environment or a service was said.
+    pub with_objects: Option<&'static Intent>,
+    /// Reads what only this intent understands, before the common slots.
+    pub read: fn(&mut Reading<'_>),
+    /// The canonical sentence.
+    pub restate: fn(&Parsed) -> String,
+}
+
+impl Intent {
+    /// What most intents have in common.
+    const BLANK: Self = Self {
+        name: "",
+        outcome: ParseOutcome::View,
+        mutates: false,
+        form: "",
+        needs: &[],
+        takes: &[],
+        inputs: &[],
+        wants: &[],
+        free: Free::None,
+        with_objects: None,
+        read: |_| (),
+        restate: |_| String::new(),
+    };
+
+    /// The intent of that name.
+    pub fn named(name: &str) -> Option<&'static Self> {
+        ALL.iter().copied().find(|i| i.name == name)
+    }
+
+    pub fn takes_object(&self, object: Object) -> bool {
+        self.takes.contains(&object)
+    }
+}
+
+impl PartialEq for Intent {
+    fn eq(&self, other: &Self) -> bool {
+        self.name == other.name
+    }
+}
+
+/// A required slot.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Need {
+    Env,
+    Services,
+    Routine,
+    Run,
+    TwoRuns,
+    EnvOrServices,
+    AlertOrServices,
+    Input(&'static str),
+}
+
+/// Something a command can name.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Object {
+    Env,
+    Service,
+    Routine,
+    Run,
+    Runbook,
+    Department,
+    Alert,
+    Incident,
+}
+
+/// Where text goes that is neither slot nor filler.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Free {
+    /// Nowhere: it was not understood.
+    None,
+    /// Quoted text fills this input, other words were not understood.
+    Quoted(&'static str),
+    /// What is left over after the slots fills this input.
+    Notes(&'static str),
+    /// What follows the verb is this input, whatever the words mean elsewhere; "then" and a verb end it.
+    Text(&'static str),
+    /// The same, and nothing but a closed quotation ends it: advice about a chain is no chain.
+    Everything(&'static str),
+}
+
+impl Free {
+    /// The input that takes any text.
+    pub const fn text(self) -> Option<&'static str> {
+        match self {
+            Self::Text(input) | Self::Everything(input) => Some(input),
+            _ => None,
+        }
+    }
+}

@@ -1,0 +1,19 @@
+//! Alerts.
+
+use super::{Intent, Object};
+use crate::core::command::explain::{in_env, input, services_of};
+use crate::core::command::{ParseOutcome, Parsed};
+
+pub(super) const INTENT: Intent = Intent {
+    name: "alerts",
+    outcome: ParseOutcome::View,
+    form: "show alerts",
+    takes: &[Object::Env, Object::Service],
+    inputs: &["status", "since", "severity"],
+    restate,
+    ..Intent::BLANK
+};
+
+fn restate(p: &Parsed) -> String {
+    format!("alerts{}{}{}", services_of(p, " of "), in_env(p, " in "), input(p, "since", " since "))
+}

@@ -1,0 +1,28 @@
+//! Declare an incident.
+
+use super::{Free, Intent, Need};
+use crate::core::command::explain::input;
+use crate::core::command::reading::Reading;
+use crate::core::command::{ParseOutcome, Parsed};
+
+pub(super) const INTENT: Intent = Intent {
+    name: "declare_incident",
+    outcome: ParseOutcome::Action,
+    form: "declare incident sev2 \"TITLE\"",
+    mutates: true,
+    needs: &[Need::Input("title")],
+    inputs: &["severity", "title"],
+    free: Free::Text("title"),
+    read,
+    restate,
+    ..Intent::BLANK
+};
+
+fn restate(p: &Parsed) -> String {
+    format!("declare an incident{}{}", input(p, "severity", ", "), input(p, "title", ": "))
+}
+
+/// The severity may stand before or after the title; what is left is the title.
+fn read(r: &mut Reading<'_>) {
+    r.take_severity();
+}

@@ -1,0 +1,19 @@
+//! How something is said.
+
+use super::{Free, Intent};
+use crate::core::command::explain::input;
+use crate::core::command::{ParseOutcome, Parsed};
+
+pub(super) const INTENT: Intent = Intent {
+    name: "help",
+    outcome: ParseOutcome::View,
+    form: "help TOPIC",
+    inputs: &["topic"],
+    free: Free::Everything("topic"),
+    restate,
+    ..Intent::BLANK
+};
+
+fn restate(p: &Parsed) -> String {
+    format!("help{}", input(p, "topic", " on "))
+}

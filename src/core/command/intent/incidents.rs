@@ -1,0 +1,19 @@
+//! Incidents.
+
+use super::{Intent, Object};
+use crate::core::command::explain::{in_env, input, services_of};
+use crate::core::command::{ParseOutcome, Parsed};
+
+pub(super) const INTENT: Intent = Intent {
+    name: "incidents",
+    outcome: ParseOutcome::View,
+    form: "incidents",
+    takes: &[Object::Incident, Object::Env, Object::Service],
+    inputs: &["status", "since", "severity", "incident"],
+    restate,
+    ..Intent::BLANK
+};
+
+fn restate(p: &Parsed) -> String {
+    format!("incidents{}{}{}", services_of(p, " of "), in_env(p, " in "), input(p, "since", " since "))
+}

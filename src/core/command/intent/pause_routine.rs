@@ -1,0 +1,22 @@
+//! Pause a routine.
+
+use super::{Intent, Need, Object};
+use crate::core::command::explain::until;
+use crate::core::command::{ParseOutcome, Parsed};
+
+pub(super) const INTENT: Intent = Intent {
+    name: "pause_routine",
+    outcome: ParseOutcome::Action,
+    form: "pause ROUTINE for 2h",
+    mutates: true,
+    needs: &[Need::Routine],
+    takes: &[Object::Routine, Object::Env],
+    inputs: &["for", "until", "reason"],
+    wants: &[Object::Routine],
+    restate,
+    ..Intent::BLANK
+};
+
+fn restate(p: &Parsed) -> String {
+    format!("pause {}{}", p.routine.as_deref().unwrap_or("?"), until(p))
+}

@@ -1,0 +1,19 @@
+//! Contract renewals.
+
+use super::{Intent, Object};
+use crate::core::command::explain::{input, services_of};
+use crate::core::command::{ParseOutcome, Parsed};
+
+pub(super) const INTENT: Intent = Intent {
+    name: "renewals",
+    outcome: ParseOutcome::View,
+    form: "what renews in the next 30 days",
+    takes: &[Object::Service],
+    inputs: &["within"],
+    restate,
+    ..Intent::BLANK
+};
+
+fn restate(p: &Parsed) -> String {
+    format!("renewals{}{}", services_of(p, " of "), input(p, "within", " within "))
+}

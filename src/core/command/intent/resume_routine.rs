@@ -1,0 +1,22 @@
+//! Let a paused routine run again.
+
+use super::{Intent, Need, Object};
+use crate::core::command::explain::until;
+use crate::core::command::{ParseOutcome, Parsed};
+
+pub(super) const INTENT: Intent = Intent {
+    name: "resume_routine",
+    outcome: ParseOutcome::Action,
+    form: "resume ROUTINE",
+    mutates: true,
+    needs: &[Need::Routine],
+    takes: &[Object::Routine, Object::Env],
+    inputs: &["for", "until", "reason"],
+    wants: &[Object::Routine],
+    restate,
+    ..Intent::BLANK
+};
+
+fn restate(p: &Parsed) -> String {
+    format!("resume {}{}", p.routine.as_deref().unwrap_or("?"), until(p))
+}

@@ -1,0 +1,19 @@
+//! A runbook somebody wrote: by its name or one of its phrases.
+
+use super::{Intent, Object};
+use crate::core::command::explain::{in_env, services_of};
+use crate::core::command::{ParseOutcome, Parsed};
+
+pub(super) const INTENT: Intent = Intent {
+    name: "runbook",
+    outcome: ParseOutcome::Plan,
+    form: "run NAME",
+    takes: &[Object::Env, Object::Service],
+    wants: &[Object::Runbook],
+    restate,
+    ..Intent::BLANK
+};
+
+fn restate(p: &Parsed) -> String {
+    format!("run {}{}{}", p.runbook.as_deref().unwrap_or("a runbook"), services_of(p, " for "), in_env(p, " in "))
+}

@@ -1,0 +1,28 @@
+//! Schema sync: apply pending migrations.
+
+use super::{Intent, Need, Object};
+use crate::core::command::explain::{in_env, input};
+use crate::core::command::reading::Reading;
+use crate::core::command::{ParseOutcome, Parsed};
+
+pub(super) const INTENT: Intent = Intent {
+    name: "schema_sync",
+    outcome: ParseOutcome::Plan,
+    form: "sync schema in ENV",
+    mutates: true,
+    needs: &[Need::Env],
+    takes: &[Object::Env, Object::Service],
+    inputs: &["target", "at", "reason"],
+    read,
+    restate,
+    ..Intent::BLANK
+};
+
+fn restate(p: &Parsed) -> String {
+    format!("sync the schema{}{}{}", input(p, "target", " of "), in_env(p, " in "), input(p, "at", " at "))
+}
+
+/// The database is the target, whatever else it is.
+fn read(r: &mut Reading<'_>) {
+    r.service_is_target();
+}

@@ -1,0 +1,19 @@
+//! The inventory.
+
+use super::{Intent, Object};
+use crate::core::command::explain::in_env;
+use crate::core::command::{ParseOutcome, Parsed};
+
+pub(super) const INTENT: Intent = Intent {
+    name: "services",
+    outcome: ParseOutcome::View,
+    form: "list services",
+    takes: &[Object::Env, Object::Service, Object::Department],
+    inputs: &["department", "status"],
+    restate,
+    ..Intent::BLANK
+};
+
+fn restate(p: &Parsed) -> String {
+    format!("services{}", in_env(p, " in "))
+}

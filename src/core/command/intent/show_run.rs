@@ -1,0 +1,20 @@
+//! Show one run.
+
+use super::{Intent, Object};
+use crate::core::command::explain::run_of;
+use crate::core::command::{ParseOutcome, Parsed};
+
+pub(super) const INTENT: Intent = Intent {
+    name: "show_run",
+    outcome: ParseOutcome::View,
+    form: "show run N",
+    takes: &[Object::Run, Object::Env, Object::Service],
+    inputs: &["run"],
+    wants: &[Object::Run],
+    restate,
+    ..Intent::BLANK
+};
+
+fn restate(p: &Parsed) -> String {
+    format!("show {}", run_of(p))
+}

@@ -1,0 +1,19 @@
+//! Follow the log of a run.
+
+use super::{Intent, Object};
+use crate::core::command::explain::{in_env, run_of, services_of};
+use crate::core::command::{ParseOutcome, Parsed};
+
+pub(super) const INTENT: Intent = Intent {
+    name: "tail_run",
+    outcome: ParseOutcome::View,
+    form: "tail run N",
+    takes: &[Object::Run, Object::Env, Object::Service],
+    inputs: &["run"],
+    restate,
+    ..Intent::BLANK
+};
+
+fn restate(p: &Parsed) -> String {
+    format!("follow the log of {}{}{}", run_of(p), services_of(p, " of "), in_env(p, " in "))
+}

@@ -1,0 +1,312 @@
+//! One link of a command while it is read: which words are spent on what, and what they gave.
+
+use std::ops::Range;
+
+use super::intent::{Intent, Object};
+use super::lexer::{Kind, Text};
+use super::lexicon::Lexicon;
+use super::names::Name;
+use super::pattern::{PhraseSet, Words};
+use super::spelling::Suspect;
+use super::{Catalogue, Parsed, RunbookName, Why};
+
+/// A catalogue name in the text; the longest one wins and nothing inside it is read on its own.
+#[derive(Debug, Clone)]
+pub(super) struct NameSpan {
+    pub words: Range<usize>,
+    pub names: Vec<Name>,
+}
+
+/// The names of a text, by word.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Spans {
+    spans: Vec<NameSpan>,
+    by_word: Vec<Option<usize>>,
+}
+
+impl Spans {
+    pub fn new(text: &Text, catalogue: &Catalogue) -> Self {
+        let mut out = Self { spans: Vec::new(), by_word: vec![None; text.words.len()] };
+        let words = Plain(text);
+        let mut at = 0;
+        while at < text.words.len() {
+            let Some((n, names)) = catalogue.names.longest_at(&words, at, text.words.len()) else {
+                at += 1;
+                continue;
+            };
+            out.by_word[at..at + n].fill(Some(out.spans.len()));
+            out.spans.push(NameSpan { words: at..at + n, names: names.to_vec() });
+            at += n;
+        }
+        out
+    }
+
+    pub fn at(&self, word: usize) -> Option<&NameSpan> {
+        self.by_word.get(word).copied().flatten().map(|i| &self.spans[i])
+    }
+
+    pub fn within(&self, words: Range<usize>) -> impl Iterator<Item = &NameSpan> {
+        self.spans.iter().filter(move |s| words.contains(&s.words.start) && s.words.end <= words.end)
+    }
+}
+
+/// A text without any reading: for finding names.
+struct Plain<'a>(&'a Text);
+
+impl Words for Plain<'_> {
+    fn key(&self, at: usize) -> &str {
+        &self.0.words[at].key
+    }
+    fn glued(&self, at: usize) -> bool {
+        self.0.words[at].glued
+    }
+    fn blocked(&self, _: usize) -> bool {
+        false
+    }
+    fn is_number(&self, _: usize) -> bool {
+        false
+    }
+    fn is_state(&self, _: usize) -> bool {
+        false
+    }
+    fn is_severity(&self, _: usize) -> bool {
+        false
+    }
+    fn skippable(&self, _: usize) -> bool {
+        false
+    }
+}
+
+/// What a word was spent on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Mark {
+    /// Nothing yet; at the end: not understood.
+    Free,
+    /// Politeness and small words.
+    Soft,
+    /// The verb or a slot.
+    Spent,
+    /// "should we": not a doubt about a word but about the command.
+    Doubt,
+    Refusal,
+}
+
+/// One link being read.
+#[derive(Debug, Clone)]
+pub(super) struct Reading<'a> {
+    pub text: &'a Text,
+    pub catalogue: &'a Catalogue,
+    pub lexicon: &'static Lexicon,
+    pub spans: &'a Spans,
+    /// The words of this link.
+    pub words: Range<usize>,
+    pub marks: Vec<Mark>,
+    pub out: Parsed,
+    /// Distinct environments in the order said.
+    pub envs: Vec<String>,
+    pub all_envs: bool,
+    pub doubt: bool,
+    /// Why a changing command needs another word from the person; becomes a question.
+    pub objections: Vec<String>,
+    /// Misspelt names among free notes.
+    pub misspelt_notes: Vec<Suspect>,
+    /// Where the verb phrase ends.
+    pub verb_end: usize,
+    /// The user's runbook this link runs.
+    pub runbook: Option<&'a RunbookName>,
+}
+
+impl<'a> Reading<'a> {
+    pub fn new(
+        text: &'a Text,
+        catalogue: &'a Catalogue,
+        lexicon: &'static Lexicon,
+        spans: &'a Spans,
+        words: Range<usize>,
+    ) -> Self {
+        Self {
+            text,
+            catalogue,
+            lexicon,
+            spans,
+            words,
+            marks: vec![Mark::Free; text.words.len()],
+            out: Parsed::default(),
+            envs: Vec::new(),
+            all_envs: false,
+            doubt: false,
+            objections: Vec::new(),
+            misspelt_notes: Vec::new(),
+            verb_end: 0,
+            runbook: None,
+        }
+    }
+
+    pub fn word(&self, at: usize) -> &str {
+        &self.text.words[at].key
+    }
+
+    pub fn is_free(&self, at: usize) -> bool {
+        self.marks[at] == Mark::Free
+    }
+
+    /// The first unread word for which `wanted` holds.
+    pub fn find_free(&self, wanted: impl Fn(&Self, usize) -> bool) -> Option<usize> {
+        self.words.clone().find(|&i| self.is_free(i) && wanted(self, i))
+    }
+
+    pub fn mark(&mut self, words: Range<usize>, mark: Mark) {
+        self.marks[words].fill(mark);
+    }
+
+    pub fn soften(&mut self, at: usize) {
+        self.marks[at] = Mark::Soft;
+    }
+
+    /// Spends words on a slot and remembers why.
+    pub fn spend(&mut self, words: &Range<usize>, slot: &str) {
+        self.mark(words.clone(), Mark::Spent);
+        self.explain(words, slot);
+    }
+
+    pub fn explain(&mut self, words: &Range<usize>, slot: &str) {
+        let bytes = self.text.span(words);
+        let text = self.text.raw(words);
+        self.out.why.push(Why { text, slot: slot.to_owned(), start: bytes.start, end: bytes.end });
+    }
+
+    /// Fills an input once; the words of a second value stay unread and are asked about.
+    pub fn set_input(&mut self, name: &str, value: String, words: &Range<usize>) -> bool {
+        if self.out.inputs.get(name).is_some_and(|v| *v != value) {
+            return false;
+        }
+        self.out.inputs.insert(name.to_owned(), value);
+        self.spend(words, name);
+        true
+    }
+
+    pub fn has_input(&self, name: &str) -> bool {
+        self.out.inputs.contains_key(name)
+    }
+
+    /// Whether `name=value` is declared by the intent or its runbook.
+    pub fn declares(&self, intent: &Intent, name: &str) -> bool {
+        let of_runbook = |r: &RunbookName| r.inputs.iter().any(|(n, _)| n == name);
+        intent.inputs.contains(&name)
+            || self.runbook.is_some_and(of_runbook)
+            || self.catalogue.runbooks.get(intent.name).is_some_and(of_runbook)
+    }
+
+    /// Length of a phrase of `set` at an unread word.
+    pub fn phrase(&self, set: &PhraseSet, at: usize) -> Option<usize> {
+        let n = set.longest_at(self, at, self.words.end)?;
+        (at..at + n).all(|i| self.is_free(i)).then_some(n)
+    }
+
+    /// Whether the link names an object of that sort anywhere.
+    pub fn mentions(&self, object: Object) -> bool {
+        let named = |wanted: fn(&Name) -> bool| {
+            self.spans.within(self.words.clone()).any(|s| self.untouched(s) && s.names.iter().any(wanted))
+        };
+        match object {
+            Object::Env => named(|n| matches!(n, Name::Env(_))),
+            Object::Service => named(|n| matches!(n, Name::Service(_))),
+            Object::Routine => named(|n| matches!(n, Name::Routine(_))),
+            Object::Department => named(|n| matches!(n, Name::Department(_))),
+            Object::Run => self.find_run().is_some(),
+            Object::Runbook => self
+                .words
+                .clone()
+                .any(|i| self.is_free(i) && self.catalogue.runbook_names.longest_at(self, i, self.words.end).is_some()),
+            Object::Alert | Object::Incident => self.words.clone().any(|i| self.is_free(i) && self.is_number(i)),
+        }
+    }
+
+    fn untouched(&self, span: &NameSpan) -> bool {
+        span.words.clone().all(|i| self.is_free(i))
+    }
+
+    /// Whether everything is meant: "all services", "everything".
+    pub fn mentions_all(&self) -> bool {
+        self.words.clone().any(|i| self.phrase(&self.lexicon.all_words, i).is_some())
+    }
+
+    /// Unread words from `from` on fill `input`: a quotation if there is one, else all of them as typed.
+    pub fn take_rest_from(&mut self, from: usize, input: &str) {
+        if self.has_input(input) {
+            return;
+        }
+        let end = self.words.end;
+        let quoted = (from..end).find(|&i| self.is_free(i) && matches!(self.text.token(i).kind, Kind::Quoted { .. }));
+        if let Some(at) = quoted {
+            let value = self.text.token(at).raw.clone();
+            self.set_input(input, value, &(at..at + 1));
+            return;
+        }
+        let mut range = from..end;
+        while !range.is_empty() && (self.marks[range.start] != Mark::Free || self.trims_start(range.start, input)) {
+            range.start += 1;
+        }
+        while !range.is_empty() && (self.marks[range.end - 1] != Mark::Free || self.trims_end(range.end - 1)) {
+            range.end -= 1;
+        }
+        if range.is_empty() {
+            return;
+        }
+        let value = self.text.raw(&range);
+        self.mark(from..end, Mark::Soft);
+        self.set_input(input, value, &range);
+    }
+
+    fn trims_start(&self, at: usize, input: &str) -> bool {
+        let article = input == "subject" && matches!(self.word(at), "the" | "a" | "an" | "our");
+        let lead =
+            matches!(self.word(at), "for" | "about" | "of" | "on" | "that" | "to" | "with" | "by" | "please" | "as");
+        (article || lead) && self.text.is_word(at)
+    }
+
+    fn trims_end(&self, at: usize) -> bool {
+        matches!(self.word(at), "please" | "thanks" | "now" | "asap") && self.text.is_word(at)
+    }
+}
+
+impl Words for Reading<'_> {
+    fn key(&self, at: usize) -> &str {
+        &self.text.words[at].key
+    }
+
+    fn glued(&self, at: usize) -> bool {
+        self.text.words[at].glued
+    }
+
+    fn blocked(&self, at: usize) -> bool {
+        self.spans.at(at).is_some_and(|s| s.words.len() > 1)
+    }
+
+    fn is_number(&self, at: usize) -> bool {
+        let key = self.key(at);
+        let key = key.strip_prefix('#').unwrap_or(key);
+        !key.is_empty() && (key.bytes().all(|b| b.is_ascii_digit()) || self.lexicon.numbers.contains_key(key))
+    }
+
+    fn is_state(&self, at: usize) -> bool {
+        let key = self.key(at);
+        self.lexicon.good.contains(key) || self.lexicon.bad.contains(key)
+    }
+
+    fn is_severity(&self, at: usize) -> bool {
+        severity(self.key(at)).is_some()
+    }
+
+    fn skippable(&self, at: usize) -> bool {
+        matches!(self.key(at), "a" | "an" | "the" | "it" | "that" | "this" | "my" | "our" | "me" | "please" | "just")
+    }
+}
+
+/// `sev2`, `p1` in one word.
+pub(super) fn severity(word: &str) -> Option<String> {
+    let digit = word.strip_prefix("sev").or_else(|| word.strip_prefix('p'))?;
+    let digit = digit.strip_prefix('-').unwrap_or(digit);
+    let valid = digit.len() == 1 && digit.bytes().all(|b| (b'0'..=b'5').contains(&b));
+    valid.then(|| word.replace('-', ""))
+}

@@ -1,0 +1,325 @@
+//! From words to links: verb, condition, slots, verdict; and from links to one answer.
+
+use std::ops::Range;
+
+use super::advice;
+use super::choice::{self, Choice};
+use super::clause;
+use super::condition;
+use super::explain;
+use super::intent::{Free, Intent, Need, Object};
+use super::judge::{self, Link};
+use super::lexer::Text;
+use super::lexicon::Lexicon;
+use super::reading::{Mark, Reading, Spans};
+use super::slots;
+use super::spelling;
+use super::verb::{self, Hit, Verb};
+use super::{Catalogue, ParseOutcome, Parsed};
+
+/// All links of a text.
+#[derive(Debug, Clone)]
+pub(super) struct Understanding {
+    pub links: Vec<Link>,
+}
+
+/// Reads every link; each on its own, but a link may take verb and services from the one before.
+pub(super) fn understand(text: &Text, catalogue: &Catalogue, lexicon: &'static Lexicon) -> Understanding {
+    let spans = Spans::new(text, catalogue);
+    let (ranges, dangling) = clause::split(text, catalogue, lexicon, &spans);
+    let mut links: Vec<Link> = Vec::new();
+    for words in ranges {
+        let reading = Reading::new(text, catalogue, lexicon, &spans, words);
+        if let Some(link) = read_link(reading, links.last()) {
+            links.push(link);
+        }
+    }
+    if let (true, Some(last)) = (dangling, links.last_mut()) {
+        last.parsed.outcome = last.parsed.outcome.max_question();
+        "what comes after \"then\"?".clone_into(&mut last.parsed.message);
+    }
+    Understanding { links }
+}
+
+impl ParseOutcome {
+    /// A question, unless it is already something weaker.
+    fn max_question(self) -> Self {
+        match self {
+            Self::Nothing | Self::Suggest => self,
+            _ => Self::Question,
+        }
+    }
+}
+
+/// `None` for a link of nothing but politeness.
+fn read_link(mut r: Reading<'_>, before: Option<&Link>) -> Option<Link> {
+    let all = r.words.clone();
+    let leading = condition::leading(&r);
+    if let Some(condition) = &leading {
+        r.words.start = condition.words.end;
+    }
+    let found = verb::find(&mut r);
+    if judge::dismissed(&r) && !takes_text(&found) {
+        return Some(refused());
+    }
+    let hit = match found {
+        Verb::Refused => return Some(refused()),
+        Verb::Found(hit) => hit,
+        Verb::Late(hit) => {
+            r.objections.push(late_objection(&r, &hit));
+            hit
+        }
+        Verb::Noun(hit) => return Some(noun(r, &hit, &all)),
+        Verb::None => {
+            let nothing = r.words.clone().all(|i| !r.is_free(i)) && leading.is_none() && !r.doubt;
+            return if nothing { None } else { Some(without_verb(r, before, leading.as_ref(), &all)) };
+        }
+    };
+    let intent = match choice::choose(&r, &hit) {
+        Choice::One(intent) => intent,
+        Choice::Several => return Some(several(r, &hit, &all)),
+    };
+    Some(read_intent(r, &hit, intent, before, leading))
+}
+
+fn takes_text(found: &Verb) -> bool {
+    matches!(found, Verb::Found(hit) if hit.intents.iter().any(|i| i.free.text().is_some()))
+}
+
+fn refused() -> Link {
+    let parsed = Parsed { message: "nothing is done".to_owned(), ..Parsed::default() };
+    Link { parsed, intent: None, mutates: false, refused: true, doubt: false, suspects: Vec::new() }
+}
+
+fn late_objection(r: &Reading<'_>, hit: &Hit) -> String {
+    let verb: Vec<&str> = hit.found.used.iter().map(|&i| r.word(i)).collect();
+    format!("say \"{}\" first if that is what to do", verb.join(" "))
+}
+
+fn read_intent(
+    mut r: Reading<'_>,
+    hit: &Hit,
+    intent: &'static Intent,
+    before: Option<&Link>,
+    leading: Option<condition::Condition>,
+) -> Link {
+    let mut intent = intent;
+    r.verb_end = hit.found.end;
+    if intent.outcome == ParseOutcome::Plan
+        && r.words.contains(&hit.found.end)
+        && matches!(r.word(hit.found.end), "runbook" | "playbook")
+    {
+        r.soften(hit.found.end);
+    }
+    spend_verb(&mut r, hit, intent);
+    if let Some(name) = &hit.runbook {
+        r.runbook = r.catalogue.runbooks.get(name);
+        r.out.runbook = Some(name.clone());
+        take_captures(&mut r, hit);
+    } else if intent.wants.contains(&Object::Runbook) {
+        intent = named_runbook(&mut r, hit, intent);
+    }
+    let raw = intent.free.text().is_some();
+    let mut tail = None;
+    let mut conditions: Vec<condition::Condition> = leading.into_iter().collect();
+    if !raw {
+        judge::late_doubts(&mut r);
+        if let Some(c) = condition::trailing(&r).filter(|c| c.check.is_some() || !matches!(intent.free, Free::Notes(_)))
+        {
+            r.words.end = c.words.start;
+            conditions.push(c);
+        }
+    }
+    slots::fill(&mut r, intent);
+    name_plan(&mut r, intent);
+    inherit(&mut r, intent, before, false);
+    if conditions.len() > 1 {
+        r.objections.push("one condition at a time".to_owned());
+    }
+    for condition in conditions {
+        tail = condition.apply(&mut r).or(tail);
+    }
+    if let Some(link) = advice::stop_service(&mut r, hit, intent) {
+        return link;
+    }
+    let cancelled_what =
+        intent.name == "cancel_run" && r.out.inputs.is_empty() && r.out.services.is_empty() && r.envs.is_empty();
+    if cancelled_what {
+        r.out.ambiguous = ["cancel run N", "cancel the last run", "pause ROUTINE"].map(str::to_owned).to_vec();
+    }
+    judge::judge(r, intent, tail.as_ref())
+}
+
+/// Marks the words of the verb, but leaves what is also a slot: "failed runs", "last run".
+fn spend_verb(r: &mut Reading<'_>, hit: &Hit, intent: &Intent) {
+    let slot_words = |r: &Reading<'_>, at: usize| {
+        let status = intent.inputs.contains(&"status")
+            && r.lexicon.statuses.iter().any(|(w, _)| w.len() == 1 && w[0] == r.word(at));
+        status
+            || (hit.noun && intent.takes_object(Object::Run) && r.find_run().is_some_and(|(run, _)| run.contains(&at)))
+    };
+    let used: Vec<usize> = hit.found.used.iter().copied().filter(|&at| !slot_words(r, at)).collect();
+    let mut from = 0;
+    while from < used.len() {
+        let mut to = from + 1;
+        while to < used.len() && used[to] == used[to - 1] + 1 {
+            to += 1;
+        }
+        r.spend(&(used[from]..used[to - 1] + 1), "intent");
+        from = to;
+    }
+}
+
+/// `{input}` parts of a runbook's phrase. Environments and services are left to be read by name.
+fn take_captures(r: &mut Reading<'_>, hit: &Hit) {
+    for (name, words) in &hit.found.captures {
+        if !matches!(name.as_str(), "env" | "environment" | "service" | "services") {
+            let value = r.text.raw(words);
+            r.set_input(name, value, words);
+        }
+    }
+}
+
+/// "run NAME": a built-in kind has its own intent.
+fn named_runbook(r: &mut Reading<'_>, hit: &Hit, intent: &'static Intent) -> &'static Intent {
+    let Some((words, name)) = choice::runbook_after(r, hit.found.end) else { return intent };
+    r.spend(&words, "runbook");
+    for at in [words.start.wrapping_sub(1), words.end] {
+        if r.words.contains(&at) && matches!(r.word(at), "runbook" | "playbook") {
+            r.soften(at);
+        }
+    }
+    if let Some(own) = super::intent::BUILT_IN.iter().find(|n| **n == name).and_then(|n| Intent::named(n)) {
+        return own;
+    }
+    r.runbook = r.catalogue.runbooks.get(&name);
+    r.out.runbook = Some(name);
+    intent
+}
+
+/// Intent and runbook name of the answer.
+fn name_plan(r: &mut Reading<'_>, intent: &Intent) {
+    r.out.intent = match (&r.out.runbook, r.runbook) {
+        (Some(name), Some(_)) => format!("runbook:{name}"),
+        _ => intent.name.to_owned(),
+    };
+    if intent.outcome == ParseOutcome::Plan && r.out.runbook.is_none() {
+        r.out.runbook = Some(intent.name.to_owned());
+    }
+}
+
+/// A link takes the services of the one before, never its environment.
+fn inherit(r: &mut Reading<'_>, intent: &Intent, before: Option<&Link>, verb_too: bool) {
+    let Some(before) = before.filter(|_| r.out.services.is_empty() && intent.takes_object(Object::Service)) else {
+        return;
+    };
+    let needed = intent.needs.iter().any(|n| matches!(n, Need::Services | Need::AlertOrServices));
+    let plan = intent.outcome == ParseOutcome::Plan && (intent.mutates || r.envs.is_empty());
+    if verb_too || needed || plan {
+        r.out.services.clone_from(&before.parsed.services);
+    }
+}
+
+/// A verb with several readings and no object to decide.
+fn several(mut r: Reading<'_>, hit: &Hit, all: &Range<usize>) -> Link {
+    let action = hit.intents.iter().find(|i| i.outcome == ParseOutcome::Action);
+    let Some(first) = action.or(hit.intents.first()).copied() else { return refused() };
+    spend_verb(&mut r, hit, first);
+    slots::fill(&mut r, first);
+    if let Some(link) = advice::start_service(&r, hit) {
+        return link;
+    }
+    if hit.intents.iter().any(|i| i.name == "cancel_run")
+        && let Some(cancel) = Intent::named("cancel_run")
+    {
+        let mut retry = r.clone();
+        slots::fill(&mut retry, cancel);
+        if let Some(link) = advice::stop_service(&mut retry, hit, cancel) {
+            return link;
+        }
+    }
+    r.words = all.clone();
+    let mut link = judge::judge(r, first, None);
+    link.mutates = hit.intents.iter().any(|i| i.mutates);
+    link.parsed.mutates = link.mutates;
+    first.name.clone_into(&mut link.parsed.intent);
+    link.parsed.ambiguous = hit.intents.iter().map(|i| i.form.to_owned()).collect();
+    link.parsed.outcome = ParseOutcome::Question;
+    if link.parsed.unknown.is_empty() {
+        link.parsed.missing.clear();
+        link.parsed.message = explain::question(&link.parsed, &[], &[]);
+    }
+    link
+}
+
+/// "the deploy of web to prod": a noun; the order it may stand for is suggested.
+fn noun(mut r: Reading<'_>, hit: &Hit, all: &Range<usize>) -> Link {
+    r.words = all.clone();
+    let Some(intent) = hit.intents.first().copied() else { return refused() };
+    let mut imperative = r.clone();
+    slots::fill(&mut imperative, intent);
+    let order = (intent.restate)(&Parsed { env: imperative.envs.first().cloned(), ..imperative.out });
+    let suspects = spelling::suspects(&r, all, |_| true);
+    let parsed = Parsed {
+        outcome: ParseOutcome::Suggest,
+        message: format!("no verb: say \"{order}\" if that is what to do"),
+        suggestions: vec![order],
+        ..Parsed::default()
+    };
+    Link { parsed, intent: None, mutates: false, refused: false, doubt: r.doubt, suspects }
+}
+
+/// No verb: objects alone go on with the verb of the link before; anything else is a suggestion.
+fn without_verb(
+    mut r: Reading<'_>,
+    before: Option<&Link>,
+    leading: Option<&condition::Condition>,
+    all: &Range<usize>,
+) -> Link {
+    if let Some((before, intent)) = before.and_then(|b| Some((b, b.intent?))) {
+        let mut next = r.clone();
+        next.runbook = before
+            .parsed
+            .runbook
+            .as_ref()
+            .and_then(|n| next.catalogue.runbooks.get(n))
+            .filter(|_| before.parsed.intent.starts_with("runbook:"));
+        let mut tail = None;
+        let mut conditions: Vec<condition::Condition> = leading.cloned().into_iter().collect();
+        if let Some(c) = condition::trailing(&next) {
+            next.words.end = c.words.start;
+            conditions.push(c);
+        }
+        slots::fill(&mut next, intent);
+        let said = !next.envs.is_empty()
+            || !next.out.services.is_empty()
+            || !next.out.inputs.is_empty()
+            || next.out.routine.is_some();
+        let understood = next.words.clone().all(|i| next.marks[i] != Mark::Free);
+        if said && understood && intent.free.text().is_none() {
+            next.out.runbook.clone_from(&before.parsed.runbook);
+            next.out.intent.clone_from(&before.parsed.intent);
+            inherit(&mut next, intent, Some(before), true);
+            for condition in conditions {
+                tail = condition.apply(&mut next).or(tail);
+            }
+            return judge::judge(next, intent, tail.as_ref());
+        }
+    }
+    r.words = all.clone();
+    let suspects = spelling::suspects(&r, all, |_| true);
+    let suggestions = advice::examples(&r);
+    let doubt = r.doubt;
+    let parsed = Parsed {
+        outcome: ParseOutcome::Suggest,
+        unknown: Vec::new(),
+        message: if doubt {
+            "no command in that: try one of these".to_owned()
+        } else {
+            "no verb understood: try one of these".to_owned()
+        },
+        suggestions,
+        ..Parsed::default()
+    };
+    Link { parsed, intent: None, mutates: false, refused: false, doubt: r.doubt, suspects }
+}

@@ -1,0 +1,82 @@
+//! Runs (and alerts and incidents) by number, or as the last one.
+
+use std::ops::Range;
+
+use super::reading::Reading;
+
+impl Reading<'_> {
+    /// The first mention of a run: its words and "41", "last" or "`last_failed`".
+    pub fn find_run(&self) -> Option<(Range<usize>, String)> {
+        let number = self.words.clone().find_map(|i| self.run_at(i));
+        let last = self.words.clone().find_map(|i| self.last_run_at(i));
+        number.into_iter().chain(last).min_by_key(|(words, _)| words.start)
+    }
+
+    fn run_at(&self, at: usize) -> Option<(Range<usize>, String)> {
+        if !self.is_free(at) || self.spans.at(at).is_some() {
+            return None;
+        }
+        let number = run_number(self.word(at))?;
+        // "2 hours", "3 replicas" are no runs.
+        let counted = at + 1 < self.words.end
+            && (self.lexicon.units.contains_key(self.word(at + 1)) || self.word(at + 1) == "replicas");
+        if counted {
+            return None;
+        }
+        let mut start = at;
+        while start > self.words.start
+            && self.is_free(start - 1)
+            && matches!(self.word(start - 1), "run" | "runs" | "number" | "no" | "#" | "id")
+        {
+            start -= 1;
+        }
+        Some((start..at + 1, number))
+    }
+
+    fn last_run_at(&self, at: usize) -> Option<(Range<usize>, String)> {
+        let key = |i: usize| if i < self.words.end && self.is_free(i) { self.word(i) } else { "" };
+        let mut next = match key(at) {
+            "last" | "latest" | "previous" | "newest" => at + 1,
+            "most" if key(at + 1) == "recent" => at + 2,
+            _ => return None,
+        };
+        let failed = matches!(key(next), "failed" | "failing" | "failure" | "broken");
+        next += usize::from(failed);
+        let noun = matches!(key(next), "run" | "one" | "job" | "failure");
+        next += usize::from(noun);
+        // "last deploy", "last successful run": another thing than the last run.
+        let ends = next >= self.words.end
+            || !self.is_free(next)
+            || self.lexicon.connectives.contains(key(next))
+            || self.lexicon.fillers.contains(key(next))
+            || self.spans.at(next).is_some();
+        (noun || failed || ends).then(|| (at..next, if failed { "last_failed" } else { "last" }.to_owned()))
+    }
+
+    /// Spends the first mention of a run on `input`.
+    pub fn take_run(&mut self, input: &str) {
+        if self.has_input(input) {
+            return;
+        }
+        if let Some((words, run)) = self.find_run() {
+            self.set_input(input, run, &words);
+        }
+    }
+
+    /// "alert 12", "#12", "incident 3".
+    pub fn take_number(&mut self, input: &str) {
+        if self.has_input(input) {
+            return;
+        }
+        if let Some((words, number)) = self.words.clone().find_map(|i| self.run_at(i)) {
+            self.set_input(input, number, &words);
+        }
+    }
+}
+
+/// `41`, `#41`.
+fn run_number(word: &str) -> Option<String> {
+    let digits = word.strip_prefix('#').unwrap_or(word);
+    let valid = !digits.is_empty() && digits.len() <= 18 && digits.bytes().all(|b| b.is_ascii_digit());
+    valid.then(|| digits.to_owned())
+}

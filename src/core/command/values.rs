@@ -1,0 +1,287 @@
+//! Inputs: `key=value`, versions, branches, numbers, runs, severities, statuses, reasons, targets.
+
+use super::intent::{Intent, Object};
+use super::lexer::Kind;
+use super::names::Name;
+use super::reading::{Reading, severity};
+
+impl Reading<'_> {
+    /// `key=value`; a key nobody declared stays unread.
+    pub fn take_pairs(&mut self, intent: &Intent) {
+        for at in self.words.clone() {
+            let Kind::Pair { key, value } = self.text.token(at).kind.clone() else { continue };
+            if !self.is_free(at) || value.is_empty() {
+                continue;
+            }
+            match key.as_str() {
+                "env" | "environment" if intent.takes_object(Object::Env) => self.pair_name(at, &value, true),
+                "service" | "services" if intent.takes_object(Object::Service) => self.pair_name(at, &value, false),
+                _ if self.declares(intent, &key) => {
+                    let value =
+                        if matches!(key.as_str(), "for" | "within") { self.written_duration(&value) } else { value };
+                    self.set_input(&key, value, &(at..at + 1));
+                }
+                _ => {}
+            }
+        }
+    }
+
+    fn pair_name(&mut self, at: usize, value: &str, env: bool) {
+        let mut found = Vec::new();
+        for part in value.split(',').map(str::trim).filter(|p| !p.is_empty()) {
+            if part == "*" || part == "all" {
+                found.push("*".to_owned());
+                continue;
+            }
+            let words: Vec<String> = part.split(' ').flat_map(|w| self.lexicon.spell(w)).map(|(w, _)| w).collect();
+            let name = self.catalogue.names.get(&words.join(" ")).iter().find_map(|n| match n {
+                Name::Env(name) if env => Some(name.clone()),
+                Name::Service(name) if !env => Some(name.clone()),
+                _ => None,
+            });
+            let Some(name) = name else { return };
+            found.push(name);
+        }
+        for name in found {
+            if env { self.add_env(name) } else { self.add_service(name) }
+        }
+        self.spend(&(at..at + 1), if env { "env" } else { "services" });
+    }
+
+    /// A duration written after `=` in the spelling of the answers; anything else as written.
+    fn written_duration(&self, value: &str) -> String {
+        let text = super::lexer::Text::new(value, self.lexicon);
+        let spans = super::reading::Spans::new(&text, self.catalogue);
+        let all = 0..text.words.len();
+        let reading = Reading::new(&text, self.catalogue, self.lexicon, &spans, all.clone());
+        match (!all.is_empty()).then(|| reading.duration_at(0)).flatten() {
+            Some((n, duration)) if n == all.end => duration,
+            _ => value.to_owned(),
+        }
+    }
+
+    pub fn add_env(&mut self, env: String) {
+        if !self.envs.contains(&env) {
+            self.envs.push(env);
+        }
+    }
+
+    pub fn add_service(&mut self, service: String) {
+        if !self.out.services.contains(&service) {
+            self.out.services.push(service);
+        }
+    }
+
+    /// "version 1.4.2", "v1.9", "to the previous version".
+    pub fn take_version(&mut self) {
+        for at in self.words.clone() {
+            if !self.is_free(at) || self.take_service_at_version(at) {
+                continue;
+            }
+            let marker = matches!(self.word(at), "version" | "tag" | "build");
+            if marker && at + 1 < self.words.end && self.is_value(at + 1) {
+                let value = at + 1 + usize::from(self.word(at + 1) == "=" && at + 2 < self.words.end);
+                let tokens = self.text.token_words(value);
+                self.set_input("version", self.text.raw(&tokens), &(at..tokens.end));
+            } else if is_version(&self.text.token(at).raw) && self.text.is_word(at) {
+                let words = self.text.token_words(at);
+                self.set_input("version", self.text.raw(&words), &words);
+            } else if matches!(self.word(at), "latest" | "previous" | "last") {
+                let noun =
+                    at + 1 < self.words.end && matches!(self.word(at + 1), "version" | "release" | "build" | "one");
+                let to = at > self.words.start && matches!(self.word(at - 1), "to" | "the");
+                if noun || (to && self.word(at) != "last") {
+                    let value = if self.word(at) == "latest" { "latest" } else { "previous" };
+                    self.set_input("version", value.to_owned(), &(at..at + 1 + usize::from(noun)));
+                }
+            }
+        }
+    }
+
+    /// "web@1.4.2".
+    fn take_service_at_version(&mut self, at: usize) -> bool {
+        let words = self.text.token_words(at);
+        let raw = self.text.raw(&words);
+        let Some((name, version)) = raw.split_once('@').filter(|(_, v)| is_version(v)) else { return false };
+        let key: Vec<String> = self.lexicon.spell(name).into_iter().map(|(w, _)| w).collect();
+        let named = self.catalogue.names.get(&key.join(" ")).iter().find_map(|n| n.service());
+        let Some(service) = named.map(str::to_owned) else { return false };
+        let version = version.to_owned();
+        if !self.set_input("version", version, &words) {
+            return false;
+        }
+        self.add_service(service);
+        self.explain(&words, "services");
+        true
+    }
+
+    /// Whether a word can be the value of the input named before it.
+    fn is_value(&self, at: usize) -> bool {
+        let name = self.spans.at(at).is_some();
+        self.is_free(at) && !name && (!self.text.is_word(at) || !self.lexicon.connectives.contains(self.word(at)))
+    }
+
+    /// "on branch hotfix", "from the main branch".
+    pub fn take_branch(&mut self) {
+        let Some(at) = self.find_free(|r, i| r.word(i) == "branch") else { return };
+        let value = if at + 1 < self.words.end && self.is_value(at + 1) {
+            self.text.token_words(at + 1)
+        } else if at > self.words.start && self.is_value(at - 1) && !matches!(self.word(at - 1), "the" | "a" | "from") {
+            self.text.token_words(at - 1)
+        } else {
+            return;
+        };
+        let words = value.start.min(at)..value.end.max(at + 1);
+        if self.set_input("branch", self.text.raw(&value), &words) {
+            self.soften_before(words.start, &["on", "from", "of", "off", "the", "using"]);
+        }
+    }
+
+    fn soften_before(&mut self, at: usize, words: &[&str]) {
+        let mut at = at;
+        while at > self.words.start && self.is_free(at - 1) && words.contains(&self.word(at - 1)) {
+            at -= 1;
+            self.soften(at);
+        }
+    }
+
+    /// "to 3", "3 replicas", "from 2 to 5".
+    pub fn take_replicas(&mut self) {
+        for at in self.words.clone() {
+            let Some(value) = self.is_free(at).then(|| self.number(at)).flatten() else { continue };
+            let from = at > self.words.start && self.word(at - 1) == "from";
+            if from && !self.has_input("from") && self.set_input("from", value.clone(), &(at..at + 1)) {
+                self.soften(at - 1);
+            } else {
+                self.set_input("replicas", value, &(at..at + 1));
+            }
+        }
+    }
+
+    fn number(&self, at: usize) -> Option<String> {
+        let key = self.word(at);
+        if !key.is_empty() && key.len() <= 9 && key.bytes().all(|b| b.is_ascii_digit()) {
+            return Some(key.to_owned());
+        }
+        let times =
+            key.strip_prefix('x').filter(|d| !d.is_empty() && d.len() <= 6 && d.bytes().all(|b| b.is_ascii_digit()));
+        times.map(str::to_owned).or_else(|| self.lexicon.numbers.get(key).map(u32::to_string))
+    }
+
+    /// "sev2", "sev 2", "severity high".
+    pub fn take_severity(&mut self) {
+        for at in self.words.clone() {
+            // A severity may be part of the verb phrase: "start sev2".
+            if let Some(value) = severity(self.word(at)) {
+                self.set_input("severity", value, &(at..at + 1));
+                return;
+            }
+            let next = if at + 1 < self.words.end { self.word(at + 1) } else { "" };
+            let digit = next.len() == 1 && next.bytes().all(|b| b.is_ascii_digit());
+            let value = match self.word(at) {
+                "sev" | "severity" if digit => format!("sev{next}"),
+                "severity" if matches!(next, "critical" | "high" | "low" | "info") => next.to_owned(),
+                _ => continue,
+            };
+            self.set_input("severity", value, &(at..at + 2));
+            return;
+        }
+    }
+
+    /// "failed", "timed out", "firing".
+    pub fn take_status(&mut self) {
+        for at in self.words.clone() {
+            let phrase = |(words, _): &&(Vec<String>, String)| {
+                words
+                    .iter()
+                    .enumerate()
+                    .all(|(i, w)| at + i < self.words.end && self.is_free(at + i) && self.word(at + i) == w)
+            };
+            let found = self.lexicon.statuses.iter().find(phrase).map(|(words, status)| (words.len(), status.clone()));
+            if let Some((n, status)) = found {
+                self.set_input("status", status, &(at..at + n));
+            }
+        }
+    }
+
+    /// "because …": the rest is the reason.
+    pub fn take_reason(&mut self) {
+        let found = self.words.clone().find_map(|i| Some((i, self.phrase(&self.lexicon.because, i)?)));
+        if let Some((at, n)) = found {
+            self.mark(at..at + n, super::reading::Mark::Soft);
+            self.take_rest_from(at + n, "reason");
+        }
+        let named = self.find_free(|r, i| {
+            r.word(i) == "reason" && i + 1 < r.words.end && matches!(r.text.token(i + 1).kind, Kind::Quoted { .. })
+        });
+        if let Some(at) = named {
+            let value = self.text.token(at + 1).raw.clone();
+            self.set_input("reason", value, &(at..at + 2));
+        }
+    }
+
+    /// The one service said is also the target.
+    pub fn service_is_target(&mut self) {
+        let names: Vec<String> = self
+            .spans
+            .within(self.words.clone())
+            .filter(|s| s.words.clone().all(|i| self.is_free(i)))
+            .filter_map(|s| s.names.iter().find_map(Name::service).map(str::to_owned))
+            .collect();
+        if let ([one], false) = (names.as_slice(), self.has_input("target")) {
+            self.out.inputs.insert("target".to_owned(), one.clone());
+        }
+    }
+
+    /// A host name is a target of its own.
+    pub fn host_is_target(&mut self) {
+        let host = self.find_free(|r, i| {
+            let raw = &r.text.token(i).raw;
+            let labels = raw.split(':').next().unwrap_or_default().split('.').count();
+            labels > 1 && raw.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | ':'))
+        });
+        if let Some(at) = host {
+            let words = self.text.token_words(at);
+            self.set_input("target", self.text.raw(&words), &words);
+        }
+    }
+
+    /// The field named at `at`: words taken and its canonical name.
+    pub fn field_at(&self, at: usize) -> Option<(usize, String)> {
+        let fits = |words: &Vec<String>| {
+            words
+                .iter()
+                .enumerate()
+                .all(|(i, w)| at + i < self.words.end && self.is_free(at + i) && self.word(at + i) == w)
+        };
+        let all = self.lexicon.fields.iter().filter(|(words, _)| fits(words));
+        all.max_by_key(|(words, _)| words.len()).map(|(words, field)| (words.len(), field.clone()))
+    }
+}
+
+/// `1.4.2`, `v1.9.0-rc1`, `v2`.
+fn is_version(raw: &str) -> bool {
+    let rest = raw.strip_prefix(['v', 'V']);
+    let body = rest.unwrap_or(raw);
+    let shaped = body.starts_with(|c: char| c.is_ascii_digit())
+        && body.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | '+' | '_'));
+    let numbers = body.split(['-', '+']).next().unwrap_or_default();
+    let dotted = numbers.split('.').count() > 1
+        && numbers.split('.').take(2).all(|p| !p.is_empty() && p.bytes().all(|b| b.is_ascii_digit()));
+    shaped && (dotted || (rest.is_some() && numbers.bytes().all(|b| b.is_ascii_digit())))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn knows_a_version_from_a_word() {
+        for version in ["1.4.2", "v1.9.0", "v2", "1.4.2-rc1", "2.0", "v1.2.3+build7", "2025.01"] {
+            assert!(is_version(version), "{version}");
+        }
+        for other in ["3", "web", "v", "vendor", "1", "1..2", "a1.2", "41", "x3"] {
+            assert!(!is_version(other), "{other}");
+        }
+    }
+}

@@ -1,0 +1,363 @@
+//! The verb decides the intent: the walk from the start of a link to its verb.
+
+use super::ParseOutcome;
+use super::intent::{self, Intent, Object};
+use super::lexer::Gap;
+use super::pattern::{Match, Words};
+use super::reading::{Mark, Reading};
+
+/// A phrase found, with the intents it may stand for.
+#[derive(Debug, Clone)]
+pub(super) struct Hit {
+    pub found: Match,
+    pub intents: Vec<&'static Intent>,
+    /// The user's runbook whose phrase it is.
+    pub runbook: Option<String>,
+    /// A noun ("alerts"), not a verb.
+    pub noun: bool,
+}
+
+impl Hit {
+    pub fn mutates(&self, reading: &Reading<'_>) -> bool {
+        let runbook = self.runbook.as_ref().and_then(|n| reading.catalogue.runbooks.get(n));
+        self.intents.iter().any(|i| i.mutates) || runbook.is_some_and(|r| r.mutates)
+    }
+}
+
+/// What the walk came to.
+#[derive(Debug, Clone)]
+pub(super) enum Verb {
+    Found(Hit),
+    /// A changing verb after words that were not understood, or after bare names ("web restart"): asked about.
+    Late(Hit),
+    /// A changing verb used as a noun ("the deploy of web"), and nothing else.
+    Noun(Hit),
+    /// Negation came before the verb, or stands alone.
+    Refused,
+    None,
+}
+
+/// Finds the verb of a link. Marks what it passes: politeness, doubts, refusals.
+pub(super) fn find(r: &mut Reading<'_>) -> Verb {
+    Walk { at: r.words.start, passed: Passed::Little, refused: false, placed: false, noun: None, look: None }.run(r)
+}
+
+/// What the walk went past on its way to the verb.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Passed {
+    /// Politeness, places, topics.
+    Little,
+    /// A name without preposition.
+    Names,
+    /// A word that nobody knows here.
+    Strays,
+}
+
+struct Walk {
+    at: usize,
+    passed: Passed,
+    refused: bool,
+    /// The last word was a preposition.
+    placed: bool,
+    noun: Option<Hit>,
+    /// "show": the noun after it decides, else it does.
+    look: Option<Hit>,
+}
+
+enum Step {
+    Go,
+    Done(Verb),
+}
+
+impl Walk {
+    fn run(mut self, r: &mut Reading<'_>) -> Verb {
+        while self.at < r.words.end {
+            if let Step::Done(verb) = self.step(r) {
+                return verb;
+            }
+        }
+        match (self.look, self.noun) {
+            _ if self.refused => Verb::Refused,
+            (Some(hit), _) => Verb::Found(hit),
+            (None, Some(hit)) => Verb::Noun(hit),
+            (None, None) => Verb::None,
+        }
+    }
+
+    fn step(&mut self, r: &mut Reading<'_>) -> Step {
+        let at = self.at;
+        if !r.is_free(at) {
+            self.at += 1;
+            return Step::Go;
+        }
+        let hit = best(r, at);
+        // "ok" at the start is politeness, after a name it is a state.
+        let small = hit.as_ref().is_some_and(|h| self.starts_here() && is_state(r, at, h));
+        let weight = hit.as_ref().map_or(0, |h| if small { 0 } else { h.found.literals });
+        if self.soft(r, weight) {
+            return Step::Go;
+        }
+        let name = r.spans.at(at).filter(|s| s.words.start == at).map(|s| s.words.end);
+        if let Some(hit) = hit.filter(|h| name.is_none() || h.found.literals > 1 || self.starts_here()) {
+            return self.meet(r, hit);
+        }
+        if let Some(end) = name {
+            let topic = end < r.words.end && r.text.gap(end) >= Gap::Comma;
+            if !self.placed && !topic {
+                self.passed = self.passed.max(Passed::Names);
+            }
+            self.at = end;
+            self.skip_company(r);
+            return Step::Go;
+        }
+        let word = r.word(at);
+        if r.lexicon.connectives.contains(word) || r.lexicon.connectives.longest_at(r, at, r.words.end).is_some() {
+            self.placed = r.lexicon.places.contains(word);
+        } else {
+            self.passed = Passed::Strays;
+            self.placed = false;
+        }
+        self.at += 1;
+        Step::Go
+    }
+
+    /// Nothing but small words so far: here the verb beats a name of the same spelling.
+    fn starts_here(&self) -> bool {
+        self.passed == Passed::Little && !self.placed
+    }
+
+    /// Passes politeness, doubt and refusal when they say more than the phrase found here.
+    fn soft(&mut self, r: &mut Reading<'_>, weight: usize) -> bool {
+        let lexicon = r.lexicon;
+        let phrase = |set| r.phrase(set, self.at).unwrap_or(0);
+        let reminder = phrase(&lexicon.reminders);
+        let (doubt, refusal, filler) = (phrase(&lexicon.doubts), phrase(&lexicon.refusals), phrase(&lexicon.fillers));
+        let (n, mark) = if reminder > 0 {
+            (reminder, Mark::Doubt)
+        } else if doubt > 0 && doubt >= refusal && doubt >= filler && doubt >= weight {
+            (doubt, Mark::Doubt)
+        } else if refusal > 0 && refusal >= filler && refusal >= weight {
+            (refusal, Mark::Refusal)
+        } else if filler > weight {
+            (filler, Mark::Soft)
+        } else {
+            return false;
+        };
+        r.mark(self.at..self.at + n, mark);
+        r.doubt |= mark == Mark::Doubt;
+        self.refused |= mark == Mark::Refusal;
+        self.at += n;
+        true
+    }
+
+    fn skip_company(&mut self, r: &Reading<'_>) {
+        let lexicon = r.lexicon;
+        while self.at < r.words.end
+            && (lexicon.service_words.contains(r.word(self.at)) || lexicon.env_words.contains(r.word(self.at)))
+        {
+            self.at += 1;
+        }
+        self.placed = false;
+    }
+
+    fn meet(&mut self, r: &mut Reading<'_>, hit: Hit) -> Step {
+        // "web up" asks how web is; "up" among other words says nothing.
+        if is_state(r, self.at, &hit)
+            && (self.passed == Passed::Strays || !(r.mentions(Object::Env) || r.mentions(Object::Service)))
+        {
+            self.passed = Passed::Strays;
+            self.at += 1;
+            return Step::Go;
+        }
+        if self.look.is_some() {
+            return self.meet_after_look(r, hit);
+        }
+        if !hit.mutates(r) {
+            return self.meet_reading(r, hit);
+        }
+        if adjective(r, &hit) {
+            r.mark(self.at..hit.found.end, Mark::Soft);
+            self.at = hit.found.end;
+            return Step::Go;
+        }
+        if used_as_noun(r, self.at, &hit) {
+            self.at = hit.found.end;
+            self.passed = Passed::Strays;
+            self.noun.get_or_insert(hit);
+            return Step::Go;
+        }
+        if self.refused {
+            return Step::Done(Verb::Refused);
+        }
+        Step::Done(if self.passed > Passed::Little { Verb::Late(hit) } else { Verb::Found(hit) })
+    }
+
+    fn meet_reading(&mut self, r: &mut Reading<'_>, hit: Hit) -> Step {
+        if self.refused {
+            return Step::Done(Verb::Refused);
+        }
+        let words: Vec<&str> = hit.found.used.iter().map(|&i| r.word(i)).collect();
+        let words = words.join(" ");
+        if r.lexicon.looks.contains(&words) {
+            self.at = hit.found.end;
+            self.look = Some(hit);
+            return Step::Go;
+        }
+        if r.lexicon.also_looks.contains(&words)
+            && let Some(noun) = noun_of(r, hit.found.end)
+        {
+            spend_look(r, &hit);
+            return Step::Done(Verb::Found(noun));
+        }
+        Step::Done(Verb::Found(hit))
+    }
+
+    /// After "show" only what looks counts; a changing verb is a noun there.
+    fn meet_after_look(&mut self, r: &mut Reading<'_>, hit: Hit) -> Step {
+        let look = hit.found.used.len() == 1 && r.lexicon.looks.contains(r.word(self.at));
+        if hit.mutates(r) || look {
+            self.at += 1;
+            return Step::Go;
+        }
+        if let Some(first) = self.look.take() {
+            spend_look(r, &first);
+        }
+        Step::Done(Verb::Found(hit))
+    }
+}
+
+/// The words of "show" in "show alerts" are read, but say nothing more.
+fn spend_look(r: &mut Reading<'_>, hit: &Hit) {
+    for &at in &hit.found.used {
+        r.soften(at);
+    }
+}
+
+/// The phrase with most words at `at`, with every intent that shares it.
+fn best(r: &Reading<'_>, at: usize) -> Option<Hit> {
+    let end = r.words.end;
+    let tag = |noun: bool| move |(m, i): (Match, &'static Intent)| (m, i, noun);
+    let mut hits: Vec<(Match, &'static Intent, bool)> =
+        r.lexicon.verbs.at(r, at, end).into_iter().map(tag(false)).collect();
+    hits.extend(r.lexicon.nouns.at(r, at, end).into_iter().map(tag(true)));
+    hits.retain(|(m, ..)| m.used.iter().all(|&i| r.is_free(i)));
+    let own = r
+        .catalogue
+        .phrases
+        .at(&Unblocked(r), at, end)
+        .into_iter()
+        .max_by_key(|(m, _)| (m.literals, usize::MAX - m.gaps));
+    let top = hits.iter().map(|(m, ..)| (m.literals, usize::MAX - m.gaps)).max();
+    if let Some((found, name)) = own.filter(|(m, _)| top.is_none_or(|t| m.literals > t.0)) {
+        return Some(Hit { found, intents: vec![intent::RUNBOOK], runbook: Some(name), noun: false });
+    }
+    let top = top?;
+    hits.retain(|(m, ..)| (m.literals, usize::MAX - m.gaps) == top);
+    let noun = hits.iter().all(|h| h.2);
+    let found = hits.iter().map(|h| &h.0).max_by_key(|m| usize::MAX - m.end)?.clone();
+    let mut intents: Vec<&'static Intent> = Vec::new();
+    for (_, intent, _) in &hits {
+        if !intents.contains(intent) {
+            intents.push(intent);
+        }
+    }
+    Some(Hit { found, intents, runbook: None, noun })
+}
+
+/// Phrases of runbooks may hold names of the catalogue as words.
+struct Unblocked<'a, 'b>(&'a Reading<'b>);
+
+impl Words for Unblocked<'_, '_> {
+    fn key(&self, at: usize) -> &str {
+        self.0.key(at)
+    }
+    fn glued(&self, at: usize) -> bool {
+        self.0.glued(at)
+    }
+    fn blocked(&self, _: usize) -> bool {
+        false
+    }
+    fn is_number(&self, at: usize) -> bool {
+        self.0.is_number(at)
+    }
+    fn is_state(&self, at: usize) -> bool {
+        self.0.is_state(at)
+    }
+    fn is_severity(&self, at: usize) -> bool {
+        self.0.is_severity(at)
+    }
+    fn skippable(&self, at: usize) -> bool {
+        self.0.skippable(at)
+    }
+}
+
+/// A lone state: "up".
+fn is_state(r: &Reading<'_>, at: usize, hit: &Hit) -> bool {
+    hit.noun && hit.found.used.len() == 1 && r.is_state(at)
+}
+
+/// "deploy status", "restart history": the verb only says which.
+fn adjective(r: &Reading<'_>, hit: &Hit) -> bool {
+    let next = hit.found.end;
+    let plan = hit.intents.iter().all(|i| i.outcome == ParseOutcome::Plan);
+    plan && hit.found.used.len() == 1
+        && next < r.words.end
+        && r.spans.at(next).is_none()
+        && r.text.gap(next) == Gap::Space
+        && r.lexicon.head_nouns.contains(r.word(next))
+}
+
+/// "the deploy", "restart of", "release for".
+fn used_as_noun(r: &Reading<'_>, at: usize, hit: &Hit) -> bool {
+    if hit.found.used.len() > 1 || hit.runbook.is_some() {
+        return false;
+    }
+    let before = at > r.words.start
+        && r.text.gap(at) == Gap::Space
+        && r.marks[at - 1] != Mark::Doubt
+        && r.lexicon.determiners.contains(r.word(at - 1))
+        && !polite(r, at);
+    let plan = hit.intents.iter().all(|i| i.outcome == ParseOutcome::Plan);
+    let after =
+        hit.found.end < r.words.end && (r.word(hit.found.end) == "of" || (plan && r.word(hit.found.end) == "for"));
+    before || after
+}
+
+/// The word before belongs to politeness of several words: "i need to".
+fn polite(r: &Reading<'_>, at: usize) -> bool {
+    let whole = |n: &usize| r.lexicon.fillers.longest_at(r, at - n, at) == Some(*n);
+    (2..=6).filter(|n| at >= r.words.start + n).any(|n| whole(&n))
+}
+
+/// The noun that "check" looks at: "check the alerts".
+fn noun_of(r: &Reading<'_>, from: usize) -> Option<Hit> {
+    (from..r.words.end).filter(|&i| r.spans.at(i).is_none() && r.is_free(i)).find_map(|i| {
+        let hit = best(r, i)?;
+        let wanted = hit.noun && hit.intents.iter().all(|n| r.lexicon.look_nouns_of.iter().any(|w| w == n.name));
+        wanted.then_some(hit)
+    })
+}
+
+/// Whether a verb phrase starts here, politeness aside: what makes "and" and commas split a command.
+pub(super) fn opens_with_verb(r: &Reading<'_>, from: usize) -> bool {
+    opening(r, from).is_some_and(|(_, hit)| !hit.noun)
+}
+
+/// The verb phrase that starts here and its place, politeness, doubts and refusals aside.
+pub(super) fn opening(r: &Reading<'_>, from: usize) -> Option<(usize, Hit)> {
+    let mut at = from;
+    while at < r.words.end {
+        let hit = best(r, at);
+        let weight = hit.as_ref().map_or(0, |h| h.found.literals);
+        let lexicon = r.lexicon;
+        let sets = [&lexicon.fillers, &lexicon.doubts, &lexicon.refusals, &lexicon.reminders];
+        let soft = sets.iter().filter_map(|s| r.phrase(s, at)).max().unwrap_or(0);
+        if soft > weight {
+            at += soft;
+            continue;
+        }
+        let name = r.spans.at(at).is_some();
+        return hit.filter(|h| !name || h.found.literals > 1).map(|h| (at, h));
+    }
+    None
+}

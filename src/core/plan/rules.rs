@@ -1,0 +1,99 @@
+//! What a step of a plan adds to its work: when it runs, what must be true of its answer, what it keeps for later steps,
+//! and which steps it belongs together with. All of it is decided by the runbook and stored with the plan.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use crate::core::expr::Value;
+
+/// Conditions and bonds of a step.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Rules {
+    /// The name later expressions know its result by (`steps.KEY`); empty: nobody asks.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub key: String,
+    /// Which sub-runbook it came from: expressions see the steps of their own runbook only.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub scope: String,
+    /// Skipped unless this holds; failed when it cannot be decided.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub when: Option<String>,
+    /// Failed unless this holds of the answer.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub expect: Option<String>,
+    /// Name → expression over the answer, kept for later steps.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub save: BTreeMap<String, String>,
+    /// The spec holds `{steps.NAME.SAVED}`, filled in when the step runs.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub fills: bool,
+    /// `inputs`, `env`, `service`, `protected` as its expressions see them.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub known: BTreeMap<String, Value>,
+    /// For a question: "no" is an answer like any other, on which later conditions decide.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub optional: bool,
+    /// For a question: "yes" only counts with this word as its note.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub word: Option<String>,
+    /// What the runbook says about it, for people.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub notes: Option<String>,
+    /// For an undo step: number of the step it takes back.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub undoes: Option<u32>,
+    /// One of several of the same kind.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub each: Option<Each>,
+    /// Part of something with a deadline of its own, outermost first.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub within: Vec<Within>,
+}
+
+impl Rules {
+    /// It has none.
+    #[must_use]
+    pub fn is_none(&self) -> bool {
+        *self == Self::default()
+    }
+
+    /// What a plan card says of them, one line each.
+    #[must_use]
+    pub fn told(&self) -> Vec<String> {
+        let mut lines = Vec::new();
+        lines.extend(self.when.iter().map(|when| format!("only when {when}")));
+        lines.extend(self.expect.iter().map(|expect| format!("expects {expect}")));
+        lines.extend(self.save.iter().map(|(name, from)| format!("keeps {name} = {from}")));
+        lines.extend(self.word.iter().map(|word| format!("wants `{word}` typed as the note")));
+        lines.extend(self.each.filter(|e| e.max_concurrency > 1 || e.max_errors > 0).map(|e| {
+            format!("up to {} at once, {} may fail", e.max_concurrency, e.max_errors)
+        }));
+        lines.extend(self.notes.iter().flat_map(|notes| notes.lines()).map(str::to_owned));
+        lines
+    }
+
+    /// Every expression of the step.
+    pub fn expressions(&self) -> impl Iterator<Item = &str> {
+        self.when.iter().chain(&self.expect).chain(self.save.values()).map(String::as_str)
+    }
+}
+
+/// One item of a `for_each` with bounds. Items of a group follow each other in the plan.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Each {
+    pub group: u32,
+    /// Items in hand at once.
+    pub max_concurrency: u32,
+    /// More failures than this end the group; up to this many are only reported.
+    pub max_errors: u32,
+}
+
+/// The whole of a sub-runbook, with its total deadline.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Within {
+    /// Name of the step that called it; unique in the plan.
+    pub name: String,
+    pub timeout_ms: i64,
+}

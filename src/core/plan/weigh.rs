@@ -1,0 +1,180 @@
+//! What an answer means for a step with rules: the answer is judged, then the runbook's own expectation, then what is to
+//! be kept of it. What cannot be decided is a failure with its reason, never a pass.
+
+use std::collections::BTreeMap;
+
+use super::PlanStep;
+use crate::core::expr::{Expr, Value};
+use crate::core::step::{Outcome, Reply, StepSpec, Verdict};
+use crate::core::time::Timestamp;
+
+/// Names and values an expression is decided over.
+pub type Scope = BTreeMap<String, Value>;
+
+/// A judged answer.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Weighed {
+    pub outcome: Outcome,
+    /// What the step saves; empty unless it succeeded.
+    pub saved: BTreeMap<String, Value>,
+    /// The answer as later expressions see it.
+    pub result: BTreeMap<String, Value>,
+}
+
+impl PlanStep {
+    /// Judges an answer. `steps` are the results so far.
+    #[must_use]
+    pub fn weigh(&self, reply: &Reply, steps: &Scope, now: Timestamp) -> Weighed {
+        let mut outcome = self.judged(reply);
+        let rules = &self.rules;
+        let mut weighed = Weighed { outcome: outcome.clone(), saved: BTreeMap::new(), result: BTreeMap::new() };
+        if rules.key.is_empty() && rules.expect.is_none() && rules.save.is_empty() {
+            return weighed;
+        }
+        let response = response_of(reply);
+        weighed.result = result_of(reply, &response);
+        if outcome.verdict == Verdict::Succeeded {
+            let mut scope = self.scope(steps, now);
+            scope.insert("response".to_owned(), response);
+            if let Some(expect) = &rules.expect {
+                expected(expect, &scope, &mut outcome);
+            }
+            for (name, from) in &rules.save {
+                if outcome.verdict != Verdict::Succeeded {
+                    break;
+                }
+                match Expr::stored(from).and_then(|expr| expr.eval(&scope)) {
+                    Ok(value) => {
+                        weighed.saved.insert(name.clone(), value);
+                    }
+                    Err(why) => fail(&mut outcome, format!("`{name}` cannot be saved: {why} (`{from}`)"), false),
+                }
+            }
+        }
+        if outcome.verdict != Verdict::Succeeded {
+            weighed.saved.clear();
+        }
+        weighed.result.extend(weighed.saved.clone());
+        weighed.outcome = outcome;
+        weighed
+    }
+
+    /// Whether its condition holds, and why.
+    ///
+    /// # Errors
+    /// Why it cannot be decided.
+    pub fn wanted(&self, steps: &Scope, now: Timestamp) -> Result<(bool, String), String> {
+        let Some(when) = &self.rules.when else { return Ok((true, String::new())) };
+        let scope = self.scope(steps, now);
+        let expr = Expr::stored(when).map_err(|why| why.with_caret(when))?;
+        let holds = expr.holds(&scope).map_err(|why| format!("`{when}` cannot be decided: {why}"))?;
+        Ok((holds, expr.explain(&scope).join("; ")))
+    }
+
+    fn scope(&self, steps: &Scope, now: Timestamp) -> Scope {
+        let mut scope = self.rules.known.clone();
+        scope.insert("now".to_owned(), Value::Time(now.0));
+        scope.insert("steps".to_owned(), Value::Map(steps.clone()));
+        scope
+    }
+
+    /// The plain judgement, but for what the runbook judges itself: a status or an exit code it asks for.
+    fn judged(&self, reply: &Reply) -> Outcome {
+        let asks = |field: &str| {
+            let expr = self.rules.expect.as_ref().and_then(|expect| Expr::stored(expect).ok());
+            expr.is_some_and(|e| e.uses().contains(&("response".to_owned(), Some(field.to_owned()))))
+        };
+        match (&self.spec, reply) {
+            (StepSpec::Http(http), Reply::Http { status, .. })
+                if http.request.expect_status.is_empty() && asks("status") =>
+            {
+                let mut any = self.clone();
+                if let StepSpec::Http(http) = &mut any.spec {
+                    http.request.expect_status = vec![*status];
+                }
+                any.judge(reply)
+            }
+            (StepSpec::Shell(_), Reply::Exited { code: Some(code), signal, outputs, ms }) if asks("exit_code") => {
+                let ended = Reply::Exited { code: Some(0), signal: *signal, outputs: outputs.clone(), ms: *ms };
+                let mut outcome = self.judge(&ended);
+                outcome.message = outcome.message.replacen("exit code 0", &format!("exit code {code}"), 1);
+                outcome
+            }
+            (StepSpec::Manual(_), Reply::Answered { done, by, note }) => self.answered(reply, *done, by, note.as_deref()),
+            _ => self.judge(reply),
+        }
+    }
+
+    fn answered(&self, reply: &Reply, done: bool, by: &str, note: Option<&str>) -> Outcome {
+        match &self.rules.word {
+            Some(word) if done && note.map(str::trim) != Some(word) => {
+                Outcome::failed(format!("not confirmed: the note of {by} is not `{word}`"), false, None)
+            }
+            _ if !done && self.rules.optional => {
+                let note = note.map(|n| format!(": {n}")).unwrap_or_default();
+                Outcome::ok(format!("no, says {by}{note}"), None)
+            }
+            _ => self.judge(reply),
+        }
+    }
+}
+
+fn expected(expect: &str, scope: &Scope, outcome: &mut Outcome) {
+    match Expr::stored(expect).and_then(|expr| expr.holds(scope).map(|holds| (holds, expr))) {
+        Ok((true, _)) => {}
+        Ok((false, expr)) => {
+            let why = expr.explain(scope).join("; ");
+            fail(outcome, format!("not as expected: {why}"), true);
+        }
+        Err(why) => fail(outcome, format!("expect `{expect}` cannot be decided: {why}"), false),
+    }
+}
+
+fn fail(outcome: &mut Outcome, why: String, again: bool) {
+    *outcome = Outcome::failed(format!("{}, but {why}", outcome.message), again, outcome.latency_ms);
+}
+
+/// The answer as `response`.
+fn response_of(reply: &Reply) -> Value {
+    let fields = match reply {
+        Reply::Http { status, headers, body, truncated, ms } => {
+            let json = if *truncated { None } else { serde_json::from_str::<serde_json::Value>(body).ok() };
+            let headers = headers.iter().map(|(k, v)| (k.clone(), Value::Text(v.clone()))).collect();
+            vec![
+                ("status", Value::Int(i64::from(*status))),
+                ("duration_ms", Value::Int(*ms)),
+                ("headers", Value::Map(headers)),
+                ("body", json.as_ref().map_or_else(|| Value::Text(body.clone()), Value::from)),
+            ]
+        }
+        Reply::Exited { code, outputs, ms, .. } => {
+            let outputs = outputs.iter().map(|(k, v)| (k.clone(), Value::Text(v.clone()))).collect();
+            let mut fields = vec![("duration_ms", Value::Int(*ms)), ("outputs", Value::Map(outputs))];
+            fields.extend(code.map(|code| ("exit_code", Value::Int(i64::from(code)))));
+            fields
+        }
+        Reply::Answered { done, by, note } => vec![
+            ("done", Value::Bool(*done)),
+            ("by", Value::Text(by.clone())),
+            ("note", Value::Text(note.clone().unwrap_or_default())),
+        ],
+        Reply::Waited { .. }
+        | Reply::Left
+        | Reply::TimedOut { .. }
+        | Reply::Unreachable { .. }
+        | Reply::Refused { .. } => Vec::new(),
+    };
+    Value::Map(fields.into_iter().map(|(k, v)| (k.to_owned(), v)).collect())
+}
+
+/// The answer as `steps.NAME`: a request under `response`, a command's and a person's answer directly.
+fn result_of(reply: &Reply, response: &Value) -> BTreeMap<String, Value> {
+    match (reply, response) {
+        (Reply::Http { ms, .. }, _) => BTreeMap::from([
+            ("response".to_owned(), response.clone()),
+            ("duration_ms".to_owned(), Value::Int(*ms)),
+        ]),
+        (_, Value::Map(fields)) => fields.iter().filter(|(k, _)| *k != "by").map(|(k, v)| (k.clone(), v.clone())).collect(),
+        _ => BTreeMap::new(),
+    }
+}

@@ -1,0 +1,164 @@
+//! Going on with an interrupted run: what may happen by itself, and what a person has to decide.
+
+use serde::{Deserialize, Serialize};
+
+use super::plan::{Plan, PlanStep};
+use super::run::{RunStep, StepStatus};
+use super::step::StepSpec;
+
+/// A person's word on a step whose outcome nobody knows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Decision {
+    /// Its effect happened: go on with the next step.
+    Done,
+    /// Do it again.
+    Repeat,
+    /// Leave it at that: the run has failed.
+    GiveUp,
+}
+
+impl Decision {
+    /// All decisions.
+    pub const ALL: [Self; 3] = [Self::Done, Self::Repeat, Self::GiveUp];
+
+    /// As in "marked done by amos: …".
+    #[must_use]
+    pub const fn words(self) -> &'static str {
+        match self {
+            Self::Done => "marked done",
+            Self::Repeat => "to be repeated",
+            Self::GiveUp => "given up",
+        }
+    }
+}
+
+/// How an interrupted run stands.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Standing {
+    /// Nothing it would do next can harm: it goes on without being asked.
+    Harmless,
+    /// Nothing was in flight, but what comes next has an effect: a person says go.
+    Ready,
+    /// The outcome of these steps is unknown and they are not idempotent: a person decides.
+    Undecided(Vec<u32>),
+}
+
+/// Where a plan's step stands in its record: the `finally` steps follow the others.
+#[must_use]
+pub fn step_at(plan: &Plan, index: u32) -> Option<&PlanStep> {
+    let at = usize::try_from(index).ok()?;
+    plan.steps.iter().chain(&plan.finally).nth(at)
+}
+
+/// Safe to do again without asking: it says so, it only looks, waits, asks a person or writes a document.
+#[must_use]
+pub fn is_harmless(step: &PlanStep) -> bool {
+    step.idempotent || step.probe || is_timed(step) || matches!(step.spec, StepSpec::Document(_))
+}
+
+/// A step that waits, for a time or for a person: what counts is when it first began.
+#[must_use]
+pub const fn is_timed(step: &PlanStep) -> bool {
+    matches!(step.spec, StepSpec::Wait(_) | StepSpec::Manual(_))
+}
+
+/// How an interrupted run with these step records stands.
+#[must_use]
+pub fn standing(plan: &Plan, steps: &[RunStep]) -> Standing {
+    let harmless = |step: &&RunStep| step_at(plan, step.index).is_some_and(is_harmless);
+    let unknown = steps.iter().filter(|s| s.status == StepStatus::Unknown);
+    let undecided: Vec<_> = unknown.filter(|s| !harmless(s)).map(|s| s.index).collect();
+    if !undecided.is_empty() {
+        return Standing::Undecided(undecided);
+    }
+    let first = steps.iter().find(|s| matches!(s.status, StepStatus::Pending | StepStatus::Unknown));
+    // With every step recorded only the end of the run is missing.
+    if first.is_none_or(|step| harmless(&step)) { Standing::Harmless } else { Standing::Ready }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::core::plan::OnFailure;
+    use crate::core::run::Phase;
+    use crate::core::service::ShellCommand;
+    use crate::core::step::{manual::Manual, shell::Shell, wait::Wait};
+
+    fn step(spec: StepSpec, idempotent: bool) -> PlanStep {
+        PlanStep {
+            name: "s".to_owned(),
+            phase: Phase::Action,
+            spec,
+            timeout_ms: 0,
+            retry: None,
+            on_failure: OnFailure::Stop,
+            idempotent,
+            target: None,
+            probe: false,
+            rules: Default::default(),
+        }
+    }
+
+    fn shell(idempotent: bool) -> PlanStep {
+        let command = ShellCommand::Script("deploy".to_owned());
+        step(StepSpec::Shell(Shell { command, env: Default::default(), dir: None, secrets: Vec::new() }), idempotent)
+    }
+
+    fn kinds() -> [PlanStep; 4] {
+        let manual = StepSpec::Manual(Manual { prompt: "ok?".to_owned() });
+        [shell(false), shell(true), step(StepSpec::Wait(Wait { ms: 5 }), false), step(manual, false)]
+    }
+
+    fn records(statuses: &[StepStatus]) -> Vec<RunStep> {
+        let record = |(index, status): (u32, &StepStatus)| RunStep {
+            index,
+            status: *status,
+            attempt: 1,
+            started_at: None,
+            finished_at: None,
+            message: None,
+        };
+        (0..).zip(statuses).map(record).collect()
+    }
+
+    #[test]
+    fn the_first_unfinished_step_decides() {
+        use StepStatus::{Failed, Pending, Succeeded, Unknown};
+        let plan = Plan { steps: vec![shell(false), shell(true)], finally: vec![shell(false)], ..Plan::default() };
+        for (statuses, wanted) in [
+            ([Unknown, Pending, Pending], Standing::Undecided(vec![0])),
+            ([Succeeded, Unknown, Pending], Standing::Harmless),
+            ([Succeeded, Pending, Pending], Standing::Harmless),
+            ([Pending, Pending, Pending], Standing::Ready),
+            ([Succeeded, Failed, Pending], Standing::Ready),
+            ([Succeeded, Succeeded, Unknown], Standing::Undecided(vec![2])),
+            ([Succeeded, Succeeded, Succeeded], Standing::Harmless),
+        ] {
+            assert_eq!(standing(&plan, &records(&statuses)), wanted, "{statuses:?}");
+        }
+    }
+
+    proptest! {
+        /// Whatever the records say: nothing with an effect of its own is ever repeated without being asked.
+        #[test]
+        fn what_may_have_had_an_effect_is_never_harmless(
+            kinds_of in prop::collection::vec(0..4_usize, 1..6),
+            statuses in prop::collection::vec(0..9_usize, 6),
+        ) {
+            let steps: Vec<_> = kinds_of.iter().map(|k| kinds()[*k].clone()).collect();
+            let statuses: Vec<_> = steps.iter().zip(&statuses).map(|(_, s)| StepStatus::ALL[*s]).collect();
+            let plan = Plan { steps, ..Plan::default() };
+            let next = standing(&plan, &records(&statuses));
+            let risky = |i: usize| !is_harmless(&plan.steps[i]);
+            let unknown = (0..statuses.len()).any(|i| statuses[i] == StepStatus::Unknown && risky(i));
+            prop_assert_eq!(matches!(next, Standing::Undecided(_)), unknown);
+            let first = (0..statuses.len()).find(|i| matches!(statuses[*i], StepStatus::Pending | StepStatus::Unknown));
+            if let (Some(first), Standing::Harmless) = (first, next) {
+                prop_assert!(!risky(first));
+            }
+        }
+    }
+}

@@ -1,0 +1,172 @@
+//! Reads what a step of a runbook file does: its kind and the kind's own keys.
+
+use toml::de::DeValue;
+
+use super::super::definition::{Body, Does};
+use super::super::read::{Reader, Section, as_i64};
+use crate::core::service::{HttpRequest, ShellCommand, Verb};
+
+pub(super) const STEP_KINDS: [&str; 7] = ["use", "http", "shell", "wait", "manual", "document", "runbook"];
+/// Kinds that are planned: refused by name, so that nobody takes them for a misspelling.
+const LATER_KINDS: [&str; 4] = ["sql", "adapter", "approve", "notify"];
+const HTTP_KEYS: [&str; 7] = ["method", "url", "headers", "body", "expect_status", "max_ms", "contains"];
+const DOCUMENT_KEYS: [&str; 3] = ["title", "content", "about"];
+
+pub(super) fn read_does(r: &mut Reader<'_>, section: &Section<'_>) -> Option<Does> {
+    if let Some(kind) = LATER_KINDS.into_iter().find(|kind| section.has(kind)) {
+        section.wrong(r, kind, format!("steps of kind {kind} are not in this version"));
+        return None;
+    }
+    let kinds: Vec<&str> = STEP_KINDS.into_iter().filter(|kind| section.has(kind)).collect();
+    let [kind] = kinds.as_slice() else {
+        let found = if kinds.is_empty() { "none".to_owned() } else { kinds.join(" and ") };
+        let message = format!("a step does exactly one of {}; found {found}", STEP_KINDS.join(", "));
+        r.problem(section.at, section.key("kind"), message);
+        return None;
+    };
+    for key in ["dir", "env"] {
+        if section.has(key) && *kind != "shell" {
+            section.wrong(r, key, "is only for steps with `shell`");
+        }
+    }
+    if section.has("inputs") && *kind != "runbook" {
+        section.wrong(r, "inputs", "is only for steps with `runbook`");
+    }
+    match *kind {
+        "use" => section.word(r, "use", &Verb::ALL.map(Verb::name), verb_from_name).map(Does::Use),
+        "http" => read_http(r, section).map(Does::Http),
+        "shell" => read_shell(r, section),
+        "wait" => section.duration(r, "wait").map(Does::Wait),
+        "manual" => section.text(r, "manual").map(|prompt| Does::Manual(prompt.to_owned())),
+        "runbook" => read_runbook(r, section),
+        _ => read_document(r, section),
+    }
+}
+
+fn read_runbook(r: &mut Reader<'_>, section: &Section<'_>) -> Option<Does> {
+    let name = section.text(r, "runbook")?;
+    Some(Does::Runbook { name: name.to_owned(), inputs: section.scalars(r, "inputs").unwrap_or_default() })
+}
+
+/// Variables of a shell step's own.
+fn read_env(r: &mut Reader<'_>, section: &Section<'_>) -> Vec<(String, String)> {
+    let env = section.text_map(r, "env").unwrap_or_default();
+    for (name, value) in &env {
+        let starts = name.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_');
+        if !starts || !name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_') {
+            section.wrong(r, "env", format!("{name:?} is not the name of a variable"));
+        }
+        if name.starts_with("OPSROOM_") {
+            section.wrong(r, "env", format!("{name}: names that start with OPSROOM_ are opsroom's own"));
+        }
+        if value.contains('\0') {
+            section.wrong(r, "env", format!("{name} holds a NUL character"));
+        }
+    }
+    env
+}
+
+fn verb_from_name(name: &str) -> Option<Verb> {
+    Verb::ALL.into_iter().find(|verb| verb.name() == name)
+}
+
+fn read_http(r: &mut Reader<'_>, step: &Section<'_>) -> Option<HttpRequest> {
+    let section = step.table(r, "http", &HTTP_KEYS)?;
+    let method = section.text(r, "method").unwrap_or("GET");
+    if !method.bytes().all(|b| b.is_ascii_uppercase()) {
+        section.wrong(r, "method", format!("{method:?} is not a method; write it in capitals, like GET or POST"));
+    }
+    let url = section.required_text(r, "url");
+    if let Some(url) = url.filter(|url| !is_url(url)) {
+        section.wrong(
+            r,
+            "url",
+            format!("{url:?} is not an address; it starts with http:// or https:// and holds no spaces"),
+        );
+    }
+    let headers = section.text_map(r, "headers").unwrap_or_default();
+    for (name, value) in headers.iter().filter(|(name, value)| !is_header(name, value)) {
+        section.wrong(r, "headers", format!("{name:?}: {value:?} is not a header of one line"));
+    }
+    let max_ms = section.whole(r, "max_ms", &(1..86_400_001));
+    Some(HttpRequest {
+        method: method.to_owned(),
+        url: url?.to_owned(),
+        headers: headers.into_iter().collect(),
+        body: section.text(r, "body").map(str::to_owned),
+        expect_status: read_statuses(r, &section),
+        max_ms,
+        contains: section.text(r, "contains").map(str::to_owned),
+        ..HttpRequest::default()
+    })
+}
+
+fn is_url(url: &str) -> bool {
+    let rest = url.strip_prefix("https://").or_else(|| url.strip_prefix("http://"));
+    rest.is_some_and(|rest| !rest.is_empty() && !rest.starts_with(['/', '?', '#']))
+        && !url.contains(|c: char| c.is_whitespace() || c.is_control())
+}
+
+fn is_header(name: &str, value: &str) -> bool {
+    let token = |b: u8| b.is_ascii_alphanumeric() || b"-_!#$%&'*+.^`|~".contains(&b);
+    !name.is_empty() && name.bytes().all(token) && !value.contains(char::is_control)
+}
+
+fn read_statuses(r: &mut Reader<'_>, section: &Section<'_>) -> Vec<u16> {
+    let Some(value) = section.value("expect_status") else { return Vec::new() };
+    let list = value.get_ref().as_array().map(|list| {
+        let status = |v: &toml::Spanned<DeValue<'_>>| {
+            u16::try_from(as_i64(v.get_ref())?).ok().filter(|s| (100..600).contains(s))
+        };
+        list.iter().map(status).collect::<Option<Vec<u16>>>()
+    });
+    match list.flatten() {
+        Some(statuses) if !statuses.is_empty() => statuses,
+        _ => {
+            section.wrong(r, "expect_status", "must be a list of HTTP statuses, like [200, 204]");
+            Vec::new()
+        }
+    }
+}
+
+fn read_shell(r: &mut Reader<'_>, section: &Section<'_>) -> Option<Does> {
+    let is_list = section.value("shell").is_some_and(|v| v.get_ref().is_array());
+    let command = if is_list {
+        ShellCommand::Argv(section.texts(r, "shell")?)
+    } else {
+        ShellCommand::Script(section.text(r, "shell")?.to_owned())
+    };
+    let parts: &[String] = match &command {
+        ShellCommand::Argv(argv) => argv,
+        ShellCommand::Script(script) => std::slice::from_ref(script),
+    };
+    if parts.first().is_none_or(|program| program.trim().is_empty()) {
+        section.wrong(r, "shell", "names no program");
+    }
+    if parts.iter().any(|part| part.contains("{inputs.")) {
+        section.wrong(r, "shell", "inputs never become shell text; use the variable \"$OPSROOM_INPUT_NAME\"");
+    }
+    if parts.iter().any(|part| part.contains('\0')) {
+        section.wrong(r, "shell", "holds a NUL character");
+    }
+    if parts.iter().any(|part| part.contains("{steps.")) {
+        section.wrong(r, "shell", "results never become shell text; give them a name with env = { NAME = \"{steps.…}\" }");
+    }
+    let env = read_env(r, section);
+    Some(Does::Shell { command, dir: section.text(r, "dir").map(str::to_owned), env })
+}
+
+fn read_document(r: &mut Reader<'_>, step: &Section<'_>) -> Option<Does> {
+    let section = step.table(r, "document", &DOCUMENT_KEYS)?;
+    let title = section.required_text(r, "title");
+    let content = section.text(r, "content").map(|text| Body::Text(text.to_owned()));
+    let about = section.word(r, "about", &["spec", "incident"], |word| match word {
+        "spec" => Some(Body::Spec),
+        "incident" => Some(Body::Incident),
+        _ => None,
+    });
+    if section.has("content") == section.has("about") {
+        r.problem(section.at, section.key("content"), "a document has either `content` or `about`");
+    }
+    Some(Does::Document { title: title?.to_owned(), body: content.or(about)? })
+}

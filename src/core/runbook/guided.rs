@@ -1,0 +1,323 @@
+//! What people wrote in a shell block of an ordinary Markdown runbook: which lines are commands, which values are left to
+//! fill in, and what is risky. A placeholder becomes an environment variable, so an input never becomes shell syntax.
+
+use std::collections::BTreeSet;
+
+/// A shell block made ready to run.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Commands {
+    /// The script; empty when the block holds no command (only output).
+    pub script: String,
+    /// Names of the placeholders, as inputs: lower case, `_` for everything that is no letter or digit.
+    pub placeholders: BTreeSet<String>,
+    /// Why the block asks for confirmation of its own, if it does.
+    pub risky: Option<&'static str>,
+    /// What cannot be carried safely, with the line inside the block (from 0).
+    pub problems: Vec<(usize, String)>,
+}
+
+/// Fence tags whose content is for a shell.
+const SHELL_TAGS: [&str; 10] =
+    ["sh", "bash", "shell", "zsh", "console", "terminal", "shell-session", "sh-session", "shellsession", "bash-session"];
+
+/// Tags that promise a transcript: what has no prompt is output.
+const TRANSCRIPT_TAGS: [&str; 6] =
+    ["console", "terminal", "shell-session", "sh-session", "shellsession", "bash-session"];
+
+/// What a value filled into a guided block may look like. The block may hand it on to another shell (`ssh`, `eval`,
+/// `sh -c`), where a variable no longer protects: so nothing a shell gives a meaning to, and no leading dash.
+pub const VALUE_PATTERN: &str = "^[A-Za-z0-9_./][A-Za-z0-9_.:/@=,+-]*$";
+
+/// The tag is a shell's.
+#[must_use]
+pub fn is_shell(tag: &str) -> bool {
+    SHELL_TAGS.contains(&tag)
+}
+
+/// Name of the environment variable an input reaches a step as.
+#[must_use]
+pub fn variable(input: &str) -> String {
+    let name: String = input.chars().map(|c| if c.is_ascii_alphanumeric() { c.to_ascii_uppercase() } else { '_' }).collect();
+    format!("OPSROOM_INPUT_{name}")
+}
+
+/// Reads a shell block.
+#[must_use]
+pub fn commands(tag: &str, code: &str) -> Commands {
+    let mut found = Commands::default();
+    let script = without_prompts(tag, code);
+    found.risky = risk(&script);
+    found.script = Quotes::new(&mut found).rewrite(&script);
+    if found.script.trim().is_empty() {
+        found.script.clear();
+    }
+    found
+}
+
+/// Strips prompts; in a transcript everything without one is output and goes away.
+fn without_prompts(tag: &str, code: &str) -> String {
+    let prompted = code.lines().any(|line| prompt(line).is_some());
+    if !prompted {
+        return if TRANSCRIPT_TAGS.contains(&tag) { String::new() } else { code.to_owned() };
+    }
+    let mut script = String::new();
+    let mut continued = false;
+    for line in code.lines() {
+        let command = match prompt(line) {
+            Some(command) => Some(command),
+            None if continued => Some(line.strip_prefix("> ").unwrap_or(line)),
+            None => None,
+        };
+        continued = command.is_some_and(|c| c.trim_end().ends_with('\\'));
+        if let Some(command) = command {
+            script.push_str(command);
+            script.push('\n');
+        }
+    }
+    script
+}
+
+/// The command behind `$ `, `% `, `❯ `, `user@host:~$ ` or `[user@host dir]# `. A lone `# ` is a comment, not a prompt.
+fn prompt(line: &str) -> Option<&str> {
+    let line = line.trim_start();
+    if let Some(rest) = ["$ ", "% ", "❯ "].into_iter().find_map(|p| line.strip_prefix(p)) {
+        return Some(rest);
+    }
+    let (head, rest) = line.split_once("$ ").or_else(|| line.split_once("# "))?;
+    let looks_like_host = head.contains('@')
+        && !head.contains(['\'', '"', '='])
+        && (head.starts_with('[') || !head.contains(' '));
+    looks_like_host.then_some(rest)
+}
+
+/// Walks shell text knowing in which quotes it is, so that a placeholder is replaced by a variable that expands there.
+struct Quotes<'a> {
+    into: &'a mut Commands,
+    state: Quote,
+    line: usize,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Quote {
+    None,
+    Single,
+    Double,
+    Comment,
+}
+
+impl<'a> Quotes<'a> {
+    fn new(into: &'a mut Commands) -> Self {
+        Self { into, state: Quote::None, line: 0 }
+    }
+
+    fn rewrite(mut self, script: &str) -> String {
+        let mut out = String::with_capacity(script.len());
+        let mut rest = script;
+        let mut literal_until: Option<String> = None;
+        while !rest.is_empty() {
+            let at_line_start = out.is_empty() || out.ends_with('\n');
+            if at_line_start && let Some(end) = &literal_until {
+                let (line, tail) = rest.split_at(rest.find('\n').map_or(rest.len(), |n| n + 1));
+                if line.trim() == *end {
+                    literal_until = None;
+                } else if placeholder_in(line).is_some() {
+                    let message = "a placeholder inside a here-document with a quoted end mark cannot be filled in safely";
+                    self.into.problems.push((self.line, message.to_owned()));
+                }
+                out.push_str(line);
+                self.line += 1;
+                rest = tail;
+                continue;
+            }
+            if matches!(self.state, Quote::None)
+                && let Some(end) = quoted_heredoc(rest)
+            {
+                literal_until = Some(end);
+            }
+            if self.state != Quote::Comment
+                && let Some((name, len)) = placeholder(rest)
+            {
+                out.push_str(&self.variable(&name));
+                rest = &rest[len..];
+                continue;
+            }
+            let mut chars = rest.chars();
+            let Some(c) = chars.next() else { break };
+            out.push(c);
+            if c == '\\' && self.state != Quote::Single {
+                out.extend(chars.next());
+            }
+            self.step(c, &out);
+            rest = chars.as_str();
+        }
+        out
+    }
+
+    fn variable(&mut self, name: &str) -> String {
+        let variable = variable(name);
+        self.into.placeholders.insert(name.to_owned());
+        match self.state {
+            Quote::Double => format!("${{{variable}}}"),
+            Quote::Single => format!("'\"${{{variable}}}\"'"),
+            Quote::None | Quote::Comment => format!("\"${{{variable}}}\""),
+        }
+    }
+
+    fn step(&mut self, c: char, before: &str) {
+        if c == '\n' {
+            self.line += 1;
+        }
+        self.state = match (self.state, c) {
+            (Quote::None, '\'') => Quote::Single,
+            (Quote::None, '"') => Quote::Double,
+            (Quote::None, '#') if begins_word(before) => Quote::Comment,
+            (Quote::Single, '\'') | (Quote::Double, '"') | (Quote::Comment, '\n') => Quote::None,
+            (state, _) => state,
+        };
+    }
+}
+
+/// The `#` that ends `text` stands at the start of a word.
+fn begins_word(text: &str) -> bool {
+    text[..text.len() - 1].chars().next_back().is_none_or(|c| c.is_whitespace() || c == ';')
+}
+
+/// `<<'EOF'`, `<<-"EOF"`, `<<\EOF` at the start of `text`: the end mark.
+fn quoted_heredoc(text: &str) -> Option<String> {
+    let rest = text.strip_prefix("<<")?;
+    let rest = rest.strip_prefix('-').unwrap_or(rest).trim_start_matches(' ');
+    let quote = rest.chars().next().filter(|c| matches!(c, '\'' | '"' | '\\'))?;
+    let mark: String = rest[1..].chars().take_while(|c| c.is_alphanumeric() || *c == '_').collect();
+    let closed = quote == '\\' || rest[1 + mark.len()..].starts_with(quote);
+    (closed && !mark.is_empty()).then_some(mark)
+}
+
+fn placeholder_in(line: &str) -> Option<(String, usize)> {
+    line.char_indices().find_map(|(at, _)| placeholder(&line[at..]))
+}
+
+/// A placeholder at the start of `text` and its length: `<pod-name>`, `{{ name }}`, `{{name}}`, `[NAME]`-style is left
+/// alone (it is a shell pattern).
+fn placeholder(text: &str) -> Option<(String, usize)> {
+    let (inner, len) = if let Some(rest) = text.strip_prefix("{{") {
+        let end = rest.find("}}").filter(|end| *end <= 60)?;
+        (rest[..end].trim(), end + 4)
+    } else {
+        let rest = text.strip_prefix('<')?;
+        let end = rest.find(['>', '\n', '<']).filter(|end| rest[*end..].starts_with('>') && *end <= 60)?;
+        (&rest[..end], end + 2)
+    };
+    let word = |c: char| c.is_alphanumeric() || matches!(c, '-' | '_' | '.' | ' ' | '/' | ':');
+    let sound = inner.starts_with(|c: char| c.is_alphabetic() || c == '_')
+        && !inner.ends_with(' ')
+        && inner.chars().all(word);
+    if !sound {
+        return None;
+    }
+    let mut name = String::new();
+    for c in inner.chars().flat_map(char::to_lowercase) {
+        if c.is_ascii_alphanumeric() {
+            name.push(c);
+        } else if !name.ends_with('_') {
+            name.push('_');
+        }
+    }
+    let name = name.trim_matches('_');
+    // Inputs start with a letter.
+    let name = if name.starts_with(|c: char| c.is_ascii_digit()) { format!("n{name}") } else { name.to_owned() };
+    (!name.is_empty()).then_some((name, len))
+}
+
+/// Words that make a block ask once more: what they start is hard or impossible to take back.
+const RISKS: [(&str, &str); 30] = [
+    ("rm -r", "deletes files"),
+    ("rm -f", "deletes files"),
+    ("shred ", "deletes files"),
+    ("mkfs", "formats a disk"),
+    ("dd if=", "writes to a device or file"),
+    ("drop table", "deletes data"),
+    ("drop database", "deletes data"),
+    ("truncate ", "deletes data"),
+    ("delete from", "deletes data"),
+    ("kubectl delete", "deletes cluster objects"),
+    ("oc delete", "deletes cluster objects"),
+    ("kubectl drain", "moves work off a node"),
+    ("oc adm drain", "moves work off a node"),
+    ("kubectl scale", "changes what runs"),
+    ("kubectl patch", "changes what runs"),
+    ("kubectl apply", "changes what runs"),
+    ("kubectl rollout", "changes what runs"),
+    ("oc patch", "changes what runs"),
+    ("oc apply", "changes what runs"),
+    ("helm uninstall", "deletes a release"),
+    ("terraform destroy", "deletes infrastructure"),
+    ("terraform apply", "changes infrastructure"),
+    ("shutdown", "stops the machine"),
+    ("reboot", "restarts the machine"),
+    ("systemctl stop", "stops a service"),
+    ("systemctl restart", "restarts a service"),
+    ("kill -9", "kills a process"),
+    ("pkill", "kills processes"),
+    ("push --force", "rewrites history"),
+    ("--force", "forces what was refused"),
+];
+
+fn risk(script: &str) -> Option<&'static str> {
+    let text = script.to_lowercase().split_whitespace().collect::<Vec<_>>().join(" ");
+    RISKS.iter().find(|(words, _)| text.contains(words)).map(|(_, why)| *why)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn prompts_go_and_output_is_never_a_command() {
+        let found = commands("console", "$ kubectl get pods \\\n    -n web\nNAME  READY\nrm -rf /\n$ uptime\n 10:00 up\n");
+        assert_eq!(found.script, "kubectl get pods \\\n    -n web\nuptime\n");
+        assert_eq!(found.risky, None, "what the output says is not run");
+        assert_eq!(commands("console", "NAME  READY\n").script, "");
+        assert_eq!(commands("bash", "uptime # now\n").script, "uptime # now\n");
+        assert_eq!(commands("sh", "root@db1:~# psql\nana@web:/srv$ ls\n[root@a b]# id\n").script, "psql\nls\nid\n");
+        assert_eq!(commands("sh", "# a comment\nls\n").script, "# a comment\nls\n");
+    }
+
+    #[test]
+    fn placeholders_become_variables_that_expand_where_they_stand() {
+        for (code, script, names) in [
+            ("kubectl logs <pod-name>\n", "kubectl logs \"${OPSROOM_INPUT_POD_NAME}\"\n", vec!["pod_name"]),
+            ("echo \"on <HOST>\"\n", "echo \"on ${OPSROOM_INPUT_HOST}\"\n", vec!["host"]),
+            ("jq '.x == <id>'\n", "jq '.x == '\"${OPSROOM_INPUT_ID}\"''\n", vec!["id"]),
+            ("helm get {{ release }}\n", "helm get \"${OPSROOM_INPUT_RELEASE}\"\n", vec!["release"]),
+            ("sort <in >out\n", "sort <in >out\n", vec![]),
+            ("cat <<EOF\nx\nEOF\n", "cat <<EOF\nx\nEOF\n", vec![]),
+            ("ls # use <name>\n", "ls # use <name>\n", vec![]),
+            ("diff <(a) <(b)\n", "diff <(a) <(b)\n", vec![]),
+        ] {
+            let found = commands("sh", code);
+            assert_eq!(found.script, script);
+            assert_eq!(found.placeholders.iter().map(String::as_str).collect::<Vec<_>>(), names, "{code}");
+        }
+        let found = commands("sh", "cat <<'EOF'\n<name>\nEOF\necho <name>\n");
+        assert_eq!(found.problems.len(), 1);
+        assert_eq!(found.problems[0].0, 1);
+        assert!(found.script.ends_with("echo \"${OPSROOM_INPUT_NAME}\"\n"), "{}", found.script);
+    }
+
+    #[test]
+    fn risky_blocks_say_why() {
+        assert_eq!(commands("sh", "sudo rm   -rf /var/old\n").risky, Some("deletes files"));
+        assert_eq!(commands("sh", "psql -c 'DROP TABLE x'\n").risky, Some("deletes data"));
+        assert_eq!(commands("sh", "kubectl get pods\n").risky, None);
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn any_block_is_read(code in "([<>{}'\"#\\\\$ \n]|EOF|<<|a-b|\\PC){0,80}") {
+            let found = commands("sh", &code);
+            for name in &found.placeholders {
+                proptest::prop_assert!(!name.is_empty() && name.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_'));
+            }
+        }
+    }
+}

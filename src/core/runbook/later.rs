@@ -1,0 +1,76 @@
+//! Texts that only the run can finish: `{steps.NAME.SAVED}` in the URL, headers and body of a request and in the
+//! variables of a command. Until then the plan holds them as written.
+
+use std::collections::HashSet;
+
+use super::definition::Does;
+use super::fill::{Escape, Piece, Slot, fill_saved, has_saved, pieces};
+use crate::core::step::StepSpec;
+use crate::core::step::http::Http;
+use crate::core::step::shell::Shell;
+
+/// Something is left to fill in.
+#[must_use]
+pub fn is_open(spec: &StepSpec) -> bool {
+    match spec {
+        StepSpec::Http(http) => {
+            let r = &http.request;
+            r.headers.values().chain(&r.body).chain(&r.contains).chain([&r.url]).any(|text| has_saved(text))
+        }
+        StepSpec::Shell(shell) => shell.env.values().any(|text| has_saved(text)),
+        StepSpec::Wait(_) | StepSpec::Manual(_) | StepSpec::Document(_) => false,
+    }
+}
+
+/// The step with what was saved in its places; `saved` gives the value of a step's name and a saved name.
+///
+/// # Errors
+/// What `saved` says: nothing is filled in for what is not there.
+pub fn fill(spec: &StepSpec, saved: &dyn Fn(&str, &str) -> Result<String, String>) -> Result<StepSpec, String> {
+    match spec {
+        StepSpec::Http(http) => {
+            let r = &http.request;
+            let option = |text: &Option<String>, escape| {
+                text.as_ref().map(|text| fill_saved(text, escape, saved)).transpose()
+            };
+            let headers = r.headers.iter().map(|(n, v)| Ok((n.clone(), fill_saved(v, Escape::Header, saved)?)));
+            let mut request = r.clone();
+            request.url = fill_saved(&r.url, Escape::Url, saved)?;
+            request.headers = headers.collect::<Result<_, String>>()?;
+            request.body = option(&r.body, Escape::Json)?;
+            request.contains = option(&r.contains, Escape::Plain)?;
+            Ok(StepSpec::Http(Http { request }))
+        }
+        StepSpec::Shell(shell) => {
+            let env = shell.env.iter().map(|(n, v)| Ok((n.clone(), variable(n, v, saved)?)));
+            Ok(StepSpec::Shell(Shell { env: env.collect::<Result<_, String>>()?, ..shell.clone() }))
+        }
+        other => Ok(other.clone()),
+    }
+}
+
+/// Only the step's own variables hold places to fill; those of inputs are values, whatever they look like.
+fn variable(name: &str, text: &str, saved: &dyn Fn(&str, &str) -> Result<String, String>) -> Result<String, String> {
+    if name.starts_with("OPSROOM_") {
+        return Ok(text.to_owned());
+    }
+    let value = fill_saved(text, Escape::Plain, saved)?;
+    if value.contains('\0') { Err(format!("{name} would hold a NUL character")) } else { Ok(value) }
+}
+
+/// Names of the steps whose results the texts of a step ask for.
+pub(super) fn names(does: &Does, into: &mut HashSet<String>) {
+    let texts: Vec<&str> = match does {
+        Does::Http(r) => {
+            r.headers.values().chain(&r.body).chain(&r.contains).chain([&r.url]).map(String::as_str).collect()
+        }
+        Does::Shell { env, .. } => env.iter().map(|(_, text)| text.as_str()).collect(),
+        _ => Vec::new(),
+    };
+    for text in texts {
+        into.extend(pieces(text).into_iter().filter_map(|piece| match piece {
+            Piece::Slot(Slot::Saved(step, _)) => Some(step.to_owned()),
+            _ => None,
+        }));
+    }
+}

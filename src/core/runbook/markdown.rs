@@ -1,0 +1,148 @@
+//! Runbooks in Markdown. With front matter of ours a page is a runbook like a TOML file: it is written out as one, line
+//! for line, and read by the same rules. Any other page is guided: each shell block asks before it runs.
+
+mod front;
+mod pages;
+mod steps;
+
+use super::page::{self, Block, Page};
+use super::{Problem, Runbook, file};
+use crate::core::plan::hex_sha256;
+use crate::core::run::Phase;
+use crate::core::text::show;
+
+/// Reads a Markdown file; all problems in one pass.
+pub(super) fn parse(file: &str, text: &str) -> Result<Runbook, Vec<Problem>> {
+    let page = page::read(text);
+    let name = name_of(file);
+    let unclosed = page.unclosed.iter().map(|line| Problem {
+        file: file.to_owned(),
+        line: *line,
+        key: String::new(),
+        message: "this code block is never closed; end it with the same fence".to_owned(),
+    });
+    let mut problems: Vec<Problem> = unclosed.collect();
+    let front = front::read(&page);
+    let read = match front {
+        Some(front) => ours(file, &page, front, &name, &mut problems),
+        None => Some(pages::guided(file, &page, &name, &mut problems)),
+    };
+    problems.sort();
+    problems.dedup();
+    match read {
+        Some(mut runbook) if problems.is_empty() => {
+            runbook.hash = hex_sha256(text.as_bytes())[..16].to_owned();
+            Ok(runbook)
+        }
+        _ => Err(problems),
+    }
+}
+
+/// A page with front matter of ours, as the TOML file it stands for.
+fn ours(
+    file: &str,
+    page: &Page,
+    front: front::Front,
+    name: &str,
+    problems: &mut Vec<Problem>,
+) -> Option<Runbook> {
+    let mut toml = front::Toml::default();
+    for (key, value) in [("name", name), ("title", page.title.as_deref().unwrap_or(name))] {
+        if !front.has(key) {
+            toml.line(1, &format!("{key} = {}", front::quoted(&plain(value))));
+        }
+    }
+    for (line, problem) in &front.problems {
+        let message = problem.clone();
+        problems.push(Problem { file: file.to_owned(), line: *line, key: "front matter".to_owned(), message });
+    }
+    for (line, text) in &front.lines {
+        toml.line(*line, text);
+    }
+    for (line, message) in steps::write(page, &mut toml) {
+        problems.push(Problem { file: file.to_owned(), line, key: String::new(), message });
+    }
+    match file::parse(file, &toml.text) {
+        Ok(mut runbook) => {
+            let source = &mut runbook.definition.source;
+            for line in [&mut source.name_line, &mut source.phrases_line] {
+                *line = toml.line_of(*line);
+            }
+            source.call_lines.values_mut().for_each(|line| *line = toml.line_of(*line));
+            Some(runbook)
+        }
+        Err(found) => {
+            problems.extend(found.into_iter().map(|p| Problem { line: toml.line_of(p.line), ..p }));
+            None
+        }
+    }
+}
+
+/// The file's name without its ending; a page that stands for its folder is named like that.
+fn name_of(file: &str) -> String {
+    let mut parts = file.rsplit(['/', '\\']);
+    let last = parts.next().unwrap_or(file);
+    let stem = last.rsplit_once('.').map_or(last, |(stem, _)| stem);
+    let stands_for_folder = ["readme", "index", "_index"].contains(&stem.to_lowercase().as_str());
+    let name = parts.next().filter(|folder| stands_for_folder && !folder.is_empty()).unwrap_or(stem);
+    let name: String = show(&plain(name)).chars().take(60).collect();
+    let mut name = name.trim().to_owned();
+    while name.len() > 60 {
+        name.pop();
+    }
+    if name.is_empty() { "page".to_owned() } else { name }
+}
+
+/// Without what would read as a placeholder.
+fn plain(text: &str) -> String {
+    text.replace('{', "(").replace('}', ")").split_whitespace().collect::<Vec<_>>().join(" ")
+}
+
+/// What a heading says of the steps under it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Part {
+    In(Phase),
+    Rollback,
+}
+
+/// Words of headings, most telling first.
+const HEADINGS: [(&str, Part); 26] = [
+    ("rollback", Part::Rollback),
+    ("roll back", Part::Rollback),
+    ("revert", Part::Rollback),
+    ("undo", Part::Rollback),
+    ("backing out", Part::Rollback),
+    ("validat", Part::In(Phase::Validate)),
+    ("prerequisite", Part::In(Phase::Validate)),
+    ("before you", Part::In(Phase::Validate)),
+    ("preflight", Part::In(Phase::Preflight)),
+    ("pre-flight", Part::In(Phase::Preflight)),
+    ("diagnos", Part::In(Phase::Preflight)),
+    ("investigat", Part::In(Phase::Preflight)),
+    ("triage", Part::In(Phase::Preflight)),
+    ("troubleshoot", Part::In(Phase::Preflight)),
+    ("verif", Part::In(Phase::Verify)),
+    ("post-check", Part::In(Phase::Verify)),
+    ("confirm", Part::In(Phase::Verify)),
+    ("summar", Part::In(Phase::Summarize)),
+    ("follow-up", Part::In(Phase::Summarize)),
+    ("follow up", Part::In(Phase::Summarize)),
+    ("action", Part::In(Phase::Action)),
+    ("mitigat", Part::In(Phase::Action)),
+    ("remediat", Part::In(Phase::Action)),
+    ("resol", Part::In(Phase::Action)),
+    ("procedure", Part::In(Phase::Action)),
+    ("fix", Part::In(Phase::Action)),
+];
+
+/// The innermost heading that names a part. The page's own title names none.
+fn part_of(block: &Block) -> Option<Part> {
+    let named = |heading: &String| {
+        let heading = heading.to_lowercase();
+        HEADINGS.iter().find(|(word, _)| heading.contains(word)).map(|(_, part)| *part)
+    };
+    block.headings.iter().skip(1).rev().chain(block.headings.first()).find_map(named)
+}
+
+#[cfg(test)]
+mod tests;

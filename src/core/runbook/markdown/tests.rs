@@ -1,0 +1,180 @@
+//! Pages with front matter, pages without, and what is wrong with either.
+
+use super::*;
+use crate::core::plan::{OnFailure, Plan};
+use crate::core::runbook::definition::Origin;
+use crate::core::runbook::{Request, parse, plan};
+use crate::core::service::{ShellCommand, Stack};
+use crate::core::step::StepSpec;
+
+const OURS: &str = r#"+++
+version = "2"
+mutates = true
+env = "optional"
+phrases = ["grow the disk"]
+
+[[input]]
+name = "volume"
+type = "text"
+required = true
++++
+# Grow a disk
+
+## Preflight
+
+Look before you grow.
+
+```console name="look at it" timeout=30s idempotent
+$ df -h "$OPSROOM_INPUT_VOLUME"
+Filesystem
+```
+
+```json
+{"not": "a step"}
+```
+
+## Action
+
+```http name=grow expect="response.status == 202"
+POST https://disks.test/{inputs.volume}/grow
+Content-Type: application/json
+
+{"by": "10G"}
+```
+
+## Rollback
+
+```sh
+./shrink "$OPSROOM_INPUT_VOLUME"
+```
+
+## Verification
+
+```bash
+df -h <volume>
+```
+"#;
+
+fn planned(text: &str, inputs: &[(&str, &str)]) -> Plan {
+    let runbook = parse("pages/grow-disk.md", text).unwrap_or_else(|p| panic!("{p:#?}"));
+    let inputs = inputs.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned())).collect();
+    plan(&runbook, &Request { inputs, ..Request::default() }, &Stack::default())
+}
+
+#[test]
+fn front_matter_makes_a_page_a_runbook() {
+    let runbook = parse("pages/grow-disk.md", OURS).unwrap_or_else(|p| panic!("{p:#?}"));
+    assert_eq!((runbook.name.as_str(), runbook.title.as_str()), ("grow-disk", "Grow a disk"));
+    assert_eq!((runbook.phrases.as_slice(), runbook.definition.origin), (&["grow the disk".to_owned()][..], Origin::Runbook));
+    let plan = planned(OURS, &[("volume", "data")]);
+    let steps: Vec<_> = plan.steps.iter().map(|s| (s.name.as_str(), s.phase.name(), s.spec.describe())).collect();
+    assert_eq!(steps[0], ("look at it", "preflight", r#"sh -c "df -h \"$OPSROOM_INPUT_VOLUME\"\n""#.to_owned()));
+    assert_eq!(steps[1], ("grow", "action", "POST https://disks.test/data/grow".to_owned()));
+    assert_eq!((steps[2].0, steps[2].1, steps.len()), ("Verification", "verify", 3));
+    assert!(steps[2].2.contains(r#"\"${OPSROOM_INPUT_VOLUME}\""#), "{}", steps[2].2);
+    assert_eq!((plan.steps[0].timeout_ms, plan.steps[0].idempotent), (30_000, true));
+    assert_eq!(plan.steps[0].rules.notes.as_deref(), Some("Look before you grow."));
+    assert_eq!(plan.undo.len(), 1);
+    assert_eq!((plan.undo[0].name.as_str(), plan.undo[0].rules.undoes), ("undo grow", Some(1)));
+    let StepSpec::Http(http) = &plan.steps[1].spec else { panic!() };
+    assert_eq!(http.request.body.as_deref(), Some("{\"by\": \"10G\"}"));
+}
+
+#[test]
+fn lines_of_problems_are_those_of_the_page() {
+    for (from, to, line, says) in [
+        ("version = \"2\"", "verison = \"2\"", 2, "did you mean `version`?"),
+        ("timeout=30s", "timeout=soon", 18, "is not a duration"),
+        ("timeout=30s", "time=30s", 18, "unknown attribute \"time\""),
+        ("idempotent\n", "name=again\n", 18, "stands there twice"),
+        ("response.status ==", "response.stat ==", 29, "no field `stat`, did you mean"),
+        ("POST https://disks.test", "POST disks.test", 29, "starts with http://"),
+        ("Content-Type: app", "Content-Type app", 29, "is not a header"),
+        ("{inputs.volume}", "{inputs.vol}", 29, "there is no input `vol`"),
+        ("df -h <volume>\n```\n", "df -h <volume>\n", 44, "never closed"),
+        ("## Action", "## Verify", 38, "no action step before it"),
+    ] {
+        assert!(OURS.contains(from), "{from}");
+        let problems = parse("p.md", &OURS.replacen(from, to, 1)).unwrap_err();
+        assert!(problems.iter().any(|p| p.line == line && p.message.contains(says)), "{to}: {line} {says}: {problems:#?}");
+    }
+}
+
+#[test]
+fn simple_front_matter_is_lines_of_key_and_value() {
+    let text = "---\nversion: '1'\nmutates: false\nphrases: [look around, see all]\n# x\n---\n```sh\nuptime\n```\n";
+    let runbook = parse("around.md", text).unwrap_or_else(|p| panic!("{p:#?}"));
+    assert_eq!((runbook.mutates, runbook.phrases.len(), runbook.version.as_str()), (false, 2, "1"));
+    let problems = parse("around.md", &text.replace("# x", "- y")).unwrap_err();
+    assert!(problems.iter().any(|p| p.line == 5 && p.message.contains("key: value")), "{problems:#?}");
+}
+
+const GUIDED: &str = "---\ntitle: Disk full\nweight: 20\n---\n# Disk full\n\n## Meaning\n\nIt is full.\n\n## Diagnosis\n\n\
+    Find the culprit.\n\n```console\n$ du -sh <mount-point>/*\n10G x\n```\n\n```yaml\nkind: Pod\n```\n\n## Mitigation\n\n\
+    ```bash\nrm -rf \"$OLD_DIR\"/cache\n```\n";
+
+#[test]
+fn an_ordinary_page_is_guided() {
+    let runbook = parse("docs/DiskFull.md", GUIDED).unwrap_or_else(|p| panic!("{p:#?}"));
+    assert_eq!((runbook.definition.origin, runbook.mutates, runbook.name.as_str()), (Origin::Guided, true, "DiskFull"));
+    assert_eq!(runbook.inputs, [("mount_point".to_owned(), true)]);
+    let plan = planned(GUIDED, &[("mount_point", "/var")]);
+    let steps: Vec<_> = plan.steps.iter().map(|s| (s.name.as_str(), s.phase.name(), s.spec.kind())).collect();
+    assert_eq!(
+        steps,
+        [
+            ("ask before block 1", "preflight", "manual"),
+            ("1 Diagnosis", "preflight", "shell"),
+            ("ask before block 2", "action", "manual"),
+            ("2 Mitigation", "action", "shell"),
+        ]
+    );
+    assert_eq!(plan.steps[0].rules.notes.as_deref(), Some("Find the culprit."));
+    assert_eq!(plan.steps[1].rules.when.as_deref(), Some("steps.ask_before_block_1.done"));
+    assert!(plan.steps[0].rules.optional && plan.steps[0].rules.word.is_none());
+    assert_eq!(plan.steps[2].rules.word.as_deref(), Some("grow-disk"));
+    let StepSpec::Shell(shell) = &plan.steps[1].spec else { panic!() };
+    assert_eq!(shell.command, ShellCommand::Script("set -eu\ndu -sh \"${OPSROOM_INPUT_MOUNT_POINT}\"/*\n".to_owned()));
+    assert_eq!(shell.env.get("OPSROOM_INPUT_MOUNT_POINT").map(String::as_str), Some("/var"));
+    assert!(plan.steps.iter().all(|s| s.on_failure == OnFailure::Stop));
+}
+
+#[test]
+fn a_value_that_a_shell_would_read_is_refused() {
+    for bad in ["$(id)", "a b", "-rf", "x;y", "`id`", "a\nb", "'", "", "x|y", "*"] {
+        let blocks: Vec<_> = planned(GUIDED, &[("mount_point", bad)]).blocks().map(|r| r.code.clone()).collect();
+        assert_eq!(blocks, ["INPUT_INVALID"], "{bad:?}");
+    }
+}
+
+#[test]
+fn a_page_without_commands_is_for_reading() {
+    let runbook = parse("notes.md", "# Notes\n\n```yaml\na: b\n```\n\n```console\nonly output\n```\n").unwrap();
+    assert_eq!((runbook.definition.origin, runbook.mutates), (Origin::Reference, false));
+    let plan = plan(&runbook, &Request::default(), &Stack::default());
+    let told: Vec<_> = plan.blocks().map(|r| r.code.as_str()).collect();
+    assert_eq!(told, ["REFERENCE_ONLY"]);
+}
+
+#[test]
+fn names_come_from_files() {
+    for (file, name) in [
+        ("a/b/disk-full.md", "disk-full"),
+        ("a/kafka/README.md", "kafka"),
+        ("_index.md", "_index"),
+        ("a/{x}.md", "(x)"),
+        (".md", "page"),
+    ] {
+        assert_eq!(name_of(file), name, "{file}");
+    }
+}
+
+proptest::proptest! {
+    #[test]
+    fn any_page_is_read(text in "(---\n|\\+\\+\\+\n|mutates = true\n|mutates: true\n|```sh\n|```\n|# |<a b>|\\$ |\\PC|\n){0,60}") {
+        match parse("x.md", &text) {
+            Ok(runbook) => { let _ = plan(&runbook, &Request::default(), &Stack::default()); }
+            Err(problems) => proptest::prop_assert!(!problems.is_empty() && problems.iter().all(|p| p.line >= 1)),
+        }
+    }
+}

@@ -1,0 +1,90 @@
+//! The items of a `for_each` with bounds: several in hand at once, and an end to it after too many failures.
+
+use futures_util::StreamExt;
+use futures_util::stream::FuturesUnordered;
+
+use super::attempt::{Ended, Place};
+use super::drive::{Course, Drive};
+use crate::core::event::Level;
+use crate::core::plan::{Each, PlanStep};
+use crate::core::run::{Phase, StepStatus};
+use crate::store::StoreError;
+
+impl Drive {
+    /// Runs the items of a group; how many failed. Up to `max_errors` failures are told, not counted against the run.
+    pub(super) async fn group(
+        &self,
+        phase: Phase,
+        items: &[(u32, &PlanStep)],
+        each: Each,
+        course: &mut Course,
+    ) -> Result<usize, StoreError> {
+        let allowed = usize::try_from(each.max_errors).unwrap_or(usize::MAX);
+        let at_once = usize::try_from(each.max_concurrency.max(1)).unwrap_or(1);
+        let mut waiting = items.iter();
+        let mut in_hand = FuturesUnordered::new();
+        let mut failed: Vec<(&PlanStep, Ended)> = Vec::new();
+        loop {
+            while in_hand.len() < at_once && failed.len() <= allowed && self.halt.why().is_none() {
+                let Some((index, step)) = waiting.next() else { break };
+                in_hand.push(self.item(*index, phase, step));
+            }
+            let Some(ended) = in_hand.next().await else { break };
+            let (index, step, ended) = ended?;
+            match ended.status {
+                _ if ended.halted => {
+                    course.weigh(step, &ended, &self.halt);
+                }
+                StepStatus::Succeeded => {
+                    course.done.insert(index);
+                }
+                StepStatus::Skipped => {}
+                _ => failed.push((step, ended)),
+            }
+        }
+        self.group_end(phase, items, allowed, &failed, course).await?;
+        for (index, _) in waiting {
+            match &course.stopped {
+                Some(_) => self.skip_step(*index, course).await?,
+                None => {
+                    let message = format!("skipped: {} of {} failed", failed.len(), items.len());
+                    self.rec.step(*index, StepStatus::Skipped, 0, Some(&message), &[]).await?;
+                }
+            }
+        }
+        Ok(if failed.len() > allowed { failed.len() } else { 0 })
+    }
+
+    async fn item<'s>(
+        &self,
+        index: u32,
+        phase: Phase,
+        step: &'s PlanStep,
+    ) -> Result<(u32, &'s PlanStep, Ended), StoreError> {
+        let place = Place { index: Some(index), phase: Some(phase) };
+        let ended = self.step(place, step, step.timeout_ms, &self.halt).await?;
+        Ok((index, step, ended))
+    }
+
+    async fn group_end(
+        &self,
+        phase: Phase,
+        items: &[(u32, &PlanStep)],
+        allowed: usize,
+        failed: &[(&PlanStep, Ended)],
+        course: &mut Course,
+    ) -> Result<(), StoreError> {
+        course.heed(&self.halt);
+        let Some((step, ended)) = failed.first() else { return Ok(()) };
+        let told = format!("{} of {} failed, {allowed} allowed", failed.len(), items.len());
+        let within = failed.len() <= allowed;
+        let level = if within { Level::Warn } else { Level::Error };
+        self.rec.append(&[self.rec.note(Some(phase), level, format!("for each: {told}"))]).await?;
+        if !within {
+            let ended = Ended { message: format!("{} ({told})", ended.message), ..ended.clone() };
+            course.weigh(step, &ended, &self.halt);
+            course.lead_on(phase, step, &self.run.plan);
+        }
+        Ok(())
+    }
+}

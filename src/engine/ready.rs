@@ -1,0 +1,79 @@
+//! Before a step runs: its condition, the places only the run can fill, and the time its sub-runbook has left.
+
+use tokio::time::Instant;
+
+use super::attempt::{Ended, Place};
+use super::drive::Drive;
+use super::results;
+use crate::core::event::Level;
+use crate::core::plan::{PlanStep, Weighed};
+use crate::core::run::StepStatus;
+use crate::core::runbook::later;
+use crate::core::step::Reply;
+use crate::core::time::human_ms;
+use crate::store::StoreError;
+
+/// Whether a step can begin.
+pub(super) enum Ready {
+    /// Yes; with its places filled, when it has some.
+    Go(Option<PlanStep>),
+    /// It was skipped, or failed before it began.
+    Over(Ended),
+}
+
+impl Drive {
+    pub(super) async fn ready(&self, place: Place, step: &PlanStep) -> Result<Ready, StoreError> {
+        let seen = self.results.seen_by(step);
+        match step.wanted(&seen, self.rec.world.clock.now()) {
+            Err(why) => return self.over(place, step, StepStatus::Failed, why).await,
+            Ok((false, why)) => {
+                return self.over(place, step, StepStatus::Skipped, format!("skipped: {why}")).await;
+            }
+            Ok((true, why)) if !why.is_empty() => {
+                let message = format!("{}: runs because {why}", step.name);
+                self.rec.append(&[self.said(place, step, Level::Debug, message)]).await?;
+            }
+            Ok(_) => {}
+        }
+        if !step.rules.fills {
+            return Ok(Ready::Go(None));
+        }
+        match later::fill(&step.spec, &|name, saved| results::saved(&seen, name, saved)) {
+            Ok(spec) => Ok(Ready::Go(Some(PlanStep { spec, ..step.clone() }))),
+            Err(why) => self.over(place, step, StepStatus::Failed, why).await,
+        }
+    }
+
+    async fn over(&self, place: Place, step: &PlanStep, status: StepStatus, why: String) -> Result<Ready, StoreError> {
+        let level = if status == StepStatus::Skipped { Level::Info } else { Level::Error };
+        let event = self.said(place, step, level, format!("{}: {why}", step.name));
+        self.close(place, status, 0, &why, event).await?;
+        self.results.keep_status(step, status);
+        Ok(Ready::Over(Ended { status, message: why, halted: false }))
+    }
+
+    /// The time an attempt has: its own, or what is left of the sub-runbook's. `None`: nothing is left.
+    pub(super) fn within(&self, step: &PlanStep, timeout_ms: i64) -> Option<i64> {
+        let left = step.rules.within.iter().map(|w| {
+            let left = self.results.deadline(&w.name, w.timeout_ms).saturating_duration_since(Instant::now());
+            i64::try_from(left.as_millis()).unwrap_or(i64::MAX)
+        });
+        Some(left.fold(timeout_ms, i64::min)).filter(|ms| *ms > 0)
+    }
+
+    /// The sub-runbook's time was over before the step could be tried (again).
+    pub(super) async fn too_late(&self, place: Place, step: &PlanStep, attempt: u32) -> Result<Ended, StoreError> {
+        let limits = step.rules.within.iter().min_by_key(|w| self.results.deadline(&w.name, w.timeout_ms));
+        let limit = limits.map(|w| format!(" of {} for {}", human_ms(w.timeout_ms), w.name)).unwrap_or_default();
+        let message = format!("not begun: the time{limit} is over");
+        let event = self.said(place, step, Level::Error, format!("{}: {message}", step.name));
+        self.close(place, StepStatus::TimedOut, attempt, &message, event).await?;
+        self.results.keep_status(step, StepStatus::TimedOut);
+        Ok(Ended { status: StepStatus::TimedOut, message, halted: false })
+    }
+
+    /// What an answer means, with the results so far.
+    pub(super) fn weigh(&self, step: &PlanStep, reply: &Reply) -> Weighed {
+        step.weigh(reply, &self.results.seen_by(step), self.rec.world.clock.now())
+    }
+}

@@ -1,0 +1,73 @@
+//! Undo: when action or verify failed, what completed before is taken back, last first, before `finally`. A failing undo
+//! does not keep the others from being tried. A cancelled run is not undone: nobody asked for that.
+
+use super::attempt::Place;
+use super::drive::{Course, Drive, FINALLY_TIMEOUT_MS};
+use super::halt::Why;
+use crate::core::event::Level;
+use crate::core::plan::PlanStep;
+use crate::core::run::StepStatus;
+use crate::store::StoreError;
+
+impl Drive {
+    pub(super) async fn undo(&self, course: &mut Course) -> Result<(), StoreError> {
+        let plan = &self.run.plan;
+        if plan.undo.is_empty() || course.is_left() {
+            return Ok(());
+        }
+        let first = u32::try_from(plan.steps.len() + plan.finally.len()).unwrap_or(u32::MAX);
+        let runs = course.undo && course.halted.is_none();
+        let (needed, idle): (Vec<_>, Vec<_>) =
+            (first..).zip(&plan.undo).partition(|(_, s)| runs && s.rules.undoes.is_some_and(|n| course.done.contains(&n)));
+        if !needed.is_empty() {
+            let message = format!("undo started: {} completed to take back", steps(needed.len()));
+            self.rec.append(&[self.rec.note(None, Level::Warn, message)]).await?;
+        }
+        let mut failed: Vec<&str> = Vec::new();
+        for (index, step) in &needed {
+            let timeout_ms = if step.timeout_ms > 0 { step.timeout_ms } else { FINALLY_TIMEOUT_MS };
+            let place = Place { index: Some(*index), phase: None };
+            let ended = self.step(place, step, timeout_ms, &self.last).await?;
+            if ended.halted {
+                course.during = Some(step.name.clone());
+                course.halted = Some(Why::Leaving);
+                return Ok(());
+            }
+            if !matches!(ended.status, StepStatus::Succeeded | StepStatus::Skipped) {
+                failed.push(&step.name);
+            }
+        }
+        if !needed.is_empty() {
+            self.tell_undone(needed.len(), &failed, course).await?;
+        }
+        for (index, step) in idle {
+            let message = format!("skipped: {}", self.why_idle(step, course));
+            self.rec.step(index, StepStatus::Skipped, 0, Some(&message), &[]).await?;
+        }
+        Ok(())
+    }
+
+    async fn tell_undone(&self, all: usize, failed: &[&str], course: &mut Course) -> Result<(), StoreError> {
+        let (level, told) = if failed.is_empty() {
+            (Level::Warn, format!("{} undone", steps(all)))
+        } else {
+            (Level::Error, format!("undo failed, look at it by hand: {}", failed.join(", ")))
+        };
+        course.undone = Some(told.clone());
+        self.rec.append(&[self.rec.note(None, level, format!("undo finished: {told}"))]).await
+    }
+
+    fn why_idle(&self, step: &PlanStep, course: &Course) -> String {
+        let undoes = step.rules.undoes.and_then(|n| self.run.plan.numbered_step(n));
+        let name = undoes.map_or("its step", |(s, _)| s.name.as_str());
+        match (&course.halted, course.undo) {
+            (Some(why), _) => format!("{}, which undoes nothing", why.words()),
+            (None, false) => "nothing is to be undone".to_owned(),
+            (None, true) => format!("{name} did not complete"),
+        }
+    }
+}
+
+fn steps(n: usize) -> String {
+    if n == 1 { "1 step".to_owned() } else { format!("{n} steps") }
+}

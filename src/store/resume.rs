@@ -1,0 +1,133 @@
+//! Going on with an interrupted run: back into the queue, with a person's decision or, where nothing can go wrong, by itself.
+
+use crate::core::event::Level;
+use crate::core::resume::{Decision, Standing, is_timed, standing, step_at};
+use crate::core::run::{RunId, RunStatus, RunStep, StepStatus, Transition, next};
+use crate::core::time::Timestamp;
+
+use super::audit::{self, Decision as Decided};
+use super::db::{Tx, text};
+use super::decisions::{number, tell};
+use super::journal::Numbered;
+use super::rows::{self, StepRow};
+use super::{Store, StoreError, journal, locks, runs};
+
+const STEPS: &str = "select position, status, attempt, started_at, finished_at, message from run_step \
+     where run_id = $1 order by position";
+/// Somebody wanted it to stop: then it does not go on by itself.
+const STANDING: &str = "select plan, token, cancel_requested_by from run where id = $1";
+const REQUEUE: &str = "update run set status = $2, holder = null, lease_until = null, finished_at = null, message = null, \
+     cancel_requested_by = null where id = $1";
+const FAIL: &str = "update run set status = $2, finished_at = $3, message = $4 where id = $1";
+const DONE: &str = "update run_step set status = 'succeeded', message = $3 where run_id = $1 and position = $2";
+/// A step that waits keeps the time it began.
+const AGAIN: &str = "update run_step set status = 'pending', finished_at = null, message = null, \
+     started_at = case when $3 then started_at else null end where run_id = $1 and position = $2";
+/// A run that brought this many engines down is left to a person.
+const PATIENCE: i64 = 10;
+
+/// Who resumes a run, and why.
+#[derive(Debug, Clone, Copy)]
+pub struct Resumer<'a> {
+    pub actor: &'a str,
+    pub reason: Option<&'a str>,
+}
+
+impl Store {
+    /// Resumes an interrupted run (audited). Steps with an unknown outcome need a decision, unless repeating them is
+    /// harmless. Returns the status the run has now: queued, or failed when it was given up.
+    pub async fn resume(
+        &self,
+        run: RunId,
+        decision: Option<Decision>,
+        by: Resumer<'_>,
+        at: Timestamp,
+    ) -> Result<RunStatus, StoreError> {
+        let mut tx = self.db.begin().await?;
+        let numbered = number(&mut tx, run).await?;
+        let status = resume(&mut tx, run, &numbered, decision, by, at).await?;
+        tx.commit().await?;
+        Ok(status)
+    }
+}
+
+/// Resumes a run that is being interrupted in this transaction if nothing it would do next can harm; whether it did. In the
+/// same transaction, because an engine that dies between the two would leave the run to nobody.
+pub(super) async fn go_on(tx: &mut Tx, run: RunId, at: Timestamp) -> Result<bool, StoreError> {
+    let row = fetch_optional!(tx, (String, i64, Option<String>), STANDING, run.0)?;
+    let Some((plan, claims, cancelled_by)) = row else { return Ok(false) };
+    let plan = rows::read_plan(run.0, &plan)?;
+    let harmless = standing(&plan, &steps(tx, run).await?) == Standing::Harmless;
+    if !harmless || claims >= PATIENCE || cancelled_by.is_some() {
+        return Ok(false);
+    }
+    let numbered = number(tx, run).await?;
+    let by = Resumer { actor: "engine", reason: Some("nothing it does next can harm") };
+    resume(tx, run, &numbered, None, by, at).await?;
+    Ok(true)
+}
+
+async fn resume(
+    tx: &mut Tx,
+    run: RunId,
+    numbered: &Numbered,
+    decision: Option<Decision>,
+    by: Resumer<'_>,
+    at: Timestamp,
+) -> Result<RunStatus, StoreError> {
+    let from = rows::status(&numbered.status)?;
+    let what = if decision == Some(Decision::GiveUp) { Transition::GiveUp } else { Transition::Resume };
+    let to = next(from, what).ok_or(StoreError::Refused { run, status: from, what: runs::word(what) })?;
+    let plan = rows::read_plan(run.0, &numbered.plan)?;
+    let steps = steps(tx, run).await?;
+    let name = |index: u32| step_at(&plan, index).map_or_else(|| format!("number {index}"), |s| s.name.clone());
+    if let (Standing::Undecided(open), None) = (standing(&plan, &steps), decision) {
+        return Err(StoreError::Undecided { run, step: open.iter().map(|i| name(*i)).collect::<Vec<_>>().join(", ") });
+    }
+    let because = by.reason.map(|reason| format!(": {reason}")).unwrap_or_default();
+    let unknown: Vec<_> = steps.iter().filter(|s| s.status == StepStatus::Unknown).map(|s| s.index).collect();
+    for index in &unknown {
+        match decision {
+            Some(Decision::Done) => {
+                let message = format!("marked done by {}{because}", by.actor);
+                execute!(tx, DONE, run.0, i64::from(*index), text(&message))?;
+            }
+            Some(Decision::Repeat) | None => {
+                let keeps_time = step_at(&plan, *index).is_some_and(is_timed);
+                execute!(tx, AGAIN, run.0, i64::from(*index), keeps_time)?;
+            }
+            Some(Decision::GiveUp) => {}
+        }
+    }
+    let about: Vec<_> = unknown.iter().map(|i| format!("step {}", name(*i))).collect();
+    let decided = decision.filter(|_| !unknown.is_empty()).unwrap_or(Decision::Repeat);
+    let about = if about.is_empty() { String::new() } else { format!(", {} {}", about.join(", "), decided.words()) };
+    let message = if to == RunStatus::Failed {
+        let message = format!("given up by {}{because}", by.actor);
+        execute!(tx, FAIL, run.0, to.name(), at.0, text(&message))?;
+        runs::skip_steps(tx, run, at).await?;
+        message
+    } else {
+        execute!(tx, REQUEUE, run.0, to.name())?;
+        locks::want(tx, numbered.workspace_id, run, &plan).await?;
+        format!("resumed by {}{about}{because}", by.actor)
+    };
+    let level = if to == RunStatus::Failed { Level::Error } else { Level::Warn };
+    tell(tx, run, numbered, journal::event(level, "control", None, message.clone(), at)).await?;
+    let decision = Decided {
+        workspace: numbered.workspace_id,
+        at,
+        actor: by.actor,
+        action: "run.resume",
+        object: format!("run {run}"),
+        before: Some(from.name().into()),
+        after: Some(message),
+        reason: by.reason,
+    };
+    audit::insert(tx, decision).await?;
+    Ok(to)
+}
+
+async fn steps(tx: &mut Tx, run: RunId) -> Result<Vec<RunStep>, StoreError> {
+    rows::all(fetch_all!(tx, StepRow, STEPS, run.0)?)
+}

@@ -1,0 +1,522 @@
+//! The command language against its fixtures: every phrase of `tests/fixtures/commands*.toml`, read against `acme.toml`.
+#![expect(clippy::unwrap_used, reason = "a broken fixture must stop the test")]
+
+use std::path::Path;
+
+use opsroom::core::command::{Catalogue, ParseOutcome, Parsed, RunbookName, complete, intents, parse};
+use opsroom::core::service::{Environment, Routine, Service, Stack};
+use proptest::prelude::*;
+use toml::{Table, Value};
+
+fn file(name: &str) -> Table {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures").join(name);
+    std::fs::read_to_string(&path).unwrap().parse().unwrap_or_else(|e| panic!("{name}: {e}"))
+}
+
+fn text(table: &Value, key: &str) -> Option<String> {
+    table.get(key).and_then(Value::as_str).map(str::to_owned)
+}
+
+fn texts(table: &Value, key: &str) -> Vec<String> {
+    let list = table.get(key).and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default();
+    list.iter().filter_map(Value::as_str).map(str::to_owned).collect()
+}
+
+/// The parts of a stack file that the language speaks about.
+fn acme() -> Stack {
+    let file = file("acme.toml");
+    let list = |key: &str| file.get(key).and_then(Value::as_array).cloned().unwrap_or_default();
+    let name = |v: &Value| text(v, "name").unwrap();
+    Stack {
+        environments: list("environment")
+            .iter()
+            .map(|v| Environment { name: name(v), aliases: texts(v, "aliases"), protected: false })
+            .collect(),
+        services: list("service")
+            .iter()
+            .map(|v| Service {
+                name: name(v),
+                aliases: texts(v, "aliases"),
+                environments: texts(v, "environments"),
+                department: text(v, "department"),
+                ..Service::default()
+            })
+            .collect(),
+        routines: list("routine").iter().map(|v| Routine { name: name(v), ..Routine::default() }).collect(),
+        ..Stack::default()
+    }
+}
+
+fn catalogue() -> Catalogue {
+    let built_in =
+        ["deploy", "rollback", "healthcheck", "restart", "scale", "spec", "incident", "schema_sync", "backup"];
+    let mut runbooks: Vec<RunbookName> =
+        built_in.iter().map(|n| RunbookName { name: (*n).to_owned(), ..RunbookName::default() }).collect();
+    runbooks.push(RunbookName {
+        name: "rotate-keys".to_owned(),
+        phrases: vec!["rotate [api] keys of {service} in {env}".to_owned(), "rotate keys".to_owned()],
+        mutates: true,
+        inputs: vec![("env".to_owned(), true), ("vault".to_owned(), false)],
+    });
+    runbooks.push(RunbookName {
+        name: "weekly report".to_owned(),
+        phrases: vec!["weekly report for {week}".to_owned(), "write the weekly report".to_owned()],
+        mutates: false,
+        inputs: vec![("week".to_owned(), true)],
+    });
+    Catalogue::new(&acme(), &runbooks)
+}
+
+/// What differs between the answer and a `[case.expected]`.
+fn differences(expected: &Value, got: &Parsed) -> Vec<String> {
+    let json = serde_json::to_value(got).unwrap();
+    let mut out = Vec::new();
+    for (key, want) in expected.as_table().unwrap() {
+        let field = json.get(key.as_str());
+        let want_json = serde_json::to_value(want).unwrap();
+        let ok = match key.as_str() {
+            "env" | "runbook" | "routine" => {
+                field.and_then(|v| v.as_str()).unwrap_or_default() == want.as_str().unwrap()
+            }
+            "missing" => {
+                let (mut a, mut b) = (got.missing.clone(), texts(expected, "missing"));
+                a.sort();
+                b.sort();
+                a == b
+            }
+            "then" => {
+                let links = want.as_array().unwrap();
+                if links.len() == got.then.len() {
+                    for (i, (want, link)) in links.iter().zip(&got.then).enumerate() {
+                        out.extend(differences(want, link).into_iter().map(|d| format!("then[{i}].{d}")));
+                    }
+                    true
+                } else {
+                    false
+                }
+            }
+            "only_if" => match &got.only_if {
+                Some(check) => {
+                    out.extend(differences(want, check).into_iter().map(|d| format!("only_if.{d}")));
+                    true
+                }
+                None => false,
+            },
+            "suggestions_include" => {
+                let all: Vec<String> = texts(expected, key).iter().map(|s| s.to_lowercase()).collect();
+                got.suggestions.iter().any(|s| all.iter().all(|w| s.to_lowercase().contains(w.as_str())))
+            }
+            "ambiguous_include" => {
+                let all = texts(expected, key);
+                all.iter().all(|w| got.ambiguous.iter().any(|a| a.contains(w.as_str())))
+            }
+            "unknown_nonempty" => !got.unknown.is_empty(),
+            "negated" => got.negated == want.as_bool().unwrap(),
+            _ => field == Some(&want_json),
+        };
+        if !ok {
+            let field = field.map_or_else(|| "absent".to_owned(), ToString::to_string);
+            out.push(format!("{key}: expected {want}, got {field}"));
+        }
+    }
+    out
+}
+
+fn run(name: &str) {
+    let catalogue = catalogue();
+    let file = file(name);
+    let cases = file["case"].as_array().unwrap();
+    let mut failures = Vec::new();
+    for case in cases {
+        let text = case["text"].as_str().unwrap();
+        let got = parse(text, &catalogue);
+        let wrong = differences(&case["expected"], &got);
+        if !wrong.is_empty() {
+            failures.push(format!(
+                "{text:?}\n    {}\n    got: {}",
+                wrong.join("\n    "),
+                serde_json::to_string(&got).unwrap()
+            ));
+        }
+    }
+    assert!(failures.is_empty(), "{} of {} wrong in {name}:\n{}", failures.len(), cases.len(), failures.join("\n"));
+}
+
+#[test]
+fn the_examples_of_the_catalogue() {
+    run("commands.toml");
+}
+
+#[test]
+fn our_own_examples() {
+    run("commands_more.toml");
+}
+
+/// An intent is one file and one line in the list; this fails when the line is forgotten.
+#[test]
+fn every_intent_file_is_in_the_list() {
+    let dir = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/core/command/intent");
+    let mut files: Vec<String> = std::fs::read_dir(dir)
+        .unwrap()
+        .map(|e| e.unwrap().path().file_stem().unwrap().to_str().unwrap().to_owned())
+        .collect();
+    let mut listed: Vec<String> = intents().map(|(name, _)| name.to_owned()).collect();
+    files.sort();
+    listed.sort();
+    assert_eq!(files, listed, "src/core/command/intent/*.rs against ALL in src/core/command/intent.rs");
+}
+
+/// What a person is told to type must be understood as that intent.
+#[test]
+fn every_form_selects_its_intent() {
+    let catalogue = catalogue();
+    let said = [
+        ("SERVICE", "web"),
+        ("ENV", "prod"),
+        ("ROUTINE", "web ping"),
+        ("VERSION", "1.2.3"),
+        ("SUBJECT", "x"),
+        ("TOPIC", "x"),
+        ("TEXT", "x"),
+        ("TITLE", "x"),
+        ("TARGET", "web"),
+        ("DEPARTMENT", "Product"),
+        ("FIELD", "tier"),
+        ("VALUE", "x"),
+        ("NAME", "weekly report week=1"),
+        (" N", " 3"),
+        (" M", " 4"),
+    ];
+    for (name, form) in intents() {
+        let text = said.iter().fold(form.to_owned(), |text, (from, to)| text.replace(from, to));
+        let got = parse(&text, &catalogue);
+        let intent = got.intent.split(':').next().unwrap();
+        assert_eq!(intent, name, "{text}: {got:?}");
+        assert!(
+            !matches!(got.outcome, ParseOutcome::Question | ParseOutcome::Suggest | ParseOutcome::Nothing),
+            "{text}: {got:?}"
+        );
+    }
+}
+
+#[test]
+fn why_and_carets_point_into_the_text() {
+    let catalogue = catalogue();
+    let text = "Déjà: please deploy “x” the Web-App to Produktion sideways";
+    let got = parse(text, &catalogue);
+    let words: Vec<&str> = got.unknown_at.iter().map(|&(a, b)| &text[a..b]).collect();
+    assert_eq!(words, ["Déjà", "“x”", "Produktion", "sideways"]);
+    let why: Vec<(&str, &str)> = got.why.iter().map(|w| (&text[w.start..w.end], w.slot.as_str())).collect();
+    assert_eq!(why, [("deploy", "intent"), ("Web-App", "services")]);
+}
+
+#[test]
+fn the_json_has_the_keys_that_are_promised() {
+    let got = serde_json::to_value(parse("deploy web to prod", &catalogue())).unwrap();
+    let mut keys: Vec<&str> = got.as_object().unwrap().keys().map(String::as_str).collect();
+    keys.sort_unstable();
+    let mut promised = [
+        "outcome",
+        "intent",
+        "env",
+        "services",
+        "runbook",
+        "routine",
+        "inputs",
+        "then",
+        "only_if",
+        "missing",
+        "ambiguous",
+        "suggestions",
+        "corrections",
+        "unknown",
+        "why",
+        "mutates",
+        "message",
+    ];
+    promised.sort_unstable();
+    assert_eq!(keys, promised);
+    assert_eq!(got["outcome"], "plan");
+    assert_eq!(got["why"][0], serde_json::json!({ "text": "deploy", "slot": "intent" }));
+    assert_eq!(serde_json::to_value(parse("", &catalogue())).unwrap()["env"], serde_json::Value::Null);
+}
+
+#[test]
+fn long_texts_are_refused_at_once() {
+    let catalogue = catalogue();
+    let started = std::time::Instant::now();
+    for text in ["deploy web to prod ".repeat(300_000), "é".repeat(5_000_000), " ".repeat(5_000_000)] {
+        let got = parse(&text, &catalogue);
+        assert_eq!(got.outcome, ParseOutcome::Suggest);
+        assert!(got.message.contains("4096"), "{}", got.message);
+        assert!(complete(&text, &catalogue, 5).is_empty());
+    }
+    assert!(started.elapsed().as_secs() < 2, "{:?}", started.elapsed());
+}
+
+#[test]
+fn two_things_of_one_name_are_listed() {
+    let service =
+        |name: &str| Service { name: name.to_owned(), aliases: vec!["core".to_owned()], ..Service::default() };
+    let environment = Environment { name: "prod".to_owned(), ..Environment::default() };
+    let stack = Stack {
+        environments: vec![environment],
+        services: vec![service("left"), service("right")],
+        ..Stack::default()
+    };
+    let got = parse("restart core in prod", &Catalogue::new(&stack, &[]));
+    assert_eq!((got.outcome, got.ambiguous), (ParseOutcome::Question, vec!["left".to_owned(), "right".to_owned()]));
+}
+
+/// Words of the language, of the world, and of neither.
+const WORDS: &[&str] = &[
+    "deploy",
+    "restart",
+    "roll",
+    "back",
+    "rollback",
+    "scale",
+    "migrate",
+    "backup",
+    "ship",
+    "release",
+    "push",
+    "promote",
+    "bounce",
+    "kick",
+    "undo",
+    "check",
+    "status",
+    "health",
+    "is",
+    "up",
+    "down",
+    "show",
+    "logs",
+    "of",
+    "runs",
+    "failed",
+    "last",
+    "run",
+    "cancel",
+    "stop",
+    "retry",
+    "resume",
+    "ack",
+    "freeze",
+    "note",
+    "set",
+    "owner",
+    "to",
+    "in",
+    "on",
+    "for",
+    "from",
+    "with",
+    "the",
+    "a",
+    "and",
+    "or",
+    "then",
+    "only",
+    "if",
+    "unless",
+    "when",
+    "not",
+    "don't",
+    "never",
+    "no",
+    "but",
+    "except",
+    "should",
+    "we",
+    "maybe",
+    "please",
+    "could",
+    "you",
+    "how",
+    "do",
+    "i",
+    "what",
+    "why",
+    "web",
+    "api",
+    "payments-api",
+    "billing",
+    "worker",
+    "postgres",
+    "hubspot",
+    "prod",
+    "staging",
+    "dev",
+    "production",
+    "stg",
+    "preprod",
+    "web",
+    "ping",
+    "nightly",
+    "ads",
+    "daily",
+    "41",
+    "#7",
+    "3",
+    "1.4.2",
+    "v2",
+    "branch",
+    "version",
+    "2h",
+    "two",
+    "hours",
+    "tomorrow",
+    "09:00",
+    "today",
+    "everything",
+    "all",
+    "services",
+    "deplyo",
+    "restrat",
+    "prodution",
+    "dashbord",
+    "product",
+    "inspect",
+    "flurb",
+    "sideways",
+    "notes",
+    "\"quoted text\"",
+    "\"web\"",
+    "version=1",
+    "env=prod",
+    "color=blue",
+    "reason=\"x y\"",
+    ",",
+    ";",
+    "?",
+    "!",
+    ".",
+    "|",
+    "$(x)",
+    "\n",
+    "\t",
+    "\u{200b}",
+    "\u{202e}",
+    "“",
+    "'",
+    "🚀",
+    "é",
+    "rotate",
+    "keys",
+];
+
+/// Verbs that change something, as whole words.
+const CHANGING: &[&str] = &[
+    "deploy",
+    "redeploy",
+    "ship",
+    "release",
+    "roll",
+    "rollout",
+    "push",
+    "promote",
+    "rollback",
+    "revert",
+    "back",
+    "undo",
+    "restart",
+    "bounce",
+    "reboot",
+    "cycle",
+    "recycle",
+    "kick",
+    "scale",
+    "rescale",
+    "resize",
+    "run",
+    "sync",
+    "synchronise",
+    "synchronize",
+    "schema",
+    "migrate",
+    "apply",
+    "execute",
+    "backup",
+    "dump",
+    "snapshot",
+    "take",
+    "make",
+    "create",
+    "do",
+    "perform",
+    "start",
+    "trigger",
+    "launch",
+    "keep",
+    "rotate",
+    "use",
+    "fire",
+    "follow",
+    "power",
+];
+
+fn phrase() -> impl Strategy<Value = String> {
+    prop::collection::vec(prop::sample::select(WORDS), 0..12).prop_map(|words| words.join(" "))
+}
+
+/// Every link of an answer, itself included.
+fn links(parsed: &Parsed) -> impl Iterator<Item = &Parsed> {
+    std::iter::once(parsed).chain(&parsed.then)
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(500))]
+
+    #[test]
+    fn any_text_is_read_without_panic_and_always_alike(text in "\\PC{0,60}|[ -~]{0,80}|(?s).{0,40}") {
+        let catalogue = shared();
+        prop_assert_eq!(parse(&text, catalogue), parse(&text, catalogue));
+        let _ = complete(&text, catalogue, 5);
+    }
+
+    #[test]
+    fn a_changing_plan_has_its_verb_and_its_environment(text in phrase()) {
+        let got = parse(&text, shared());
+        let words: Vec<String> = text.split(|c: char| !c.is_alphanumeric()).map(str::to_lowercase).collect();
+        for link in links(&got) {
+            if link.outcome == ParseOutcome::Plan && link.mutates {
+                prop_assert!(link.env.is_some() || link.then.iter().any(|l| l.mutates), "{text:?}: {link:?}");
+                prop_assert!(link.unknown.is_empty() && link.missing.is_empty() && link.ambiguous.is_empty(), "{text:?}: {link:?}");
+                prop_assert!(words.iter().any(|w| CHANGING.contains(&w.as_str())), "{text:?}: {link:?}");
+                prop_assert!(link.corrections.is_empty() || !link.then.is_empty(), "{text:?}: {link:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn negation_before_a_changing_verb_changes_nothing(refusal in prop::sample::select(&["don't", "do not", "never", "please don't", "we can't"][..]), text in phrase()) {
+        let got = parse(&format!("{refusal} deploy {text}"), shared());
+        prop_assert!(got.outcome == ParseOutcome::Nothing && !got.mutates, "{text:?}: {got:?}");
+    }
+
+    #[test]
+    fn a_word_nobody_knows_never_runs(before in phrase(), after in phrase()) {
+        // Free text may hold any word, so only plans of services count.
+        let got = parse(&format!("{before} qqzzxx {after}"), shared());
+        for link in links(&got) {
+            let held = link.inputs.values().any(|v| v.contains("qqzzxx"));
+            let whole = matches!(got.outcome, ParseOutcome::Plan | ParseOutcome::Action | ParseOutcome::View);
+            prop_assert!(!whole || held || links(&got).any(|l| l.inputs.values().any(|v| v.contains("qqzzxx"))), "{link:?}");
+        }
+    }
+
+    #[test]
+    fn carets_and_reasons_lie_on_character_boundaries(text in phrase()) {
+        let got = parse(&text, shared());
+        for (start, end) in got.unknown_at.iter().copied().chain(got.why.iter().map(|w| (w.start, w.end))) {
+            prop_assert!(text.get(start..end).is_some(), "{start}..{end} of {text:?}");
+        }
+    }
+}
+
+fn shared() -> &'static Catalogue {
+    static CATALOGUE: std::sync::OnceLock<Catalogue> = std::sync::OnceLock::new();
+    CATALOGUE.get_or_init(catalogue)
+}

@@ -1,0 +1,183 @@
+//! Interrupted runs go on: by themselves where nothing can go wrong, else with a person's decision. On both databases.
+
+use opsroom::adapter::Script;
+use opsroom::clock::Clock;
+use opsroom::core::plan::{Plan, PlanStep};
+use opsroom::core::resume::Decision;
+use opsroom::core::run::{Phase, RunId, RunStatus, StepStatus, Transition};
+use opsroom::core::step::{StepSpec, wait::Wait};
+use opsroom::store::{Resumer, StoreError};
+
+use crate::bench::*;
+
+const WHY: Resumer<'_> = Resumer { actor: "amos", reason: Some("looked at the server") };
+
+/// An engine that is never heard of again leaves the run at its second step, which is in this state.
+async fn broken_off(bench: &Bench, second: PlanStep, left: StepStatus) -> RunId {
+    let steps = vec![get(Phase::Action, "first"), second, get(Phase::Verify, "third")];
+    let id = bench.submit(plan(steps)).await;
+    let now = Clock::System.now();
+    let (claim, _) = bench.store.claim(Some(id), "elsewhere:7:1:b:1:1", now, now).await.unwrap().unwrap();
+    bench.store.transition(claim, Transition::Start, None, &[], now).await.unwrap();
+    bench.store.step(claim, 0, StepStatus::Succeeded, 1, Some("done"), &[], now).await.unwrap();
+    bench.store.step(claim, 1, left, 1, None, &[], now).await.unwrap();
+    if left == StepStatus::Waiting {
+        bench.store.transition(claim, Transition::Wait, None, &[], now).await.unwrap();
+    }
+    id
+}
+
+async fn interrupted(bench: &Bench, id: RunId) {
+    let run = bench.store.run(id).await.unwrap();
+    assert!(bench.store.interrupt(&run, "its engine is gone", Clock::System.now()).await.unwrap());
+}
+
+fn asked(bench: &Bench) -> Vec<String> {
+    bench.script.asked().iter().map(|call| format!("{call:?}")).collect()
+}
+
+#[tokio::test]
+async fn what_became_of_the_step_is_for_a_person_to_say() {
+    for url in urls() {
+        for (decision, calls, status) in [
+            (Decision::Done, 1, RunStatus::Succeeded),
+            (Decision::Repeat, 2, RunStatus::Succeeded),
+            (Decision::GiveUp, 0, RunStatus::Failed),
+        ] {
+            let bench = Bench::scripted_on(&url, Script::default()).await;
+            let id = broken_off(&bench, http(Phase::Action, "second", "POST"), StepStatus::Running).await;
+            interrupted(&bench, id).await;
+            let now = Clock::System.now();
+            assert_ended(&bench.store.run(id).await.unwrap(), RunStatus::Interrupted);
+            let refused = bench.store.resume(id, None, WHY, now).await.unwrap_err();
+            assert!(matches!(&refused, StoreError::Undecided { step, .. } if step == "second"), "{refused}");
+            bench.store.resume(id, Some(decision), WHY, now).await.unwrap();
+            let engine = bench.engine_with(only(id));
+            engine.wake();
+            let run = bench.ended(id).await;
+            assert_ended(&run, status);
+            assert_eq!(asked(&bench).len(), calls, "{decision:?}");
+            let second = bench.steps(id).await.remove(1);
+            match decision {
+                Decision::Done => {
+                    assert_eq!(second.message.as_deref(), Some("marked done by amos: looked at the server"));
+                }
+                Decision::Repeat => assert_eq!(second.status, StepStatus::Succeeded),
+                Decision::GiveUp => assert_eq!(second.status, StepStatus::Unknown),
+            }
+            let audit = bench.store.audit(bench.workspace, 1).await.unwrap().remove(0);
+            assert_eq!((audit.action.as_str(), audit.actor.as_str()), ("run.resume", "amos"));
+            assert_eq!(audit.reason.as_deref(), Some("looked at the server"));
+            assert!(bench.store.resume(id, Some(Decision::Repeat), WHY, now).await.is_err(), "only once");
+            bench.entries(id).await;
+        }
+    }
+}
+
+#[tokio::test]
+async fn what_is_idempotent_goes_on_by_itself_at_the_first_unfinished_step() {
+    for url in urls() {
+        let bench = Bench::scripted_on(&url, Script::default()).await;
+        let second = PlanStep { idempotent: true, ..http(Phase::Action, "second", "PUT") };
+        let id = broken_off(&bench, second, StepStatus::Running).await;
+        let _engine = bench.engine_with(only(id));
+        let run = bench.until(id, |r| r.status == RunStatus::Succeeded).await;
+        assert_eq!(run.message, None);
+        let asked = asked(&bench);
+        assert_eq!(asked.len(), 2, "{asked:?}");
+        assert!(asked[0].contains("second.test") && asked[1].contains("third.test"), "{asked:?}");
+        assert_eq!(bench.statuses(id).await, [StepStatus::Succeeded; 3]);
+    }
+}
+
+#[tokio::test]
+async fn a_failure_from_before_still_counts() {
+    let bench = Bench::scripted(Script::default()).await;
+    let id = broken_off(&bench, http(Phase::Action, "second", "POST"), StepStatus::Failed).await;
+    interrupted(&bench, id).await;
+    bench.store.resume(id, None, WHY, Clock::System.now()).await.unwrap();
+    let engine = bench.engine();
+    engine.wake();
+    assert_ended(&bench.ended(id).await, RunStatus::Failed);
+    assert!(asked(&bench).is_empty(), "what comes after a failed step does not run");
+    assert_eq!(bench.statuses(id).await[2], StepStatus::Skipped);
+}
+
+#[tokio::test]
+async fn a_run_that_was_to_be_cancelled_does_not_go_on_by_itself() {
+    let bench = Bench::scripted(Script::default()).await;
+    let id =
+        broken_off(&bench, PlanStep { idempotent: true, ..get(Phase::Action, "second") }, StepStatus::Running).await;
+    bench.store.request_cancel(id, "naomi", None, Clock::System.now()).await.unwrap();
+    interrupted(&bench, id).await;
+    assert_ended(&bench.store.run(id).await.unwrap(), RunStatus::Interrupted);
+}
+
+#[tokio::test]
+async fn a_question_outlives_the_engine_that_asked_it() {
+    for url in urls() {
+        let bench = Bench::scripted_on(&url, Script::default()).await;
+        let id = broken_off(&bench, manual(Phase::Action, "second"), StepStatus::Waiting).await;
+        let asked_at = bench.steps(id).await[1].started_at;
+        let _engine = bench.engine_with(only(id));
+        bench.until_said(id, "resumed by engine").await;
+        let waiting = bench.until(id, |r| r.status == RunStatus::Waiting).await;
+        assert_eq!(bench.steps(id).await[1].started_at, asked_at, "{waiting:?}");
+        bench.store.answer(id, 1, true, None, "amos", Clock::System.now()).await.unwrap();
+        assert_ended(&bench.ended(id).await, RunStatus::Succeeded);
+    }
+}
+
+#[tokio::test]
+async fn a_timer_remembers_when_it_began() {
+    let bench = Bench::real().await;
+    let wait = step(Phase::Action, "wait", StepSpec::Wait(Wait { ms: 3_600_000 }));
+    let id = bench.submit(plan(vec![wait])).await;
+    // It began an hour ago, less a moment.
+    let began = Clock::System.now().plus_ms(-3_599_500);
+    let (claim, _) = bench.store.claim(Some(id), "elsewhere:7:1:b:1:1", began, began).await.unwrap().unwrap();
+    bench.store.transition(claim, Transition::Start, None, &[], began).await.unwrap();
+    bench.store.step(claim, 0, StepStatus::Running, 1, None, &[], began).await.unwrap();
+    let _engine = bench.engine();
+    bench.until(id, |r| r.status == RunStatus::Succeeded).await;
+}
+
+#[tokio::test]
+async fn runs_on_one_target_take_turns_and_say_for_whom_they_wait() {
+    for url in urls() {
+        let bench = Bench::scripted_on(&url, Script::default()).await;
+        let change = |service: &str| Plan {
+            mutates: true,
+            services: vec![service.to_owned()],
+            env: Some("prod".to_owned()),
+            ..plan(vec![get(Phase::Action, service)])
+        };
+        let now = Clock::System.now();
+        let (web, again, third, api) = (
+            bench.submit(change("web")).await,
+            bench.submit(change("web")).await,
+            bench.submit(change("web")).await,
+            bench.submit(change("api")).await,
+        );
+        let until = now.plus_ms(60_000);
+        let take = async |run: Option<RunId>| bench.store.claim(run, "me", until, now).await.unwrap();
+        let (claim, _) = take(Some(web)).await.unwrap();
+        assert!(take(Some(again)).await.is_none(), "its target is taken");
+        let blocked = bench.store.blocked(bench.workspace).await.unwrap();
+        let told: Vec<_> = blocked.iter().map(|b| (b.run, b.to_string())).collect();
+        let wait = format!("waits for web in prod, held by run {web}");
+        assert_eq!(told, [(again, format!("{wait}, next in line")), (third, format!("{wait}, 1 before it"))]);
+        assert!(take(Some(api)).await.is_some(), "another target is free");
+        bench.store.transition(claim, Transition::Release, None, &[], now).await.unwrap();
+        assert!(take(Some(again)).await.is_some(), "what was given back can be taken");
+        let run = bench.store.run(again).await.unwrap();
+        assert!(bench.store.interrupt(&run, "gone", now).await.unwrap());
+        bench.store.request_cancel(web, "amos", None, now).await.unwrap();
+        let (claim, _) = take(Some(third)).await.unwrap();
+        assert_eq!(bench.store.blocked(bench.workspace).await.unwrap(), []);
+        bench.store.transition(claim, Transition::Cancel, None, &[], now).await.unwrap();
+        let api = bench.store.run(api).await.unwrap();
+        bench.store.interrupt(&api, "gone", now).await.unwrap();
+        assert_eq!(bench.store.locks().await.unwrap(), 0);
+    }
+}

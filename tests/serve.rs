@@ -1,0 +1,223 @@
+//! `opsroom serve`, and what others do while it lives and when it is gone; `resume` and `retry` on the command line.
+
+#![expect(clippy::unwrap_used, reason = "what a test needs and does not get fails it")]
+
+use std::collections::BTreeMap;
+use std::process::{Child, Command, Output, Stdio};
+use std::time::Duration;
+
+use opsroom::clock::Clock;
+use opsroom::control::{Control, Door, Outside, Settings};
+use opsroom::core::plan::{OnFailure, Plan, PlanStep};
+use opsroom::core::run::{Phase, Run, RunId, RunStatus, StepStatus};
+use opsroom::core::service::ShellCommand;
+use opsroom::core::step::{StepSpec, shell::Shell, wait::Wait};
+use opsroom::store::Store;
+use rustix::process::{Pid, Signal, kill_process};
+
+const PATIENCE: Duration = Duration::from_secs(30);
+
+/// A store of its own, and ways to reach it: a door of this process, and the program.
+struct Desk {
+    home: tempfile::TempDir,
+    control: Control,
+}
+
+impl Desk {
+    async fn new() -> Self {
+        let home = tempfile::tempdir().unwrap();
+        let url = format!("sqlite:{}", home.path().join("ops.db").display());
+        let store = Store::open(&url).await.unwrap();
+        store.ensure_workspace("acme", "UTC", Clock::System.now()).await.unwrap();
+        store.close().await;
+        let settings = Settings {
+            store_url: url,
+            workspace: None,
+            actor: "amos".to_owned(),
+            read_only: false,
+            simulated: false,
+            pulse_ms: 0,
+            lease_ms: 3000,
+            runbook_dir: None,
+            door: Door::Console,
+            outside: Outside::default(),
+        };
+        Self { home, control: Control::open(settings, Clock::System).await.unwrap() }
+    }
+
+    fn command(&self, args: &[&str]) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_opsroom"));
+        command
+            .args(args)
+            .args(["--store", "ops.db"])
+            .current_dir(self.home.path())
+            .env_clear()
+            .env("PATH", std::env::var_os("PATH").unwrap_or_default())
+            .env("HOME", self.home.path())
+            .env("USER", "tester")
+            .env("OPSROOM_LEASE", "3s")
+            .env("OPSROOM_PULSE", "off")
+            .stdin(Stdio::null());
+        command
+    }
+
+    /// Runs the program to its end: exit code, and everything it said.
+    fn run(&self, args: &[&str]) -> (i32, String) {
+        let Output { status, stdout, stderr } = self.command(args).output().unwrap();
+        (status.code().unwrap(), String::from_utf8([stdout, stderr].concat()).unwrap())
+    }
+
+    /// A server that has shown itself.
+    async fn serve(&self) -> Server {
+        let mut command = self.command(&["serve"]);
+        let server = Server(command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap());
+        let wait = async {
+            while self.control.overview().await.unwrap().engine != "engine elsewhere" {
+                tokio::time::sleep(Duration::from_millis(20)).await;
+            }
+        };
+        tokio::time::timeout(PATIENCE, wait).await.unwrap();
+        server
+    }
+
+    async fn submit(&self, step: PlanStep) -> RunId {
+        let plan = Plan { runbook: "test".into(), title: "test".into(), steps: vec![step], ..Plan::default() };
+        self.control.submit(Plan { timeout_ms: 60_000, ..plan }, None, None).await.unwrap().id
+    }
+
+    async fn until(&self, id: RunId, so: impl Fn(&Run) -> bool) -> Run {
+        let wait = async {
+            loop {
+                let run = self.control.run(id).await.unwrap().run;
+                if so(&run) {
+                    return run;
+                }
+                tokio::time::sleep(Duration::from_millis(20)).await;
+            }
+        };
+        tokio::time::timeout(PATIENCE, wait).await.unwrap()
+    }
+
+    fn path(&self, name: &str) -> String {
+        self.home.path().join(name).display().to_string()
+    }
+}
+
+/// Killed when the test is over.
+struct Server(Child);
+
+impl Server {
+    fn holds(&self, run: &Run) -> bool {
+        run.holder.as_ref().is_some_and(|holder| holder.split(':').nth(1) == Some(&self.0.id().to_string()))
+    }
+
+    fn signal(&self, signal: Signal) {
+        kill_process(Pid::from_child(&self.0), signal).unwrap();
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+fn step(spec: StepSpec) -> PlanStep {
+    PlanStep {
+        name: "work".to_owned(),
+        phase: Phase::Action,
+        spec,
+        timeout_ms: 60_000,
+        retry: None,
+        on_failure: OnFailure::Stop,
+        idempotent: false,
+        target: None,
+        probe: false,
+        rules: Default::default(),
+    }
+}
+
+fn shell(script: &str) -> PlanStep {
+    let command = ShellCommand::Script(script.to_owned());
+    step(StepSpec::Shell(Shell { command, env: BTreeMap::new(), dir: None, secrets: vec![] }))
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_console_only_submits_while_a_server_lives_and_takes_over_when_it_is_gone() {
+    let desk = Desk::new().await;
+    let mut server = desk.serve().await;
+    let id = desk.submit(shell("true")).await;
+    let run = desk.until(id, |r| r.status.is_terminal()).await;
+    assert_eq!(run.status, RunStatus::Succeeded);
+    assert!(server.holds(&run), "{:?}", run.holder);
+
+    let id = desk.submit(step(StepSpec::Wait(Wait { ms: 2000 }))).await;
+    desk.until(id, |r| r.status == RunStatus::Running).await;
+    server.0.kill().unwrap();
+    server.0.wait().unwrap();
+    let run = desk.until(id, |r| r.status == RunStatus::Succeeded).await;
+    assert!(!server.holds(&run), "the console has taken over: {:?}", run.holder);
+    assert_eq!(desk.control.overview().await.unwrap().engine, "engine here");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_server_that_is_told_to_stop_finishes_what_it_has_in_hand() {
+    let desk = Desk::new().await;
+    let mut server = desk.serve().await;
+    let id = desk.submit(shell("sleep 1")).await;
+    desk.until(id, |r| r.status == RunStatus::Running).await;
+    server.signal(Signal::TERM);
+    assert_eq!(server.0.wait().unwrap().code(), Some(0));
+    let run = desk.control.run(id).await.unwrap().run;
+    assert!(run.status == RunStatus::Succeeded && server.holds(&run), "{run:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_server_told_twice_interrupts_truthfully() {
+    let desk = Desk::new().await;
+    let mut server = desk.serve().await;
+    let id = desk.submit(shell("sleep 60")).await;
+    desk.until(id, |r| r.status == RunStatus::Running).await;
+    server.signal(Signal::TERM);
+    let mut tries = 0;
+    while server.0.try_wait().unwrap().is_none() {
+        tries += 1;
+        assert!(tries < 300, "it never ended");
+        server.signal(Signal::TERM);
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+    let detail = desk.control.run(id).await.unwrap();
+    assert_eq!((detail.run.status, detail.steps[0].status), (RunStatus::Interrupted, StepStatus::Unknown));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_command_line_decides_about_an_unknown_outcome_and_does_a_run_again() {
+    let desk = Desk::new().await;
+    let mut server = desk.serve().await;
+    let (flag, pid) = (desk.path("flag"), desk.path("pid"));
+    let id =
+        desk.submit(shell(&format!("test -e {flag} || {{ touch {flag}; echo $$ > {pid}; exec sleep 60; }}"))).await;
+    while !std::path::Path::new(&flag).exists() {
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    server.0.kill().unwrap();
+    server.0.wait().unwrap();
+    desk.until(id, |r| r.status == RunStatus::Interrupted).await;
+
+    let (code, said) = desk.run(&["resume", "1"]);
+    assert!(code == 2 && said.contains("the outcome of step work of run #1 is unknown"), "{said}");
+    let (code, said) = desk.run(&["resume", "1", "--done"]);
+    assert!(code == 2 && said.contains("--reason"), "{said}");
+    let (code, said) = desk.run(&["resume", "1", "--give-up", "--reason", "the server was replaced"]);
+    assert!(code == 0 && said.contains("given up by tester: the server was replaced"), "{said}");
+    let (code, said) = desk.run(&["resume", "1", "--repeat", "--reason", "again"]);
+    assert!(code == 2 && said.contains("resuming it is not possible"), "{said}");
+
+    let (code, said) = desk.run(&["retry", "last-failed"]);
+    assert!(code == 0 && said.contains("run #2 succeeded"), "{said}");
+    let run = desk.control.run(RunId(2)).await.unwrap().run;
+    assert_eq!(run.reason.as_deref(), Some("retry of run #1"));
+    let orphan = std::fs::read_to_string(pid).unwrap().trim().parse().unwrap();
+    let _ = kill_process(Pid::from_raw(orphan).unwrap(), Signal::KILL);
+}

@@ -1,0 +1,217 @@
+//! The store suite: every test is written once and runs on SQLite and on PostgreSQL.
+
+#![expect(clippy::unwrap_used, clippy::expect_used, reason = "a test that cannot go on stops there")]
+
+#[path = "store/journal.rs"]
+mod journal;
+#[path = "store/opening.rs"]
+mod opening;
+#[path = "support/postgres.rs"]
+mod postgres;
+#[path = "store/rest.rs"]
+mod rest;
+#[path = "store/runs.rs"]
+mod runs;
+#[path = "store/stack.rs"]
+mod stack;
+#[path = "store/table.rs"]
+mod table;
+
+use std::collections::BTreeSet;
+
+use opsroom::core::event::{EntryBody, Level, NewEntry, Stream};
+use opsroom::core::plan::{OnFailure, Plan, PlanStep, Rules};
+use opsroom::core::run::{Phase, Run};
+use opsroom::core::step::{StepSpec, manual::Manual};
+use opsroom::core::time::Timestamp;
+use opsroom::store::{Claim, NewRun, Store};
+
+/// A test's own database.
+pub struct Place {
+    pub url: String,
+    pub store: Store,
+    /// A workspace in it.
+    pub workspace: i64,
+}
+
+impl Place {
+    async fn new(url: &str) -> Self {
+        let store = Store::open(url).await.unwrap();
+        let workspace = store.ensure_workspace("acme", "Europe/Berlin", at(0)).await.unwrap().id;
+        Self { url: url.into(), store, workspace }
+    }
+
+    pub async fn submit(&self, plan: Plan) -> Run {
+        self.store.submit(self.new_run(plan)).await.unwrap()
+    }
+
+    pub fn new_run(&self, plan: Plan) -> NewRun {
+        NewRun {
+            workspace: self.workspace,
+            plan,
+            parent: None,
+            actor: "ana".into(),
+            trigger: "console".into(),
+            reason: Some("release 4".into()),
+            at: at(10),
+        }
+    }
+
+    /// Queues a run of three steps and claims it until 1000.
+    pub async fn claimed(&self) -> Claim {
+        let run = self.submit(plan("deploy")).await;
+        let claimed = self.store.claim(Some(run.id), "host:1", at(1000), at(20)).await.unwrap();
+        claimed.expect("it is queued").0
+    }
+}
+
+/// Milliseconds after some fixed moment.
+pub fn at(ms: i64) -> Timestamp {
+    Timestamp(1_795_000_000_000 + ms)
+}
+
+/// A plan with two steps and a finally step.
+pub fn plan(runbook: &str) -> Plan {
+    Plan {
+        runbook: runbook.into(),
+        title: format!("{runbook} web → staging"),
+        env: Some("staging".into()),
+        services: vec!["web".into(), "api".into(), "web".into()],
+        steps: vec![step("prepare"), step("switch")],
+        finally: vec![step("tidy")],
+        timeout_ms: 60_000,
+        ..Plan::default()
+    }
+}
+
+fn step(name: &str) -> PlanStep {
+    PlanStep {
+        name: name.into(),
+        phase: Phase::Action,
+        spec: StepSpec::Manual(Manual { prompt: format!("{name}?") }),
+        timeout_ms: 1000,
+        retry: None,
+        on_failure: OnFailure::Stop,
+        idempotent: false,
+        target: None,
+        probe: false,
+        rules: Rules::default(),
+    }
+}
+
+pub fn event(message: &str) -> NewEntry {
+    let body = EntryBody::Event {
+        level: Level::Info,
+        phase: Some(Phase::Action),
+        source: "engine".into(),
+        message: message.into(),
+        data: None,
+    };
+    NewEntry { at: at(30), step: Some(0), body }
+}
+
+pub fn line(step: u32, text: &str) -> NewEntry {
+    let body = EntryBody::Output { stream: Stream::Stdout, text: text.into() };
+    NewEntry { at: at(31), step: Some(step), body }
+}
+
+/// The message or output text of an entry.
+pub fn said(body: &EntryBody) -> &str {
+    match body {
+        EntryBody::Event { message, .. } => message,
+        EntryBody::Output { text, .. } => text,
+    }
+}
+
+async fn on_sqlite<F: Future<Output = ()>>(test: impl FnOnce(Place) -> F) {
+    let folder = tempfile::tempdir().unwrap();
+    let place = Place::new(&format!("sqlite:{}", folder.path().join("a folder/opsroom.db").display())).await;
+    let store = place.store.clone();
+    test(place).await;
+    store.close().await;
+}
+
+async fn on_postgres<F: Future<Output = ()> + Send + 'static>(test: impl FnOnce(Place) -> F) {
+    let Some(schema) = postgres::schema().await else { return };
+    let place = Place::new(&schema.url).await;
+    let store = place.store.clone();
+    let outcome = tokio::spawn(test(place)).await;
+    store.close().await;
+    schema.remove().await;
+    if let Err(failure) = outcome {
+        std::panic::resume_unwind(failure.into_panic());
+    }
+}
+
+/// Declares each test twice.
+macro_rules! suite {
+    ($($module:ident: $($test:ident),+;)+) => {
+        mod sqlite {
+            $(mod $module { $(
+                #[tokio::test(flavor = "multi_thread")]
+                async fn $test() { crate::on_sqlite(crate::$module::$test).await; }
+            )+ })+
+        }
+        mod postgresql {
+            $(mod $module { $(
+                #[tokio::test(flavor = "multi_thread")]
+                async fn $test() { crate::on_postgres(crate::$module::$test).await; }
+            )+ })+
+        }
+        const LISTED: &[(&str, &[&str])] = &[$((stringify!($module), &[$(stringify!($test)),+])),+];
+    };
+}
+
+suite! {
+    runs: a_submitted_run_is_whole, a_run_needs_a_workspace, the_oldest_queued_run_is_claimed_first,
+        a_run_of_a_newer_version_stays_queued, racing_claimers_get_each_run_once, renewing_holds_off_the_sweeper, a_stale_token_changes_nothing,
+        a_run_lives_and_ends, an_end_leaves_no_step_open, the_chain_goes_on_only_with_the_end,
+        steps_are_recorded, cancelling_a_queued_run, cancelling_a_held_run, cancelling_races_with_finishing,
+        cancelling_races_with_claiming, an_interrupted_run_says_what_is_unknown, a_renewal_beats_the_interruption,
+        manual_steps_are_answered_once_per_attempt, lists_are_filtered_and_paged;
+    table: every_pair_of_state_and_transition;
+    journal: numbers_have_no_gaps_under_racing_writers, pages_cut_chunks_anywhere, everything_comes_back_as_it_went_in,
+        a_line_of_ten_megabytes, pages_of_long_lines_end_early, thousands_of_events_at_once, artifacts_are_kept,
+        damaged_output_is_told;
+    stack: an_applied_stack_reads_the_same, a_stack_that_changed_meanwhile_is_refused_whole, racing_appliers,
+        workspaces_are_made_once;
+    rest: a_pulse_is_written_once_per_slot, summaries_count_a_window, racing_observers, the_command_bar_remembers,
+        engines_come_and_go, audit_is_newest_first;
+    opening: a_closed_store_refuses, reopening_finds_everything, racing_openers, a_newer_schema_is_refused,
+        another_builds_schema_is_refused;
+}
+
+/// The source of every file of the store, and of this suite.
+fn sources(of: &str) -> String {
+    let root = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join(of);
+    let files = std::fs::read_dir(root.join("store")).unwrap().map(|entry| entry.unwrap().path());
+    let texts = files.chain([root.join("store.rs")]).map(|file| std::fs::read_to_string(file).unwrap());
+    texts.collect::<Vec<_>>().join("\n")
+}
+
+#[test]
+fn every_public_method_is_called_by_the_suite() {
+    let (store, suite) = (sources("src"), sources("tests"));
+    let methods: BTreeSet<&str> =
+        store.split("pub async fn ").skip(1).filter_map(|rest| rest.split(['(', '<']).next()).collect();
+    assert!(methods.len() > 30, "found only {methods:?}");
+    for method in methods {
+        let called = suite.contains(&format!(".{method}(")) || suite.contains(&format!("Store::{method}("));
+        assert!(called, "Store::{method} is never called by tests/store");
+    }
+}
+
+#[test]
+fn every_test_is_in_the_list() {
+    for (module, tests) in LISTED {
+        let file = format!("{}/tests/store/{module}.rs", env!("CARGO_MANIFEST_DIR"));
+        let text = std::fs::read_to_string(file).unwrap();
+        let written: BTreeSet<&str> = text
+            .split("pub async fn ")
+            .skip(1)
+            .filter(|rest| rest.split_once(')').is_some_and(|(head, _)| head.contains("Place")))
+            .filter_map(|rest| rest.split('(').next())
+            .collect();
+        assert_eq!(written, tests.iter().copied().collect(), "{module}");
+    }
+}
