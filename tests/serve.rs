@@ -134,7 +134,7 @@ fn step(spec: StepSpec) -> PlanStep {
         idempotent: false,
         target: None,
         probe: false,
-        rules: Default::default(),
+        rules: opsroom::core::plan::Rules::default(),
     }
 }
 

@@ -92,6 +92,6 @@ fn plan_lines(plan: &Plan, lines: &mut Vec<String>) {
 
 fn step_line(step: &PlanStep) -> String {
     let tries = step.retry.map(|r| format!(", up to {} times", r.attempts)).unwrap_or_default();
-    let rules: String = step.rules.told().iter().map(|rule| format!("\n    {rule}")).collect();
+    let rules = step.rules.told().iter().fold(String::new(), |all, rule| all + "\n    " + rule);
     format!("  {}: {} (within {}{tries}){rules}", step.name, step.spec.describe(), write_duration(step.timeout_ms))
 }

@@ -9,6 +9,7 @@ use crate::control::resume::Decision;
 
 /// Go on with an interrupted run at its first unfinished step
 #[derive(Debug, clap::Args)]
+#[expect(clippy::struct_excessive_bools, reason = "three flags of one choice, and the form of the output")]
 pub struct Args {
     /// Its number, or `last`
     #[arg(value_name = "RUN")]

@@ -82,7 +82,9 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::core::plan::OnFailure;
+    use std::collections::BTreeMap;
+
+    use crate::core::plan::{OnFailure, Rules};
     use crate::core::run::Phase;
     use crate::core::service::ShellCommand;
     use crate::core::step::{manual::Manual, shell::Shell, wait::Wait};
@@ -98,13 +100,13 @@ mod tests {
             idempotent,
             target: None,
             probe: false,
-            rules: Default::default(),
+            rules: Rules::default(),
         }
     }
 
     fn shell(idempotent: bool) -> PlanStep {
         let command = ShellCommand::Script("deploy".to_owned());
-        step(StepSpec::Shell(Shell { command, env: Default::default(), dir: None, secrets: Vec::new() }), idempotent)
+        step(StepSpec::Shell(Shell { command, env: BTreeMap::default(), dir: None, secrets: Vec::new() }), idempotent)
     }
 
     fn kinds() -> [PlanStep; 4] {

@@ -50,7 +50,7 @@ pub enum Tier {
     Critical,
 }
 
-/// An entry of the stack inventory: a tool, SaaS product, API, database, job.
+/// An entry of the stack inventory: a tool, `SaaS` product, API, database, job.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 pub struct Service {
     pub name: String,
@@ -76,7 +76,7 @@ pub struct Service {
     pub auth_method: Option<String>,
     #[serde(default)]
     pub notes: Option<String>,
-    /// Names of the environments it runs in; empty: it has none (a SaaS product).
+    /// Names of the environments it runs in; empty: it has none (a `SaaS` product).
     #[serde(default)]
     pub environments: Vec<String>,
     #[serde(default)]

@@ -59,7 +59,7 @@ impl Drive {
             Ready::Go(step) => step,
             Ready::Over(ended) => return Ok(ended),
         };
-        let step = ready.as_ref().unwrap_or(step);
+        let step = ready.as_deref().unwrap_or(step);
         let mut attempt = 1;
         loop {
             let Some(timeout_ms) = self.within(step, if timeout_ms > 0 { timeout_ms } else { i64::MAX }) else {

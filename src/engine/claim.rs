@@ -79,7 +79,7 @@ impl Worker {
             // A sweep is followed by a look: with frequent sweeps there is no need to wake up for it once more.
             let poll = match looked {
                 Looked::StoreFailed => AGAIN,
-                _ if self.sweep_every() <= POLL => Duration::from_secs(3600),
+                _ if self.sweep_every() <= POLL => Duration::from_hours(1),
                 _ => POLL,
             };
             let tick = tokio::select! {

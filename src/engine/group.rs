@@ -44,12 +44,9 @@ impl Drive {
         }
         self.group_end(phase, items, allowed, &failed, course).await?;
         for (index, _) in waiting {
-            match &course.stopped {
-                Some(_) => self.skip_step(*index, course).await?,
-                None => {
-                    let message = format!("skipped: {} of {} failed", failed.len(), items.len());
-                    self.rec.step(*index, StepStatus::Skipped, 0, Some(&message), &[]).await?;
-                }
+            if course.stopped.is_some() { self.skip_step(*index, course).await? } else {
+                let message = format!("skipped: {} of {} failed", failed.len(), items.len());
+                self.rec.step(*index, StepStatus::Skipped, 0, Some(&message), &[]).await?;
             }
         }
         Ok(if failed.len() > allowed { failed.len() } else { 0 })

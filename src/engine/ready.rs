@@ -16,7 +16,7 @@ use crate::store::StoreError;
 /// Whether a step can begin.
 pub(super) enum Ready {
     /// Yes; with its places filled, when it has some.
-    Go(Option<PlanStep>),
+    Go(Option<Box<PlanStep>>),
     /// It was skipped, or failed before it began.
     Over(Ended),
 }
@@ -39,7 +39,7 @@ impl Drive {
             return Ok(Ready::Go(None));
         }
         match later::fill(&step.spec, &|name, saved| results::saved(&seen, name, saved)) {
-            Ok(spec) => Ok(Ready::Go(Some(PlanStep { spec, ..step.clone() }))),
+            Ok(spec) => Ok(Ready::Go(Some(Box::new(PlanStep { spec, ..step.clone() })))),
             Err(why) => self.over(place, step, StepStatus::Failed, why).await,
         }
     }

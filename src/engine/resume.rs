@@ -36,6 +36,11 @@ impl Drive {
     /// What a finished step means for the course of the run.
     pub(super) fn recall(&self, step: &PlanStep, record: &RunStep, course: &mut Course, halt: &Halt) {
         course.heed(halt);
+        self.results.keep_status(step, record.status);
+        if record.status == StepStatus::Succeeded {
+            // What was done before the break is taken back like the rest, should it come to that.
+            course.done.insert(record.index);
+        }
         if matches!(record.status, StepStatus::Succeeded | StepStatus::Skipped) {
             return;
         }

@@ -239,7 +239,7 @@ impl Field {
 
     /// Until nothing is queued or held any more.
     async fn settle(&mut self) {
-        let patience = Instant::now() + LEASE + SLACK + Duration::from_secs(60);
+        let patience = Instant::now() + LEASE + SLACK + Duration::from_mins(1);
         while self.live().await > 0 {
             assert!(Instant::now() < patience, "{} runs never ended; {}", self.live().await, self.said());
             self.watch_leases().await;

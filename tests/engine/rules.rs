@@ -133,11 +133,12 @@ fn hosts(bench: &Bench) -> Vec<String> {
 
 #[tokio::test]
 async fn a_failure_takes_back_what_completed_last_first_then_finally() {
+    use StepStatus::{Failed, Skipped, Succeeded};
+
     let bench = Bench::scripted(Script::default().on("//three", status(400))).await;
     let run = bench.run(undoable()).await;
     assert_ended(&run, RunStatus::Failed);
     assert_eq!(hosts(&bench), ["one", "two", "three", "undo-two", "undo-one", "cleanup"]);
-    use StepStatus::{Failed, Skipped, Succeeded};
     // steps, finally, undo
     assert_eq!(
         bench.statuses(run.id).await,

@@ -24,11 +24,6 @@ impl Name {
     pub fn service(&self) -> Option<&str> {
         if let Self::Service(name) = self { Some(name) } else { None }
     }
-
-    /// The environment it stands for.
-    pub fn env(&self) -> Option<&str> {
-        if let Self::Env(name) = self { Some(name) } else { None }
-    }
 }
 
 /// Names by their words.

@@ -47,7 +47,7 @@ impl PlanStep {
                     Ok(value) => {
                         weighed.saved.insert(name.clone(), value);
                     }
-                    Err(why) => fail(&mut outcome, format!("`{name}` cannot be saved: {why} (`{from}`)"), false),
+                    Err(why) => fail(&mut outcome, &format!("`{name}` cannot be saved: {why} (`{from}`)"), false),
                 }
             }
         }
@@ -124,13 +124,13 @@ fn expected(expect: &str, scope: &Scope, outcome: &mut Outcome) {
         Ok((true, _)) => {}
         Ok((false, expr)) => {
             let why = expr.explain(scope).join("; ");
-            fail(outcome, format!("not as expected: {why}"), true);
+            fail(outcome, &format!("not as expected: {why}"), true);
         }
-        Err(why) => fail(outcome, format!("expect `{expect}` cannot be decided: {why}"), false),
+        Err(why) => fail(outcome, &format!("expect `{expect}` cannot be decided: {why}"), false),
     }
 }
 
-fn fail(outcome: &mut Outcome, why: String, again: bool) {
+fn fail(outcome: &mut Outcome, why: &str, again: bool) {
     *outcome = Outcome::failed(format!("{}, but {why}", outcome.message), again, outcome.latency_ms);
 }
 

@@ -24,14 +24,14 @@ pub(super) fn parse(file: &str, text: &str) -> Result<Runbook, Vec<Problem>> {
     let mut problems: Vec<Problem> = unclosed.collect();
     let front = front::read(&page);
     let read = match front {
-        Some(front) => ours(file, &page, front, &name, &mut problems),
+        Some(front) => ours(file, &page, &front, &name, &mut problems),
         None => Some(pages::guided(file, &page, &name, &mut problems)),
     };
     problems.sort();
     problems.dedup();
     match read {
         Some(mut runbook) if problems.is_empty() => {
-            runbook.hash = hex_sha256(text.as_bytes())[..16].to_owned();
+            hex_sha256(text.as_bytes())[..16].clone_into(&mut runbook.hash);
             Ok(runbook)
         }
         _ => Err(problems),
@@ -42,7 +42,7 @@ pub(super) fn parse(file: &str, text: &str) -> Result<Runbook, Vec<Problem>> {
 fn ours(
     file: &str,
     page: &Page,
-    front: front::Front,
+    front: &front::Front,
     name: &str,
     problems: &mut Vec<Problem>,
 ) -> Option<Runbook> {

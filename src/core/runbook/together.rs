@@ -131,6 +131,8 @@ fn leads_astray<'r>(
 
 #[cfg(test)]
 mod tests {
+    use std::fmt::Write as _;
+
     use super::*;
     use crate::core::plan::RiskLevel;
     use crate::core::runbook::{Request, plan_in};
@@ -140,7 +142,7 @@ mod tests {
             "name = \"{name}\"\ntitle = \"{name}\"\nversion = \"1\"\nmutates = false\nenv = \"none\"\nphrases = {phrases:?}\n"
         );
         for call in calls {
-            text.push_str(&format!("[[step]]\nname = \"call {call}\"\nphase = \"action\"\nrunbook = \"{call}\"\n"));
+            let _ = write!(text, "[[step]]\nname = \"call {call}\"\nphase = \"action\"\nrunbook = \"{call}\"\n");
         }
         text.push_str("[[step]]\nname = \"wait\"\nphase = \"action\"\nwait = \"1s\"\n");
         crate::core::runbook::parse(&format!("{name}.toml"), &text).unwrap_or_else(|p| panic!("{p:#?}"))
@@ -158,7 +160,7 @@ mod tests {
         let problems = told(&[a, c]);
         assert!(problems.iter().all(|p| p.starts_with("c.toml:6: phrases:") && p.contains("already means")), "{problems:?}");
         assert!(!problems.is_empty());
-        assert_eq!(told(&built_in::all().to_vec()), Vec::<String>::new());
+        assert_eq!(told(built_in::all()), Vec::<String>::new());
     }
 
     #[test]
@@ -190,7 +192,7 @@ mod tests {
             let mut text = format!("name = \"w{n}\"\ntitle = \"w\"\nversion = \"1\"\nmutates = false\nenv = \"none\"\n");
             for i in 0..60 {
                 let does = if n < 5 { format!("runbook = \"{next}\"") } else { "wait = \"1s\"".to_owned() };
-                text.push_str(&format!("[[step]]\nname = \"s{i}\"\nphase = \"action\"\n{does}\n"));
+                let _ = write!(text, "[[step]]\nname = \"s{i}\"\nphase = \"action\"\n{does}\n");
             }
             crate::core::runbook::parse("w.toml", &text).unwrap()
         };

@@ -226,13 +226,10 @@ fn read_for_each(r: &mut Reader<'_>, section: &Section<'_>, context: &Context<'_
     }
     match section.text(r, "for_each") {
         Some("services") => (true, None),
-        Some(word) => match word.strip_prefix("inputs.").filter(|name| context.lists.contains(name)) {
-            Some(name) => (false, Some(Items::Input(name.to_owned()))),
-            None => {
-                let message = format!("`{word}` is not one of services, inputs.NAME (type list), or a list of texts");
-                section.wrong(r, "for_each", message);
-                (false, None)
-            }
+        Some(word) => if let Some(name) = word.strip_prefix("inputs.").filter(|name| context.lists.contains(name)) { (false, Some(Items::Input(name.to_owned()))) } else {
+            let message = format!("`{word}` is not one of services, inputs.NAME (type list), or a list of texts");
+            section.wrong(r, "for_each", message);
+            (false, None)
         },
         None => (false, None),
     }

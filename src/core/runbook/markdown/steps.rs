@@ -160,12 +160,9 @@ fn attributes(block: &Block, problems: &mut Vec<(usize, String)>) -> (Vec<(Strin
             continue;
         };
         let (value, tail) = match value.chars().next().filter(|c| matches!(c, '"' | '\'')) {
-            Some(quote) => match value[1..].split_once(quote) {
-                Some(parts) => parts,
-                None => {
-                    problems.push((block.line, format!("the quote after {key}= is never closed")));
-                    return (found, idempotent);
-                }
+            Some(quote) => if let Some(parts) = value[1..].split_once(quote) { parts } else {
+                problems.push((block.line, format!("the quote after {key}= is never closed")));
+                return (found, idempotent);
             },
             None => value.split_at(value.find(char::is_whitespace).unwrap_or(value.len())),
         };
