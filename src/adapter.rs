@@ -1,6 +1,7 @@
 //! Adapters: the only code that touches the world on behalf of steps. One file per way; one arm in `perform`.
 
 mod http;
+mod outside;
 mod process;
 mod script;
 mod wait;
@@ -11,8 +12,10 @@ use tokio::sync::mpsc;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
+pub use self::outside::Outside;
 pub use self::script::{Act, Answer, Script};
 use crate::core::event::Stream;
+use crate::core::redact::Redactor;
 use crate::core::step::{Call, Reply};
 
 /// A captured line, before it is stored.
@@ -37,14 +40,22 @@ pub struct Adapters(Kind);
 
 #[derive(Debug, Clone)]
 enum Kind {
-    Real(Arc<http::Client>),
+    Real(Arc<Real>),
     Scripted(Arc<Script>),
 }
 
+#[derive(Debug)]
+struct Real {
+    outside: Outside,
+    client: http::Client,
+}
+
 impl Adapters {
-    /// Adapters that really act. Costs nothing until the first HTTP call (which loads the root certificates).
-    pub fn real() -> Self {
-        Self(Kind::Real(Arc::default()))
+    /// Adapters that really act, within what `outside` allows. Costs nothing until the first HTTP call (which loads the
+    /// root certificates).
+    pub fn real(outside: Outside) -> Self {
+        let client = http::Client::new(outside.policy.clone());
+        Self(Kind::Real(Arc::new(Real { outside, client })))
     }
 
     /// Adapters that touch nothing and answer from `script`: a dry run, or a test.
@@ -52,14 +63,30 @@ impl Adapters {
         Self(Kind::Scripted(script))
     }
 
+    /// Takes the values of secrets out of whatever is written about calls.
+    pub fn redactor(&self) -> Arc<Redactor> {
+        match &self.0 {
+            Kind::Real(real) => real.outside.vault.redactor(),
+            Kind::Scripted(_) => Arc::default(),
+        }
+    }
+
     /// Whether the call could be made at all from here. `Err` says what is wrong on our side (an address that is none,
     /// a program that is not installed), so that it is not held against the target.
     pub fn check(&self, call: &Call) -> Result<(), String> {
-        match (&self.0, call) {
-            (Kind::Scripted(_), _) | (Kind::Real(_), Call::Wait { .. }) => Ok(()),
-            (Kind::Real(_), Call::Http { method, url, headers, .. }) => http::check(method, url, headers),
-            (Kind::Real(_), Call::Shell { argv, env, dir, .. }) => process::check(argv, env, dir.as_deref()),
-            (Kind::Real(_), Call::Manual { .. } | Call::Leave { .. }) => Err(NOT_OURS.to_owned()),
+        let Kind::Real(real) = &self.0 else { return Ok(()) };
+        match call {
+            Call::Wait { .. } => Ok(()),
+            Call::Http { method, url, headers, secrets, .. } => {
+                let url = http::check(method, url, headers)?;
+                http::check_address(&url, &real.outside.policy)?;
+                secrets.iter().try_for_each(|s| http::check_secret(&real.outside.vault, &s.secret, &url))
+            }
+            Call::Shell { argv, env, dir, secrets, .. } => {
+                secrets.iter().try_for_each(|name| real.outside.vault.check(name).map(drop))?;
+                process::check(argv, env, dir.as_deref())
+            }
+            Call::Manual { .. } | Call::Leave { .. } => Err(NOT_OURS.to_owned()),
         }
     }
 
@@ -67,18 +94,18 @@ impl Adapters {
     /// wants it). When `cancel` fires the call ends within 2 s (children: TERM to the process group, KILL after a grace
     /// period). Dropping the future ends children at once with KILL.
     pub async fn perform(&self, call: Call, output: mpsc::Sender<Said>, cancel: CancellationToken) -> Reply {
-        let client = match &self.0 {
-            Kind::Real(client) => client,
+        let real = match &self.0 {
+            Kind::Real(real) => real,
             Kind::Scripted(script) => return script.perform(call, output, cancel).await,
         };
         match call {
-            Call::Http { method, url, headers, body, timeout_ms } => {
-                let request = http::Request { method, url, headers, body };
-                client.perform(request, timeout_ms, cancel).await
+            Call::Http { method, url, headers, body, secrets, timeout_ms } => {
+                let request = http::Request { method, url, headers, body, secrets };
+                real.client.perform(request, &real.outside.vault, timeout_ms, cancel).await
             }
-            Call::Shell { argv, env, dir, timeout_ms } => {
-                let command = process::Invocation { argv, env, dir };
-                process::perform(&command, timeout_ms, output, cancel).await
+            Call::Shell { argv, env, dir, secrets, timeout_ms } => {
+                let command = process::Invocation { argv, env, dir, secrets };
+                process::perform(&command, &real.outside.vault, timeout_ms, output, cancel).await
             }
             Call::Wait { ms } => wait::perform(ms, cancel).await,
             Call::Manual { .. } | Call::Leave { .. } => Reply::Unreachable { message: NOT_OURS.to_owned() },

@@ -12,6 +12,7 @@ use tokio::sync::broadcast;
 use tokio_util::sync::{CancellationToken, DropGuard};
 
 use crate::adapter::Adapters;
+pub use crate::adapter::Outside;
 use crate::bus::{Bus, Notice};
 use crate::clock::Clock;
 use crate::core::check::score::{self, Score};
@@ -79,6 +80,8 @@ pub struct Settings {
     pub lease_ms: i64,
     pub runbook_dir: Option<std::path::PathBuf>,
     pub door: Door,
+    /// The secrets calls may use, and where they may go.
+    pub outside: Outside,
 }
 
 /// Which way somebody came in; decides what the engine of this process takes on.
@@ -538,7 +541,13 @@ impl Control {
             only,
         };
         let inner = &self.0;
-        let engine = Engine::start(inner.store.clone(), inner.bus.clone(), Adapters::real(), inner.clock, config);
+        let engine = Engine::start(
+            inner.store.clone(),
+            inner.bus.clone(),
+            Adapters::real(settings.outside.clone()),
+            inner.clock,
+            config,
+        );
         *inner.engine.lock().unwrap_or_else(PoisonError::into_inner) = Some(engine);
     }
 

@@ -18,6 +18,7 @@ mod pulse;
 mod question;
 mod ready;
 mod record;
+mod redact;
 mod results;
 mod resume;
 mod sweep;

@@ -14,6 +14,8 @@ pub mod clock;
 
 pub mod config;
 
+pub mod vault;
+
 pub mod logging;
 
 pub mod store;

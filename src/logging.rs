@@ -1,14 +1,18 @@
-//! The program's own log: rolling daily files, never the screen. Panics are reported there too.
+//! The program's own log: rolling daily files, never the screen. Panics are reported there too. No value of a secret
+//! passes.
 
 use std::backtrace::Backtrace;
+use std::io::{self, Write};
 use std::panic::PanicHookInfo;
 use std::path::Path;
 
-use tracing_appender::non_blocking::WorkerGuard;
+use tracing_appender::non_blocking::{NonBlocking, WorkerGuard};
 use tracing_appender::rolling::{RollingFileAppender, Rotation};
 use tracing_subscriber::EnvFilter;
+use tracing_subscriber::fmt::MakeWriter;
 
 use crate::config::settings::LogLevel;
+use crate::vault::Vault;
 
 /// Days kept.
 const KEEP: usize = 7;
@@ -23,7 +27,7 @@ pub struct Logging {
 
 /// Starts logging into `folder`: opsroom's own messages from `level` up, warnings of others. Call it once.
 #[must_use]
-pub fn start(folder: &Path, level: LogLevel) -> Logging {
+pub fn start(folder: &Path, level: LogLevel, vault: &Vault) -> Logging {
     let files = match appender(folder) {
         Ok(files) => files,
         Err(why) => {
@@ -33,10 +37,14 @@ pub fn start(folder: &Path, level: LogLevel) -> Logging {
     };
     let filter = EnvFilter::new(format!("warn,opsroom={}", level.name()));
     let (writer, guard) = tracing_appender::non_blocking(files);
-    let subscriber = tracing_subscriber::fmt().with_env_filter(filter).with_ansi(false).with_writer(writer).finish();
+    let subscriber = tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_ansi(false)
+        .with_writer(Redacted(writer, vault.clone()))
+        .finish();
     let started = tracing::subscriber::set_global_default(subscriber);
     let problem = started.err().map(|_| "the log was started twice; the first one stays".to_owned());
-    report_panics();
+    report_panics(vault.clone());
     Logging { problem, _guard: Some(guard) }
 }
 
@@ -51,12 +59,41 @@ fn appender(folder: &Path) -> Result<RollingFileAppender, String> {
         .map_err(|e| std::error::Error::source(&e).map_or_else(|| e.to_string(), ToString::to_string))
 }
 
-/// Writes every panic to the log before whatever hook was there already does its part.
-fn report_panics() {
+/// Takes the values of secrets out of what is written. A message comes in one piece.
+struct Redacted(NonBlocking, Vault);
+
+impl<'a> MakeWriter<'a> for Redacted {
+    type Writer = Self;
+
+    fn make_writer(&'a self) -> Self {
+        Self(self.0.clone(), self.1.clone())
+    }
+}
+
+impl Write for Redacted {
+    fn write(&mut self, message: &[u8]) -> io::Result<usize> {
+        self.0.write_all(self.1.redactor().redact(&String::from_utf8_lossy(message)).as_bytes())?;
+        Ok(message.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.0.flush()
+    }
+}
+
+/// Writes every panic to the log before whatever hook was there already does its part. One that holds a secret is told
+/// without it, and the other hooks do not hear of it.
+fn report_panics(vault: Vault) {
     let before = std::panic::take_hook();
     std::panic::set_hook(Box::new(move |info| {
         tracing::error!(target: "panic", "{}", report(info));
-        before(info);
+        let (words, redactor) = (info.to_string(), vault.redactor());
+        if redactor.finds(&words) {
+            // Nowhere to complain to when the stream is gone.
+            let _ = writeln!(io::stderr(), "{}", redactor.redact(&words));
+        } else {
+            before(info);
+        }
     }));
 }
 
@@ -75,14 +112,22 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let blocked = folder.path().join("file");
         std::fs::write(&blocked, "").unwrap();
-        let nowhere = start(&blocked.join("logs"), LogLevel::Info);
+        let nowhere = start(&blocked.join("logs"), LogLevel::Info, &Vault::default());
         assert!(nowhere.problem.as_ref().is_some_and(|p| p.contains("no log file")), "{:?}", nowhere.problem);
 
         let logs = folder.path().join("state").join("opsroom");
-        let logging = start(&logs, LogLevel::Warn);
+        let token = folder.path().join("token");
+        std::fs::write(&token, "pl4nted-value").unwrap();
+        std::fs::set_permissions(&token, std::os::unix::fs::PermissionsExt::from_mode(0o600)).unwrap();
+        let source = crate::core::secret::Source::File(token.display().to_string());
+        let vault = Vault::new(vec![crate::core::secret::Secret { name: "T".to_owned(), source, hosts: vec![] }]);
+        let logging = start(&logs, LogLevel::Warn, &vault);
         assert_eq!(logging.problem, None);
         tracing::info!("not wanted");
         tracing::warn!("escape \u{1b}[31mred");
+        tracing::warn!(field = "pl4nted-value", "in a message: pl4nted-value, in base64: cGw0bnRlZC12YWx1ZQ==");
+        let told = std::thread::spawn(|| panic!("token pl4nted-value refused")).join();
+        assert!(told.is_err());
         let caught =
             std::thread::Builder::new().name("doomed".to_owned()).spawn(|| panic!("as planned")).unwrap().join();
         assert!(caught.is_err());
@@ -91,6 +136,8 @@ mod tests {
             .unwrap()
             .map(|entry| std::fs::read_to_string(entry.unwrap().path()).unwrap())
             .collect();
+        assert!(text.contains("token [secret T] refused") && text.contains("in a message: [secret T]"), "{text}");
+        assert!(!text.contains("pl4nted") && !text.contains("cGw0bnRlZC12"), "{text}");
         assert!(text.contains("thread doomed") && text.contains("as planned"), "{text}");
         assert!(text.contains("red") && !text.contains('\u{1b}') && !text.contains("not wanted"), "{text}");
     }

@@ -13,7 +13,8 @@ fn main() -> ExitCode {
         Err(code) => return code.into(),
     };
     let mut start = Start::new(&arguments.global, Clock::System);
-    let log = start.settings().ok().map(|s| logging::start(&s.paths.state, s.log_level)).unwrap_or_default();
+    let log =
+        start.settings().ok().map(|s| logging::start(&s.paths.state, s.log_level, &start.vault)).unwrap_or_default();
     start.log_problem.clone_from(&log.problem);
     let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
         Ok(runtime) => runtime,

@@ -20,5 +20,7 @@ mod process;
 mod resume;
 #[path = "engine/rules.rs"]
 mod rules;
+#[path = "engine/secrets.rs"]
+mod secrets;
 #[path = "engine/stop.rs"]
 mod stop;

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use opsroom::bus::Notice;
 use opsroom::clock::Clock;
-use opsroom::control::{Control, Door, Settings};
+use opsroom::control::{Control, Door, Outside, Settings};
 use opsroom::core::plan::{OnFailure, Plan, PlanStep};
 use opsroom::core::run::{Phase, Run, RunId, RunStatus, StepStatus};
 use opsroom::core::service::ShellCommand;
@@ -41,6 +41,7 @@ impl Desk {
             lease_ms: 3000,
             runbook_dir: None,
             door: Door::Console,
+            outside: Outside::default(),
         };
         Self { home, control: Control::open(settings, Clock::System).await.unwrap() }
     }
@@ -140,7 +141,7 @@ fn step(spec: StepSpec) -> PlanStep {
 
 fn shell(script: &str) -> PlanStep {
     let command = ShellCommand::Script(script.to_owned());
-    step(StepSpec::Shell(Shell { command, env: BTreeMap::new(), dir: None }))
+    step(StepSpec::Shell(Shell { command, env: BTreeMap::new(), dir: None, secrets: vec![] }))
 }
 
 #[tokio::test(flavor = "multi_thread")]

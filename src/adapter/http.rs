@@ -1,16 +1,21 @@
 //! HTTP: one exchange under one total deadline, no redirects, connections reused, errors worded for people.
 
+mod resolver;
 mod tls;
 mod words;
 
 use std::collections::BTreeMap;
-use std::sync::OnceLock;
+use std::net::IpAddr;
+use std::sync::{Arc, OnceLock};
 
 use tokio::time::{Instant, timeout};
 use tokio_util::sync::CancellationToken;
 
 use super::{cancelled, deadline, elapsed_ms};
-use crate::core::step::Reply;
+use crate::core::header;
+use crate::core::outbound::{Policy, Written, is_localhost};
+use crate::core::step::{Reply, SecretHeader};
+use crate::vault::{Value, Vault};
 
 /// More of a body than this is not read.
 const MAX_BODY: usize = 1024 * 1024;
@@ -22,12 +27,22 @@ pub(super) struct Request {
     pub url: String,
     pub headers: BTreeMap<String, String>,
     pub body: Option<String>,
+    pub secrets: Vec<SecretHeader>,
 }
 
 /// Built at the first call: loading root certificates takes time a console does not have at its start.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Client {
+    policy: Arc<Policy>,
     built: OnceLock<Result<Pair, String>>,
+}
+
+/// Why there is no answer.
+enum Failure {
+    /// We did not ask.
+    Refused(String),
+    /// We asked, as far as we came.
+    Unreachable(String),
 }
 
 /// A proxy named by the environment (`https_proxy` …) is meant for the world outside, never for this machine.
@@ -38,40 +53,80 @@ struct Pair {
 }
 
 impl Client {
-    /// Sends the request and reads the answer; `timeout_ms` covers all of it.
-    pub(super) async fn perform(&self, request: Request, timeout_ms: i64, cancel: CancellationToken) -> Reply {
-        let start = Instant::now();
+    pub(super) fn new(policy: Policy) -> Self {
+        Self { policy: Arc::new(policy), built: OnceLock::new() }
+    }
+
+    /// Sends the request and reads the answer; `timeout_ms` covers all of it but fetching secrets, which has a deadline of
+    /// its own: a slow vault must not look like a slow target.
+    pub(super) async fn perform(
+        &self,
+        request: Request,
+        vault: &Vault,
+        timeout_ms: i64,
+        cancel: CancellationToken,
+    ) -> Reply {
+        let asked = async {
+            let (url, secrets) = self.permit(&request, vault).await.map_err(Failure::Refused)?;
+            let start = Instant::now();
+            match timeout(deadline(timeout_ms), self.exchange(&request, &url, &secrets, start)).await {
+                Ok(answer) => answer,
+                Err(_) => Ok(Reply::TimedOut { after_ms: elapsed_ms(start) }),
+            }
+        };
         tokio::select! {
             biased;
             () = cancel.cancelled() => cancelled(),
-            reply = timeout(deadline(timeout_ms), self.exchange(&request, start)) => match reply {
-                Ok(Ok(reply)) => reply,
-                Ok(Err(message)) => Reply::Unreachable { message },
-                Err(_) => Reply::TimedOut { after_ms: elapsed_ms(start) },
+            answer = asked => match answer {
+                Ok(reply) => reply,
+                Err(Failure::Unreachable(message)) => Reply::Unreachable { message },
+                Err(Failure::Refused(message)) => Reply::Refused { message },
             },
         }
     }
 
-    async fn exchange(&self, request: &Request, start: Instant) -> Result<Reply, String> {
-        let pair = self.built.get_or_init(Pair::new).as_ref().map_err(Clone::clone)?;
-        let url = parse_url(&request.url)?;
-        let client = if is_loopback(&url) { &pair.loopback } else { &pair.outbound };
-        let request = build(client, &request.method, &url, &request.headers, request.body.clone())?;
-        let mut response = client.execute(request).await.map_err(|e| match proxy_in_use(&url) {
-            Some(name) if e.is_connect() => {
-                format!("{} (or the proxy in ${name} did not let us through)", words::of(&e, &url))
+    /// The address and the headers with secrets, when the request may be sent at all.
+    async fn permit(&self, request: &Request, vault: &Vault) -> Result<(reqwest::Url, Vec<(String, Value)>), String> {
+        let url = check(&request.method, &request.url, &request.headers)?;
+        check_address(&url, &self.policy)?;
+        let mut secrets = Vec::new();
+        for wanted in &request.secrets {
+            check_secret(vault, &wanted.secret, &url)?;
+            secrets.push((wanted.header.clone(), vault.value(&wanted.secret).await?.after(wanted.prefix)));
+        }
+        Ok((url, secrets))
+    }
+
+    async fn exchange(
+        &self,
+        request: &Request,
+        url: &reqwest::Url,
+        secrets: &[(String, Value)],
+        start: Instant,
+    ) -> Result<Reply, Failure> {
+        let pair =
+            self.built.get_or_init(|| Pair::new(&self.policy)).as_ref().map_err(|e| Failure::Refused(e.clone()))?;
+        let client = if is_loopback(url) { &pair.loopback } else { &pair.outbound };
+        let request = build(client, request, url, secrets).map_err(Failure::Refused)?;
+        let failed = |e: &reqwest::Error| match resolver::refusal(e) {
+            Some(refusal) => Failure::Refused(refusal),
+            None => Failure::Unreachable(words::of(e, url)),
+        };
+        let mut response = client.execute(request).await.map_err(|e| match (failed(&e), proxy_in_use(url)) {
+            (Failure::Unreachable(words), Some(name)) if e.is_connect() => {
+                Failure::Unreachable(format!("{words} (or the proxy in ${name} did not let us through)"))
             }
-            _ => words::of(&e, &url),
+            (failure, _) => failure,
         })?;
         let status = response.status().as_u16();
         let headers = readable(response.headers());
-        let (body, truncated) = read_body(&mut response).await.map_err(|e| words::of(&e, &url))?;
+        let (body, truncated) = read_body(&mut response).await.map_err(|e| failed(&e))?;
         Ok(Reply::Http { status, headers, body, truncated, ms: elapsed_ms(start) })
     }
 }
 
 impl Pair {
-    fn new() -> Result<Self, String> {
+    fn new(policy: &Arc<Policy>) -> Result<Self, String> {
         let tls = tls::config()?;
         let build = |proxied: bool| {
             #[expect(clippy::disallowed_methods, reason = "this is the one factory; TLS is preconfigured below")]
@@ -79,6 +134,7 @@ impl Pair {
                 .tls_backend_preconfigured(tls.clone())
                 .redirect(reqwest::redirect::Policy::none())
                 .retry(reqwest::retry::never())
+                .dns_resolver(Arc::new(resolver::Checked::new(policy.clone(), proxied)))
                 .user_agent(concat!("opsroom/", env!("CARGO_PKG_VERSION")));
             let builder = if proxied { builder } else { builder.no_proxy() };
             builder.build().map_err(|e| format!("cannot set up HTTP: {}", words::innermost(&e)))
@@ -87,26 +143,47 @@ impl Pair {
     }
 }
 
-/// Whether such a request can be sent at all.
-pub(super) fn check(method: &str, url: &str, headers: &BTreeMap<String, String>) -> Result<(), String> {
-    parse_url(url)?;
+/// Whether such a request can be sent at all; its address.
+pub(super) fn check(method: &str, url: &str, headers: &BTreeMap<String, String>) -> Result<reqwest::Url, String> {
+    let url = parse_url(url)?;
     parse_method(method)?;
-    headers.iter().try_for_each(|(name, value)| parse_header(name, value).map(drop))
+    for (name, value) in headers {
+        header::check_stored(name)?;
+        parse_header(name, value)?;
+    }
+    Ok(url)
+}
+
+/// Whether the outbound policy lets us call a host that the plan names. What a name resolves to is checked when it is.
+pub(super) fn check_address(url: &reqwest::Url, policy: &Policy) -> Result<(), String> {
+    match address(url) {
+        Some(address) => policy.check(address, Written::Literally),
+        None => policy.check_name(url.host_str().unwrap_or_default()),
+    }
+}
+
+/// Whether a secret is declared, and bound to that host.
+pub(super) fn check_secret(vault: &Vault, name: &str, url: &reqwest::Url) -> Result<(), String> {
+    vault.check_host(name, url.host_str().unwrap_or_default(), url.port_or_known_default().unwrap_or(0))
 }
 
 fn build(
     client: &reqwest::Client,
-    method: &str,
+    what: &Request,
     url: &reqwest::Url,
-    headers: &BTreeMap<String, String>,
-    body: Option<String>,
+    secrets: &[(String, Value)],
 ) -> Result<reqwest::Request, String> {
-    let mut builder = client.request(parse_method(method)?, url.clone());
-    for (name, value) in headers {
+    let mut builder = client.request(parse_method(&what.method)?, url.clone());
+    for (name, value) in &what.headers {
         let (name, value) = parse_header(name, value)?;
         builder = builder.header(name, value);
     }
-    if let Some(body) = body {
+    for (name, value) in secrets {
+        let (name, mut value) = parse_header(name, value.expose())?;
+        value.set_sensitive(true);
+        builder = builder.header(name, value);
+    }
+    if let Some(body) = what.body.clone() {
         builder = builder.body(body);
     }
     builder.build().map_err(|e| words::of(&e, url))
@@ -134,10 +211,12 @@ fn parse_url(url: &str) -> Result<reqwest::Url, String> {
 }
 
 fn is_loopback(url: &reqwest::Url) -> bool {
-    let host = url.host_str().unwrap_or_default().trim_matches(['[', ']']);
-    host == "localhost"
-        || host.ends_with(".localhost")
-        || host.parse::<std::net::IpAddr>().is_ok_and(|ip| ip.is_loopback())
+    address(url).map_or_else(|| is_localhost(url.host_str().unwrap_or_default()), |ip| ip.to_canonical().is_loopback())
+}
+
+/// The address, when the host is one and not a name. The URL parser has read octal, hexadecimal and short spellings.
+fn address(url: &reqwest::Url) -> Option<IpAddr> {
+    url.host_str()?.trim_matches(['[', ']']).parse().ok()
 }
 
 /// The variable that names a proxy for such addresses.

@@ -13,6 +13,7 @@ use std::collections::BTreeMap;
 use std::os::unix::process::ExitStatusExt;
 use std::pin::pin;
 use std::process::{ExitStatus, Stdio};
+use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::io::AsyncReadExt;
@@ -26,7 +27,10 @@ use self::lines::Lines;
 pub(super) use self::program::check;
 use super::{OutputLine, Said, cancelled, deadline, elapsed_ms};
 use crate::core::event::Stream;
+use crate::core::redact::Redactor;
+use crate::core::secret::variable;
 use crate::core::step::Reply;
+use crate::vault::{Value, Vault};
 
 /// Between TERM and KILL.
 const GRACE: Duration = Duration::from_millis(1500);
@@ -48,11 +52,14 @@ pub(super) struct Invocation {
     pub argv: Vec<String>,
     pub env: BTreeMap<String, String>,
     pub dir: Option<String>,
+    /// Names of secrets, each for its variable.
+    pub secrets: Vec<String>,
 }
 
 /// Runs the command to its end.
 pub(super) async fn perform(
     what: &Invocation,
+    vault: &Vault,
     timeout_ms: i64,
     output: mpsc::Sender<Said>,
     cancel: CancellationToken,
@@ -60,12 +67,20 @@ pub(super) async fn perform(
     if cancel.is_cancelled() {
         return cancelled();
     }
+    let secrets = tokio::select! {
+        biased;
+        () = cancel.cancelled() => return cancelled(),
+        found = fetch(&what.secrets, vault) => match found {
+            Ok(secrets) => secrets,
+            Err(message) => return Reply::Refused { message },
+        },
+    };
     let start = Instant::now();
-    let (mut running, outputs) = match Running::start(what) {
+    let (mut running, outputs) = match Running::start(what, vault, &secrets) {
         Ok(started) => started,
         Err(message) => return Reply::Unreachable { message },
     };
-    let end = running.follow(deadline(timeout_ms), &output, &cancel).await;
+    let end = running.follow(deadline(timeout_ms), &vault.redactor(), &output, &cancel).await;
     let ms = elapsed_ms(start);
     match end {
         End::Exited(status) => {
@@ -91,10 +106,19 @@ struct Running {
 }
 
 impl Running {
-    fn start(what: &Invocation) -> Result<(Self, outputs::OutputFile), String> {
+    fn start(
+        what: &Invocation,
+        vault: &Vault,
+        secrets: &[(String, Value)],
+    ) -> Result<(Self, outputs::OutputFile), String> {
         let program = program::resolve(&what.argv, &what.env, what.dir.as_deref())?;
         let outputs = outputs::OutputFile::create()?;
         let mut command = detached(&program, &what.argv);
+        // What is a secret in our environment reaches only the commands that name it.
+        for name in vault.variables() {
+            command.env_remove(name);
+        }
+        command.envs(secrets.iter().map(|(name, value)| (name, value.expose())));
         command.envs(&what.env).env("OPSROOM_OUTPUT", outputs.path());
         if let Some(dir) = &what.dir {
             command.current_dir(dir);
@@ -107,8 +131,14 @@ impl Running {
     }
 
     /// Streams the output and waits for the end, whichever way it comes.
-    async fn follow(&mut self, limit: Duration, output: &mpsc::Sender<Said>, cancel: &CancellationToken) -> End {
-        let mut capture = Capture::new(self.stdout.take(), self.stderr.take());
+    async fn follow(
+        &mut self,
+        limit: Duration,
+        redactor: &Arc<Redactor>,
+        output: &mpsc::Sender<Said>,
+        cancel: &CancellationToken,
+    ) -> End {
+        let mut capture = Capture::new(self.stdout.take(), self.stderr.take(), redactor);
         let (end, note) = {
             let mut life = pin!(life(&mut self.child, &self.group, limit, cancel));
             let mut ended = None;
@@ -131,6 +161,18 @@ impl Running {
         }
         end
     }
+}
+
+/// The variables of secrets with their values.
+async fn fetch(names: &[String], vault: &Vault) -> Result<Vec<(String, Value)>, String> {
+    let mut found = vault.values(names).await?;
+    for (name, value) in &mut found {
+        if value.expose().contains('\0') {
+            return Err(format!("the secret {name} holds a NUL character, which no variable can"));
+        }
+        *name = variable(name);
+    }
+    Ok(found)
 }
 
 /// `setsid PROGRAM …` where there is one (it execs in place: same pid, new session, new group), else a new group.
@@ -200,12 +242,12 @@ struct Capture {
 }
 
 impl Capture {
-    fn new(stdout: Option<ChildStdout>, stderr: Option<ChildStderr>) -> Self {
+    fn new(stdout: Option<ChildStdout>, stderr: Option<ChildStderr>, redactor: &Arc<Redactor>) -> Self {
         Self {
             stdout,
             stderr,
-            out: Lines::new(Stream::Stdout),
-            err: Lines::new(Stream::Stderr),
+            out: Lines::new(Stream::Stdout, redactor.clone()),
+            err: Lines::new(Stream::Stderr, redactor.clone()),
             out_buf: vec![0; 64 * 1024],
             err_buf: vec![0; 64 * 1024],
             batch: Vec::new(),

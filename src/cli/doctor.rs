@@ -18,6 +18,9 @@ pub struct Args {
     /// One JSON array
     #[arg(long)]
     json: bool,
+    /// Look for secrets that come from a command too, which runs it
+    #[arg(long)]
+    run_secrets: bool,
 }
 
 /// One thing looked at.
@@ -60,6 +63,7 @@ pub(super) async fn perform(args: &Args, start: &Start) -> Result<Code, Stop> {
     terminal(&mut report);
     settings(&mut report, start);
     clock(&mut report, start);
+    secrets(&mut report, start, args.run_secrets).await;
     report.judge("shell", shell());
     let unreachable = store(&mut report, start).await;
     let mut out = Out::new();
@@ -135,6 +139,18 @@ fn settings(report: &mut Report, start: &Start) {
     }
     for problem in start.log_problem.iter().chain(&start.keymap().problems) {
         report.bad("problem", problem.clone());
+    }
+}
+
+/// Whether every secret is there: its name and where it comes from, never the value.
+async fn secrets(report: &mut Report, start: &Start, run: bool) {
+    for secret in start.vault.presence(run).await {
+        let place = format!("{} from {}", secret.name, secret.source);
+        match secret.found {
+            Some(Ok(())) => report.good("secret", place),
+            Some(Err(why)) => report.bad("secret", why),
+            None => report.fact("secret", format!("{place} (not run; doctor --run-secrets does)")),
+        }
     }
 }
 

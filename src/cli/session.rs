@@ -8,15 +8,18 @@ use super::Global;
 use super::stop::Stop;
 use crate::clock::Clock;
 use crate::config::settings::{self, Flags, Paths};
-use crate::control::{self, Control, Door};
+use crate::control::{self, Control, Door, Outside};
 use crate::core::runbook::Problem;
 use crate::tui::keys::Keymap;
+use crate::vault::Vault;
 
 /// The settings in force, or what is wrong with them; subcommands that need none work all the same.
 #[derive(Debug)]
 pub struct Start {
     pub clock: Clock,
     settings: Result<settings::Settings, Vec<Problem>>,
+    /// The secrets of the settings.
+    pub vault: Vault,
     /// Why there is no log, or not the one that was asked for.
     pub log_problem: Option<String>,
 }
@@ -26,7 +29,8 @@ impl Start {
     #[must_use]
     pub fn new(global: &Global, clock: Clock) -> Self {
         let settings = settings::load(&global.flags(), &environment);
-        Self { clock, settings, log_problem: None }
+        let vault = Vault::new(settings.as_ref().map(|s| s.secrets.clone()).unwrap_or_default());
+        Self { clock, settings, vault, log_problem: None }
     }
 
     /// The settings; their problems stop whoever needs them.
@@ -94,6 +98,7 @@ impl Start {
             lease_ms: settings.lease_ms,
             runbook_dir: Some(settings.runbook_dir.clone()),
             door,
+            outside: Outside { vault: self.vault.clone(), policy: settings.outbound.clone() },
         })
     }
 

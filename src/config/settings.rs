@@ -3,6 +3,7 @@
 
 mod keys;
 mod paths;
+mod reach;
 mod value;
 
 use std::collections::BTreeMap;
@@ -11,7 +12,9 @@ use std::path::{Path, PathBuf};
 
 use super::rule;
 use super::toml_doc::{Section, parse};
+use crate::core::outbound::Policy;
 use crate::core::runbook::Problem;
+use crate::core::secret::Secret;
 
 pub use keys::{CONFIG_VARIABLE, KEYS, Key};
 pub use paths::Paths;
@@ -45,6 +48,10 @@ pub struct Settings {
     pub lease_ms: i64,
     pub log_level: LogLevel,
     pub theme: Theme,
+    /// The secrets the file declares: where their values are, never the values.
+    pub secrets: Vec<Secret>,
+    /// Where calls may go.
+    pub outbound: Policy,
     pub paths: Paths,
     /// The settings file, when there is one.
     pub file: Option<PathBuf>,
@@ -91,7 +98,7 @@ impl std::fmt::Display for Origin {
 /// Every wrong value, also of sources that a stronger one overrides: what is wrong in the file stays wrong.
 pub fn load(flags: &Flags, environment: &Environment<'_>) -> Result<Settings, Vec<Problem>> {
     let paths = Paths::find(environment)?;
-    let mut sources = Sources { found: BTreeMap::new(), problems: Vec::new() };
+    let mut sources = Sources::default();
     sources.user_names(environment);
     let file = sources.file(flags, environment, &paths);
     sources.environment(environment);
@@ -100,8 +107,12 @@ pub fn load(flags: &Flags, environment: &Environment<'_>) -> Result<Settings, Ve
 }
 
 /// The strongest value said for each key so far.
+#[derive(Default)]
 struct Sources {
     found: BTreeMap<&'static str, Found>,
+    /// Only the file can say these.
+    secrets: Vec<Secret>,
+    outbound: Policy,
     problems: Vec<Problem>,
 }
 
@@ -151,6 +162,8 @@ impl Sources {
                 (key.name, Found { text, origin: Origin::File { file: file.to_owned(), line } })
             }));
         }
+        self.secrets = reach::secrets(&mut root, &mut report);
+        self.outbound = reach::outbound(&mut root, &mut report);
         root.close(&mut report);
         self.problems.extend(report.finish(()).err().into_iter().flatten());
     }
@@ -199,6 +212,8 @@ impl Sources {
             lease_ms: value::lease(get("lease")).unwrap_or_default(),
             log_level: value::log_level(get("log_level")).unwrap_or_default(),
             theme: value::theme(get("theme")).unwrap_or_default(),
+            secrets: self.secrets,
+            outbound: self.outbound,
             rows: rows.iter().map(|(row, _)| row.clone()).collect(),
             paths,
             file,

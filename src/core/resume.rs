@@ -106,7 +106,7 @@ mod tests {
 
     fn shell(idempotent: bool) -> PlanStep {
         let command = ShellCommand::Script("deploy".to_owned());
-        step(StepSpec::Shell(Shell { command, env: BTreeMap::default(), dir: None }), idempotent)
+        step(StepSpec::Shell(Shell { command, env: BTreeMap::default(), dir: None, secrets: Vec::new() }), idempotent)
     }
 
     fn kinds() -> [PlanStep; 4] {

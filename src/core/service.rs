@@ -196,6 +196,9 @@ pub struct Action {
     /// Safe to repeat when its outcome is unknown.
     #[serde(default)]
     pub idempotent: bool,
+    /// Names of secrets a shell command finds in `OPSROOM_SECRET_<NAME>`.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub secrets: Vec<String>,
 }
 
 /// How an action touches the world.
@@ -214,6 +217,12 @@ pub struct HttpRequest {
     pub url: String,
     #[serde(default)]
     pub headers: BTreeMap<String, String>,
+    /// Name of the secret sent as a bearer token.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub secret_ref: Option<String>,
+    /// Headers whose values are secrets, by the secret's name.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub secret_headers: BTreeMap<String, String>,
     #[serde(default)]
     pub body: Option<String>,
     /// Statuses that count as good; empty: any 2xx.

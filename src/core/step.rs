@@ -94,12 +94,16 @@ pub enum Call {
         url: String,
         headers: BTreeMap<String, String>,
         body: Option<String>,
+        /// Headers only the adapter can fill in.
+        secrets: Vec<SecretHeader>,
         timeout_ms: i64,
     },
     Shell {
         argv: Vec<String>,
         env: BTreeMap<String, String>,
         dir: Option<String>,
+        /// Names of secrets, each for its variable.
+        secrets: Vec<String>,
         timeout_ms: i64,
     },
     Wait {
@@ -114,6 +118,16 @@ pub enum Call {
     Leave {
         artifacts: Vec<super::run::Artifact>,
     },
+}
+
+/// A header with a secret in it: `Authorization: Bearer ` and the name of the token.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SecretHeader {
+    pub header: String,
+    /// What stands before the value.
+    pub prefix: &'static str,
+    /// The secret's name.
+    pub secret: String,
 }
 
 /// The world's answer.
@@ -152,6 +166,11 @@ pub enum Reply {
     Unreachable {
         message: String,
     },
+    /// It was not asked, for reasons on our side: a secret that is missing, an address that may not be called. Nothing
+    /// is learnt about the target, and asking again would not help.
+    Refused {
+        message: String,
+    },
 }
 
 /// What came of a step.
@@ -188,6 +207,13 @@ impl Outcome {
     #[must_use]
     pub fn failed(message: impl Into<String>, again: bool, latency_ms: Option<i64>) -> Self {
         Self { verdict: Verdict::Failed { again }, message: message.into(), state: State::Failing, latency_ms }
+    }
+
+    /// It was not asked.
+    #[must_use]
+    pub fn refused(message: &str) -> Self {
+        let verdict = Verdict::Failed { again: false };
+        Self { verdict, message: message.to_owned(), state: State::Unknown, latency_ms: None }
     }
 
     /// The deadline passed.

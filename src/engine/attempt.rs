@@ -283,10 +283,16 @@ fn pause_ms(retry: Retry, attempt: u32, jitter: f64) -> i64 {
     ((bare as f64 * (1.0 + jitter / 4.0)) as i64).clamp(0, retry.cap_ms.max(0))
 }
 
-/// What the server asked for, in whole seconds; more than five minutes is not waited.
+/// What the server asked for, in seconds or as a date; more than five minutes is not waited. A date counts from the
+/// server's own `Date`: its clock may not be ours, and a server without one has none to speak of (RFC 9110, 6.6.1).
 fn retry_after_ms(reply: &Reply) -> i64 {
     let Reply::Http { headers, .. } = reply else { return 0 };
-    headers.get("retry-after").and_then(|s| s.trim().parse::<i64>().ok()).map_or(0, |s| s.clamp(0, 300) * 1000)
+    let date = |name: &str| chrono::DateTime::parse_from_rfc2822(headers.get(name)?.trim()).ok();
+    let seconds = headers.get("retry-after").and_then(|text| {
+        let seconds = text.trim().parse::<i64>().ok();
+        seconds.or_else(|| Some((date("retry-after")? - date("date")?).num_seconds()))
+    });
+    seconds.map_or(0, |s| s.clamp(0, 300) * 1000)
 }
 
 /// Evenly between −1 and 1. Every hasher of the standard library has keys of its own: random enough to spread retries.

@@ -7,7 +7,7 @@ use tokio::sync::mpsc;
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 
-use super::World;
+use super::{World, redact};
 use crate::bus::Notice;
 use crate::core::observation::{Observation, State};
 use crate::core::plan::PlanStep;
@@ -63,7 +63,8 @@ async fn pulse(world: &World, workspace: i64, slot: Timestamp) -> Result<bool, S
     let probes = runbook::probes(&stack);
     let asked = stream::iter(probes).map(|step| probe(world, step));
     let seen: Vec<_> = asked.buffer_unordered(AT_ONCE).collect().await;
-    let seen: Vec<_> = seen.into_iter().flatten().collect();
+    let redactor = world.adapters.redactor();
+    let seen: Vec<_> = seen.into_iter().flatten().map(|seen| redact::observation(&redactor, seen)).collect();
     if seen.is_empty() {
         return Ok(false);
     }
@@ -82,7 +83,7 @@ async fn probe(world: &World, step: PlanStep) -> Option<Observation> {
     // Nobody listens: what a probe prints is not kept.
     let (output, _) = mpsc::channel(1);
     let reply = world.adapters.perform(call, output, CancellationToken::new()).await;
-    if let (true, Reply::Unreachable { message }) = (local, &reply) {
+    if let (true, Reply::Unreachable { message }) | (_, Reply::Refused { message }) = (local, &reply) {
         tracing::warn!("cannot probe {target}: {message}");
         return None;
     }

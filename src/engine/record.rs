@@ -1,12 +1,13 @@
 //! Writes what happens to a run: to the store first, then tells the bus. A store that fails is tried again for as long as
 //! a lease lasts; after that the run is given up, and nothing is pretended.
 
+use std::borrow::Cow;
 use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 use std::time::Duration;
 
 use tokio::time::{Instant, sleep};
 
-use super::World;
+use super::{World, redact};
 use crate::bus::Notice;
 use crate::core::event::{EntryBody, Level, NewEntry};
 use crate::core::observation::Observation;
@@ -55,6 +56,7 @@ impl Recorder {
         }
         let (store, claim) = (&self.world.store, self.claim);
         let before = self.known();
+        let entries = &*self.clean(entries);
         let seq = self.persist(move || store.append(claim, entries), move || self.written(before, entries)).await?;
         self.seq.fetch_max(seq, Ordering::AcqRel);
         self.world.bus.tell(Notice::Entries(claim.run, seq));
@@ -71,6 +73,8 @@ impl Recorder {
     ) -> Result<(), StoreError> {
         let (store, claim, at) = (&self.world.store, self.claim, self.world.clock.now());
         let before = self.known();
+        let (message, entries) = (self.clean_text(message), &*self.clean(entries));
+        let message = message.as_deref();
         let write = move || store.step(claim, index, status, attempt, message, entries, at);
         let written = move || async move { Ok(self.written(before, entries).await?.map(drop)) };
         self.persist(write, written).await?;
@@ -87,6 +91,8 @@ impl Recorder {
     ) -> Result<RunStatus, StoreError> {
         let (store, claim, at) = (&self.world.store, self.claim, self.world.clock.now());
         let before = self.known();
+        let (message, entries) = (self.clean_text(message), &*self.clean(entries));
+        let message = message.as_deref();
         let write = move || store.transition(claim, what, message, entries, at);
         let status = self.persist(write, move || self.moved(before, what, entries)).await?;
         self.world.bus.tell(Notice::Run(claim.run, status));
@@ -98,6 +104,7 @@ impl Recorder {
     pub(super) async fn succeed(&self, entries: &[NewEntry], next: Option<NewRun>) -> Result<Option<Run>, StoreError> {
         let (store, claim, at, next) = (&self.world.store, self.claim, self.world.clock.now(), &next);
         let before = self.known();
+        let entries = &*self.clean(entries);
         let write = move || store.succeed_and_chain(claim, None, entries, next.clone(), at);
         let next = self.persist(write, move || self.succeeded(before, entries)).await?;
         self.world.bus.tell(Notice::Run(claim.run, RunStatus::Succeeded));
@@ -110,7 +117,7 @@ impl Recorder {
 
     pub(super) async fn observe(&self, seen: Observation) -> Result<(), StoreError> {
         let (store, workspace) = (&self.world.store, self.claim.workspace);
-        let seen = &[seen];
+        let seen = &[redact::observation(&self.world.adapters.redactor(), seen)];
         self.persist(move || store.observe(workspace, seen), || std::future::ready(Ok(None))).await?;
         self.world.bus.tell(Notice::Observations);
         Ok(())
@@ -118,6 +125,7 @@ impl Recorder {
 
     pub(super) async fn leave(&self, artifacts: &[Artifact]) -> Result<(), StoreError> {
         let (store, claim) = (&self.world.store, self.claim);
+        let artifacts = &redact::artifacts(&self.world.adapters.redactor(), artifacts);
         let there = move || async move {
             let there = store.artifacts(claim.run).await?;
             Ok(artifacts.iter().all(|a| there.contains(a)).then_some(()))
@@ -150,6 +158,15 @@ impl Recorder {
             let seq = self.seq.fetch_max(now, Ordering::AcqRel).max(now);
             self.world.bus.tell(Notice::Entries(self.claim.run, seq));
         }
+    }
+
+    /// Without the values of secrets: whatever this run writes passes here.
+    fn clean<'a>(&self, entries: &'a [NewEntry]) -> Cow<'a, [NewEntry]> {
+        redact::entries(&self.world.adapters.redactor(), entries)
+    }
+
+    fn clean_text(&self, text: Option<&str>) -> Option<String> {
+        text.map(|text| self.world.adapters.redactor().redact(text))
     }
 
     fn known(&self) -> i64 {

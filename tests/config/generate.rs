@@ -192,9 +192,11 @@ fn action() -> impl Strategy<Value = Action> {
             .prop_map(|t| ActionCall::Shell(ShellCommand::Script(t))),
         prop::collection::vec("[a-z /\"'\\\\$-]{0,9}x", 1..4).prop_map(|v| ActionCall::Shell(ShellCommand::Argv(v))),
     ];
-    (call, 1..1_000_000_000i64 / 2, any::<bool>()).prop_map(|(call, timeout_ms, idempotent)| Action {
+    let secrets = prop::collection::btree_set("[A-Z]{1,3}", 0..3);
+    (call, 1..1_000_000_000i64 / 2, any::<bool>(), secrets).prop_map(|(call, timeout_ms, idempotent, secrets)| Action {
         verb: Verb::Probe,
         environments: Vec::new(),
+        secrets: if matches!(call, ActionCall::Shell(_)) { secrets.into_iter().collect() } else { Vec::new() },
         call,
         timeout_ms,
         idempotent,
@@ -205,8 +207,13 @@ fn http() -> impl Strategy<Value = HttpRequest> {
     let url =
         select(vec!["http://127.0.0.1:8080/", "https://{env}.x.test/{service}?v={inputs.version}", "http://[::1]/"]);
     let body = select(vec!["", "{}", "{\"a\": \"{inputs.a}\", \"b\": {\"c\": 1}}", "a\r\nb\u{7f}\u{1}"]);
-    (method(), url, headers(), of(body), prop::collection::vec(100..=599u16, 0..3), of(1..10_000i64), of(line()))
-        .prop_map(|(method, url, headers, body, expect_status, max_ms, contains)| HttpRequest {
+    let secret_headers = prop::collection::btree_map("y-[a-z!#$.]{1,8}|X-Api-Key", "[A-Z_]{1,9}", 0..3);
+    let secrets = (of("[A-Z_]{1,9}"), secret_headers);
+    let rest = (of(body), prop::collection::vec(100..=599u16, 0..3), of(1..10_000i64), of(line()));
+    (method(), url, headers(), secrets, rest).prop_map(
+        |(method, url, headers, (secret_ref, secret_headers), (body, expect_status, max_ms, contains))| HttpRequest {
+            secret_ref,
+            secret_headers,
             method,
             url: url.to_owned(),
             headers,

@@ -133,6 +133,7 @@ fn service(name: &str, tier: Tier, environments: &[&str], probe: bool) -> Servic
         call: ActionCall::Http(request),
         timeout_ms: 2000,
         idempotent: true,
+        secrets: vec![],
     };
     Service {
         name: name.to_owned(),

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use opsroom::adapter::{Act, Adapters, Script};
+use opsroom::adapter::{Act, Adapters, Outside, Script};
 use opsroom::bus::Bus;
 use opsroom::clock::Clock;
 use opsroom::core::event::{Entry, EntryBody};
@@ -35,7 +35,12 @@ impl Bench {
 
     /// The real world.
     pub async fn real() -> Self {
-        Self::with(Adapters::real(), Arc::default()).await
+        Self::real_with(Outside::default()).await
+    }
+
+    /// The real world with secrets and limits.
+    pub async fn real_with(outside: Outside) -> Self {
+        Self::with(Adapters::real(outside), Arc::default()).await
     }
 
     /// A scripted world on a store of one's choice; see [`on_both`].
@@ -207,7 +212,7 @@ pub fn http(phase: Phase, name: &str, method: &str) -> PlanStep {
 
 pub fn shell(phase: Phase, name: &str, script: &str) -> PlanStep {
     let command = ShellCommand::Script(script.to_owned());
-    step(phase, name, StepSpec::Shell(Shell { command, env: BTreeMap::new(), dir: None }))
+    step(phase, name, StepSpec::Shell(Shell { command, env: BTreeMap::new(), dir: None, secrets: vec![] }))
 }
 
 pub fn manual(phase: Phase, name: &str) -> PlanStep {

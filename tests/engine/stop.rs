@@ -66,7 +66,14 @@ async fn a_dropped_engine_leaves_nothing_running() {
 }
 
 fn probed(name: &str, call: ActionCall) -> Service {
-    let action = Action { verb: Verb::Probe, environments: Vec::new(), call, timeout_ms: 2000, idempotent: true };
+    let action = Action {
+        verb: Verb::Probe,
+        environments: Vec::new(),
+        call,
+        timeout_ms: 2000,
+        idempotent: true,
+        secrets: vec![],
+    };
     Service { name: name.to_owned(), actions: vec![action], ..Service::default() }
 }
 

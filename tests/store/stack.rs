@@ -19,7 +19,14 @@ fn service(name: &str) -> Service {
         notes: Some("with \0 and ünïcode".into()),
         environments: vec!["prod".into()],
         sla: Some(Sla { uptime_pct: Some(99.9), latency_ms: Some(300), freshness_hours: None }),
-        actions: vec![Action { verb: Verb::Deploy, environments: vec![], call, timeout_ms: 1000, idempotent: false }],
+        actions: vec![Action {
+            verb: Verb::Deploy,
+            environments: vec![],
+            call,
+            timeout_ms: 1000,
+            idempotent: false,
+            secrets: vec!["DEPLOY_TOKEN".into()],
+        }],
         ..Service::default()
     }
 }

@@ -9,9 +9,14 @@ use wiremock::{Mock, MockServer, ResponseTemplate};
 
 use super::*;
 
+fn client() -> Client {
+    Client::new(Policy::default())
+}
+
 async fn ask(url: &str, timeout_ms: i64) -> Reply {
-    let request = Request { method: "GET".into(), url: url.into(), headers: BTreeMap::new(), body: None };
-    Client::default().perform(request, timeout_ms, CancellationToken::new()).await
+    let request =
+        Request { method: "GET".into(), url: url.into(), headers: BTreeMap::new(), body: None, secrets: vec![] };
+    client().perform(request, &Vault::default(), timeout_ms, CancellationToken::new()).await
 }
 
 fn words(reply: &Reply) -> &str {
@@ -53,8 +58,9 @@ async fn request_and_answer_go_through_whole_and_redirects_are_not_followed() {
         url: format!("{}/deploy", server.uri()),
         headers: [("X-By".to_owned(), "ops".to_owned())].into(),
         body: Some("{}".into()),
+        secrets: vec![],
     };
-    let reply = Client::default().perform(request, 5000, CancellationToken::new()).await;
+    let reply = client().perform(request, &Vault::default(), 5000, CancellationToken::new()).await;
     let Reply::Http { status, headers, body, truncated, .. } = reply else { panic!("{reply:?}") };
     assert_eq!((status, body.as_str(), truncated), (302, "moved", false));
     assert_eq!(headers["location"], "/elsewhere");
@@ -116,7 +122,7 @@ async fn failures_are_worded_for_people() {
 
     for (url, wanted) in [("ftp://x/", "cannot ask ftp"), ("nonsense", "not a URL")] {
         let reply = ask(url, 5000).await;
-        assert!(words(&reply).contains(wanted), "{reply:?}");
+        assert!(refusal(&reply).contains(wanted), "{reply:?}");
     }
 }
 
@@ -135,13 +141,13 @@ async fn cancelling_ends_the_exchange() {
     })
     .await;
     let cancel = CancellationToken::new();
-    let client = Client::default();
-    let request = Request { method: "GET".into(), url: silent, headers: BTreeMap::new(), body: None };
+    let (client, vault) = (client(), Vault::default());
+    let request = Request { method: "GET".into(), url: silent, headers: BTreeMap::new(), body: None, secrets: vec![] };
     let stop = async {
         tokio::time::sleep(Duration::from_millis(50)).await;
         cancel.cancel();
     };
-    let (reply, ()) = tokio::join!(client.perform(request, 10_000, cancel.clone()), stop);
+    let (reply, ()) = tokio::join!(client.perform(request, &vault, 10_000, cancel.clone()), stop);
     assert_eq!(words(&reply), "cancelled");
 }
 
@@ -157,4 +163,165 @@ fn this_machine_is_told_from_the_world() {
     ] {
         assert_eq!(is_loopback(&url.parse().unwrap()), wanted, "{url}");
     }
+}
+
+/// A vault with one secret in a file of its own, and the folder it lies in.
+fn vault(value: &str, hosts: &[&str]) -> (Vault, tempfile::TempDir) {
+    use crate::core::secret::{HostPattern, Secret, Source};
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("token");
+    std::fs::write(&file, value).unwrap();
+    std::fs::set_permissions(&file, std::os::unix::fs::PermissionsExt::from_mode(0o600)).unwrap();
+    let hosts = hosts.iter().map(|h| HostPattern::parse(h).unwrap()).collect();
+    (Vault::new(vec![Secret { name: "T".into(), source: Source::File(file.display().to_string()), hosts }]), folder)
+}
+
+async fn ask_with_secret(url: &str, header: &str, prefix: &'static str, vault: &Vault) -> Reply {
+    let secrets = vec![SecretHeader { header: header.into(), prefix, secret: "T".into() }];
+    let request = Request { method: "GET".into(), url: url.into(), headers: BTreeMap::new(), body: None, secrets };
+    client().perform(request, vault, 5000, CancellationToken::new()).await
+}
+
+fn refusal(reply: &Reply) -> &str {
+    match reply {
+        Reply::Refused { message } => message,
+        other => panic!("{other:?}"),
+    }
+}
+
+#[tokio::test]
+async fn secrets_go_to_their_hosts_and_nowhere_else() {
+    let server = MockServer::start().await;
+    Mock::given(header("authorization", "Bearer pl4nted-value"))
+        .respond_with(ResponseTemplate::new(200))
+        .expect(1)
+        .mount(&server)
+        .await;
+    Mock::given(header("x-token", "pl4nted-value"))
+        .respond_with(ResponseTemplate::new(204))
+        .expect(1)
+        .mount(&server)
+        .await;
+    let (bound, _kept) = vault("pl4nted-value\n", &["127.0.0.1"]);
+    for (name, prefix, wanted) in [("authorization", "Bearer ", 200), ("X-Token", "", 204)] {
+        let reply = ask_with_secret(&server.uri(), name, prefix, &bound).await;
+        assert!(matches!(reply, Reply::Http { status, .. } if status == wanted), "{reply:?}");
+    }
+    let port = server.address().port();
+    for (value, hosts, why) in [
+        ("pl4nted-value", &["api.example.com"][..], "may not be sent to 127.0.0.1 (only api.example.com)"),
+        ("pl4nted-value", &[], "may not be sent to 127.0.0.1 (no host)"),
+        ("pl4nted-value", &["127.0.0.1:1"], "may not be sent to 127.0.0.1"),
+        ("pl4n\nted-value", &["127.0.0.1"], "has characters no header may have"),
+        ("short", &["127.0.0.1"], "is 5 bytes long"),
+    ] {
+        let (vault, _kept) = vault(value, hosts);
+        let reply = ask_with_secret(&format!("http://127.0.0.1:{port}/"), "x-token", "", &vault).await;
+        let said = refusal(&reply);
+        assert!(said.contains(why) && !said.contains("pl4n"), "{said}");
+    }
+    // The host counts, not what looks like one.
+    let reply = ask_with_secret(&format!("http://127.0.0.1@localhost:{port}/"), "x-token", "", &bound).await;
+    assert!(refusal(&reply).contains("may not be sent to localhost"), "{reply:?}");
+}
+
+#[tokio::test]
+async fn stored_headers_with_secrets_are_refused_at_call_time_too() {
+    for (name, why) in [("Authorization", "secret_ref"), ("COOKIE", "secret_ref"), ("Host", "set by the connection")] {
+        let headers = [(name.to_owned(), "x".to_owned())].into();
+        let request =
+            Request { method: "GET".into(), url: "http://127.0.0.1:1/".into(), headers, body: None, secrets: vec![] };
+        let reply = client().perform(request, &Vault::default(), 5000, CancellationToken::new()).await;
+        assert!(refusal(&reply).contains(why), "{reply:?}");
+    }
+}
+
+#[tokio::test]
+async fn the_outbound_policy_holds_for_every_spelling() {
+    for url in [
+        "http://169.254.169.254/latest/meta-data/",
+        "http://0xa9fea9fe/",
+        "http://0251.0376.0251.0376/",
+        "http://2852039166/",
+        "http://[::ffff:169.254.169.254]/",
+        "http://[64:ff9b::a9fe:a9fe]/",
+        "http://[fd00:ec2::254]/",
+        "http://[fe80::1]/",
+        "http://169.254.1.1/",
+        "http://0.0.0.0/",
+        "http://224.0.0.1/",
+        "http://metadata.google.internal/computeMetadata/v1/",
+        "http://METADATA.google.internal./",
+        "http://１６９.254.169.254/",
+    ] {
+        let reply = ask(url, 5000).await;
+        let said = refusal(&reply);
+        assert!(said.contains("the outbound policy refuses") && said.contains("[outbound]"), "{url}: {said}");
+    }
+}
+
+#[tokio::test]
+async fn a_name_that_resolves_to_this_machine_is_refused_unless_allowed() {
+    use crate::core::outbound::Allowed;
+    let server = MockServer::start().await;
+    Mock::given(path("/")).respond_with(ResponseTemplate::new(200)).mount(&server).await;
+    let port = server.address().port();
+    let localhost = ask(&format!("http://localhost:{port}/"), 5000).await;
+    assert!(matches!(localhost, Reply::Http { status: 200, .. }), "{localhost:?}");
+
+    // Every machine resolves its own name here without a network; where it does not, there is nothing to test with.
+    let name = rustix::system::uname().nodename().to_string_lossy().to_lowercase();
+    let Ok(found) = tokio::net::lookup_host((name.as_str(), port)).await else { return };
+    let public = |ip: IpAddr| crate::core::outbound::Category::of(ip) == crate::core::outbound::Category::Public;
+    if found.map(|a| a.ip()).all(public) || proxy_in_use(&format!("http://{name}/").parse().unwrap()).is_some() {
+        return;
+    }
+    let reply = ask(&format!("http://{name}:{port}/"), 5000).await;
+    let said = refusal(&reply);
+    assert!(said.contains(&name) && said.contains("it resolves to"), "{said}");
+
+    let policy = Policy::new(vec![Allowed::parse(&name).unwrap()]);
+    let request = Request {
+        method: "GET".into(),
+        url: format!("http://{name}:{port}/"),
+        headers: BTreeMap::new(),
+        body: None,
+        secrets: vec![],
+    };
+    let reply = Client::new(policy).perform(request, &Vault::default(), 5000, CancellationToken::new()).await;
+    assert!(!matches!(reply, Reply::Refused { .. }), "{reply:?}");
+}
+
+#[tokio::test]
+async fn hostile_peers_end_with_a_message() {
+    let lying = serve(|mut peer| async move {
+        let _ = peer.write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 1000\r\n\r\nshort").await;
+    })
+    .await;
+    let reply = ask(&lying, 5000).await;
+    assert!(words(&reply).contains("127.0.0.1"), "{reply:?}");
+
+    let endless = serve(|mut peer| async move {
+        let _ = peer.write_all(b"HTTP/1.1 200 OK\r\n").await;
+        while peer.write_all(b"x-filler: aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa\r\n").await.is_ok() {}
+    })
+    .await;
+    let reply = ask(&endless, 20_000).await;
+    assert!(words(&reply).contains("127.0.0.1"), "{reply:?}");
+
+    let babble = serve(|mut peer| async move {
+        let _ = peer.write_all(b"SSH-2.0-OpenSSH_9.9\r\n").await;
+    })
+    .await;
+    let reply = ask(&babble, 5000).await;
+    assert!(words(&reply).contains("127.0.0.1"), "{reply:?}");
+
+    // Nobody goes where an answer points to.
+    let pointing = serve(|mut peer| async move {
+        let answer = b"HTTP/1.1 302 Found\r\nlocation: http://169.254.169.254/\r\ncontent-length: 0\r\n\r\n";
+        let _ = peer.write_all(answer).await;
+    })
+    .await;
+    let reply = ask(&pointing, 5000).await;
+    assert!(matches!(reply, Reply::Http { status: 302, .. }), "{reply:?}");
 }

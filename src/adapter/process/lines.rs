@@ -1,7 +1,11 @@
-//! Bytes into lines: split at `\n`, one `\r` before it dropped, a lone `\r` kept, bad UTF-8 replaced, no line unbounded.
+//! Bytes into lines: split at `\n`, one `\r` before it dropped, a lone `\r` kept, bad UTF-8 replaced, no line unbounded,
+//! no secret cut in two. Secrets are taken out where the lines are written.
+
+use std::sync::Arc;
 
 use super::OutputLine;
 use crate::core::event::Stream;
+use crate::core::redact::Redactor;
 
 /// A longer line is cut into pieces of this size.
 const MAX_LINE: usize = 10 * 1024 * 1024;
@@ -11,11 +15,12 @@ pub(super) struct Lines {
     stream: Stream,
     partial: Vec<u8>,
     max: usize,
+    redactor: Arc<Redactor>,
 }
 
 impl Lines {
-    pub(super) fn new(stream: Stream) -> Self {
-        Self { stream, partial: Vec::new(), max: MAX_LINE }
+    pub(super) fn new(stream: Stream, redactor: Arc<Redactor>) -> Self {
+        Self { stream, partial: Vec::new(), max: MAX_LINE, redactor }
     }
 
     /// Adds all complete lines to `out`.
@@ -23,26 +28,29 @@ impl Lines {
         while let Some(end) = bytes.iter().position(|b| *b == b'\n') {
             self.partial.extend_from_slice(&bytes[..end]);
             bytes = &bytes[end + 1..];
-            self.cut(out);
+            self.cut(out, self.max);
             if self.partial.last() == Some(&b'\r') {
                 self.partial.pop();
             }
             self.push_all(out);
         }
         self.partial.extend_from_slice(bytes);
-        self.cut(out);
+        // Not the whole line yet: a value may begin before the cut and go on in what is still to come.
+        self.cut(out, self.max + self.redactor.longest());
     }
 
     /// The last line, when it has no newline.
     pub(super) fn finish(&mut self, out: &mut Vec<OutputLine>) {
+        self.cut(out, self.max);
         if !self.partial.is_empty() {
             self.push_all(out);
         }
     }
 
-    fn cut(&mut self, out: &mut Vec<OutputLine>) {
-        while self.partial.len() > self.max {
-            let at = char_boundary(&self.partial, self.max);
+    /// Cuts pieces off while there is more than `room`.
+    fn cut(&mut self, out: &mut Vec<OutputLine>, room: usize) {
+        while self.partial.len() > room {
+            let at = char_boundary(&self.partial, self.redactor.cut_before(&self.partial, self.max));
             let rest = self.partial.split_off(at);
             self.push_all(out);
             self.partial = rest;
@@ -68,7 +76,12 @@ mod tests {
     use super::*;
 
     fn cut(chunks: &[&[u8]], max: usize) -> Vec<String> {
-        let mut lines = Lines { stream: Stream::Stdout, partial: Vec::new(), max };
+        cut_around("", chunks, max)
+    }
+
+    fn cut_around(secret: &str, chunks: &[&[u8]], max: usize) -> Vec<String> {
+        let redactor = Arc::new(Redactor::new([("X", secret)]));
+        let mut lines = Lines { stream: Stream::Stdout, partial: Vec::new(), max, redactor };
         let mut out = Vec::new();
         for chunk in chunks {
             lines.feed(chunk, &mut out);
@@ -101,6 +114,17 @@ mod tests {
     }
 
     proptest! {
+        #[test]
+        fn no_cut_goes_through_a_secret(before in "[a-c]{0,120}", after in "[a-c]{0,120}", at in 0usize..250) {
+            let secret = "s3cr3t-v4lue";
+            let text = format!("{before}{secret}{after}\n{before}{secret}");
+            let (left, right) = text.as_bytes().split_at(at.min(text.len()));
+            let pieces = cut_around(secret, &[left, right], 40);
+            prop_assert_eq!(pieces.iter().filter(|piece| piece.contains(secret)).count(), 2, "{:?}", pieces);
+            prop_assert_eq!(pieces.concat(), text.replace('\n', ""));
+            prop_assert!(pieces.iter().all(|piece| piece.len() <= 40));
+        }
+
         #[test]
         fn cutting_does_not_depend_on_how_the_bytes_arrive(text in "[a-c\\n\\r]{0,60}", at in 0usize..60) {
             let at = at.min(text.len());

@@ -3,7 +3,17 @@
 use super::*;
 
 fn sh(script: &str) -> Invocation {
-    Invocation { argv: ["sh", "-c", script].map(str::to_owned).to_vec(), env: BTreeMap::new(), dir: None }
+    Invocation {
+        argv: ["sh", "-c", script].map(str::to_owned).to_vec(),
+        env: BTreeMap::new(),
+        dir: None,
+        secrets: vec![],
+    }
+}
+
+/// Without secrets.
+async fn perform(what: &Invocation, timeout_ms: i64, output: mpsc::Sender<Said>, cancel: CancellationToken) -> Reply {
+    super::perform(what, &Vault::default(), timeout_ms, output, cancel).await
 }
 
 /// Runs to the end and returns the answer, the lines and the notes.
@@ -85,6 +95,7 @@ async fn a_relative_program_is_found_in_its_folder_once() {
         argv: vec!["bin/say".into(), "hi".into()],
         env: BTreeMap::new(),
         dir: Some(dir.path().to_str().unwrap().to_owned()),
+        secrets: vec![],
     };
     let (reply, lines, _) = run(what, 5000, CancellationToken::new()).await;
     assert!(matches!(reply, Reply::Exited { code: Some(0), .. }), "{reply:?}");
@@ -180,4 +191,35 @@ async fn dropping_the_call_kills_the_group() {
         }
     };
     timeout(Duration::from_secs(5), gone).await.expect("the group ends with the call");
+}
+
+#[tokio::test]
+async fn secrets_reach_only_the_commands_that_name_them_and_never_the_command_line() {
+    use crate::core::secret::{Secret, Source};
+    // Any variable of ours will do as one that holds a secret.
+    let value = std::env::var("CARGO_MANIFEST_DIR").unwrap();
+    let source = Source::Env("CARGO_MANIFEST_DIR".to_owned());
+    let vault = Vault::new(vec![Secret { name: "place.x".to_owned(), source, hosts: vec![] }]);
+    let script = "tr '\\0' ' ' < /proc/$$/cmdline; echo; echo \"<$CARGO_MANIFEST_DIR><$OPSROOM_SECRET_PLACE_X>\"";
+    let run = async |secrets: &[&str]| {
+        let (tx, mut rx) = mpsc::channel(4);
+        let what = Invocation { secrets: secrets.iter().map(|s| (*s).to_owned()).collect(), ..sh(script) };
+        let listen = async {
+            let mut lines = Vec::new();
+            while let Some(said) = rx.recv().await {
+                let Said::Lines(more) = said else { panic!("no notes expected") };
+                lines.extend(more.into_iter().map(|l| l.text));
+            }
+            lines
+        };
+        tokio::join!(super::perform(&what, &vault, 5000, tx, CancellationToken::new()), listen)
+    };
+    let (_, lines) = run(&[]).await;
+    assert_eq!(lines[1], "<><>");
+    let (_, lines) = run(&["place.x"]).await;
+    assert_eq!(lines[1], format!("<><{value}>"), "the lines of an adapter are as they were printed");
+    assert!(lines[0].contains("sh -c") && !lines[0].contains(&value), "{lines:?}");
+    let (reply, lines) = run(&["other"]).await;
+    assert!(matches!(&reply, Reply::Refused { message } if message.contains("other is not declared")), "{reply:?}");
+    assert!(lines.is_empty(), "nothing was started");
 }

@@ -1,51 +1,28 @@
 //! Which HTTP headers may be stored: none that carries a secret, none that the connection sets itself.
 
+use crate::core::header;
+
 const MAX_HEADER_NAME: usize = 100;
 const MAX_HEADER_VALUE: usize = 4096;
 
-/// Headers that carry secrets; those belong to `auth`, where only their name is stored.
-const SECRET_HEADERS: [&str; 9] = [
-    "authorization",
-    "proxy-authorization",
-    "cookie",
-    "set-cookie",
-    "x-api-key",
-    "api-key",
-    "x-auth-token",
-    "x-csrf-token",
-    "x-amz-security-token",
-];
-
-/// Headers the HTTP client or a proxy sets; a stored one could smuggle a second request or forge an address.
-const CLIENT_HEADERS: [&str; 13] = [
-    "host",
-    "content-length",
-    "transfer-encoding",
-    "connection",
-    "proxy-connection",
-    "keep-alive",
-    "te",
-    "trailer",
-    "upgrade",
-    "expect",
-    "forwarded",
-    "via",
-    "x-real-ip",
-];
-
-/// The name of a header that may be stored.
+/// The name of a header that may be stored with its value.
 pub(in crate::config) fn name(text: &str) -> Result<String, String> {
+    let name = secret_name(text)?;
+    if header::carries_secret(&name) {
+        return Err("carries a secret and is never stored; name the secret instead: { secret_ref = \"NAME\" }, or \
+                    auth = { secret_ref = \"NAME\" } for a bearer token"
+            .to_owned());
+    }
+    Ok(name)
+}
+
+/// The name of a header whose value is a secret.
+pub(in crate::config) fn secret_name(text: &str) -> Result<String, String> {
     let token = |b: u8| b.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&b);
     if text.is_empty() || text.len() > MAX_HEADER_NAME || !text.bytes().all(token) {
         return Err("is not a header name (letters, digits and - up to 100 characters)".to_owned());
     }
-    let lower = text.to_ascii_lowercase();
-    if SECRET_HEADERS.contains(&lower.as_str()) {
-        return Err("carries a secret and is never stored; name the secret instead: auth = { secret_ref = \"NAME\" } \
-                    in a routine, a variable of the environment in a shell action"
-            .to_owned());
-    }
-    if CLIENT_HEADERS.contains(&lower.as_str()) || lower.starts_with("x-forwarded-") {
+    if header::belongs_to_connection(text) {
         return Err("is set by the connection itself; remove it".to_owned());
     }
     Ok(text.to_owned())

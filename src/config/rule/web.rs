@@ -17,6 +17,7 @@ pub(in crate::config) const METHODS: [(&str, &str); 7] = [
 
 const MAX_URL: usize = 2048;
 const MAX_BODY: usize = 256 * 1024;
+
 /// What placeholders begin with anywhere in opsroom; elsewhere `{print}` is just text.
 const ROOTS: [&str; 7] = ["env", "service", "services", "inputs", "input", "steps", "response"];
 

@@ -6,9 +6,10 @@ use super::names::Names;
 use crate::config::rule::schedule::timeout;
 use crate::config::rule::{self, web};
 use crate::config::toml_doc::{Field, Report, Section, quoted, shown};
+use crate::core::secret::variable;
 use crate::core::service::{Action, ActionCall, ShellCommand, Verb};
 
-pub(super) use request::headers;
+pub(super) use request::{auth, headers};
 
 /// Deadline of a probe that names none, milliseconds.
 const PROBE_TIMEOUT_MS: i64 = 10_000;
@@ -101,6 +102,7 @@ fn read(mut s: Section<'_>, report: &mut Report, verb: Option<Verb>, environment
     let call = call(&mut s, report, verb);
     let timeout_ms = s.text(report, "timeout", timeout);
     let idempotent = s.field("idempotent").and_then(|f| f.boolean(report));
+    let secrets = secrets(&mut s, report, call.as_ref());
     s.close(report);
     let (verb, call) = verb.zip(call)?;
     Some(Action {
@@ -109,7 +111,28 @@ fn read(mut s: Section<'_>, report: &mut Report, verb: Option<Verb>, environment
         call,
         timeout_ms: timeout_ms.unwrap_or_else(|| default_timeout_ms(verb)),
         idempotent: idempotent.unwrap_or_else(|| default_idempotent(verb)),
+        secrets,
     })
+}
+
+/// `secrets = ["NAME"]` of a shell action.
+fn secrets(s: &mut Section<'_>, report: &mut Report, call: Option<&ActionCall>) -> Vec<String> {
+    let Some(field) = s.field("secrets") else { return Vec::new() };
+    let names: Vec<String> = field
+        .list(report)
+        .unwrap_or_default()
+        .iter()
+        .filter_map(|name| name.text_by(report, rule::secret_ref))
+        .collect();
+    if matches!(call, Some(ActionCall::Http(_))) {
+        field.conflict(report, "is for shell actions; write auth = { secret_ref = \"NAME\" } in http");
+    }
+    let twice =
+        names.iter().enumerate().any(|(n, name)| names[..n].iter().any(|other| variable(other) == variable(name)));
+    if twice {
+        field.conflict(report, "names the same variable twice; rename one of the secrets");
+    }
+    names
 }
 
 /// A place must be one of the service's, when it says where it runs.

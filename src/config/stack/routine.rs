@@ -1,6 +1,6 @@
 //! One `[[routine]]`.
 
-use super::action::{check_runs_in, headers};
+use super::action::{auth, check_runs_in, headers};
 use super::names::Names;
 use crate::config::rule::{self, schedule, web};
 use crate::config::toml_doc::{Report, Section};
@@ -65,14 +65,7 @@ fn read_request(mut t: Section<'_>, report: &mut Report) -> Option<RoutineReques
     let url = t.required(report, "url", "\"https://…\"").and_then(|f| f.text_by(report, web::url));
     let timeout_ms = t.text(report, "timeout", schedule::timeout);
     let headers = headers(&mut t, report);
-    let auth = t.field("auth").and_then(|f| f.table(report));
-    let secret_ref = auth.and_then(|t| secret_ref(t, report));
+    let secret_ref = auth(&mut t, report);
     t.close(report);
     Some(RoutineRequest { method: method?, url: url?, timeout_ms, headers, secret_ref })
-}
-
-fn secret_ref(mut t: Section<'_>, report: &mut Report) -> Option<String> {
-    let field = t.required(report, "secret_ref", "\"NAME\"");
-    t.close(report);
-    field?.text_by(report, rule::secret_ref)
 }

@@ -114,6 +114,7 @@ fn action(a: &Action) -> Pairs {
         ActionCall::Shell(ShellCommand::Script(text)) => out.text("shell", text),
         ActionCall::Shell(ShellCommand::Argv(argv)) => out.list("shell", argv),
     }
+    out.list("secrets", &a.secrets);
     if a.timeout_ms != default_timeout_ms(a.verb) {
         out.text("timeout", &write_duration(a.timeout_ms));
     }
@@ -127,7 +128,8 @@ fn http(r: &HttpRequest) -> Pairs {
     let mut out = Pairs::default();
     out.text("method", &r.method);
     out.text("url", &r.url);
-    out.map("headers", &r.headers);
+    out.headers(&r.headers, &r.secret_headers);
+    out.group("auth", r.secret_ref.as_deref().map(secret_ref));
     out.maybe("body", r.body.as_deref());
     if !r.expect_status.is_empty() {
         let statuses: Vec<String> = r.expect_status.iter().map(u16::to_string).collect();
@@ -158,14 +160,13 @@ fn request(r: &RoutineRequest) -> Pairs {
     out.text("url", &r.url);
     out.maybe("timeout", r.timeout_ms.map(write_duration).as_deref());
     out.map("headers", &r.headers);
-    out.group(
-        "auth",
-        r.secret_ref.as_ref().map(|name| {
-            let mut auth = Pairs::default();
-            auth.text("secret_ref", name);
-            auth
-        }),
-    );
+    out.group("auth", r.secret_ref.as_deref().map(secret_ref));
+    out
+}
+
+fn secret_ref(name: &str) -> Pairs {
+    let mut out = Pairs::default();
+    out.text("secret_ref", name);
     out
 }
 
@@ -227,6 +228,16 @@ impl Pairs {
             let pairs = values.iter().map(|(k, v)| (write_key(k), Value::Text(v.clone()))).collect();
             self.group(key, Some(Self(pairs)));
         }
+    }
+
+    /// Stored values are texts, secrets tables.
+    fn headers(&mut self, stored: &BTreeMap<String, String>, secret: &BTreeMap<String, String>) {
+        if secret.is_empty() {
+            return self.map("headers", stored);
+        }
+        let texts = stored.iter().map(|(k, v)| (write_key(k), Value::Text(v.clone())));
+        let tables = secret.iter().map(|(k, name)| (write_key(k), Value::Raw(secret_ref(name).inline())));
+        self.group("headers", Some(Self(texts.chain(tables).collect())));
     }
 
     /// A group that is there but says nothing is still written: it was written before.

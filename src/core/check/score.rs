@@ -318,6 +318,7 @@ mod tests {
             call: ActionCall::Http(HttpRequest::default()),
             timeout_ms: 1000,
             idempotent: true,
+            secrets: vec![],
         };
         let web = Service {
             name: "web".to_owned(),

@@ -158,7 +158,11 @@ fn response_of(reply: &Reply) -> Value {
             ("by", Value::Text(by.clone())),
             ("note", Value::Text(note.clone().unwrap_or_default())),
         ],
-        Reply::Waited { .. } | Reply::Left | Reply::TimedOut { .. } | Reply::Unreachable { .. } => Vec::new(),
+        Reply::Waited { .. }
+        | Reply::Left
+        | Reply::TimedOut { .. }
+        | Reply::Unreachable { .. }
+        | Reply::Refused { .. } => Vec::new(),
     };
     Value::Map(fields.into_iter().map(|(k, v)| (k.to_owned(), v)).collect())
 }

@@ -289,7 +289,7 @@ impl Expansion<'_> {
                         }
                     };
                 }
-                let shell = Shell { command: command.clone(), env: all, dir: dir.clone() };
+                let shell = Shell { command: command.clone(), env: all, dir: dir.clone(), secrets: Vec::new() };
                 plain(StepSpec::Shell(shell), SHELL_MS)
             }
             Does::Wait(ms) => plain(StepSpec::Wait(Wait { ms: *ms }), ms.saturating_add(WAIT_SLACK_MS)),
@@ -431,7 +431,8 @@ pub(super) fn action_spec(action: &Action, filler: &Filler<'_>) -> Result<StepSp
     match &action.call {
         ActionCall::Http(request) => Ok(StepSpec::Http(Http { request: fill_request(request, filler)? })),
         ActionCall::Shell(command) => {
-            Ok(StepSpec::Shell(Shell { command: command.clone(), env: shell_env(filler), dir: None }))
+            let (env, secrets) = (shell_env(filler), action.secrets.clone());
+            Ok(StepSpec::Shell(Shell { command: command.clone(), env, dir: None, secrets }))
         }
     }
 }

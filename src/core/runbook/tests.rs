@@ -19,12 +19,13 @@ fn http(verb: Verb, method: &str, url: &str) -> Action {
         call: ActionCall::Http(request),
         timeout_ms: 5_000,
         idempotent: verb == Verb::Deploy,
+        secrets: vec![],
     }
 }
 
 fn shell(verb: Verb, script: &str) -> Action {
     let call = ActionCall::Shell(ShellCommand::Script(script.to_owned()));
-    Action { verb, environments: vec![], call, timeout_ms: 60_000, idempotent: false }
+    Action { verb, environments: vec![], call, timeout_ms: 60_000, idempotent: false, secrets: vec![] }
 }
 
 fn service(name: &str, environments: &[&str], actions: Vec<Action>) -> Service {

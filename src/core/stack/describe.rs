@@ -95,6 +95,9 @@ fn flatten_key(path: &str, key: &str, value: &Value, out: &mut BTreeMap<String, 
         ("actions", _) => flatten(&join("action"), value, out),
         ("environments", _) if path.starts_with("action ") => flatten(&join("env"), value, out),
         ("secret_ref", _) => flatten(&join("auth.secret_ref"), value, out),
+        ("secret_headers", _) => value.as_object().into_iter().flatten().for_each(|(header, name)| {
+            flatten(&format!("{}.{header}.secret_ref", join("headers")), name, out);
+        }),
         // Which of the two it is, is no level of the file.
         ("call", _) => flatten(path, value, out),
         _ => flatten(&join(key), value, out),

@@ -71,6 +71,7 @@ fn fields_are_called_as_in_the_file() {
         call,
         timeout_ms,
         idempotent: false,
+        secrets: vec![],
     };
     let before = Service { actions: vec![action(call("http://a.test"), 5000)], ..service("web") };
     let after = Service {
@@ -106,6 +107,7 @@ fn differences_that_look_alike_are_still_told() {
             call: ActionCall::Shell(command),
             timeout_ms: 1,
             idempotent: false,
+            secrets: vec![],
         }],
         ..service("web")
     };

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{Call, Outcome, Reply};
+use super::{Call, Outcome, Reply, SecretHeader};
 use crate::core::observation::State;
 use crate::core::service::HttpRequest;
 
@@ -14,12 +14,28 @@ pub struct Http {
 
 impl Http {
     pub(super) fn describe(&self) -> String {
-        format!("{} {}", self.request.method, self.request.url)
+        let r = &self.request;
+        let secrets: Vec<&str> = self.secrets().map(|(_, secret)| secret).collect();
+        let with = if secrets.is_empty() { String::new() } else { format!(" (secret {})", secrets.join(", ")) };
+        format!("{} {}{with}", r.method, r.url)
+    }
+
+    /// Headers and the names of the secrets they carry.
+    fn secrets(&self) -> impl Iterator<Item = (&str, &str)> {
+        let bearer = self.request.secret_ref.iter().map(|name| ("authorization", name.as_str()));
+        bearer.chain(self.request.secret_headers.iter().map(|(header, name)| (header.as_str(), name.as_str())))
     }
 
     pub(super) fn call(&self, timeout_ms: i64) -> Call {
         let r = &self.request;
+        let bearer = r.secret_ref.is_some();
+        let header = |(n, (header, secret)): (usize, (&str, &str))| SecretHeader {
+            header: header.to_owned(),
+            prefix: if bearer && n == 0 { "Bearer " } else { "" },
+            secret: secret.to_owned(),
+        };
         Call::Http {
+            secrets: self.secrets().enumerate().map(header).collect(),
             method: r.method.clone(),
             url: r.url.clone(),
             headers: r.headers.clone(),
@@ -34,6 +50,7 @@ impl Http {
             Reply::Http { status, body, truncated, ms, .. } => (*status, body, *truncated, *ms),
             Reply::TimedOut { after_ms } => return Outcome::timed_out(*after_ms),
             Reply::Unreachable { message } => return Outcome::failed(message.clone(), true, None),
+            Reply::Refused { message } => return Outcome::refused(message),
             other => return Outcome::unexpected("http", other),
         };
         let r = &self.request;

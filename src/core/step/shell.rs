@@ -16,6 +16,9 @@ pub struct Shell {
     pub env: BTreeMap<String, String>,
     #[serde(default)]
     pub dir: Option<String>,
+    /// Names of secrets; their values become variables when the command is started.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub secrets: Vec<String>,
 }
 
 impl Shell {
@@ -27,14 +30,18 @@ impl Shell {
     }
 
     pub(super) fn describe(&self) -> String {
-        match &self.command {
+        let command = match &self.command {
             ShellCommand::Script(text) => format!("sh -c {text:?}"),
             ShellCommand::Argv(argv) => format!("{argv:?}"),
-        }
+        };
+        let with =
+            if self.secrets.is_empty() { String::new() } else { format!(" (secret {})", self.secrets.join(", ")) };
+        command + &with
     }
 
     pub(super) fn call(&self, timeout_ms: i64) -> Call {
-        Call::Shell { argv: self.argv(), env: self.env.clone(), dir: self.dir.clone(), timeout_ms }
+        let (env, dir, secrets) = (self.env.clone(), self.dir.clone(), self.secrets.clone());
+        Call::Shell { argv: self.argv(), env, dir, secrets, timeout_ms }
     }
 
     #[expect(clippy::unused_self, reason = "every step kind has the same shape")]
@@ -53,6 +60,7 @@ impl Shell {
             ),
             Reply::TimedOut { after_ms } => Outcome::timed_out(*after_ms),
             Reply::Unreachable { message } => Outcome::failed(message.clone(), false, None),
+            Reply::Refused { message } => Outcome::refused(message),
             other => Outcome::unexpected("shell", other),
         }
     }

@@ -32,7 +32,12 @@ fn http(method: &str) -> StepSpec {
 }
 
 fn shell() -> StepSpec {
-    StepSpec::Shell(Shell { command: ShellCommand::Script("x".into()), env: BTreeMap::new(), dir: None })
+    StepSpec::Shell(Shell {
+        command: ShellCommand::Script("x".into()),
+        env: BTreeMap::new(),
+        dir: None,
+        secrets: vec![],
+    })
 }
 
 fn answer(status: u16, headers: &[(&str, &str)]) -> Reply {
@@ -73,6 +78,27 @@ fn attempts_end_and_the_server_may_ask_for_patience() {
     assert_eq!(after(&get, 1, &answer(429, &[("retry-after", "7")])), Again::After(7000));
     assert_eq!(after(&get, 1, &answer(429, &[("retry-after", "1")])), Again::After(2000));
     assert_eq!(after(&get, 1, &answer(429, &[("retry-after", "99999")])), Again::After(300_000));
+    let dated = |at: &str| answer(503, &[("date", "Wed, 21 Oct 2015 07:28:00 GMT"), ("retry-after", at)]);
+    assert_eq!(after(&get, 1, &dated("Wed, 21 Oct 2015 07:28:09 GMT")), Again::After(9000));
+    assert_eq!(after(&get, 1, &dated("Wed, 21 Oct 2099 07:28:09 GMT")), Again::After(300_000));
+    for at in ["Wed, 21 Oct 2015 07:27:00 GMT", "soon", "-5", ""] {
+        assert_eq!(after(&get, 1, &dated(at)), Again::After(2000), "{at}");
+    }
+    let undated = answer(503, &[("retry-after", "Wed, 21 Oct 2099 07:28:09 GMT")]);
+    assert_eq!(after(&get, 1, &undated), Again::After(2000));
+}
+
+#[test]
+fn what_a_status_means_for_another_attempt() {
+    let get = step(http("GET"), false);
+    for status in 300..600 {
+        let worth = matches!(status, 408 | 425 | 429 | 500..);
+        let wanted = if worth { Again::After(2000) } else { Again::No };
+        assert_eq!(after(&get, 1, &answer(status, &[])), wanted, "{status}");
+    }
+    let message = || "because".to_owned();
+    assert_eq!(after(&get, 1, &Reply::Unreachable { message: message() }), Again::After(2000));
+    assert_eq!(after(&get, 1, &Reply::Refused { message: message() }), Again::No, "we would refuse again");
 }
 
 proptest! {

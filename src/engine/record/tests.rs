@@ -6,7 +6,7 @@ use std::sync::Arc;
 use tokio::sync::watch;
 
 use super::*;
-use crate::adapter::Adapters;
+use crate::adapter::{Adapters, Outside};
 use crate::bus::Bus;
 use crate::clock::Clock;
 use crate::core::plan::Plan;
@@ -40,7 +40,7 @@ async fn recorder() -> Recorder {
     let world = World {
         store,
         bus: Bus::default(),
-        adapters: Adapters::real(),
+        adapters: Adapters::real(Outside::default()),
         clock: Clock::System,
         config: config.into(),
         holder: Arc::from("me"),

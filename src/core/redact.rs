@@ -1,0 +1,241 @@
+//! Secret values never leave: found in any text (plain, base64, percent-encoded, hexadecimal, JSON-escaped, wrapped over
+//! lines) and replaced by the secret's name before the text reaches store, screen, log or export.
+
+use std::collections::HashSet;
+
+use aho_corasick::{AhoCorasick, MatchKind};
+
+/// Values shorter than this are not looked for: they would mark half the log. They are refused as secrets instead.
+pub const MIN_LEN: usize = 6;
+/// `base64` and PEM wrap at these columns.
+const WRAPS: [usize; 2] = [64, 76];
+
+/// Finds and replaces the values of some secrets. Cheap to use, not to build.
+#[derive(Debug, Clone, Default)]
+pub struct Redactor {
+    finder: Option<AhoCorasick>,
+    /// For each pattern, what replaces it.
+    marks: Vec<String>,
+    longest: usize,
+}
+
+impl Redactor {
+    /// A redactor for these (name, value) pairs. Values shorter than [`MIN_LEN`] are skipped.
+    #[must_use]
+    pub fn new<'a>(secrets: impl IntoIterator<Item = (&'a str, &'a str)>) -> Self {
+        let mut patterns: Vec<Vec<u8>> = Vec::new();
+        let mut marks = Vec::new();
+        let mut known = HashSet::new();
+        for (name, value) in secrets {
+            let mark = format!("[secret {name}]");
+            for form in forms(value) {
+                if form.len() >= MIN_LEN && known.insert(form.clone()) {
+                    patterns.push(form);
+                    marks.push(mark.clone());
+                }
+            }
+        }
+        if patterns.is_empty() {
+            return Self::default();
+        }
+        let longest = patterns.iter().map(Vec::len).max().unwrap_or(0);
+        // Building fails only beyond 2^31 states; then nothing may pass at all, which `redact` sees to.
+        let finder = AhoCorasick::builder().match_kind(MatchKind::LeftmostLongest).build(&patterns).ok();
+        Self { finder, marks, longest }
+    }
+
+    /// Nothing to look for.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.marks.is_empty()
+    }
+
+    /// Longest pattern in bytes: how much of a cut text must be kept back to see a value across the cut.
+    #[must_use]
+    pub const fn longest(&self) -> usize {
+        self.longest
+    }
+
+    /// Whether the text holds any of the values (or cannot be searched).
+    #[must_use]
+    pub fn finds(&self, text: &str) -> bool {
+        !self.is_empty() && self.finder.as_ref().is_none_or(|finder| finder.is_match(text))
+    }
+
+    /// Where to cut these bytes, at `at` or before it, so that no value is cut in two. What follows must hold
+    /// [`Self::longest`] bytes more than `at`, or be all there is.
+    #[must_use]
+    pub fn cut_before(&self, bytes: &[u8], at: usize) -> usize {
+        let Some(finder) = &self.finder else { return at };
+        let from = at.saturating_sub(self.longest);
+        let window = &bytes[from..bytes.len().min(at + self.longest)];
+        let across =
+            finder.find_iter(window).map(|m| from + m.start()..from + m.end()).find(|m| m.start < at && at < m.end);
+        // A value as long as the piece has to be cut: then somewhere, rather than nowhere.
+        across.map(|m| m.start).filter(|start| *start > 0).unwrap_or(at)
+    }
+
+    /// The text without the values.
+    #[must_use]
+    pub fn redact(&self, text: &str) -> String {
+        match &self.finder {
+            None if self.marks.is_empty() => text.to_owned(),
+            None => "[not shown: it could not be searched for secrets]".to_owned(),
+            Some(finder) => finder.replace_all(text, &self.marks),
+        }
+    }
+
+    /// The same for every string inside a JSON value, keys and numbers too: a value of digits may have been read as one.
+    pub fn redact_json(&self, json: &mut serde_json::Value) {
+        match json {
+            serde_json::Value::String(text) => *text = self.redact(text),
+            serde_json::Value::Number(number) => {
+                let text = number.to_string();
+                if self.finds(&text) {
+                    *json = serde_json::Value::String(self.redact(&text));
+                }
+            }
+            serde_json::Value::Array(items) => items.iter_mut().for_each(|item| self.redact_json(item)),
+            serde_json::Value::Object(fields) => {
+                let old = std::mem::take(fields);
+                for (key, mut value) in old {
+                    self.redact_json(&mut value);
+                    fields.insert(self.redact(&key), value);
+                }
+            }
+            _ => {}
+        }
+    }
+}
+
+/// All the ways a value may be written. A value of several lines is also looked for line by line.
+fn forms(value: &str) -> Vec<Vec<u8>> {
+    let mut forms = vec![value.as_bytes().to_vec()];
+    forms.extend(value.lines().filter(|l| l.len() >= 8).map(|l| l.trim().as_bytes().to_vec()));
+    forms.push(percent(value, false));
+    forms.push(percent(value, true));
+    forms.push(value.bytes().flat_map(|b| format!("{b:02x}").into_bytes()).collect());
+    forms.push(value.bytes().flat_map(|b| format!("{b:02X}").into_bytes()).collect());
+    if let Ok(json) = serde_json::to_string(value) {
+        forms.push(json.as_bytes()[1..json.len() - 1].to_vec());
+    }
+    for alphabet in [STANDARD, URL_SAFE] {
+        for shift in 0..3 {
+            let encoded = base64(value.as_bytes(), shift, alphabet);
+            for columns in WRAPS {
+                forms.extend(encoded.chunks(columns).filter(|piece| piece.len() >= 12).map(<[u8]>::to_vec));
+            }
+            forms.push(encoded);
+        }
+    }
+    forms
+}
+
+/// Percent-encoding: everything but unreserved characters; `plus` writes a space as `+` (forms).
+fn percent(value: &str, plus: bool) -> Vec<u8> {
+    let mut out = Vec::with_capacity(value.len());
+    for byte in value.bytes() {
+        match byte {
+            b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~' => out.push(byte),
+            b' ' if plus => out.push(b'+'),
+            _ => out.extend(format!("%{byte:02X}").into_bytes()),
+        }
+    }
+    out
+}
+
+const STANDARD: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+const URL_SAFE: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
+
+/// The base64 letters that depend on `value` alone when it stands `shift` bytes (mod 3) into a longer text: the value
+/// inside `user:value` looks different from the value by itself.
+fn base64(value: &[u8], shift: usize, alphabet: &[u8; 64]) -> Vec<u8> {
+    let bits: Vec<bool> = value.iter().flat_map(|b| (0..8).rev().map(move |i| b >> i & 1 == 1)).collect();
+    // Letters are 6 bits; the first whole one begins at the next multiple of 6 after the `shift * 8` bits before us.
+    let skip = (6 - shift * 8 % 6) % 6;
+    bits.get(skip..)
+        .unwrap_or_default()
+        .chunks_exact(6)
+        .map(|six| alphabet[six.iter().fold(0_usize, |n, bit| n << 1 | usize::from(*bit))])
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    const TOKEN: &str = "s3cr3t/Value+with spaces & more";
+
+    fn redactor() -> Redactor {
+        Redactor::new([("DEPLOY", TOKEN), ("SHORT", "abc"), ("KEY", "-----BEGIN-----\nQUJDREVGRw1234\n-----END-----")])
+    }
+
+    #[test]
+    fn values_are_found_however_they_are_written() {
+        let r = redactor();
+        for text in [
+            format!("token={TOKEN};"),
+            "https://x.test/?t=s3cr3t%2FValue%2Bwith%20spaces%20%26%20more".to_owned(),
+            "t=s3cr3t%2FValue%2Bwith+spaces+%26+more".to_owned(),
+            "7333637233742f56616c75652b7769746820737061636573202620 6d6f7265".replace(' ', ""),
+        ] {
+            let shown = r.redact(&text);
+            assert!(shown.contains("[secret DEPLOY]") && !shown.contains("Value"), "{shown}");
+        }
+        assert_eq!(r.redact("line: QUJDREVGRw1234"), "line: [secret KEY]");
+        assert_eq!(r.redact("abc is too short to be looked for"), "abc is too short to be looked for");
+        let mut json = serde_json::json!({"a": [TOKEN], TOKEN: 1});
+        r.redact_json(&mut json);
+        assert_eq!(json, serde_json::json!({"a": ["[secret DEPLOY]"], "[secret DEPLOY]": 1}));
+        let mut json = serde_json::json!({"pin": 48_151_623, "n": 4_815});
+        Redactor::new([("PIN", "48151623")]).redact_json(&mut json);
+        assert_eq!(json, serde_json::json!({"pin": "[secret PIN]", "n": 4_815}));
+    }
+
+    #[test]
+    fn a_cut_never_splits_a_value() {
+        let r = Redactor::new([("X", "abcdefgh")]);
+        let text = b"0123abcdefgh4567";
+        for at in 1..text.len() {
+            let cut = r.cut_before(text, at);
+            assert_eq!(cut, if (5..12).contains(&at) { 4 } else { at }, "{at}");
+        }
+        assert_eq!(Redactor::default().cut_before(text, 7), 7);
+        assert_eq!(r.cut_before(b"abcdefgh", 3), 3, "the value fills the piece");
+    }
+
+    /// Plain RFC 4648, written the slow way, to check against.
+    fn encode(bytes: &[u8]) -> String {
+        let mut out = String::new();
+        for chunk in bytes.chunks(3) {
+            let n = chunk.iter().enumerate().fold(0_u32, |n, (i, b)| n | u32::from(*b) << (16 - 8 * i));
+            for i in 0..=chunk.len() {
+                out.push(STANDARD[(n >> (18 - 6 * i) & 63) as usize] as char);
+            }
+            out.extend(std::iter::repeat_n('=', 3 - chunk.len()));
+        }
+        out
+    }
+
+    proptest! {
+        #[test]
+        fn base64_of_anything_around_the_value_shows_none_of_it(
+            before in prop::collection::vec(any::<u8>(), 0..8), value in "[ -~]{12,80}", after in prop::collection::vec(any::<u8>(), 0..8),
+        ) {
+            let r = Redactor::new([("X", value.as_str())]);
+            let whole: Vec<u8> = [before.as_slice(), value.as_bytes(), after.as_slice()].concat();
+            let shown = r.redact(&encode(&whole));
+            prop_assert!(shown.contains("[secret X]"), "{}", shown);
+            // At most the letters shared with a neighbour stay: fewer than three bytes' worth on each side.
+            prop_assert!(shown.len() <= "[secret X]".len() + 12 + 12 + 8, "{}", shown);
+        }
+
+        #[test]
+        fn redacted_text_holds_no_value(value in "[a-zA-Z0-9/+ &%]{8,40}", around in "\\PC{0,20}") {
+            let r = Redactor::new([("X", value.as_str())]);
+            let shown = r.redact(&format!("{around}{value}{around}{value}"));
+            prop_assert!(!shown.contains(&value));
+        }
+    }
+}

@@ -1,0 +1,47 @@
+//! Takes the values of secrets out of everything an engine is about to write.
+
+use std::borrow::Cow;
+
+use crate::core::event::{EntryBody, NewEntry};
+use crate::core::observation::Observation;
+use crate::core::redact::Redactor;
+use crate::core::run::Artifact;
+
+/// Output lines and events; copied only when there is something to look for and it is found.
+pub(super) fn entries<'a>(redactor: &Redactor, entries: &'a [NewEntry]) -> Cow<'a, [NewEntry]> {
+    if entries.iter().any(|entry| holds(redactor, &entry.body)) {
+        let clean = |entry: &NewEntry| NewEntry { body: body(redactor, entry.body.clone()), ..entry.clone() };
+        return Cow::Owned(entries.iter().map(clean).collect());
+    }
+    Cow::Borrowed(entries)
+}
+
+fn holds(redactor: &Redactor, body: &EntryBody) -> bool {
+    match body {
+        EntryBody::Output { text, .. } => redactor.finds(text),
+        // Values may be escaped inside: only the way through its strings sees them.
+        EntryBody::Event { message, data, .. } => redactor.finds(message) || (data.is_some() && !redactor.is_empty()),
+    }
+}
+
+fn body(redactor: &Redactor, body: EntryBody) -> EntryBody {
+    match body {
+        EntryBody::Output { stream, text } => EntryBody::Output { stream, text: redactor.redact(&text) },
+        EntryBody::Event { level, phase, source, message, mut data } => {
+            if let Some(data) = &mut data {
+                redactor.redact_json(data);
+            }
+            EntryBody::Event { level, phase, source, message: redactor.redact(&message), data }
+        }
+    }
+}
+
+pub(super) fn artifacts(redactor: &Redactor, artifacts: &[Artifact]) -> Vec<Artifact> {
+    let clean =
+        |a: &Artifact| Artifact { title: redactor.redact(&a.title), content: redactor.redact(&a.content), ..a.clone() };
+    artifacts.iter().map(clean).collect()
+}
+
+pub(super) fn observation(redactor: &Redactor, seen: Observation) -> Observation {
+    Observation { message: redactor.redact(&seen.message), ..seen }
+}

@@ -1,0 +1,195 @@
+//! The vault: gets the values of secrets when they are needed, and remembers them only to keep them out of everything
+//! that is written. A value is never stored, shown or put on a command line.
+
+mod source;
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::sync::{Arc, PoisonError, RwLock};
+
+use crate::core::redact::{MIN_LEN, Redactor};
+use crate::core::secret::{Secret, Source};
+
+/// Values of one secret kept for redaction: a token that changes all the time must not fill the memory.
+const KEEP: usize = 8;
+
+/// The secrets that are declared. Cheap to clone; all clones share what they remember.
+#[derive(Clone, Default)]
+pub struct Vault(Arc<Inner>);
+
+#[derive(Default)]
+struct Inner {
+    secrets: BTreeMap<String, Secret>,
+    known: RwLock<Known>,
+}
+
+#[derive(Default)]
+struct Known {
+    /// The latest values by name, newest last.
+    values: BTreeMap<String, Vec<String>>,
+    redactor: Arc<Redactor>,
+}
+
+/// The value of a secret. Shows itself as `***`.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Value(String);
+
+impl Value {
+    /// The value itself: for the one place that sends it.
+    #[must_use]
+    pub fn expose(&self) -> &str {
+        &self.0
+    }
+
+    /// `Bearer ` and the value.
+    #[must_use]
+    pub fn after(&self, prefix: &str) -> Self {
+        Self(format!("{prefix}{}", self.0))
+    }
+}
+
+impl fmt::Debug for Value {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("***")
+    }
+}
+
+impl fmt::Debug for Vault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_list().entries(self.0.secrets.keys()).finish()
+    }
+}
+
+/// What `doctor` says of a secret.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Presence {
+    pub name: String,
+    /// Where it comes from, for people.
+    pub source: String,
+    /// `None`: not looked, because that would run a program.
+    pub found: Option<Result<(), String>>,
+}
+
+impl Vault {
+    /// A vault of these secrets. Those in variables and files are read at once, so that they are kept out of what is
+    /// written even before anybody uses them; what cannot be read is a matter of its first use.
+    #[must_use]
+    pub fn new(secrets: Vec<Secret>) -> Self {
+        let secrets: BTreeMap<_, _> = secrets.into_iter().map(|s| (s.name.clone(), s)).collect();
+        let vault = Self(Arc::new(Inner { secrets, known: RwLock::default() }));
+        let early = vault.0.secrets.values().filter_map(|s| Some((s.name.clone(), source::at_once(&s.source)?.ok()?)));
+        vault.remember(early.filter_map(|(name, value)| Some((name, judged(value).ok()?))).collect());
+        vault
+    }
+
+    /// Replaces the values in whatever is about to be written.
+    #[must_use]
+    pub fn redactor(&self) -> Arc<Redactor> {
+        self.0.known.read().unwrap_or_else(PoisonError::into_inner).redactor.clone()
+    }
+
+    /// Whether a secret is declared.
+    ///
+    /// # Errors
+    /// A sentence that says what to write.
+    pub fn check(&self, name: &str) -> Result<&Secret, String> {
+        self.0.secrets.get(name).ok_or_else(|| {
+            format!("the secret {name} is not declared; add [secret.{name}] with from = \"env:…\" to opsroom.toml")
+        })
+    }
+
+    /// Whether a secret may be sent to a host.
+    ///
+    /// # Errors
+    /// A sentence that says what to write.
+    pub fn check_host(&self, name: &str, host: &str, port: u16) -> Result<(), String> {
+        let secret = self.check(name)?;
+        if secret.hosts.iter().any(|pattern| pattern.matches(host, port)) {
+            return Ok(());
+        }
+        let hosts: Vec<String> = secret.hosts.iter().map(ToString::to_string).collect();
+        let only = if hosts.is_empty() { "no host".to_owned() } else { format!("only {}", hosts.join(", ")) };
+        Err(format!(
+            "the secret {name} may not be sent to {host} ({only}); if that is meant, add \"{host}\" to hosts of [secret.{name}]"
+        ))
+    }
+
+    /// The value of a secret, fetched now.
+    ///
+    /// # Errors
+    /// A sentence that names the secret and what is wrong, never the value.
+    pub async fn value(&self, name: &str) -> Result<Value, String> {
+        let value = self.fetch(name).await?;
+        self.remember(vec![(name.to_owned(), value.clone())]);
+        Ok(Value(value))
+    }
+
+    /// The values of several, by name.
+    ///
+    /// # Errors
+    /// Like [`Vault::value`], for the first that is wrong.
+    pub async fn values(&self, names: &[String]) -> Result<Vec<(String, Value)>, String> {
+        let mut found = Vec::new();
+        for name in names {
+            found.push((name.clone(), self.fetch(name).await?));
+        }
+        self.remember(found.clone());
+        Ok(found.into_iter().map(|(name, value)| (name, Value(value))).collect())
+    }
+
+    /// Variables that hold secrets: no child gets them unasked.
+    pub fn variables(&self) -> impl Iterator<Item = &str> {
+        self.0.secrets.values().filter_map(|secret| match &secret.source {
+            Source::Env(name) => Some(name.as_str()),
+            Source::File(_) | Source::Command(_) => None,
+        })
+    }
+
+    /// Every secret and whether it is there. Programs are run only when `run` says so.
+    pub async fn presence(&self, run: bool) -> Vec<Presence> {
+        let mut all = Vec::new();
+        for secret in self.0.secrets.values() {
+            let look = run || !matches!(secret.source, Source::Command(_));
+            let found = if look { Some(self.value(&secret.name).await.map(drop)) } else { None };
+            all.push(Presence { name: secret.name.clone(), source: secret.source.describe(), found });
+        }
+        all
+    }
+
+    async fn fetch(&self, name: &str) -> Result<String, String> {
+        let secret = self.check(name)?;
+        source::fetch(&secret.source).await.and_then(judged).map_err(|why| format!("the secret {name} {why}"))
+    }
+
+    fn remember(&self, found: Vec<(String, String)>) {
+        let mut known = self.0.known.write().unwrap_or_else(PoisonError::into_inner);
+        let mut news = false;
+        for (name, value) in found {
+            let values = known.values.entry(name).or_default();
+            if !values.contains(&value) {
+                values.push(value);
+                values.drain(..values.len().saturating_sub(KEEP));
+                news = true;
+            }
+        }
+        if news {
+            let pairs =
+                known.values.iter().flat_map(|(name, values)| values.iter().map(|v| (name.as_str(), v.as_str())));
+            known.redactor = Arc::new(Redactor::new(pairs));
+        }
+    }
+}
+
+/// Too short a value could not be kept out of the log.
+fn judged(value: String) -> Result<String, String> {
+    match value.len() {
+        0 => Err("is empty".to_owned()),
+        n if n < MIN_LEN => Err(format!(
+            "is {n} bytes long; a secret has at least {MIN_LEN}, shorter ones cannot be kept out of the log"
+        )),
+        _ => Ok(value),
+    }
+}
+
+#[cfg(test)]
+mod tests;
