@@ -10,6 +10,7 @@ mod demo;
 mod doctor;
 mod export;
 mod health;
+mod file;
 mod keys;
 mod log;
 mod man;
@@ -89,6 +90,8 @@ pub enum Next {
     Exit(Code),
     /// Open the console on it, then let the session [finish](Session::finish).
     Console(Box<Session>),
+    /// Open the viewer of log files.
+    View(Box<crate::tui::View>),
 }
 
 /// Reads the arguments. `Err`: help, version or a usage error has been printed; exit with that code.
@@ -119,7 +122,7 @@ pub async fn perform(command: Option<Command>, start: &Start) -> Result<Next, St
         Some(Command::Plan(args)) => plan::perform(&args, start).await?,
         Some(Command::Run(args)) => run::perform(&args, start).await?,
         Some(Command::Runs(args)) => runs::perform(&args, start).await?,
-        Some(Command::Log(args)) => log::perform(&args, start).await?,
+        Some(Command::Log(args)) => return log::perform(&args, start).await,
         Some(Command::Cancel(args)) => cancel::perform(&args, start).await?,
         Some(Command::Services(args)) => services::perform(&args, start).await?,
         Some(Command::Health(args)) => health::perform(&args, start).await?,

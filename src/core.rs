@@ -6,6 +6,7 @@ pub mod event;
 pub mod expr;
 pub mod observation;
 pub mod plan;
+pub mod record;
 pub mod run;
 pub mod runbook;
 pub mod service;

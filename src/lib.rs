@@ -16,6 +16,8 @@ pub mod config;
 
 pub mod logging;
 
+pub mod logfile;
+
 pub mod store;
 
 pub mod bus;
