@@ -26,8 +26,8 @@ use self::app::App;
 use self::keys::Keymap;
 use self::msg::{Effect, Msg};
 use self::terminal::decode::Typed;
-use self::terminal::screen::{Happened, Screen};
 use self::terminal::output::Stats;
+use self::terminal::screen::{Happened, Screen};
 use self::terminal::signals::Told;
 use self::theme::Theme;
 use self::viewer::{Facts, Viewer};
@@ -88,7 +88,8 @@ pub fn check_viewer() -> Result<(), String> {
 /// Opens the console and runs it until it is left, one way or another. An error: the terminal could not be taken.
 pub async fn run(control: &Control, keys: Keymap, clock: Clock) -> io::Result<Exit> {
     let settings = control.settings();
-    let facts = app::Facts { actor: settings.actor.clone(), read_only: settings.read_only, simulated: settings.simulated };
+    let facts =
+        app::Facts { actor: settings.actor.clone(), read_only: settings.read_only, simulated: settings.simulated };
     let (no_color, term) = (std::env::var("NO_COLOR").ok(), std::env::var("TERM").ok());
     let theme = Theme::from_env(no_color.as_deref(), term.as_deref());
     // The loop tells the real size before the first frame.
@@ -102,7 +103,11 @@ pub async fn run(control: &Control, keys: Keymap, clock: Clock) -> io::Result<Ex
 pub async fn run_viewer(view: View, keys: Keymap, clock: Clock) -> io::Result<Exit> {
     let (no_color, term) = (std::env::var("NO_COLOR").ok(), std::env::var("TERM").ok());
     let theme = Theme::from_env(no_color.as_deref(), term.as_deref());
-    let facts = Facts { names: view.files.iter().map(|f| f.name.clone()).collect(), zone: TimeZone::system(), budget: view.budget };
+    let facts = Facts {
+        names: view.files.iter().map(|f| f.name.clone()).collect(),
+        zone: TimeZone::system(),
+        budget: view.budget,
+    };
     let mut screen = Screen::open()?;
     screen.set_budget(view.budget);
     let (sender, answers) = mpsc::channel(ANSWERS);
@@ -155,7 +160,7 @@ const ANSWERS: usize = 256;
 /// Runs the model on the terminal until it quits, the terminal goes away or a signal ends it. The terminal is as before
 /// when this returns, and when it unwinds.
 pub async fn drive<M: Model, P: FnMut(Effect)>(screen: Screen, model: M, ports: Ports<P>) -> Exit {
-    let mut console = Console { model, screen, ports, drawn: None, wanted: true, allowed: None };
+    let mut console = Console { model, screen, ports, drawn: None, pressed: None, wanted: true, allowed: None };
     let exit = console.run().await;
     let stats = console.screen.stats();
     drop(console);
@@ -167,6 +172,9 @@ pub async fn drive<M: Model, P: FnMut(Effect)>(screen: Screen, model: M, ports: 
 const BATCH: usize = 512;
 /// While events stream, frames are this far apart. After a key there is no waiting.
 const FRAME: Duration = Duration::from_millis(33);
+/// What a key asked for comes a moment after the key: it is not to wait a whole frame.
+const FRAME_AFTER_KEY: Duration = Duration::from_millis(3);
+const ANSWERS_WITHIN: Duration = Duration::from_millis(100);
 /// A model that wants no ticks still shows the minute.
 const MINUTE: Duration = Duration::from_mins(1);
 
@@ -176,6 +184,8 @@ struct Console<M, P> {
     ports: Ports<P>,
     /// When the last frame was drawn; `None`: the next one is urgent.
     drawn: Option<Instant>,
+    /// When the last key was pressed.
+    pressed: Option<Instant>,
     /// Something has happened since.
     wanted: bool,
     /// With a budget: when what was sent is paid for, and the next frame may be.
@@ -235,7 +245,9 @@ impl<M: Model, P: FnMut(Effect)> Console<M, P> {
 
     /// When the next frame may be drawn; `None`: nothing to draw, or the terminal is still busy with the last one.
     fn due(&self) -> Option<Instant> {
-        let next = self.drawn.map_or_else(Instant::now, |drawn| drawn + FRAME);
+        let answering = self.pressed.is_some_and(|pressed| pressed.elapsed() < ANSWERS_WITHIN);
+        let gap = if answering { FRAME_AFTER_KEY } else { FRAME };
+        let next = self.drawn.map_or_else(Instant::now, |drawn| drawn + gap);
         let next = self.allowed.map_or(next, |allowed| next.max(allowed));
         (self.wanted && self.screen.ready()).then_some(next)
     }
@@ -271,7 +283,7 @@ impl<M: Model, P: FnMut(Effect)> Console<M, P> {
     async fn happened(&mut self, happened: Happened) -> ControlFlow<Exit> {
         let msg = match happened {
             Happened::Typed(typed) => {
-                self.drawn = None;
+                (self.drawn, self.pressed) = (None, Some(Instant::now()));
                 test_panic(&typed, &self.screen);
                 match typed {
                     Typed::Key(key) => Msg::Key(key),
@@ -353,8 +365,9 @@ impl<M: Model, P: FnMut(Effect)> Console<M, P> {
         let model = &self.model;
         present(self.screen.draw(|frame| model.draw(frame)))?;
         let now = Instant::now();
-        self.drawn = Some(now);
         let sent = self.screen.stats().bytes - before.bytes;
+        // A frame that showed nothing new is no reason to hold up the next.
+        self.drawn = if sent > 0 || self.pressed.is_none() { Some(now) } else { self.drawn };
         self.allowed = self.screen.budget().map(|budget| now + Duration::from_millis(sent * 1000 / budget.max(1)));
         self.wanted = false;
         ControlFlow::Continue(())

@@ -52,7 +52,9 @@ fn open(path: &str) -> Result<Tracked, Stop> {
 
 fn print(wanted: &Wanted<'_>, start: &Start) -> Result<Code, Stop> {
     if wanted.follow {
-        return Err(Stop::Usage("--follow needs a terminal; to print what is added, pipe: `tail -f FILE | opsroom log -`".to_owned()));
+        return Err(Stop::Usage(
+            "--follow needs a terminal; to print what is added, pipe: `tail -f FILE | opsroom log -`".to_owned(),
+        ));
     }
     let now = start.clock.now();
     let mut picked = Picked {
@@ -66,7 +68,9 @@ fn print(wanted: &Wanted<'_>, start: &Start) -> Result<Code, Stop> {
     for path in wanted.paths {
         let input: Box<dyn Read> = match path.as_str() {
             "-" => Box::new(std::io::stdin()),
-            path => Box::new(std::fs::File::open(path).map_err(|error| Stop::Usage(format!("cannot read {path}: {error}")))?),
+            path => Box::new(
+                std::fs::File::open(path).map_err(|error| Stop::Usage(format!("cannot read {path}: {error}")))?,
+            ),
         };
         let cannot = |error| Stop::Usage(format!("cannot read {path}: {error}"));
         each_line(input, |line| {
@@ -84,7 +88,10 @@ fn print(wanted: &Wanted<'_>, start: &Start) -> Result<Code, Stop> {
 /// Bytes of a line that are printed; the rest of a longer one is left out.
 const LONGEST: usize = 16 << 20;
 
-fn each_line(input: Box<dyn Read>, mut each: impl FnMut(&[u8]) -> Result<(), Stop>) -> std::io::Result<Result<(), Stop>> {
+fn each_line(
+    input: Box<dyn Read>,
+    mut each: impl FnMut(&[u8]) -> Result<(), Stop>,
+) -> std::io::Result<Result<(), Stop>> {
     use std::io::BufRead as _;
     let mut input = std::io::BufReader::with_capacity(1 << 16, input);
     let mut line = Vec::new();

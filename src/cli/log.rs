@@ -3,9 +3,9 @@
 use std::time::Duration;
 
 use super::out::Out;
-use super::{Next, file};
 use super::session::Start;
 use super::stop::{Code, Stop};
+use super::{Next, file};
 use crate::control::{Control, RunFilter};
 use crate::core::event::{Entry, EntryBody, Level, Stream};
 use crate::core::run::{Phase, RunId, RunStatus};
@@ -103,7 +103,10 @@ pub(super) async fn perform(args: &Args, start: &Start) -> Result<Next, Stop> {
         return file::perform(&wanted, start);
     }
     if args.grep.is_some() || args.level.is_some() || args.since.is_some() || args.budget.is_some() {
-        return Err(Stop::Usage("--grep, --level, --since and --budget are for files; a run's log is searched with / in the console".to_owned()));
+        return Err(Stop::Usage(
+            "--grep, --level, --since and --budget are for files; a run's log is searched with / in the console"
+                .to_owned(),
+        ));
     }
     let run: Which = args.what[0].parse().map_err(Stop::Usage)?;
     print_run(run, args, start).await.map(Next::Exit)

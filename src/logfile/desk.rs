@@ -8,10 +8,10 @@ mod view;
 
 use regex::bytes::Regex;
 
-pub use self::export::{Export, What};
 use self::export::Job;
-use self::rules::Rules;
+pub use self::export::{Export, What};
 pub use self::rules::Rule;
+use self::rules::Rules;
 use self::seek::Seek;
 pub use self::seek::{Jump, Sought};
 use self::view::Place;
@@ -26,18 +26,31 @@ use crate::core::time::Timestamp;
 #[derive(Debug, Clone)]
 pub enum Ask {
     /// So many rows fit, and so many columns of the strip.
-    Fit { rows: usize, strip: usize },
+    Fit {
+        rows: usize,
+        strip: usize,
+    },
     Move(Move),
     /// Only lines that pass these, from now on.
-    Rules { rules: Vec<Rule>, floor: Level },
+    Rules {
+        rules: Vec<Rule>,
+        floor: Level,
+    },
     /// Highlight and find these; `None`: nothing.
     Search(Option<Regex>),
-    Seek { what: Sought, forward: bool },
+    Seek {
+        what: Sought,
+        forward: bool,
+    },
     Jump(Jump),
     /// The whole line, for the clipboard.
-    Copy { line: usize },
+    Copy {
+        line: usize,
+    },
     /// The whole record around a line.
-    Record { line: usize },
+    Record {
+        line: usize,
+    },
     Export(Export),
 }
 
@@ -51,8 +64,13 @@ impl PartialEq for Ask {
 /// What a desk answers besides what is shown.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Answer {
-    Copy { text: String },
-    Record { line: usize, text: String },
+    Copy {
+        text: String,
+    },
+    Record {
+        line: usize,
+        text: String,
+    },
     /// One line for the reader.
     Notice(String),
 }
@@ -92,7 +110,7 @@ impl Desk {
         let levels = files.iter().map(|_| Levels::default()).collect();
         let mut desk = Self {
             order: Order::of(files.len()),
-            rules: Rules::new(files.len()),
+            rules: Rules::default(),
             place: Place::new(follow),
             files,
             levels,
@@ -189,21 +207,27 @@ impl Desk {
             }
             Event::Truncated => {
                 self.levels[at] = Levels::default();
-                self.rules.restart(at, self.files.len());
+                self.rules.restart(at);
                 self.order = Order::of(self.files.len());
                 self.place.restart();
                 self.generation += 1;
-                self.answers.push(Answer::Notice(format!("{} was truncated; shown from its new beginning", self.files[at].name)));
+                self.answers.push(Answer::Notice(format!(
+                    "{} was truncated; shown from its new beginning",
+                    self.files[at].name
+                )));
             }
             Event::Rotated(new) => {
-                let text = format!("{} was rotated; the new file follows the old one", new.name);
-                if self.files.len() < MOST_FILES {
+                let text = if self.files.len() < MOST_FILES {
+                    let text = format!("{} was rotated; the new file follows the old one", new.name);
                     self.order.join(self.files[at].lines());
                     self.files.push(*new);
                     self.levels.push(Levels::default());
-                    self.rules.join(&self.order);
-                    self.answers.push(Answer::Notice(text));
-                }
+                    self.rules.join();
+                    text
+                } else {
+                    format!("{} was rotated too often to go on; open it anew", new.name)
+                };
+                self.answers.push(Answer::Notice(text));
             }
             Event::Told(text) => self.answers.push(Answer::Notice(text)),
         }

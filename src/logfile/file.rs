@@ -181,7 +181,9 @@ impl Tracked {
             }
             (Ok(_), Ok(_)) => Event::Nothing,
             // Between the two steps of a rotation there is no file; that is not worth a word.
-            (Err(error), Ok(_)) if error.kind() == io::ErrorKind::NotFound && self.grew.elapsed() < Duration::from_secs(2) => {
+            (Err(error), Ok(_))
+                if error.kind() == io::ErrorKind::NotFound && self.grew.elapsed() < Duration::from_secs(2) =>
+            {
                 Event::Nothing
             }
             (Err(error), _) | (_, Err(error)) => self.failed(&error),

@@ -42,20 +42,25 @@ pub struct Scan {
     offset: u64,
     line: usize,
     buffer: Vec<u8>,
+    /// In the rest of a line whose beginning was too long to hold and has been looked at.
+    inside: bool,
 }
+
+/// Of a line longer than this only so much is looked at.
+const LONGEST: usize = 16 << 20;
 
 impl Scan {
     /// A scan from the start of the file.
     #[must_use]
     pub fn new(regex: Regex) -> Self {
-        Self { regex, hits: Bits::default(), offset: 0, line: 0, buffer: vec![0; BLOCK] }
+        Self { regex, hits: Bits::default(), offset: 0, line: 0, buffer: vec![0; BLOCK], inside: false }
     }
 
     /// Goes back to where `line` begins, at `offset`: the line has grown.
     pub fn back_to(&mut self, line: usize, offset: u64) {
         if line < self.line {
             self.hits.truncate(line);
-            (self.line, self.offset) = (line, offset);
+            (self.line, self.offset, self.inside) = (line, offset, false);
         }
     }
 
@@ -77,6 +82,9 @@ impl Scan {
     /// # Errors
     /// When the file cannot be read.
     pub fn step(&mut self, file: &File, end: u64, at_end: bool) -> io::Result<bool> {
+        if self.inside {
+            return self.skip(file, end, at_end);
+        }
         let mut filled = 0;
         loop {
             let room = usize::try_from(end.saturating_sub(self.offset)).unwrap_or(usize::MAX);
@@ -100,10 +108,34 @@ impl Scan {
                     return Ok(true);
                 }
                 None if reached || filled < wanted => return Ok(false),
+                None if self.buffer.len() >= LONGEST => {
+                    if self.regex.is_match(&self.buffer) {
+                        self.hits.set_next(self.line);
+                    }
+                    self.offset += self.buffer.len() as u64;
+                    self.inside = true;
+                    self.buffer.truncate(BLOCK);
+                    self.buffer.shrink_to_fit();
+                    return Ok(true);
+                }
                 // A line longer than the buffer: look at all of it at once.
                 None => self.buffer.resize(self.buffer.len() * 2, 0),
             }
         }
+    }
+
+    /// Goes over the rest of a line that is too long.
+    fn skip(&mut self, file: &File, end: u64, at_end: bool) -> io::Result<bool> {
+        let room = usize::try_from(end.saturating_sub(self.offset)).unwrap_or(usize::MAX).min(self.buffer.len());
+        let got = read_some(file, &mut self.buffer[..room], self.offset)?;
+        let newline = memchr::memchr(b'\n', &self.buffer[..got]);
+        self.offset += newline.map_or(got, |at| at + 1) as u64;
+        if newline.is_some() || (at_end && self.offset >= end) {
+            self.inside = false;
+            self.line += 1;
+            self.hits.extend_to(self.line);
+        }
+        Ok(got > 0 || !self.inside)
     }
 
     fn look(&mut self, len: usize) {
@@ -162,6 +194,24 @@ mod tests {
         assert_eq!(scan("Error\nerror\nERROR\n", "Error").count(), 1);
         assert_eq!(scan("a b\nab\n", r"a\Sb|a\sb").count(), 1);
         assert!(pattern("(").unwrap_err().contains("unclosed"));
+    }
+
+    #[test]
+    fn a_line_too_long_to_hold_is_looked_at_by_its_beginning() {
+        for ended in [true, false] {
+            let long = "x".repeat(LONGEST + (3 << 20));
+            let text = format!("a\n{long}needle{}", if ended { "\nneedle\n" } else { "" });
+            let mut file = tempfile::tempfile().unwrap();
+            file.write_all(text.as_bytes()).unwrap();
+            let run = |regex: &str| {
+                let mut scan = Scan::new(pattern(regex).unwrap());
+                while scan.step(&file, text.len() as u64, true).unwrap() {}
+                assert!(scan.buffer.capacity() <= 2 * BLOCK);
+                (scan.hits.len(), scan.hits.next(0), scan.hits.count())
+            };
+            assert_eq!(run("^x"), (if ended { 3 } else { 2 }, Some(1), 1));
+            assert_eq!(run("needle"), if ended { (3, Some(2), 1) } else { (2, None, 0) });
+        }
     }
 
     proptest! {

@@ -37,7 +37,11 @@ impl Set {
             if own >= (parts.known)(owner) {
                 break;
             }
-            if (parts.line)(owner, own) { self.bits.set_next(line) } else { self.bits.extend_to(line + 1) }
+            if (parts.line)(owner, own) {
+                self.bits.set_next(line)
+            } else {
+                self.bits.extend_to(line + 1)
+            }
             self.at[owner] += 1;
         }
     }

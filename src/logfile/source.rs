@@ -90,3 +90,53 @@ fn run(mut desk: Desk, wishes: &Receiver<Ask>, mut tell: impl FnMut(Told) -> boo
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::mpsc;
+
+    use super::*;
+    use crate::core::time::Timestamp;
+    use crate::logfile::desk::{Move, Sought};
+    use crate::logfile::file::Tracked;
+    use crate::logfile::scan::pattern;
+
+    fn source(text: &str) -> (Source, mpsc::Receiver<Told>) {
+        let file = Tracked::spool("test", std::io::Cursor::new(text.to_owned().into_bytes())).unwrap();
+        let (sender, told) = mpsc::sync_channel(8);
+        let desk = Desk::new(vec![file], false, Timestamp(0));
+        (Source::start(desk, move |t| sender.send(t).is_ok()).unwrap(), told)
+    }
+
+    fn until(told: &mpsc::Receiver<Told>, fact: impl Fn(&Shown) -> bool) -> Shown {
+        loop {
+            match told.recv_timeout(Duration::from_secs(20)).unwrap() {
+                Told::Shown(shown) if fact(&shown) => return *shown,
+                _ => {}
+            }
+        }
+    }
+
+    #[test]
+    fn wishes_are_answered_while_and_after_the_work_is_done() {
+        let text: String = (0..200_000).map(|n| format!("INFO line {n}\n")).collect();
+        let (source, told) = source(&text);
+        assert!(source.ask(Ask::Fit { rows: 10, strip: 0 }));
+        assert!(source.ask(Ask::Search(Some(pattern("7$").unwrap()))));
+        let all = until(&told, |shown| shown.hits.is_some_and(|hits| hits.complete) && shown.lines == 200_000);
+        assert_eq!(all.hits.unwrap().count, 20_000);
+        assert!(source.ask(Ask::Move(Move::Line(100))));
+        assert!(source.ask(Ask::Seek { what: Sought::Hit, forward: true }));
+        until(&told, |shown| shown.rows[shown.cursor].number == 107);
+    }
+
+    #[test]
+    fn dropping_ends_the_thread() {
+        let (source, told) = source("a\nb\n");
+        until(&told, |shown| shown.lines == 2);
+        drop(source);
+        // The sender goes with the thread.
+        while told.recv_timeout(Duration::from_secs(20)).is_ok() {}
+        assert_eq!(told.recv_timeout(Duration::from_secs(20)).unwrap_err(), mpsc::RecvTimeoutError::Disconnected);
+    }
+}

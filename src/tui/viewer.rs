@@ -118,9 +118,9 @@ impl Viewer {
 
     fn context(&self) -> Context {
         match &self.over {
-            None => Context::File,
+            None | Some(Over::Filters) => Context::File,
             Some(Over::Prompt(_) | Over::Help(_)) => Context::Text,
-            Some(Over::Card(_) | Over::Filters) => Context::List,
+            Some(Over::Card(_)) => Context::List,
         }
     }
 

@@ -30,13 +30,11 @@ pub fn continues(line: &[u8]) -> bool {
     match line.first() {
         None | Some(b' ' | b'\t' | b'}' | b')') => true,
         Some(first) if first.is_ascii_alphabetic() => {
-            line.starts_with(b"Caused by")
-                || line.starts_with(b"Traceback (")
-                || {
-                    let end = line.iter().position(|b| !(b.is_ascii_alphanumeric() || b"._$".contains(b)));
-                    let word = &line[..end.unwrap_or(line.len())];
-                    word.len() > 9 && (word.ends_with(b"Exception") || word.ends_with(b"Error"))
-                }
+            line.starts_with(b"Caused by") || line.starts_with(b"Traceback (") || {
+                let end = line.iter().position(|b| !(b.is_ascii_alphanumeric() || b"._$".contains(b)));
+                let word = &line[..end.unwrap_or(line.len())];
+                word.len() > 9 && (word.ends_with(b"Exception") || word.ends_with(b"Error"))
+            }
         }
         _ => false,
     }
@@ -88,12 +86,16 @@ fn words(line: &[u8]) -> Option<Level> {
             let value = value.strip_prefix(b"\"").unwrap_or(value);
             return named(&value[..value.iter().position(|b| !b.is_ascii_alphabetic()).unwrap_or(value.len())]);
         }
-        let alone = !matches!(before, Some(b'_' | b'-' | b'/' | b'.' | b'=')) && !matches!(next, Some(b'_' | b'=' | b'/'));
+        let alone =
+            !matches!(before, Some(b'_' | b'-' | b'/' | b'.' | b'=')) && !matches!(next, Some(b'_' | b'=' | b'/'));
         let capital = byte.is_ascii_uppercase() && word.iter().all(u8::is_ascii_uppercase);
-        let framed = matches!(before, Some(b'[' | b'<' | b'(' | b'|')) && matches!(next, Some(b']' | b'>' | b')' | b'|'));
+        let framed =
+            matches!(before, Some(b'[' | b'<' | b'(' | b'|')) && matches!(next, Some(b']' | b'>' | b')' | b'|'));
         let prior = line[..at].trim_ascii_end().last();
         let told = next == Some(&b':') && prior.is_none_or(|b| matches!(b, b':' | b']' | b'0'..=b'9'));
-        if word.len() >= 3 && alone && (capital || framed || told)
+        if word.len() >= 3
+            && alone
+            && (capital || framed || told)
             && let Some(level) = named(word)
         {
             return Some(level);

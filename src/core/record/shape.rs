@@ -68,7 +68,8 @@ fn json(line: &str) -> Option<Parts> {
 }
 
 fn syslog(line: &str) -> Option<Parts> {
-    let rest = line.strip_prefix('<').and_then(|l| l.split_once('>')).filter(|(p, _)| p.len() <= 3).map_or(line, |(_, r)| r);
+    let rest =
+        line.strip_prefix('<').and_then(|l| l.split_once('>')).filter(|(p, _)| p.len() <= 3).map_or(line, |(_, r)| r);
     let owned = |names: &[&str], parts: &[&str]| -> Vec<(String, String)> {
         let pairs = names.iter().zip(parts).filter(|(_, part)| !matches!(**part, "-" | ""));
         pairs.map(|(name, part)| ((*name).to_owned(), (*part).to_owned())).collect()

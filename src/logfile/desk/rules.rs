@@ -53,19 +53,14 @@ impl Looked {
     }
 }
 
-impl Rules {
-    pub(super) fn new(_files: usize) -> Self {
-        Self {
-            filters: Vec::new(),
-            floor: Level::Debug,
-            search: None,
-            visible: Set::default(),
-            found: Set::default(),
-            errors: Set::default(),
-            warnings: Set::default(),
-        }
+impl Default for Rules {
+    fn default() -> Self {
+        let (visible, found, errors, warnings) = Default::default();
+        Self { filters: Vec::new(), floor: Level::Debug, search: None, visible, found, errors, warnings }
     }
+}
 
+impl Rules {
     /// Takes new filters; a scan that goes on being wanted is kept.
     pub(super) fn set(&mut self, rules: Vec<Rule>, floor: Level, files: usize) {
         let mut old = std::mem::take(&mut self.filters);
@@ -97,15 +92,13 @@ impl Rules {
         self.filters.iter_mut().chain(&mut self.search)
     }
 
-    pub(super) fn join(&mut self, order: &Order) {
+    /// Another file. The sets are made anew: those of a single file do not count by file.
+    pub(super) fn join(&mut self) {
         self.all().for_each(|looked| looked.scans.push(Scan::new(looked.regex.clone())));
-        // Sets of a single file do not count by file.
-        if !order.is_single() {
-            self.forget_sets();
-        }
+        self.forget_sets();
     }
 
-    pub(super) fn restart(&mut self, file: usize, _files: usize) {
+    pub(super) fn restart(&mut self, file: usize) {
         self.all().for_each(|looked| looked.scans[file] = Scan::new(looked.regex.clone()));
         self.forget_sets();
     }

@@ -123,7 +123,10 @@ fn filters_keep_the_focused_line_where_it_is() {
     assert_eq!((after.cursor, after.rows[after.cursor].number), (before.cursor, 100));
     world.rules(&[("1", false), ("11", true)], Level::Error);
     world.work();
-    assert_eq!(world.texts(), ["ERROR line 10", "ERROR line 100", "ERROR line 120", "ERROR line 130", "ERROR line 140"]);
+    assert_eq!(
+        world.texts(),
+        ["ERROR line 10", "ERROR line 100", "ERROR line 120", "ERROR line 130", "ERROR line 140"]
+    );
 }
 
 #[test]
@@ -198,7 +201,8 @@ fn files_that_shrink_or_are_replaced_are_told_and_nothing_is_lost() {
 
 #[test]
 fn several_files_are_merged_by_time_without_tearing_records() {
-    let a = "2026-11-21T09:00:01Z a1\n  more of a1\n2026-11-21T09:00:03Z a3\n2026-11-21T09:00:02Z a's clock went back\n";
+    let a =
+        "2026-11-21T09:00:01Z a1\n  more of a1\n2026-11-21T09:00:03Z a3\n2026-11-21T09:00:02Z a's clock went back\n";
     let b = "2026-11-21T09:00:02Z b2\n2026-11-21T09:00:04Z b4\n";
     let mut world = World::new(&[a, b]);
     world.work();
@@ -215,7 +219,8 @@ fn several_files_are_merged_by_time_without_tearing_records() {
 
 #[test]
 fn times_are_jumped_to() {
-    let lines: String = (0..600).map(|n| format!("2026-11-21T09:{:02}:{:02}Z x{n}\n trace\n", n / 60, n % 60)).collect();
+    let lines: String =
+        (0..600).map(|n| format!("2026-11-21T09:{:02}:{:02}Z x{n}\n trace\n", n / 60, n % 60)).collect();
     let mut world = World::new(&[&lines]);
     world.work();
     for (jump, text) in [

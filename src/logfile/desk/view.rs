@@ -128,7 +128,11 @@ impl Desk {
             return;
         }
         let found = self.neighbours(self.place.line, lines < 0, lines.unsigned_abs());
-        let Some(to) = found.last() else { return if lines > 0 { self.follow() } };
+        let Some(to) = found.last() else {
+            return if lines > 0 {
+                self.follow()
+            };
+        };
         self.stop_following();
         self.place.line = *to;
         let offset = isize::try_from(self.place.offset).unwrap_or(0) + lines;
@@ -217,7 +221,8 @@ impl Desk {
                 continue;
             }
             // Not looked at yet: try the lines themselves, as many as a blink allows.
-            let (start, end) = if before { (at.saturating_sub(PIECE).max(bits.len()), at) } else { (from, (from + PIECE).min(len)) };
+            let (start, end) =
+                if before { (at.saturating_sub(PIECE).max(bits.len()), at) } else { (from, (from + PIECE).min(len)) };
             if start >= end || tried >= TRIED {
                 break;
             }
@@ -234,7 +239,9 @@ impl Desk {
 
     fn tried(&self, from: usize, count: usize) -> Vec<usize> {
         let lines = self.read(from, count, KEEP);
-        let shows = |line: &&crate::logfile::index::Line| self.rules.would_show(&line.bytes, self.level(line.number, &line.bytes));
+        let shows = |line: &&crate::logfile::index::Line| {
+            self.rules.would_show(&line.bytes, self.level(line.number, &line.bytes))
+        };
         lines.iter().filter(shows).map(|line| line.number).collect()
     }
 
@@ -308,8 +315,10 @@ impl Desk {
 
     fn busy(&self, len: usize) -> Option<u8> {
         let (size, read) = self.files.iter().fold((0, 0), |(s, r), f| (s + f.size(), r + f.index.end()));
-        let looked = self.rules.visible().map_or(len, |bits| bits.len()).min(self.rules.found().map_or(len, |b| b.len()));
-        let share = |part: u64, of: u64| u8::try_from((part * 100).checked_div(of).unwrap_or(100).min(100)).unwrap_or(100);
+        let looked =
+            self.rules.visible().map_or(len, |bits| bits.len()).min(self.rules.found().map_or(len, |b| b.len()));
+        let share =
+            |part: u64, of: u64| u8::try_from((part * 100).checked_div(of).unwrap_or(100).min(100)).unwrap_or(100);
         if !self.caught_up {
             return Some(share(read, size));
         }

@@ -117,6 +117,7 @@ actions! {
         Hide "hide" "hide lines that match a pattern",
         Filters "filters" "the filters: turn one off, remove one",
         ToggleFilters "toggle-filters" "all filters off, or on again",
+        RemoveFilter "remove-filter" "remove the last filter; in their list the selected one",
         Jump "jump" "go to a time, or a line",
         Mark "mark" "mark this line with a note, or unmark it",
         NextMark "next-mark" "next marked line",

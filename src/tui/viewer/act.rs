@@ -24,7 +24,11 @@ impl Viewer {
             }
             (Action::Help, over) if !matches!(over, Some(Over::Help(_))) => {
                 let context = self.context();
-                self.over = Some(Over::Help(Box::new(Help::new(if context.is_text() { Context::Text } else { Context::File }))));
+                self.over = Some(Over::Help(Box::new(Help::new(if context.is_text() {
+                    Context::Text
+                } else {
+                    Context::File
+                }))));
                 Vec::new()
             }
             (_, Some(Over::Help(_))) => self.help(action),
@@ -74,7 +78,12 @@ impl Viewer {
                 self.filters.suspended = !self.filters.suspended;
                 return vec![self.rules()];
             }
-            Action::Filters | Action::ToggleFilters if self.filters.is_empty() => {
+            Action::RemoveFilter if !self.filters.is_empty() => {
+                self.filters.index = usize::MAX;
+                self.filters.remove();
+                return vec![self.rules()];
+            }
+            Action::Filters | Action::ToggleFilters | Action::RemoveFilter if self.filters.is_empty() => {
                 self.notice = Some("there are no filters: & keeps only what matches, ! hides it".to_owned());
             }
             Action::Filters => self.over = Some(Over::Filters),
@@ -150,17 +159,17 @@ impl Viewer {
         vec![Effect::File(Box::new(ask))]
     }
 
-    /// Keys in the list of filters: Enter turns one off or on, `x`'s stand-in copy removes it.
+    /// Keys in the list of filters.
     fn filter_list(&mut self, action: Action) -> Vec<Effect> {
         match action {
             Action::Open => self.filters.toggle(),
-            Action::CopyLine => {
+            Action::RemoveFilter => {
                 self.filters.remove();
                 if self.filters.is_empty() {
                     self.over = None;
                 }
             }
-            Action::Quit => {
+            Action::Leave | Action::Filters => {
                 self.over = None;
                 return Vec::new();
             }

@@ -81,7 +81,11 @@ impl Card {
 
 /// Fields that are not already told.
 fn fields(record: &Record) -> impl Iterator<Item = (&String, &String)> {
-    record.fields.iter().filter(|(name, value)| !(matches!(name.as_str(), "msg" | "message") && *value == record.message)).map(|(n, v)| (n, v))
+    record
+        .fields
+        .iter()
+        .filter(|(name, value)| !(matches!(name.as_str(), "msg" | "message") && *value == record.message))
+        .map(|(n, v)| (n, v))
 }
 
 #[cfg(test)]

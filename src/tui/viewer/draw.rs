@@ -24,7 +24,8 @@ impl Viewer {
     pub(super) fn paint(&self, frame: &mut Frame) {
         let area = frame.area();
         let mut canvas = Canvas::new(frame.buffer_mut(), self.theme);
-        let lines = Rect { height: u16::try_from(self.rows()).unwrap_or(u16::MAX).min(area.height.saturating_sub(1)), ..area };
+        let lines =
+            Rect { height: u16::try_from(self.rows()).unwrap_or(u16::MAX).min(area.height.saturating_sub(1)), ..area };
         self.lines(lines, &mut canvas);
         if self.strip && area.height > 2 {
             self.strip(Rect { y: area.bottom() - 2, height: 1, ..area }, &mut canvas);
@@ -136,7 +137,10 @@ impl Viewer {
             let (symbol, style) = match (*errors, *warnings) {
                 (0, 0) => (" ", self.theme.dim()),
                 (0, _) => ("·", self.theme.level(Level::Warn)),
-                (errors, _) => (BARS[usize::try_from((errors * 8).div_ceil(most)).unwrap_or(8).clamp(1, 8) - 1], self.theme.level(Level::Error)),
+                (errors, _) => (
+                    BARS[usize::try_from((errors * 8).div_ceil(most)).unwrap_or(8).clamp(1, 8) - 1],
+                    self.theme.level(Level::Error),
+                ),
             };
             Span::styled(symbol, if at == here { self.theme.selected() } else { style })
         };
@@ -145,14 +149,21 @@ impl Viewer {
 
     fn foot(&self, area: Rect, canvas: &mut Canvas<'_>) {
         if let Some(Over::Prompt(prompt)) = &self.over {
-            let label = prompt.problem.as_ref().map_or_else(|| prompt.label().to_owned(), |why| format!(" ! {} · again: ", text::show(why)));
+            let label = prompt
+                .problem
+                .as_ref()
+                .map_or_else(|| prompt.label().to_owned(), |why| format!(" ! {} · again: ", text::show(why)));
             return canvas.field(area, Span::styled(label, self.theme.strong()), &prompt.field, true, "");
         }
         let width = usize::from(area.width);
         let right = self.state();
         let left = match &self.notice {
             Some(notice) => format!(" {}", text::show(notice)),
-            None => format!(" {} · {} help", text::show(&self.name()), self.keys.keys(Action::Help).first().map_or_else(String::new, ToString::to_string)),
+            None => format!(
+                " {} · {} help",
+                text::show(&self.name()),
+                self.keys.keys(Action::Help).first().map_or_else(String::new, ToString::to_string)
+            ),
         };
         let room = width.saturating_sub(text::width(&right) + 1);
         canvas.line(area, &fit(Line::styled(left, self.theme.strong()), room));
@@ -222,7 +233,7 @@ impl Viewer {
             }
         }
         if inner.height > 0 {
-            let foot = Line::styled(" Enter turns it on or off · y removes it · Esc closes", theme.dim());
+            let foot = Line::styled(" Enter turns one on or off · x removes it · Esc closes", theme.dim());
             canvas.line(canvas::row(inner, inner.bottom() - 1), &foot);
         }
     }

@@ -49,8 +49,8 @@ impl Filters {
     }
 
     pub(super) fn remove(&mut self) {
-        if self.index < self.all.len() {
-            self.all.remove(self.index);
+        if !self.all.is_empty() {
+            self.all.remove(self.index.min(self.all.len() - 1));
         }
         self.index = self.index.min(self.all.len().saturating_sub(1));
     }

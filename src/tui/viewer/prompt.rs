@@ -76,7 +76,11 @@ impl Viewer {
     fn take(&mut self, wanted: Wanted, text: &str) -> Result<Vec<Effect>, String> {
         let ask = |ask| vec![Effect::File(Box::new(ask))];
         if text.trim().is_empty() && !matches!(wanted, Wanted::Note(_)) {
-            return Ok(if wanted == Wanted::Search && self.search.take().is_some() { ask(Ask::Search(None)) } else { Vec::new() });
+            return Ok(if wanted == Wanted::Search && self.search.take().is_some() {
+                ask(Ask::Search(None))
+            } else {
+                Vec::new()
+            });
         }
         Ok(match wanted {
             Wanted::Search => {
@@ -119,7 +123,9 @@ fn target(text: &str, lines: usize, now: Timestamp) -> Result<Ask, String> {
         return Ok(Ask::Move(Move::Line(line.saturating_sub(1))));
     }
     if let Some(percent) = text.strip_suffix('%').and_then(number).filter(|p| *p <= 100) {
-        return Ok(Ask::Move(Move::Line(lines.saturating_sub(1) / 100 * percent + lines.saturating_sub(1) % 100 * percent / 100)));
+        return Ok(Ask::Move(Move::Line(
+            lines.saturating_sub(1) / 100 * percent + lines.saturating_sub(1) % 100 * percent / 100,
+        )));
     }
     for (sign, factor) in [('-', -1), ('+', 1)] {
         if let Some(duration) = text.strip_prefix(sign) {
@@ -129,7 +135,8 @@ fn target(text: &str, lines: usize, now: Timestamp) -> Result<Ask, String> {
     if let Some(at) = record::time(text.as_bytes(), now) {
         return Ok(Ask::Jump(Jump::To(at)));
     }
-    let parts: Vec<Option<i64>> = text.split(':').map(|part| part.parse().ok().filter(|n| (0..60).contains(n))).collect();
+    let parts: Vec<Option<i64>> =
+        text.split(':').map(|part| part.parse().ok().filter(|n| (0..60).contains(n))).collect();
     match *parts {
         [Some(hour @ 0..=23), Some(minute)] => Ok(Ask::Jump(Jump::Clock((hour * 60 + minute) * 60_000))),
         [Some(hour @ 0..=23), Some(minute), Some(second)] => {

@@ -57,7 +57,13 @@ pub(super) fn wrapped(shown: &str, width: usize) -> Vec<(usize, usize)> {
 }
 
 /// The piece of a text as spans, its matches marked.
-pub(super) fn marked(shown: &str, piece: (usize, usize), hits: Option<&Regex>, style: Style, hit: Style) -> Line<'static> {
+pub(super) fn marked(
+    shown: &str,
+    piece: (usize, usize),
+    hits: Option<&Regex>,
+    style: Style,
+    hit: Style,
+) -> Line<'static> {
     let mut spans = Vec::new();
     let mut at = piece.0;
     for found in hits.iter().flat_map(|regex| regex.find_iter(shown.as_bytes())) {
@@ -85,7 +91,8 @@ mod tests {
     fn matches_are_marked_where_they_are_seen() {
         let regex = pattern("b+").unwrap();
         let line = marked("abbcab", (2, 6), Some(&regex), Style::new(), Style::new().bold());
-        let texts: Vec<_> = line.spans.iter().map(|s| (s.content.to_string(), s.style == Style::new().bold())).collect();
+        let texts: Vec<_> =
+            line.spans.iter().map(|s| (s.content.to_string(), s.style == Style::new().bold())).collect();
         let seen: Vec<_> = texts.iter().filter(|(t, _)| !t.is_empty()).collect();
         assert_eq!(seen, [&("b".to_owned(), true), &("ca".to_owned(), false), &("b".to_owned(), true)]);
     }
