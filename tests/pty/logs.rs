@@ -178,7 +178,9 @@ fn is_ours(sequence: &str) -> bool {
 
 #[test]
 fn scrolling_by_a_line_costs_a_line() {
-    let line = |n: usize| format!("{n:0139}\n");
+    // Every line differs from its neighbours everywhere, as log lines do.
+    let number = |n: usize, k: usize| format!("{:07}", (n * 7919 + k * 104_729) * 31 % 9_999_991);
+    let line = |n: usize| (0..20).map(|k| number(n, k)).collect::<String>()[..139].to_owned() + "\n";
     let text: String = (0..2000).map(line).collect();
     let mut console = Setup::new(&["log", "./app.log"]).size(200, 50).start_in(home(text));
     console.wait_for("1 of 2000");

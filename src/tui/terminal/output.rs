@@ -141,7 +141,7 @@ impl Output {
             shift.apply(&mut self.picture);
         }
         let changed = self.picture.diff(&self.next);
-        encode::cells(&mut self.frame, changed.iter().copied());
+        encode::cells(&mut self.frame, bridged(&self.next, &changed).into_iter());
         let changed: Vec<_> = changed.into_iter().map(|(x, y, cell)| (x, y, cell.clone())).collect();
         changed.into_iter().for_each(|(x, y, cell)| put(&mut self.picture, x, y, cell));
     }
@@ -233,6 +233,26 @@ impl Backend for Output {
         self.stats.frames += 1;
         self.push()
     }
+}
+
+/// The changed cells, and single unchanged ones between them that look like the one before: writing a character is
+/// shorter than stepping over it.
+fn bridged<'a>(next: &'a Buffer, changed: &[(u16, u16, &'a Cell)]) -> Vec<(u16, u16, &'a Cell)> {
+    let mut cells: Vec<(u16, u16, &Cell)> = Vec::with_capacity(changed.len() + 16);
+    for &(x, y, cell) in changed {
+        if let Some(&(before, row, left)) = cells.last()
+            && (row, before + 2) == (y, x)
+            && let Some(between) = next.cell((before + 1, y))
+            && left.symbol().is_ascii()
+            && between.symbol().is_ascii()
+            && (between.fg, between.bg, between.underline_color, between.modifier)
+                == (left.fg, left.bg, left.underline_color, left.modifier)
+        {
+            cells.push((before + 1, y, between));
+        }
+        cells.push((x, y, cell));
+    }
+    cells
 }
 
 /// Puts a cell where it belongs; what a wide one covers is empty, as ratatui has it.
