@@ -77,7 +77,7 @@ impl Bits {
         self.len = len;
         self.words.truncate(len.div_ceil(64));
         self.before.truncate(len.div_ceil(64).div_ceil(64));
-        if let Some(last) = self.words.last_mut().filter(|_| len % 64 > 0) {
+        if let Some(last) = self.words.last_mut().filter(|_| !len.is_multiple_of(64)) {
             *last &= (1 << (len % 64)) - 1;
         }
     }
@@ -135,7 +135,7 @@ impl Bits {
         self.len = self.len.max(len);
         let words = self.len.div_ceil(64);
         while self.words.len() < words {
-            if self.words.len() % 64 == 0 {
+            if self.words.len().is_multiple_of(64) {
                 self.before.push(self.total);
             }
             self.words.push(0);

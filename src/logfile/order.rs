@@ -74,7 +74,7 @@ impl Order {
         }
         let Some(owner) = self.owner.get(line) else { return (0, 0) };
         let mark = line / STRIDE;
-        let since = self.owner[mark * STRIDE..line].iter().filter(|o| *o == owner).count();
+        let since = memchr::memchr_iter(*owner, &self.owner[mark * STRIDE..line]).count();
         let owner = usize::from(*owner);
         (owner, self.before[mark][owner] as usize + since)
     }
@@ -109,7 +109,7 @@ impl Order {
     }
 
     fn push(&mut self, at: usize) {
-        if self.owner.len() % STRIDE == 0 {
+        if self.owner.len().is_multiple_of(STRIDE) {
             self.before.push(self.feeds.iter().map(|f| u32::try_from(f.taken).unwrap_or(u32::MAX)).collect());
         }
         self.owner.push(u8::try_from(at).unwrap_or(u8::MAX));

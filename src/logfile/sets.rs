@@ -38,9 +38,9 @@ impl Set {
                 break;
             }
             if (parts.line)(owner, own) {
-                self.bits.set_next(line)
+                self.bits.set_next(line);
             } else {
-                self.bits.extend_to(line + 1)
+                self.bits.extend_to(line + 1);
             }
             self.at[owner] += 1;
         }

@@ -68,7 +68,7 @@ pub struct Viewer {
 /// What lies over the log and takes the keyboard.
 #[derive(Debug, Clone)]
 enum Over {
-    Prompt(Prompt),
+    Prompt(Box<Prompt>),
     Help(Box<Help>),
     Card(Card),
     Filters,

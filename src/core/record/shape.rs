@@ -162,12 +162,11 @@ fn pairs(text: &str) -> Vec<(String, String)> {
     let mut rest = text;
     while let Some((before, after)) = rest.split_once('=') {
         let key = before.rsplit(' ').next().unwrap_or(before);
-        let (value, next) = match after.strip_prefix('"') {
-            Some(quoted) => unquoted(quoted),
-            None => {
-                let end = after.find(' ').unwrap_or(after.len());
-                (after[..end].to_owned(), &after[end..])
-            }
+        let (value, next) = if let Some(quoted) = after.strip_prefix('"') {
+            unquoted(quoted)
+        } else {
+            let end = after.find(' ').unwrap_or(after.len());
+            (after[..end].to_owned(), &after[end..])
         };
         let is_name = |c: char| c.is_ascii_alphanumeric() || "_.-@/".contains(c);
         if !key.is_empty() && key.chars().all(is_name) {

@@ -3,6 +3,7 @@
 
 use super::{Desk, KEEP};
 use crate::core::event::Level;
+use crate::logfile::Bits;
 
 /// Lines tried directly for one screen where the background has not been yet.
 const TRIED: usize = 30_000;
@@ -107,9 +108,8 @@ impl Desk {
                 self.stop_following();
                 (self.place.line, self.place.offset) = (0, 0);
             }
-            Move::End => self.follow(),
             Move::Follow if self.place.follow => self.stop_following(),
-            Move::Follow => self.follow(),
+            Move::End | Move::Follow => self.follow(),
             Move::Line(line) => self.stand_on(line),
         }
     }
@@ -129,9 +129,10 @@ impl Desk {
         }
         let found = self.neighbours(self.place.line, lines < 0, lines.unsigned_abs());
         let Some(to) = found.last() else {
-            return if lines > 0 {
-                self.follow()
-            };
+            if lines > 0 {
+                self.follow();
+            }
+            return;
         };
         self.stop_following();
         self.place.line = *to;
@@ -315,8 +316,7 @@ impl Desk {
 
     fn busy(&self, len: usize) -> Option<u8> {
         let (size, read) = self.files.iter().fold((0, 0), |(s, r), f| (s + f.size(), r + f.index.end()));
-        let looked =
-            self.rules.visible().map_or(len, |bits| bits.len()).min(self.rules.found().map_or(len, |b| b.len()));
+        let looked = self.rules.visible().map_or(len, Bits::len).min(self.rules.found().map_or(len, Bits::len));
         let share =
             |part: u64, of: u64| u8::try_from((part * 100).checked_div(of).unwrap_or(100).min(100)).unwrap_or(100);
         if !self.caught_up {
@@ -331,7 +331,7 @@ impl Desk {
         let edge = |column: usize| usize::try_from(column as u128 * len as u128 / columns as u128).unwrap_or(len);
         let count = |column: usize| {
             let (from, to) = (edge(column), edge(column + 1));
-            let of = |bits: &crate::logfile::Bits| bits.rank(to).saturating_sub(bits.rank(from));
+            let of = |bits: &Bits| bits.rank(to).saturating_sub(bits.rank(from));
             (of(errors), of(warnings).saturating_sub(of(errors)))
         };
         (0..columns).map(count).collect()

@@ -143,7 +143,9 @@ impl Output {
         let changed = self.picture.diff(&self.next);
         encode::cells(&mut self.frame, bridged(&self.next, &changed).into_iter());
         let changed: Vec<_> = changed.into_iter().map(|(x, y, cell)| (x, y, cell.clone())).collect();
-        changed.into_iter().for_each(|(x, y, cell)| put(&mut self.picture, x, y, cell));
+        for (x, y, cell) in changed {
+            put(&mut self.picture, x, y, cell);
+        }
     }
 
     /// Adds the cursor's part of the frame; nothing when it stays as it is.

@@ -132,7 +132,7 @@ impl Viewer {
     }
 
     fn ask_for(&mut self, wanted: Wanted) {
-        self.over = Some(Over::Prompt(Prompt::new(wanted)));
+        self.over = Some(Over::Prompt(Box::new(Prompt::new(wanted))));
     }
 
     fn mark(&mut self) -> Vec<Effect> {
