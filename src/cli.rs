@@ -9,6 +9,7 @@ mod console;
 mod demo;
 mod doctor;
 mod export;
+mod file;
 mod health;
 mod keys;
 mod log;
@@ -94,6 +95,8 @@ pub enum Next {
     Exit(Code),
     /// Open the console on it, then let the session [finish](Session::finish).
     Console(Box<Session>),
+    /// Open the viewer of log files.
+    View(Box<crate::tui::View>),
 }
 
 /// Reads the arguments. `Err`: help, version or a usage error has been printed; exit with that code.
@@ -124,7 +127,7 @@ pub async fn perform(command: Option<Command>, start: &Start) -> Result<Next, St
         Some(Command::Plan(args)) => plan::perform(&args, start).await?,
         Some(Command::Run(args)) => run::perform(&args, start).await?,
         Some(Command::Runs(args)) => runs::perform(&args, start).await?,
-        Some(Command::Log(args)) => log::perform(&args, start).await?,
+        Some(Command::Log(args)) => return log::perform(&args, start).await,
         Some(Command::Cancel(args)) => cancel::perform(&args, start).await?,
         Some(Command::Resume(args)) => resume::perform(&args, start).await?,
         Some(Command::Retry(args)) => resume::retry(&args, start).await?,

@@ -8,6 +8,7 @@ pub mod header;
 pub mod observation;
 pub mod outbound;
 pub mod plan;
+pub mod record;
 pub mod redact;
 pub mod resume;
 pub mod run;

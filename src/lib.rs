@@ -18,6 +18,8 @@ pub mod vault;
 
 pub mod logging;
 
+pub mod logfile;
+
 pub mod store;
 
 pub mod bus;

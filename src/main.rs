@@ -28,6 +28,10 @@ fn main() -> ExitCode {
 async fn go(command: Option<cli::Command>, start: &Start) -> Result<Code, Stop> {
     match cli::perform(command, start).await? {
         Next::Exit(code) => Ok(code),
+        Next::View(view) => {
+            let exit = tui::run_viewer(*view, start.console_keys(), start.clock).await.map_err(Stop::System)?;
+            Ok(exit.into())
+        }
         Next::Console(session) => {
             let (keys, colours) = (start.console_keys(), start.settings()?.theme);
             let exit = tui::run(&session.control, keys, colours, start.clock).await.map_err(Stop::System)?;

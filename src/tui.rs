@@ -9,6 +9,7 @@ pub mod popup;
 pub mod terminal;
 pub mod theme;
 pub mod view;
+pub mod viewer;
 
 use std::collections::VecDeque;
 use std::future::pending;
@@ -16,22 +17,28 @@ use std::io;
 use std::ops::ControlFlow;
 use std::time::Duration;
 
+use jiff::tz::TimeZone;
 use ratatui::Frame;
 use tokio::sync::{broadcast, mpsc};
 use tokio::time::{Instant, sleep, sleep_until};
 
-use self::app::{App, Facts};
+use self::app::App;
 use self::keys::Keymap;
 use self::msg::{Effect, Msg};
 use self::terminal::decode::Typed;
+use self::terminal::output::Stats;
 use self::terminal::screen::{Happened, Screen};
 use self::terminal::signals::Told;
 use self::theme::Theme;
-use crate::bus::Notice;
+use self::viewer::{Facts, Viewer};
+use crate::bus::{Bus, Notice};
 use crate::clock::Clock;
 use crate::config::settings::Theme as Colours;
 use crate::control::Control;
 use crate::core::time::Timestamp;
+use crate::logfile::desk::Desk;
+use crate::logfile::file::Tracked;
+use crate::logfile::source::Source;
 
 /// Why the screen is gone. The process is not: whoever called decides what becomes of the runs in hand.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -54,6 +61,8 @@ pub trait Model {
     fn draw(&self, frame: &mut Frame);
     /// How often the time shown changes; `None`: once a minute.
     fn wants_tick(&self) -> Option<Duration>;
+    /// What went to the terminal so far; told before each frame.
+    fn wrote(&mut self, _stats: Stats) {}
 }
 
 /// The loop's other ends.
@@ -72,10 +81,16 @@ pub fn check_terminal() -> Result<(), String> {
     terminal::tty::check()
 }
 
+/// Whether the viewer of log files can run here, its log perhaps on standard input; else one line that says why.
+pub fn check_viewer() -> Result<(), String> {
+    terminal::tty::check_output()
+}
+
 /// Opens the console and runs it until it is left, one way or another. An error: the terminal could not be taken.
 pub async fn run(control: &Control, keys: Keymap, colours: Colours, clock: Clock) -> io::Result<Exit> {
     let settings = control.settings();
-    let facts = Facts { actor: settings.actor.clone(), read_only: settings.read_only, simulated: settings.simulated };
+    let facts =
+        app::Facts { actor: settings.actor.clone(), read_only: settings.read_only, simulated: settings.simulated };
     let (no_color, term) = (std::env::var("NO_COLOR").ok(), std::env::var("TERM").ok());
     let theme = match colours {
         Colours::Mono => Theme::new(false),
@@ -87,6 +102,43 @@ pub async fn run(control: &Control, keys: Keymap, colours: Colours, clock: Clock
     let (sender, answers) = mpsc::channel(ANSWERS);
     let perform = |effect| perform::perform(effect, control, sender.clone());
     Ok(drive(Screen::open()?, app, Ports { notices: control.listen(), answers, perform, clock }).await)
+}
+
+/// Opens the viewer on these files and runs it until it is left. An error: the terminal could not be taken.
+pub async fn run_viewer(view: View, keys: Keymap, clock: Clock) -> io::Result<Exit> {
+    let (no_color, term) = (std::env::var("NO_COLOR").ok(), std::env::var("TERM").ok());
+    let theme = Theme::from_env(no_color.as_deref(), term.as_deref());
+    let facts = Facts {
+        names: view.files.iter().map(|f| f.name.clone()).collect(),
+        zone: TimeZone::system(),
+        budget: view.budget,
+    };
+    let mut screen = Screen::open()?;
+    screen.set_budget(view.budget);
+    let (sender, answers) = mpsc::channel(ANSWERS);
+    let desk = Desk::new(view.files, view.follow, clock.now());
+    let source = Source::start(desk, move |told| sender.blocking_send(Msg::File(told)).is_ok())?;
+    let perform = |effect| {
+        if let Effect::File(ask) = effect
+            && !source.ask(*ask)
+        {
+            tracing::warn!("the log's reader is too busy; a wish was dropped");
+        }
+    };
+    let viewer = Viewer::new(facts, keys, theme);
+    // Nobody tells of runs here; the channel stays open all the same.
+    let bus = Bus::default();
+    Ok(drive(screen, viewer, Ports { notices: bus.listen(), answers, perform, clock }).await)
+}
+
+/// What the viewer of log files is opened on.
+#[derive(Debug)]
+pub struct View {
+    pub files: Vec<Tracked>,
+    /// Begin at the end, and follow.
+    pub follow: bool,
+    /// Bytes a second the screen may take.
+    pub budget: Option<u64>,
 }
 
 impl Model for App {
@@ -113,7 +165,7 @@ const ANSWERS: usize = 256;
 /// Runs the model on the terminal until it quits, the terminal goes away or a signal ends it. The terminal is as before
 /// when this returns, and when it unwinds.
 pub async fn drive<M: Model, P: FnMut(Effect)>(screen: Screen, model: M, ports: Ports<P>) -> Exit {
-    let mut console = Console { model, screen, ports, drawn: None, wanted: true };
+    let mut console = Console { model, screen, ports, drawn: None, pressed: None, wanted: true, allowed: None };
     let exit = console.run().await;
     let stats = console.screen.stats();
     drop(console);
@@ -125,6 +177,9 @@ pub async fn drive<M: Model, P: FnMut(Effect)>(screen: Screen, model: M, ports: 
 const BATCH: usize = 512;
 /// While events stream, frames are this far apart. After a key there is no waiting.
 const FRAME: Duration = Duration::from_millis(33);
+/// What a key asked for comes a moment after the key: it is not to wait a whole frame.
+const FRAME_AFTER_KEY: Duration = Duration::from_millis(3);
+const ANSWERS_WITHIN: Duration = Duration::from_millis(100);
 /// A model that wants no ticks still shows the minute.
 const MINUTE: Duration = Duration::from_mins(1);
 
@@ -134,8 +189,12 @@ struct Console<M, P> {
     ports: Ports<P>,
     /// When the last frame was drawn; `None`: the next one is urgent.
     drawn: Option<Instant>,
+    /// When the last key was pressed.
+    pressed: Option<Instant>,
     /// Something has happened since.
     wanted: bool,
+    /// With a budget: when what was sent is paid for, and the next frame may be.
+    allowed: Option<Instant>,
 }
 
 /// Why the loop woke.
@@ -191,7 +250,10 @@ impl<M: Model, P: FnMut(Effect)> Console<M, P> {
 
     /// When the next frame may be drawn; `None`: nothing to draw, or the terminal is still busy with the last one.
     fn due(&self) -> Option<Instant> {
-        let next = self.drawn.map_or_else(Instant::now, |drawn| drawn + FRAME);
+        let answering = self.pressed.is_some_and(|pressed| pressed.elapsed() < ANSWERS_WITHIN);
+        let gap = if answering { FRAME_AFTER_KEY } else { FRAME };
+        let next = self.drawn.map_or_else(Instant::now, |drawn| drawn + gap);
+        let next = self.allowed.map_or(next, |allowed| next.max(allowed));
         (self.wanted && self.screen.ready()).then_some(next)
     }
 
@@ -226,7 +288,7 @@ impl<M: Model, P: FnMut(Effect)> Console<M, P> {
     async fn happened(&mut self, happened: Happened) -> ControlFlow<Exit> {
         let msg = match happened {
             Happened::Typed(typed) => {
-                self.drawn = None;
+                (self.drawn, self.pressed) = (None, Some(Instant::now()));
                 test_panic(&typed, &self.screen);
                 match typed {
                     Typed::Key(key) => Msg::Key(key),
@@ -303,9 +365,15 @@ impl<M: Model, P: FnMut(Effect)> Console<M, P> {
     }
 
     fn draw(&mut self) -> ControlFlow<Exit> {
+        let before = self.screen.stats();
+        self.model.wrote(before);
         let model = &self.model;
         present(self.screen.draw(|frame| model.draw(frame)))?;
-        self.drawn = Some(Instant::now());
+        let now = Instant::now();
+        let sent = self.screen.stats().bytes - before.bytes;
+        // A frame that showed nothing new is no reason to hold up the next.
+        self.drawn = if sent > 0 || self.pressed.is_none() { Some(now) } else { self.drawn };
+        self.allowed = self.screen.budget().map(|budget| now + Duration::from_millis(sent * 1000 / budget.max(1)));
         self.wanted = false;
         ControlFlow::Continue(())
     }

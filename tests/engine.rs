@@ -2,7 +2,11 @@
 //!
 //! Time is real but the figures are tiny: `SQLite` works on threads of its own, which a paused clock would overtake.
 
-#![expect(clippy::unwrap_used, clippy::expect_used, reason = "the workbench's functions are test code, which clippy cannot know")]
+#![expect(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    reason = "the workbench's functions are test code, which clippy cannot know"
+)]
 
 #[path = "engine/bench.rs"]
 mod bench;

@@ -68,6 +68,23 @@ const FORBIDDEN: &[(&str, &[&str])] = &[
         "src/adapter",
         &["crate::store", "crate::engine", "crate::control", "crate::tui", "crate::cli", "sqlx", "ratatui"],
     ),
+    (
+        "src/logfile",
+        &[
+            "tokio",
+            "sqlx",
+            "reqwest",
+            "ratatui",
+            "crossterm",
+            "crate::store",
+            "crate::engine",
+            "crate::adapter",
+            "crate::control",
+            "crate::tui",
+            "crate::cli",
+            "crate::config",
+        ],
+    ),
     ("src/engine", &["crate::control", "crate::tui", "crate::cli", "sqlx", "reqwest", "ratatui"]),
     ("src/control", &["ratatui", "crossterm", "clap", "axum", "crate::tui", "crate::cli", "sqlx", "reqwest"]),
     (
@@ -81,6 +98,7 @@ const FORBIDDEN: &[(&str, &[&str])] = &[
     ("src/tui/keys", &["tokio", "crate::control"]),
     ("src/tui/pane", &["tokio", "crate::control::Control"]),
     ("src/tui/popup", &["tokio", "crate::control::Control"]),
+    ("src/tui/viewer", &["tokio", "crate::control"]),
     ("src/tui/view", &["tokio", "crate::control::Control"]),
     ("src", &["todo!(", "unimplemented!(", "dbg!(", "#[allow("]),
 ];

@@ -13,6 +13,7 @@ mod pty {
     mod harness;
     mod headless;
     mod keys;
+    mod logs;
     mod panics;
     mod paste;
     mod sizes;

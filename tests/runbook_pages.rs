@@ -37,7 +37,11 @@ const PAGES: &[(&str, &str, Becomes)] = &[
     ("attributes of a site generator", "```bash {linenos=table}\nuptime\n```\n", Guided(&["uptime\n"], &[], 0)),
     ("Windows line ends", "# A\r\n\r\n```sh\r\nuptime\r\n```\r\n", Guided(&["uptime\n"], &[], 0)),
     ("byte order mark", "\u{feff}# A\n\n```sh\nuptime\n```\n", Guided(&["uptime\n"], &[], 0)),
-    ("prompts and output", "```console\n$ oc get nodes\nNAME STATUS\nn1 Ready\n$ date\n```\n", Guided(&["oc get nodes\ndate\n"], &[], 0)),
+    (
+        "prompts and output",
+        "```console\n$ oc get nodes\nNAME STATUS\nn1 Ready\n$ date\n```\n",
+        Guided(&["oc get nodes\ndate\n"], &[], 0),
+    ),
     ("output that looks dangerous", "```console\n$ cat hint\nrm -rf /\n```\n", Guided(&["cat hint\n"], &[], 0)),
     ("a prompt with a host", "```shell\nroot@db1:~# df -h\n```\n", Guided(&["df -h\n"], &[], 0)),
     ("a comment is no prompt", "```sh\n# look first\ndf -h\n```\n", Guided(&["# look first\ndf -h\n"], &[], 0)),
@@ -58,17 +62,15 @@ const PAGES: &[(&str, &str, Becomes)] = &[
     (
         "a placeholder in single quotes",
         "```console\n$ NODE='<value of the instance label>'\n```\n",
-        Guided(
-            &["NODE=''\"${OPSROOM_INPUT_VALUE_OF_THE_INSTANCE_LABEL}\"''\n"],
-            &["value_of_the_instance_label"],
-            0,
-        ),
+        Guided(&["NODE=''\"${OPSROOM_INPUT_VALUE_OF_THE_INSTANCE_LABEL}\"''\n"], &["value_of_the_instance_label"], 0),
     ),
     (
         "a placeholder inside a filter inside backquotes",
         "```bash\nkubectl delete pod `kubectl get pod -ojson | jq -r '.items[] | select(.c==\"<my-pvc>\").name'`\n```\n",
         Guided(
-            &["kubectl delete pod `kubectl get pod -ojson | jq -r '.items[] | select(.c==\"'\"${OPSROOM_INPUT_MY_PVC}\"'\").name'`\n"],
+            &[
+                "kubectl delete pod `kubectl get pod -ojson | jq -r '.items[] | select(.c==\"'\"${OPSROOM_INPUT_MY_PVC}\"'\").name'`\n",
+            ],
             &["my_pvc"],
             1,
         ),
@@ -78,24 +80,44 @@ const PAGES: &[(&str, &str, Becomes)] = &[
         "```console\n$ oc get nodes --template='{{range .items}}{{.metadata.name}}{{\"\\n\"}}{{end}}'\n```\n",
         Guided(&["oc get nodes --template='{{range .items}}{{.metadata.name}}{{\"\\n\"}}{{end}}'\n"], &[], 0),
     ),
-    ("jinja placeholders", "```sh\nhelm get {{ release }}\n```\n", Guided(&["helm get \"${OPSROOM_INPUT_RELEASE}\"\n"], &["release"], 0)),
+    (
+        "jinja placeholders",
+        "```sh\nhelm get {{ release }}\n```\n",
+        Guided(&["helm get \"${OPSROOM_INPUT_RELEASE}\"\n"], &["release"], 0),
+    ),
     ("redirections are no placeholders", "```sh\nsort <in >out 2>&1\n```\n", Guided(&["sort <in >out 2>&1\n"], &[], 0)),
     ("a block in a list", "1. Look:\n\n   ```shell\n   df -h\n   ```\n\n2. Think.\n", Guided(&["df -h\n"], &[], 0)),
     ("a block in a quote", "> ```sh\n> df -h\n> ```\n", Guided(&["df -h\n"], &[], 0)),
-    ("fences inside longer fences", "````md\n```sh\nrm -rf /\n```\n````\n\n```sh\nls\n```\n", Guided(&["ls\n"], &[], 0)),
+    (
+        "fences inside longer fences",
+        "````md\n```sh\nrm -rf /\n```\n````\n\n```sh\nls\n```\n",
+        Guided(&["ls\n"], &[], 0),
+    ),
     (
         "risky ones among harmless ones",
         "```sh\nls\n```\n```sh\nkubectl delete pod web-1\n```\n```sh\nsudo reboot\n```\n",
         Guided(&["ls\n", "kubectl delete pod web-1\n", "sudo reboot\n"], &[], 2),
     ),
-    ("a here-document", "```sh\ncat <<EOF > f\nhost <name>\nEOF\n```\n", Guided(&["cat <<EOF > f\nhost \"${OPSROOM_INPUT_NAME}\"\nEOF\n"], &["name"], 0)),
+    (
+        "a here-document",
+        "```sh\ncat <<EOF > f\nhost <name>\nEOF\n```\n",
+        Guided(&["cat <<EOF > f\nhost \"${OPSROOM_INPUT_NAME}\"\nEOF\n"], &["name"], 0),
+    ),
     ("a quoted here-document", "```sh\ncat <<'EOF'\nhost <name>\nEOF\n```\n", Problem(3, "here-document")),
     ("never closed", "# A\n\n```sh\nls\n", Problem(3, "never closed")),
     ("never closed, not a shell", "# A\n\ntext\n\n```yaml\na: 1\n", Problem(5, "never closed")),
     ("closed with the wrong fence", "```sh\nls\n~~~\n", Problem(1, "never closed")),
-    ("our front matter, wrong key", "+++\nversion = \"1\"\nmutates = true\nphrase = [\"x\"]\n+++\n```sh\nls\n```\n", Problem(4, "did you mean `phrases`?")),
+    (
+        "our front matter, wrong key",
+        "+++\nversion = \"1\"\nmutates = true\nphrase = [\"x\"]\n+++\n```sh\nls\n```\n",
+        Problem(4, "did you mean `phrases`?"),
+    ),
     ("our front matter, no step", "+++\nversion = \"1\"\nmutates = true\n+++\n# T\n", Problem(1, "at least one")),
-    ("our front matter, undeclared input", "---\nversion: \"1\"\nmutates: true\n---\n```http\nGET https://h.test/{inputs.x}\n```\n", Problem(5, "there is no input `x`")),
+    (
+        "our front matter, undeclared input",
+        "---\nversion: \"1\"\nmutates: true\n---\n```http\nGET https://h.test/{inputs.x}\n```\n",
+        Problem(5, "there is no input `x`"),
+    ),
 ];
 
 fn planned(file: &str, text: &str) -> (Plan, Vec<String>) {
@@ -126,7 +148,11 @@ fn each_page_becomes_what_it_should() {
             }
             Reference => {
                 let runbook = parse(file, text).unwrap_or_else(|problems| panic!("{name}: {problems:#?}"));
-                assert_eq!((runbook.definition.origin, runbook.definition.steps.len()), (Origin::Reference, 0), "{name}");
+                assert_eq!(
+                    (runbook.definition.origin, runbook.definition.steps.len()),
+                    (Origin::Reference, 0),
+                    "{name}"
+                );
                 let (plan, _) = planned(file, text);
                 assert!(plan.blocks().all(|r| r.code == "REFERENCE_ONLY") && plan.steps.is_empty(), "{name}");
             }

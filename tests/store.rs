@@ -95,7 +95,12 @@ fn step(name: &str) -> PlanStep {
     PlanStep {
         name: name.into(),
         phase: Phase::Action,
-        spec: StepSpec::Shell(Shell { command: ShellCommand::Script(name.into()), env: BTreeMap::new(), dir: None }),
+        spec: StepSpec::Shell(Shell {
+            command: ShellCommand::Script(name.into()),
+            env: BTreeMap::new(),
+            dir: None,
+            secrets: Vec::new(),
+        }),
         timeout_ms: 1000,
         retry: None,
         on_failure: OnFailure::Stop,

@@ -23,6 +23,15 @@ pub(super) async fn open(start: &Start) -> Result<Session, Stop> {
     Ok(Session::new(control, None))
 }
 
+impl From<Exit> for Code {
+    fn from(exit: Exit) -> Self {
+        match exit {
+            Exit::Signal(number) => Self::Signal(number),
+            Exit::Quit | Exit::Detached => Self::Succeeded,
+        }
+    }
+}
+
 impl Session {
     pub(super) const fn new(control: Control, world: Option<World>) -> Self {
         Self { control, world }
@@ -47,9 +56,6 @@ impl Session {
         };
         self.control.close(ended).await;
         drop(self.world);
-        Ok(match exit {
-            Exit::Signal(number) => Code::Signal(number),
-            Exit::Quit | Exit::Detached => Code::Succeeded,
-        })
+        Ok(exit.into())
     }
 }

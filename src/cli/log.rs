@@ -1,29 +1,53 @@
-//! `opsroom log`: what a run wrote, and with `-f` what it still writes.
+//! `opsroom log`: what a run wrote, and with `-f` what it still writes; or log files, which are `file.rs`'s.
 
 use std::time::Duration;
 
 use super::out::Out;
 use super::session::Start;
 use super::stop::{Code, Stop};
+use super::{Next, file};
 use crate::control::{Control, RunFilter};
-use crate::core::event::{Entry, EntryBody, Stream};
+use crate::core::event::{Entry, EntryBody, Level, Stream};
 use crate::core::run::{Phase, RunId, RunStatus};
+use crate::core::time::parse_duration;
 
 const PAGE: u32 = 500;
 const POLL: Duration = Duration::from_millis(300);
 
-/// Show the log of a run
+/// Show the log of a run, or view log files
 #[derive(Debug, clap::Args)]
 pub struct Args {
-    /// Its number, `last` or `last-failed`
-    #[arg(value_name = "RUN")]
-    run: Which,
-    /// Keep following until the run ends
+    /// A run's number, `last` or `last-failed`; or files (several are merged by time), `-` for standard input
+    #[arg(value_name = "RUN|FILE", required = true)]
+    what: Vec<String>,
+    /// Keep following until the run ends; a file: begin at its end
     #[arg(long, short = 'f')]
     follow: bool,
     /// One JSON object per line
     #[arg(long)]
     json: bool,
+    /// Lines of files: only those that match this pattern
+    #[arg(long, value_name = "REGEX")]
+    grep: Option<String>,
+    /// Lines of files: only this level and worse (debug, info, warn, error)
+    #[arg(long, value_name = "LEVEL", value_parser = level)]
+    level: Option<Level>,
+    /// Lines of files: only from this long ago on (15m, 2h)
+    #[arg(long, value_name = "DURATION", value_parser = parse_duration)]
+    since: Option<i64>,
+    /// Bytes a second the viewer may send to the terminal (8k)
+    #[arg(long, value_name = "BYTES", value_parser = bytes)]
+    budget: Option<u64>,
+}
+
+fn level(text: &str) -> Result<Level, String> {
+    Level::from_name(text).ok_or_else(|| format!("`{text}` is no level: debug, info, warn or error"))
+}
+
+fn bytes(text: &str) -> Result<u64, String> {
+    let (number, factor) = text.strip_suffix(['k', 'K']).map_or((text, 1), |number| (number, 1024));
+    let most = number.parse::<u64>().ok().and_then(|n| n.checked_mul(factor)).filter(|n| *n >= 512);
+    most.ok_or_else(|| format!("`{text}` is no number of bytes: write 8k; at least 512"))
 }
 
 /// How a run is named on the command line.
@@ -64,9 +88,33 @@ impl Which {
     }
 }
 
-pub(super) async fn perform(args: &Args, start: &Start) -> Result<Code, Stop> {
+pub(super) async fn perform(args: &Args, start: &Start) -> Result<Next, Stop> {
+    let is_file = |text: &String| text == "-" || text.contains(['/', '.']) || std::path::Path::new(text).exists();
+    if args.what.iter().any(is_file) || args.what.len() > 1 {
+        let wanted = file::Wanted {
+            paths: &args.what,
+            follow: args.follow,
+            json: args.json,
+            grep: args.grep.as_deref(),
+            level: args.level,
+            since: args.since,
+            budget: args.budget,
+        };
+        return file::perform(&wanted, start);
+    }
+    if args.grep.is_some() || args.level.is_some() || args.since.is_some() || args.budget.is_some() {
+        return Err(Stop::Usage(
+            "--grep, --level, --since and --budget are for files; a run's log is searched with / in the console"
+                .to_owned(),
+        ));
+    }
+    let run: Which = args.what[0].parse().map_err(Stop::Usage)?;
+    print_run(run, args, start).await.map(Next::Exit)
+}
+
+async fn print_run(run: Which, args: &Args, start: &Start) -> Result<Code, Stop> {
     let control = start.open_cli().await?;
-    let id = args.run.find(&control).await?;
+    let id = run.find(&control).await?;
     let mut out = Out::new();
     let mut after = 0;
     loop {

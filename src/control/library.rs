@@ -135,8 +135,7 @@ mod tests {
         std::fs::write(path, text).unwrap();
     }
 
-    const WAIT: &str =
-        "name = \"NAME\"\ntitle = \"t\"\nversion = \"1\"\nmutates = false\n[[step]]\nname = \"w\"\nphase = \"action\"\nwait = \"1s\"\n";
+    const WAIT: &str = "name = \"NAME\"\ntitle = \"t\"\nversion = \"1\"\nmutates = false\n[[step]]\nname = \"w\"\nphase = \"action\"\nwait = \"1s\"\n";
 
     #[test]
     fn folders_are_read_whole_and_nothing_runs() {
@@ -152,11 +151,8 @@ mod tests {
         let library = Library::load(Some(dir.path()));
         assert!(library.get("alpha").is_some() && library.get("b").is_some());
         assert_eq!(library.get("deploy").map(|r| r.title.as_str()), Some("t"), "the user's own wins");
-        let told: Vec<String> = library
-            .problems
-            .iter()
-            .map(|p| p.to_string().replace(&dir.path().display().to_string(), "DIR"))
-            .collect();
+        let told: Vec<String> =
+            library.problems.iter().map(|p| p.to_string().replace(&dir.path().display().to_string(), "DIR")).collect();
         assert_eq!(
             told,
             [

@@ -1,7 +1,7 @@
 //! The command language: text + catalogue → what is meant, and why. Pure and deterministic.
 //!
-//! A text becomes tokens and words ([`lexer`]), words become links of a chain ([`clause`]), each link finds its verb
-//! ([`verb`]), its condition ([`condition`]) and its slots ([`slots`]), is judged ([`judge`]) and said back ([`explain`]).
+//! A text becomes tokens and words (`lexer`), words become links of a chain (`clause`), each link finds its verb
+//! (`verb`), its condition (`condition`) and its slots (`slots`), is judged (`judge`) and said back (`explain`).
 //! The words themselves are in `assets/lexicon.toml`, the intents one file each under `intent/`.
 
 mod advice;

@@ -3,7 +3,7 @@
 //! a pass.
 //!
 //! Literals (`1 2.5 "text" true null [1, 2]`), paths (`response.body.items[0].age`, `steps.build.exit_code`), `! -`,
-//! `* / % + -`, `< <= > >= == != in`, `&& ||`, `c ? a : b`, and the functions of [`check`].
+//! `* / % + -`, `< <= > >= == != in`, `&& ||`, `c ? a : b`, and the functions of `check`.
 
 mod check;
 mod eval;

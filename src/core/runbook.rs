@@ -167,6 +167,6 @@ pub fn gate(request: &Request, stack: &Stack, negated: bool) -> Result<Gate, Str
 }
 
 #[cfg(test)]
-mod tests;
-#[cfg(test)]
 mod rules_tests;
+#[cfg(test)]
+mod tests;

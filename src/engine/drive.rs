@@ -91,7 +91,8 @@ impl Course {
             }
             OnFailure::Jump(to) => {
                 let on = plan.numbered_step(to).filter(|(_, place)| *place != "finally" && *place != "undo");
-                let on = on.map_or_else(|| "nothing is left to do".to_owned(), |(s, _)| format!("going on at {}", s.name));
+                let on =
+                    on.map_or_else(|| "nothing is left to do".to_owned(), |(s, _)| format!("going on at {}", s.name));
                 self.jump = Some((to, format!("{} failed, {on}", step.name)));
             }
         }

@@ -17,8 +17,9 @@ impl Drive {
         }
         let first = u32::try_from(plan.steps.len() + plan.finally.len()).unwrap_or(u32::MAX);
         let runs = course.undo && course.halted.is_none();
-        let (needed, idle): (Vec<_>, Vec<_>) =
-            (first..).zip(&plan.undo).partition(|(_, s)| runs && s.rules.undoes.is_some_and(|n| course.done.contains(&n)));
+        let (needed, idle): (Vec<_>, Vec<_>) = (first..)
+            .zip(&plan.undo)
+            .partition(|(_, s)| runs && s.rules.undoes.is_some_and(|n| course.done.contains(&n)));
         if !needed.is_empty() {
             let message = format!("undo started: {} completed to take back", steps(needed.len()));
             self.rec.append(&[self.rec.note(None, Level::Warn, message)]).await?;

@@ -22,6 +22,8 @@ pub enum Context {
     RunList,
     /// The log within a run.
     RunLog,
+    /// A log file on the whole screen.
+    File,
     /// Command bar, search prompt, text field of a dialog.
     Text,
     /// A dialog with buttons.
@@ -30,7 +32,8 @@ pub enum Context {
 
 impl Context {
     /// All of them.
-    pub const ALL: [Self; 6] = [Self::List, Self::Log, Self::RunList, Self::RunLog, Self::Text, Self::Dialog];
+    pub const ALL: [Self; 7] =
+        [Self::List, Self::Log, Self::RunList, Self::RunLog, Self::File, Self::Text, Self::Dialog];
 
     /// Tables live at the same time: a key may stand in one of them only.
     #[must_use]
@@ -40,6 +43,7 @@ impl Context {
             Self::Log => &[Table::Always, Table::Global, Table::Move, Table::Log],
             Self::RunList => &[Table::Always, Table::Global, Table::Move, Table::Run],
             Self::RunLog => &[Table::Always, Table::Global, Table::Move, Table::Log, Table::Run],
+            Self::File => &[Table::Always, Table::Move, Table::Log, Table::Viewer],
             Self::Text => &[Table::Always, Table::Text],
             Self::Dialog => &[Table::Always, Table::Dialog],
         }

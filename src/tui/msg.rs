@@ -10,6 +10,8 @@ use crate::core::event::Entry;
 use crate::core::plan::Plan;
 use crate::core::run::{Run, RunId};
 use crate::core::time::Timestamp;
+use crate::logfile::desk::Ask;
+use crate::logfile::source::Told;
 
 // The values the door answers with, named here once so that panes need not know the door.
 pub use crate::control::{Overview, PlanCard, RunDetail, RunFilter};
@@ -30,6 +32,8 @@ pub enum Msg {
     Lagged,
     /// What came of [`Effect::Copy`]: what to tell the operator.
     Copied(Result<String, String>),
+    /// What the log files' reader tells.
+    File(Told),
     /// Something behind the screen failed (a background task panicked); one line for the operator.
     Trouble(String),
 
@@ -74,6 +78,8 @@ pub enum Effect {
     Suspend,
     /// Forget what is on screen and paint everything.
     Redraw,
+    /// Ask the log files' reader; the answers are its own.
+    File(Box<Ask>),
     /// Put the text on the clipboard; answered with [`Msg::Copied`] by the loop.
     Copy(String),
 

@@ -1,4 +1,4 @@
-//! The views above home, one file each. A new view is a file and a line in [`views!`].
+//! The views above home, one file each. A new view is a file and a line in `views!`.
 
 pub mod health;
 pub mod home;

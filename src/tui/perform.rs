@@ -7,9 +7,10 @@ use crate::control::{Control, Refusal};
 use crate::core::event::Entry;
 use crate::core::run::RunId;
 
-/// Starts the work. `Quit`, `Suspend`, `Redraw` and `Copy` belong to the loop and are ignored here.
+/// Starts the work. `Quit`, `Suspend`, `Redraw` and `Copy` belong to the loop, `File` to the viewer of log files; they
+/// are ignored here.
 pub fn perform(effect: Effect, control: &Control, answers: Sender<Msg>) {
-    if matches!(effect, Effect::Quit | Effect::Suspend | Effect::Redraw | Effect::Copy(_)) {
+    if matches!(effect, Effect::Quit | Effect::Suspend | Effect::Redraw | Effect::Copy(_) | Effect::File(_)) {
         return;
     }
     let control = control.clone();
@@ -23,7 +24,7 @@ pub fn perform(effect: Effect, control: &Control, answers: Sender<Msg>) {
 
 async fn ask(effect: Effect, control: &Control) -> Option<Msg> {
     Some(match effect {
-        Effect::Quit | Effect::Suspend | Effect::Redraw | Effect::Copy(_) => return None,
+        Effect::Quit | Effect::Suspend | Effect::Redraw | Effect::Copy(_) | Effect::File(_) => return None,
         Effect::Overview => Msg::Overview(said(control.overview().await.map(Box::new))),
         Effect::Catalogue => Msg::Catalogue(said(control.catalogue().await)),
         Effect::Remembered => Msg::Remembered(said(control.remembered().await)),

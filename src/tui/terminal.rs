@@ -3,7 +3,7 @@
 //! - [`tty`] the device, and whether a console can run on it
 //! - [`guard`] taking and giving back, panics
 //! - [`input`], [`decode`], [`sequence`] the keyboard: thread, bytes to keys, tables
-//! - [`output`], [`encode`] frames out: writing, cells to bytes
+//! - [`output`], [`encode`], [`shift`] frames out: writing, cells to bytes, rows that only moved
 //! - [`screen`] all of them together, as the loop uses them
 //! - [`signals`] signals as values, suspending
 //! - [`clipboard`] copying through the terminal
@@ -16,6 +16,7 @@ pub mod input;
 pub mod output;
 pub mod screen;
 pub mod sequence;
+pub mod shift;
 pub mod signals;
 pub mod tty;
 

@@ -80,11 +80,17 @@ struct Desk {
 impl Desk {
     /// Starts the loop.
     fn start(model: StandIn) -> (Self, impl Future<Output = Exit>) {
+        Self::start_within(None, model)
+    }
+
+    /// Starts the loop with a budget of bytes a second.
+    fn start_within(budget: Option<u64>, model: StandIn) -> (Self, impl Future<Output = Exit>) {
         let (master, slave) = pair();
         for fd in [&master, &slave] {
             fcntl_setfl(fd, OFlags::RDWR | OFlags::NONBLOCK).unwrap();
         }
-        let screen = Screen::on(Tty::from(slave), "xterm", Between::Nothing).unwrap();
+        let mut screen = Screen::on(Tty::from(slave), "xterm", Between::Nothing).unwrap();
+        screen.set_budget(budget);
         let (answers, receiver) = mpsc::channel(4096);
         let performed = Arc::new(Mutex::new(Vec::new()));
         let bus = Bus::default();
@@ -210,6 +216,26 @@ async fn a_terminal_that_takes_nothing_still_gets_its_keys_heard() {
             sleep(Duration::from_millis(20)).await;
         }
         desk.until(|seen| seen.draws > draws && seen.drawn == seen.msgs.len()).await;
+        desk.send(b"q");
+    };
+    assert_eq!(tokio::join!(exit, script).0, Exit::Quit);
+}
+
+#[tokio::test]
+async fn a_budget_spaces_frames_and_the_newest_state_wins() {
+    let (desk, exit) = Desk::start_within(Some(4000), StandIn::default());
+    let script = async {
+        desk.drawn().await;
+        let before = (desk.seen.lock().unwrap().draws, Instant::now());
+        for pressed in 1..=30 {
+            desk.send(b"R");
+            desk.until(|seen| keys(seen) >= pressed).await;
+        }
+        let draws = desk.seen.lock().unwrap().draws - before.0;
+        // A full repaint is about 1500 bytes: three eighths of a second each.
+        let paid_for = usize::try_from(before.1.elapsed().as_millis() / 300).unwrap() + 2;
+        assert!(draws <= paid_for, "{draws} frames, {paid_for} are paid for");
+        desk.until(|seen| seen.drawn == seen.msgs.len()).await;
         desk.send(b"q");
     };
     assert_eq!(tokio::join!(exit, script).0, Exit::Quit);

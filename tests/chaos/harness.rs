@@ -370,7 +370,12 @@ fn step(phase: Phase, name: &str, spec: StepSpec) -> PlanStep {
 }
 
 fn shell(script: &str) -> StepSpec {
-    StepSpec::Shell(Shell { command: ShellCommand::Script(script.to_owned()), env: BTreeMap::new(), dir: None, secrets: vec![] })
+    StepSpec::Shell(Shell {
+        command: ShellCommand::Script(script.to_owned()),
+        env: BTreeMap::new(),
+        dir: None,
+        secrets: vec![],
+    })
 }
 
 /// A server that counts.

@@ -50,7 +50,12 @@ async fn a_condition_runs_skips_or_fails_its_step_and_says_why() {
 async fn what_is_expected_of_an_answer_decides() {
     for (act, expect, wanted, says) in [
         (json(200, r#"{"ok": true}"#), "response.body.ok", RunStatus::Succeeded, "HTTP 200"),
-        (json(200, r#"{"ok": false}"#), "response.body.ok", RunStatus::Failed, "not as expected: response.body.ok does"),
+        (
+            json(200, r#"{"ok": false}"#),
+            "response.body.ok",
+            RunStatus::Failed,
+            "not as expected: response.body.ok does",
+        ),
         (json(200, "plain"), "response.body.ok", RunStatus::Failed, "cannot be decided"),
         (json(404, ""), "response.status == 404", RunStatus::Succeeded, "HTTP 404"),
         (json(500, "[]"), "size(response.body) == 0", RunStatus::Failed, "HTTP 500"),
@@ -104,7 +109,10 @@ async fn what_cannot_be_saved_or_filled_in_is_a_failure() {
     assert_eq!(bench.statuses(run.id).await, [StepStatus::Failed, StepStatus::Failed]);
     assert_eq!(bench.script.asked().len(), 1, "nothing is asked with a hole in it");
     let messages: Vec<_> = bench.steps(run.id).await.into_iter().filter_map(|s| s.message).collect();
-    assert!(messages[0].contains("`image` cannot be saved") && messages[1].contains("did not save `image`"), "{messages:?}");
+    assert!(
+        messages[0].contains("`image` cannot be saved") && messages[1].contains("did not save `image`"),
+        "{messages:?}"
+    );
 }
 
 /// Three deploys, each with an undo; a check.
@@ -153,10 +161,7 @@ async fn a_failure_takes_back_what_completed_last_first_then_finally() {
 async fn a_failing_check_undoes_everything_and_a_failing_undo_is_told() {
     let bench = Bench::scripted(Script::default().on("//check", status(500)).on("undo-two", status(500))).await;
     let run = bench.run(undoable()).await;
-    assert_eq!(
-        hosts(&bench),
-        ["one", "two", "three", "check", "undo-three", "undo-two", "undo-one", "cleanup"]
-    );
+    assert_eq!(hosts(&bench), ["one", "two", "three", "check", "undo-three", "undo-two", "undo-one", "cleanup"]);
     let message = run.message.unwrap();
     assert!(message.contains("step check: HTTP 500") && message.ends_with("look at it by hand: undo-two"), "{message}");
 }
@@ -197,7 +202,10 @@ async fn a_failure_leads_on_to_the_step_it_names() {
     assert_ended(&run, RunStatus::Failed);
     assert_eq!(hosts(&bench), ["one", "three", "four"]);
     let two = bench.steps(run.id).await.remove(1);
-    assert_eq!((two.status, two.message.as_deref()), (StepStatus::Skipped, Some("skipped: one failed, going on at three")));
+    assert_eq!(
+        (two.status, two.message.as_deref()),
+        (StepStatus::Skipped, Some("skipped: one failed, going on at three"))
+    );
     let bench = Bench::scripted(Script::default()).await;
     let one = PlanStep { on_failure: OnFailure::Jump(2), ..get(Phase::Action, "one") };
     let run = bench.run(plan(vec![one, get(Phase::Action, "two"), get(Phase::Action, "three")])).await;
@@ -246,16 +254,10 @@ async fn a_group_has_so_many_in_hand_at_once() {
 
 #[tokio::test]
 async fn a_sub_runbook_has_a_time_of_its_own() {
-    let within = |name: &str, ms| Rules {
-        within: vec![Within { name: name.to_owned(), timeout_ms: ms }],
-        ..Rules::default()
-    };
+    let within =
+        |name: &str, ms| Rules { within: vec![Within { name: name.to_owned(), timeout_ms: ms }], ..Rules::default() };
     let bench = Bench::scripted(Script::default().on("slow", Act::Hang)).await;
-    let slow = PlanStep {
-        rules: within("sub", 30),
-        on_failure: OnFailure::Continue,
-        ..get(Phase::Action, "slow")
-    };
+    let slow = PlanStep { rules: within("sub", 30), on_failure: OnFailure::Continue, ..get(Phase::Action, "slow") };
     let after = PlanStep { rules: within("sub", 30), ..get(Phase::Action, "after") };
     let run = bench.run(plan(vec![slow, after])).await;
     assert_ended(&run, RunStatus::Failed);
@@ -269,8 +271,20 @@ async fn an_optional_question_and_one_that_wants_a_word() {
     for (rules, done, note, wanted, later) in [
         (Rules { optional: true, ..Rules::default() }, false, None, RunStatus::Succeeded, StepStatus::Skipped),
         (Rules { optional: true, ..Rules::default() }, true, None, RunStatus::Succeeded, StepStatus::Succeeded),
-        (Rules { word: Some("disk".to_owned()), ..Rules::default() }, true, Some("yes"), RunStatus::Failed, StepStatus::Skipped),
-        (Rules { word: Some("disk".to_owned()), ..Rules::default() }, true, Some(" disk "), RunStatus::Succeeded, StepStatus::Succeeded),
+        (
+            Rules { word: Some("disk".to_owned()), ..Rules::default() },
+            true,
+            Some("yes"),
+            RunStatus::Failed,
+            StepStatus::Skipped,
+        ),
+        (
+            Rules { word: Some("disk".to_owned()), ..Rules::default() },
+            true,
+            Some(" disk "),
+            RunStatus::Succeeded,
+            StepStatus::Succeeded,
+        ),
     ] {
         let bench = Bench::scripted(Script::default()).await;
         let engine = bench.engine();

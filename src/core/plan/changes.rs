@@ -55,9 +55,11 @@ fn of_steps(place: &str, old: &[PlanStep], new: &[PlanStep], lines: &mut Vec<Str
         steps.iter().map(|s| (s.name.clone(), told(s, steps))).collect()
     };
     let (before, after) = (by_name(old), by_name(new));
-    lines.extend(old.iter().filter(|s| !after.contains_key(&s.name)).map(|s| {
-        format!("- {place}step {}: {}", s.name, before[&s.name])
-    }));
+    lines.extend(
+        old.iter()
+            .filter(|s| !after.contains_key(&s.name))
+            .map(|s| format!("- {place}step {}: {}", s.name, before[&s.name])),
+    );
     for step in new {
         let now = &after[&step.name];
         match before.get(&step.name) {
@@ -81,9 +83,11 @@ fn of_steps(place: &str, old: &[PlanStep], new: &[PlanStep], lines: &mut Vec<Str
 fn told(step: &PlanStep, all: &[PlanStep]) -> String {
     let rules = &step.rules;
     let mut parts = vec![step.phase.name().to_owned(), step.spec.describe(), write_duration(step.timeout_ms)];
-    parts.extend(step.retry.map(|r| {
-        format!("{} tries from {} to {}", r.attempts, write_duration(r.base_ms), write_duration(r.cap_ms))
-    }));
+    parts.extend(
+        step.retry.map(|r| {
+            format!("{} tries from {} to {}", r.attempts, write_duration(r.base_ms), write_duration(r.cap_ms))
+        }),
+    );
     match step.on_failure {
         OnFailure::Stop => {}
         OnFailure::Continue => parts.push("goes on when it fails".to_owned()),

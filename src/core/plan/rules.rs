@@ -67,9 +67,11 @@ impl Rules {
         lines.extend(self.expect.iter().map(|expect| format!("expects {expect}")));
         lines.extend(self.save.iter().map(|(name, from)| format!("keeps {name} = {from}")));
         lines.extend(self.word.iter().map(|word| format!("wants `{word}` typed as the note")));
-        lines.extend(self.each.filter(|e| e.max_concurrency > 1 || e.max_errors > 0).map(|e| {
-            format!("up to {} at once, {} may fail", e.max_concurrency, e.max_errors)
-        }));
+        lines.extend(
+            self.each
+                .filter(|e| e.max_concurrency > 1 || e.max_errors > 0)
+                .map(|e| format!("up to {} at once, {} may fail", e.max_concurrency, e.max_errors)),
+        );
         lines.extend(self.notes.iter().flat_map(|notes| notes.lines()).map(str::to_owned));
         lines
     }

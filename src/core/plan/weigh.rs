@@ -100,7 +100,9 @@ impl PlanStep {
                 outcome.message = outcome.message.replacen("exit code 0", &format!("exit code {code}"), 1);
                 outcome
             }
-            (StepSpec::Manual(_), Reply::Answered { done, by, note }) => self.answered(reply, *done, by, note.as_deref()),
+            (StepSpec::Manual(_), Reply::Answered { done, by, note }) => {
+                self.answered(reply, *done, by, note.as_deref())
+            }
             _ => self.judge(reply),
         }
     }
@@ -170,11 +172,12 @@ fn response_of(reply: &Reply) -> Value {
 /// The answer as `steps.NAME`: a request under `response`, a command's and a person's answer directly.
 fn result_of(reply: &Reply, response: &Value) -> BTreeMap<String, Value> {
     match (reply, response) {
-        (Reply::Http { ms, .. }, _) => BTreeMap::from([
-            ("response".to_owned(), response.clone()),
-            ("duration_ms".to_owned(), Value::Int(*ms)),
-        ]),
-        (_, Value::Map(fields)) => fields.iter().filter(|(k, _)| *k != "by").map(|(k, v)| (k.clone(), v.clone())).collect(),
+        (Reply::Http { ms, .. }, _) => {
+            BTreeMap::from([("response".to_owned(), response.clone()), ("duration_ms".to_owned(), Value::Int(*ms))])
+        }
+        (_, Value::Map(fields)) => {
+            fields.iter().filter(|(k, _)| *k != "by").map(|(k, v)| (k.clone(), v.clone())).collect()
+        }
         _ => BTreeMap::new(),
     }
 }

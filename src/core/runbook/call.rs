@@ -96,12 +96,7 @@ fn lead_out(caller: &Expansion<'_>, call: &Call<'_>, draft: &mut Draft) {
 }
 
 /// The same place as the caller's, with inputs of its own.
-fn request(
-    caller: &Expansion<'_>,
-    call: &Call<'_>,
-    runbook: &Runbook,
-    filler: &Filler<'_>,
-) -> Result<Request, String> {
+fn request(caller: &Expansion<'_>, call: &Call<'_>, runbook: &Runbook, filler: &Filler<'_>) -> Result<Request, String> {
     let inputs = call.inputs.iter().map(|(name, text)| Ok((name.clone(), filler.fill(text, Escape::Plain)?)));
     let env = call.target.map_or_else(|| caller.resolved.env.map(|e| e.name.clone()), |t| t.env.clone());
     let services = match call.target {

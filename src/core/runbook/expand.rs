@@ -138,9 +138,7 @@ impl Expansion<'_> {
         };
         let turns: Vec<Turn<'_>> = match (&template.items, template.for_each) {
             (Some(_), _) => items.iter().map(|item| Turn { item: Some(item), ..Turn::default() }).collect(),
-            (None, true) => {
-                self.resolved.targets.iter().map(|t| Turn { target: Some(t), ..Turn::default() }).collect()
-            }
+            (None, true) => self.resolved.targets.iter().map(|t| Turn { target: Some(t), ..Turn::default() }).collect(),
             (None, false) => vec![Turn::default()],
         };
         let each = template.bounds.map(|bounds| Each {
@@ -293,9 +291,7 @@ impl Expansion<'_> {
                 plain(StepSpec::Shell(shell), SHELL_MS)
             }
             Does::Wait(ms) => plain(StepSpec::Wait(Wait { ms: *ms }), ms.saturating_add(WAIT_SLACK_MS)),
-            Does::Manual(prompt) => {
-                plain(StepSpec::Manual(Manual { prompt: fill_or_keep(filler, prompt) }), MANUAL_MS)
-            }
+            Does::Manual(prompt) => plain(StepSpec::Manual(Manual { prompt: fill_or_keep(filler, prompt) }), MANUAL_MS),
             // It quotes commands, which are run as they are written.
             Does::Ask { prompt, .. } => plain(StepSpec::Manual(Manual { prompt: prompt.clone() }), MANUAL_MS),
             Does::Document { title, body } => {

@@ -17,8 +17,18 @@ pub struct Commands {
 }
 
 /// Fence tags whose content is for a shell.
-const SHELL_TAGS: [&str; 10] =
-    ["sh", "bash", "shell", "zsh", "console", "terminal", "shell-session", "sh-session", "shellsession", "bash-session"];
+const SHELL_TAGS: [&str; 10] = [
+    "sh",
+    "bash",
+    "shell",
+    "zsh",
+    "console",
+    "terminal",
+    "shell-session",
+    "sh-session",
+    "shellsession",
+    "bash-session",
+];
 
 /// Tags that promise a transcript: what has no prompt is output.
 const TRANSCRIPT_TAGS: [&str; 6] =
@@ -37,7 +47,8 @@ pub fn is_shell(tag: &str) -> bool {
 /// Name of the environment variable an input reaches a step as.
 #[must_use]
 pub fn variable(input: &str) -> String {
-    let name: String = input.chars().map(|c| if c.is_ascii_alphanumeric() { c.to_ascii_uppercase() } else { '_' }).collect();
+    let name: String =
+        input.chars().map(|c| if c.is_ascii_alphanumeric() { c.to_ascii_uppercase() } else { '_' }).collect();
     format!("OPSROOM_INPUT_{name}")
 }
 
@@ -84,9 +95,8 @@ fn prompt(line: &str) -> Option<&str> {
         return Some(rest);
     }
     let (head, rest) = line.split_once("$ ").or_else(|| line.split_once("# "))?;
-    let looks_like_host = head.contains('@')
-        && !head.contains(['\'', '"', '='])
-        && (head.starts_with('[') || !head.contains(' '));
+    let looks_like_host =
+        head.contains('@') && !head.contains(['\'', '"', '=']) && (head.starts_with('[') || !head.contains(' '));
     looks_like_host.then_some(rest)
 }
 
@@ -121,7 +131,8 @@ impl<'a> Quotes<'a> {
                 if line.trim() == *end {
                     literal_until = None;
                 } else if placeholder_in(line).is_some() {
-                    let message = "a placeholder inside a here-document with a quoted end mark cannot be filled in safely";
+                    let message =
+                        "a placeholder inside a here-document with a quoted end mark cannot be filled in safely";
                     self.into.problems.push((self.line, message.to_owned()));
                 }
                 out.push_str(line);
@@ -216,9 +227,8 @@ fn placeholder(text: &str) -> Option<(String, usize)> {
         (&rest[..end], end + 2)
     };
     let word = |c: char| c.is_alphanumeric() || matches!(c, '-' | '_' | '.' | ' ' | '/' | ':');
-    let sound = inner.starts_with(|c: char| c.is_alphabetic() || c == '_')
-        && !inner.ends_with(' ')
-        && inner.chars().all(word);
+    let sound =
+        inner.starts_with(|c: char| c.is_alphabetic() || c == '_') && !inner.ends_with(' ') && inner.chars().all(word);
     if !sound {
         return None;
     }
@@ -281,7 +291,8 @@ mod tests {
 
     #[test]
     fn prompts_go_and_output_is_never_a_command() {
-        let found = commands("console", "$ kubectl get pods \\\n    -n web\nNAME  READY\nrm -rf /\n$ uptime\n 10:00 up\n");
+        let found =
+            commands("console", "$ kubectl get pods \\\n    -n web\nNAME  READY\nrm -rf /\n$ uptime\n 10:00 up\n");
         assert_eq!(found.script, "kubectl get pods \\\n    -n web\nuptime\n");
         assert_eq!(found.risky, None, "what the output says is not run");
         assert_eq!(commands("console", "NAME  READY\n").script, "");
@@ -298,7 +309,11 @@ mod tests {
             ("jq '.x == <id>'\n", "jq '.x == '\"${OPSROOM_INPUT_ID}\"''\n", vec!["id"]),
             ("helm get {{ release }}\n", "helm get \"${OPSROOM_INPUT_RELEASE}\"\n", vec!["release"]),
             ("sort <in >out\n", "sort <in >out\n", vec![]),
-            ("oc get po --template='{{range .items}}{{.name}}{{\"\\n\"}}{{end}}'\n", "oc get po --template='{{range .items}}{{.name}}{{\"\\n\"}}{{end}}'\n", vec![]),
+            (
+                "oc get po --template='{{range .items}}{{.name}}{{\"\\n\"}}{{end}}'\n",
+                "oc get po --template='{{range .items}}{{.name}}{{\"\\n\"}}{{end}}'\n",
+                vec![],
+            ),
             ("cat <<EOF\nx\nEOF\n", "cat <<EOF\nx\nEOF\n", vec![]),
             ("ls # use <name>\n", "ls # use <name>\n", vec![]),
             ("diff <(a) <(b)\n", "diff <(a) <(b)\n", vec![]),

@@ -30,9 +30,8 @@ pub fn fill(spec: &StepSpec, saved: &dyn Fn(&str, &str) -> Result<String, String
     match spec {
         StepSpec::Http(http) => {
             let r = &http.request;
-            let option = |text: &Option<String>, escape| {
-                text.as_ref().map(|text| fill_saved(text, escape, saved)).transpose()
-            };
+            let option =
+                |text: &Option<String>, escape| text.as_ref().map(|text| fill_saved(text, escape, saved)).transpose();
             let headers = r.headers.iter().map(|(n, v)| Ok((n.clone(), fill_saved(v, Escape::Header, saved)?)));
             let mut request = r.clone();
             request.url = fill_saved(&r.url, Escape::Url, saved)?;

@@ -39,13 +39,7 @@ pub(super) fn parse(file: &str, text: &str) -> Result<Runbook, Vec<Problem>> {
 }
 
 /// A page with front matter of ours, as the TOML file it stands for.
-fn ours(
-    file: &str,
-    page: &Page,
-    front: &front::Front,
-    name: &str,
-    problems: &mut Vec<Problem>,
-) -> Option<Runbook> {
+fn ours(file: &str, page: &Page, front: &front::Front, name: &str, problems: &mut Vec<Problem>) -> Option<Runbook> {
     let mut toml = front::Toml::default();
     for (key, value) in [("name", name), ("title", page.title.as_deref().unwrap_or(name))] {
         if !front.has(key) {

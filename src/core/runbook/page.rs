@@ -108,7 +108,8 @@ impl Reader {
 fn front_matter(text: &str) -> (Option<(String, usize)>, usize) {
     let start = if text.starts_with('\u{feff}') { '\u{feff}'.len_utf8() } else { 0 };
     let rest = &text[start..];
-    let Some(mark) = ["+++", "---"].into_iter().find(|m| rest.lines().next().is_some_and(|l| l.trim_end() == *m)) else {
+    let Some(mark) = ["+++", "---"].into_iter().find(|m| rest.lines().next().is_some_and(|l| l.trim_end() == *m))
+    else {
         return (None, start);
     };
     let first = rest.find('\n').map_or(rest.len(), |n| n + 1);

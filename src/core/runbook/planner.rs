@@ -92,7 +92,8 @@ fn numbered(
         if let Some(found) = found {
             drafts[at].step.on_failure = OnFailure::Jump(u32::try_from(found).unwrap_or(u32::MAX));
         } else if let JumpTo::Step(_, name) = to {
-            let message = format!("step {:?} stops the run when it fails: {name:?} is not part of it", drafts[at].step.name);
+            let message =
+                format!("step {:?} stops the run when it fails: {name:?} is not part of it", drafts[at].step.name);
             risks.push(Risk { level: RiskLevel::Warn, code: "JUMP_LOST".to_owned(), message });
         }
     }
@@ -189,7 +190,12 @@ fn undeclared(runbook: &str, name: &str, names: &[&str]) -> Risk {
     block("INPUT_UNDECLARED", format!("{runbook} has no input {name:?}; {hint}"))
 }
 
-pub(super) fn declared_risks(definition: &Definition, protected: bool, values: &Values, filler: &Filler<'_>) -> Vec<Risk> {
+pub(super) fn declared_risks(
+    definition: &Definition,
+    protected: bool,
+    values: &Values,
+    filler: &Filler<'_>,
+) -> Vec<Risk> {
     let known = super::scope::early_values(&definition.inputs, values, protected, filler);
     let present = |rule: &RiskRule| {
         let message = filler.phrase(&rule.message);

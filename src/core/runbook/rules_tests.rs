@@ -105,7 +105,8 @@ fn risks_that_cannot_be_decided_are_there_and_steps_block() {
     let unsaid = told(&planned(Some("prod"), &[]), "MANY").unwrap();
     assert!(unsaid.contains("counts as present") && unsaid.contains("missing"), "{unsaid}");
     let nowhere = planned(None, &[("replicas", "3")]);
-    let blocked: Vec<_> = nowhere.risks.iter().filter(|r| r.level == RiskLevel::Block).map(|r| r.code.as_str()).collect();
+    let blocked: Vec<_> =
+        nowhere.risks.iter().filter(|r| r.level == RiskLevel::Block).map(|r| r.code.as_str()).collect();
     assert_eq!(blocked, ["CONDITION_UNDECIDED"]);
 }
 
@@ -113,7 +114,7 @@ fn risks_that_cannot_be_decided_are_there_and_steps_block() {
 fn a_value_brings_no_result_along() {
     let text = "[[input]]\nname = \"t\"\ntype = \"text\"\n[[step]]\nname = \"a\"\nphase = \"action\"\nhttp = { url = \"https://h/\" }\nsave = { x = \"response.body\" }\n\
         [[step]]\nname = \"b\"\nphase = \"action\"\nhttp = { url = \"https://h/\", body = \"{steps.a.x}{inputs.t}\" }\n";
-    let inputs = std::collections::BTreeMap::from([("t".to_owned(), "{steps.a.x}".to_owned())]);
+    let inputs = BTreeMap::from([("t".to_owned(), "{steps.a.x}".to_owned())]);
     let plan = plan(&read(text), &Request { inputs, ..Request::default() }, &stack());
     assert!(plan.blocks().any(|r| r.code == "INPUT_INVALID"));
 }
@@ -125,7 +126,12 @@ fn mistakes_in_rules_are_told_with_line_and_caret() {
         ("response.status == 200", "response.status == '200'", "step \"build\".expect", "do not go together"),
         ("\"response.body.image\"", "\"respons.body\"", "step \"build\".save", "unknown name `respons`"),
         ("save = { image", "save = { status", "step \"build\".save", "cannot be a name"),
-        ("steps.build.image !=", "steps.biuld.image !=", "step \"push\".when", "no field `biuld`, did you mean `build`?"),
+        (
+            "steps.build.image !=",
+            "steps.biuld.image !=",
+            "step \"push\".when",
+            "no field `biuld`, did you mean `build`?",
+        ),
         ("steps.build.image !=", "steps.tell.status !=", "step \"push\".when", "does not run before"),
         ("steps.build.image !=", "steps.reload.status !=", "step \"push\".when", "stands for several steps"),
         ("/{steps.build.image}\", body", "/{steps.build.imag}\", body", "step \"push\".http", "does not save `imag`"),
@@ -137,9 +143,19 @@ fn mistakes_in_rules_are_told_with_line_and_caret() {
         ("\"50%\"", "\"150%\"", "step \"reload\".max_errors", "a percentage"),
         ("max_concurrency = 2", "max_concurrency = 0", "step \"reload\".max_concurrency", "between 1 and 64"),
         ("wait = \"1s\"", "wait = \"1s\"\nexpect = \"true\"", "step \"tell\".expect", "no answer to judge"),
-        ("wait = \"1s\"", "wait = \"1s\"\nundo = { wait = \"1s\", manual = \"x\" }", "step \"tell\".undo.kind", "exactly one"),
+        (
+            "wait = \"1s\"",
+            "wait = \"1s\"\nundo = { wait = \"1s\", manual = \"x\" }",
+            "step \"tell\".undo.kind",
+            "exactly one",
+        ),
         ("wait = \"1s\"", "notify = \"ops\"", "step \"tell\".notify", "not in this version"),
-        ("wait = \"1s\"", "runbook = \"y\"\nretry = { attempts = 2 }", "step \"tell\".retry", "not repeated as a whole"),
+        (
+            "wait = \"1s\"",
+            "runbook = \"y\"\nretry = { attempts = 2 }",
+            "step \"tell\".retry",
+            "not repeated as a whole",
+        ),
         ("env == 'prod'", "now > 3", "step \"tell\".when", "do not go together"),
     ] {
         assert!(RELEASE.contains(from), "{from}");

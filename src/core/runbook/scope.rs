@@ -58,7 +58,9 @@ fn value_of(kind: &InputKind, text: &str) -> Value {
     match kind {
         InputKind::Int { .. } => text.parse().map_or_else(|_| Value::Text(text.to_owned()), Value::Int),
         InputKind::Bool => Value::Bool(text == "true"),
-        InputKind::Duration { .. } => parse_duration(text).map_or_else(|_| Value::Text(text.to_owned()), Value::Duration),
+        InputKind::Duration { .. } => {
+            parse_duration(text).map_or_else(|_| Value::Text(text.to_owned()), Value::Duration)
+        }
         InputKind::List { .. } => Value::List(items_of(text).map(|item| Value::Text(item.to_owned())).collect()),
         _ => Value::Text(text.to_owned()),
     }

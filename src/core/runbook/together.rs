@@ -158,7 +158,10 @@ mod tests {
         assert_eq!(told(&[a.clone(), b]), [r#"b.toml:6: phrases: "Shake  the tree" is also a phrase of a.toml:6"#]);
         let c = book("c", &["deploy", "list runs"], &[]);
         let problems = told(&[a, c]);
-        assert!(problems.iter().all(|p| p.starts_with("c.toml:6: phrases:") && p.contains("already means")), "{problems:?}");
+        assert!(
+            problems.iter().all(|p| p.starts_with("c.toml:6: phrases:") && p.contains("already means")),
+            "{problems:?}"
+        );
         assert!(!problems.is_empty());
         assert_eq!(told(built_in::all()), Vec::<String>::new());
     }
@@ -175,7 +178,16 @@ mod tests {
         );
         assert!(told(&[book("a", &[], &["x"])])[0].ends_with("there is no runbook \"x\""));
         let chain: Vec<Runbook> = (0..10)
-            .map(|n| book(&format!("r{n}"), &[], &if n < 9 { vec![format!("r{}", n + 1)] } else { vec![] }.iter().map(String::as_str).collect::<Vec<_>>()))
+            .map(|n| {
+                book(
+                    &format!("r{n}"),
+                    &[],
+                    &if n < 9 { vec![format!("r{}", n + 1)] } else { vec![] }
+                        .iter()
+                        .map(String::as_str)
+                        .collect::<Vec<_>>(),
+                )
+            })
             .collect();
         assert!(told(&chain)[0].contains("more than 8 runbooks deep: r0 → r1"), "{:?}", told(&chain));
         for (books, code) in [(&circle[..], "RUNBOOK_CYCLE"), (&chain[..], "RUNBOOK_DEPTH")] {
@@ -189,7 +201,8 @@ mod tests {
     fn calls_that_multiply_are_bounded() {
         let wide = |n: usize| {
             let next = format!("w{}", n + 1);
-            let mut text = format!("name = \"w{n}\"\ntitle = \"w\"\nversion = \"1\"\nmutates = false\nenv = \"none\"\n");
+            let mut text =
+                format!("name = \"w{n}\"\ntitle = \"w\"\nversion = \"1\"\nmutates = false\nenv = \"none\"\n");
             for i in 0..60 {
                 let does = if n < 5 { format!("runbook = \"{next}\"") } else { "wait = \"1s\"".to_owned() };
                 let _ = write!(text, "[[step]]\nname = \"s{i}\"\nphase = \"action\"\n{does}\n");

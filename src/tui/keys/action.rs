@@ -8,6 +8,7 @@ pub enum Table {
     Global,
     Move,
     Log,
+    Viewer,
     Run,
     Text,
     Dialog,
@@ -15,7 +16,8 @@ pub enum Table {
 
 impl Table {
     /// In the order of the file.
-    pub const ALL: [Self; 7] = [Self::Always, Self::Global, Self::Move, Self::Log, Self::Run, Self::Text, Self::Dialog];
+    pub const ALL: [Self; 8] =
+        [Self::Always, Self::Global, Self::Move, Self::Log, Self::Viewer, Self::Run, Self::Text, Self::Dialog];
 
     /// The name in the file.
     #[must_use]
@@ -25,6 +27,7 @@ impl Table {
             Self::Global => "global",
             Self::Move => "move",
             Self::Log => "log",
+            Self::Viewer => "viewer",
             Self::Run => "run",
             Self::Text => "text",
             Self::Dialog => "dialog",
@@ -39,6 +42,7 @@ impl Table {
             Self::Global => "In every view",
             Self::Move => "Moving in lists, logs and texts",
             Self::Log => "In a log",
+            Self::Viewer => "In the viewer of log files",
             Self::Run => "In a run",
             Self::Text => "While typing",
             Self::Dialog => "In a dialog or plan card",
@@ -105,6 +109,21 @@ actions! {
         Times "times" "show or hide times",
         Left "left" "scroll left",
         Right "right" "scroll right",
+    }
+    Viewer: {
+        Leave "quit" "back to the shell",
+        Search "search" "search for a pattern",
+        KeepOnly "keep-only" "show only lines that match a pattern",
+        Hide "hide" "hide lines that match a pattern",
+        Filters "filters" "the filters: turn one off, remove one",
+        ToggleFilters "toggle-filters" "all filters off, or on again",
+        RemoveFilter "remove-filter" "remove the last filter; in their list the selected one",
+        Jump "jump" "go to a time, or a line",
+        Mark "mark" "mark this line with a note, or unmark it",
+        NextMark "next-mark" "next marked line",
+        PreviousMark "previous-mark" "previous marked line",
+        Strip "strip" "show where in the log errors are",
+        Save "save" "save lines to a file",
     }
     Run: {
         CancelRun "cancel" "cancel the run (asks first)",

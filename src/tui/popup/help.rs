@@ -34,12 +34,12 @@ impl Help {
         .collect()
     }
 
-    pub(super) fn insert(&mut self, text: &str) {
+    pub(in crate::tui) fn insert(&mut self, text: &str) {
         self.filter.insert(text);
         self.index = 0;
     }
 
-    pub(super) fn act(&mut self, action: Action, keys: &Keymap) -> Outcome {
+    pub(in crate::tui) fn act(&mut self, action: Action, keys: &Keymap) -> Outcome {
         let rows = self.rows(keys);
         let movement = match action {
             Action::Older | Action::PreviousChoice => Action::Up,
@@ -61,7 +61,7 @@ impl Help {
         Outcome::Stay
     }
 
-    pub(super) fn draw(&self, keys: &Keymap, canvas: &mut Canvas<'_>) {
+    pub(in crate::tui) fn draw(&self, keys: &Keymap, canvas: &mut Canvas<'_>) {
         let theme = canvas.theme;
         let rows = self.rows(keys);
         let screen = canvas.area();

@@ -16,17 +16,17 @@ use super::tty::Tty;
 
 /// No mouse (all protocols), pastes bracketed, focus told, no cursor, an empty alternate screen.
 const ENTER: &str = concat!(
-    "\x1b[?1049h\x1b[0m\x1b[2J",
+    "\x1b[?1049h\x1b[r\x1b[0m\x1b[2J",
     "\x1b[?1000l\x1b[?1002l\x1b[?1003l\x1b[?1005l\x1b[?1006l\x1b[?1015l",
     "\x1b[?2004h\x1b[?1004h\x1b[?25l"
 );
 
-/// Everything off again, whoever turned it on. We never push kitty keyboard flags, so none are popped: popping without
+/// Everything off again, whoever turned it on; a frame cut short may have left margins. We never push kitty keyboard flags, so none are popped: popping without
 /// having pushed would change the shell's.
 const LEAVE: &str = concat!(
     "\x1b[?2026l",
     "\x1b[?1000l\x1b[?1002l\x1b[?1003l\x1b[?1005l\x1b[?1006l\x1b[?1015l",
-    "\x1b[?2004l\x1b[?1004l\x1b[0m\x1b[?1049l\x1b[?25h"
+    "\x1b[?2004l\x1b[?1004l\x1b[r\x1b[0m\x1b[?1049l\x1b[?25h"
 );
 
 /// Cancels a sequence cut in the middle, so that what follows is not taken for the rest of it.

@@ -12,11 +12,13 @@ use std::sync::atomic::Ordering;
 use crossterm::cursor::{Hide, MoveTo, Show};
 use crossterm::queue;
 use ratatui::backend::{Backend, ClearType, CrosstermBackend, WindowSize};
-use ratatui::buffer::Cell;
-use ratatui::layout::{Position, Size};
+use ratatui::buffer::{Buffer, Cell};
+use ratatui::layout::{Position, Rect, Size};
 
 use super::encode;
 use super::guard::Held;
+use super::shift::Shift;
+use crate::core::text;
 
 /// A ratatui backend over the terminal.
 #[derive(Debug)]
@@ -26,6 +28,10 @@ pub struct Output {
     size: Size,
     /// Begin and end of a synchronized update (DEC 2026); empty on terminals that would not know the mode.
     sync: (&'static str, &'static str),
+    /// What the terminal shows once it has taken everything, and what it is to show. Kept here, beside ratatui's own, so
+    /// that rows that only moved can be moved by the terminal.
+    picture: Buffer,
+    next: Buffer,
     /// The frame being composed.
     frame: Vec<u8>,
     /// What the terminal has not yet taken of earlier ones.
@@ -56,6 +62,8 @@ impl Output {
             held: Arc::clone(held),
             size: Size { width, height },
             sync: sync(term),
+            picture: Buffer::empty(Rect::new(0, 0, width, height)),
+            next: Buffer::empty(Rect::new(0, 0, width, height)),
             frame: Vec::new(),
             pending: Vec::new(),
             wanted: None,
@@ -108,12 +116,36 @@ impl Output {
     pub fn forget(&mut self) {
         self.pending.clear();
         self.frame.clear();
+        self.blank();
         self.shown = None;
         self.at = Position::ORIGIN;
     }
 
     pub fn stats(&self) -> Stats {
         self.stats
+    }
+
+    /// The screen is empty.
+    fn blank(&mut self) {
+        let area = Rect::new(0, 0, self.size.width, self.size.height);
+        (self.picture, self.next) = (Buffer::empty(area), Buffer::empty(area));
+    }
+
+    /// Adds the cells' part of the frame.
+    fn compose(&mut self) {
+        let many = usize::from(self.size.width);
+        if self.picture.diff_iter(&self.next).nth(many).is_some()
+            && let Some(shift) = Shift::between(&self.picture, &self.next)
+        {
+            shift.write(&mut self.frame);
+            shift.apply(&mut self.picture);
+        }
+        let changed = self.picture.diff(&self.next);
+        encode::cells(&mut self.frame, bridged(&self.next, &changed).into_iter());
+        let changed: Vec<_> = changed.into_iter().map(|(x, y, cell)| (x, y, cell.clone())).collect();
+        for (x, y, cell) in changed {
+            put(&mut self.picture, x, y, cell);
+        }
     }
 
     /// Adds the cursor's part of the frame; nothing when it stays as it is.
@@ -141,11 +173,7 @@ impl Backend for Output {
     where
         I: Iterator<Item = (u16, u16, &'a Cell)>,
     {
-        let mut content = content.peekable();
-        if content.peek().is_none() {
-            return Ok(());
-        }
-        encode::cells(&mut self.frame, content);
+        content.for_each(|(x, y, cell)| put(&mut self.next, x, y, cell.clone()));
         Ok(())
     }
 
@@ -177,6 +205,7 @@ impl Backend for Output {
     }
 
     fn clear_region(&mut self, clear_type: ClearType) -> io::Result<()> {
+        self.blank();
         CrosstermBackend::new(&mut self.frame).clear_region(clear_type)
     }
 
@@ -190,6 +219,7 @@ impl Backend for Output {
 
     /// Ends the frame: writes it, if there is anything to write.
     fn flush(&mut self) -> io::Result<()> {
+        self.compose();
         self.place_cursor()?;
         if self.frame.is_empty() {
             return Ok(());
@@ -204,6 +234,40 @@ impl Backend for Output {
         self.stats.bytes += self.stats.last_frame;
         self.stats.frames += 1;
         self.push()
+    }
+}
+
+/// The changed cells, and single unchanged ones between them that look like the one before: writing a character is
+/// shorter than stepping over it.
+fn bridged<'a>(next: &'a Buffer, changed: &[(u16, u16, &'a Cell)]) -> Vec<(u16, u16, &'a Cell)> {
+    let mut cells: Vec<(u16, u16, &Cell)> = Vec::with_capacity(changed.len() + 16);
+    for &(x, y, cell) in changed {
+        if let Some(&(before, row, left)) = cells.last()
+            && (row, before + 2) == (y, x)
+            && let Some(between) = next.cell((before + 1, y))
+            && left.symbol().is_ascii()
+            && between.symbol().is_ascii()
+            && (between.fg, between.bg, between.underline_color, between.modifier)
+                == (left.fg, left.bg, left.underline_color, left.modifier)
+        {
+            cells.push((before + 1, y, between));
+        }
+        cells.push((x, y, cell));
+    }
+    cells
+}
+
+/// Puts a cell where it belongs; what a wide one covers is empty, as ratatui has it.
+fn put(buffer: &mut Buffer, x: u16, y: u16, cell: Cell) {
+    let covers = u16::try_from(text::width(cell.symbol())).unwrap_or(1);
+    if let Some(place) = buffer.cell_mut((x, y)) {
+        *place = cell;
+    }
+    let end = x.saturating_add(covers).min(buffer.area.right());
+    for beside in x.saturating_add(1)..end {
+        if let Some(place) = buffer.cell_mut((beside, y)) {
+            place.reset();
+        }
     }
 }
 

@@ -26,6 +26,8 @@ pub struct Screen {
     resize: Option<Resize>,
     /// How long to wait before offering a slow terminal the rest of a frame again.
     retry: Duration,
+    /// Bytes a second the terminal may be sent.
+    budget: Option<u64>,
 }
 
 /// What the outside did.
@@ -70,7 +72,17 @@ impl Screen {
         let guard = Guard::enter(tty)?;
         let terminal = Terminal::new(Output::new(guard.held(), term))?;
         let reader = Some(Reader::start(guard.held())?);
-        Ok(Self { reader, terminal, guard, signals, between, resize: None, retry: RETRY.0 })
+        Ok(Self { reader, terminal, guard, signals, between, resize: None, retry: RETRY.0, budget: None })
+    }
+
+    /// Sets how many bytes a second may be sent. Frames then come as seldom as that takes.
+    pub fn set_budget(&mut self, budget: Option<u64>) {
+        self.budget = budget;
+    }
+
+    /// See [`Self::set_budget`].
+    pub fn budget(&self) -> Option<u64> {
+        self.budget
     }
 
     /// Columns and rows.

@@ -102,6 +102,12 @@ impl From<OwnedFd> for Tty {
     }
 }
 
+/// Whether the viewer can run here: like [`check`], but standard input may be the log.
+pub fn check_output() -> Result<(), String> {
+    let term = std::env::var("TERM").unwrap_or_default();
+    refusal(true, isatty(io::stdout()), &term).map_or(Ok(()), Err)
+}
+
 /// Whether the console can run here; else one line that says why and what to do.
 pub fn check() -> Result<(), String> {
     let term = std::env::var("TERM").unwrap_or_default();

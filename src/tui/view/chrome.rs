@@ -97,6 +97,7 @@ const fn wanted(context: Context, popup: bool) -> &'static [(Action, &'static st
             (Action::Open, "run"),
             (Action::Quit, "quit"),
         ],
+        Context::File => &[(Action::Help, "help"), (Action::Search, "search"), (Action::Leave, "quit")],
         Context::RunList | Context::RunLog => &[
             (Action::Help, "help"),
             (Action::NextPane, "pane"),

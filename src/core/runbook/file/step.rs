@@ -153,7 +153,11 @@ fn read_body(
     if let Some(when) = &when {
         context.refers_back(r, section, "when", when.expr(), order);
         if matches!(does, Does::Runbook { .. }) && !when.is_early() {
-            section.wrong(r, "when", "whether a runbook is called is decided by the plan: ask inputs, env or protected");
+            section.wrong(
+                r,
+                "when",
+                "whether a runbook is called is decided by the plan: ask inputs, env or protected",
+            );
         }
     }
     let expect = read_expect(r, section, context, &does, &scope, order);

@@ -116,7 +116,12 @@ fn every_mistake_is_told_with_its_line() {
         ("attempts = 3", "attempts = 0", "step \"rotate\".retry.attempts", "between 1 and 100"),
         ("[\"./reload\", \"--now\"]", "\"./reload {inputs.key}\"", "step \"reload\".shell", "OPSROOM_INPUT_NAME"),
         ("[\"./reload\", \"--now\"]", "[]", "step \"reload\".shell", "names no program"),
-        ("for_each = \"services\"", "for_each = \"hosts\"", "step \"reload\".for_each", "is not one of services, inputs.NAME"),
+        (
+            "for_each = \"services\"",
+            "for_each = \"hosts\"",
+            "step \"reload\".for_each",
+            "is not one of services, inputs.NAME",
+        ),
         ("on_failure = \"continue\"", "missing = \"warn\"", "step \"reload\".missing", "only for steps with `use`"),
         ("title = \"rotation\", ", "", "step \"say so\".document.title", "is missing"),
         ("name = \"say so\"", "name = \"say so\"\nphase = \"verify\"", "step \"say so\".phase", "unknown key"),

@@ -150,7 +150,11 @@ fn read_shell(r: &mut Reader<'_>, section: &Section<'_>) -> Option<Does> {
         section.wrong(r, "shell", "holds a NUL character");
     }
     if parts.iter().any(|part| part.contains("{steps.")) {
-        section.wrong(r, "shell", "results never become shell text; give them a name with env = { NAME = \"{steps.…}\" }");
+        section.wrong(
+            r,
+            "shell",
+            "results never become shell text; give them a name with env = { NAME = \"{steps.…}\" }",
+        );
     }
     let env = read_env(r, section);
     Some(Does::Shell { command, dir: section.text(r, "dir").map(str::to_owned), env })

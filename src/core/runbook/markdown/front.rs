@@ -80,7 +80,8 @@ fn key_value(front: &mut Front, number: usize, line: &str) {
     let is_key = |key: &str| !key.is_empty() && key.chars().all(|c| c.is_ascii_alphanumeric() || c == '_' || c == '-');
     let parts = text.split_once(':').filter(|(key, _)| is_key(key));
     let Some((key, value)) = parts.filter(|(_, value)| !value.trim().is_empty()) else {
-        let message = "is not a line like `key: value`; for lists and tables write the front matter as TOML between +++";
+        let message =
+            "is not a line like `key: value`; for lists and tables write the front matter as TOML between +++";
         front.problems.push((number, message.to_owned()));
         return;
     };

@@ -33,8 +33,12 @@ pub(super) fn guided(file: &str, page: &Page, name: &str, problems: &mut Vec<Pro
     }
     let names: BTreeSet<&String> = blocks.iter().flat_map(|(_, c)| &c.placeholders).collect();
     let pattern = Some(VALUE_PATTERN.to_owned());
-    let input =
-        |name: &&String| Input { name: (*name).clone(), kind: InputKind::Text { pattern: pattern.clone() }, required: true, default: None };
+    let input = |name: &&String| Input {
+        name: (*name).clone(),
+        kind: InputKind::Text { pattern: pattern.clone() },
+        required: true,
+        default: None,
+    };
     let inputs: Vec<Input> = names.iter().map(input).collect();
     let title = plain(page.title.as_deref().unwrap_or(name));
     let steps = steps(&blocks, name, &inputs);

@@ -65,7 +65,10 @@ fn planned(text: &str, inputs: &[(&str, &str)]) -> Plan {
 fn front_matter_makes_a_page_a_runbook() {
     let runbook = parse("pages/grow-disk.md", OURS).unwrap_or_else(|p| panic!("{p:#?}"));
     assert_eq!((runbook.name.as_str(), runbook.title.as_str()), ("grow-disk", "Grow a disk"));
-    assert_eq!((runbook.phrases.as_slice(), runbook.definition.origin), (&["grow the disk".to_owned()][..], Origin::Runbook));
+    assert_eq!(
+        (runbook.phrases.as_slice(), runbook.definition.origin),
+        (&["grow the disk".to_owned()][..], Origin::Runbook)
+    );
     let plan = planned(OURS, &[("volume", "data")]);
     let steps: Vec<_> = plan.steps.iter().map(|s| (s.name.as_str(), s.phase.name(), s.spec.describe())).collect();
     assert_eq!(steps[0], ("look at it", "preflight", r#"sh -c "df -h \"$OPSROOM_INPUT_VOLUME\"\n""#.to_owned()));
@@ -96,7 +99,10 @@ fn lines_of_problems_are_those_of_the_page() {
     ] {
         assert!(OURS.contains(from), "{from}");
         let problems = parse("p.md", &OURS.replacen(from, to, 1)).unwrap_err();
-        assert!(problems.iter().any(|p| p.line == line && p.message.contains(says)), "{to}: {line} {says}: {problems:#?}");
+        assert!(
+            problems.iter().any(|p| p.line == line && p.message.contains(says)),
+            "{to}: {line} {says}: {problems:#?}"
+        );
     }
 }
 

@@ -100,7 +100,9 @@ fn steps(page: &mut Page, steps: &[PlanStep]) {
     for step in steps {
         let mut how = vec![format!("≤ {}", human_ms(step.timeout_ms))];
         how.extend(step.retry.map(|r| format!("{} tries", r.attempts)));
-        how.extend(matches!(step.on_failure, OnFailure::Jump(_)).then(|| "goes on further down when it fails".to_owned()));
+        how.extend(
+            matches!(step.on_failure, OnFailure::Jump(_)).then(|| "goes on further down when it fails".to_owned()),
+        );
         how.extend((step.on_failure == OnFailure::Continue).then(|| "goes on when it fails".to_owned()));
         let text = format!("{}: {} ({})", safe(&step.name), safe(&step.spec.describe()), how.join(", "));
         page.item(&Span::raw("  · "), &text);

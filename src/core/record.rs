@@ -1,0 +1,45 @@
+//! What a line of somebody's log says: time, level, fields, whichever of the known shapes it has.
+//!
+//! [`time`] and [`level`] look at bytes and are made for millions of lines; [`read`] takes one line apart for a reader.
+
+mod level;
+mod shape;
+mod time;
+
+pub use self::level::{continues, level};
+pub use self::shape::{Shape, read};
+pub use self::time::time;
+
+use super::event::Level;
+use super::time::Timestamp;
+
+/// One line, taken apart.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Record {
+    pub shape: Shape,
+    pub time: Option<Timestamp>,
+    pub level: Option<Level>,
+    /// In the line's order (JSON: by name).
+    pub fields: Vec<(String, String)>,
+    /// What is said, without the parts above.
+    pub message: String,
+}
+
+/// The bytes after `key` as a quoted JSON name and its colon.
+fn json_value<'a>(line: &'a [u8], key: &str) -> Option<&'a [u8]> {
+    let mut rest = line;
+    loop {
+        let at = memchr::memmem::find(rest, key.as_bytes())?;
+        let after = at + key.len();
+        if at > 0 && rest[at - 1] == b'"' && rest.get(after) == Some(&b'"') {
+            let value = rest[after + 1..].trim_ascii_start();
+            if let Some(value) = value.strip_prefix(b":") {
+                return Some(value.trim_ascii_start());
+            }
+        }
+        rest = &rest[after..];
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,19 @@
+//! Lines of large files without holding them: a sparse index in memory, the bytes stay on disk (or in a spool file for
+//! standard input). Searching and filtering leave one bit a line.
+//!
+//! - [`index`], [`bits`], [`scan`], [`levels`] where lines are, which of them match, and their levels
+//! - `file` one file as it grows, shrinks or is replaced; `order` several of them merged by time
+//! - [`sets`], [`desk`] what one reader sees; [`source`] the thread that works it out
+
+pub mod bits;
+pub mod desk;
+pub mod file;
+pub mod index;
+pub mod levels;
+pub mod order;
+pub mod scan;
+pub mod sets;
+pub mod source;
+
+pub use bits::Bits;
+pub use index::{Index, Lines};

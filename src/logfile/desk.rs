@@ -1,0 +1,296 @@
+//! What one reader has before them: files, filters, a search, and a place in them. Knows nothing of threads or screens:
+//! [`Desk::ask`] takes a wish, [`Desk::work`] does a little of what is to be done, [`Desk::shown`] says what to show.
+
+mod export;
+mod rules;
+mod seek;
+mod view;
+
+use regex::bytes::Regex;
+
+use self::export::Job;
+pub use self::export::{Export, What};
+pub use self::rules::Rule;
+use self::rules::Rules;
+use self::seek::Seek;
+pub use self::seek::{Jump, Sought};
+use self::view::Place;
+pub use self::view::{Hits, Move, Row, Shown};
+use super::file::{Event, Tracked};
+use super::levels::Levels;
+use super::order::Order;
+use crate::core::event::Level;
+use crate::core::time::Timestamp;
+
+/// What a reader can want.
+#[derive(Debug, Clone)]
+pub enum Ask {
+    /// So many rows fit, and so many columns of the strip.
+    Fit {
+        rows: usize,
+        strip: usize,
+    },
+    Move(Move),
+    /// Only lines that pass these, from now on.
+    Rules {
+        rules: Vec<Rule>,
+        floor: Level,
+    },
+    /// Highlight and find these; `None`: nothing.
+    Search(Option<Regex>),
+    Seek {
+        what: Sought,
+        forward: bool,
+    },
+    Jump(Jump),
+    /// The whole line, for the clipboard.
+    Copy {
+        line: usize,
+    },
+    /// The whole record around a line.
+    Record {
+        line: usize,
+    },
+    Export(Export),
+}
+
+/// Two wishes are the same when they are written the same; patterns cannot be compared otherwise.
+impl PartialEq for Ask {
+    fn eq(&self, other: &Self) -> bool {
+        format!("{self:?}") == format!("{other:?}")
+    }
+}
+
+/// What a desk answers besides what is shown.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Answer {
+    Copy {
+        text: String,
+    },
+    Record {
+        line: usize,
+        text: String,
+    },
+    /// One line for the reader.
+    Notice(String),
+}
+
+/// See the module.
+#[derive(Debug)]
+pub struct Desk {
+    files: Vec<Tracked>,
+    order: Order,
+    levels: Vec<Levels>,
+    rules: Rules,
+    place: Place,
+    seek: Option<Seek>,
+    job: Option<Job>,
+    now: Timestamp,
+    /// Everything there was when it was opened has been indexed.
+    caught_up: bool,
+    /// Something to show has changed.
+    changed: bool,
+    answers: Vec<Answer>,
+    /// Counts what invalidates line numbers.
+    generation: u32,
+}
+
+/// Bytes of a line kept for the screen.
+pub const KEEP: usize = 16 * 1024;
+/// Bytes of a line kept for the clipboard: more than any terminal takes.
+const KEEP_COPY: usize = 128 * 1024;
+/// Lines of a record, at most.
+const RECORD: usize = 500;
+const MOST_FILES: usize = 250;
+
+impl Desk {
+    /// A desk with these files.
+    #[must_use]
+    pub fn new(files: Vec<Tracked>, follow: bool, now: Timestamp) -> Self {
+        let levels = files.iter().map(|_| Levels::default()).collect();
+        let mut desk = Self {
+            order: Order::of(files.len()),
+            rules: Rules::default(),
+            place: Place::new(follow),
+            files,
+            levels,
+            seek: None,
+            job: None,
+            now,
+            caught_up: false,
+            changed: true,
+            answers: Vec::new(),
+            generation: 0,
+        };
+        for file in desk.files.iter().filter(|f| f.looks_binary()) {
+            desk.answers.push(Answer::Notice(format!("{} holds bytes that are no text; shown as tokens", file.name)));
+        }
+        desk
+    }
+
+    /// Takes a wish.
+    pub fn ask(&mut self, ask: Ask) {
+        self.changed = true;
+        match ask {
+            Ask::Fit { rows, strip } => self.place.fit(rows, strip),
+            Ask::Move(movement) => self.go(movement),
+            Ask::Rules { rules, floor } => self.rules.set(rules, floor, self.files.len()),
+            Ask::Search(regex) => self.rules.search_for(regex, self.files.len()),
+            Ask::Seek { what, forward } => self.start_seek(what, forward),
+            Ask::Jump(jump) => self.jump(jump),
+            Ask::Copy { line } => self.copy(line),
+            Ask::Record { line } => self.record(line),
+            Ask::Export(export) => self.start_export(export),
+        }
+        self.fill();
+        self.seek_on();
+    }
+
+    /// Does one small piece of work. False: there is nothing to do until files grow.
+    pub fn work(&mut self) -> bool {
+        let did = self.feed() || self.merge() || self.scan() || self.export_on();
+        if did {
+            self.fill();
+            self.seek_on();
+        }
+        did
+    }
+
+    /// Looks whether files were truncated or replaced.
+    pub fn check(&mut self) {
+        for at in 0..self.files.len() {
+            let event = self.files[at].check();
+            self.befell(at, event);
+        }
+    }
+
+    /// What to say besides what is shown.
+    pub fn answers(&mut self) -> Vec<Answer> {
+        std::mem::take(&mut self.answers)
+    }
+
+    /// Whether what is shown has changed since it was last taken.
+    #[must_use]
+    pub const fn has_changed(&self) -> bool {
+        self.changed
+    }
+
+    /// Lines there are.
+    #[must_use]
+    pub fn lines(&self) -> usize {
+        self.order.len(&self.files)
+    }
+
+    fn feed(&mut self) -> bool {
+        let mut any = false;
+        for at in 0..self.files.len() {
+            let before = self.files[at].lines();
+            let (fed, event) = self.files[at].feed();
+            any |= fed;
+            self.changed |= self.files[at].lines() != before;
+            self.befell(at, event);
+        }
+        if !any && !self.caught_up {
+            self.caught_up = true;
+            self.place.seen = self.lines();
+            self.changed = true;
+        }
+        any
+    }
+
+    fn befell(&mut self, at: usize, event: Event) {
+        match event {
+            Event::Nothing => return,
+            Event::TailGrew { line, offset } => {
+                self.levels[at].back_to(line, offset);
+                self.rules.back_to(&self.order, at, line, offset);
+            }
+            Event::Truncated => {
+                self.levels[at] = Levels::default();
+                self.rules.restart(at);
+                self.order = Order::of(self.files.len());
+                self.place.restart();
+                self.generation += 1;
+                self.answers.push(Answer::Notice(format!(
+                    "{} was truncated; shown from its new beginning",
+                    self.files[at].name
+                )));
+            }
+            Event::Rotated(new) => {
+                let text = if self.files.len() < MOST_FILES {
+                    let text = format!("{} was rotated; the new file follows the old one", new.name);
+                    self.order.join(self.files[at].lines());
+                    self.files.push(*new);
+                    self.levels.push(Levels::default());
+                    self.rules.join();
+                    text
+                } else {
+                    format!("{} was rotated too often to go on; open it anew", new.name)
+                };
+                self.answers.push(Answer::Notice(text));
+            }
+            Event::Told(text) => self.answers.push(Answer::Notice(text)),
+        }
+        self.changed = true;
+    }
+
+    fn merge(&mut self) -> bool {
+        let did = self.order.merge(&self.files, self.now);
+        self.changed |= did;
+        did
+    }
+
+    /// One block of whatever is behind: what decides what is shown first.
+    fn scan(&mut self) -> bool {
+        let did = self.rules.step(&self.files, &mut self.levels);
+        self.changed |= did;
+        did
+    }
+
+    fn fill(&mut self) {
+        let len = self.lines();
+        self.rules.fill(&self.order, len, &self.levels);
+    }
+
+    /// Lines in reading order, at most `keep` bytes of each.
+    fn read(&self, from: usize, count: usize, keep: usize) -> Vec<super::index::Line> {
+        if self.order.is_single() {
+            return self.files[0].read(from, count, keep);
+        }
+        let end = (from + count).min(self.lines());
+        let one = |line: usize| {
+            let (file, own) = self.order.locate(line);
+            let mut read = self.files[file].read(own, 1, keep).pop()?;
+            read.number = line;
+            Some(read)
+        };
+        (from..end).filter_map(one).collect()
+    }
+
+    fn level(&self, line: usize, bytes: &[u8]) -> Level {
+        let (file, own) = self.order.locate(line);
+        let levels = &self.levels[file];
+        if own < levels.len() { levels.of(own) } else { crate::core::record::level(bytes).unwrap_or(Level::Info) }
+    }
+
+    fn copy(&mut self, line: usize) {
+        if let Some(read) = self.read(line, 1, KEEP_COPY).pop() {
+            self.answers.push(Answer::Copy { text: String::from_utf8_lossy(&read.bytes).into_owned() });
+        }
+    }
+
+    fn record(&mut self, line: usize) {
+        let goes_on = |read: &super::index::Line| crate::core::record::continues(&read.bytes);
+        let before = self.read(line.saturating_sub(RECORD), RECORD.min(line) + 1, KEEP);
+        let back = before.iter().rev().take_while(|read| goes_on(read)).count();
+        let first = line.saturating_sub(back);
+        let lines = self.read(first, RECORD, KEEP_COPY);
+        let more = lines.iter().skip(1).take_while(|read| goes_on(read)).count();
+        let text = |read: &super::index::Line| String::from_utf8_lossy(&read.bytes).into_owned();
+        let text: Vec<String> = lines.iter().take(more + 1).map(text).collect();
+        self.answers.push(Answer::Record { line: first, text: text.join("\n") });
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,120 @@
+//! Writing lines to a file, a piece at a time between other work.
+
+use std::fs::{File, OpenOptions};
+use std::io::{self, BufWriter, Write as _};
+use std::path::PathBuf;
+
+use super::{Answer, Desk};
+use crate::core::record;
+
+/// What to write, and where. A path that ends in `.jsonl` gets one JSON object a line.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Export {
+    pub what: What,
+    pub path: PathBuf,
+}
+
+/// Which lines.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum What {
+    /// All that pass the filters.
+    Visible,
+    All,
+    /// These.
+    Marked(Vec<usize>),
+}
+
+/// An export under way.
+#[derive(Debug)]
+pub(super) struct Job {
+    export: Export,
+    out: BufWriter<File>,
+    /// The next line (or place among the marked), and where to end.
+    next: usize,
+    end: usize,
+    written: usize,
+}
+
+/// Lines written at once.
+const PIECE: usize = 4096;
+/// Bytes of a line written: whole lines, within what memory allows.
+const KEEP: usize = 256 << 20;
+
+impl Desk {
+    pub(super) fn start_export(&mut self, export: Export) {
+        let end = if let What::Marked(lines) = &export.what { lines.len() } else { self.lines() };
+        // Never over what is there: a log is easily taken for the file to write to.
+        let notice = match OpenOptions::new().write(true).create_new(true).open(&export.path) {
+            Ok(file) => {
+                self.job = Some(Job { export, out: BufWriter::new(file), next: 0, end, written: 0 });
+                return;
+            }
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
+                format!("not saved: {} exists; give another name", export.path.display())
+            }
+            Err(error) => format!("not saved: {}: {error}", export.path.display()),
+        };
+        self.answers.push(Answer::Notice(notice));
+    }
+
+    /// Writes a piece; true while there is something to write.
+    pub(super) fn export_on(&mut self) -> bool {
+        let Some(mut job) = self.job.take() else { return false };
+        match self.write_piece(&mut job) {
+            Ok(true) => self.job = Some(job),
+            Ok(false) => {
+                let path = std::path::absolute(&job.export.path).unwrap_or(job.export.path);
+                self.answers.push(Answer::Notice(format!("saved {} lines to {}", job.written, path.display())));
+            }
+            Err(error) => {
+                self.answers.push(Answer::Notice(format!("not saved whole: {}: {error}", job.export.path.display())));
+            }
+        }
+        true
+    }
+
+    fn write_piece(&self, job: &mut Job) -> io::Result<bool> {
+        let end = (job.next + PIECE).min(job.end);
+        let lines: Vec<usize> = match &job.export.what {
+            What::Marked(lines) => lines[job.next..end].to_vec(),
+            What::All => (job.next..end).collect(),
+            What::Visible => match self.rules.visible() {
+                None => (job.next..end).collect(),
+                Some(bits) if bits.len() >= end => (job.next..end).filter(|l| bits.contains(*l)).collect(),
+                // The filters have not come that far; they were stepped before this.
+                Some(_) => return Ok(true),
+            },
+        };
+        let mut at = 0;
+        while at < lines.len() {
+            let run = lines[at..].iter().enumerate().take_while(|(i, l)| **l == lines[at] + i).count();
+            for line in self.read(lines[at], run, KEEP) {
+                self.write_line(job, &line)?;
+            }
+            at += run;
+        }
+        job.next = end;
+        if end == job.end {
+            job.out.flush()?;
+        }
+        Ok(end < job.end)
+    }
+
+    fn write_line(&self, job: &mut Job, line: &crate::logfile::index::Line) -> io::Result<()> {
+        job.written += 1;
+        if job.export.path.extension().is_none_or(|e| e != "jsonl") {
+            job.out.write_all(&line.bytes)?;
+            return job.out.write_all(b"\n");
+        }
+        let text = String::from_utf8_lossy(&line.bytes);
+        let value = serde_json::json!({
+            "line": line.number + 1,
+            "file": self.files[self.order.owner(line.number)].name,
+            "time": record::time(&line.bytes, self.now).map(crate::core::time::Timestamp::rfc3339),
+            "level": self.level(line.number, &line.bytes).name(),
+            "text": text,
+        });
+        serde_json::to_writer(&mut job.out, &value)?;
+        job.out.write_all(b"\n")
+    }
+}

@@ -1,0 +1,198 @@
+//! Filters, the least level and the search: scanned file by file in the background, put together in reading order.
+
+use regex::bytes::Regex;
+
+use crate::core::event::Level;
+use crate::logfile::bits::Bits;
+use crate::logfile::file::Tracked;
+use crate::logfile::levels::Levels;
+use crate::logfile::order::Order;
+use crate::logfile::scan::Scan;
+use crate::logfile::sets::{Parts, Set};
+
+/// One filter: shows only lines that match, or hides them. All that are on have to be passed.
+#[derive(Debug, Clone)]
+pub struct Rule {
+    pub regex: Regex,
+    pub hide: bool,
+}
+
+/// A pattern looked for in every file.
+#[derive(Debug)]
+struct Looked {
+    regex: Regex,
+    hide: bool,
+    scans: Vec<Scan>,
+}
+
+/// All that decides which lines are shown and found.
+#[derive(Debug)]
+pub(super) struct Rules {
+    filters: Vec<Looked>,
+    floor: Level,
+    search: Option<Looked>,
+    visible: Set,
+    found: Set,
+    errors: Set,
+    warnings: Set,
+}
+
+impl Looked {
+    fn new(regex: Regex, hide: bool, files: usize) -> Self {
+        let scans = (0..files).map(|_| Scan::new(regex.clone())).collect();
+        Self { regex, hide, scans }
+    }
+
+    fn passes(&self, file: usize, line: usize) -> bool {
+        self.scans[file].hits.contains(line) != self.hide
+    }
+
+    fn word(&self, index: usize) -> u64 {
+        let word = self.scans[0].hits.word(index);
+        if self.hide { !word } else { word }
+    }
+}
+
+impl Default for Rules {
+    fn default() -> Self {
+        let (visible, found, errors, warnings) = Default::default();
+        Self { filters: Vec::new(), floor: Level::Debug, search: None, visible, found, errors, warnings }
+    }
+}
+
+impl Rules {
+    /// Takes new filters; a scan that goes on being wanted is kept.
+    pub(super) fn set(&mut self, rules: Vec<Rule>, floor: Level, files: usize) {
+        let mut old = std::mem::take(&mut self.filters);
+        self.filters = rules
+            .into_iter()
+            .map(|rule| {
+                let known = old.iter().position(|l| l.regex.as_str() == rule.regex.as_str());
+                let kept = known.map(|at| Looked { hide: rule.hide, ..old.swap_remove(at) });
+                kept.unwrap_or_else(|| Looked::new(rule.regex, rule.hide, files))
+            })
+            .collect();
+        self.floor = floor;
+        self.forget_sets();
+    }
+
+    pub(super) fn search_for(&mut self, regex: Option<Regex>, files: usize) {
+        let same = |search: &Looked| regex.as_ref().is_some_and(|r| r.as_str() == search.regex.as_str());
+        if !self.search.as_ref().is_some_and(same) {
+            self.search = regex.map(|regex| Looked::new(regex, false, files));
+            self.found = Set::default();
+        }
+    }
+
+    fn forget_sets(&mut self) {
+        (self.visible, self.found, self.errors, self.warnings) = Default::default();
+    }
+
+    fn all(&mut self) -> impl Iterator<Item = &mut Looked> {
+        self.filters.iter_mut().chain(&mut self.search)
+    }
+
+    /// Another file. The sets are made anew: those of a single file do not count by file.
+    pub(super) fn join(&mut self) {
+        self.all().for_each(|looked| looked.scans.push(Scan::new(looked.regex.clone())));
+        self.forget_sets();
+    }
+
+    pub(super) fn restart(&mut self, file: usize) {
+        self.all().for_each(|looked| looked.scans[file] = Scan::new(looked.regex.clone()));
+        self.forget_sets();
+    }
+
+    pub(super) fn back_to(&mut self, order: &Order, file: usize, line: usize, offset: u64) {
+        self.all().for_each(|looked| looked.scans[file].back_to(line, offset));
+        for set in [&mut self.visible, &mut self.found, &mut self.errors, &mut self.warnings] {
+            set.back_to(order, file, line);
+        }
+    }
+
+    /// One block of the first thing that is behind; levels first when they decide what is shown, else last.
+    pub(super) fn step(&mut self, files: &[Tracked], levels: &mut [Levels]) -> bool {
+        let leveled = self.floor > Level::Debug;
+        (leveled && step_levels(files, levels))
+            || self.all().any(|looked| {
+                let step = |(scan, file): (&mut Scan, &Tracked)| {
+                    scan.step(file.file(), file.index.end(), file.tail_counts()).unwrap_or(false)
+                };
+                looked.scans.iter_mut().zip(files).any(step)
+            })
+            || step_levels(files, levels)
+    }
+
+    pub(super) fn fill(&mut self, order: &Order, len: usize, levels: &[Levels]) {
+        let Self { filters, floor, search, visible, found, errors, warnings } = self;
+        let filtering = !filters.is_empty() || *floor > Level::Debug;
+        let floors = |file: usize| levels[file].from(*floor);
+        let known = |file: usize| {
+            let scans = filters.iter().map(|f| f.scans[file].hits.len());
+            scans.chain(floors(file).map(Bits::len)).min().unwrap_or(usize::MAX)
+        };
+        let shown = |file: usize, line: usize| {
+            filters.iter().all(|f| f.passes(file, line)) && floors(file).is_none_or(|bits| bits.contains(line))
+        };
+        let shown_word = |index: usize| {
+            let floor = floors(0).map_or(u64::MAX, |bits| bits.word(index));
+            filters.iter().fold(floor, |word, f| word & f.word(index))
+        };
+        if filtering {
+            visible.fill(order, len, &Parts { known: &known, word: &shown_word, line: &shown });
+        }
+        if let Some(search) = search {
+            found.fill(
+                order,
+                len,
+                &Parts {
+                    known: &|file| known(file).min(search.scans[file].hits.len()),
+                    word: &|index| shown_word(index) & search.word(index),
+                    line: &|file, line| search.passes(file, line) && shown(file, line),
+                },
+            );
+        }
+        for (set, of) in [(errors, Level::Error), (warnings, Level::Warn)] {
+            let bits = |file: usize| levels[file].from(of);
+            set.fill(
+                order,
+                len,
+                &Parts {
+                    known: &|file| known(file).min(levels[file].len()),
+                    word: &|index| shown_word(index) & bits(0).map_or(0, |b| b.word(index)),
+                    line: &|file, line| bits(file).is_some_and(|b| b.contains(line)) && shown(file, line),
+                },
+            );
+        }
+    }
+
+    /// Lines that are shown, as far as known; `None`: all are.
+    pub(super) fn visible(&self) -> Option<&Bits> {
+        (!self.filters.is_empty() || self.floor > Level::Debug).then_some(&self.visible.bits)
+    }
+
+    /// Lines that match the search and are shown, as far as known.
+    pub(super) fn found(&self) -> Option<&Bits> {
+        self.search.is_some().then_some(&self.found.bits)
+    }
+
+    pub(super) const fn errors(&self) -> &Bits {
+        &self.errors.bits
+    }
+
+    pub(super) const fn warnings(&self) -> &Bits {
+        &self.warnings.bits
+    }
+
+    /// Judges a line nobody has looked at yet.
+    pub(super) fn would_show(&self, bytes: &[u8], level: Level) -> bool {
+        level >= self.floor && self.filters.iter().all(|f| f.regex.is_match(bytes) != f.hide)
+    }
+}
+
+fn step_levels(files: &[Tracked], levels: &mut [Levels]) -> bool {
+    let step = |(levels, file): (&mut Levels, &Tracked)| {
+        levels.step(file.file(), file.index.end(), file.tail_counts()).unwrap_or(false)
+    };
+    levels.iter_mut().zip(files).any(step)
+}

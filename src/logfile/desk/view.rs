@@ -1,0 +1,339 @@
+//! Where the reader stands, moving, and what is on their screen. The place is a line and how far down the screen it is,
+//! so that nothing that appears or is hidden elsewhere moves it.
+
+use super::{Desk, KEEP};
+use crate::core::event::Level;
+use crate::logfile::Bits;
+
+/// Lines tried directly for one screen where the background has not been yet.
+const TRIED: usize = 30_000;
+/// Of them at once.
+const PIECE: usize = 512;
+
+#[derive(Debug)]
+pub(super) struct Place {
+    pub(super) line: usize,
+    /// Rows above it.
+    offset: usize,
+    rows: usize,
+    strip: usize,
+    pub(super) follow: bool,
+    /// Lines there were when following stopped.
+    pub(super) seen: usize,
+}
+
+/// A movement.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Move {
+    /// So many shown lines down (negative: up).
+    By(isize),
+    /// So many screens down, in halves.
+    Halves(isize),
+    Top,
+    /// The end, and follow.
+    End,
+    Line(usize),
+    /// Follow, or stop.
+    Follow,
+}
+
+/// One line as shown.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Row {
+    /// From 0, over all files.
+    pub number: usize,
+    pub file: usize,
+    pub level: Level,
+    pub bytes: Vec<u8>,
+    /// Its whole length.
+    pub len: u64,
+}
+
+/// How the search stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Hits {
+    /// Which of them the reader stands on, from 1.
+    pub here: Option<u64>,
+    pub count: u64,
+    /// All lines have been looked at.
+    pub complete: bool,
+}
+
+/// What to show.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Shown {
+    pub rows: Vec<Row>,
+    /// The reader's row.
+    pub cursor: usize,
+    pub follow: bool,
+    /// Lines that came since following stopped.
+    pub new: usize,
+    pub lines: usize,
+    /// Lines that pass the filters, and whether that is all of them.
+    pub visible: Option<(u64, bool)>,
+    pub hits: Option<Hits>,
+    /// Per cent read and looked at; `None`: all.
+    pub busy: Option<u8>,
+    /// Errors and warnings in equal parts of the file.
+    pub strip: Vec<(u64, u64)>,
+    /// Another number: line numbers mean other lines now.
+    pub generation: u32,
+}
+
+impl Place {
+    pub(super) const fn new(follow: bool) -> Self {
+        Self { line: 0, offset: 0, rows: 24, strip: 0, follow, seen: 0 }
+    }
+
+    pub(super) fn fit(&mut self, rows: usize, strip: usize) {
+        (self.rows, self.strip) = (rows.max(1), strip);
+        self.offset = self.offset.min(self.rows - 1);
+    }
+
+    pub(super) fn restart(&mut self) {
+        (self.line, self.offset, self.seen) = (0, 0, 0);
+    }
+}
+
+impl Desk {
+    pub(super) fn go(&mut self, movement: Move) {
+        self.seek = None;
+        match movement {
+            Move::By(lines) => self.by(lines),
+            Move::Halves(halves) => {
+                let rows = isize::try_from(self.place.rows).unwrap_or(1);
+                self.page((rows * halves / 2).clamp(-rows, rows));
+            }
+            Move::Top => {
+                self.stop_following();
+                (self.place.line, self.place.offset) = (0, 0);
+            }
+            Move::Follow if self.place.follow => self.stop_following(),
+            Move::End | Move::Follow => self.follow(),
+            Move::Line(line) => self.stand_on(line),
+        }
+    }
+
+    /// Goes to a line; one that is new on screen comes to its middle.
+    pub(super) fn stand_on(&mut self, line: usize) {
+        self.stop_following();
+        let shown = self.around();
+        self.place.offset = shown.iter().position(|l| *l == line).unwrap_or(self.place.rows / 3);
+        self.place.line = line.min(self.lines().saturating_sub(1));
+    }
+
+    fn by(&mut self, lines: isize) {
+        self.settle();
+        if lines > 0 && self.place.follow {
+            return;
+        }
+        let found = self.neighbours(self.place.line, lines < 0, lines.unsigned_abs());
+        let Some(to) = found.last() else {
+            if lines > 0 {
+                self.follow();
+            }
+            return;
+        };
+        self.stop_following();
+        self.place.line = *to;
+        let offset = isize::try_from(self.place.offset).unwrap_or(0) + lines;
+        self.place.offset = usize::try_from(offset).unwrap_or(0).min(self.place.rows - 1);
+    }
+
+    /// Moves the screen, the reader staying on their row of it.
+    fn page(&mut self, lines: isize) {
+        self.settle();
+        let found = self.neighbours(self.place.line, lines < 0, lines.unsigned_abs());
+        let short = found.len() < lines.unsigned_abs();
+        if short && lines > 0 {
+            return self.follow();
+        }
+        self.stop_following();
+        if let Some(to) = found.last() {
+            self.place.line = *to;
+        }
+        if short {
+            self.place.offset = 0;
+        }
+    }
+
+    fn follow(&mut self) {
+        self.place.follow = true;
+        self.seek = None;
+    }
+
+    pub(super) fn stop_following(&mut self) {
+        if self.place.follow {
+            self.settle();
+            self.place.follow = false;
+            self.place.seen = self.lines();
+        }
+    }
+
+    /// Puts the reader on a line that is shown: following, the last one; else the nearest.
+    fn settle(&mut self) {
+        let len = self.lines();
+        if self.place.follow {
+            self.place.line = self.neighbours(len, true, 1).first().copied().unwrap_or(0);
+            self.place.offset = self.place.rows - 1;
+            return;
+        }
+        self.place.line = self.place.line.min(len.saturating_sub(1));
+        let line = self.place.line;
+        if !self.shows(line) {
+            let near = self.neighbours(line, false, 1).first().copied();
+            self.place.line = near.or_else(|| self.neighbours(line, true, 1).first().copied()).unwrap_or(line);
+        }
+    }
+
+    fn shows(&self, line: usize) -> bool {
+        match self.rules.visible() {
+            None => line < self.lines(),
+            Some(bits) if line < bits.len() => bits.contains(line),
+            Some(_) => self.tried(line, 1).first() == Some(&line),
+        }
+    }
+
+    /// Up to `count` shown lines before or after `line`, the nearest first.
+    pub(super) fn neighbours(&self, line: usize, before: bool, count: usize) -> Vec<usize> {
+        let len = self.lines();
+        let Some(bits) = self.rules.visible() else {
+            return if before {
+                (line.saturating_sub(count)..line.min(len)).rev().collect()
+            } else {
+                (line + 1..len.min((line + 1).saturating_add(count))).collect()
+            };
+        };
+        let (mut found, mut at, mut tried) = (Vec::with_capacity(count.min(1024)), line.min(len), 0);
+        while found.len() < count {
+            let from = if before { at } else { at + 1 };
+            let known = if before { from <= bits.len() } else { from < bits.len() };
+            if known {
+                let next = if before { bits.previous(from) } else { bits.next(from) };
+                if let Some(next) = next {
+                    found.push(next);
+                    at = next;
+                    continue;
+                }
+                if before || bits.len() >= len {
+                    break;
+                }
+                at = bits.len() - 1;
+                continue;
+            }
+            // Not looked at yet: try the lines themselves, as many as a blink allows.
+            let (start, end) =
+                if before { (at.saturating_sub(PIECE).max(bits.len()), at) } else { (from, (from + PIECE).min(len)) };
+            if start >= end || tried >= TRIED {
+                break;
+            }
+            let mut piece = self.tried(start, end - start);
+            if before {
+                piece.reverse();
+            }
+            found.extend(piece.into_iter().take(count - found.len()));
+            tried += PIECE;
+            at = if before { start } else { end - 1 };
+        }
+        found
+    }
+
+    fn tried(&self, from: usize, count: usize) -> Vec<usize> {
+        let lines = self.read(from, count, KEEP);
+        let shows = |line: &&crate::logfile::index::Line| {
+            self.rules.would_show(&line.bytes, self.level(line.number, &line.bytes))
+        };
+        lines.iter().filter(shows).map(|line| line.number).collect()
+    }
+
+    /// The lines on screen.
+    fn around(&mut self) -> Vec<usize> {
+        self.settle();
+        let (line, rows) = (self.place.line, self.place.rows);
+        if !self.shows(line) {
+            return Vec::new();
+        }
+        let mut above = self.neighbours(line, true, self.place.offset);
+        let below = self.neighbours(line, false, rows - 1 - above.len().min(rows - 1));
+        // At the end of the file the screen stays full.
+        let wanted = (rows - 1).saturating_sub(below.len());
+        if wanted > above.len() {
+            above = self.neighbours(line, true, wanted);
+        }
+        self.place.offset = above.len();
+        above.reverse();
+        above.push(line);
+        above.extend(below);
+        above
+    }
+
+    /// What to show now.
+    pub fn shown(&mut self) -> Shown {
+        self.changed = false;
+        let numbers = self.around();
+        let len = self.lines();
+        let line = self.place.line;
+        let hits = self.rules.found().map(|found| Hits {
+            here: found.contains(line).then(|| found.rank(line) + 1),
+            count: found.count(),
+            complete: self.caught_up && found.len() >= len,
+        });
+        if self.place.follow {
+            self.place.seen = len;
+        }
+        Shown {
+            cursor: numbers.iter().position(|n| *n == line).unwrap_or(0),
+            rows: self.rows(&numbers),
+            follow: self.place.follow,
+            new: if self.caught_up { len.saturating_sub(self.place.seen) } else { 0 },
+            lines: len,
+            visible: self.rules.visible().map(|bits| (bits.count(), self.caught_up && bits.len() >= len)),
+            hits,
+            busy: self.busy(len),
+            strip: self.strip(len),
+            generation: self.generation,
+        }
+    }
+
+    fn rows(&self, numbers: &[usize]) -> Vec<Row> {
+        let mut rows = Vec::with_capacity(numbers.len());
+        let mut at = 0;
+        while at < numbers.len() {
+            let run = numbers[at..].iter().enumerate().take_while(|(i, n)| **n == numbers[at] + i).count();
+            for line in self.read(numbers[at], run, KEEP) {
+                rows.push(Row {
+                    number: line.number,
+                    file: self.order.owner(line.number),
+                    level: self.level(line.number, &line.bytes),
+                    bytes: line.bytes,
+                    len: line.len,
+                });
+            }
+            at += run;
+        }
+        rows
+    }
+
+    fn busy(&self, len: usize) -> Option<u8> {
+        let (size, read) = self.files.iter().fold((0, 0), |(s, r), f| (s + f.size(), r + f.index.end()));
+        let looked = self.rules.visible().map_or(len, Bits::len).min(self.rules.found().map_or(len, Bits::len));
+        let share =
+            |part: u64, of: u64| u8::try_from((part * 100).checked_div(of).unwrap_or(100).min(100)).unwrap_or(100);
+        if !self.caught_up {
+            return Some(share(read, size));
+        }
+        (looked < len).then(|| share(looked as u64, len as u64)).filter(|p| *p < 100)
+    }
+
+    fn strip(&self, len: usize) -> Vec<(u64, u64)> {
+        let columns = self.place.strip;
+        let (errors, warnings) = (self.rules.errors(), self.rules.warnings());
+        let edge = |column: usize| usize::try_from(column as u128 * len as u128 / columns as u128).unwrap_or(len);
+        let count = |column: usize| {
+            let (from, to) = (edge(column), edge(column + 1));
+            let of = |bits: &Bits| bits.rank(to).saturating_sub(bits.rank(from));
+            (of(errors), of(warnings).saturating_sub(of(errors)))
+        };
+        (0..columns).map(count).collect()
+    }
+}

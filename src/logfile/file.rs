@@ -1,0 +1,216 @@
+//! One file (or spooled standard input) being read: its index, what grows, and what befalls it.
+
+use std::fs::File;
+use std::io::{self, Write as _};
+use std::os::unix::fs::{FileExt as _, MetadataExt as _};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU8, Ordering};
+use std::time::{Duration, Instant};
+
+use super::index::{BLOCK, Index, Line, Lines, read_some};
+
+/// An unfinished last line that stood this long counts as a line.
+const QUIET: Duration = Duration::from_millis(200);
+
+/// A file and what is known of it.
+#[derive(Debug)]
+pub struct Tracked {
+    pub name: String,
+    file: File,
+    /// `None`: standard input, which is no path to look at again.
+    path: Option<PathBuf>,
+    pub index: Index,
+    /// The unfinished last line counts.
+    tail: bool,
+    grew: Instant,
+    buffer: Vec<u8>,
+    /// The last failure to read, told once.
+    trouble: Option<String>,
+    /// Standard input's end, as the thread that spools it leaves it.
+    ended: Option<Arc<AtomicU8>>,
+}
+
+/// What befell a file.
+#[derive(Debug)]
+pub enum Event {
+    Nothing,
+    /// The last line, unfinished but counted, went on: it begins here.
+    TailGrew {
+        line: usize,
+        offset: u64,
+    },
+    /// Shorter than before: it begins anew.
+    Truncated,
+    /// Another file stands under the name.
+    Rotated(Box<Tracked>),
+    Told(String),
+}
+
+const RUNNING: u8 = 0;
+const ENDED: u8 = 1;
+const FULL: u8 = 2;
+
+impl Tracked {
+    /// Opens a file.
+    ///
+    /// # Errors
+    /// When it cannot be read, or is a folder.
+    pub fn open(path: &Path) -> io::Result<Self> {
+        let file = File::open(path)?;
+        let kind = file.metadata()?.file_type();
+        if !kind.is_file() {
+            return Err(io::Error::other(if kind.is_dir() {
+                "it is a folder; name a file in it"
+            } else {
+                "it is no regular file; pipe it: `cat … | opsroom log -`"
+            }));
+        }
+        let name = path.file_name().map_or_else(|| path.display().to_string(), |n| n.to_string_lossy().into_owned());
+        Ok(Self::new(name, file, Some(path.to_owned())))
+    }
+
+    /// Reads `input` to its end into a file nobody else sees, in a thread of its own.
+    ///
+    /// # Errors
+    /// When there is no room for such a file.
+    pub fn spool(name: &str, mut input: impl io::Read + Send + 'static) -> io::Result<Self> {
+        let file = tempfile::tempfile()?;
+        let mut spool = file.try_clone()?;
+        let ended = Arc::new(AtomicU8::new(RUNNING));
+        let end = Arc::clone(&ended);
+        std::thread::Builder::new().name("spool".to_owned()).spawn(move || {
+            let mut buffer = vec![0; BLOCK];
+            let how = loop {
+                match input.read(&mut buffer) {
+                    Ok(0) => break ENDED,
+                    Ok(count) if spool.write_all(&buffer[..count]).is_err() => break FULL,
+                    Ok(_) => {}
+                    Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                    Err(_) => break ENDED,
+                }
+            };
+            end.store(how, Ordering::Release);
+        })?;
+        let mut tracked = Self::new(name.to_owned(), file, None);
+        tracked.ended = Some(ended);
+        Ok(tracked)
+    }
+
+    fn new(name: String, file: File, path: Option<PathBuf>) -> Self {
+        Self {
+            name,
+            file,
+            path,
+            index: Index::default(),
+            tail: false,
+            grew: Instant::now(),
+            buffer: vec![0; BLOCK],
+            trouble: None,
+            ended: None,
+        }
+    }
+
+    #[must_use]
+    pub const fn file(&self) -> &File {
+        &self.file
+    }
+
+    /// Lines that count.
+    #[must_use]
+    pub const fn lines(&self) -> usize {
+        if self.tail { self.index.lines() } else { self.index.complete() }
+    }
+
+    /// The unfinished last line counts.
+    #[must_use]
+    pub const fn tail_counts(&self) -> bool {
+        self.tail
+    }
+
+    /// Bytes there are now, as far as can be told.
+    #[must_use]
+    pub fn size(&self) -> u64 {
+        self.file.metadata().map_or(self.index.end(), |m| m.len())
+    }
+
+    /// Takes in one more block. True: there was something.
+    pub fn feed(&mut self) -> (bool, Event) {
+        let (tail, complete, offset) = (self.tail, self.index.complete(), self.index.tail());
+        match read_some(&self.file, &mut self.buffer, self.index.end()) {
+            Ok(0) => (false, self.stand_still()),
+            Ok(count) => {
+                self.index.feed(&self.buffer[..count]);
+                (self.grew, self.tail, self.trouble) = (Instant::now(), false, None);
+                (true, if tail { Event::TailGrew { line: complete, offset } } else { Event::Nothing })
+            }
+            Err(error) => (false, self.failed(&error)),
+        }
+    }
+
+    fn stand_still(&mut self) -> Event {
+        let over = self.ended.as_ref().map_or(RUNNING, |ended| ended.load(Ordering::Acquire));
+        if !self.tail && (over != RUNNING || self.grew.elapsed() >= QUIET) {
+            self.tail = self.index.tail() < self.index.end();
+        }
+        if over == FULL && self.trouble.is_none() {
+            return self.failed(&io::Error::other("no room to keep more of standard input"));
+        }
+        Event::Nothing
+    }
+
+    /// Whether the file under the name is still this one, and not shorter.
+    pub fn check(&mut self) -> Event {
+        let Some(path) = &self.path else { return Event::Nothing };
+        match (std::fs::metadata(path), self.file.metadata()) {
+            (Ok(there), Ok(here)) if (there.dev(), there.ino()) != (here.dev(), here.ino()) => {
+                match Self::open(path) {
+                    // What is left of the old file is read first.
+                    Ok(_) if here.len() > self.index.end() => Event::Nothing,
+                    Ok(mut new) => {
+                        new.name.clone_from(&self.name);
+                        self.path = None;
+                        Event::Rotated(Box::new(new))
+                    }
+                    Err(error) => self.failed(&error),
+                }
+            }
+            (_, Ok(here)) if here.len() < self.index.end() => {
+                (self.index, self.tail) = (Index::default(), false);
+                Event::Truncated
+            }
+            (Ok(_), Ok(_)) => Event::Nothing,
+            // Between the two steps of a rotation there is no file; that is not worth a word.
+            (Err(error), Ok(_))
+                if error.kind() == io::ErrorKind::NotFound && self.grew.elapsed() < Duration::from_secs(2) =>
+            {
+                Event::Nothing
+            }
+            (Err(error), _) | (_, Err(error)) => self.failed(&error),
+        }
+    }
+
+    fn failed(&mut self, error: &io::Error) -> Event {
+        let text = format!("{}: {error}; shown is what could be read", self.name);
+        if self.trouble.as_ref() == Some(&text) {
+            return Event::Nothing;
+        }
+        self.trouble = Some(text.clone());
+        Event::Told(text)
+    }
+
+    /// Lines `from..from + count`, at most `keep` bytes of each; fewer when they cannot be read.
+    #[must_use]
+    pub fn read(&self, from: usize, count: usize, keep: usize) -> Vec<Line> {
+        let count = count.min(self.lines().saturating_sub(from));
+        Lines { file: &self.file, index: &self.index, keep }.read(from, count).unwrap_or_default()
+    }
+
+    /// Whether the first bytes hold a NUL: nobody's text.
+    #[must_use]
+    pub fn looks_binary(&self) -> bool {
+        let mut head = [0; 1024];
+        let got = self.file.read_at(&mut head, 0).unwrap_or(0);
+        memchr::memchr(0, &head[..got]).is_some()
+    }
+}

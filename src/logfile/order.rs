@@ -1,0 +1,132 @@
+//! In which order the lines of several files are read: merged by time, a file's own order kept. One byte a line.
+
+use std::cmp::Reverse;
+use std::collections::BinaryHeap;
+
+use super::file::Tracked;
+use crate::core::record;
+use crate::core::time::Timestamp;
+
+/// Lines between two remembered counts.
+const STRIDE: usize = 4096;
+/// Lines read ahead of each file while merging.
+const AHEAD: usize = 2048;
+/// Bytes of a line that can hold its time.
+const HEAD: usize = 512;
+
+/// The order. With one file nothing is kept: its own order it is.
+#[derive(Debug, Default)]
+pub struct Order {
+    /// Whose each line is; empty with one file.
+    owner: Vec<u8>,
+    /// Per `STRIDE` lines: how many of each file came before.
+    before: Vec<Vec<u32>>,
+    feeds: Vec<Feed>,
+}
+
+/// One file's part in merging.
+#[derive(Debug, Default)]
+struct Feed {
+    /// Lines merged.
+    taken: usize,
+    /// Times of the lines that follow, backwards; a line without one has that of the line before.
+    ahead: Vec<i64>,
+    last: i64,
+}
+
+impl Order {
+    /// The order of so many files, nothing merged yet.
+    #[must_use]
+    pub fn of(files: usize) -> Self {
+        let mut order = Self::default();
+        order.feeds.resize_with(files, Feed::default);
+        order
+    }
+
+    /// One file: its own order.
+    #[must_use]
+    pub fn is_single(&self) -> bool {
+        self.feeds.len() == 1
+    }
+
+    /// Another file joins; the one before it so far had `lines`.
+    pub fn join(&mut self, lines: usize) {
+        if self.is_single() {
+            for _ in 0..lines {
+                self.push(0);
+            }
+        }
+        self.feeds.push(Feed::default());
+        self.before.iter_mut().for_each(|counts| counts.push(0));
+    }
+
+    /// Lines in order.
+    #[must_use]
+    pub fn len(&self, files: &[Tracked]) -> usize {
+        if self.is_single() { files.first().map_or(0, Tracked::lines) } else { self.owner.len() }
+    }
+
+    /// Whose line this is, and its number there.
+    #[must_use]
+    pub fn locate(&self, line: usize) -> (usize, usize) {
+        if self.is_single() {
+            return (0, line);
+        }
+        let Some(owner) = self.owner.get(line) else { return (0, 0) };
+        let mark = line / STRIDE;
+        let since = memchr::memchr_iter(*owner, &self.owner[mark * STRIDE..line]).count();
+        let owner = usize::from(*owner);
+        (owner, self.before[mark][owner] as usize + since)
+    }
+
+    /// Whose line this is, with several files.
+    #[must_use]
+    pub fn owner(&self, line: usize) -> usize {
+        self.owner.get(line).map_or(0, |o| usize::from(*o))
+    }
+
+    /// Merges some more lines; false when none were left.
+    pub fn merge(&mut self, files: &[Tracked], now: Timestamp) -> bool {
+        if self.is_single() {
+            return false;
+        }
+        let mut heap = BinaryHeap::new();
+        for (at, (feed, file)) in self.feeds.iter_mut().zip(files).enumerate() {
+            if let Some(time) = feed.next(file, now) {
+                heap.push(Reverse((time, at)));
+            }
+        }
+        let any = !heap.is_empty();
+        for _ in 0..AHEAD * 4 {
+            let Some(Reverse((_, at))) = heap.pop() else { break };
+            self.push(at);
+            self.feeds[at].ahead.pop();
+            if let Some(time) = self.feeds[at].next(&files[at], now) {
+                heap.push(Reverse((time, at)));
+            }
+        }
+        any
+    }
+
+    fn push(&mut self, at: usize) {
+        if self.owner.len().is_multiple_of(STRIDE) {
+            self.before.push(self.feeds.iter().map(|f| u32::try_from(f.taken).unwrap_or(u32::MAX)).collect());
+        }
+        self.owner.push(u8::try_from(at).unwrap_or(u8::MAX));
+        self.feeds[at].taken += 1;
+    }
+}
+
+impl Feed {
+    fn next(&mut self, file: &Tracked, now: Timestamp) -> Option<i64> {
+        if self.ahead.is_empty() {
+            for line in file.read(self.taken, AHEAD, HEAD) {
+                // A clock that went back does not tear a file's own order apart.
+                self.last = record::time(&line.bytes, now).map_or(self.last, |t| t.0.max(self.last));
+                self.ahead.push(self.last);
+            }
+            self.ahead.reverse();
+        }
+        self.ahead.last().copied()
+    }
+}

@@ -1,0 +1,141 @@
+//! A desk with a thread of its own: takes wishes, works in small pieces between them, tells what to show.
+
+use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, TryRecvError, sync_channel};
+use std::time::{Duration, Instant};
+
+use super::desk::{Answer, Ask, Desk, Shown};
+
+/// What a source tells.
+#[derive(Debug, Clone)]
+pub enum Told {
+    Shown(Box<Shown>),
+    Answer(Answer),
+}
+
+/// A running desk. Dropping it ends the thread after the piece of work in hand.
+#[derive(Debug)]
+pub struct Source {
+    asks: SyncSender<Ask>,
+}
+
+/// Wishes not yet taken in.
+const WAITING: usize = 256;
+/// How often files are looked at for growth.
+const POLL: Duration = Duration::from_millis(50);
+/// While nothing is asked, what is shown is told this often at most.
+const TELL: Duration = Duration::from_millis(40);
+/// How often files are looked at for having been replaced.
+const CHECK: Duration = Duration::from_millis(250);
+
+impl Source {
+    /// Starts the thread. `tell` may block; false from it ends the thread.
+    ///
+    /// # Errors
+    /// When there can be no more threads.
+    pub fn start(desk: Desk, tell: impl FnMut(Told) -> bool + Send + 'static) -> std::io::Result<Self> {
+        let (asks, wishes) = sync_channel(WAITING);
+        std::thread::Builder::new().name("log".to_owned()).spawn(move || run(desk, &wishes, tell))?;
+        Ok(Self { asks })
+    }
+
+    /// Hands over a wish; false when too many wait already.
+    #[must_use]
+    pub fn ask(&self, ask: Ask) -> bool {
+        self.asks.try_send(ask).is_ok()
+    }
+}
+
+fn run(mut desk: Desk, wishes: &Receiver<Ask>, mut tell: impl FnMut(Told) -> bool) {
+    let (mut told, mut checked) = (None::<Instant>, Instant::now());
+    let mut idle = false;
+    loop {
+        let mut urgent = told.is_none();
+        let wish = if idle {
+            match wishes.recv_timeout(POLL) {
+                Ok(wish) => Some(wish),
+                Err(RecvTimeoutError::Timeout) => None,
+                Err(RecvTimeoutError::Disconnected) => return,
+            }
+        } else {
+            match wishes.try_recv() {
+                Ok(wish) => Some(wish),
+                Err(TryRecvError::Empty) => None,
+                Err(TryRecvError::Disconnected) => return,
+            }
+        };
+        let mut next = wish;
+        while let Some(wish) = next {
+            desk.ask(wish);
+            urgent = true;
+            next = wishes.try_recv().ok();
+        }
+        if !urgent || told.is_none() {
+            idle = !desk.work();
+        }
+        if checked.elapsed() >= CHECK {
+            desk.check();
+            checked = Instant::now();
+        }
+        for answer in desk.answers() {
+            if !tell(Told::Answer(answer)) {
+                return;
+            }
+        }
+        let due = urgent || told.is_none_or(|at| at.elapsed() >= TELL);
+        if desk.has_changed() && (due || idle) {
+            told = Some(Instant::now());
+            if !tell(Told::Shown(Box::new(desk.shown()))) {
+                return;
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+
+    use super::*;
+    use crate::core::time::Timestamp;
+    use crate::logfile::desk::{Move, Sought};
+    use crate::logfile::file::Tracked;
+    use crate::logfile::scan::pattern;
+
+    fn source(text: &str) -> (Source, Receiver<Told>) {
+        let file = Tracked::spool("test", std::io::Cursor::new(text.to_owned().into_bytes())).unwrap();
+        let (sender, told) = sync_channel(8);
+        let desk = Desk::new(vec![file], false, Timestamp(0));
+        (Source::start(desk, move |t| sender.send(t).is_ok()).unwrap(), told)
+    }
+
+    fn until(told: &Receiver<Told>, fact: impl Fn(&Shown) -> bool) -> Shown {
+        loop {
+            match told.recv_timeout(Duration::from_secs(20)).unwrap() {
+                Told::Shown(shown) if fact(&shown) => return *shown,
+                _ => {}
+            }
+        }
+    }
+
+    #[test]
+    fn wishes_are_answered_while_and_after_the_work_is_done() {
+        let text: String = (0..200_000).map(|n| format!("INFO line {n}\n")).collect();
+        let (source, told) = source(&text);
+        assert!(source.ask(Ask::Fit { rows: 10, strip: 0 }));
+        assert!(source.ask(Ask::Search(Some(pattern("7$").unwrap()))));
+        let all = until(&told, |shown| shown.hits.is_some_and(|hits| hits.complete) && shown.lines == 200_000);
+        assert_eq!(all.hits.unwrap().count, 20_000);
+        assert!(source.ask(Ask::Move(Move::Line(100))));
+        assert!(source.ask(Ask::Seek { what: Sought::Hit, forward: true }));
+        until(&told, |shown| shown.rows[shown.cursor].number == 107);
+    }
+
+    #[test]
+    fn dropping_ends_the_thread() {
+        let (source, told) = source("a\nb\n");
+        until(&told, |shown| shown.lines == 2);
+        drop(source);
+        // The sender goes with the thread.
+        while told.recv_timeout(Duration::from_secs(20)).is_ok() {}
+        assert_eq!(told.recv_timeout(Duration::from_secs(20)).unwrap_err(), RecvTimeoutError::Disconnected);
+    }
+}

@@ -1,0 +1,183 @@
+//! What keys do in the viewer.
+
+use super::prompt::{Prompt, Wanted};
+use super::{Over, Times, Viewer};
+use crate::core::event::Level;
+use crate::logfile::desk::{Ask, Move, Sought};
+use crate::tui::keys::{Action, Context};
+use crate::tui::msg::Effect;
+use crate::tui::popup::help::Help;
+
+/// Columns a horizontal step moves.
+const STEP: usize = 16;
+/// Nobody scrolls further than what is kept of a line.
+const FURTHEST: usize = 16 * 1024;
+
+impl Viewer {
+    pub(super) fn act(&mut self, action: Action) -> Vec<Effect> {
+        match (action, &mut self.over) {
+            (Action::Redraw, _) => vec![Effect::Redraw],
+            (Action::Suspend, _) => vec![Effect::Suspend],
+            (Action::Back | Action::Interrupt, Some(_)) => {
+                self.over = None;
+                Vec::new()
+            }
+            (Action::Help, over) if !matches!(over, Some(Over::Help(_))) => {
+                let context = self.context();
+                self.over = Some(Over::Help(Box::new(Help::new(if context.is_text() {
+                    Context::Text
+                } else {
+                    Context::File
+                }))));
+                Vec::new()
+            }
+            (_, Some(Over::Help(_))) => self.help(action),
+            (_, Some(Over::Prompt(_))) => self.prompt(action),
+            (_, Some(Over::Card(card))) => {
+                let effect = card.act(action, usize::from(self.size.1));
+                if matches!(action, Action::Open | Action::Quit) {
+                    self.over = None;
+                }
+                effect.into_iter().collect()
+            }
+            (_, Some(Over::Filters)) => self.filter_list(action),
+            (_, None) => self.act_log(action),
+        }
+    }
+
+    fn act_log(&mut self, action: Action) -> Vec<Effect> {
+        if let Some(ask) = self.wish(action) {
+            return vec![Effect::File(Box::new(ask))];
+        }
+        match action {
+            Action::Leave => return vec![Effect::Quit],
+            Action::Wrap => (self.wrap, self.left) = (!self.wrap, 0),
+            Action::Times => {
+                self.times = match self.times {
+                    Times::AsWritten => Times::Utc,
+                    Times::Utc => Times::Local,
+                    Times::Local => Times::AsWritten,
+                }
+            }
+            Action::Left => self.left = self.left.saturating_sub(STEP),
+            Action::Right if !self.wrap => self.left = (self.left + STEP).min(FURTHEST),
+            Action::Strip => {
+                self.strip = !self.strip;
+                return vec![self.fit()];
+            }
+            Action::Level => {
+                self.floor = match self.floor {
+                    Level::Debug => Level::Info,
+                    Level::Info | Level::Success => Level::Warn,
+                    Level::Warn => Level::Error,
+                    Level::Error => Level::Debug,
+                };
+                return vec![self.rules()];
+            }
+            Action::ToggleFilters if !self.filters.is_empty() => {
+                self.filters.suspended = !self.filters.suspended;
+                return vec![self.rules()];
+            }
+            Action::RemoveFilter if !self.filters.is_empty() => {
+                self.filters.index = usize::MAX;
+                self.filters.remove();
+                return vec![self.rules()];
+            }
+            Action::Filters | Action::ToggleFilters | Action::RemoveFilter if self.filters.is_empty() => {
+                self.notice = Some("there are no filters: & keeps only what matches, ! hides it".to_owned());
+            }
+            Action::Filters => self.over = Some(Over::Filters),
+            Action::Back | Action::Interrupt if self.search.take().is_some() => {
+                return vec![Effect::File(Box::new(Ask::Search(None)))];
+            }
+            Action::Interrupt => self.notice = Some("q leaves".to_owned()),
+            Action::Mark => return self.mark(),
+            Action::NextMark | Action::PreviousMark => return self.go_to_mark(action == Action::NextMark),
+            Action::Search => self.ask_for(Wanted::Search),
+            Action::KeepOnly => self.ask_for(Wanted::Keep),
+            Action::Hide => self.ask_for(Wanted::Hide),
+            Action::Jump => self.ask_for(Wanted::Jump),
+            Action::Save => self.ask_for(Wanted::Save),
+            _ => {}
+        }
+        Vec::new()
+    }
+
+    /// What a key wants of the files' reader.
+    fn wish(&self, action: Action) -> Option<Ask> {
+        let seek = |what, forward| Ask::Seek { what, forward };
+        Some(match action {
+            Action::Up => Ask::Move(Move::By(-1)),
+            Action::Down => Ask::Move(Move::By(1)),
+            Action::PageUp => Ask::Move(Move::Halves(-2)),
+            Action::PageDown => Ask::Move(Move::Halves(2)),
+            Action::Top => Ask::Move(Move::Top),
+            Action::Bottom => Ask::Move(Move::End),
+            Action::Follow => Ask::Move(Move::Follow),
+            Action::NextError => seek(Sought::Error, true),
+            Action::PreviousError => seek(Sought::Error, false),
+            Action::NextWarning => seek(Sought::Warning, true),
+            Action::PreviousWarning => seek(Sought::Warning, false),
+            Action::NextHit => seek(Sought::Hit, true),
+            Action::PreviousHit => seek(Sought::Hit, false),
+            Action::CopyLine => Ask::Copy { line: self.line()? },
+            Action::Open => Ask::Record { line: self.line()? },
+            _ => return None,
+        })
+    }
+
+    /// The filters and the least level, as the files' reader is to have them.
+    pub(super) fn rules(&self) -> Effect {
+        Effect::File(Box::new(Ask::Rules { rules: self.filters.in_force(), floor: self.floor }))
+    }
+
+    fn ask_for(&mut self, wanted: Wanted) {
+        self.over = Some(Over::Prompt(Box::new(Prompt::new(wanted))));
+    }
+
+    fn mark(&mut self) -> Vec<Effect> {
+        let Some(line) = self.line() else { return Vec::new() };
+        if self.marks.remove(&line).is_none() {
+            self.ask_for(Wanted::Note(line));
+        }
+        Vec::new()
+    }
+
+    fn go_to_mark(&mut self, forward: bool) -> Vec<Effect> {
+        let here = self.line().unwrap_or(0);
+        let to = if forward {
+            self.marks.range(here + 1..).next().or_else(|| self.marks.first_key_value())
+        } else {
+            self.marks.range(..here).next_back().or_else(|| self.marks.last_key_value())
+        };
+        let Some((line, note)) = to else {
+            self.notice = Some("no line is marked: m marks one".to_owned());
+            return Vec::new();
+        };
+        let ask = Ask::Move(Move::Line(*line));
+        self.notice = (!note.is_empty()).then(|| format!("mark: {note}"));
+        vec![Effect::File(Box::new(ask))]
+    }
+
+    /// Keys in the list of filters.
+    fn filter_list(&mut self, action: Action) -> Vec<Effect> {
+        match action {
+            Action::Open => self.filters.toggle(),
+            Action::RemoveFilter => {
+                self.filters.remove();
+                if self.filters.is_empty() {
+                    self.over = None;
+                }
+            }
+            Action::Leave | Action::Filters => {
+                self.over = None;
+                return Vec::new();
+            }
+            other => {
+                self.filters.select(other);
+                return Vec::new();
+            }
+        }
+        vec![self.rules()]
+    }
+}

@@ -1,0 +1,103 @@
+//! One record in detail: time, level, shape, fields, the text as it was written, JSON indented. A row can be copied.
+
+use ratatui::layout::Rect;
+use ratatui::text::{Line, Span};
+
+use crate::core::record::{self, Record};
+use crate::core::text;
+use crate::core::time::Timestamp;
+use crate::tui::app::picker::{first_visible, moved};
+use crate::tui::keys::Action;
+use crate::tui::msg::Effect;
+use crate::tui::view::canvas::{Canvas, row};
+
+/// The card.
+#[derive(Debug, Clone)]
+pub(super) struct Card {
+    title: String,
+    /// Name and value of each row; what has no name goes on with the one before.
+    rows: Vec<(String, String)>,
+    index: usize,
+}
+
+/// Rows of a card, at most.
+const ROWS: usize = 2000;
+
+impl Card {
+    pub(super) fn new(line: usize, text: &str, now: Timestamp, note: Option<&String>) -> Self {
+        let (first, rest) = text.split_once('\n').unwrap_or((text, ""));
+        let record = record::read(first, now);
+        let mut rows = Vec::new();
+        let mut row = |name: &str, value: String| rows.push((name.to_owned(), value));
+        if let Some(note) = note.filter(|n| !n.is_empty()) {
+            row("note", note.clone());
+        }
+        row("time", record.time.map_or_else(|| "none known".to_owned(), Timestamp::rfc3339));
+        row("level", record.level.map_or("none known", crate::core::event::Level::name).to_owned());
+        row("shape", record.shape.name().to_owned());
+        if !record.message.is_empty() {
+            row("message", record.message.clone());
+        }
+        for (name, value) in fields(&record) {
+            row(name, value.clone());
+        }
+        row("text", first.to_owned());
+        rest.lines().for_each(|more| row("", more.to_owned()));
+        if let Ok(value) = serde_json::from_str::<serde_json::Value>(first)
+            && let Ok(pretty) = serde_json::to_string_pretty(&value)
+        {
+            for (at, more) in pretty.lines().enumerate() {
+                row(if at == 0 { "json" } else { "" }, more.to_owned());
+            }
+        }
+        rows.truncate(ROWS);
+        Self { title: format!(" Record at line {} ", line + 1), rows, index: 0 }
+    }
+
+    pub(super) fn act(&mut self, action: Action, height: usize) -> Option<Effect> {
+        let last = self.rows.len().saturating_sub(1);
+        self.index = moved(action, self.index, last, height.saturating_sub(4).max(1)).unwrap_or(self.index);
+        (action == Action::CopyLine).then(|| Effect::Copy(self.rows[self.index].1.clone()))
+    }
+
+    pub(super) fn draw(&self, canvas: &mut Canvas<'_>) {
+        let screen = canvas.area();
+        let theme = canvas.theme;
+        let mark = Line::raw(format!(" {} of {} ", self.index + 1, self.rows.len()));
+        let title = Span::styled(self.title.clone(), theme.strong());
+        let inner = canvas.window(screen.width, screen.height.saturating_sub(1), title.into(), &mark);
+        let first = first_visible(self.index, self.rows.len(), usize::from(inner.height));
+        for (y, (i, (name, value))) in (inner.y..inner.bottom()).zip(self.rows.iter().enumerate().skip(first)) {
+            let name = Span::styled(format!(" {} ", crate::tui::view::canvas::column(name, 12)), theme.strong());
+            let room = usize::from(inner.width).saturating_sub(14);
+            let line = Line::from(vec![name, Span::raw(text::strip_sgr_limited(value, room))]);
+            canvas.line(row(inner, y), &line);
+            if i == self.index {
+                canvas.restyle(Rect { height: 1, ..row(inner, y) }, theme.selected());
+            }
+        }
+    }
+}
+
+/// Fields that are not already told.
+fn fields(record: &Record) -> impl Iterator<Item = (&String, &String)> {
+    record
+        .fields
+        .iter()
+        .filter(|(name, value)| !(matches!(name.as_str(), "msg" | "message") && *value == record.message))
+        .map(|(n, v)| (n, v))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_record_is_taken_apart_and_json_indented() {
+        let text = "{\"level\":\"warn\",\"msg\":\"slow\",\"took\":{\"ms\":3}}\n  more";
+        let card = Card::new(6, text, Timestamp(0), Some(&"look".to_owned()));
+        let has = |name: &str, value: &str| card.rows.iter().any(|(n, v)| n == name && v == value);
+        assert!(has("note", "look") && has("level", "warn") && has("message", "slow") && has("took", "{\"ms\":3}"));
+        assert!(has("", "  more") && has("", "    \"ms\": 3"), "{:?}", card.rows);
+    }
+}

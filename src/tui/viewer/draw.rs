@@ -1,0 +1,240 @@
+//! The viewer on screen: lines, the strip of errors, the status line, and what lies over them. Lines take the whole
+//! width, so that scrolling by one can be left to the terminal.
+
+use ratatui::Frame;
+use ratatui::layout::Rect;
+use ratatui::style::Style;
+use ratatui::text::{Line, Span};
+
+use super::{Over, Times, Viewer, row};
+use crate::core::event::Level;
+use crate::core::{record, text};
+use crate::logfile::desk::Row;
+use crate::tui::keys::Action;
+use crate::tui::view::canvas::{self, Canvas, column, fit};
+
+/// Cells before the text: where one stands, and marks.
+const GUTTER: usize = 1;
+/// Cells of the column that says which file a line is from.
+const SOURCE: usize = 12;
+/// Eighths of a cell, for the strip.
+const BARS: [&str; 8] = ["▁", "▂", "▃", "▄", "▅", "▆", "▇", "█"];
+
+impl Viewer {
+    pub(super) fn paint(&self, frame: &mut Frame) {
+        let area = frame.area();
+        let mut canvas = Canvas::new(frame.buffer_mut(), self.theme);
+        let lines =
+            Rect { height: u16::try_from(self.rows()).unwrap_or(u16::MAX).min(area.height.saturating_sub(1)), ..area };
+        self.lines(lines, &mut canvas);
+        if self.strip && area.height > 2 {
+            self.strip(Rect { y: area.bottom() - 2, height: 1, ..area }, &mut canvas);
+        }
+        if area.height > 1 {
+            self.foot(Rect { y: area.bottom() - 1, height: 1, ..area }, &mut canvas);
+        }
+        match &self.over {
+            Some(Over::Help(help)) => help.draw(&self.keys, &mut canvas),
+            Some(Over::Card(card)) => card.draw(&mut canvas),
+            Some(Over::Filters) => self.filter_window(&mut canvas),
+            Some(Over::Prompt(_)) | None => {}
+        }
+        if let Some(cursor) = canvas.cursor {
+            frame.set_cursor_position(cursor);
+        }
+    }
+
+    fn lines(&self, area: Rect, canvas: &mut Canvas<'_>) {
+        let height = usize::from(area.height);
+        let rows: Vec<Vec<Line<'static>>> = if self.wrap {
+            self.shown.rows.iter().enumerate().map(|(i, row)| self.wrapped(i, row, area.width, height)).collect()
+        } else {
+            self.shown.rows.iter().enumerate().map(|(i, row)| vec![self.cut(i, row, area.width)]).collect()
+        };
+        // Wrapped lines take more rows than there are: the reader's own stays on screen.
+        let to_cursor: usize = rows.iter().take(self.shown.cursor + 1).map(Vec::len).sum();
+        let skip = to_cursor.saturating_sub(height);
+        for (y, line) in (area.y..area.bottom()).zip(rows.iter().flatten().skip(skip)) {
+            canvas.line(canvas::row(area, y), line);
+        }
+        if self.shown.rows.is_empty() {
+            let hidden = self.shown.lines > 0 && self.shown.busy.is_none();
+            let text = match () {
+                () if hidden => " every line is hidden: v lists the filters, l sets the least level",
+                () if self.shown.busy.is_some() => " reading",
+                () => " nothing was written yet",
+            };
+            canvas.line(area, &Line::styled(text, self.theme.dim()));
+        }
+    }
+
+    /// What stands before the text.
+    fn head(&self, index: usize, row: &Row) -> Vec<Span<'static>> {
+        let marked = self.marks.contains_key(&row.number);
+        let gutter = match (index == self.shown.cursor, marked) {
+            (true, true) => "M",
+            (true, false) => ">",
+            (false, true) => "m",
+            (false, false) => " ",
+        };
+        let mut spans = vec![Span::styled(gutter, self.theme.strong())];
+        if self.times != Times::AsWritten {
+            spans.push(Span::styled(self.time(row), self.theme.dim()));
+        }
+        if self.facts.names.len() > 1 {
+            let name = self.facts.names.get(row.file).map_or("", String::as_str);
+            spans.push(Span::styled(format!("{} ", column(name, SOURCE)), self.theme.dim()));
+        }
+        spans
+    }
+
+    fn head_width(&self) -> usize {
+        let times = if self.times == Times::AsWritten { 0 } else { 13 };
+        GUTTER + times + if self.facts.names.len() > 1 { SOURCE + 1 } else { 0 }
+    }
+
+    fn time(&self, row: &Row) -> String {
+        let Some(mut at) = record::time(&row.bytes, self.now) else { return " ".repeat(13) };
+        if self.times == Times::Local {
+            let seconds = jiff::Timestamp::from_millisecond(at.0).map_or(0, |t| self.facts.zone.to_offset(t).seconds());
+            at = at.plus_ms(i64::from(seconds) * 1000);
+        }
+        format!("{}.{:03} ", at.clock_utc(), at.0.rem_euclid(1000))
+    }
+
+    fn style(&self, row: &Row) -> Style {
+        if row.level == Level::Info { self.theme.plain() } else { self.theme.level(row.level) }
+    }
+
+    fn cut(&self, index: usize, line: &Row, width: u16) -> Line<'static> {
+        let width = usize::from(width).saturating_sub(self.head_width());
+        let shown = row::safe(line, self.left + width);
+        let piece = row::window(&shown, self.left, width);
+        let hits = self.search.as_ref().map(|(_, regex)| regex);
+        let mut spans = self.head(index, line);
+        spans.extend(row::marked(&shown, piece, hits, self.style(line), self.theme.hit()).spans);
+        Line::from(spans)
+    }
+
+    fn wrapped(&self, index: usize, line: &Row, width: u16, height: usize) -> Vec<Line<'static>> {
+        let head = self.head_width();
+        let width = usize::from(width).saturating_sub(head).max(1);
+        let shown = row::safe(line, width * height);
+        let hits = self.search.as_ref().map(|(_, regex)| regex);
+        let pieces = row::wrapped(&shown, width).into_iter().enumerate().map(|(at, piece)| {
+            let mut spans = if at == 0 { self.head(index, line) } else { vec![Span::raw(" ".repeat(head))] };
+            spans.extend(row::marked(&shown, piece, hits, self.style(line), self.theme.hit()).spans);
+            Line::from(spans)
+        });
+        pieces.take(height).collect()
+    }
+
+    /// Where in the log errors are (bars) and warnings (`·`).
+    fn strip(&self, area: Rect, canvas: &mut Canvas<'_>) {
+        let most = self.shown.strip.iter().map(|(errors, _)| *errors).max().unwrap_or(0).max(1);
+        let here = self.line().unwrap_or(0) * self.shown.strip.len() / self.shown.lines.max(1);
+        let cell = |(at, (errors, warnings)): (usize, &(u64, u64))| {
+            let (symbol, style) = match (*errors, *warnings) {
+                (0, 0) => (" ", self.theme.dim()),
+                (0, _) => ("·", self.theme.level(Level::Warn)),
+                (errors, _) => (
+                    BARS[usize::try_from((errors * 8).div_ceil(most)).unwrap_or(8).clamp(1, 8) - 1],
+                    self.theme.level(Level::Error),
+                ),
+            };
+            Span::styled(symbol, if at == here { self.theme.selected() } else { style })
+        };
+        canvas.line(area, &Line::from(self.shown.strip.iter().enumerate().map(cell).collect::<Vec<_>>()));
+    }
+
+    fn foot(&self, area: Rect, canvas: &mut Canvas<'_>) {
+        if let Some(Over::Prompt(prompt)) = &self.over {
+            let label = prompt
+                .problem
+                .as_ref()
+                .map_or_else(|| prompt.label().to_owned(), |why| format!(" ! {} · again: ", text::show(why)));
+            return canvas.field(area, Span::styled(label, self.theme.strong()), &prompt.field, true, "");
+        }
+        let width = usize::from(area.width);
+        let right = self.state();
+        let left = match &self.notice {
+            Some(notice) => format!(" {}", text::show(notice)),
+            None => format!(
+                " {} · {} help",
+                text::show(&self.name()),
+                self.keys.keys(Action::Help).first().map_or_else(String::new, ToString::to_string)
+            ),
+        };
+        let room = width.saturating_sub(text::width(&right) + 1);
+        canvas.line(area, &fit(Line::styled(left, self.theme.strong()), room));
+        canvas.right(area, &Line::raw(text::cut(&right, width)));
+    }
+
+    fn name(&self) -> String {
+        match &*self.facts.names {
+            [one] => one.clone(),
+            many => format!("{} files by time", many.len()),
+        }
+    }
+
+    /// How everything stands, the changing numbers last and of even width: a step costs few bytes.
+    fn state(&self) -> String {
+        let shown = &self.shown;
+        let mut parts = Vec::new();
+        if let Some(budget) = self.facts.budget {
+            parts.push(format!("{}/{} B/s", self.wire.per_second, budget));
+        }
+        if let Some(percent) = shown.busy {
+            parts.push(format!("{percent}% read"));
+        }
+        if !self.filters.is_empty() {
+            let on = self.filters.in_force().len();
+            parts.push(format!("{on} of {} filters", self.filters.all.len()));
+        }
+        if self.floor > Level::Debug {
+            parts.push(format!("{} and worse", self.floor.name()));
+        }
+        if let Some((count, complete)) = shown.visible {
+            let hidden = (shown.lines as u64).saturating_sub(count);
+            parts.push(if complete { format!("{hidden} hidden") } else { format!("{count} found so far") });
+        }
+        if let (Some((text, _)), Some(hits)) = (&self.search, shown.hits) {
+            let here = hits.here.map_or_else(|| "-".to_owned(), |n| n.to_string());
+            let so_far = if hits.complete { "" } else { " so far" };
+            parts.push(format!("/{}: {here} of {}{so_far}", text::cut(&text::show(text), 20), hits.count));
+        }
+        if self.left > 0 {
+            parts.push(format!("column {}", self.left + 1));
+        }
+        match (shown.follow, shown.new) {
+            (true, _) => parts.push("following".to_owned()),
+            (false, 0) => {}
+            (false, new) => parts.push(format!("{new} new")),
+        }
+        let total = shown.lines.to_string();
+        let here = self.line().map_or(0, |line| line + 1);
+        parts.push(format!("{here:>width$} of {total}", width = total.len()));
+        format!("{} ", parts.join(" · "))
+    }
+
+    fn filter_window(&self, canvas: &mut Canvas<'_>) {
+        let theme = self.theme;
+        let height = u16::try_from(self.filters.all.len() + 3).unwrap_or(u16::MAX);
+        let title = Span::styled(" Filters ", theme.strong());
+        let screen = canvas.area().width;
+        let inner = canvas.window(screen.min(90), height, title.into(), &Line::default());
+        for (y, (i, filter)) in (inner.y..inner.bottom()).zip(self.filters.all.iter().enumerate()) {
+            let on = if filter.on && !self.filters.suspended { "on " } else { "off" };
+            let what = if filter.rule.hide { "hide" } else { "only" };
+            let line = Line::raw(format!(" {on} {what} {}", text::show(&filter.text)));
+            canvas.line(canvas::row(inner, y), &fit(line, usize::from(inner.width)));
+            if i == self.filters.index {
+                canvas.restyle(canvas::row(inner, y), theme.selected());
+            }
+        }
+        if inner.height > 0 {
+            let foot = Line::styled(" Enter turns one on or off · x removes it · Esc closes", theme.dim());
+            canvas.line(canvas::row(inner, inner.bottom() - 1), &foot);
+        }
+    }
+}

@@ -1,0 +1,172 @@
+//! The line at the foot in which patterns, times, notes and file names are typed.
+
+use std::path::PathBuf;
+
+use super::{Over, Viewer};
+use crate::core::record;
+use crate::core::time::{Timestamp, parse_duration};
+use crate::logfile::desk::{Ask, Export, Jump, Move, Sought, What};
+use crate::logfile::scan::pattern;
+use crate::tui::app::field::Field;
+use crate::tui::keys::Action;
+use crate::tui::msg::Effect;
+
+/// What is being typed.
+#[derive(Debug, Clone)]
+pub(super) struct Prompt {
+    pub(super) wanted: Wanted,
+    pub(super) field: Field,
+    /// What was wrong with it.
+    pub(super) problem: Option<String>,
+}
+
+/// What for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Wanted {
+    Search,
+    Keep,
+    Hide,
+    Jump,
+    Note(usize),
+    Save,
+}
+
+impl Prompt {
+    pub(super) fn new(wanted: Wanted) -> Self {
+        let field = if wanted == Wanted::Save { Field::with("visible ") } else { Field::default() };
+        Self { wanted, field, problem: None }
+    }
+
+    /// What stands before the field.
+    pub(super) const fn label(&self) -> &'static str {
+        match self.wanted {
+            Wanted::Search => " search: ",
+            Wanted::Keep => " show only: ",
+            Wanted::Hide => " hide: ",
+            Wanted::Jump => " go to (14:05, -15m, 2026-11-21T09:30, 50%, line 1200; UTC): ",
+            Wanted::Note(_) => " mark with note: ",
+            Wanted::Save => " save (visible, marked or all; .jsonl for JSON) to: ",
+        }
+    }
+}
+
+impl Viewer {
+    pub(super) fn prompt(&mut self, action: Action) -> Vec<Effect> {
+        let Some(Over::Prompt(prompt)) = &mut self.over else { return Vec::new() };
+        prompt.problem = None;
+        if action != Action::Accept {
+            prompt.field.act(action);
+            return Vec::new();
+        }
+        let (wanted, text) = (prompt.wanted, prompt.field.text().to_owned());
+        match self.take(wanted, &text) {
+            Ok(effects) => {
+                self.over = None;
+                effects
+            }
+            Err(problem) => {
+                if let Some(Over::Prompt(prompt)) = &mut self.over {
+                    prompt.problem = Some(problem);
+                }
+                Vec::new()
+            }
+        }
+    }
+
+    fn take(&mut self, wanted: Wanted, text: &str) -> Result<Vec<Effect>, String> {
+        let ask = |ask| vec![Effect::File(Box::new(ask))];
+        if text.trim().is_empty() && !matches!(wanted, Wanted::Note(_)) {
+            return Ok(if wanted == Wanted::Search && self.search.take().is_some() {
+                ask(Ask::Search(None))
+            } else {
+                Vec::new()
+            });
+        }
+        Ok(match wanted {
+            Wanted::Search => {
+                let regex = pattern(text)?;
+                self.search = Some((text.to_owned(), regex.clone()));
+                let seek = Ask::Seek { what: Sought::Hit, forward: true };
+                [Ask::Search(Some(regex)), seek].map(|ask| Effect::File(Box::new(ask))).into()
+            }
+            Wanted::Keep | Wanted::Hide => {
+                self.filters.add(text, wanted == Wanted::Hide)?;
+                vec![self.rules()]
+            }
+            Wanted::Jump => ask(target(text.trim(), self.shown.lines, self.now)?),
+            Wanted::Note(line) => {
+                self.marks.insert(line, text.to_owned());
+                Vec::new()
+            }
+            Wanted::Save => ask(Ask::Export(self.export(text)?)),
+        })
+    }
+
+    fn export(&self, text: &str) -> Result<Export, String> {
+        let wanted = || "write what to save and where: visible /tmp/found.log".to_owned();
+        let (what, path) = text.trim().split_once(' ').ok_or_else(wanted)?;
+        let what = match what {
+            "visible" => What::Visible,
+            "all" => What::All,
+            "marked" if self.marks.is_empty() => return Err("no line is marked: m marks one".to_owned()),
+            "marked" => What::Marked(self.marks.keys().copied().collect()),
+            _ => return Err(wanted()),
+        };
+        Ok(Export { what, path: PathBuf::from(path.trim()) })
+    }
+}
+
+/// Reads where to go.
+fn target(text: &str, lines: usize, now: Timestamp) -> Result<Ask, String> {
+    let number = |text: &str| text.trim().parse::<usize>().ok();
+    if let Some(line) = number(text.strip_prefix("line").unwrap_or(text)) {
+        return Ok(Ask::Move(Move::Line(line.saturating_sub(1))));
+    }
+    if let Some(percent) = text.strip_suffix('%').and_then(number).filter(|p| *p <= 100) {
+        return Ok(Ask::Move(Move::Line(
+            lines.saturating_sub(1) / 100 * percent + lines.saturating_sub(1) % 100 * percent / 100,
+        )));
+    }
+    for (sign, factor) in [('-', -1), ('+', 1)] {
+        if let Some(duration) = text.strip_prefix(sign) {
+            return Ok(Ask::Jump(Jump::By(parse_duration(duration)? * factor)));
+        }
+    }
+    if let Some(at) = record::time(text.as_bytes(), now) {
+        return Ok(Ask::Jump(Jump::To(at)));
+    }
+    let parts: Vec<Option<i64>> =
+        text.split(':').map(|part| part.parse().ok().filter(|n| (0..60).contains(n))).collect();
+    match *parts {
+        [Some(hour @ 0..=23), Some(minute)] => Ok(Ask::Jump(Jump::Clock((hour * 60 + minute) * 60_000))),
+        [Some(hour @ 0..=23), Some(minute), Some(second)] => {
+            Ok(Ask::Jump(Jump::Clock(((hour * 60 + minute) * 60 + second) * 1000)))
+        }
+        _ => Err(format!("`{text}` is no time: write 14:05, -15m, 2026-11-21T09:30, 50% or a line number")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn places_are_read() {
+        for (text, ask) in [
+            ("14:05", Ask::Jump(Jump::Clock((14 * 60 + 5) * 60_000))),
+            ("00:00:07", Ask::Jump(Jump::Clock(7000))),
+            ("-15m", Ask::Jump(Jump::By(-900_000))),
+            ("+1h30m", Ask::Jump(Jump::By(5_400_000))),
+            ("1970-01-02T00:00", Ask::Jump(Jump::To(Timestamp(86_400_000)))),
+            ("1200", Ask::Move(Move::Line(1199))),
+            ("line 7", Ask::Move(Move::Line(6))),
+            ("50%", Ask::Move(Move::Line(499))),
+            ("100%", Ask::Move(Move::Line(999))),
+        ] {
+            assert_eq!(target(text, 1000, Timestamp(0)), Ok(ask), "{text}");
+        }
+        for bad in ["soon", "25:00", "12:60", "-", "101%", "12:", "-15"] {
+            assert!(target(bad, 1000, Timestamp(0)).is_err(), "{bad}");
+        }
+    }
+}
