@@ -221,7 +221,8 @@ fn http() -> impl Strategy<Value = HttpRequest> {
             expect_status,
             max_ms,
             contains,
-        })
+        },
+    )
 }
 
 fn method() -> impl Strategy<Value = String> {

@@ -134,7 +134,8 @@ async fn a_saved_secret_reaches_the_next_step_and_no_record() {
         .map(|(name, from)| (name.to_owned(), from.to_owned()))
         .into();
     let got = folder.path().join("got");
-    let mut deploy = shell(Phase::Action, "deploy", &format!("echo \"got $TOKEN\"; printf %s \"$TOKEN\" > {}", got.display()));
+    let mut deploy =
+        shell(Phase::Action, "deploy", &format!("echo \"got $TOKEN\"; printf %s \"$TOKEN\" > {}", got.display()));
     let StepSpec::Shell(command) = &mut deploy.spec else { unreachable!() };
     command.env.insert("TOKEN".to_owned(), "{steps.login.token}".to_owned());
     deploy.rules.fills = true;
