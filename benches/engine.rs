@@ -105,11 +105,17 @@ async fn executes(store: &Store, workspace: i64, count: usize) -> Result<(), Fai
 
 async fn output(store: &Store, workspace: i64, lines: usize) -> Result<(), Failure> {
     let command = ShellCommand::Script(format!("seq 1 {lines}"));
-    let shell = Shell { command, env: BTreeMap::new(), dir: None };
+    let shell = Shell { command, env: BTreeMap::new(), dir: None, secrets: Vec::new() };
     let id = submit(store, workspace, vec![step(StepSpec::Shell(shell))]).await?;
     let before = resident_kb();
     let start = Instant::now();
-    let engine = Engine::start(store.clone(), Bus::default(), Adapters::real(), Clock::System, config());
+    let engine = Engine::start(
+        store.clone(),
+        Bus::default(),
+        Adapters::real(opsroom::adapter::Outside::default()),
+        Clock::System,
+        config(),
+    );
     engine.idle().await;
     told(store, "lines of output stored", lines, start);
     println!("  resident memory {} MiB before, {} MiB after", before / 1024, resident_kb() / 1024);
