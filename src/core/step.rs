@@ -1,5 +1,5 @@
 //! Step kinds. A step never touches the world: it asks (`Call`) and judges the answer (`Reply`). One file per kind,
-//! one variant and one line in each `match` below.
+//! its `mod` and one line in `kinds!`.
 
 pub mod document;
 pub mod http;
@@ -13,75 +13,67 @@ use serde::{Deserialize, Serialize};
 
 use super::observation::State;
 
-/// A step of a plan, fully resolved: nothing is left to interpolate.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum StepSpec {
-    Http(http::Http),
-    Shell(shell::Shell),
-    Wait(wait::Wait),
-    Manual(manual::Manual),
-    Document(document::Document),
+/// Lists the step kinds: the closed set of them, and how any of them is reached.
+macro_rules! kinds {
+    ($($word:ident => $name:ident),+ $(,)?) => {
+        /// A step of a plan, fully resolved: nothing is left to interpolate.
+        #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+        #[serde(rename_all = "lowercase")]
+        pub enum StepSpec {
+            $($name($word::$name),)+
+        }
+
+        impl StepSpec {
+            /// The kind's name, as runbooks write it.
+            #[must_use]
+            pub const fn kind(&self) -> &'static str {
+                match self {
+                    $(Self::$name(_) => stringify!($word),)+
+                }
+            }
+
+            /// The exact thing it will do, for the dry run: `GET http://…`, `sh -c ./deploy.sh`.
+            #[must_use]
+            pub fn describe(&self) -> String {
+                match self {
+                    $(Self::$name(step) => step.describe(),)+
+                }
+            }
+
+            /// What it asks of the world. `timeout_ms` is the total deadline of the call.
+            #[must_use]
+            pub fn call(&self, timeout_ms: i64) -> Call {
+                match self {
+                    $(Self::$name(step) => step.call(timeout_ms),)+
+                }
+            }
+
+            /// What the answer means.
+            #[must_use]
+            pub fn judge(&self, reply: &Reply) -> Outcome {
+                match self {
+                    $(Self::$name(step) => step.judge(reply),)+
+                }
+            }
+        }
+    };
 }
 
-/// The names of the step kinds, as runbooks write them.
-pub const KINDS: [&str; 5] = ["http", "shell", "wait", "manual", "document"];
+kinds! {
+    http => Http,
+    shell => Shell,
+    wait => Wait,
+    manual => Manual,
+    document => Document,
+}
 
 impl StepSpec {
-    /// The kind's name.
-    #[must_use]
-    pub const fn kind(&self) -> &'static str {
-        match self {
-            Self::Http(_) => "http",
-            Self::Shell(_) => "shell",
-            Self::Wait(_) => "wait",
-            Self::Manual(_) => "manual",
-            Self::Document(_) => "document",
-        }
-    }
-
-    /// The exact thing it will do, for the dry run: `GET http://…`, `sh -c ./deploy.sh`.
-    #[must_use]
-    pub fn describe(&self) -> String {
-        match self {
-            Self::Http(s) => s.describe(),
-            Self::Shell(s) => s.describe(),
-            Self::Wait(s) => s.describe(),
-            Self::Manual(s) => s.describe(),
-            Self::Document(s) => s.describe(),
-        }
-    }
-
-    /// What it asks of the world. `timeout_ms` is the total deadline of the call.
-    #[must_use]
-    pub fn call(&self, timeout_ms: i64) -> Call {
-        match self {
-            Self::Http(s) => s.call(timeout_ms),
-            Self::Shell(s) => s.call(timeout_ms),
-            Self::Wait(s) => s.call(timeout_ms),
-            Self::Manual(s) => s.call(timeout_ms),
-            Self::Document(s) => s.call(timeout_ms),
-        }
-    }
-
     /// The same step with what the run found so far, for documents that report it; see [`document::RESULTS`].
     #[must_use]
     pub fn with_findings(&self, findings: &[document::Finding<'_>]) -> Self {
         match self {
             Self::Document(document) => Self::Document(document.with_findings(findings)),
             other => other.clone(),
-        }
-    }
-
-    /// What the answer means.
-    #[must_use]
-    pub fn judge(&self, reply: &Reply) -> Outcome {
-        match self {
-            Self::Http(s) => s.judge(reply),
-            Self::Shell(s) => s.judge(reply),
-            Self::Wait(s) => s.judge(reply),
-            Self::Manual(s) => s.judge(reply),
-            Self::Document(s) => s.judge(reply),
         }
     }
 }
