@@ -95,7 +95,7 @@ pub async fn run(control: &Control, keys: Keymap, colours: Colours, clock: Clock
     let theme = match colours {
         Colours::Mono => Theme::new(false),
         // The terminal's own palette: it knows best what its background is.
-        Colours::Auto | Colours::Dark | Colours::Light => Theme::from_env(no_color.as_deref(), term.as_deref()),
+        Colours::Auto => Theme::from_env(no_color.as_deref(), term.as_deref()),
     };
     // The loop tells the real size before the first frame.
     let app = App::new(facts, keys, theme, (80, 24), clock.now());

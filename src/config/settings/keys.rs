@@ -102,7 +102,7 @@ pub const KEYS: &[Key] = &[
     },
     Key {
         name: "theme",
-        values: "auto, dark, light or mono",
+        values: "auto or mono",
         default: "auto",
         about: "colours of the console; mono uses none",
         check: |text| value::theme(text).map(|_| text.to_owned()),

@@ -73,13 +73,13 @@ fn without_any_configuration_defaults_hold() {
 
 #[test]
 fn flags_beat_the_environment_beats_the_file_beats_defaults() {
-    let file = "theme = \"light\"\npulse = \"2m\"\nlease = \"10s\"\nactor = \"file\"\n";
+    let file = "theme = \"mono\"\npulse = \"2m\"\nlease = \"10s\"\nactor = \"file\"\n";
     let home = Home::with_file(file).set("OPSROOM_PULSE", "3m").set("OPSROOM_LEASE", "20s");
     let settings = home.load(&[("lease", "40s"), ("read_only", "true")]).unwrap();
     let path = home.config().join("opsroom.toml");
     for (key, value, from) in [
         ("store", None, "default".to_owned()),
-        ("theme", Some("light"), format!("{}:1", path.display())),
+        ("theme", Some("mono"), format!("{}:1", path.display())),
         ("actor", Some("file"), format!("{}:4", path.display())),
         ("pulse", Some("3m"), "$OPSROOM_PULSE".to_owned()),
         ("lease", Some("40s"), "--lease".to_owned()),
@@ -90,24 +90,24 @@ fn flags_beat_the_environment_beats_the_file_beats_defaults() {
         assert!(value.is_none_or(|value| row.value == value), "{row:?}");
     }
     assert_eq!((settings.pulse_ms, settings.lease_ms, settings.read_only), (180_000, 40_000, true));
-    assert_eq!(settings.theme, Theme::Light);
+    assert_eq!(settings.theme, Theme::Mono);
     assert_eq!(settings.file, Some(path));
 }
 
 #[test]
 fn all_mistakes_of_all_sources_are_reported_at_once() {
     let home = Home::with_file(
-        "stor = \"x\"\npulse = \"5s\"\nread_only = \"yes\"\ntheme = \"drak\"\nlease = 30\nstore = \"ops.db\"\n",
+        "stor = \"x\"\npulse = \"5s\"\nread_only = \"yes\"\ntheme = \"mon\"\nlease = 30\nstore = \"ops.db\"\n",
     )
     .set("OPSROOM_LOG_LEVEL", "loud")
-    .set("OPSROOM_THEME", "dark");
+    .set("OPSROOM_THEME", "mono");
     assert_eq!(
         home.complaints(&[("lease", "1s"), ("workspace", "")]),
         [
             "opsroom.toml:1: stor: unknown key; did you mean `store`?",
             "opsroom.toml:2: pulse: `5s` is too short; the least is 10s; or `off`",
             "opsroom.toml:3: read_only: must be true or false, not a text",
-            "opsroom.toml:4: theme: `drak` is not one of auto, dark, light, mono; did you mean `dark`?",
+            "opsroom.toml:4: theme: `mon` is not one of auto, mono; did you mean `mono`?",
             "opsroom.toml:5: lease: must be a text in quotes, not a whole number",
             "opsroom.toml:6: store: `ops.db` is not a store; did you mean `sqlite:ops.db`?",
             "environment: OPSROOM_LOG_LEVEL: `loud` is not one of error, warn, info, debug, trace",

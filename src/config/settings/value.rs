@@ -47,17 +47,15 @@ impl LogLevel {
 /// Which colours the console uses.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Theme {
-    /// As the terminal says, dark when it says nothing.
+    /// The terminal's own colours, which its owner chose for a dark or a light screen; none with NO_COLOR.
     #[default]
     Auto,
-    Dark,
-    Light,
+    /// None.
     Mono,
 }
 
 impl Theme {
-    const WORDS: [(&str, Self); 4] =
-        [("auto", Self::Auto), ("dark", Self::Dark), ("light", Self::Light), ("mono", Self::Mono)];
+    const WORDS: [(&str, Self); 2] = [("auto", Self::Auto), ("mono", Self::Mono)];
 }
 
 pub(super) fn log_level(text: &str) -> Result<LogLevel, String> {
