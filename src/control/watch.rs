@@ -43,13 +43,13 @@ pub(super) async fn watch(store: Store, bus: Bus, holder: String, stop: Cancella
 
 async fn listen(store: &Store, bus: &Bus, holder: &str, seen: &mut Option<Seen>) -> Result<(), StoreError> {
     let mut changes: Changes = store.changes().await?;
-    let mut news_at = Instant::now();
+    let mut news_at: Option<Instant> = None;
     let mut due = true;
     loop {
         if due && look(store, bus, holder, seen).await? {
-            news_at = Instant::now();
+            news_at = Some(Instant::now());
         }
-        let pause = if news_at.elapsed() < AFTERWARDS { BUSY } else { QUIET };
+        let pause = if news_at.is_some_and(|at| at.elapsed() < AFTERWARDS) { BUSY } else { QUIET };
         due = changes.heard(pause).await?;
     }
 }
