@@ -47,7 +47,7 @@ impl LogLevel {
 /// Which colours the console uses.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Theme {
-    /// The terminal's own colours, which its owner chose for a dark or a light screen; none with NO_COLOR.
+    /// The terminal's own colours, which its owner chose for a dark or a light screen; none with `NO_COLOR`.
     #[default]
     Auto,
     /// None.
