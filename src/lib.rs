@@ -35,3 +35,5 @@ pub mod demo;
 pub mod tui;
 
 pub mod cli;
+
+pub mod program;

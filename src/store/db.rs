@@ -150,3 +150,23 @@ macro_rules! fetch_optional {
         on!($held, conn => sqlx::query_as::<_, $row>($sql)$(.bind($arg))*.fetch_optional(&mut **conn).await)
     };
 }
+
+/// A row as a struct: each field is the column of its name, in either database.
+macro_rules! row {
+    ($(#[$attr:meta])* $vis:vis struct $name:ident { $($(#[$field_attr:meta])* $field_vis:vis $field:ident: $kind:ty),+ $(,)? }) => {
+        $(#[$attr])*
+        $vis struct $name {
+            $($(#[$field_attr])* $field_vis $field: $kind,)+
+        }
+        row!(@from sqlx::sqlite::SqliteRow, $name, $($field),+);
+        row!(@from sqlx::postgres::PgRow, $name, $($field),+);
+    };
+    (@from $row:ty, $name:ident, $($field:ident),+) => {
+        impl sqlx::FromRow<'_, $row> for $name {
+            fn from_row(row: &$row) -> sqlx::Result<Self> {
+                use sqlx::Row;
+                Ok(Self { $($field: row.try_get(stringify!($field))?),+ })
+            }
+        }
+    };
+}

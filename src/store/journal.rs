@@ -88,13 +88,14 @@ impl Store {
     }
 }
 
-/// A run's row as it stands inside a transaction that holds it.
-#[derive(sqlx::FromRow)]
-pub(super) struct Numbered {
-    pub status: String,
-    pub last_seq: i64,
-    pub workspace_id: i64,
-    pub plan: String,
+row! {
+    /// A run's row as it stands inside a transaction that holds it.
+    pub(super) struct Numbered {
+        pub status: String,
+        pub last_seq: i64,
+        pub workspace_id: i64,
+        pub plan: String,
+    }
 }
 
 /// Checks the token and takes `count` numbers; the last of them is the row's `last_seq`.

@@ -8,25 +8,26 @@ use crate::core::time::Timestamp;
 
 use super::{EngineRow, StoreError, Workspace};
 
-#[derive(sqlx::FromRow)]
-pub(super) struct RunRow {
-    pub id: i64,
-    pub workspace_id: i64,
-    parent_id: Option<i64>,
-    plan: String,
-    status: String,
-    actor: String,
-    started_by: String,
-    reason: Option<String>,
-    requested_at: i64,
-    started_at: Option<i64>,
-    finished_at: Option<i64>,
-    message: Option<String>,
-    holder: Option<String>,
-    lease_until: Option<i64>,
-    pub token: i64,
-    cancel_requested_by: Option<String>,
-    pub last_seq: i64,
+row! {
+    pub(super) struct RunRow {
+        pub id: i64,
+        pub workspace_id: i64,
+        parent_id: Option<i64>,
+        plan: String,
+        status: String,
+        actor: String,
+        started_by: String,
+        reason: Option<String>,
+        requested_at: i64,
+        started_at: Option<i64>,
+        finished_at: Option<i64>,
+        message: Option<String>,
+        holder: Option<String>,
+        lease_until: Option<i64>,
+        pub token: i64,
+        cancel_requested_by: Option<String>,
+        pub last_seq: i64,
+    }
 }
 
 impl TryFrom<RunRow> for Run {
@@ -53,14 +54,15 @@ impl TryFrom<RunRow> for Run {
     }
 }
 
-#[derive(sqlx::FromRow)]
-pub(super) struct StepRow {
-    position: i64,
-    status: String,
-    attempt: i64,
-    started_at: Option<i64>,
-    finished_at: Option<i64>,
-    message: Option<String>,
+row! {
+    pub(super) struct StepRow {
+        position: i64,
+        status: String,
+        attempt: i64,
+        started_at: Option<i64>,
+        finished_at: Option<i64>,
+        message: Option<String>,
+    }
 }
 
 impl TryFrom<StepRow> for RunStep {
@@ -78,17 +80,18 @@ impl TryFrom<StepRow> for RunStep {
     }
 }
 
-#[derive(sqlx::FromRow)]
-pub(super) struct EventRow {
-    run_id: i64,
-    seq: i64,
-    at: i64,
-    step: Option<i64>,
-    level: String,
-    phase: Option<String>,
-    source: String,
-    message: String,
-    data: Option<String>,
+row! {
+    pub(super) struct EventRow {
+        run_id: i64,
+        seq: i64,
+        at: i64,
+        step: Option<i64>,
+        level: String,
+        phase: Option<String>,
+        source: String,
+        message: String,
+        data: Option<String>,
+    }
 }
 
 impl TryFrom<EventRow> for Entry {
@@ -113,13 +116,14 @@ impl TryFrom<EventRow> for Entry {
     }
 }
 
-#[derive(sqlx::FromRow)]
-pub(super) struct ArtifactRow {
-    run_id: i64,
-    kind: String,
-    title: String,
-    content: String,
-    at: i64,
+row! {
+    pub(super) struct ArtifactRow {
+        run_id: i64,
+        kind: String,
+        title: String,
+        content: String,
+        at: i64,
+    }
 }
 
 impl TryFrom<ArtifactRow> for Artifact {
@@ -136,17 +140,18 @@ impl TryFrom<ArtifactRow> for Artifact {
     }
 }
 
-#[derive(sqlx::FromRow)]
-pub(super) struct SummaryRow {
-    service: String,
-    env: String,
-    at: i64,
-    state: String,
-    latency_ms: Option<i64>,
-    message: String,
-    run_id: Option<i64>,
-    samples: i64,
-    up: i64,
+row! {
+    pub(super) struct SummaryRow {
+        service: String,
+        env: String,
+        at: i64,
+        state: String,
+        latency_ms: Option<i64>,
+        message: String,
+        run_id: Option<i64>,
+        samples: i64,
+        up: i64,
+    }
 }
 
 impl TryFrom<SummaryRow> for (Target, TargetSummary) {
@@ -166,16 +171,17 @@ impl TryFrom<SummaryRow> for (Target, TargetSummary) {
     }
 }
 
-#[derive(sqlx::FromRow)]
-pub(super) struct AuditRecord {
-    id: i64,
-    at: i64,
-    actor: String,
-    action: String,
-    object: String,
-    before: Option<String>,
-    after: Option<String>,
-    reason: Option<String>,
+row! {
+    pub(super) struct AuditRecord {
+        id: i64,
+        at: i64,
+        actor: String,
+        action: String,
+        object: String,
+        before: Option<String>,
+        after: Option<String>,
+        reason: Option<String>,
+    }
 }
 
 impl From<AuditRecord> for AuditRow {
@@ -193,11 +199,12 @@ impl From<AuditRecord> for AuditRow {
     }
 }
 
-#[derive(sqlx::FromRow)]
-pub(super) struct WorkspaceRow {
-    id: i64,
-    name: String,
-    timezone: String,
+row! {
+    pub(super) struct WorkspaceRow {
+        id: i64,
+        name: String,
+        timezone: String,
+    }
 }
 
 impl From<WorkspaceRow> for Workspace {
@@ -206,12 +213,13 @@ impl From<WorkspaceRow> for Workspace {
     }
 }
 
-#[derive(sqlx::FromRow)]
-pub(super) struct EngineRecord {
-    holder: String,
-    kind: String,
-    started_at: i64,
-    seen_at: i64,
+row! {
+    pub(super) struct EngineRecord {
+        holder: String,
+        kind: String,
+        started_at: i64,
+        seen_at: i64,
+    }
 }
 
 impl From<EngineRecord> for EngineRow {

@@ -1,0 +1,44 @@
+//! The program: arguments in, exit code out. It lives in the library and not in `main.rs` because code is made where an
+//! asynchronous function is first awaited: there it is compiled once, in parallel with the rest.
+
+use std::process::ExitCode;
+use std::time::Duration;
+
+use crate::cli::{self, Code, Next, Start, Stop};
+use crate::clock::Clock;
+use crate::{logging, tui};
+
+/// Runs what this process was asked to do.
+#[must_use]
+pub fn run() -> ExitCode {
+    let arguments = match cli::read(std::env::args_os()) {
+        Ok(arguments) => arguments,
+        Err(code) => return code.into(),
+    };
+    let mut start = Start::new(&arguments.global, Clock::System);
+    let log =
+        start.settings().ok().map(|s| logging::start(&s.paths.state, s.log_level, &start.vault)).unwrap_or_default();
+    start.log_problem.clone_from(&log.problem);
+    let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
+        Ok(runtime) => runtime,
+        Err(error) => return Stop::System(error).report().into(),
+    };
+    let code = runtime.block_on(go(arguments.command, &start)).unwrap_or_else(|stop| stop.report());
+    runtime.shutdown_timeout(Duration::from_secs(1));
+    code.into()
+}
+
+async fn go(command: Option<cli::Command>, start: &Start) -> Result<Code, Stop> {
+    match cli::perform(command, start).await? {
+        Next::Exit(code) => Ok(code),
+        Next::View(view) => {
+            let exit = tui::run_viewer(*view, start.console_keys(), start.clock).await.map_err(Stop::System)?;
+            Ok(exit.into())
+        }
+        Next::Console(session) => {
+            let (keys, colours) = (start.console_keys(), start.settings()?.theme);
+            let exit = tui::run(&session.control, keys, colours, start.clock).await.map_err(Stop::System)?;
+            session.finish(exit).await
+        }
+    }
+}
