@@ -593,3 +593,10 @@ fn the_time_is_told_not_read() {
     let mut console = Console::new(World::at_rest());
     console.send(Msg::Tick(Timestamp(0))).shows("00:00Z");
 }
+
+#[test]
+fn what_is_on_screen_is_read_again_when_a_minute_has_passed() {
+    let mut console = Console::new(World::at_rest());
+    assert_eq!(console.send_unanswered(Msg::Tick(NOW)), []);
+    assert_eq!(console.send_unanswered(Msg::Tick(NOW.plus_ms(60_000))), [Effect::Overview]);
+}
