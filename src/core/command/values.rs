@@ -207,7 +207,8 @@ impl Reading<'_> {
     /// "because …": the rest is the reason.
     pub fn take_reason(&mut self) {
         let found = self.words.clone().find_map(|i| Some((i, self.phrase(&self.lexicon.because, i)?)));
-        if let Some((at, n)) = found {
+        // "because" and nothing more is not understood.
+        if let Some((at, n)) = found.filter(|(at, n)| at + n < self.words.end) {
             self.mark(at..at + n, super::reading::Mark::Soft);
             self.take_rest_from(at + n, "reason");
         }
