@@ -32,7 +32,8 @@ pub(super) fn commands<'a>(block: &'a Block) -> &'a str {
     if guided::has_prompt(code) {
         return code;
     }
-    if is_query(code) || promised(&block.prose) {
+    let first = code.lines().map(str::trim).find(|l| !l.is_empty() && !l.starts_with('#')).unwrap_or("");
+    if is_query(first) || is_table_or_listing(first) || promised(&block.prose) {
         return "";
     }
     &code[..output_start(code)]
@@ -46,8 +47,7 @@ fn promised(prose: &str) -> bool {
 }
 
 /// `sum by(job) (rate(…` and `label_replace(…`: in a shell a bracket follows a name only to define a function.
-fn is_query(code: &str) -> bool {
-    let first = code.lines().map(str::trim).find(|l| !l.is_empty() && !l.starts_with('#')).unwrap_or("");
+fn is_query(first: &str) -> bool {
     let name = |c: char| c.is_ascii_alphanumeric() || c == '_' || c == ':';
     let rest = first.trim_start_matches(name);
     if rest.len() == first.len() {
@@ -56,6 +56,13 @@ fn is_query(code: &str) -> bool {
     let rest = rest.trim_start();
     let rest = ["by", "without"].iter().find_map(|word| rest.strip_prefix(word)).unwrap_or(rest).trim_start();
     rest.starts_with('(') && !rest[1..].trim_start().starts_with(')')
+}
+
+/// ` 1  error: …`, `| name | age |`, `--> file:3`: no command starts with a bare number or a rule.
+fn is_table_or_listing(first: &str) -> bool {
+    let word = first.split_whitespace().next().unwrap_or("");
+    let number = !word.is_empty() && word.bytes().all(|b| b.is_ascii_digit());
+    number || word.starts_with(['|', '│', '+']) || word.starts_with("--")
 }
 
 /// Where a line like `health: HEALTH_WARN` begins: no command is called so, and what follows it is output as well.
@@ -107,6 +114,8 @@ mod tests {
             ("", "sum by (job) (rate(errors_total[5m]))\n", ""),
             ("", "# slow\nlabel_replace(\n  up, \"a\", \"b\", \"c\", \"\")\n", ""),
             ("", "wait_for() { sleep 1; }\nwait_for\n", "wait_for() { sleep 1; }\nwait_for\n"),
+            ("", " 1  error: not found\n  --> a.rs:1\n", ""),
+            ("", "+----+\n| id |\n+----+\n", ""),
             ("", "(cd /tmp && ls)\n", "(cd /tmp && ls)\n"),
             ("", "ceph status\n  cluster:\n    health: HEALTH_WARN\n    3 full osd(s)\n", "ceph status\n"),
             ("", "cluster:\n  health: bad\n", ""),
