@@ -98,6 +98,18 @@ impl Reading<'_> {
         }
     }
 
+    /// "roll back web to 41": after "to" a bare number is a version, too.
+    pub fn take_numbered_version(&mut self) {
+        let numbered = |r: &Self, at: usize| {
+            let word = r.word(at);
+            let number = !word.is_empty() && word.bytes().all(|b| b.is_ascii_digit());
+            number && at > r.words.start && r.word(at - 1) == "to"
+        };
+        if let Some(at) = self.find_free(numbered) {
+            self.set_input("version", self.text.raw(&(at..at + 1)), &(at..at + 1));
+        }
+    }
+
     /// "web@1.4.2".
     fn take_service_at_version(&mut self, at: usize) -> bool {
         let words = self.text.token_words(at);
