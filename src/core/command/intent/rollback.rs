@@ -2,7 +2,6 @@
 
 use super::{Intent, Need, Object};
 use crate::core::command::explain::{in_env, input, target};
-use crate::core::command::reading::Reading;
 use crate::core::command::{ParseOutcome, Parsed};
 
 pub(super) const INTENT: Intent = Intent {
@@ -13,7 +12,7 @@ pub(super) const INTENT: Intent = Intent {
     needs: &[Need::Env, Need::Services],
     takes: &[Object::Env, Object::Service],
     inputs: &["version", "from", "at", "reason"],
-    read: Reading::take_numbered_version,
+    read: |r| r.take_numbered_version(),
     restate,
     ..Intent::BLANK
 };
