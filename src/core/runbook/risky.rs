@@ -108,11 +108,11 @@ fn cluster(text: &str) -> Option<&'static str> {
     let bare = |word: &'_ str| word.trim_start_matches(['$', '(', '`', '"', '\'', '!']).to_owned();
     let words: Vec<String> = text.split(' ').map(bare).collect();
     let starts = words.iter().enumerate().filter(|(_, w)| matches!(w.as_str(), "kubectl" | "oc"));
-    starts.filter_map(|(at, _)| words[at + 1..].iter().find_map(|w| verb(w))).flatten().next()
+    starts.filter_map(|(at, _)| words[at + 1..].iter().find_map(|w| verb(w))).find_map(|(_, why)| *why)
 }
 
-fn verb(word: &str) -> Option<Option<&'static str>> {
-    CLUSTER.iter().find(|(verb, _)| *verb == word).map(|(_, why)| *why)
+fn verb(word: &str) -> Option<&'static (&'static str, Option<&'static str>)> {
+    CLUSTER.iter().find(|(verb, _)| *verb == word)
 }
 
 #[cfg(test)]

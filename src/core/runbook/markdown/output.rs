@@ -27,7 +27,7 @@ const SHOWN: [&str; 15] = [
 const ASKED: [&str; 8] = ["run ", "runs ", "running ", "execut", "command", "type ", "invoke", "apply "];
 
 /// The commands of a block; empty when it only shows something.
-pub(super) fn commands<'a>(block: &'a Block) -> &'a str {
+pub(super) fn commands(block: &Block) -> &str {
     let code = block.code.as_str();
     if guided::has_prompt(code) {
         return code;
