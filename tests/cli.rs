@@ -527,3 +527,24 @@ fn signal(child: &Child, name: &str) {
     let status = Command::new("kill").args([&format!("-{name}"), &child.id().to_string()]).status().unwrap();
     assert!(status.success());
 }
+
+#[test]
+fn a_value_that_looks_like_shell_stays_a_value() {
+    let desk = Desk::with_stack("workspace = \"w\"\n[[environment]]\nname = \"dev\"\n");
+    desk.write(
+        ".config/opsroom/runbooks/greet.toml",
+        "name = \"greet\"\ntitle = \"greet\"\nversion = \"1\"\nmutates = false\n[[input]]\nname = \"who\"\ntype = \"text\"\n\
+         required = true\n[[step]]\nname = \"say\"\nphase = \"action\"\nshell = 'printf \"[%s]\" \"$OPSROOM_INPUT_WHO\"'\n",
+    );
+    // Without the value it is asked for; `--set` answers.
+    desk.run(&["run", "run greet", "--yes"]).expect(2).says(&["which who?"]);
+    for value in ["$(touch pwned)", "a\"b'c", "`id`; touch pwned", "two\nlines", "--help"] {
+        let ended = desk.run(&["run", "run greet", "--yes", "--set", &format!("who={value}")]).expect(0);
+        for (at, line) in value.lines().enumerate() {
+            let shown = if at == 0 { format!("[{line}") } else { line.to_owned() };
+            assert!(ended.stdout.contains(&shown), "{value}: {}", ended.stdout);
+        }
+    }
+    assert!(!desk.path("pwned").exists());
+    desk.run(&["run", "run greet", "--yes", "--set", "who=\u{1b}[31m"]).expect(2).says(&["U+001B"]);
+}

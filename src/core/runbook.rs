@@ -16,6 +16,7 @@ pub mod page;
 mod papers;
 mod planner;
 mod read;
+mod risky;
 pub mod scope;
 mod targets;
 pub mod together;

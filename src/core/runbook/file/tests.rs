@@ -91,7 +91,12 @@ fn every_mistake_is_told_with_its_line() {
         ("level = \"warn\"", "level = \"high\"", "risk.level", "is not one of info, warn, block"),
         ("code = \"LOCKOUT\"", "code = \"lock out\"", "risk.code", "capital letters"),
         ("protected and not inputs.dry", "protected && inputs.dyr", "risk.when", "did you mean `dry`?"),
-        ("protected and not inputs.dry", "env = 'prod'", "risk.when", "env = 'prod'\n    ^ unexpected '='"),
+        (
+            "protected and not inputs.dry",
+            "env = 'prod'",
+            "risk.when",
+            "unexpected '='; compare with ==\n    env = 'prod'\n        ^",
+        ),
         ("protected and not inputs.dry", "env > 5", "risk.when", "these types do not go together"),
         ("protected and not inputs.dry", "now > 5", "risk.when", "unknown name `now`"),
         ("phase = \"validate\"", "phase = \"before\"", "step \"ask\".phase", "is not one of validate, preflight"),

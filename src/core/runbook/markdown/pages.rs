@@ -3,6 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::output;
 use super::{Part, part_of, plain};
 use crate::core::plan::OnFailure;
 use crate::core::run::Phase;
@@ -22,7 +23,7 @@ const QUOTE: usize = 200;
 pub(super) fn guided(file: &str, page: &Page, name: &str, problems: &mut Vec<Problem>) -> Runbook {
     let mut blocks: Vec<(&Block, Commands)> = Vec::new();
     for block in page.blocks.iter().filter(|b| guided::is_shell(&b.language)) {
-        let commands = guided::commands(&block.language, &block.code);
+        let commands = guided::commands(&block.language, output::commands(block));
         for (at, message) in &commands.problems {
             let (line, message) = (block.line + 1 + at, message.clone());
             problems.push(Problem { file: file.to_owned(), line, key: String::new(), message });
