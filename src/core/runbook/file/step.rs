@@ -15,11 +15,12 @@ use crate::core::runbook::fill::is_input_name;
 use crate::core::runbook::read::{At, Reader, Section, as_i64};
 use crate::core::runbook::scope::{RESULT_FIELDS, key_of};
 
-const STEP_KEYS: [&str; 16] = [
+const STEP_KEYS: [&str; 17] = [
     "name",
     "dir",
     "env",
     "inputs",
+    "with",
     "timeout",
     "retry",
     "on_failure",
@@ -34,6 +35,8 @@ const STEP_KEYS: [&str; 16] = [
     "notes",
 ];
 const RETRY_KEYS: [&str; 3] = ["attempts", "base", "cap"];
+/// Telling somebody is tried again without being asked to: hearing it twice is better than not at all.
+const NOTIFY_RETRY: Retry = Retry { attempts: 3, base_ms: 2_000, cap_ms: 32_000 };
 
 /// Where a step stands in its file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -92,7 +95,7 @@ fn read_undo(
     (name, phase, at): (&str, Phase, usize),
     repeated: Place,
 ) -> Option<Box<StepTemplate>> {
-    let known: Vec<&str> = ["name", "dir", "env", "timeout", "retry", "idempotent", "expect", "notes"]
+    let known: Vec<&str> = ["name", "dir", "env", "with", "timeout", "retry", "idempotent", "expect", "notes"]
         .iter()
         .chain(&STEP_KINDS)
         .copied()
@@ -130,7 +133,7 @@ fn read_body(
     } else {
         Place::Once
     };
-    let retry = read_retry(r, section);
+    let retry = read_retry(r, section).or_else(|| matches!(does, Some(Does::Notify { .. })).then_some(NOTIFY_RETRY));
     let idempotent = section.boolean(r, "idempotent");
     let missing = section.word(r, "missing", &Missing::NAMES, Missing::from_name);
     if missing.is_some() && !uses {
@@ -330,13 +333,18 @@ fn read_save(
 }
 
 const fn answers(does: &Does) -> bool {
-    matches!(does, Does::Http(_) | Does::Shell { .. } | Does::Use(_) | Does::Manual(_) | Does::Ask { .. })
+    match does {
+        Does::Http(_) | Does::Shell { .. } | Does::Use(_) | Does::Manual(_) | Does::Ask { .. } => true,
+        Does::Sql { .. } | Does::Adapter { .. } => true,
+        Does::Wait(_) | Does::Document { .. } | Does::Runbook { .. } | Does::Notify { .. } => false,
+    }
 }
 
 fn is_idempotent(does: &Does) -> bool {
     match does {
         Does::Http(request) => ["GET", "HEAD", "OPTIONS"].contains(&request.method.as_str()),
-        Does::Wait(_) | Does::Document { .. } => true,
+        Does::Wait(_) | Does::Document { .. } | Does::Notify { .. } => true,
+        Does::Sql { .. } | Does::Adapter { .. } => !does.mutates(),
         Does::Use(_) | Does::Shell { .. } | Does::Manual(_) | Does::Ask { .. } | Does::Runbook { .. } => false,
     }
 }
