@@ -3,6 +3,7 @@
 
 pub mod library;
 mod planning;
+pub mod reach;
 pub mod resume;
 mod watch;
 

@@ -15,11 +15,11 @@ mod bench;
 mod course;
 #[path = "engine/crash.rs"]
 mod crash;
+#[path = "engine/notify.rs"]
+mod notify;
 #[expect(dead_code, reason = "only the store suite stops its own server")]
 #[path = "support/postgres.rs"]
 mod postgres;
-#[path = "engine/notify.rs"]
-mod notify;
 #[path = "engine/process.rs"]
 mod process;
 #[path = "engine/product.rs"]

@@ -104,8 +104,11 @@ const FORBIDDEN: &[(&str, &[&str])] = &[
 ];
 
 /// (files, word, why): what a rule above does not hold for.
-const EXCEPTIONS: &[(&str, &str, &str)] =
-    &[("src/adapter/sql", "sqlx", "speaks to the databases runbooks name; the store is another matter and stays out of reach")];
+const EXCEPTIONS: &[(&str, &str, &str)] = &[(
+    "src/adapter/sql",
+    "sqlx",
+    "speaks to the databases runbooks name; the store is another matter and stays out of reach",
+)];
 
 /// `println!` and friends belong to the subcommands; a screen must never see them.
 const PRINTING: &[&str] = &["println!(", "print!(", "eprintln!(", "eprint!("];

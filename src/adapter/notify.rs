@@ -36,9 +36,10 @@ pub(super) fn check(to: &str, outside: &Outside) -> Result<(), String> {
 }
 
 fn declared<'o>(to: &str, outside: &'o Outside) -> Result<&'o Notifier, String> {
-    outside.reach.notifier(to).ok_or_else(|| {
-        format!("there is no notifier {to} here; add [notify.{to}] with kind = \"…\" to opsroom.toml")
-    })
+    outside
+        .reach
+        .notifier(to)
+        .ok_or_else(|| format!("there is no notifier {to} here; add [notify.{to}] with kind = \"…\" to opsroom.toml"))
 }
 
 /// The request, secrets fetched now. A key that is sent goes only where it may.

@@ -8,7 +8,7 @@ use tokio::sync::mpsc;
 use tokio::time::{Instant, sleep_until};
 use tokio_util::sync::CancellationToken;
 
-use super::{Outside, OutputLine, Said, cancelled, deadline, elapsed_ms, http};
+use super::{OutputLine, Outside, Said, cancelled, deadline, elapsed_ms, http};
 use crate::core::event::Stream;
 use crate::core::product::{self, Kept, Operation, Product, Stage};
 use crate::core::step::adapter::Progress;

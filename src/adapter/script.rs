@@ -112,7 +112,9 @@ fn describe(call: &Call) -> String {
 fn timeout_of(call: &Call) -> i64 {
     match call {
         Call::Http { timeout_ms, .. } | Call::Shell { timeout_ms, .. } | Call::Manual { timeout_ms, .. } => *timeout_ms,
-        Call::Sql { timeout_ms, .. } | Call::Notify { timeout_ms, .. } | Call::Operate { timeout_ms, .. } => *timeout_ms,
+        Call::Sql { timeout_ms, .. } | Call::Notify { timeout_ms, .. } | Call::Operate { timeout_ms, .. } => {
+            *timeout_ms
+        }
         Call::Wait { .. } | Call::Leave { .. } => i64::MAX,
     }
 }

@@ -13,11 +13,11 @@ use tokio::sync::mpsc;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
-use super::{Outside, OutputLine, Said, cancelled, deadline, elapsed_ms};
+use super::{OutputLine, Outside, Said, cancelled, deadline, elapsed_ms};
 use crate::core::event::Stream;
 use crate::core::reach::{Database, Place};
-use crate::core::step::sql::{Param, ParamKind, Rows, table};
 use crate::core::step::Reply;
+use crate::core::step::sql::{Param, ParamKind, Rows, table};
 
 /// Bytes of rows kept; the rest counts as more rows.
 const MAX_BYTES: usize = 4 * 1024 * 1024;
@@ -40,7 +40,10 @@ enum Failure {
     /// We did not ask.
     Refused(String),
     Unreachable(String),
-    Declined { message: String, again: bool },
+    Declined {
+        message: String,
+        again: bool,
+    },
     TimedOut,
     Cancelled,
 }
@@ -124,7 +127,10 @@ async fn address(what: &Statement, outside: &Outside) -> Result<Address, String>
         }
     };
     if !url.starts_with("postgres://") && !url.starts_with("postgresql://") {
-        return Err(format!("the address of the database {} begins with neither postgres:// nor sqlite:", what.database));
+        return Err(format!(
+            "the address of the database {} begins with neither postgres:// nor sqlite:",
+            what.database
+        ));
     }
     let options: sqlx::postgres::PgConnectOptions =
         url.parse().map_err(|_| format!("the address of the database {} is not a URL", what.database))?;

@@ -74,6 +74,16 @@ kinds! {
 }
 
 impl StepSpec {
+    /// It changes things, and is known to; what a command or a request does is for the runbook to say.
+    #[must_use]
+    pub fn mutates(&self) -> bool {
+        match self {
+            Self::Sql(sql) => sql.mutates,
+            Self::Adapter(adapter) => !adapter.only_looks(),
+            _ => false,
+        }
+    }
+
     /// What it says depends on what the run found so far; see [`document::RESULTS`].
     #[must_use]
     pub fn wants_findings(&self) -> bool {

@@ -57,7 +57,13 @@ async fn server(answers: &[(&str, u16)]) -> MockServer {
 
 #[tokio::test]
 async fn every_way_over_http_arrives_and_no_secret_is_written_down() {
-    let server = server(&[("/hook", 200), ("/services/T0/hunter2-slack", 200), ("/api/hunter2-discord", 204), ("/v2/enqueue", 202)]).await;
+    let server = server(&[
+        ("/hook", 200),
+        ("/services/T0/hunter2-slack", 200),
+        ("/api/hunter2-discord", 204),
+        ("/v2/enqueue", 202),
+    ])
+    .await;
     let slack = format!("{}/services/T0/hunter2-slack", server.uri());
     let discord = format!("{}/api/hunter2-discord", server.uri());
     let secret = |name: &str| Address::Secret(name.to_owned());
@@ -85,7 +91,10 @@ async fn every_way_over_http_arrives_and_no_secret_is_written_down() {
     assert!(body(0)["text"].as_str().unwrap().contains("nothing was run before this"));
     assert!(body(1)["text"].as_str().unwrap().contains("- tell hook: succeeded: told hook"));
     assert!(body(2)["content"].as_str().unwrap().starts_with("**[high] web is down**"));
-    assert_eq!((body(3)["routing_key"].as_str(), body(3)["dedup_key"].as_str()), (Some("hunter2-routing-key"), Some("web")));
+    assert_eq!(
+        (body(3)["routing_key"].as_str(), body(3)["dedup_key"].as_str()),
+        (Some("hunter2-routing-key"), Some("web"))
+    );
 }
 
 #[tokio::test]
@@ -110,7 +119,11 @@ async fn what_may_pass_is_tried_again_and_what_will_not_is_not() {
 async fn a_key_goes_only_where_it_may_and_nobody_undeclared_is_told() {
     let server = server(&[("/v2/enqueue", 202)]).await;
     let url = format!("{}/v2/enqueue", server.uri().replace("127.0.0.1", "localhost"));
-    let bench = Bench::real_with(outside(vec![("duty", Way::PagerDuty(PagerDuty { url, key: "PD".to_owned() }))], &[("PD", "hunter2-routing-key")])).await;
+    let bench = Bench::real_with(outside(
+        vec![("duty", Way::PagerDuty(PagerDuty { url, key: "PD".to_owned() }))],
+        &[("PD", "hunter2-routing-key")],
+    ))
+    .await;
     for (to, why) in [("duty", "may not be sent to localhost"), ("nobody", "there is no notifier nobody here")] {
         let run = bench.run(plan(vec![tell(to, "")])).await;
         let log = bench.log(run.id).await;
@@ -175,7 +188,12 @@ async fn mail_is_taken_by_the_server_or_its_reason_told() {
     let run = bench.run(plan(vec![tell("post", "grüße\n.\nend")])).await;
     assert_eq!(run.status, RunStatus::Succeeded, "{:#?}", bench.log(run.id).await);
     let said = served.await.unwrap();
-    for wanted in ["MAIL FROM:<ops@acme.test>", "RCPT TO:<ana@acme.test>", "RCPT TO:<bo@acme.test>", "Subject: [high] web is down"] {
+    for wanted in [
+        "MAIL FROM:<ops@acme.test>",
+        "RCPT TO:<ana@acme.test>",
+        "RCPT TO:<bo@acme.test>",
+        "Subject: [high] web is down",
+    ] {
         assert!(said.iter().any(|line| line.starts_with(wanted)), "{wanted}: {said:#?}");
     }
 

@@ -67,15 +67,21 @@ async fn github(file: (u16, Value)) -> MockServer {
 
 #[tokio::test]
 async fn a_pull_request_is_opened_with_a_new_or_a_replaced_file() {
-    for (file, sha) in [((404, json!({ "message": "Not Found" })), Value::Null), ((200, json!({ "sha": "f11e" })), json!("f11e"))] {
+    for (file, sha) in
+        [((404, json!({ "message": "Not Found" })), Value::Null), ((200, json!({ "sha": "f11e" })), json!("f11e"))]
+    {
         let server = github(file).await;
         let bench = Bench::real_with(outside()).await;
         let expect = "response.result.number == 7 && response.status == 201 && response.result.commit == 'c0de'";
         let rules = Rules { expect: Some(expect.to_owned()), ..Rules::default() };
-        let run = bench.run(plan(vec![PlanStep { rules, ..operate(&server, "github.create_pull_request", &PULL) }])).await;
+        let run =
+            bench.run(plan(vec![PlanStep { rules, ..operate(&server, "github.create_pull_request", &PULL) }])).await;
         let log = bench.log(run.id).await;
         assert_eq!(run.status, RunStatus::Succeeded, "{log:#?}");
-        assert!(log.iter().any(|l| l.contains("opened a pull request, https://github.test/acme/ops/pull/7")), "{log:#?}");
+        assert!(
+            log.iter().any(|l| l.contains("opened a pull request, https://github.test/acme/ops/pull/7")),
+            "{log:#?}"
+        );
         assert!(log.iter().all(|l| !l.contains("hunter2")), "{log:#?}");
         let sent: Vec<Value> = server
             .received_requests()
@@ -86,7 +92,10 @@ async fn a_pull_request_is_opened_with_a_new_or_a_replaced_file() {
             .map(|r| serde_json::from_slice(&r.body).unwrap())
             .collect();
         assert_eq!(sent[0], json!({ "ref": "refs/heads/specs/web", "sha": "b45e" }));
-        assert_eq!((&sent[1]["content"], &sent[1]["branch"], &sent[1]["sha"]), (&json!("IyBXZWIK"), &json!("specs/web"), &sha));
+        assert_eq!(
+            (&sent[1]["content"], &sent[1]["branch"], &sent[1]["sha"]),
+            (&json!("IyBXZWIK"), &json!("specs/web"), &sha)
+        );
         assert_eq!(sent[2], json!({ "title": "Spec: web", "head": "specs/web", "base": "main", "draft": false }));
     }
 }
@@ -100,13 +109,20 @@ async fn what_fails_half_way_says_what_was_done() {
     }));
     Mock::given(method("POST")).and(path("/repos/acme/ops/pulls")).respond_with(refused).mount(&server).await;
     for (verb, status) in [("GET", 200), ("POST", 201), ("PUT", 200)] {
-        Mock::given(method(verb)).respond_with(ResponseTemplate::new(status).set_body_json(json!({}))).with_priority(9).mount(&server).await;
+        Mock::given(method(verb))
+            .respond_with(ResponseTemplate::new(status).set_body_json(json!({})))
+            .with_priority(9)
+            .mount(&server)
+            .await;
     }
     let bench = Bench::real_with(outside()).await;
     let run = bench.run(plan(vec![operate(&server, "github.create_pull_request", &PULL)])).await;
     let log = bench.log(run.id).await.join("\n");
     assert_eq!(run.status, RunStatus::Failed);
-    for wanted in ["HTTP 422: Validation Failed: A pull request already exists", "before that it created the branch specs/web, committed docs/web.md"] {
+    for wanted in [
+        "HTTP 422: Validation Failed: A pull request already exists",
+        "before that it created the branch specs/web, committed docs/web.md",
+    ] {
         assert!(log.contains(wanted), "{log}");
     }
 }
@@ -141,7 +157,11 @@ async fn other_operations_ask_what_they_should() {
     let status = operate(&server, "github.combined_status", &[("repo", "acme/ops"), ("ref", "main")]);
     let expect = Some("response.result.state == 'success'".to_owned());
     let steps = vec![
-        operate(&server, "github.dispatch_workflow", &[("repo", "acme/ops"), ("workflow", "deploy.yml"), ("ref", "main"), ("inputs", inputs)]),
+        operate(
+            &server,
+            "github.dispatch_workflow",
+            &[("repo", "acme/ops"), ("workflow", "deploy.yml"), ("ref", "main"), ("inputs", inputs)],
+        ),
         operate(&server, "vercel.promote", &[("project", "prj_1"), ("deployment", "dpl_1"), ("team", "team_1")]),
         operate(&server, "digitalocean.reboot_droplet", &[("droplet", "31")]),
         PlanStep { rules: Rules { expect, ..Rules::default() }, ..status },

@@ -42,7 +42,8 @@ async fn fill_sqlite(path: &Path) {
 }
 
 fn outside(place: &Place) -> Outside {
-    let database = |name: &str, read_only| Database { name: name.to_owned(), place: place.clone(), password: None, read_only };
+    let database =
+        |name: &str, read_only| Database { name: name.to_owned(), place: place.clone(), password: None, read_only };
     let databases = vec![database("shop", true), database("desk", false)];
     Outside { reach: Reach { databases, ..Reach::default() }, ..Outside::default() }
 }
@@ -62,24 +63,50 @@ fn sql(name: &str, database: &str, statement: &str, params: &[(&str, ParamKind)]
 
 fn with_rules(step: PlanStep, expect: Option<&str>, save: &[(&str, &str)], key: &str) -> PlanStep {
     let save = save.iter().map(|(name, from)| ((*name).to_owned(), (*from).to_owned())).collect();
-    PlanStep { rules: Rules { expect: expect.map(str::to_owned), save, key: key.to_owned(), ..Rules::default() }, ..step }
+    PlanStep {
+        rules: Rules { expect: expect.map(str::to_owned), save, key: key.to_owned(), ..Rules::default() },
+        ..step
+    }
 }
 
 #[tokio::test]
 async fn rows_become_a_table_values_stay_values_and_later_steps_use_them() {
     each(async |outside, _| {
         let bench = Bench::real_with(outside).await;
-        let find = sql("find", "shop", "select id, region, total from orders where region = $1 order by id", &[("eu", ParamKind::Text)]);
-        let find = with_rules(find, Some("response.row_count == 2 && response.rows[1].total == null"), &[("first", "response.rows[0].id")], "find");
-        let evil = sql("evil", "shop", "select count(*) as n from orders where region = $1", &[("eu' or '1'='1", ParamKind::Text)]);
+        let find = sql(
+            "find",
+            "shop",
+            "select id, region, total from orders where region = $1 order by id",
+            &[("eu", ParamKind::Text)],
+        );
+        let find = with_rules(
+            find,
+            Some("response.row_count == 2 && response.rows[1].total == null"),
+            &[("first", "response.rows[0].id")],
+            "find",
+        );
+        let evil = sql(
+            "evil",
+            "shop",
+            "select count(*) as n from orders where region = $1",
+            &[("eu' or '1'='1", ParamKind::Text)],
+        );
         let evil = with_rules(evil, Some("response.rows[0].n == 0"), &[], "");
-        let mut later = sql("later", "shop", "select region as r from orders where id = $1 + 2", &[("1", ParamKind::Int)]);
+        let mut later =
+            sql("later", "shop", "select region as r from orders where id = $1 + 2", &[("1", ParamKind::Int)]);
         later = with_rules(later, Some("response.rows[0].r == 'us'"), &[], "");
         let run = bench.run(plan(vec![find, evil, later])).await;
         assert_eq!(run.status, RunStatus::Succeeded, "{:#?}", bench.log(run.id).await);
         let shown = bench.output(run.id).await;
-        assert_eq!(shown[..4], ["id | region | total", "---+--------+------", " 1 | eu     |    10", " 2 | eu     |  NULL"]);
-        assert!(bench.log(run.id).await.iter().any(|line| line.contains("find: 2 rows in")), "{:#?}", bench.log(run.id).await);
+        assert_eq!(
+            shown[..4],
+            ["id | region | total", "---+--------+------", " 1 | eu     |    10", " 2 | eu     |  NULL"]
+        );
+        assert!(
+            bench.log(run.id).await.iter().any(|line| line.contains("find: 2 rows in")),
+            "{:#?}",
+            bench.log(run.id).await
+        );
     })
     .await;
 }
@@ -90,14 +117,30 @@ async fn changes_are_made_once_counted_and_may_return_rows() {
         let bench = Bench::real_with(outside).await;
         let change = sql("change", "desk", "update orders set total = 0 where region = $1", &[("eu", ParamKind::Text)]);
         let change = with_rules(change, Some("response.affected == 2"), &[], "");
-        let add = sql("add", "desk", "insert into orders values (9, 'ap', $1) returning id, total", &[("90", ParamKind::Int)]);
+        let add = sql(
+            "add",
+            "desk",
+            "insert into orders values (9, 'ap', $1) returning id, total",
+            &[("90", ParamKind::Int)],
+        );
         let add = with_rules(add, Some("response.rows[0].id == 9 && response.rows[0].total == 90"), &[], "");
-        let see = with_rules(sql("see", "shop", "select sum(total) as s from orders", &[]), Some("int(response.rows[0].s) == 120"), &[], "");
+        let see = with_rules(
+            sql("see", "shop", "select sum(total) as s from orders", &[]),
+            Some("int(response.rows[0].s) == 120"),
+            &[],
+            "",
+        );
         let create = sql("create", "desk", "create table notes (t text)", &[]);
         let wrong = sql("wrong", "desk", "update orders set region = null", &[]);
         let run = bench.run(plan(vec![change, add, see, create, wrong])).await;
         assert_eq!(run.status, RunStatus::Failed);
-        let wanted = [StepStatus::Succeeded, StepStatus::Succeeded, StepStatus::Succeeded, StepStatus::Succeeded, StepStatus::Failed];
+        let wanted = [
+            StepStatus::Succeeded,
+            StepStatus::Succeeded,
+            StepStatus::Succeeded,
+            StepStatus::Succeeded,
+            StepStatus::Failed,
+        ];
         assert_eq!(bench.statuses(run.id).await, wanted, "{kind} {:#?}", bench.log(run.id).await);
     })
     .await;
@@ -114,7 +157,12 @@ async fn a_read_only_statement_changes_nothing() {
         };
         let run = bench.run(plan(vec![sql("sneaky", "shop", sneaky, &[])])).await;
         assert_eq!(run.status, RunStatus::Failed, "{kind}");
-        let see = with_rules(sql("see", "shop", "select count(*) as n from orders", &[]), Some("response.rows[0].n == 3"), &[], "");
+        let see = with_rules(
+            sql("see", "shop", "select count(*) as n from orders", &[]),
+            Some("response.rows[0].n == 3"),
+            &[],
+            "",
+        );
         let run = bench.run(plan(vec![see])).await;
         assert_eq!(run.status, RunStatus::Succeeded, "{:#?}", bench.log(run.id).await);
     })

@@ -10,7 +10,9 @@ use std::time::Duration;
 
 use futures_util::TryStreamExt as _;
 use sqlx::postgres::{PgConnectOptions, PgConnection, PgDatabaseError, PgRow, PgSslMode};
-use sqlx::{AssertSqlSafe, Column as _, ConnectOptions as _, Connection as _, Either, Executor as _, Row as _, SqlSafeStr as _};
+use sqlx::{
+    AssertSqlSafe, Column as _, ConnectOptions as _, Connection as _, Either, Executor as _, Row as _, SqlSafeStr as _,
+};
 use sqlx::{Statement as _, TypeInfo as _, ValueRef as _};
 use tokio::time::{Instant, sleep_until, timeout, timeout_at};
 use tokio_util::sync::CancellationToken;
@@ -46,10 +48,8 @@ pub(super) async fn perform(
         () = cancel.cancelled() => return Err(Failure::Cancelled),
         reached = timeout_at(until, reach) => reached.map_err(|_| Failure::TimedOut)??,
     };
-    let pid: i32 = sqlx::query_scalar("select pg_backend_pid()")
-        .fetch_one(&mut conn)
-        .await
-        .map_err(|e| failure(&e, &place))?;
+    let pid: i32 =
+        sqlx::query_scalar("select pg_backend_pid()").fetch_one(&mut conn).await.map_err(|e| failure(&e, &place))?;
     let mut work = std::pin::pin!(run(&mut conn, what, until, &place));
     let ended = tokio::select! {
         biased;

@@ -201,7 +201,10 @@ impl Known<'_> {
         table.close(report);
         let name = name?;
         if self.secrets.iter().all(|s| s.name != name) {
-            field.conflict(report, format!("the secret {name} is not declared; add [secret.{name}] with from = \"env:…\""));
+            field.conflict(
+                report,
+                format!("the secret {name} is not declared; add [secret.{name}] with from = \"env:…\""),
+            );
         }
         Some(name)
     }
@@ -212,7 +215,8 @@ impl Known<'_> {
         let Ok(url) = url::Url::parse(url) else { return };
         let (host, port) = (url.host_str().unwrap_or("localhost"), url.port_or_known_default().unwrap_or(port));
         if !secret.hosts.iter().any(|pattern| pattern.matches(host, port)) {
-            let message = format!("the secret {name} may not be sent to {host}; add \"{host}\" to hosts of [secret.{name}]");
+            let message =
+                format!("the secret {name} may not be sent to {host}; add \"{host}\" to hosts of [secret.{name}]");
             report.conflict(table.at, table.key(key), message);
         }
     }

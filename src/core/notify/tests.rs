@@ -31,17 +31,17 @@ fn url() -> Address {
 fn a_webhook_is_signed_over_time_and_body() {
     let way = Way::Webhook(Webhook { url: url(), key: "KEY".to_owned() });
     let (post, body) = sent(&way, &message());
-    assert_eq!((&body["title"], &body["severity"], &body["event"]), (&json!("web is down"), &json!("critical"), &json!("trigger")));
+    assert_eq!(
+        (&body["title"], &body["severity"], &body["event"]),
+        (&json!("web is down"), &json!("critical"), &json!("trigger"))
+    );
     assert_eq!(post.headers[TIMESTAMP], "1790000000");
     assert_eq!(post.headers[SIGNATURE], signature("hunter2-key", "1790000000", &post.body));
     assert_ne!(post.headers[SIGNATURE], signature("hunter2-kez", "1790000000", &post.body));
     assert_ne!(post.headers[SIGNATURE], signature("hunter2-key", "1790000001", &post.body));
     assert!(!post.body.contains("hunter2"));
     // Computed with `printf 1.a | openssl dgst -sha256 -hmac key`.
-    assert_eq!(
-        signature("key", "1", "a"),
-        "v1=32a5f52f8b585db06b5960c1b30992c0575588cf6343eeb646efa5bfd9ca5a17"
-    );
+    assert_eq!(signature("key", "1", "a"), "v1=32a5f52f8b585db06b5960c1b30992c0575588cf6343eeb646efa5bfd9ca5a17");
 }
 
 #[test]
@@ -68,7 +68,10 @@ fn pagerduty_opens_and_closes_a_matter_by_its_key() {
     assert_eq!(trigger["links"][0]["href"], "https://runs.test/41");
     for event in [Event::Acknowledge, Event::Resolve] {
         let (_, other) = sent(&way, &Message { event, ..message() });
-        assert_eq!(other, json!({ "routing_key": "hunter2-key", "event_action": event.name(), "client": "opsroom", "dedup_key": "web/prod" }));
+        assert_eq!(
+            other,
+            json!({ "routing_key": "hunter2-key", "event_action": event.name(), "client": "opsroom", "dedup_key": "web/prod" })
+        );
     }
 }
 

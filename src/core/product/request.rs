@@ -145,7 +145,9 @@ impl Shape {
             Self::Flag if ["true", "false"].contains(&text) => Ok(text.to_owned()),
             Self::Flag => Err("must be true or false".to_owned()),
             Self::Object => match serde_json::from_str(text) {
-                Ok(Value::Object(fields)) if fields.values().all(|v| !v.is_array() && !v.is_object()) => Ok(text.to_owned()),
+                Ok(Value::Object(fields)) if fields.values().all(|v| !v.is_array() && !v.is_object()) => {
+                    Ok(text.to_owned())
+                }
                 _ => Err("must be a JSON object of texts, numbers and truth values".to_owned()),
             },
             Self::Word(words) if words.contains(&text) => Ok(text.to_owned()),

@@ -14,7 +14,10 @@ fn every_operation_can_be_filled_in() {
         for operation in product.operations() {
             let name = format!("{}.{}", product.name(), operation.name);
             assert!(names.insert(operation.name), "{name} stands there twice");
-            assert!(!operation.about.is_empty() && !operation.scopes.is_empty() && !operation.stages.is_empty(), "{name}");
+            assert!(
+                !operation.about.is_empty() && !operation.scopes.is_empty() && !operation.stages.is_empty(),
+                "{name}"
+            );
             let args: BTreeSet<&str> = operation.args.iter().map(|a| a.name).collect();
             assert_eq!(args.len(), operation.args.len(), "{name} takes something twice");
             let mut kept = BTreeSet::new();

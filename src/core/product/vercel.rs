@@ -11,7 +11,7 @@ pub(super) const OPERATIONS: &[Operation] = &[
     Operation {
         name: "create_deployment",
         about: "build and deploy a branch, tag or commit of the project's GitHub repository",
-        scopes: "deployments: create",
+        scopes: "access token of the account or team",
         args: &[
             required("name", Shape::Id, "name of the project"),
             required("repo", Shape::Repo, "OWNER/NAME of the GitHub repository"),
@@ -39,7 +39,7 @@ pub(super) const OPERATIONS: &[Operation] = &[
     Operation {
         name: "get_deployment",
         about: "the state of a deployment; state is READY when it serves",
-        scopes: "deployments: read",
+        scopes: "access token of the account or team",
         args: &[required("deployment", Shape::Id, "id or host name of the deployment"), TEAM],
         stages: &[Stage {
             method: "GET",
@@ -54,7 +54,7 @@ pub(super) const OPERATIONS: &[Operation] = &[
     Operation {
         name: "promote",
         about: "point the project's production domains at a deployment, without building it again",
-        scopes: "deployments: promote",
+        scopes: "access token of the account or team",
         args: &[PROJECT, required("deployment", Shape::Id, "id of the deployment"), TEAM],
         stages: &[Stage {
             method: "POST",
@@ -69,7 +69,7 @@ pub(super) const OPERATIONS: &[Operation] = &[
     Operation {
         name: "rollback",
         about: "point the project's production domains back at an earlier production deployment",
-        scopes: "deployments: promote",
+        scopes: "access token of the account or team",
         args: &[
             PROJECT,
             required("deployment", Shape::Id, "id of the deployment to go back to"),

@@ -35,7 +35,9 @@ impl Place {
         if let Some(path) = text.strip_prefix("sqlite:") {
             return match path.strip_prefix("//").unwrap_or(path) {
                 "" | ":memory:" => Err(format!("names no file; {wanted}")),
-                path if path.contains('?') => Err("has parameters, which a file has not: write \"sqlite:PATH\"".to_owned()),
+                path if path.contains('?') => {
+                    Err("has parameters, which a file has not: write \"sqlite:PATH\"".to_owned())
+                }
                 path => Ok(Self::Sqlite(path.to_owned())),
             };
         }
@@ -45,9 +47,11 @@ impl Place {
         let url = url::Url::parse(text).map_err(|e| format!("is not a URL ({e}); {wanted}"))?;
         let secret = |key: &str| ["password", "sslpassword"].contains(&key.to_ascii_lowercase().as_str());
         if url.password().is_some() || url.query_pairs().any(|(key, _)| secret(&key)) {
-            return Err("holds a password, which is never written here: add password = { secret_ref = \"NAME\" }, or make \
+            return Err(
+                "holds a password, which is never written here: add password = { secret_ref = \"NAME\" }, or make \
                         the whole address a secret: url = { secret_ref = \"NAME\" }"
-                .to_owned());
+                    .to_owned(),
+            );
         }
         Ok(Self::Postgres(text.to_owned()))
     }

@@ -135,6 +135,8 @@ pub struct StepTemplate {
     pub for_each: bool,
     /// What a service without the action means.
     pub missing: Missing,
+    /// For a question: "no" is an answer like any other.
+    pub optional: bool,
     /// Left out of the plan unless this holds; skipped in the run when it asks for what only the run knows.
     pub when: Option<Condition>,
     /// What must hold of its answer.

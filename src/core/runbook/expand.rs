@@ -198,12 +198,19 @@ impl Expansion<'_> {
 
     /// Its condition, when the plan can decide it. What it cannot decide stands in the way.
     fn wanted(&self, template: &StepTemplate, filler: &Filler<'_>) -> bool {
-        let Some(when) = template.when.as_ref().filter(|when| when.is_early()) else { return true };
+        let Some(when) = &template.when else { return true };
         let known = self.known(filler);
+        if !when.is_early() && !when.is_ruled_out(&known) {
+            return true;
+        }
         match when.holds(&known) {
             Ok(true) => true,
             Ok(false) => {
-                let why = when.expr().explain(&known).join("; ");
+                // What only the run would know did not matter.
+                let why: Vec<String> = when.expr().explain(&known);
+                let why: Vec<&str> =
+                    why.iter().filter(|w| !w.contains("cannot be decided")).map(String::as_str).collect();
+                let why = why.join("; ");
                 self.risk(RiskLevel::Info, "LEFT_OUT", format!("step {:?} is left out: {why}", template.name));
                 false
             }
@@ -239,7 +246,7 @@ impl Expansion<'_> {
         let when = template.when.as_ref().filter(|when| !when.is_early());
         let (optional, word) = match &template.does {
             Does::Ask { word, .. } => (true, word.clone()),
-            _ => (false, None),
+            _ => (template.optional, None),
         };
         let mut rules = Rules {
             key: if self.asked.contains(&template.key) { template.key.clone() } else { String::new() },

@@ -73,7 +73,8 @@ pub fn fill(spec: &StepSpec, saved: &dyn Fn(&str, &str) -> Result<String, String
             Ok(StepSpec::Notify(Notify { message, ..notify.clone() }))
         }
         StepSpec::Adapter(adapter) => {
-            let args = adapter.args.iter().map(|(name, text)| Ok((name.clone(), argument(adapter, name, text, saved)?)));
+            let args =
+                adapter.args.iter().map(|(name, text)| Ok((name.clone(), argument(adapter, name, text, saved)?)));
             Ok(StepSpec::Adapter(Adapter { args: args.collect::<Result<_, String>>()?, ..adapter.clone() }))
         }
         other => Ok(other.clone()),

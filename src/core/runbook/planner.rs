@@ -17,13 +17,7 @@ use crate::core::step::StepSpec;
 const DEFAULT_TIMEOUT_MS: i64 = 30 * 60_000;
 
 /// See [`super::plan_in`].
-pub(super) fn plan(
-    runbook: &Runbook,
-    request: &Request,
-    stack: &Stack,
-    library: &[Runbook],
-    reach: &Reach,
-) -> Plan {
+pub(super) fn plan(runbook: &Runbook, request: &Request, stack: &Stack, library: &[Runbook], reach: &Reach) -> Plan {
     let definition = &runbook.definition;
     let (values, mut risks) = check_inputs(runbook, request, stack);
     let mut resolved = resolve(definition, request, stack);
@@ -49,13 +43,14 @@ pub(super) fn plan(
     let drafts = expansion.drafts(&definition.steps, &mut later);
     let mut finally = expansion.drafts(&definition.finally, &mut Vec::new());
     finally.extend(later);
-    let mutates = runbook.mutates || super::call::mutates(runbook, library);
     risks.extend(expansion.risks(&request.inputs));
     risks.extend(declared_risks(definition, protected, &values, &words.filler(&values), reach));
+    let (steps, finally, undo) = numbered(drafts, finally, &mut risks);
+    let changes = steps.iter().chain(&finally).any(|step| step.spec.mutates());
+    let mutates = runbook.mutates || super::call::mutates(runbook, library) || changes;
     if mutates && protected {
         risks.push(prod_change(&resolved));
     }
-    let (steps, finally, undo) = numbered(drafts, finally, &mut risks);
     if definition.origin == Origin::Reference {
         let message = format!("{} is a page to read: it has no shell block, so nothing of it can be run", runbook.name);
         risks.push(block("REFERENCE_ONLY", message));

@@ -24,6 +24,8 @@ pub(super) struct KnownStep {
     pub saves: Vec<String>,
     /// Place in the order steps run in.
     pub order: (usize, usize),
+    /// It is a question to a person.
+    pub asks: bool,
     /// Its answer, if it is one of the kinds that have one.
     pub response: Type,
     /// Several steps of the plan come from it, so that its name alone says nothing.

@@ -199,15 +199,27 @@ mod tests {
                 Verdict::Succeeded,
                 "created the branch spec-web, committed specs/web page.md, opened a pull request, https://github.test/pull/7 in 40 ms",
             ),
-            (came_to(2, http(422, exists)), failed(false), "POST /repos/acme/ops/git/refs: HTTP 422: Reference already exists"),
+            (
+                came_to(2, http(422, exists)),
+                failed(false),
+                "POST /repos/acme/ops/git/refs: HTTP 422: Reference already exists",
+            ),
             (
                 came_to(4, http(500, "oops")),
                 failed(true),
                 "POST /repos/acme/ops/pulls: HTTP 500: oops; before that it created the branch spec-web, committed specs/web page.md",
             ),
             (came_to(0, http(403, "{}")), failed(true), "GET /repos/acme/ops/git/ref/heads/main: HTTP 403"),
-            (came_to(1, Reply::TimedOut { after_ms: 5 }), Verdict::TimedOut, "GET /repos/acme/ops/contents/specs/web%20page.md?ref=main: no answer"),
-            (Reply::Refused { message: "the secret GITHUB is missing".to_owned() }, failed(false), "the secret GITHUB is missing"),
+            (
+                came_to(1, Reply::TimedOut { after_ms: 5 }),
+                Verdict::TimedOut,
+                "GET /repos/acme/ops/contents/specs/web%20page.md?ref=main: no answer",
+            ),
+            (
+                Reply::Refused { message: "the secret GITHUB is missing".to_owned() },
+                failed(false),
+                "the secret GITHUB is missing",
+            ),
         ] {
             let outcome = pull_request().judge(&reply);
             assert_eq!(outcome.verdict, verdict, "{outcome:?}");

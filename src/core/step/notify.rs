@@ -101,7 +101,11 @@ mod tests {
             (http(404, "channel_not_found\u{1b}[2J"), failed(false), "ops was not told: HTTP 404: channel_not_found"),
             (http(429, ""), failed(true), "ops was not told: HTTP 429"),
             (http(503, ""), failed(true), "ops was not told: HTTP 503"),
-            (Reply::Declined { message: "550 no such user".to_owned(), again: false }, failed(false), "ops was not told: 550 no such user"),
+            (
+                Reply::Declined { message: "550 no such user".to_owned(), again: false },
+                failed(false),
+                "ops was not told: 550 no such user",
+            ),
         ] {
             let outcome = notify().judge(&reply);
             assert_eq!(outcome.verdict, verdict);

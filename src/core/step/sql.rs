@@ -147,7 +147,7 @@ mod tests {
             (Reply::Declined { message: message.clone(), again: true }, failed(true), "no such table: x"),
             (Reply::Unreachable { message: message.clone() }, failed(true), "no such table: x"),
             (Reply::Refused { message }, failed(false), "no such table: x"),
-            (Reply::TimedOut { after_ms: 2000 }, Verdict::TimedOut, "no answer within 2s"),
+            (Reply::TimedOut { after_ms: 2000 }, Verdict::TimedOut, "no answer within 2.0 s"),
         ] {
             let outcome = sql().judge(&reply);
             assert_eq!((outcome.verdict, outcome.message.as_str()), (verdict, told));

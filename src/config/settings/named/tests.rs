@@ -89,15 +89,24 @@ fn every_mistake_is_said_and_no_value_repeated() {
         ("[database.x]\nurl = \"postgres://a:hunter2@h/d\"", "database.x.url: holds a password"),
         ("[database.x]\nurl = { secret_ref = \"NONE\" }", "the secret NONE is not declared"),
         ("[database.x]\nurl = \"postgres://h/d\"\npassword = \"hunter2\"", "password: must be { secret_ref"),
-        ("[database.x]\nurl = \"postgres://other.test/d\"\npassword = { secret_ref = \"PG\" }", "may not be sent to other.test"),
+        (
+            "[database.x]\nurl = \"postgres://other.test/d\"\npassword = { secret_ref = \"PG\" }",
+            "may not be sent to other.test",
+        ),
         ("[database.x]\nurl = \"sqlite:a\"\nreadonly = true", "did you mean `read_only`?"),
         ("[notify.x]\nurl = \"https://a.test\"", "notify.x.kind: is missing"),
         ("[notify.x]\nkind = \"slak\"\nurl = \"https://a.test\"", "slack"),
         ("[notify.x]\nkind = \"webhook\"\nurl = \"https://a.test\"", "notify.x.key: is missing"),
         ("[notify.x]\nkind = \"slack\"\nurl = \"ftp://a.test\"", "notify.x.url"),
-        ("[notify.x]\nkind = \"pagerduty\"\nkey = { secret_ref = \"HOOK\" }", "may not be sent to events.pagerduty.com"),
+        (
+            "[notify.x]\nkind = \"pagerduty\"\nkey = { secret_ref = \"HOOK\" }",
+            "may not be sent to events.pagerduty.com",
+        ),
         ("[notify.x]\nkind = \"email\"\nserver = \"a b\"\nfrom = \"a@b.test\"\nto = [\"c@d.test\"]", "is not a server"),
-        ("[notify.x]\nkind = \"email\"\nserver = \"h\"\nfrom = \"nobody\"\nto = [\"c@d.test\"]", "is not an e-mail address"),
+        (
+            "[notify.x]\nkind = \"email\"\nserver = \"h\"\nfrom = \"nobody\"\nto = [\"c@d.test\"]",
+            "is not an e-mail address",
+        ),
         ("[notify.x]\nkind = \"email\"\nserver = \"h\"\nfrom = \"a@b.test\"\nto = []", "names nobody"),
         (
             "[notify.x]\nkind = \"email\"\nserver = \"smtp.acme.test\"\ntls = \"none\"\nuser = \"u\"\n\
@@ -106,7 +115,10 @@ fn every_mistake_is_said_and_no_value_repeated() {
         ),
         ("[adapter.gitlab]\ntoken = { secret_ref = \"GITHUB\" }", "is not a product"),
         ("[adapter.github]\nper_minute = 5", "adapter.github.token: is missing"),
-        ("[adapter.github]\ntoken = { secret_ref = \"GITHUB\" }\nbase_url = \"https://ghe.test\"", "may not be sent to ghe.test"),
+        (
+            "[adapter.github]\ntoken = { secret_ref = \"GITHUB\" }\nbase_url = \"https://ghe.test\"",
+            "may not be sent to ghe.test",
+        ),
         ("[adapter.github]\ntoken = { secret_ref = \"GITHUB\" }\nper_minute = 0", "too small"),
     ] {
         let problems: Vec<String> = read(text).unwrap_err().iter().map(ToString::to_string).collect();

@@ -107,6 +107,20 @@ impl<'i> Context<'i> {
         Rc::clone(self.made.borrow_mut().entry((place, answer)).or_insert_with(make))
     }
 
+    /// A step that changes things stands in a runbook that says so, or asks first: it runs on a person's answer.
+    pub fn may_change(&self, r: &mut Reader<'_>, section: &Section<'_>, does: &Does, when: Option<&Expr>) {
+        let asks = |(name, field): (String, Option<String>)| {
+            name == "steps" && field.is_some_and(|key| self.steps.get(&key).is_some_and(|step| step.asks))
+        };
+        if self.mutates || !does.mutates() || when.is_some_and(|when| when.uses().into_iter().any(asks)) {
+            return;
+        }
+        let key = if matches!(does, Does::Sql { .. }) { "sql" } else { "adapter" };
+        let message = "changes things, but the runbook says mutates = false; say true, or let it ask first: a manual step \
+                       before it, and when = \"steps.NAME.done\" here";
+        section.wrong(r, key, message);
+    }
+
     /// The steps an expression asks about must have run before.
     pub fn refers_back(
         &self,
@@ -214,10 +228,6 @@ impl<'i> Context<'i> {
         place: Place,
         order: (usize, usize),
     ) {
-        if does.mutates() && !self.mutates {
-            let key = if matches!(does, Does::Sql { .. }) { "sql" } else { "adapter" };
-            section.wrong(r, key, "changes things, but the runbook says mutates = false");
-        }
         match does {
             Does::Http(request) => {
                 for piece in pieces(&request.url) {

@@ -87,7 +87,9 @@ fn object(table: &DeTable<'_>) -> Result<String, String> {
     };
     let fields = table.iter().map(|(k, v)| Some((k.get_ref().to_string(), value(v.get_ref())?)));
     let fields: Option<serde_json::Map<_, _>> = fields.collect();
-    fields.map(|f| serde_json::Value::Object(f).to_string()).ok_or_else(|| "must hold texts, whole numbers, true or false".to_owned())
+    fields
+        .map(|f| serde_json::Value::Object(f).to_string())
+        .ok_or_else(|| "must hold texts, whole numbers, true or false".to_owned())
 }
 
 /// `{ document = "name of a step" }`.
@@ -106,7 +108,8 @@ pub(super) fn check_documents<'t>(r: &mut Reader<'_>, tables: &[At<&'t DeTable<'
         for given in args.values() {
             let Given::Document(name) = given else { continue };
             if !is_document(name) {
-                let table = tables.iter().find(|t| t.value.get("name").and_then(|v| v.get_ref().as_str()) == Some(&step.name));
+                let table =
+                    tables.iter().find(|t| t.value.get("name").and_then(|v| v.get_ref().as_str()) == Some(&step.name));
                 let span = table.and_then(|t| t.value.get("with")).map_or(0, |v| v.span().start);
                 let message = format!("`{name}` is not the name of a document step of this runbook");
                 r.problem(span, format!("step {:?}.with", step.name), message);

@@ -26,6 +26,7 @@ fn known<'t>(table: &'t DeTable<'t>, spot: Spot) -> Option<KnownStep> {
         saves: saves.into_iter().flat_map(|t| t.keys().map(|k| k.get_ref().to_string())).collect(),
         order: spot.order(phase),
         repeated: table.contains_key("for_each") || table.contains_key("use") || table.contains_key("runbook"),
+        asks: table.contains_key("manual"),
         response: match () {
             () if table.contains_key("sql") => scope::sql_response(),
             () if table.contains_key("adapter") => scope::adapter_response(),

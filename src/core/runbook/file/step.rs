@@ -10,17 +10,19 @@ use super::work::{STEP_KINDS, read_does};
 use crate::core::expr::Expr;
 use crate::core::plan::{OnFailure, Retry};
 use crate::core::run::Phase;
+use crate::core::runbook::condition::Condition;
 use crate::core::runbook::definition::{Bounds, Does, Items, Missing, StepTemplate, Tolerance};
 use crate::core::runbook::fill::is_input_name;
 use crate::core::runbook::read::{At, Reader, Section, as_i64};
 use crate::core::runbook::scope::{RESULT_FIELDS, key_of};
 
-const STEP_KEYS: [&str; 17] = [
+const STEP_KEYS: [&str; 18] = [
     "name",
     "dir",
     "env",
     "inputs",
     "with",
+    "optional",
     "timeout",
     "retry",
     "on_failure",
@@ -139,6 +141,10 @@ fn read_body(
     if missing.is_some() && !uses {
         section.wrong(r, "missing", "is only for steps with `use`");
     }
+    let optional = section.boolean(r, "optional").unwrap_or(false);
+    if optional && !section.has("manual") {
+        section.wrong(r, "optional", "is only for steps with `manual`: \"no\" is then an answer like any other");
+    }
     let (on_failure, jump) = read_on_failure(r, section, spot);
     let timeout_ms = section.duration(r, "timeout");
     let bounds = read_bounds(r, section, place, does.as_ref());
@@ -163,6 +169,7 @@ fn read_body(
             );
         }
     }
+    context.may_change(r, section, &does, when.as_ref().map(Condition::expr));
     let expect = read_expect(r, section, context, &does, &scope, order);
     let save = read_save(r, section, context, &does, &scope, order);
     if !matches!(spot, Spot::Undo(..)) {
@@ -189,6 +196,7 @@ fn read_body(
         idempotent,
         for_each: place == Place::PerService,
         missing: missing.unwrap_or_default(),
+        optional,
         when,
         expect,
         save,

@@ -61,10 +61,7 @@ mod tests {
     fn a_table_is_aligned_and_says_what_is_missing() {
         let mut rows = Rows {
             columns: vec!["id".to_owned(), "name".to_owned(), "paid".to_owned()],
-            rows: vec![
-                vec![json!(7), json!("Zoë\nB"), json!(null)],
-                vec![json!(1234), json!("日本"), json!({"a": 1})],
-            ],
+            rows: vec![vec![json!(7), json!("Zoë\nB"), json!(null)], vec![json!(1234), json!("日本"), json!({"a": 1})]],
             affected: 0,
             truncated: true,
             ms: 1,
