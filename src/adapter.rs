@@ -120,14 +120,16 @@ impl Adapters {
             Call::Wait { ms } => wait::perform(ms, cancel).await,
             Call::Sql { database, statement, params, write, max_rows, timeout_ms } => {
                 let statement = sql::Statement { database, text: statement, params, write, max_rows };
-                sql::perform(statement, &real.outside, timeout_ms, output, cancel).await
+                // On the heap, like the two below: seldom used, and far larger than the rest.
+                Box::pin(sql::perform(statement, &real.outside, timeout_ms, output, cancel)).await
             }
             Call::Notify { to, message, timeout_ms } => {
-                notify::perform(&to, &message, &real.client, &real.outside, timeout_ms, cancel).await
+                Box::pin(notify::perform(&to, &message, &real.client, &real.outside, timeout_ms, cancel)).await
             }
             Call::Operate { operation, args, base_url, token, timeout_ms } => {
                 let job = product::Job { operation, args, base_url, token };
-                product::perform(job, (&real.client, &real.pace), &real.outside, timeout_ms, output, cancel).await
+                let ways = (&real.client, &real.pace);
+                Box::pin(product::perform(job, ways, &real.outside, timeout_ms, output, cancel)).await
             }
             Call::Manual { .. } | Call::Leave { .. } => Reply::Unreachable { message: NOT_OURS.to_owned() },
         }

@@ -27,7 +27,7 @@ pub(super) struct Job {
 #[derive(Debug, Default)]
 pub(super) struct Pace(Mutex<BTreeMap<Product, VecDeque<Instant>>>);
 
-const MINUTE: Duration = Duration::from_secs(60);
+const MINUTE: Duration = Duration::from_mins(1);
 
 impl Pace {
     /// When the next request may be made; it counts as made then.

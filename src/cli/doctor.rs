@@ -164,7 +164,7 @@ async fn named(report: &mut Report, start: &Start) {
             Some(Ok(words)) => report.good(found.kind, format!("{place} {words}")),
             Some(Err(why)) => report.bad(found.kind, format!("{place}: {why}")),
             None => {
-                report.fact(found.kind, format!("{place} (not told; opsroom notify {} --test TEXT does)", found.name))
+                report.fact(found.kind, format!("{place} (not told; opsroom notify {} --test TEXT does)", found.name));
             }
         }
     }

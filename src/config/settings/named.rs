@@ -58,11 +58,11 @@ fn database(
     folder: &Path,
 ) -> Option<Database> {
     let url = table.required(report, "url", "\"postgres://USER@HOST/DATABASE\" or { secret_ref = \"NAME\" }");
-    let place = url.and_then(|field| match known.secret(&field, report) {
-        Some(secret) => secret.map(Place::Secret),
+    let place = url.and_then(|field| match field.value().as_table() {
+        Some(_) => known.secret(&field, report).map(Place::Secret),
         None => field.text_by(report, Place::parse),
     });
-    let password = table.field("password").and_then(|field| known.only_secret(&field, report));
+    let password = table.field("password").and_then(|field| known.secret(&field, report));
     let read_only = table.field("read_only").and_then(|field| field.boolean(report)).unwrap_or(true);
     if let (Some(name), Some(Place::Postgres(url))) = (&password, &place) {
         known.may_go(&table, report, "password", name, url, 5432);
@@ -87,7 +87,7 @@ fn notifier(mut table: Section<'_>, report: &mut Report, known: &Known<'_>) -> O
         "webhook" => {
             let url = address(&mut table, report, known);
             let key = table.required(report, "key", "{ secret_ref = \"NAME\" }, which it is signed with");
-            let key = key.and_then(|field| known.only_secret(&field, report));
+            let key = key.and_then(|field| known.secret(&field, report));
             url.zip(key).map(|(url, key)| Way::Webhook(Webhook { url, key }))
         }
         "slack" => address(&mut table, report, known).map(|url| Way::Slack(Slack { url })),
@@ -96,7 +96,7 @@ fn notifier(mut table: Section<'_>, report: &mut Report, known: &Known<'_>) -> O
             let url = table.field("url").map(|field| field.text_by(report, rule::web::url));
             let url = url.unwrap_or_else(|| Some(PagerDuty::EVENTS.to_owned()))?;
             let key = table.required(report, "key", "{ secret_ref = \"NAME\" }, the integration's key");
-            let key = key.and_then(|field| known.only_secret(&field, report))?;
+            let key = key.and_then(|field| known.secret(&field, report))?;
             known.may_go(&table, report, "key", &key, &url, 443);
             Some(Way::PagerDuty(PagerDuty { url, key }))
         }
@@ -108,8 +108,8 @@ fn notifier(mut table: Section<'_>, report: &mut Report, known: &Known<'_>) -> O
 
 fn address(table: &mut Section<'_>, report: &mut Report, known: &Known<'_>) -> Option<Address> {
     let field = table.required(report, "url", "\"https://…\" or { secret_ref = \"NAME\" }")?;
-    match known.secret(&field, report) {
-        Some(secret) => secret.map(Address::Secret),
+    match field.value().as_table() {
+        Some(_) => known.secret(&field, report).map(Address::Secret),
         None => field.text_by(report, rule::web::url).map(Address::Url),
     }
 }
@@ -120,7 +120,7 @@ fn email(table: &mut Section<'_>, report: &mut Report, known: &Known<'_>) -> Opt
     let server = server.and_then(|field| field.text_by(report, |text| host_and_port(text, tls.port())));
     let user = table.text(report, "user", rule::line);
     let secret = table.field("password");
-    let password = secret.as_ref().and_then(|field| known.only_secret(field, report));
+    let password = secret.as_ref().and_then(|field| known.secret(field, report));
     let from = table.required(report, "from", "\"ops@example.com\"").and_then(|f| f.text_by(report, mailbox));
     let to = table.required(report, "to", "[\"ops@example.com\"]").and_then(|field| {
         let list = field.list(report)?;
@@ -166,7 +166,7 @@ fn mailbox(text: &str) -> Result<String, String> {
 
 fn account(product: Product, mut table: Section<'_>, report: &mut Report, known: &Known<'_>) -> Option<Account> {
     let token = table.required(report, "token", "{ secret_ref = \"NAME\" }");
-    let token = token.and_then(|field| known.only_secret(&field, report));
+    let token = token.and_then(|field| known.secret(&field, report));
     let base_url = table.field("base_url").map(|field| field.text_by(report, rule::web::url));
     let base_url = base_url.unwrap_or_else(|| Some(product.base_url().to_owned()));
     let per_minute = table.field("per_minute").and_then(|field| field.whole(report, 1, MOST_PER_MINUTE));
@@ -183,14 +183,8 @@ struct Known<'s> {
 }
 
 impl Known<'_> {
-    /// `{ secret_ref = "NAME" }`; `None`: it is something else.
-    fn secret(&self, field: &Field<'_>, report: &mut Report) -> Option<Option<String>> {
-        field.value().as_table()?;
-        Some(self.only_secret(field, report))
-    }
-
     /// `{ secret_ref = "NAME" }` and nothing else.
-    fn only_secret(&self, field: &Field<'_>, report: &mut Report) -> Option<String> {
+    fn secret(&self, field: &Field<'_>, report: &mut Report) -> Option<String> {
         if field.value().as_table().is_none() {
             field.wrong(report, "must be { secret_ref = \"NAME\" }; never write the value here");
             return None;

@@ -1,4 +1,4 @@
-//! DigitalOcean, by its API v2: apps and droplets.
+//! `DigitalOcean`, by its API v2: apps and droplets.
 
 use super::{Arg, From, Operation, Shape, Stage, preset, required};
 

@@ -149,7 +149,7 @@ impl Expansion<'_> {
             Some(Given::Text(text)) => match filler.fill(text, escape) {
                 // An input nobody said leaves out what can be left out.
                 Err(_) if !arg.required => Ok(arg.default.map(str::to_owned)),
-                filled => filled.map(Some),
+                text => text.map(Some),
             },
         }
     }

@@ -1,6 +1,8 @@
 //! SQL statements of runbooks: where their placeholders stand. A placeholder becomes a bound parameter and never text, so
 //! it may not stand inside quotes; and a step is one statement.
 
+use std::fmt::Write as _;
+
 use super::fill::{Piece, Slot, name_of, pieces};
 
 /// First words of statements that only look.
@@ -90,7 +92,7 @@ impl Statement {
             self.params.push(piece.to_owned());
             self.params.len() - 1
         });
-        self.text.push_str(&format!("${}", at + 1));
+        let _ = write!(self.text, "${}", at + 1); // writing to a String cannot fail
         Ok(())
     }
 }

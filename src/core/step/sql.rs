@@ -78,9 +78,10 @@ impl Sql {
         }
     }
 
+    #[expect(clippy::unused_self, reason = "every step kind has the same shape")]
     pub(super) fn judge(&self, reply: &Reply) -> Outcome {
         match reply {
-            Reply::Rows(rows) => Outcome::ok(self.told(rows), Some(rows.ms)),
+            Reply::Rows(rows) => Outcome::ok(told(rows), Some(rows.ms)),
             Reply::Declined { message, again } => Outcome::failed(message.clone(), *again, None),
             Reply::TimedOut { after_ms } => Outcome::timed_out(*after_ms),
             Reply::Unreachable { message } => Outcome::failed(message.clone(), true, None),
@@ -88,16 +89,16 @@ impl Sql {
             other => Outcome::unexpected("sql", other),
         }
     }
+}
 
-    fn told(&self, rows: &Rows) -> String {
-        let count = rows.rows.len();
-        let plural = |n: u64| if n == 1 { "row" } else { "rows" };
-        let fetched = u64::try_from(count).unwrap_or(u64::MAX);
-        match (rows.columns.is_empty(), rows.truncated) {
-            (true, _) => format!("{} {} changed in {} ms", rows.affected, plural(rows.affected), rows.ms),
-            (false, true) => format!("the first {count} rows in {} ms; there are more", rows.ms),
-            (false, false) => format!("{count} {} in {} ms", plural(fetched), rows.ms),
-        }
+fn told(rows: &Rows) -> String {
+    let count = rows.rows.len();
+    let plural = |n: u64| if n == 1 { "row" } else { "rows" };
+    let fetched = u64::try_from(count).unwrap_or(u64::MAX);
+    match (rows.columns.is_empty(), rows.truncated) {
+        (true, _) => format!("{} {} changed in {} ms", rows.affected, plural(rows.affected), rows.ms),
+        (false, true) => format!("the first {count} rows in {} ms; there are more", rows.ms),
+        (false, false) => format!("{count} {} in {} ms", plural(fetched), rows.ms),
     }
 }
 

@@ -304,7 +304,7 @@ fn mistakes_in_named_steps_are_said_with_their_line() {
     let with = |from: &str, to: &str| {
         let text = NAMED.replacen(from, to, 1);
         assert_ne!(text, NAMED, "{from}");
-        parse("nightly.toml", &text).map(|_| String::new()).unwrap_or_else(|problems| format!("{}", problems[0]))
+        parse("nightly.toml", &text).map_or_else(|problems| format!("{}", problems[0]), |_| String::new())
     };
     for (from, to, wanted) in [
         (
