@@ -2,7 +2,7 @@
 
 use opsroom::adapter::Outside;
 use opsroom::core::plan::{PlanStep, Rules};
-use opsroom::core::run::{Phase, RunStatus};
+use opsroom::core::run::{Phase, RunStatus, StepStatus};
 use opsroom::core::secret::{HostPattern, Secret, Source};
 use opsroom::core::step::StepSpec;
 use opsroom::core::step::adapter::Adapter;
@@ -171,5 +171,29 @@ async fn other_operations_ask_what_they_should() {
     assert_eq!(run.status, RunStatus::Failed, "{log}");
     for wanted in ["started the workflow deploy.yml", "promoted dpl_1", "rebooting 31", "not as expected"] {
         assert!(log.contains(wanted), "{wanted}: {log}");
+    }
+}
+
+/// What `generate spec` does: the pull request is opened after a yes, and left out after a no, which is no failure.
+#[tokio::test]
+async fn a_pull_request_waits_for_a_yes() {
+    for (yes, status, requests) in [(true, StepStatus::Succeeded, 5), (false, StepStatus::Skipped, 0)] {
+        let server = github((404, json!({ "message": "Not Found" }))).await;
+        let bench = Bench::real_with(outside()).await;
+        let mut ask = manual(Phase::Action, "publish");
+        ask.rules = Rules { key: "publish".to_owned(), optional: true, ..Rules::default() };
+        let when = Some("steps.publish.done".to_owned());
+        let open = operate(&server, "github.create_pull_request", &PULL);
+        let open = PlanStep { rules: Rules { when, ..Rules::default() }, ..open };
+        let engine = bench.engine();
+        let id = bench.submit(plan(vec![ask, open])).await;
+        engine.wake();
+        bench.until(id, |run| run.status == RunStatus::Waiting).await;
+        bench.store.answer(id, 0, yes, None, "ana", opsroom::clock::Clock::System.now()).await.unwrap();
+        engine.wake();
+        let run = bench.ended(id).await;
+        assert_eq!(run.status, RunStatus::Succeeded, "{:#?}", bench.log(id).await);
+        assert_eq!(bench.statuses(id).await, [StepStatus::Succeeded, status]);
+        assert_eq!(server.received_requests().await.unwrap().len(), requests);
     }
 }
