@@ -548,3 +548,38 @@ fn a_value_that_looks_like_shell_stays_a_value() {
     assert!(!desk.path("pwned").exists());
     desk.run(&["run", "run greet", "--yes", "--set", "who=\u{1b}[31m"]).expect(2).says(&["U+001B"]);
 }
+
+const NAMED: &str = r#"
+[secret.HOOK]
+from = "env:HOOK_KEY"
+
+[database.notes]
+url = "sqlite:notes.db"
+
+[notify.hook]
+kind = "webhook"
+url = "http://127.0.0.1:1/in"
+key = { secret_ref = "HOOK" }
+"#;
+
+#[test]
+fn what_is_declared_by_name_is_listed_tried_and_told() {
+    let desk = Desk::new();
+    desk.run(&["notify"]).expect(0).prints(&["no notifiers: add [notify.NAME]"]);
+    desk.write(".config/opsroom/opsroom.toml", NAMED);
+    desk.run(&["notify"]).expect(0).prints(&["hook", "webhook http://127.0.0.1:1/in"]);
+    desk.run(&["notify", "nobody", "--test", "x"]).expect(2).says(&["known are hook"]);
+    desk.run(&["notify", "hook", "--test", "x", "--read-only"]).expect(2).says(&["read-only"]);
+    desk.run(&["notify", "hook", "--test", "x"]).expect(1).says(&["$HOOK_KEY is not set"]);
+    let ended: Ended =
+        desk.command(&["notify", "hook", "--test", "x"]).env("HOOK_KEY", "hunter2-key").output().unwrap().into();
+    ended.expect(1).says(&["connection refused by 127.0.0.1:1"]);
+    desk.run(&["doctor"]).prints(&[
+        "database    notes (sqlite:",
+        "unable to open",
+        "hook (webhook http://127.0.0.1:1/in) (not told",
+    ]);
+    desk.run(&["check"]).expect(0);
+    desk.write(".config/opsroom/opsroom.toml", &NAMED.replace("[secret.HOOK]", "[secret.HOOKS]"));
+    desk.run(&["check"]).expect(2).says(&["opsroom.toml:11: notify.hook.key: the secret HOOK is not declared"]);
+}

@@ -107,7 +107,14 @@ fn command(number: usize, label: String, block: &Block, commands: &Commands, inp
         _ => ShellCommand::Script(script),
     };
     let key = format!("ask_before_block_{number}");
-    let known = KnownStep { key: key.clone(), saves: Vec::new(), order: (0, number), repeated: false };
+    let known = KnownStep {
+        key: key.clone(),
+        saves: Vec::new(),
+        order: (0, number),
+        repeated: false,
+        asks: true,
+        response: scope::manual_response(),
+    };
     let scope = scope::late_types(inputs, &[known]);
     let when = Condition::parse(&format!("steps.{key}.done"), &[], &scope).ok();
     StepTemplate { when, ..template(label, Does::Shell { command, dir: None, env: Vec::new() }) }
@@ -125,6 +132,7 @@ fn template(name: String, does: Does) -> StepTemplate {
         idempotent: false,
         for_each: false,
         missing: Missing::default(),
+        optional: false,
         when: None,
         expect: None,
         save: BTreeMap::new(),
