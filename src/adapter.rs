@@ -34,6 +34,21 @@ pub enum Said {
     Note(String),
 }
 
+/// How a call under way is told to end.
+#[derive(Debug, Clone, Default)]
+pub struct Brakes {
+    /// End within 2 s.
+    pub cancel: CancellationToken,
+    /// End at once, without grace; fires after or together with `cancel`.
+    pub kill: CancellationToken,
+}
+
+impl From<CancellationToken> for Brakes {
+    fn from(cancel: CancellationToken) -> Self {
+        Self { cancel, kill: CancellationToken::new() }
+    }
+}
+
 /// Performs calls. Cheap to clone.
 #[derive(Debug, Clone)]
 pub struct Adapters(Kind);
@@ -86,29 +101,32 @@ impl Adapters {
                 secrets.iter().try_for_each(|name| real.outside.vault.check(name).map(drop))?;
                 process::check(argv, env, dir.as_deref())
             }
-            Call::Manual { .. } | Call::Leave { .. } => Err(NOT_OURS.to_owned()),
+            Call::Manual { .. } | Call::Approve { .. } | Call::Leave { .. } => Err(NOT_OURS.to_owned()),
         }
     }
 
     /// Performs one call. Output goes to `output` (bounded: a slow reader slows the child; a dropped one means nobody
     /// wants it). When `cancel` fires the call ends within 2 s (children: TERM to the process group, KILL after a grace
-    /// period). Dropping the future ends children at once with KILL.
-    pub async fn perform(&self, call: Call, output: mpsc::Sender<Said>, cancel: CancellationToken) -> Reply {
+    /// period, or at once when `kill` fires). Dropping the future ends children at once with KILL.
+    pub async fn perform(&self, call: Call, output: mpsc::Sender<Said>, brakes: impl Into<Brakes>) -> Reply {
+        let brakes: Brakes = brakes.into();
         let real = match &self.0 {
             Kind::Real(real) => real,
-            Kind::Scripted(script) => return script.perform(call, output, cancel).await,
+            Kind::Scripted(script) => return script.perform(call, output, brakes.cancel).await,
         };
         match call {
             Call::Http { method, url, headers, body, secrets, timeout_ms } => {
                 let request = http::Request { method, url, headers, body, secrets };
-                real.client.perform(request, &real.outside.vault, timeout_ms, cancel).await
+                real.client.perform(request, &real.outside.vault, timeout_ms, brakes.cancel).await
             }
             Call::Shell { argv, env, dir, secrets, timeout_ms } => {
                 let command = process::Invocation { argv, env, dir, secrets };
-                process::perform(&command, &real.outside.vault, timeout_ms, output, cancel).await
+                process::perform(&command, &real.outside.vault, timeout_ms, output, brakes).await
             }
-            Call::Wait { ms } => wait::perform(ms, cancel).await,
-            Call::Manual { .. } | Call::Leave { .. } => Reply::Unreachable { message: NOT_OURS.to_owned() },
+            Call::Wait { ms } => wait::perform(ms, brakes.cancel).await,
+            Call::Manual { .. } | Call::Approve { .. } | Call::Leave { .. } => {
+                Reply::Unreachable { message: NOT_OURS.to_owned() }
+            }
         }
     }
 }

@@ -1,11 +1,13 @@
 //! The pure core: values in, values out. No I/O, no clock, no runtime, no terminal.
 
+pub mod approval;
 pub mod check;
 pub mod command;
 pub mod event;
 pub mod expr;
 pub mod header;
 pub mod observation;
+pub mod orders;
 pub mod outbound;
 pub mod plan;
 pub mod record;

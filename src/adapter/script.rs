@@ -99,13 +99,17 @@ fn describe(call: &Call) -> String {
         Call::Shell { argv, .. } => argv.join(" "),
         Call::Wait { .. } => "wait".to_owned(),
         Call::Manual { prompt, .. } => prompt.clone(),
+        Call::Approve { ask, .. } => ask.prompt.clone(),
         Call::Leave { .. } => "leave".to_owned(),
     }
 }
 
 fn timeout_of(call: &Call) -> i64 {
     match call {
-        Call::Http { timeout_ms, .. } | Call::Shell { timeout_ms, .. } | Call::Manual { timeout_ms, .. } => *timeout_ms,
+        Call::Http { timeout_ms, .. }
+        | Call::Shell { timeout_ms, .. }
+        | Call::Manual { timeout_ms, .. }
+        | Call::Approve { timeout_ms, .. } => *timeout_ms,
         Call::Wait { .. } | Call::Leave { .. } => i64::MAX,
     }
 }
@@ -117,7 +121,9 @@ fn plain(call: &Call) -> Answer {
         }
         Call::Shell { .. } => Reply::Exited { code: Some(0), signal: None, outputs: BTreeMap::new(), ms: 0 },
         Call::Wait { ms } => Reply::Waited { ms: *ms },
-        Call::Manual { .. } => Reply::Answered { done: true, by: "the script".to_owned(), note: None },
+        Call::Manual { .. } | Call::Approve { .. } => {
+            Reply::Answered { done: true, by: "the script".to_owned(), note: None }
+        }
         Call::Leave { .. } => Reply::Left,
     };
     Answer { to: String::new(), says: Vec::new(), after_ms: 0, act: Act::Reply(reply) }

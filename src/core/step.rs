@@ -1,6 +1,7 @@
 //! Step kinds. A step never touches the world: it asks (`Call`) and judges the answer (`Reply`). One file per kind,
 //! its `mod` and one line in `kinds!`.
 
+pub mod approve;
 pub mod document;
 pub mod http;
 pub mod manual;
@@ -64,6 +65,7 @@ kinds! {
     shell => Shell,
     wait => Wait,
     manual => Manual,
+    approve => Approve,
     document => Document,
 }
 
@@ -104,6 +106,11 @@ pub enum Call {
     /// Ask the operator; answered through `Control::answer`.
     Manual {
         prompt: String,
+        timeout_ms: i64,
+    },
+    /// Ask people whether the run may go on; answered through `Control::vote`.
+    Approve {
+        ask: approve::Approve,
         timeout_ms: i64,
     },
     /// Nothing to ask: the step leaves these artifacts behind.

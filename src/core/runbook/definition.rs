@@ -8,6 +8,7 @@ use crate::core::expr::Expr;
 use crate::core::plan::{OnFailure, Retry, RiskLevel};
 use crate::core::run::Phase;
 use crate::core::service::{HttpRequest, ShellCommand, Verb};
+use crate::core::step::approve::Approve;
 
 /// A checked runbook file.
 #[derive(Debug, Clone, PartialEq, Default)]
@@ -214,6 +215,11 @@ pub enum Does {
     },
     Wait(i64),
     Manual(String),
+    /// The approval of others, within so many milliseconds.
+    Approve {
+        ask: Approve,
+        within_ms: Option<i64>,
+    },
     /// A question before a guided block: "no" leaves the block out; a risky one wants the word typed.
     Ask {
         prompt: String,

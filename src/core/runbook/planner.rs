@@ -298,7 +298,7 @@ fn integrations(steps: &[&PlanStep]) -> Vec<String> {
         let with = match &step.spec {
             StepSpec::Http(http) => format!("http {}", host_of(&http.request.url)),
             StepSpec::Shell(_) => "shell".to_owned(),
-            StepSpec::Wait(_) | StepSpec::Manual(_) | StepSpec::Document(_) => continue,
+            StepSpec::Wait(_) | StepSpec::Manual(_) | StepSpec::Approve(_) | StepSpec::Document(_) => continue,
         };
         if !found.contains(&with) {
             found.push(with);

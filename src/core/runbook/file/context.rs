@@ -76,7 +76,7 @@ impl<'i> Context<'i> {
             Does::Shell { .. } => Answer::Shell,
             Does::Manual(_) | Does::Ask { .. } => Answer::Manual,
             Does::Use(_) => Answer::Either,
-            Does::Wait(_) | Does::Document { .. } | Does::Runbook { .. } => Answer::None,
+            Does::Wait(_) | Does::Approve { .. } | Does::Document { .. } | Does::Runbook { .. } => Answer::None,
         };
         let make = || {
             let mut types = self.late.clone();
@@ -231,6 +231,7 @@ impl<'i> Context<'i> {
                 }
             }
             Does::Manual(prompt) | Does::Ask { prompt, .. } => self.placeholders(r, section, "manual", prompt, place),
+            Does::Approve { ask, .. } => self.placeholders(r, section, "approve", &ask.prompt, place),
             Does::Document { title, body } => {
                 self.placeholders(r, section, "document", title, place);
                 match body {

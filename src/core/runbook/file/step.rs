@@ -166,6 +166,9 @@ fn read_body(
         context.placeholders(r, section, "name", name, place);
         context.check_step(r, section, &does, place, order);
     }
+    if matches!(does, Does::Approve { .. }) && !matches!(spot, Spot::Phase(_)) {
+        section.wrong(r, "approve", "an approval stands in a phase: finally and undo steps wait for nobody");
+    }
     let undo = match spot {
         Spot::Phase(at) if section.has("undo") => {
             if matches!(does, Does::Runbook { .. }) {
@@ -337,7 +340,12 @@ fn is_idempotent(does: &Does) -> bool {
     match does {
         Does::Http(request) => ["GET", "HEAD", "OPTIONS"].contains(&request.method.as_str()),
         Does::Wait(_) | Does::Document { .. } => true,
-        Does::Use(_) | Does::Shell { .. } | Does::Manual(_) | Does::Ask { .. } | Does::Runbook { .. } => false,
+        Does::Use(_)
+        | Does::Shell { .. }
+        | Does::Manual(_)
+        | Does::Approve { .. }
+        | Does::Ask { .. }
+        | Does::Runbook { .. } => false,
     }
 }
 
