@@ -197,7 +197,7 @@ proptest! {
 
 fn approving(approve: &str) -> String {
     format!(
-        "name = \"ship\"\ntitle = \"ship\"\nversion = \"1\"\n[[step]]\nname = \"sign off\"\nphase = \"validate\"\n{approve}\n"
+        "name = \"ship\"\ntitle = \"ship\"\nversion = \"1\"\nmutates = false\n[[step]]\nname = \"sign off\"\nphase = \"validate\"\n{approve}\n"
     )
 }
 
