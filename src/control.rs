@@ -467,23 +467,6 @@ impl Control {
         }
     }
 
-    /// Nobody approves what they asked for: a list too short without the one who asks would never be enough.
-    fn can_be_approved(&self, plan: &Plan) -> Result<(), Refusal> {
-        let actor = &self.0.settings.actor;
-        for (step, ask) in plan.links().into_iter().flat_map(Plan::approvals) {
-            let others = ask.from.iter().filter(|person| *person != actor).count();
-            if !ask.from.is_empty() && u32::try_from(others).unwrap_or(u32::MAX) < ask.need {
-                let (need, from) = (ask.need, ask.from.join(", "));
-                return Err(Refusal::Invalid(format!(
-                    "step {} wants {need} of {from} to approve, and you ({actor}) cannot approve what you ask for: \
-                     somebody else has to start it",
-                    step.name
-                )));
-            }
-        }
-        Ok(())
-    }
-
     fn writable(&self) -> Result<(), Refusal> {
         if self.0.settings.read_only { Err(Refusal::ReadOnly) } else { Ok(()) }
     }

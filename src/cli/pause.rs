@@ -67,7 +67,7 @@ fn step_named(plan: &Plan, text: &str) -> Result<u32, String> {
     }
     let number = text.parse::<u32>().ok().and_then(|n| n.checked_sub(1));
     number.filter(|n| plan.numbered_step(*n).is_some()).ok_or_else(|| {
-        let names: Vec<_> = plan.numbered().map(|(n, s)| format!("{} {}", n + 1, s.name)).collect();
-        format!("there is no step {text}; its steps: {}", names.join(", "))
+        let all: Vec<_> = plan.numbered().map(|(n, s)| format!("{} {}", n + 1, s.name)).collect();
+        format!("there is no step {text}; its steps: {}", all.join(", "))
     })
 }

@@ -4,7 +4,7 @@ use super::{Control, Door, Refusal};
 use crate::bus::Notice;
 use crate::core::approval::{Question, Tally, Vote};
 pub use crate::core::orders::{Ending, Order};
-use crate::core::plan::plan_hash;
+use crate::core::plan::{Plan, plan_hash};
 use crate::core::run::{Run, RunId, RunStep};
 use crate::core::time::Timestamp;
 use crate::store::{Ballot, Orderer, open_question};
@@ -62,6 +62,23 @@ impl Control {
         let tally = self.0.store.vote(run, ballot, self.0.clock.now()).await?;
         self.told(run).await?;
         Ok(tally)
+    }
+
+    /// Nobody approves what they asked for: a list too short without the one who asks would never be enough.
+    pub(super) fn can_be_approved(&self, plan: &Plan) -> Result<(), Refusal> {
+        let actor = &self.0.settings.actor;
+        for (step, ask) in plan.links().into_iter().flat_map(Plan::approvals) {
+            let others = ask.from.iter().filter(|person| *person != actor).count();
+            if !ask.from.is_empty() && u32::try_from(others).unwrap_or(u32::MAX) < ask.need {
+                let (need, from) = (ask.need, ask.from.join(", "));
+                return Err(Refusal::Invalid(format!(
+                    "step {} wants {need} of {from} to approve, and you ({actor}) cannot approve what you ask for: \
+                     somebody else has to start it",
+                    step.name
+                )));
+            }
+        }
+        Ok(())
     }
 
     /// The run after something was written to it, told to whoever listens here and to the engine.

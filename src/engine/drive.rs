@@ -173,7 +173,7 @@ impl Drive {
         let mut at = 0;
         while let Some((index, step)) = steps.get(at) {
             if let Some(record) = self.recorded(*index) {
-                self.recall(step, record, course, &self.halt);
+                course.recall(step, record, &self.halt);
                 at += 1;
                 continue;
             }
@@ -269,7 +269,7 @@ impl Drive {
         self.rec.append(&[self.rec.note(None, Level::Info, "finally started")]).await?;
         for (index, step) in steps {
             if let Some(record) = self.recorded(index) {
-                self.recall(step, record, course, &self.last);
+                course.recall(step, record, &self.last);
                 continue;
             }
             let timeout_ms = if step.timeout_ms > 0 { step.timeout_ms } else { FINALLY_TIMEOUT_MS };

@@ -29,6 +29,30 @@ pub(super) async fn past(world: &World, run: &Run) -> Result<(Vec<RunStep>, Resu
     Ok((steps, results))
 }
 
+impl Course {
+    /// What a finished step means for the course of the run.
+    pub(super) fn recall(&mut self, step: &PlanStep, record: &RunStep, halt: &Halt) {
+        self.heed(halt);
+        if record.status == StepStatus::Succeeded {
+            // What was done before the break is taken back like the rest, should it come to that.
+            self.done.insert(record.index);
+        }
+        if matches!(record.status, StepStatus::Succeeded | StepStatus::Skipped) {
+            return;
+        }
+        if matches!(step.spec, StepSpec::Approve(_)) {
+            return self.refuse(step, record.message.as_deref().unwrap_or(record.status.name()));
+        }
+        if self.failure.is_none() {
+            let why = record.message.as_deref().unwrap_or(record.status.name());
+            self.failure = Some(format!("step {}: {why}", step.name));
+        }
+        if step.on_failure == OnFailure::Stop && self.stopped.is_none() {
+            self.stopped = Some(format!("{} failed", step.phase.name()));
+        }
+    }
+}
+
 impl Drive {
     /// What is recorded of a step that an earlier engine finished, or a person decided about.
     pub(super) fn recorded(&self, index: u32) -> Option<&RunStep> {
@@ -40,34 +64,12 @@ impl Drive {
         self.past.iter().any(|s| s.status != StepStatus::Pending)
     }
 
-    /// [`Drive::recall`] for a whole phase.
+    /// [`Course::recall`] for a whole phase.
     pub(super) fn recall_all(&self, steps: &[(u32, &PlanStep)], course: &mut Course) {
         for (index, step) in steps {
             if let Some(record) = self.recorded(*index) {
-                self.recall(step, record, course, &self.halt);
+                course.recall(step, record, &self.halt);
             }
-        }
-    }
-
-    /// What a finished step means for the course of the run.
-    pub(super) fn recall(&self, step: &PlanStep, record: &RunStep, course: &mut Course, halt: &Halt) {
-        course.heed(halt);
-        if record.status == StepStatus::Succeeded {
-            // What was done before the break is taken back like the rest, should it come to that.
-            course.done.insert(record.index);
-        }
-        if matches!(record.status, StepStatus::Succeeded | StepStatus::Skipped) {
-            return;
-        }
-        if matches!(step.spec, StepSpec::Approve(_)) {
-            return course.refuse(step, record.message.as_deref().unwrap_or(record.status.name()));
-        }
-        if course.failure.is_none() {
-            let why = record.message.as_deref().unwrap_or(record.status.name());
-            course.failure = Some(format!("step {}: {why}", step.name));
-        }
-        if step.on_failure == OnFailure::Stop && course.stopped.is_none() {
-            course.stopped = Some(format!("{} failed", step.phase.name()));
         }
     }
 

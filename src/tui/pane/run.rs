@@ -1,25 +1,23 @@
 //! One run: header, steps, what it left behind, and its log.
 
+mod people;
+
 use ratatui::layout::Rect;
 use ratatui::text::{Line, Span};
 
 use super::home::{act_on_log, back_in_log};
 use super::runs::took;
 use super::{Destination, Reaction, Scene, View, log};
-use crate::core::orders::{Ending, Order, Pace, next_step};
+use crate::core::orders::{Ending, Pace};
 use crate::core::plan::PlanStep;
 use crate::core::run::{ArtifactKind, RunId, RunStatus, RunStep, StepStatus};
-use crate::core::step::StepSpec;
 use crate::core::time::human_ms;
 use crate::tui::app::log::Log;
 use crate::tui::app::picker::{Picker, first_visible};
 use crate::tui::app::{App, Facts};
 use crate::tui::keys::{Action, Context};
 use crate::tui::msg::{Effect, RunDetail, Ticket};
-use crate::tui::popup::Popup;
-use crate::tui::popup::answer::AnswerForm;
-use crate::tui::popup::confirm::Confirm;
-use crate::tui::popup::control::{Aim, Control};
+use crate::tui::popup::control::Aim;
 use crate::tui::theme::{run_symbol, run_word, step_symbol, step_word};
 use crate::tui::view::canvas::{Canvas, column, row, safe, wrapped};
 use crate::tui::view::layout;
@@ -45,8 +43,7 @@ pub struct RunScreen {
     steps: Picker<u32>,
     artifacts: Picker<usize>,
     /// Who looks at it.
-    actor: String,
-    read_only: bool,
+    facts: Facts,
     asked: bool,
     stale: bool,
     error: Option<String>,
@@ -64,8 +61,7 @@ impl RunScreen {
             full: false,
             steps: Picker::default(),
             artifacts: Picker::default(),
-            actor: facts.actor.clone(),
-            read_only: facts.read_only,
+            facts: facts.clone(),
             asked: false,
             stale: true,
             error: None,
@@ -147,63 +143,6 @@ impl RunScreen {
         }
     }
 
-    /// Asks whether to cancel it.
-    pub fn cancel(&self) -> Reaction {
-        let Some(detail) = &self.detail else { return Reaction::Say("the run is still being read".to_owned()) };
-        let run = &detail.run;
-        if run.status.is_terminal() {
-            return Reaction::Say(format!("run {} is {}: there is nothing to cancel", run.id, run_word(run.status)));
-        }
-        if let Some(by) = run.cancel_requested_by.as_ref().filter(|_| run.orders.ending >= Some(Ending::Cancel)) {
-            return Reaction::Say(format!("{} has asked for that already", safe(by)));
-        }
-        Reaction::Popup(Box::new(Popup::Confirm(Confirm::cancel(run))))
-    }
-
-    fn answer(&self) -> Reaction {
-        self.answer_with(None)
-    }
-
-    /// The question of the waiting step, with a note begun.
-    pub fn answer_with(&self, note: Option<&str>) -> Reaction {
-        let Some(detail) = &self.detail else { return Reaction::Say("the run is still being read".to_owned()) };
-        if let Some(approval) = &detail.approval {
-            let question = approval.question(&detail.run);
-            if let Some(Err(why)) = question.map(|q| q.may(&self.actor)) {
-                return Reaction::Say(why.to_string());
-            }
-            let form = AnswerForm::approval(detail, approval, &self.actor, note);
-            return form.map_or(Reaction::Done, |form| Reaction::Popup(Box::new(Popup::Answer(Box::new(form)))));
-        }
-        let waiting = detail.steps.iter().find(|s| s.status == StepStatus::Waiting);
-        let waiting = waiting.and_then(|step| Some((step.index, detail.run.plan.numbered_step(step.index)?.0)));
-        match waiting {
-            Some((index, PlanStep { name, spec: StepSpec::Manual(manual), rules, .. })) => {
-                let form = AnswerForm::work(self.run, index, name, &manual.prompt, rules.notes.as_deref());
-                Reaction::Popup(Box::new(Popup::Answer(Box::new(form))))
-            }
-            Some(_) => Reaction::Say("the waiting step is not one to answer: it goes on by itself".to_owned()),
-            None => Reaction::Say("no step of this run waits for an answer".to_owned()),
-        }
-    }
-
-    /// What can be done with the run; what is aimed at is chosen already, and still asks.
-    pub fn control(&self, aim: Aim, reason: Option<&str>) -> Reaction {
-        let Some(detail) = &self.detail else { return Reaction::Say("the run is still being read".to_owned()) };
-        let looked_at = self.steps.key().copied().filter(|_| self.focus == Part::Steps);
-        let popup = Control::new(detail, looked_at, self.read_only, aim, reason);
-        Reaction::Popup(Box::new(Popup::Control(Box::new(popup))))
-    }
-
-    fn let_go(&self) -> Reaction {
-        let Some(detail) = &self.detail else { return Reaction::Say("the run is still being read".to_owned()) };
-        let next = next_step(&detail.run.plan, &detail.steps).filter(|_| !detail.run.status.is_terminal());
-        match next.filter(|_| detail.run.orders.pace == Pace::Stepping) {
-            Some(step) => Reaction::Ask(Effect::Order { run: self.run, order: Order::LetGo(step), reason: None }),
-            None => Reaction::Say("only a run that is gone through step by step lets a single step go".to_owned()),
-        }
-    }
-
     fn draw_header(&self, app: &App, area: Rect, canvas: &mut Canvas<'_>) {
         let theme = canvas.theme;
         let Some(detail) = &self.detail else {
@@ -227,7 +166,7 @@ impl RunScreen {
         );
         let cancel = run.cancel_requested_by.as_ref().filter(|_| !run.status.is_terminal());
         if let Some(question) = detail.approval.as_ref().and_then(|a| a.question(run)) {
-            let told = wrapped(&safe(&question.told(&self.actor)), usize::from(area.width.saturating_sub(2)));
+            let told = wrapped(&safe(&question.told(&self.facts.actor)), usize::from(area.width.saturating_sub(2)));
             let told = told.iter().map(|l| Line::styled(format!(" {l}"), theme.attention()));
             let by = Line::styled(by, theme.dim());
             // What it waits for comes before who asked for it, where there is no room for both.
