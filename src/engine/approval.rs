@@ -38,7 +38,11 @@ impl Drive {
             let still = self.limit.still();
             let reply = self.decision(index, question, timeout_ms, halt).await;
             self.results.stand_still(still.elapsed());
-            reply
+            match reply {
+                // Of the whole time, not of what an earlier engine had left of it.
+                Reply::TimedOut { after_ms } => Reply::TimedOut { after_ms: self.time_box(index).unwrap_or(after_ms) },
+                other => other,
+            }
         };
         self.rec.transition(Transition::Continue, None, &[]).await?;
         Ok(reply)
@@ -65,6 +69,10 @@ impl Drive {
                 () = sleep_until(limit) => return Reply::TimedOut { after_ms: timeout_ms },
             }
         }
+    }
+
+    fn time_box(&self, index: u32) -> Option<i64> {
+        self.run.plan.numbered_step(index).map(|(step, _)| step.timeout_ms)
     }
 
     async fn votes(&self, index: u32) -> Result<Vec<Vote>, StoreError> {

@@ -8,7 +8,7 @@ use opsroom::adapter::{Act, Script};
 use opsroom::clock::Clock;
 use opsroom::core::orders::{Ending, Order, Pace};
 use opsroom::core::plan::{Each, Plan, PlanStep, Rules, plan_hash};
-use opsroom::core::run::{Phase, Run, RunId, RunStatus, StepStatus};
+use opsroom::core::run::{Phase, Run, RunId, RunStatus, StepStatus, Transition};
 use opsroom::core::step::approve::Approve;
 use opsroom::core::step::{Reply, StepSpec};
 use opsroom::engine::EngineConfig;
@@ -260,6 +260,24 @@ async fn an_approval_outlives_its_engine_with_the_votes_there_are() {
         assert_eq!(hosts(&bench), 3, "what was done before is not done again");
     })
     .await;
+}
+
+#[tokio::test]
+async fn the_time_to_approve_goes_on_while_no_engine_waits() {
+    let bench = Bench::scripted(Script::default()).await;
+    let id = bench.submit(gated(1, 1_800_000)).await;
+    let began = Clock::System.now().plus_ms(-3_600_000);
+    let (claim, run) = bench.store.claim(Some(id), "elsewhere:7:1:b:1:1", began, began).await.unwrap().unwrap();
+    bench.store.transition(claim, Transition::Start, None, &[], began).await.unwrap();
+    bench.store.step(claim, 0, StepStatus::Succeeded, 1, None, &[], began).await.unwrap();
+    bench.store.step(claim, 1, StepStatus::Waiting, 1, None, &[], began).await.unwrap();
+    let hash = plan_hash(&run.plan);
+    let late = Ballot { actor: "ana", approved: true, note: None, plan_hash: &hash };
+    let late = bench.store.vote(id, late, Clock::System.now()).await.unwrap_err();
+    assert!(late.to_string().contains("the time for it ended at"), "{late}");
+    let _engine = bench.engine();
+    let run = bench.until(id, |r| r.status == RunStatus::Cancelled).await;
+    assert_eq!(run.message.as_deref(), Some("sign off: not approved within 30 min 0 s"));
 }
 
 #[tokio::test]
