@@ -3,6 +3,7 @@
 
 use crate::core::event::Level;
 use crate::core::orders::{Ending, Order, Orders, Pace, dependents, skippable};
+use crate::core::plan::Plan;
 use crate::core::run::{Run, RunId, RunStatus, StepStatus};
 use crate::core::time::Timestamp;
 
@@ -14,6 +15,7 @@ use super::rows::{self, RunRow};
 use super::{Store, StoreError, journal, locks, runs};
 
 const RUN: &str = "select * from run where id = $1";
+const STOOD: &str = "select pace, let_go, ending from run where id = $1";
 const PACE: &str = "update run set pace = $2, paced_by = $3, let_go = null where id = $1";
 const LET_GO: &str = "update run set let_go = $2 where id = $1";
 const END_QUEUED: &str = "update run set status = 'cancelled', cancel_requested_by = $2, ending = $3, finished_at = $4, \
@@ -84,9 +86,37 @@ pub(super) async fn read(tx: &mut Tx, run: RunId) -> Result<Run, StoreError> {
     row.ok_or_else(|| StoreError::NotFound(format!("run {run}")))?.try_into()
 }
 
-/// What an order came to: the action in the audit log, what is told in the run's log, the status the run has now.
+/// What an order is given to. The plan is read only where it is needed: a run of a newer version can still be cancelled.
+struct To<'a> {
+    run: RunId,
+    status: RunStatus,
+    orders: Orders,
+    plan: &'a str,
+}
+
+impl To<'_> {
+    fn plan(&self) -> Result<Plan, StoreError> {
+        rows::read_plan(self.run.0, self.plan)
+    }
+}
+
+async fn stood<'a>(tx: &mut Tx, run: RunId, numbered: &'a Numbered) -> Result<To<'a>, StoreError> {
+    let row = fetch_optional!(tx, (String, Option<i64>, Option<String>), STOOD, run.0)?;
+    let (pace, let_go, ending) = row.ok_or_else(|| StoreError::NotFound(format!("run {run}")))?;
+    let orders = Orders {
+        pace: rows::pace(&pace)?,
+        by: None,
+        let_go: let_go.map(rows::small).transpose()?,
+        ending: ending.as_deref().map(rows::ending).transpose()?,
+    };
+    Ok(To { run, status: rows::status(&numbered.status)?, orders, plan: &numbered.plan })
+}
+
+/// What an order came to: the action in the audit log and what it records, what is told in the run's log, the status the
+/// run has now.
 struct Given {
     action: &'static str,
+    after: String,
     step: Option<u32>,
     message: String,
     status: RunStatus,
@@ -100,13 +130,13 @@ async fn give(
     by: Orderer<'_>,
     at: Timestamp,
 ) -> Result<RunStatus, StoreError> {
-    let before = read(tx, run).await?;
+    let before = stood(tx, run, numbered).await?;
     let status = before.status;
     order.check(status, &before.orders).map_err(|what| StoreError::Refused { run, status, what })?;
     let (actor, because) = (by.actor, by.because());
     let pace = async |tx: &mut Tx, pace: Pace, action, message| {
         execute!(tx, PACE, run.0, pace.name(), (pace != Pace::Free).then(|| text(actor)))?;
-        Ok::<_, StoreError>(Given { action, step: None, message, status })
+        Ok::<_, StoreError>(Given { action, after: pace.name().to_owned(), step: None, message, status })
     };
     let given = match order {
         Order::Pause => {
@@ -122,7 +152,7 @@ async fn give(
         Order::Skip(step) => skip(tx, &before, step, by, at).await?,
         Order::End(ending) => end(tx, &before, ending, by, at).await?,
     };
-    let event = journal::event(Level::Warn, "operator", given.step, given.message.clone(), at);
+    let event = journal::event(Level::Warn, "operator", given.step, given.message, at);
     tell(tx, run, numbered, event).await?;
     let decision = Decision {
         workspace: numbered.workspace_id,
@@ -131,7 +161,7 @@ async fn give(
         action: given.action,
         object: format!("run {run}"),
         before: Some(status.name().into()),
-        after: Some(given.message),
+        after: Some(given.after),
         reason: by.reason,
     };
     audit::insert(tx, decision).await?;
@@ -144,45 +174,52 @@ async fn status_of(tx: &mut Tx, run: RunId, step: u32) -> Result<StepStatus, Sto
     rows::step_status(&name)
 }
 
-async fn let_go(tx: &mut Tx, run: &Run, step: u32, by: Orderer<'_>) -> Result<Given, StoreError> {
-    let name = step_name(&run.plan, i64::from(step));
-    if status_of(tx, run.id, step).await? != StepStatus::Pending {
-        return Err(StoreError::Step { run: run.id, step: name, why: "it has begun already" });
+async fn let_go(tx: &mut Tx, to: &To<'_>, step: u32, by: Orderer<'_>) -> Result<Given, StoreError> {
+    let name = step_name(&to.plan()?, i64::from(step));
+    if status_of(tx, to.run, step).await? != StepStatus::Pending {
+        return Err(StoreError::Step { run: to.run, step: name, why: "it has begun already" });
     }
-    execute!(tx, LET_GO, run.id.0, i64::from(step))?;
+    execute!(tx, LET_GO, to.run.0, i64::from(step))?;
     let message = format!("{} lets step {name} go{}", by.actor, by.because());
-    Ok(Given { action: "run.let_go", step: Some(step), message, status: run.status })
+    let after = format!("step {name} may go");
+    Ok(Given { action: "run.let_go", after, step: Some(step), message, status: to.status })
 }
 
-async fn skip(tx: &mut Tx, run: &Run, step: u32, by: Orderer<'_>, at: Timestamp) -> Result<Given, StoreError> {
-    let name = step_name(&run.plan, i64::from(step));
-    let found = status_of(tx, run.id, step).await?;
-    skippable(&run.plan, step, found).map_err(|why| StoreError::Step { run: run.id, step: name.clone(), why })?;
+async fn skip(tx: &mut Tx, to: &To<'_>, step: u32, by: Orderer<'_>, at: Timestamp) -> Result<Given, StoreError> {
+    let plan = to.plan()?;
+    let name = step_name(&plan, i64::from(step));
+    let found = status_of(tx, to.run, step).await?;
+    skippable(&plan, step, found).map_err(|why| StoreError::Step { run: to.run, step: name.clone(), why })?;
     let said = format!("skipped by {}{}", by.actor, by.because());
-    execute!(tx, SKIP, run.id.0, i64::from(step), text(&said), at.0)?;
-    let uses = dependents(&run.plan, step);
+    execute!(tx, SKIP, to.run.0, i64::from(step), text(&said), at.0)?;
+    let uses = dependents(&plan, step);
     let uses = if uses.is_empty() {
         String::new()
     } else {
         format!("; later steps use what it would have left and fail rather than guess: {}", uses.join(", "))
     };
     let message = format!("{name}: {said}{uses}");
-    Ok(Given { action: "run.skip", step: Some(step), message, status: run.status })
+    let after = format!("step {name} skipped");
+    Ok(Given { action: "run.skip", after, step: Some(step), message, status: to.status })
 }
 
 /// A harsher end replaces a milder one that was asked for before, never the other way round.
-async fn end(tx: &mut Tx, run: &Run, ending: Ending, by: Orderer<'_>, at: Timestamp) -> Result<Given, StoreError> {
+async fn end(tx: &mut Tx, to: &To<'_>, ending: Ending, by: Orderer<'_>, at: Timestamp) -> Result<Given, StoreError> {
     let (actor, because) = (by.actor, by.because());
-    let given = |message, status| Ok(Given { action: "run.cancel", step: None, message, status });
-    if run.status == RunStatus::Queued {
+    let given = |message, status: RunStatus| {
+        let how = if ending == Ending::Cancel { String::new() } else { format!(", {}", ending.name()) };
+        let after = format!("{}{how}", status.name());
+        Ok(Given { action: "run.cancel", after, step: None, message, status })
+    };
+    if to.status == RunStatus::Queued {
         let message = format!("cancelled by {actor}{because}");
-        execute!(tx, END_QUEUED, run.id.0, text(actor), ending.name(), at.0, text(&message))?;
-        runs::end_steps(tx, run.id, RunStatus::Cancelled, at).await?;
-        locks::end(tx, run.id).await?;
+        execute!(tx, END_QUEUED, to.run.0, text(actor), ending.name(), at.0, text(&message))?;
+        runs::end_steps(tx, to.run, RunStatus::Cancelled, at).await?;
+        locks::end(tx, to.run).await?;
         return given(message, RunStatus::Cancelled);
     }
-    if run.orders.ending.is_none_or(|before| before < ending) {
-        execute!(tx, ASK_TO_END, run.id.0, text(actor), ending.name())?;
+    if to.orders.ending.is_none_or(|before| before < ending) {
+        execute!(tx, ASK_TO_END, to.run.0, text(actor), ending.name())?;
     }
-    given(format!("{} asked for by {actor}{because}", ending.words()), run.status)
+    given(format!("{} asked for by {actor}{because}", ending.words()), to.status)
 }

@@ -284,7 +284,7 @@ pub(super) fn pace(name: &str) -> Result<Pace, StoreError> {
     Pace::from_name(name).ok_or_else(|| unreadable("pace", name))
 }
 
-fn ending(name: &str) -> Result<Ending, StoreError> {
+pub(super) fn ending(name: &str) -> Result<Ending, StoreError> {
     Ending::from_name(name).ok_or_else(|| unreadable("ending", name))
 }
 

@@ -1,6 +1,7 @@
 //! What people ask of a run under way, and what they say to a step that wants approval.
 
 use opsroom::core::approval::{Tally, Unfit};
+use opsroom::core::event::EntryBody;
 use opsroom::core::orders::{Ending, Order, Orders, Pace};
 use opsroom::core::plan::{Plan, PlanStep, plan_hash};
 use opsroom::core::run::{RunId, RunStatus, StepStatus, Transition};
@@ -93,7 +94,9 @@ pub async fn a_skipped_step_never_begins(place: Place) {
 
 pub async fn a_paused_run_whose_engine_is_gone_goes_on_to_wait(place: Place) {
     let store = &place.store;
+    assert!(store.is_calm().await.unwrap());
     let claim = started(&place).await;
+    assert!(!store.is_calm().await.unwrap());
     store.order(claim.run, Order::Pause, ANA, at(50)).await.unwrap();
     let run = store.run(claim.run).await.unwrap();
     assert!(store.interrupt(&run, "gone", at(5000)).await.unwrap());
@@ -101,6 +104,30 @@ pub async fn a_paused_run_whose_engine_is_gone_goes_on_to_wait(place: Place) {
     assert!(store.is_held_back(claim.run, 0).await.unwrap());
     store.order(claim.run, Order::Continue, ANA, at(5001)).await.unwrap();
     assert!(!store.is_held_back(claim.run, 0).await.unwrap());
+}
+
+pub async fn what_steps_left_is_found_by_step_oldest_first(place: Place) {
+    let store = &place.store;
+    let claim = started(&place).await;
+    let told = |step: Option<u32>, data: Option<&str>| {
+        let mut entry = crate::event("said");
+        entry.step = step;
+        if let EntryBody::Event { data: place, .. } = &mut entry.body {
+            *place = data.map(|text| serde_json::json!({ "kept": text }));
+        }
+        entry
+    };
+    let entries = [
+        told(Some(1), Some("\u{0}first")),
+        told(Some(0), Some("other")),
+        told(Some(1), None),
+        told(None, Some("whole run")),
+        told(Some(1), Some("second")),
+    ];
+    store.append(claim, &entries).await.unwrap();
+    let found = store.outcomes(claim.run).await.unwrap();
+    let found: Vec<_> = found.iter().map(|(step, data)| (*step, data["kept"].as_str().unwrap())).collect();
+    assert_eq!(found, [(1, "\u{0}first"), (0, "other"), (1, "second")]);
 }
 
 fn asking(need: u32, from: &[&str]) -> Plan {
