@@ -2,6 +2,7 @@
 //! [`Command`], one line in [`perform`].
 
 mod apply;
+mod approve;
 mod cancel;
 mod check;
 mod completions;
@@ -17,6 +18,7 @@ mod man;
 mod notify;
 mod out;
 mod parse;
+mod pause;
 mod plan;
 mod resume;
 mod run;
@@ -76,6 +78,10 @@ pub enum Command {
     Runs(runs::Args),
     Log(log::Args),
     Cancel(cancel::Args),
+    Pause(pause::Args),
+    Skip(pause::SkipArgs),
+    Approve(approve::Args),
+    Reject(approve::RejectArgs),
     Resume(resume::Args),
     Retry(resume::RetryArgs),
     Services(services::Args),
@@ -131,6 +137,10 @@ pub async fn perform(command: Option<Command>, start: &Start) -> Result<Next, St
         Some(Command::Runs(args)) => runs::perform(&args, start).await?,
         Some(Command::Log(args)) => return log::perform(&args, start).await,
         Some(Command::Cancel(args)) => cancel::perform(&args, start).await?,
+        Some(Command::Pause(args)) => pause::perform(&args, start).await?,
+        Some(Command::Skip(args)) => pause::skip(&args, start).await?,
+        Some(Command::Approve(args)) => approve::perform(&args, start).await?,
+        Some(Command::Reject(args)) => approve::reject(&args, start).await?,
         Some(Command::Resume(args)) => resume::perform(&args, start).await?,
         Some(Command::Retry(args)) => resume::retry(&args, start).await?,
         Some(Command::Services(args)) => services::perform(&args, start).await?,

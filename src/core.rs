@@ -1,5 +1,6 @@
 //! The pure core: values in, values out. No I/O, no clock, no runtime, no terminal.
 
+pub mod approval;
 pub mod check;
 pub mod command;
 pub mod event;
@@ -7,6 +8,7 @@ pub mod expr;
 pub mod header;
 pub mod notify;
 pub mod observation;
+pub mod orders;
 pub mod outbound;
 pub mod plan;
 pub mod product;

@@ -11,6 +11,8 @@
 #[path = "engine/bench.rs"]
 mod bench;
 
+#[path = "engine/control.rs"]
+mod control;
 #[path = "engine/course.rs"]
 mod course;
 #[path = "engine/crash.rs"]

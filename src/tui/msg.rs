@@ -5,15 +5,19 @@ use std::sync::Arc;
 use crossterm::event::KeyEvent;
 
 use crate::bus::Notice;
+use crate::core::approval::Tally;
 use crate::core::command::{Catalogue, Parsed};
 use crate::core::event::Entry;
+use crate::core::orders::Order;
 use crate::core::plan::Plan;
+use crate::core::resume::Decision;
 use crate::core::run::{Run, RunId};
 use crate::core::time::Timestamp;
 use crate::logfile::desk::Ask;
 use crate::logfile::source::Told;
 
 // The values the door answers with, named here once so that panes need not know the door.
+pub use crate::control::orders::Approval;
 pub use crate::control::{Overview, PlanCard, RunDetail, RunFilter};
 
 /// Something happened. Results carry the refusal's text when it went wrong.
@@ -48,6 +52,10 @@ pub enum Msg {
     Submitted(Ticket, Result<Box<Run>, String>),
     Cancelled(RunId, Result<Box<Run>, String>),
     Answered(RunId, Result<(), String>),
+    /// What came of an order.
+    Ordered(RunId, Order, Result<Box<Run>, String>),
+    Resumed(RunId, Result<Box<Run>, String>),
+    Voted(RunId, Result<Tally, String>),
     /// The line was written to (or missing from) the history; only failure is told.
     Noted(Result<(), String>),
 }
@@ -108,12 +116,36 @@ pub enum Effect {
         plan: Box<Plan>,
         typed: Option<String>,
     },
+    /// Queue the plan of an ended run again.
+    Retry {
+        ticket: Ticket,
+        run: RunId,
+        typed: Option<String>,
+        reason: Option<String>,
+    },
     Cancel(RunId),
+    Order {
+        run: RunId,
+        order: Order,
+        reason: Option<String>,
+    },
+    Resume {
+        run: RunId,
+        decision: Option<Decision>,
+        reason: Option<String>,
+    },
     Answer {
         run: RunId,
         step: u32,
         done: bool,
         note: Option<String>,
+    },
+    /// Yes or no to the step that waits for approval.
+    Vote {
+        run: RunId,
+        approved: bool,
+        note: Option<String>,
+        plan_hash: String,
     },
 }
 

@@ -40,6 +40,20 @@ async fn ask(effect: Effect, control: &Control) -> Option<Msg> {
             let run = control.submit(*plan, typed.as_deref(), None).await;
             Msg::Submitted(ticket, said(run.map(Box::new)))
         }
+        Effect::Retry { ticket, run, typed, reason } => {
+            let run = control.retry(run, typed.as_deref(), reason.as_deref()).await;
+            Msg::Submitted(ticket, said(run.map(Box::new)))
+        }
+        Effect::Order { run, order, reason } => {
+            let done = control.order(run, order, reason.as_deref()).await;
+            Msg::Ordered(run, order, said(done.map(Box::new)))
+        }
+        Effect::Resume { run, decision, reason } => {
+            Msg::Resumed(run, said(control.resume(run, decision, reason.as_deref()).await.map(Box::new)))
+        }
+        Effect::Vote { run, approved, note, plan_hash } => {
+            Msg::Voted(run, said(control.vote(run, approved, note.as_deref(), &plan_hash).await))
+        }
         Effect::Cancel(run) => Msg::Cancelled(run, said(control.cancel(run, None).await.map(Box::new))),
         Effect::Answer { run, step, done, note } => {
             Msg::Answered(run, said(control.answer(run, step, done, note.as_deref()).await))

@@ -3,10 +3,12 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use opsroom::core::approval::Tally;
 use opsroom::core::check::score::{Health, Line, Score};
 use opsroom::core::command::Catalogue;
 use opsroom::core::event::{Entry, EntryBody, Level, Stream};
 use opsroom::core::observation::{Observation, State, TargetSummary};
+use opsroom::core::orders::Orders;
 use opsroom::core::plan::{OnFailure, Plan, PlanStep, Risk, RiskLevel, Target};
 use opsroom::core::run::{Artifact, ArtifactKind, Phase, Run, RunId, RunStatus, RunStep, StepStatus};
 use opsroom::core::service::{Action, ActionCall, Environment, HttpRequest, Service, Stack, Tier, Verb};
@@ -105,6 +107,10 @@ impl World {
             }
             Effect::Cancel(run) => Msg::Cancelled(run, Ok(Box::new(self.detail.run.clone()))),
             Effect::Answer { run, .. } => Msg::Answered(run, Ok(())),
+            Effect::Order { run, order, .. } => Msg::Ordered(run, order, Ok(Box::new(self.detail.run.clone()))),
+            Effect::Resume { run, .. } => Msg::Resumed(run, Ok(Box::new(self.detail.run.clone()))),
+            Effect::Vote { run, .. } => Msg::Voted(run, Ok(Tally::Open(Vec::new()))),
+            Effect::Retry { ticket, .. } => Msg::Submitted(ticket, Ok(Box::new(run(42, RunStatus::Queued)))),
         })
     }
 
@@ -281,6 +287,8 @@ pub fn run(id: i64, status: RunStatus) -> Run {
         holder: Some("host:1".to_owned()),
         lease_until: None,
         cancel_requested_by: None,
+        orders: Orders::default(),
+        retry_of: None,
         last_seq: 0,
     }
 }
@@ -309,7 +317,7 @@ fn detail(run: Run) -> RunDetail {
         at: NOW,
     };
     let steps = vec![step(0, StepStatus::Succeeded, "HTTP 200 in 41 ms"), step(1, StepStatus::Waiting, ""), pending];
-    RunDetail { run, steps, artifacts: vec![artifact] }
+    RunDetail { run, steps, artifacts: vec![artifact], approval: None }
 }
 
 /// A log of `n` lines: every 5th is output, every 13th a warning, the 20th an error.

@@ -99,6 +99,10 @@ impl App {
                     Then::Cancel(run) => vec![Effect::Cancel(run)],
                 };
             }
+            Outcome::Open(other) => {
+                self.popups.pop();
+                self.popups.push(*other);
+            }
             Outcome::Run(action) => {
                 self.popups.pop();
                 return self.act(action);
@@ -124,9 +128,15 @@ impl App {
             Some(screen) => screen.view_mut().act(action, scene),
             None => self.home.act(action, scene),
         };
+        if matches!(reaction, Reaction::Ignored) {
+            return self.act_global(action);
+        }
+        self.react(reaction)
+    }
+
+    pub(super) fn react(&mut self, reaction: Reaction) -> Vec<Effect> {
         match reaction {
-            Reaction::Ignored => self.act_global(action),
-            Reaction::Done => Vec::new(),
+            Reaction::Ignored | Reaction::Done => Vec::new(),
             Reaction::Say(text) => {
                 self.say(text);
                 Vec::new()
@@ -173,7 +183,7 @@ impl App {
     pub(super) fn open(&mut self, destination: Destination) {
         let screen = match destination {
             Destination::Service(name) => Screen::Service(Box::new(ServiceScreen::new(name))),
-            Destination::Run(run) => Screen::Run(Box::new(RunScreen::new(self.ticket(), run))),
+            Destination::Run(run) => Screen::Run(Box::new(RunScreen::new(self.ticket(), run, &self.facts))),
             Destination::Read { title, text } => Screen::Reader(Box::new(Reader::new(&title, &text))),
         };
         self.push(screen);

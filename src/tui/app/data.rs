@@ -2,8 +2,10 @@
 //! changed; the facts are always read.
 
 use super::App;
+use super::command::Wish;
 use super::log::Log;
 use crate::bus::Notice;
+use crate::core::approval::Tally;
 use crate::core::run::{Run, RunId};
 use crate::core::time::Timestamp;
 use crate::tui::msg::{Effect, Msg, Overview, PlanCard, Ticket};
@@ -43,6 +45,8 @@ pub(super) struct Requests {
     history: Question,
     /// The run just started, to be shown as soon as the overview knows it.
     pub(super) started: Option<RunId>,
+    /// What is wanted of a run as soon as it has been read.
+    pub(super) wish: Option<(RunId, Wish)>,
 }
 
 impl Requests {
@@ -109,7 +113,10 @@ impl App {
                 self.requests.history.asked = false;
                 self.history = result.unwrap_or_default();
             }
-            Msg::Detail(run, detail) => self.runs_on_screen(run).for_each(|s| s.receive(&detail)),
+            Msg::Detail(run, detail) => {
+                self.runs_on_screen(run).for_each(|s| s.receive(&detail));
+                return self.fulfil(run);
+            }
             Msg::Runs(ticket, page) => self.runs_came(ticket, page),
             Msg::Entries(ticket, page, result) => self.entries_came(ticket, page, result),
             Msg::Planned(ticket, card) => self.planned(ticket, card),
@@ -120,6 +127,15 @@ impl App {
                 self.touch(run);
             }
             Msg::Answered(run, Err(why)) => self.complain(format!("run {run}: not answered: {why}")),
+            Msg::Ordered(run, order, Ok(_)) => self.done(run, order.words()),
+            Msg::Ordered(run, _, Err(why)) => self.complain(format!("nothing was done: run {run}: {why}")),
+            Msg::Resumed(run, Ok(now)) if now.status.is_terminal() => self.done(run, "given up"),
+            Msg::Resumed(run, Ok(_)) => self.done(run, "goes on"),
+            Msg::Resumed(run, Err(why)) => self.complain(format!("run {run} does not go on: {why}")),
+            Msg::Voted(run, Ok(Tally::Approved(_))) => self.done(run, "approved; it goes on"),
+            Msg::Voted(run, Ok(Tally::Denied { .. })) => self.done(run, "rejected; it is cancelled"),
+            Msg::Voted(run, Ok(Tally::Open(_))) => self.done(run, "your approval counts; more are needed"),
+            Msg::Voted(_, Err(why)) => self.complain(format!("your answer does not count: {why}")),
             Msg::Noted(Err(why)) => self.complain(format!("the history was not written: {why}")),
             Msg::Noted(Ok(()))
             | Msg::Key(_)
@@ -130,6 +146,13 @@ impl App {
             | Msg::File(_) => {}
         }
         Vec::new()
+    }
+
+    /// Something was done to a run.
+    fn done(&mut self, run: RunId, what: &str) {
+        self.say(format!("run {run}: {what}"));
+        self.requests.overview.wanted = true;
+        self.touch(run);
     }
 
     fn noticed(&mut self, notice: Notice) {

@@ -127,7 +127,9 @@ actions! {
     }
     Run: {
         CancelRun "cancel" "cancel the run (asks first)",
-        Answer "answer" "answer a waiting manual step",
+        Answer "answer" "answer a step that waits for you: manual, or approval",
+        Control "control" "pause, step through, skip, stop, kill, resume, do again",
+        LetGo "step" "step by step: let the next step go",
     }
     Text: {
         Accept "accept" "take the line",

@@ -105,6 +105,7 @@ const fn wanted(context: Context, popup: bool) -> &'static [(Action, &'static st
             (Action::Fullscreen, "full"),
             (Action::Find, "search"),
             (Action::CancelRun, "cancel"),
+            (Action::Control, "control"),
             (Action::Answer, "answer"),
             (Action::Back, "back"),
         ],
