@@ -24,11 +24,11 @@ const REDACTED: &str = "[secret ";
 const SECRET: &str = "held a secret, which is not kept when a run is interrupted";
 const DECIDED: &str = "was marked done by a person, so what it would have left is not known";
 const SKIPPED: &str = "was skipped, so it left nothing";
-const NOT_KEPT: &str = "was done before the run was interrupted; its headers and body were not kept";
+const NOT_KEPT: &str = "was done before the run was interrupted; of its answer only what it saved was kept";
 
 impl Results {
     /// Keeps what a step came to, when it has a name somebody asks for; then also as the log is to keep it, so that it is
-    /// there after an interruption. Headers and body of an answer are not: they may be anything, and large.
+    /// there after an interruption. Headers, body and rows of an answer are not: they may be anything, and large.
     pub(super) fn keep(&self, step: &PlanStep, status: StepStatus, weighed: &Weighed) -> Option<serde_json::Value> {
         self.put(step, status, weighed.result.clone());
         if step.rules.key.is_empty() || weighed.result.is_empty() {
