@@ -1,5 +1,6 @@
 //! The pure core: values in, values out. No I/O, no clock, no runtime, no terminal.
 
+pub mod breaker;
 pub mod check;
 pub mod command;
 pub mod event;

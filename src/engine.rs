@@ -4,6 +4,7 @@
 //! last [`Engine`] ends them all, children included. `holder.rs` reads `/proc`: the one place here that asks the system.
 
 mod attempt;
+mod breaker;
 mod claim;
 mod drive;
 mod elsewhere;
@@ -13,6 +14,7 @@ mod group;
 mod halt;
 mod holder;
 mod keep;
+mod orphans;
 mod output;
 mod pulse;
 mod question;
@@ -105,7 +107,7 @@ struct World {
 
 /// Interrupts runs whose engine is gone, without starting an engine.
 pub async fn sweep_gone(store: &Store, bus: &Bus, clock: Clock) {
-    sweep::sweep_store(store, bus, clock, &std::collections::HashSet::new()).await;
+    sweep::sweep_store(store, bus, clock).await;
 }
 
 /// Whether a live server executes runs on this store, so that others only submit.

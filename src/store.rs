@@ -6,14 +6,15 @@
 
 #[macro_use]
 mod db;
-#[macro_use]
-mod dialect;
 
 mod audit;
+mod breakers;
 mod changes;
 mod chunk;
+mod claim;
 mod console;
 mod decisions;
+mod dialect;
 mod error;
 mod journal;
 mod listing;
@@ -21,6 +22,7 @@ mod locks;
 mod migrations;
 mod observations;
 mod open;
+mod processes;
 mod resume;
 mod rows;
 mod runs;
@@ -30,6 +32,7 @@ mod written;
 
 pub use changes::{Changes, Glimpse};
 pub use locks::Blocked;
+pub use processes::Process;
 pub use resume::Resumer;
 
 use crate::core::plan::Plan;

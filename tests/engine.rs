@@ -11,10 +11,14 @@
 #[path = "engine/bench.rs"]
 mod bench;
 
+#[path = "engine/breaker.rs"]
+mod breaker;
 #[path = "engine/course.rs"]
 mod course;
 #[path = "engine/crash.rs"]
 mod crash;
+#[path = "engine/orphans.rs"]
+mod orphans;
 #[expect(dead_code, reason = "only the store suite stops its own server")]
 #[path = "support/postgres.rs"]
 mod postgres;

@@ -25,7 +25,8 @@ macro_rules! version {
     };
 }
 
-const VERSIONS: [Version; 3] = [version!(1, "0001_start"), version!(2, "0002_locks"), version!(3, "0003_told")];
+const VERSIONS: [Version; 4] =
+    [version!(1, "0001_start"), version!(2, "0002_locks"), version!(3, "0003_told"), version!(5, "0005_reliability")];
 
 const APPLIED: &str = "select version, checksum from _sqlx_migrations order by version";
 const SQLITE_TABLES: &str = "select count(*) from sqlite_master where type = 'table' and name not like 'sqlite%'";

@@ -15,6 +15,8 @@ use super::{Store, StoreError, error, migrations};
 const BUSY: Duration = Duration::from_secs(5);
 /// How long reaching a server may take.
 const CONNECT: Duration = Duration::from_secs(10);
+/// A connection that was used so shortly ago is taken to be alive: a ping costs as much as a statement.
+const FRESH: Duration = Duration::from_millis(500);
 const SQLITE_READERS: u32 = 4;
 const POSTGRES_CONNECTIONS: u32 = 8;
 const ENCODING: &str = "select current_setting('server_encoding')";
@@ -126,6 +128,10 @@ async fn server(secret_url: &str, url: Arc<str>) -> Result<Db, StoreError> {
     migrations::postgres(&mut conn, &url).await?;
     conn.close().await.map_err(failed)?;
     let pool = PgPoolOptions::new().max_connections(POSTGRES_CONNECTIONS).acquire_timeout(CONNECT);
+    let pool = pool.test_before_acquire(false).before_acquire(|conn, about| {
+        let fresh = about.idle_for < FRESH;
+        Box::pin(async move { if fresh { Ok(true) } else { conn.ping().await.map(|()| true) } })
+    });
     Ok(Db { pools: Either::Postgres(pool.connect_lazy_with(options)), url })
 }
 

@@ -15,7 +15,7 @@ use super::{Store, StoreError, journal, locks, runs};
 const STEPS: &str = "select position, status, attempt, started_at, finished_at, message from run_step \
      where run_id = $1 order by position";
 /// Somebody wanted it to stop: then it does not go on by itself.
-const STANDING: &str = "select plan, token, cancel_requested_by from run where id = $1";
+const STANDING: &str = "select plan, token - taken_over, cancel_requested_by from run where id = $1";
 const REQUEUE: &str = "update run set status = $2, holder = null, lease_until = null, finished_at = null, message = null, \
      cancel_requested_by = null where id = $1";
 const FAIL: &str = "update run set status = $2, finished_at = $3, message = $4 where id = $1";

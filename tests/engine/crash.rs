@@ -20,7 +20,7 @@ async fn die_with(bench: &Bench, holder: &str, lease_ms: i64) -> RunId {
 }
 
 /// This machine's identity with the number of a process that has ended.
-fn dead_neighbour(living: &str) -> String {
+pub fn dead_neighbour(living: &str) -> String {
     let mut child = std::process::Command::new("true").spawn().unwrap();
     child.wait().unwrap();
     let mut parts: Vec<_> = living.split(':').map(str::to_owned).collect();
