@@ -19,7 +19,6 @@ mod course;
 mod crash;
 #[path = "engine/orphans.rs"]
 mod orphans;
-#[expect(dead_code, reason = "only the store suite stops its own server")]
 #[path = "support/postgres.rs"]
 mod postgres;
 #[path = "engine/process.rs"]
@@ -32,3 +31,5 @@ mod rules;
 mod secrets;
 #[path = "engine/stop.rs"]
 mod stop;
+#[path = "engine/trouble.rs"]
+mod trouble;

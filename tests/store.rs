@@ -8,6 +8,7 @@ mod changes;
 mod journal;
 #[path = "store/opening.rs"]
 mod opening;
+#[expect(dead_code, reason = "only the engine suite restarts its own server")]
 #[path = "support/postgres.rs"]
 mod postgres;
 #[path = "store/reliability.rs"]

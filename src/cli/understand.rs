@@ -1,6 +1,6 @@
 //! From a phrase to a plan, or to the sentence that says why there is none: shared by `plan` and `run`.
 
-use super::stop::{Stop, tell};
+use super::stop::{Code, Stop, tell};
 use crate::control::{Control, PlanCard};
 use crate::core::command::{self, ParseOutcome, Parsed};
 
@@ -23,6 +23,20 @@ pub(super) async fn plan(control: &Control, text: &str, inputs: &[(String, Strin
         tell(&format!("read {} as {}", fix.from, fix.to));
     }
     Ok(control.plan(&parsed, inputs, text).await?)
+}
+
+/// Does what the phrase says when that is an action which is no run; `None`: it is something else.
+pub(super) async fn act(control: &Control, text: &str, reason: Option<&str>) -> Result<Option<Code>, Stop> {
+    let parsed = command::parse(text, &*control.catalogue().await?);
+    let target = parsed.inputs.get("target");
+    let (ParseOutcome::Action, "reset_breaker", Some(target)) = (parsed.outcome, parsed.intent.as_str(), target) else {
+        return Ok(None);
+    };
+    let reason = reason.or(parsed.inputs.get("reason").map(String::as_str));
+    for way in control.reset_breaker(target, parsed.env.as_deref(), reason).await? {
+        tell(&format!("the breaker of {way} is closed"));
+    }
+    Ok(Some(Code::Succeeded))
 }
 
 /// What is missing or meant otherwise, and what to say instead.

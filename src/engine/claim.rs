@@ -13,7 +13,7 @@ use super::drive::Drive;
 use super::halt::Halt;
 use super::keep::Keeper;
 use super::record::Recorder;
-use super::sweep::GivenUp;
+use super::sweep::{GivenUp, Steadiness};
 use super::{Mode, State, World, pulse, resume, sweep};
 use crate::core::run::{Run, RunId, RunStatus};
 use crate::core::time::Timestamp;
@@ -43,6 +43,7 @@ struct Worker {
     only: Option<RunId>,
     in_hand: HashSet<RunId>,
     given_up: GivenUp,
+    steadiness: Steadiness,
     tasks: JoinSet<Left>,
     started_at: Timestamp,
     shown_at: Option<Instant>,
@@ -67,9 +68,11 @@ pub(super) async fn work(world: World) {
     let started_at = world.clock.now();
     let _pulse = AbortOnDropHandle::new(tokio::spawn(pulse::beat(world.clone())));
     let only = world.config.only;
+    let steadiness = Steadiness::new(world.clock);
     Worker {
         world,
         only,
+        steadiness,
         in_hand: HashSet::new(),
         given_up: GivenUp::new(),
         tasks: JoinSet::new(),
@@ -179,7 +182,8 @@ impl Worker {
             self.show().await;
             self.shown_at = Some(Instant::now());
         }
-        sweep::sweep(&self.world, &self.in_hand, &mut self.given_up).await;
+        let steady = self.steadiness.is_steady(self.world.clock, self.world.config.renew_ms);
+        sweep::sweep(&self.world, &self.in_hand, &mut self.given_up, steady).await;
     }
 
     async fn show(&self) {

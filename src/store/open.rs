@@ -96,7 +96,13 @@ async fn file(path: &str, url: Arc<str>) -> Result<Db, StoreError> {
         .busy_timeout(BUSY);
     // A connection to a file does not go stale: no ping before use, no renewal.
     let pool = || SqlitePoolOptions::new().test_before_acquire(false).idle_timeout(None).max_lifetime(None);
-    let write = pool().max_connections(1).connect_with(options.clone()).await;
+    // A commit that fails for want of room is rolled back by SQLite itself, after which sqlx believes for ever that a
+    // transaction is open: such a connection is replaced.
+    let write = pool().before_acquire(|conn, _| {
+        let sound = !conn.is_in_transaction();
+        Box::pin(async move { Ok(sound) })
+    });
+    let write = write.max_connections(1).connect_with(options.clone()).await;
     let write = write.map_err(|e| error::opening(&e, &url))?;
     let mut conn = write.acquire().await.map_err(|e| error::opening(&e, &url))?;
     migrations::sqlite(&mut conn, &url).await?;

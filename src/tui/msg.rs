@@ -48,6 +48,8 @@ pub enum Msg {
     Submitted(Ticket, Result<Box<Run>, String>),
     Cancelled(RunId, Result<Box<Run>, String>),
     Answered(RunId, Result<(), String>),
+    /// These breakers were closed, by name.
+    BreakersReset(Result<Vec<String>, String>),
     /// The line was written to (or missing from) the history; only failure is told.
     Noted(Result<(), String>),
 }
@@ -109,6 +111,11 @@ pub enum Effect {
         typed: Option<String>,
     },
     Cancel(RunId),
+    ResetBreaker {
+        target: String,
+        env: Option<String>,
+        reason: Option<String>,
+    },
     Answer {
         run: RunId,
         step: u32,

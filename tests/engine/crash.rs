@@ -10,7 +10,7 @@ use opsroom::engine::EngineConfig;
 use crate::bench::*;
 
 /// Claims a run like an engine would, begins its first step, and is never heard of again.
-async fn die_with(bench: &Bench, holder: &str, lease_ms: i64) -> RunId {
+pub async fn die_with(bench: &Bench, holder: &str, lease_ms: i64) -> RunId {
     let id = bench.submit(plan(vec![get(Phase::Action, "deploy"), get(Phase::Verify, "web")])).await;
     let now = Clock::System.now();
     let (claim, _) = bench.store.claim(Some(id), holder, now.plus_ms(lease_ms), now).await.unwrap().unwrap();

@@ -27,8 +27,8 @@ impl App {
             }
             Taken::Act(parsed, text) => {
                 self.bar = None;
-                self.do_action(&parsed);
-                self.remembering(text, Vec::new())
+                let effects = self.do_action(&parsed);
+                self.remembering(text, effects)
             }
         }
     }
@@ -75,11 +75,26 @@ impl App {
         Vec::new()
     }
 
-    fn do_action(&mut self, parsed: &Parsed) {
-        if parsed.intent != "cancel_run" {
-            return self
-                .complain(format!("{} is not in this version; nothing was done", parsed.intent.replace('_', " ")));
+    fn do_action(&mut self, parsed: &Parsed) -> Vec<Effect> {
+        match parsed.intent.as_str() {
+            "cancel_run" => self.cancel_named(parsed),
+            "reset_breaker" => return self.reset_breaker(parsed),
+            other => self.complain(format!("{} is not in this version; nothing was done", other.replace('_', " "))),
         }
+        Vec::new()
+    }
+
+    fn reset_breaker(&mut self, parsed: &Parsed) -> Vec<Effect> {
+        if self.facts.read_only {
+            self.complain("read-only: no breaker can be reset from this console");
+            return Vec::new();
+        }
+        let input = |name: &str| parsed.inputs.get(name).cloned();
+        let reset = |target| Effect::ResetBreaker { target, env: parsed.env.clone(), reason: input("reason") };
+        input("target").map(reset).into_iter().collect()
+    }
+
+    fn cancel_named(&mut self, parsed: &Parsed) {
         if self.facts.read_only {
             return self.complain("read-only: nothing can be cancelled from this console");
         }

@@ -110,6 +110,8 @@ impl App {
                 self.touch(run);
             }
             Msg::Answered(run, Err(why)) => self.complain(format!("run {run}: not answered: {why}")),
+            Msg::BreakersReset(Ok(names)) => self.say(format!("closed: the breaker of {}", names.join(", "))),
+            Msg::BreakersReset(Err(why)) => self.complain(why),
             Msg::Noted(Err(why)) => self.complain(format!("the history was not written: {why}")),
             Msg::Noted(Ok(()))
             | Msg::Key(_)
