@@ -141,9 +141,9 @@ impl Worker {
 
     /// Takes what there is for free hands, unless a server takes care of it.
     async fn claim(&mut self) -> Looked {
-        match self.world.defers().await {
-            Ok(false) => {}
-            Ok(true) => return Looked::NothingLeft,
+        match self.is_needed().await {
+            Ok(true) => {}
+            Ok(false) => return Looked::NothingLeft,
             Err(e) => return store_failed(&e),
         }
         while self.tasks.len() < self.world.config.concurrency.max(1) {
@@ -158,6 +158,11 @@ impl Worker {
             }
         }
         Looked::HandsFull
+    }
+
+    /// Whether there is something in the queue, and no server takes care of it.
+    async fn is_needed(&self) -> Result<bool, StoreError> {
+        Ok(self.world.store.has_queued(self.only).await? && !self.world.defers().await?)
     }
 
     async fn next_claim(&self) -> Result<Option<(Claim, Run, Timestamp)>, StoreError> {

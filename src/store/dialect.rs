@@ -1,5 +1,9 @@
 //! What differs between the two databases. Everything else is one SQL text.
 
+use sqlx::PgPool;
+
+use super::db::{Either, SqlitePools};
+
 /// Takes the write lock at the start: a transaction that read first and then wants to write would be refused, not queued.
 pub(super) const SQLITE_BEGIN: &str = "begin immediate";
 /// Read committed: the update that numbers a run's entries locks its row, so writers of one run take turns.
@@ -58,23 +62,13 @@ macro_rules! claim_one {
     };
 }
 
-/// A claim together with its locks. A lock somebody took in the same moment fails the statement, and nothing is claimed.
-macro_rules! with_locks {
-    ($claim:expr) => {
-        concat!(
-            "with claimed as (",
-            $claim,
-            "), locked as (insert into run_lock (workspace_id, service, env, run_id) ",
-            "select t.workspace_id, t.service, t.env, t.run_id from run_target t join claimed c on c.id = t.run_id ",
-            "order by t.service, t.env) select * from claimed",
-        )
-    };
+/// A statement of claiming. On PostgreSQL the plain form comes back empty whenever two engines pick the same row, so
+/// claimers skip rows that another one is taking; SQLite lets one writer in at a time.
+pub(super) const fn claim(pools: &Either<SqlitePools, PgPool>, one: bool) -> &'static str {
+    match (pools, one) {
+        (Either::Sqlite(_), false) => claim_any!(""),
+        (Either::Sqlite(_), true) => claim_one!(""),
+        (Either::Postgres(_), false) => claim_any!(" for update of r skip locked"),
+        (Either::Postgres(_), true) => claim_one!(" for update of r skip locked"),
+    }
 }
-
-/// SQLite: one writer at a time, a statement costs little.
-pub(super) const SQLITE_CLAIM_ANY: &str = claim_any!("");
-pub(super) const SQLITE_CLAIM_ONE: &str = claim_one!("");
-/// PostgreSQL: one round trip, and claimers skip rows that another one is taking: the plain form comes back empty whenever
-/// two of them pick the same row.
-pub(super) const POSTGRES_CLAIM_ANY: &str = with_locks!(claim_any!(" for update of r skip locked"));
-pub(super) const POSTGRES_CLAIM_ONE: &str = with_locks!(claim_one!(" for update of r skip locked"));

@@ -9,8 +9,6 @@ use super::{Store, StoreError, processes};
 
 const WANT: &str = "insert into run_target (run_id, workspace_id, service, env) values ($1, $2, $3, $4) \
      on conflict (run_id, service, env) do nothing";
-const TAKE: &str = "insert into run_lock (workspace_id, service, env, run_id) \
-     select workspace_id, service, env, run_id from run_target where run_id = $1";
 const LEAVE: &str = "delete from run_lock where run_id = $1";
 const FORGET: &str = "delete from run_target where run_id = $1";
 const BLOCKED: &str = "select t.run_id, t.service, t.env, l.run_id, (select count(*) from run_target e \
@@ -69,12 +67,6 @@ pub(super) async fn want(tx: &mut Tx, workspace: i64, run: RunId, plan: &Plan) -
         let env = target.env.as_deref().unwrap_or_default();
         execute!(tx, WANT, run.0, workspace, text(&target.service), text(env))?;
     }
-    Ok(())
-}
-
-/// Takes all of a run's targets, which were seen to be free in the same transaction of the only writer.
-pub(super) async fn take(tx: &mut Tx, run: RunId) -> Result<(), StoreError> {
-    execute!(tx, TAKE, run.0)?;
     Ok(())
 }
 

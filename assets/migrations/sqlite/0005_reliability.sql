@@ -32,3 +32,10 @@ create table run_process (
 
 -- How often the token grew because somebody took the run over to end what its dead engine had left running.
 alter table run add column taken_over bigint not null default 0;
+
+-- Claiming takes a run's targets with it, in a fixed order. One that somebody else has fails the claim as a whole.
+create trigger lock_with_claim after update of status on run when old.status = 'queued' and new.status = 'claimed'
+begin
+    insert into run_lock (workspace_id, service, env, run_id)
+        select workspace_id, service, env, run_id from run_target where run_id = new.id order by service, env;
+end;
