@@ -19,7 +19,7 @@ use crate::core::run::{Run, RunId, RunStatus};
 use crate::core::time::Timestamp;
 use crate::store::{Claim, EngineRow, StoreError};
 
-/// Runs queued by another process are found at latest after this (or `sweep_ms`, when that is shorter).
+/// Runs queued by another process, which `control` hears of, are found at latest after this (or with a sweep).
 const POLL: Duration = Duration::from_secs(5);
 /// After a store that failed.
 const AGAIN: Duration = Duration::from_secs(1);
@@ -47,6 +47,8 @@ struct Worker {
     tasks: JoinSet<Left>,
     started_at: Timestamp,
     shown_at: Option<Instant>,
+    /// Nothing was queued or under way anywhere when last looked.
+    calm: bool,
 }
 
 /// How a look for work went.
@@ -78,6 +80,7 @@ pub(super) async fn work(world: World) {
         tasks: JoinSet::new(),
         started_at,
         shown_at: None,
+        calm: false,
     }
     .run()
     .await;
@@ -97,10 +100,11 @@ impl Worker {
             if !working && self.tasks.is_empty() {
                 break;
             }
-            // A sweep is followed by a look: with frequent sweeps there is no need to wake up for it once more.
+            // A sweep is followed by a look: with frequent sweeps, or nothing in the store to look for, there is no need to
+            // wake up for it once more.
             let poll = match looked {
                 Looked::StoreFailed => AGAIN,
-                _ if self.sweep_every() <= POLL => Duration::from_hours(1),
+                _ if self.calm || self.sweep_every() <= POLL => Duration::from_hours(1),
                 _ => POLL,
             };
             let tick = tokio::select! {
@@ -112,7 +116,11 @@ impl Worker {
             };
             match tick {
                 Tick::Joined(left) => self.joined(left),
-                Tick::Look => {}
+                // Somebody asked for it: things are moving.
+                Tick::Look => {
+                    self.calm = false;
+                    sweep_at = sweep_at.min(Instant::now() + self.sweep_every());
+                }
                 Tick::Sweep => {
                     self.sweep().await;
                     sweep_at = Instant::now() + self.sweep_every();
@@ -124,8 +132,11 @@ impl Worker {
         }
     }
 
+    /// In calm times a run that somebody else takes on and abandons is still seen well before its lease ends.
     fn sweep_every(&self) -> Duration {
-        Duration::from_millis(u64::try_from(self.world.config.sweep_ms).unwrap_or(0).max(10))
+        let config = &self.world.config;
+        let every = if self.calm { config.sweep_ms.max(config.lease_ms / 2) } else { config.sweep_ms };
+        Duration::from_millis(u64::try_from(every).unwrap_or(0).max(10))
     }
 
     fn publish(&self, settled: bool, asked: u64) {
@@ -188,7 +199,10 @@ impl Worker {
             self.shown_at = Some(Instant::now());
         }
         let steady = self.steadiness.is_steady(self.world.clock, self.world.config.renew_ms);
-        sweep::sweep(&self.world, &self.in_hand, &mut self.given_up, steady).await;
+        self.calm = self.tasks.is_empty() && self.world.store.is_calm().await.unwrap_or(false);
+        if !self.calm {
+            sweep::sweep(&self.world, &self.in_hand, &mut self.given_up, steady).await;
+        }
     }
 
     async fn show(&self) {
