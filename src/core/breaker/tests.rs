@@ -1,3 +1,5 @@
+//! The whole table of states, and what holds for any sequence of calls.
+
 use proptest::prelude::*;
 
 use super::*;
