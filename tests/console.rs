@@ -8,8 +8,9 @@ mod world;
 
 use opsroom::bus::Notice;
 use opsroom::core::approval::Vote;
+use opsroom::core::breaker::{Breaker, State, Way};
 use opsroom::core::orders::{Order, Orders, Pace};
-use opsroom::core::plan::{Plan, Risk, RiskLevel, plan_hash};
+use opsroom::core::plan::{Plan, Risk, RiskLevel, Target, plan_hash};
 use opsroom::core::resume::Decision;
 use opsroom::core::run::{RunId, RunStatus, StepStatus};
 use opsroom::core::step::StepSpec;
@@ -196,6 +197,23 @@ fn previews_are_asked_one_at_a_time_and_only_for_the_newest_line() {
     }
     let answer = console.world.answer(&pending.remove(0)).expect("an answer");
     assert_eq!(count(&console.send_unanswered(answer)), 1, "then one for the line as it is now");
+}
+
+// --- breakers
+
+#[test]
+fn a_service_shows_its_open_breaker_and_the_bar_resets_it() {
+    let mut world = World::default();
+    let target = Some(Target { service: "web".to_owned(), env: Some("staging".to_owned()) });
+    let way = Way { target, host: "deploy.acme.test".to_owned() };
+    let state = State::Open { since: NOW };
+    world.overview.breakers = vec![Breaker { way, state, message: "HTTP 503 in 12 ms".to_owned() }];
+    let mut console = Console::new(world);
+    console.press("Enter").shows("breaker of web in staging (deploy.acme.test): open since");
+    console.command("reset breaker of web in staging");
+    let wanted = Effect::ResetBreaker { target: "web".to_owned(), env: Some("staging".to_owned()), reason: None };
+    assert!(console.wanted.contains(&wanted), "{:?}", console.wanted);
+    console.shows("closed: the breaker of web");
 }
 
 // --- layers

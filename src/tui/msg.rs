@@ -56,6 +56,8 @@ pub enum Msg {
     Ordered(RunId, Order, Result<Box<Run>, String>),
     Resumed(RunId, Result<Box<Run>, String>),
     Voted(RunId, Result<Tally, String>),
+    /// These breakers were closed, by name.
+    BreakersReset(Result<Vec<String>, String>),
     /// The line was written to (or missing from) the history; only failure is told.
     Noted(Result<(), String>),
 }
@@ -132,6 +134,11 @@ pub enum Effect {
     Resume {
         run: RunId,
         decision: Option<Decision>,
+        reason: Option<String>,
+    },
+    ResetBreaker {
+        target: String,
+        env: Option<String>,
         reason: Option<String>,
     },
     Answer {

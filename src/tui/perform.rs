@@ -55,6 +55,10 @@ async fn ask(effect: Effect, control: &Control) -> Option<Msg> {
             Msg::Voted(run, said(control.vote(run, approved, note.as_deref(), &plan_hash).await))
         }
         Effect::Cancel(run) => Msg::Cancelled(run, said(control.cancel(run, None).await.map(Box::new))),
+        Effect::ResetBreaker { target, env, reason } => {
+            let reset = control.reset_breaker(&target, env.as_deref(), reason.as_deref()).await;
+            Msg::BreakersReset(said(reset.map(|ways| ways.iter().map(ToString::to_string).collect())))
+        }
         Effect::Answer { run, step, done, note } => {
             Msg::Answered(run, said(control.answer(run, step, done, note.as_deref()).await))
         }

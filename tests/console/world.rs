@@ -49,6 +49,7 @@ impl Default for World {
                 score: Some(score()),
                 runs: vec![run.clone(), older],
                 engine: "engine here".to_owned(),
+                breakers: Vec::new(),
                 problems: Vec::new(),
             },
             card: PlanCard {
@@ -106,6 +107,7 @@ impl World {
                 Msg::Submitted(ticket, self.refusal.clone().map_or_else(|| Ok(Box::new(new)), Err))
             }
             Effect::Cancel(run) => Msg::Cancelled(run, Ok(Box::new(self.detail.run.clone()))),
+            Effect::ResetBreaker { target, .. } => Msg::BreakersReset(Ok(vec![target])),
             Effect::Answer { run, .. } => Msg::Answered(run, Ok(())),
             Effect::Order { run, order, .. } => Msg::Ordered(run, order, Ok(Box::new(self.detail.run.clone()))),
             Effect::Resume { run, .. } => Msg::Resumed(run, Ok(Box::new(self.detail.run.clone()))),

@@ -136,6 +136,8 @@ impl App {
             Msg::Voted(run, Ok(Tally::Denied { .. })) => self.done(run, "rejected; it is cancelled"),
             Msg::Voted(run, Ok(Tally::Open(_))) => self.done(run, "your approval counts; more are needed"),
             Msg::Voted(_, Err(why)) => self.complain(format!("your answer does not count: {why}")),
+            Msg::BreakersReset(Ok(names)) => self.say(format!("closed: the breaker of {}", names.join(", "))),
+            Msg::BreakersReset(Err(why)) => self.complain(why),
             Msg::Noted(Err(why)) => self.complain(format!("the history was not written: {why}")),
             Msg::Noted(Ok(()))
             | Msg::Key(_)
