@@ -291,7 +291,7 @@ fn in_log(lines: i64) -> Console {
     let mut world = World { log: log(lines), ..World::default() };
     world.overview.runs[0].last_seq = lines;
     let mut console = Console::new(world);
-    console.press("3 f");
+    console.press("3");
     console
 }
 

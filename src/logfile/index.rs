@@ -4,6 +4,12 @@ use std::fs::File;
 use std::io;
 use std::os::unix::fs::FileExt;
 
+use super::lanes::Head;
+use super::records::Records;
+use crate::core::event::Level;
+use crate::core::record;
+use crate::core::time::Timestamp;
+
 /// Lines between two remembered offsets.
 const STRIDE: usize = 256;
 /// Bytes read at once while indexing.
@@ -20,6 +26,8 @@ pub struct Index {
     end: u64,
     /// Where the last, unfinished line begins.
     tail: u64,
+    /// Which lines belong to the one before.
+    pub records: Records,
 }
 
 impl Index {
@@ -56,6 +64,7 @@ impl Index {
         let mut at = 0;
         // Newlines that are not the next mark only have to be counted.
         for newline in memchr::memchr_iter(b'\n', bytes) {
+            self.records.end(self.complete, &bytes[at..newline]);
             wanted -= 1;
             at = newline + 1;
             self.complete += 1;
@@ -67,7 +76,15 @@ impl Index {
         if at > 0 {
             self.tail = self.end + at as u64;
         }
+        self.records.keep(&bytes[at..]);
+        self.records.reach(self.complete);
         self.end += bytes.len() as u64;
+    }
+
+    /// Whether a line belongs to the record of the one before.
+    #[must_use]
+    pub fn joined(&self, line: usize) -> bool {
+        if line < self.complete { self.records.joined().contains(line) } else { self.records.open_joins() }
     }
 
     /// The remembered line at or before `line`, and where it begins.
@@ -100,6 +117,22 @@ pub struct Line {
     pub number: usize,
     pub bytes: Vec<u8>,
     pub len: u64,
+    /// What the store knows of it: lines of a run.
+    pub head: Option<Head>,
+}
+
+impl Line {
+    /// When it was written, if that is known.
+    #[must_use]
+    pub fn time(&self, now: Timestamp) -> Option<Timestamp> {
+        self.head.as_ref().map_or_else(|| record::time(&self.bytes, now), |head| Some(head.at))
+    }
+
+    /// The level it says it has, or is said to have.
+    #[must_use]
+    pub fn level(&self) -> Option<Level> {
+        self.head.as_ref().and_then(Head::level).or_else(|| record::level(&self.bytes))
+    }
 }
 
 impl Lines<'_> {
@@ -115,7 +148,7 @@ impl Lines<'_> {
         }
         let (mut number, mut offset) = self.index.mark(from);
         let mut buffer = vec![0_u8; 64 * 1024];
-        let mut current = Line { number, bytes: Vec::new(), len: 0 };
+        let mut current = Line { number, bytes: Vec::new(), len: 0, head: None };
         while lines.len() < count && offset < self.index.end() {
             let room = usize::try_from(self.index.end() - offset).unwrap_or(usize::MAX).min(buffer.len());
             let got = read_some(self.file, &mut buffer[..room], offset)?;
@@ -153,7 +186,7 @@ impl Lines<'_> {
 }
 
 fn finish(line: &mut Line, number: usize) -> Line {
-    let mut done = std::mem::replace(line, Line { number: number + 1, bytes: Vec::new(), len: 0 });
+    let mut done = std::mem::replace(line, Line { number: number + 1, bytes: Vec::new(), len: 0, head: None });
     done.number = number;
     if done.bytes.len() as u64 == done.len && done.bytes.last() == Some(&b'\r') {
         done.bytes.pop();

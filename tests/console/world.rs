@@ -87,7 +87,13 @@ impl World {
     /// The answer to a question, if it is one.
     pub fn answer(&self, effect: &Effect) -> Option<Msg> {
         Some(match effect.clone() {
-            Effect::Quit | Effect::Suspend | Effect::Redraw | Effect::Copy(_) | Effect::File(_) => return None,
+            Effect::Quit
+            | Effect::Suspend
+            | Effect::Redraw
+            | Effect::Copy(_)
+            | Effect::OpenLog { .. }
+            | Effect::CloseLog(_)
+            | Effect::File(..) => return None,
             Effect::Overview => Msg::Overview(Ok(Box::new(self.overview.clone()))),
             Effect::Catalogue => Msg::Catalogue(Ok(Arc::new(Catalogue::new(&self.overview.stack, &[])))),
             Effect::Remembered => Msg::Remembered(Ok(self.history.clone())),

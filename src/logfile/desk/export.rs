@@ -5,7 +5,9 @@ use std::io::{self, BufWriter, Write as _};
 use std::path::PathBuf;
 
 use super::{Answer, Desk};
-use crate::core::record;
+use crate::core::event::Stream;
+use crate::core::run::Phase;
+use crate::logfile::lanes::Said;
 
 /// What to write, and where. A path that ends in `.jsonl` gets one JSON object a line.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -107,13 +109,24 @@ impl Desk {
             return job.out.write_all(b"\n");
         }
         let text = String::from_utf8_lossy(&line.bytes);
-        let value = serde_json::json!({
+        let mut value = serde_json::json!({
             "line": line.number + 1,
             "file": self.files[self.order.owner(line.number)].name,
-            "time": record::time(&line.bytes, self.now).map(crate::core::time::Timestamp::rfc3339),
-            "level": self.level(line.number, &line.bytes).name(),
+            "time": line.time(self.now).map(crate::core::time::Timestamp::rfc3339),
+            "level": self.level(line).name(),
             "text": text,
         });
+        if let Some(head) = &line.head {
+            value["seq"] = head.seq.into();
+            value["step"] = head.step.into();
+            match &head.said {
+                Said::Output(stream) => value["stream"] = if *stream == Stream::Stdout { "stdout" } else { "stderr" }.into(),
+                Said::Event { phase, source, .. } => {
+                    value["phase"] = phase.map(Phase::name).into();
+                    value["source"] = source.as_str().into();
+                }
+            }
+        }
         serde_json::to_writer(&mut job.out, &value)?;
         job.out.write_all(b"\n")
     }
