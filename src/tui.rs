@@ -198,6 +198,9 @@ const ANSWERS: usize = 256;
 pub async fn drive<M: Model, P: FnMut(Effect)>(screen: Screen, model: M, ports: Ports<P>) -> Exit {
     let mut console = Console { model, screen, ports, drawn: None, pressed: None, wanted: true, allowed: None };
     let exit = console.run().await;
+    if exit == Exit::Quit {
+        console.screen.quiesce().await;
+    }
     let stats = console.screen.stats();
     drop(console);
     tracing::info!(?exit, frames = stats.frames, bytes = stats.bytes, writes = stats.writes, "screen closed");
@@ -280,11 +283,12 @@ impl<M: Model, P: FnMut(Effect)> Console<M, P> {
     }
 
     /// When the next frame may be drawn; `None`: nothing to draw, or the terminal is still busy with the last one.
-    fn due(&self) -> Option<Instant> {
+    fn due(&mut self) -> Option<Instant> {
         let answering = self.pressed.is_some_and(|pressed| pressed.elapsed() < ANSWERS_WITHIN);
         let gap = if answering { FRAME_AFTER_KEY } else { FRAME };
         let next = self.drawn.map_or_else(Instant::now, |drawn| drawn + gap);
         let next = self.allowed.map_or(next, |allowed| next.max(allowed));
+        let next = self.screen.next_frame(answering).map_or(next, |free| next.max(free));
         (self.wanted && self.screen.ready()).then_some(next)
     }
 
@@ -325,6 +329,8 @@ impl<M: Model, P: FnMut(Effect)> Console<M, P> {
                     Typed::Key(key) => Msg::Key(key),
                     Typed::Paste(text) => Msg::Paste(text),
                     Typed::Focus(gained) => Msg::Focus(gained),
+                    // The screen keeps these to itself.
+                    Typed::Answer => return ControlFlow::Continue(()),
                 }
             }
             Happened::Panicked(line) => Msg::Trouble(line),

@@ -1,5 +1,6 @@
 //! A scripted world for the console: answers what it asks from values, without runtime, store or clock.
 
+use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -14,7 +15,11 @@ use opsroom::core::step::StepSpec;
 use opsroom::core::step::http::Http;
 use opsroom::core::step::manual::Manual;
 use opsroom::core::time::Timestamp;
-use opsroom::tui::msg::{Effect, Msg, Overview, PAGE_LINES, Page, PlanCard, RunDetail};
+use opsroom::logfile::desk::Desk;
+use opsroom::logfile::file::Tracked;
+use opsroom::logfile::lanes::Writer;
+use opsroom::logfile::source::Told;
+use opsroom::tui::msg::{Effect, Msg, Overview, PAGE_LINES, Page, PlanCard, RunDetail, Ticket};
 
 /// 2026-11-21 21:04:11 UTC.
 pub const NOW: Timestamp = Timestamp(1_795_295_051_000);
@@ -28,6 +33,8 @@ pub struct World {
     pub history: Vec<String>,
     /// What starting a plan answers.
     pub refusal: Option<String>,
+    /// Logs being read on the whole screen, and how many of their entries were written.
+    pub reading: RefCell<BTreeMap<Ticket, (Desk, Writer, usize)>>,
 }
 
 impl Default for World {
@@ -62,6 +69,7 @@ impl Default for World {
                 "deploy api to staging".to_owned(),
             ],
             refusal: None,
+            reading: RefCell::default(),
         }
     }
 }
@@ -112,6 +120,35 @@ impl World {
             Effect::Cancel(run) => Msg::Cancelled(run, Ok(Box::new(self.detail.run.clone()))),
             Effect::Answer { run, .. } => Msg::Answered(run, Ok(())),
         })
+    }
+
+    /// What the reader of a log on the whole screen tells: all that follows from a wish, at once.
+    pub fn told(&self, effect: &Effect) -> Vec<Msg> {
+        let mut reading = self.reading.borrow_mut();
+        let (ticket, wish) = match effect {
+            Effect::OpenLog { ticket, .. } => {
+                let (file, writer) = Tracked::run("run").unwrap();
+                reading.insert(*ticket, (Desk::new(vec![file], true, NOW), writer, 0));
+                (ticket, None)
+            }
+            Effect::CloseLog(ticket) => {
+                reading.remove(ticket);
+                return Vec::new();
+            }
+            Effect::File(ticket, wish) => (ticket, Some(wish)),
+            _ => return Vec::new(),
+        };
+        let Some((desk, writer, written)) = reading.get_mut(ticket) else { return Vec::new() };
+        assert!(writer.push(&self.log[*written..]));
+        *written = self.log.len();
+        while desk.work() {}
+        if let Some(wish) = wish {
+            desk.ask((**wish).clone());
+        }
+        while desk.work() {}
+        let told: Vec<Told> = desk.answers().into_iter().map(Told::Answer).collect();
+        let shown = Told::Shown(Box::new(desk.shown()));
+        told.into_iter().chain([shown]).map(|told| Msg::File(*ticket, told)).collect()
     }
 
     fn page(&self, page: Page) -> Vec<Entry> {
