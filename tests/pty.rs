@@ -17,6 +17,7 @@ mod pty {
     mod panics;
     mod paste;
     mod sizes;
+    mod slow;
     mod terminals;
     mod world;
 }

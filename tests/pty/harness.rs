@@ -7,7 +7,8 @@ use std::os::fd::AsFd as _;
 use std::os::unix::process::ExitStatusExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Child, ExitStatus};
-use std::sync::{Arc, Condvar, Mutex, MutexGuard};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, mpsc};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
@@ -24,6 +25,25 @@ pub struct Setup {
     env: Vec<(String, String)>,
     size: (u16, u16),
     through_shell: Option<String>,
+    line: Option<Line>,
+}
+
+/// A slow line between console and terminal, with room for everything that does not fit through at once.
+#[derive(Debug, Clone, Copy)]
+pub struct Line {
+    pub bytes_a_second: u64,
+    /// Each way.
+    pub way: Duration,
+}
+
+/// The two ends of a slow line, as its threads see them.
+#[derive(Debug, Default)]
+struct Wire {
+    /// Bytes the console has written that have not gone through, and the most there were after the first screen.
+    in_line: AtomicU64,
+    most: AtomicU64,
+    /// The first screen has gone through.
+    begun: AtomicBool,
 }
 
 /// A running console and the terminal it believes to be on.
@@ -34,6 +54,10 @@ pub struct Console {
     pts: Pts,
     seen: Arc<Seen>,
     reader: Option<(PipeWriter, JoinHandle<()>)>,
+    /// With a slow line: where keys are put in, and what stands in it.
+    keys: Option<mpsc::Sender<(Instant, Vec<u8>)>>,
+    line: Option<Line>,
+    wire: Arc<Wire>,
     before: Modes,
     home: TempDir,
     ended: Option<ExitStatus>,
@@ -93,7 +117,7 @@ impl Setup {
 
     pub fn new(args: &[&str]) -> Self {
         let args = args.iter().map(|&arg| arg.to_owned()).collect();
-        Self { args, env: Vec::new(), size: (80, 24), through_shell: None }
+        Self { args, env: Vec::new(), size: (80, 24), through_shell: None, line: None }
     }
 
     pub fn env(mut self, name: &str, value: &str) -> Self {
@@ -112,6 +136,12 @@ impl Setup {
         self
     }
 
+    /// Puts a slow line in between.
+    pub fn line(mut self, line: Line) -> Self {
+        self.line = Some(line);
+        self
+    }
+
     /// Starts in a fresh home.
     pub fn start(self) -> Console {
         self.start_in(TempDir::new().unwrap())
@@ -125,8 +155,11 @@ impl Setup {
         let child = self.command(home.path()).spawn_borrowed(&pts).unwrap();
         let seen = Arc::new(Seen::new(self.size));
         let pty = Arc::new(pty);
-        let reader = Some(read_all(&pty, &seen));
-        Console { child, pty: Some(pty), pts, seen, reader, before, home, ended: None }
+        let wire = Arc::<Wire>::default();
+        let keys = self.line.map(|_| type_late(&pty));
+        let take = self.line.zip(keys.clone()).map(|(line, keys)| carry(line, keys, &seen, &wire));
+        let reader = Some(read_all(&pty, &seen, &wire, take));
+        Console { child, pty: Some(pty), pts, seen, reader, keys, line: self.line, wire, before, home, ended: None }
     }
 
     fn command(&self, home: &Path) -> Command {
@@ -207,8 +240,40 @@ impl Console {
 
     /// Types.
     pub fn send(&self, bytes: impl AsRef<[u8]>) {
+        if let (Some(keys), Some(line)) = (&self.keys, self.line) {
+            return keys.send((Instant::now() + line.way, bytes.as_ref().to_vec())).unwrap();
+        }
         let pty: &Pty = self.pty.as_ref().expect("hung up");
         (&mut &*pty).write_all(bytes.as_ref()).unwrap();
+    }
+
+    /// Types, waits until the screen is as it should be then, and says how long that took.
+    #[track_caller]
+    pub fn answer_in(&self, keys: &str, fact: impl Fn(&str) -> bool) -> Duration {
+        let pressed = Instant::now();
+        self.send(keys);
+        self.wait(&format!("an answer to {keys:?}"), |state| fact(&state.contents()));
+        pressed.elapsed()
+    }
+
+    /// With a slow line: the most bytes that ever stood in it, after the first screen.
+    pub fn most_in_line(&self) -> u64 {
+        self.wire.most.load(Ordering::SeqCst)
+    }
+
+    /// What was typed and nobody has read.
+    pub fn left_over(&self) -> String {
+        thread::sleep(self.line.map_or(Duration::ZERO, |line| line.way * 4));
+        let mut modes = tcgetattr(&self.pts).unwrap();
+        modes.make_raw();
+        tcsetattr(&self.pts, OptionalActions::Now, &modes).unwrap();
+        let mut fds = [PollFd::new(&self.pts, PollFlags::IN)];
+        if poll(&mut fds, Some(&rustix::event::Timespec { tv_sec: 0, tv_nsec: 0 })).unwrap() == 0 {
+            return String::new();
+        }
+        let mut buffer = [0; 256];
+        let count = rustix::io::read(&self.pts, &mut buffer).unwrap();
+        String::from_utf8_lossy(&buffer[..count]).into_owned()
     }
 
     /// Presses Esc until the text is gone: the first may only close what the field offers.
@@ -404,6 +469,20 @@ impl Seen {
     }
 }
 
+impl Wire {
+    fn put_in(&self, bytes: u64) {
+        let now = self.in_line.fetch_add(bytes, Ordering::SeqCst) + bytes;
+        if self.begun.load(Ordering::SeqCst) {
+            self.most.fetch_max(now, Ordering::SeqCst);
+        }
+    }
+
+    fn take_out(&self, bytes: u64) {
+        let left = self.in_line.fetch_sub(bytes, Ordering::SeqCst) - bytes;
+        self.begun.fetch_or(left == 0, Ordering::SeqCst);
+    }
+}
+
 impl State {
     fn contents(&self) -> String {
         self.screen.screen().contents()
@@ -452,10 +531,70 @@ fn set_unusual_modes(pts: &Pts) -> Modes {
     Modes::of(&modes)
 }
 
-/// Reads until told to stop.
-fn read_all(pty: &Arc<Pty>, seen: &Arc<Seen>) -> (PipeWriter, JoinHandle<()>) {
+/// Types what is put in when its time has come.
+fn type_late(pty: &Arc<Pty>) -> mpsc::Sender<(Instant, Vec<u8>)> {
+    let (sender, keys) = mpsc::channel::<(Instant, Vec<u8>)>();
+    let pty = Arc::downgrade(pty);
+    thread::spawn(move || {
+        for (due, bytes) in keys {
+            thread::sleep(due.saturating_duration_since(Instant::now()));
+            let Some(pty) = pty.upgrade() else { return };
+            // The console may have ended: then nobody reads it.
+            let _ = (&mut &*pty).write_all(&bytes);
+        }
+    });
+    sender
+}
+
+/// Carries bytes over a slow line, in small pieces, and answers as a terminal does what arrives at its end.
+fn carry(
+    line: Line,
+    keys: mpsc::Sender<(Instant, Vec<u8>)>,
+    seen: &Arc<Seen>,
+    wire: &Arc<Wire>,
+) -> mpsc::Sender<Vec<u8>> {
+    let (sender, written) = mpsc::channel::<Vec<u8>>();
+    let (through, at_end) = mpsc::channel::<(Instant, Vec<u8>)>();
+    let counted = Arc::clone(wire);
+    thread::spawn(move || {
+        for bytes in written {
+            for piece in bytes.chunks(80) {
+                thread::sleep(Duration::from_micros(piece.len() as u64 * 1_000_000 / line.bytes_a_second));
+                counted.take_out(piece.len() as u64);
+                if through.send((Instant::now() + line.way, piece.to_vec())).is_err() {
+                    return;
+                }
+            }
+        }
+    });
+    let seen = Arc::clone(seen);
+    thread::spawn(move || {
+        for (due, piece) in at_end {
+            thread::sleep(due.saturating_duration_since(Instant::now()));
+            let mut state = seen.state.lock().unwrap();
+            let mark = state.bytes.len().saturating_sub(3);
+            state.screen.process(&piece);
+            state.bytes.extend_from_slice(&piece);
+            let questions = state.bytes[mark..].windows(4).filter(|bytes| bytes == b"\x1b[5n").count();
+            drop(state);
+            seen.changed.notify_all();
+            for _ in 0..questions {
+                let _ = keys.send((Instant::now() + line.way, b"\x1b[0n".to_vec()));
+            }
+        }
+    });
+    sender
+}
+
+/// Reads until told to stop; over a slow line, `take` carries it on.
+fn read_all(
+    pty: &Arc<Pty>,
+    seen: &Arc<Seen>,
+    wire: &Arc<Wire>,
+    take: Option<mpsc::Sender<Vec<u8>>>,
+) -> (PipeWriter, JoinHandle<()>) {
     let (stopped, stop) = io::pipe().unwrap();
-    let (pty, seen) = (Arc::clone(pty), Arc::clone(seen));
+    let (pty, seen, wire) = (Arc::clone(pty), Arc::clone(seen), Arc::clone(wire));
     let thread = thread::spawn(move || {
         let mut buffer = vec![0; 1 << 16];
         loop {
@@ -465,6 +604,11 @@ fn read_all(pty: &Arc<Pty>, seen: &Arc<Seen>) -> (PipeWriter, JoinHandle<()>) {
                 return;
             }
             let Ok(count @ 1..) = (&mut &*pty).read(&mut buffer) else { return };
+            if let Some(take) = &take {
+                wire.put_in(count as u64);
+                take.send(buffer[..count].to_vec()).unwrap();
+                continue;
+            }
             let mut state = seen.state.lock().unwrap();
             state.screen.process(&buffer[..count]);
             state.bytes.extend_from_slice(&buffer[..count]);

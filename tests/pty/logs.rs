@@ -171,6 +171,7 @@ fn is_ours(sequence: &str) -> bool {
     match last {
         "H" | "C" | "m" | "r" => plain,
         "J" => parameters == "2",
+        "n" => parameters == "5",
         "h" | "l" => parameters.strip_prefix('?').is_some_and(|mode| modes.contains(&mode)),
         _ => false,
     }
