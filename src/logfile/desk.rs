@@ -6,6 +6,9 @@ mod rules;
 mod seek;
 mod view;
 
+use std::io;
+use std::path::PathBuf;
+
 use regex::bytes::Regex;
 
 use self::export::Job;
@@ -108,8 +111,10 @@ pub struct Desk {
 
 /// Bytes of a line kept for the screen.
 pub const KEEP: usize = 16 * 1024;
-/// Bytes of a line kept for the clipboard: more than any terminal takes.
-const KEEP_COPY: usize = 128 * 1024;
+/// Bytes of a line that go to the clipboard, about as many as terminals take. A longer line is saved to a file.
+const KEEP_COPY: usize = 54 * 1024;
+/// Bytes of a line in the card of its record.
+const KEEP_RECORD: usize = 128 * 1024;
 const MOST_FILES: usize = 250;
 
 impl Desk {
@@ -315,14 +320,29 @@ impl Desk {
     }
 
     fn copy(&mut self, line: usize) {
-        if let Some(read) = self.read(line, 1, KEEP_COPY).pop() {
-            self.answers.push(Answer::Copy { text: String::from_utf8_lossy(&read.bytes).into_owned() });
-        }
+        let Some(read) = self.read(line, 1, KEEP_COPY).pop() else { return };
+        self.answers.push(if read.len > KEEP_COPY as u64 {
+            let size = format!("{} KiB are more than a clipboard takes", read.len / 1024);
+            Answer::Notice(match self.save_line(line) {
+                Ok(path) => format!("{size}; saved whole to {}", path.display()),
+                Err(error) => format!("{size}, and it could not be saved: {error}"),
+            })
+        } else {
+            Answer::Copy { text: String::from_utf8_lossy(&read.bytes).into_owned() }
+        });
+    }
+
+    /// Into a new file that only its owner can read.
+    fn save_line(&self, line: usize) -> io::Result<PathBuf> {
+        let (file, own) = self.order.locate(line);
+        let mut out = tempfile::Builder::new().prefix("opsroom-line-").suffix(".txt").tempfile()?;
+        self.files[file].copy(own, &mut out)?;
+        Ok(out.keep()?.1)
     }
 
     fn record(&mut self, line: usize) {
         let first = self.record_start(line);
-        let lines = self.read(first, self.record_end(line).saturating_sub(first), KEEP_COPY);
+        let lines = self.read(first, self.record_end(line).saturating_sub(first), KEEP_RECORD);
         let text = |read: &Line| String::from_utf8_lossy(&read.bytes).into_owned();
         let head = lines.first().and_then(|read| read.head.clone());
         let text = lines.iter().map(text).collect::<Vec<_>>().join("\n");

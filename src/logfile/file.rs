@@ -251,6 +251,14 @@ impl Tracked {
         lines
     }
 
+    /// Writes a whole line.
+    ///
+    /// # Errors
+    /// When it cannot be read or written.
+    pub fn copy(&self, line: usize, out: &mut impl io::Write) -> io::Result<()> {
+        Lines { file: &self.file, index: &self.index, keep: 0 }.copy(line, out)
+    }
+
     /// What the store knows of these lines; nothing of a file's.
     #[must_use]
     pub fn heads(&self, from: usize, count: usize) -> Vec<Head> {

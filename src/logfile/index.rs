@@ -12,6 +12,8 @@ use crate::core::time::Timestamp;
 
 /// Lines between two remembered offsets.
 const STRIDE: usize = 256;
+/// A line longer than this is remembered.
+const LONG: u64 = 256 * 1024;
 /// Bytes read at once while indexing.
 pub const BLOCK: usize = 1 << 20;
 
@@ -26,6 +28,8 @@ pub struct Index {
     end: u64,
     /// Where the last, unfinished line begins.
     tail: u64,
+    /// Lines so long that nobody should read through them to find the next: number and end of each.
+    long: Vec<(usize, u64)>,
     /// Which lines belong to the one before.
     pub records: Records,
 }
@@ -65,6 +69,10 @@ impl Index {
         // Newlines that are not the next mark only have to be counted.
         for newline in memchr::memchr_iter(b'\n', bytes) {
             self.records.end(self.complete, &bytes[at..newline]);
+            let start = if at == 0 { self.tail } else { self.end + at as u64 };
+            if self.end + newline as u64 - start > LONG {
+                self.long.push((self.complete, self.end + newline as u64));
+            }
             wanted -= 1;
             at = newline + 1;
             self.complete += 1;
@@ -79,6 +87,14 @@ impl Index {
         self.records.keep(&bytes[at..]);
         self.records.reach(self.complete);
         self.end += bytes.len() as u64;
+    }
+
+    /// Where a very long line ends.
+    fn long_end(&self, line: usize) -> Option<u64> {
+        if line == self.complete {
+            return (self.end - self.tail > LONG).then_some(self.end);
+        }
+        self.long.binary_search_by_key(&line, |(line, _)| *line).ok().map(|at| self.long[at].1)
     }
 
     /// Whether a line belongs to the record of the one before.
@@ -150,6 +166,13 @@ impl Lines<'_> {
         let mut buffer = vec![0_u8; 64 * 1024];
         let mut current = Line { number, bytes: Vec::new(), len: 0, head: None };
         while lines.len() < count && offset < self.index.end() {
+            if (number < from || current.bytes.len() >= self.keep)
+                && let Some(end) = self.index.long_end(number).filter(|end| *end > offset)
+            {
+                current.len += if number < from { 0 } else { end - offset };
+                offset = end;
+                continue;
+            }
             let room = usize::try_from(self.index.end() - offset).unwrap_or(usize::MAX).min(buffer.len());
             let got = read_some(self.file, &mut buffer[..room], offset)?;
             if got == 0 {
@@ -176,6 +199,39 @@ impl Lines<'_> {
             lines.push(finish(&mut current, number));
         }
         Ok(lines)
+    }
+
+    /// Writes a whole line, however long, without its end.
+    ///
+    /// # Errors
+    /// When the file cannot be read, or `out` not be written.
+    pub fn copy(&self, line: usize, out: &mut impl io::Write) -> io::Result<()> {
+        let (mut number, mut offset) = self.index.mark(line);
+        let mut buffer = vec![0_u8; 64 * 1024];
+        while offset < self.index.end() {
+            if number < line
+                && let Some(end) = self.index.long_end(number).filter(|end| *end > offset)
+            {
+                offset = end;
+            }
+            let got = read_some(self.file, &mut buffer, offset)?;
+            if got == 0 {
+                break;
+            }
+            let mut rest = &buffer[..got];
+            while let Some(newline) = memchr::memchr(b'\n', rest) {
+                if number == line {
+                    return out.write_all(&rest[..newline]);
+                }
+                number += 1;
+                rest = &rest[newline + 1..];
+            }
+            if number == line {
+                out.write_all(rest)?;
+            }
+            offset += got as u64;
+        }
+        Ok(())
     }
 
     fn take(&self, line: &mut Line, bytes: &[u8]) {
@@ -227,12 +283,17 @@ mod tests {
         assert_eq!(lines.len(), 3);
         assert_eq!((lines[1].bytes.len(), lines[1].len), (10, 300_001));
         assert_eq!(lines[2].bytes, b"b");
+        for (line, whole) in [(0, "a"), (1, &*format!("{long}\r")), (2, "b"), (3, "")] {
+            let mut out = Vec::new();
+            Lines { file: &file, index: &index, keep: 0 }.copy(line, &mut out).unwrap();
+            assert!(out == whole.as_bytes(), "{line}");
+        }
     }
 
     proptest! {
         #[test]
         fn lines_are_what_splitting_gives(
-            parts in prop::collection::vec("[a-c]{0,3}", 0..900), ended: bool, piece in 1usize..700, from in 0usize..950, count in 0usize..20,
+            parts in prop::collection::vec(prop_oneof![200 => "[a-c]{0,3}", 1 => Just("y".repeat(300_000))], 0..900), ended: bool, piece in 1usize..700, from in 0usize..950, count in 0usize..20,
         ) {
             let mut text = parts.join("\n");
             if ended { text.push('\n'); }
@@ -244,7 +305,8 @@ mod tests {
             prop_assert_eq!(got.len(), wanted.len());
             for (line, (number, text)) in got.iter().zip(wanted) {
                 prop_assert_eq!(line.number, number);
-                prop_assert_eq!(&line.bytes, &text.as_bytes());
+                prop_assert_eq!(&line.bytes, &text.as_bytes()[..text.len().min(100)]);
+                prop_assert_eq!(line.len, text.len() as u64);
             }
         }
     }

@@ -387,6 +387,13 @@ impl Console {
         self.stat(13).parse::<u64>().unwrap() + self.stat(14).parse::<u64>().unwrap()
     }
 
+    /// The most memory it ever held, in bytes.
+    pub fn most_memory(&self) -> u64 {
+        let status = read(Path::new(&format!("/proc/{}/status", self.child.id())));
+        let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).unwrap_or_default();
+        line.trim().trim_end_matches(" kB").parse::<u64>().unwrap_or(0) * 1024
+    }
+
     /// How often the screen's own threads (loop and keyboard) woke: their voluntary context switches.
     pub fn screen_wakeups(&self) -> u64 {
         let tasks = format!("/proc/{}/task", self.child.id());
