@@ -17,6 +17,7 @@ mod pty {
     mod logs;
     mod panics;
     mod paste;
+    mod run_logs;
     mod sizes;
     mod slow;
     mod terminals;

@@ -218,7 +218,7 @@ impl Desk {
             self.changed |= self.files[at].lines() != before;
             self.befell(at, event);
         }
-        if !any && !self.caught_up {
+        if !any && !self.caught_up && self.files.iter().all(Tracked::has_come) {
             self.caught_up = true;
             self.place.seen = self.lines();
             self.changed = true;

@@ -53,6 +53,7 @@ pub enum Event {
 const RUNNING: u8 = 0;
 pub(super) const ENDED: u8 = 1;
 pub(super) const FULL: u8 = 2;
+pub(super) const CAUGHT_UP: u8 = 3;
 
 impl Tracked {
     /// Opens a file.
@@ -128,6 +129,12 @@ impl Tracked {
         }
     }
 
+    /// What there was when it was opened has come.
+    #[must_use]
+    pub fn has_come(&self) -> bool {
+        self.lanes.is_none() || self.ended.as_ref().is_none_or(|ended| ended.load(Ordering::Acquire) != RUNNING)
+    }
+
     /// Whether it grows without anybody saying so, and has to be looked at.
     #[must_use]
     pub const fn has_to_be_watched(&self) -> bool {
@@ -188,7 +195,7 @@ impl Tracked {
 
     fn stand_still(&mut self) -> Event {
         let over = self.ended.as_ref().map_or(RUNNING, |ended| ended.load(Ordering::Acquire));
-        if !self.tail && (over != RUNNING || self.grew.elapsed() >= QUIET) {
+        if !self.tail && (matches!(over, ENDED | FULL) || self.grew.elapsed() >= QUIET) {
             self.tail = self.index.tail() < self.index.end();
         }
         if over == FULL && self.trouble.is_none() {

@@ -6,7 +6,7 @@ use std::io::{self, Write as _};
 use std::sync::atomic::{AtomicU8, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use super::file::{ENDED, FULL};
+use super::file::{CAUGHT_UP, ENDED, FULL};
 use super::index::read_some;
 use crate::core::event::{Entry, EntryBody, Level, Stream};
 use crate::core::record;
@@ -182,6 +182,11 @@ impl Writer {
     /// Tells the reader of something that went wrong.
     pub fn tell(&self, text: String) {
         *self.trouble.lock().unwrap_or_else(PoisonError::into_inner) = Some(text);
+    }
+
+    /// What there was has been written; what follows is new.
+    pub fn catch_up(&self) {
+        self.ended.store(CAUGHT_UP, Ordering::Release);
     }
 
     /// Nothing follows.

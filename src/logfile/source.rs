@@ -95,6 +95,9 @@ fn run(mut desk: Desk, wishes: &Receiver<Ask>, mut tell: impl FnMut(Told) -> boo
         if !urgent || told.is_none() {
             idle = !desk.work();
             grew = if idle { grew } else { Instant::now() };
+        } else {
+            // A wish is answered first; what it means for the background comes right after.
+            idle = false;
         }
         if checked.elapsed() >= CHECK {
             desk.check();

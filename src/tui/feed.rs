@@ -100,10 +100,8 @@ impl Feed {
                 return Ok(true);
             }
         }
-        if ended {
-            self.writer.end();
-            let _ = self.nudge.tell();
-        }
+        if ended { self.writer.end() } else { self.writer.catch_up() }
+        let _ = self.nudge.tell();
         Ok(ended)
     }
 

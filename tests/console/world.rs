@@ -140,6 +140,7 @@ impl World {
         };
         let Some((desk, writer, written)) = reading.get_mut(ticket) else { return Vec::new() };
         assert!(writer.push(&self.log[*written..]));
+        writer.catch_up();
         *written = self.log.len();
         while desk.work() {}
         if let Some(wish) = wish {

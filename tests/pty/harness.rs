@@ -192,6 +192,20 @@ impl Console {
         self.wait(&format!("no {text:?} on screen"), |state| !state.contents().contains(text));
     }
 
+    /// Waits for a fact about the screen.
+    #[track_caller]
+    pub fn wait_until(&self, what: &str, fact: impl Fn(&str) -> bool) {
+        self.wait(what, |state| fact(&state.contents()));
+    }
+
+    /// Leaves with `q`; the home stays.
+    #[track_caller]
+    pub fn leave(mut self) -> TempDir {
+        self.send("q");
+        assert_eq!(self.exit_restored(), 0);
+        std::mem::replace(&mut self.home, TempDir::new().unwrap())
+    }
+
     /// Waits for this to have arrived after `mark` bytes.
     #[track_caller]
     pub fn wait_bytes(&self, mark: usize, text: &str) {

@@ -75,8 +75,8 @@ impl Viewer {
             spans.push(Span::styled(self.time(row), self.theme.dim()));
         }
         if self.facts.files.len() > 1 {
-            let name = self.facts.files.get(row.file).map_or("", |file| file.name.as_str());
-            spans.push(Span::styled(format!("{} ", column(name, SOURCE)), self.theme.dim()));
+            let name = self.facts.files.get(row.file).map(|file| text::show(&file.name)).unwrap_or_default();
+            spans.push(Span::styled(format!("{} ", column(&name, SOURCE)), self.theme.dim()));
         }
         spans.extend(self.lanes(row));
         spans
