@@ -117,6 +117,7 @@ pub async fn run_viewer(view: View, keys: Keymap, clock: Clock) -> io::Result<Ex
         files: view.logs.iter().map(Log::named).collect(),
         zone: TimeZone::system(),
         budget: view.budget,
+        simulated: false,
     };
     let mut screen = Screen::open()?;
     screen.set_budget(view.budget);

@@ -42,6 +42,8 @@ pub struct Facts {
     pub zone: TimeZone,
     /// Bytes a second the screen may take.
     pub budget: Option<u64>,
+    /// Everything is invented: the demo world.
+    pub simulated: bool,
 }
 
 /// A file, or a run with the names of its steps.

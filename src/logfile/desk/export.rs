@@ -14,6 +14,8 @@ use crate::logfile::lanes::Said;
 pub struct Export {
     pub what: What,
     pub path: PathBuf,
+    /// Everything in it is invented, and the file says so.
+    pub simulated: bool,
 }
 
 /// Which lines.
@@ -24,6 +26,12 @@ pub enum What {
     All,
     /// These.
     Marked(Vec<usize>),
+}
+
+impl Export {
+    fn is_json(&self) -> bool {
+        self.path.extension().is_some_and(|extension| extension == "jsonl")
+    }
 }
 
 /// An export under way.
@@ -48,7 +56,12 @@ impl Desk {
         // Never over what is there: a log is easily taken for the file to write to.
         let notice = match OpenOptions::new().write(true).create_new(true).open(&export.path) {
             Ok(file) => {
-                self.job = Some(Job { export, out: BufWriter::new(file), next: 0, end, written: 0 });
+                let mut out = BufWriter::new(file);
+                if export.simulated && !export.is_json() {
+                    // What cannot be written now cannot be written later either; that is told then.
+                    let _ = out.write_all(b"SIMULATED: none of this has happened\n");
+                }
+                self.job = Some(Job { export, out, next: 0, end, written: 0 });
                 return;
             }
             Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
@@ -104,7 +117,7 @@ impl Desk {
 
     fn write_line(&self, job: &mut Job, line: &crate::logfile::index::Line) -> io::Result<()> {
         job.written += 1;
-        if job.export.path.extension().is_none_or(|e| e != "jsonl") {
+        if !job.export.is_json() {
             job.out.write_all(&line.bytes)?;
             return job.out.write_all(b"\n");
         }
@@ -116,6 +129,9 @@ impl Desk {
             "level": self.level(line).name(),
             "text": text,
         });
+        if job.export.simulated {
+            value["simulated"] = true.into();
+        }
         if let Some(head) = &line.head {
             value["seq"] = head.seq.into();
             value["step"] = head.step.into();

@@ -209,7 +209,8 @@ impl App {
             Screen::Run(s) if s.run == run => s.detail.as_ref().map(|detail| &detail.run),
             _ => None,
         });
-        WholeLog::new(ticket, run, seen.or_else(|| self.run_of(run)), self.keys.clone(), self.theme)
+        let known = seen.or_else(|| self.run_of(run));
+        WholeLog::new(ticket, run, known, self.keys.clone(), self.theme, self.facts.simulated)
     }
 
     /// Leaves the view on screen; false at home. A log is kept for a while.

@@ -29,10 +29,10 @@ pub struct WholeLog {
 impl WholeLog {
     /// Nothing is read yet. `known` gives the names of the steps.
     #[must_use]
-    pub fn new(ticket: Ticket, run: RunId, known: Option<&Run>, keys: Keymap, theme: Theme) -> Self {
+    pub fn new(ticket: Ticket, run: RunId, known: Option<&Run>, keys: Keymap, theme: Theme, simulated: bool) -> Self {
         let steps = known.map(|run| run.plan.numbered().map(|(_, step)| step.name.clone()).collect());
         let named = Named { name: format!("run {run}"), steps: Some(steps.unwrap_or_default()) };
-        let facts = Facts { files: vec![named], zone: TimeZone::system(), budget: None };
+        let facts = Facts { files: vec![named], zone: TimeZone::system(), budget: None, simulated };
         let viewer = Viewer::new(ticket, facts, keys, theme);
         Self { ticket, run, viewer, opened: false, size: None, wanted: Vec::new() }
     }

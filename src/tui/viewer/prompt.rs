@@ -113,7 +113,7 @@ impl Viewer {
             "marked" => What::Marked(self.marks.keys().copied().collect()),
             _ => return Err(wanted()),
         };
-        Ok(Export { what, path: PathBuf::from(path.trim()) })
+        Ok(Export { what, path: PathBuf::from(path.trim()), simulated: self.facts.simulated })
     }
 }
 

@@ -9,7 +9,7 @@ use crate::logfile::desk::{Hits, Jump, Move, Row, Sought};
 
 fn viewer(names: &[&str]) -> Viewer {
     let files = names.iter().map(|name| Named { name: (*name).to_owned(), steps: None }).collect();
-    let facts = Facts { files, zone: TimeZone::UTC, budget: None };
+    let facts = Facts { files, zone: TimeZone::UTC, budget: None, simulated: false };
     let mut viewer = Viewer::new(Ticket::default(), facts, Keymap::built_in(), Theme::new(true));
     viewer.update(Msg::Resize(60, 6));
     viewer
