@@ -191,11 +191,10 @@ impl Control {
         }));
         control.refresh().await?;
         match control.0.settings.door {
-            Door::Console => {
+            Door::Console | Door::Serve => {
                 control.start_engine(None);
                 control.start_watch();
             }
-            Door::Serve => control.start_engine(None),
             Door::Cli => crate::engine::sweep_gone(&control.0.store, &control.0.bus, clock).await,
         }
         Ok(control)
@@ -552,9 +551,10 @@ impl Control {
     }
 
     fn start_watch(&self) {
+        let Some(engine) = self.engine() else { return };
         let token = CancellationToken::new();
-        let holder = self.engine().map(|e| e.holder().to_owned()).unwrap_or_default();
-        tokio::spawn(watch::watch(self.0.store.clone(), self.0.bus.clone(), holder, token.clone()));
+        let watcher = watch::Watcher { store: self.0.store.clone(), bus: self.0.bus.clone(), engine };
+        tokio::spawn(watch::watch(watcher, token.clone()));
         *self.0.stop_watch.lock().unwrap_or_else(PoisonError::into_inner) = Some(token.drop_guard());
     }
 

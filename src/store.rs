@@ -19,6 +19,7 @@ mod journal;
 mod listing;
 mod locks;
 mod migrations;
+mod nudge;
 mod observations;
 mod open;
 mod resume;

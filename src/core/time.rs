@@ -49,6 +49,17 @@ pub fn human_ms(ms: i64) -> String {
     }
 }
 
+/// An age as it may stand on a screen that is read again once a minute: `under 1 min`, `14 min`, `7 h`, `3 d`.
+#[must_use]
+pub fn age(ms: i64) -> String {
+    match ms {
+        ..60_000 => "under 1 min".to_owned(),
+        60_000..3_600_000 => format!("{} min", ms / 60_000),
+        3_600_000..172_800_000 => format!("{} h", ms / 3_600_000),
+        _ => format!("{} d", ms / 86_400_000),
+    }
+}
+
 /// Reads `250ms`, `8s`, `5m`, `1h30m`, `2d` (whole numbers, units ms s m h d w, largest first) as milliseconds.
 ///
 /// # Errors

@@ -18,7 +18,7 @@ use crate::core::run::{Run, RunId, RunStatus};
 use crate::core::time::Timestamp;
 use crate::store::{Claim, EngineRow, StoreError};
 
-/// Runs queued by another process are found at latest after this (or `sweep_ms`, when that is shorter).
+/// Runs queued by another process, which `control` hears of, are found at latest after this (or with a sweep).
 const POLL: Duration = Duration::from_secs(5);
 /// After a store that failed.
 const AGAIN: Duration = Duration::from_secs(1);
@@ -38,6 +38,8 @@ struct Worker {
     tasks: JoinSet<Left>,
     started_at: Timestamp,
     shown_at: Option<Instant>,
+    /// Nothing was queued or under way anywhere when last looked.
+    calm: bool,
 }
 
 /// How a look for work went.
@@ -59,7 +61,9 @@ pub(super) async fn work(world: World) {
     let started_at = world.clock.now();
     let _pulse = AbortOnDropHandle::new(tokio::spawn(pulse::beat(world.clone())));
     let only = world.config.only;
-    Worker { world, only, in_hand: HashSet::new(), tasks: JoinSet::new(), started_at, shown_at: None }.run().await;
+    Worker { world, only, in_hand: HashSet::new(), tasks: JoinSet::new(), started_at, shown_at: None, calm: false }
+        .run()
+        .await;
 }
 
 impl Worker {
@@ -76,10 +80,11 @@ impl Worker {
             if !working && self.tasks.is_empty() {
                 break;
             }
-            // A sweep is followed by a look: with frequent sweeps there is no need to wake up for it once more.
+            // A sweep is followed by a look: with frequent sweeps, or nothing in the store to look for, there is no need to
+            // wake up for it once more.
             let poll = match looked {
                 Looked::StoreFailed => AGAIN,
-                _ if self.sweep_every() <= POLL => Duration::from_hours(1),
+                _ if self.calm || self.sweep_every() <= POLL => Duration::from_hours(1),
                 _ => POLL,
             };
             let tick = tokio::select! {
@@ -91,7 +96,11 @@ impl Worker {
             };
             match tick {
                 Tick::Joined(left) => self.joined(left),
-                Tick::Look => {}
+                // Somebody asked for it: things are moving.
+                Tick::Look => {
+                    self.calm = false;
+                    sweep_at = sweep_at.min(Instant::now() + self.sweep_every());
+                }
                 Tick::Sweep => {
                     self.sweep().await;
                     sweep_at = Instant::now() + self.sweep_every();
@@ -103,8 +112,11 @@ impl Worker {
         }
     }
 
+    /// In calm times a run that somebody else takes on and abandons is still seen well before its lease ends.
     fn sweep_every(&self) -> Duration {
-        Duration::from_millis(u64::try_from(self.world.config.sweep_ms).unwrap_or(0).max(10))
+        let config = &self.world.config;
+        let every = if self.calm { config.sweep_ms.max(config.lease_ms / 2) } else { config.sweep_ms };
+        Duration::from_millis(u64::try_from(every).unwrap_or(0).max(10))
     }
 
     fn publish(&self, settled: bool, asked: u64) {
@@ -162,7 +174,10 @@ impl Worker {
             self.show().await;
             self.shown_at = Some(Instant::now());
         }
-        sweep::sweep(&self.world, &self.in_hand).await;
+        self.calm = self.tasks.is_empty() && self.world.store.is_calm().await.unwrap_or(false);
+        if !self.calm {
+            sweep::sweep(&self.world, &self.in_hand).await;
+        }
     }
 
     async fn show(&self) {

@@ -2,12 +2,15 @@
 
 use std::time::Duration;
 
+use tokio::time::{sleep, timeout};
+
 use sqlx::pool::PoolConnection;
 use sqlx::postgres::PgListener;
 use sqlx::{PgPool, Sqlite};
 
 use super::db::Either;
-use super::{Store, StoreError, error, rows};
+use super::nudge::Nudge;
+use super::{Store, StoreError, error, open, rows};
 use crate::core::run::{RunId, RunStatus};
 
 /// Told by a trigger with every change of a run; the schema keeps stores in one database apart.
@@ -27,6 +30,8 @@ enum Heard {
     Sqlite {
         conn: PoolConnection<Sqlite>,
         version: i64,
+        /// Absent where the system does not tell of writes: then the counter is asked again and again.
+        nudge: Option<Nudge>,
     },
     Postgres(Box<PgListener>),
 }
@@ -40,7 +45,8 @@ impl Store {
             Either::Sqlite(pools) => {
                 let mut conn = pools.read.acquire().await.map_err(failed)?;
                 let version = sqlx::query_scalar(VERSION).fetch_one(&mut *conn).await.map_err(failed)?;
-                Heard::Sqlite { conn, version }
+                let nudge = open::file_of(&self.db.url).and_then(Nudge::on);
+                Heard::Sqlite { conn, version, nudge }
             }
             Either::Postgres(pool) => Heard::Postgres(Box::new(listener(pool).await.map_err(failed)?)),
         };
@@ -61,17 +67,21 @@ async fn listener(pool: &PgPool) -> Result<PgListener, sqlx::Error> {
 }
 
 impl Changes {
-    /// Returns true as soon as something was written (on SQLite: looks once, after `pause`), false after `pause` when not.
-    /// A connection that was lost counts as a change: what happened meanwhile is not known.
-    pub async fn heard(&mut self, pause: Duration) -> Result<bool, StoreError> {
+    /// Returns true as soon as something was written, false after `pause` when not. Where nobody tells of writes, it looks
+    /// every `between`. A connection that was lost counts as a change: what happened meanwhile is not known.
+    pub async fn heard(&mut self, pause: Duration, between: Duration) -> Result<bool, StoreError> {
         let failed = |e: sqlx::Error| error::translate(&e, &self.url);
         match &mut self.heard {
-            Heard::Sqlite { conn, version } => {
-                tokio::time::sleep(pause).await;
+            Heard::Sqlite { conn, version, nudge } => {
+                match nudge {
+                    // Out of time or not, the counter has the last word.
+                    Some(nudge) => drop(timeout(pause, nudge.written()).await),
+                    None => sleep(between.min(pause)).await,
+                }
                 let now: i64 = sqlx::query_scalar(VERSION).fetch_one(&mut **conn).await.map_err(failed)?;
                 Ok(std::mem::replace(version, now) != now)
             }
-            Heard::Postgres(listener) => match tokio::time::timeout(pause, listener.try_recv()).await {
+            Heard::Postgres(listener) => match timeout(pause, listener.try_recv()).await {
                 Ok(told) => {
                     told.map_err(failed)?;
                     // What was told in the meantime is answered by one look at the store.

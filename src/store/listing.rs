@@ -11,6 +11,7 @@ use super::{RunFilter, Store, StoreError};
 
 const ONE: &str = "select * from run where id = $1";
 const HELD: &str = "select * from run where status in ('claimed', 'running', 'waiting') order by id";
+const OPEN: &str = "select id from run where status in ('queued', 'claimed', 'running', 'waiting') limit 1";
 const EXPIRED: &str =
     "select * from run where status in ('claimed', 'running', 'waiting') and lease_until < $1 order by id";
 const STEPS: &str = "select position, status, attempt, started_at, finished_at, message from run_step \
@@ -69,6 +70,12 @@ impl Store {
     pub async fn held(&self) -> Result<Vec<Run>, StoreError> {
         let mut db = self.db.read().await?;
         all(fetch_all!(db, RunRow, HELD)?)
+    }
+
+    /// Whether no run of any workspace is queued or under way.
+    pub async fn is_calm(&self) -> Result<bool, StoreError> {
+        let mut db = self.db.read().await?;
+        Ok(fetch_optional!(db, (i64,), OPEN)?.is_none())
     }
 
     /// The steps of a run in order, the finally steps last.

@@ -54,6 +54,14 @@ fn parse(url: &str) -> Result<Location<'_>, String> {
     }
 }
 
+/// The file of an SQLite store.
+pub(super) fn file_of(url: &str) -> Option<&str> {
+    match parse(url) {
+        Ok(Location::File(path)) => Some(path),
+        _ => None,
+    }
+}
+
 /// The URL without secrets: no password, no parameters. When an unescaped character makes it unclear where the password
 /// ends, nothing after the scheme is shown.
 fn shown(url: &str) -> String {

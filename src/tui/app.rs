@@ -121,6 +121,7 @@ impl App {
             Msg::Focus(_) => Vec::new(),
             Msg::Tick(now) => {
                 self.now = now;
+                self.age(now);
                 self.toast.take_if(|toast| toast.until <= now);
                 Vec::new()
             }

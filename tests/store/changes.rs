@@ -12,7 +12,7 @@ const SOON: Duration = Duration::from_millis(200);
 /// Waits until something is heard; how long it took.
 async fn heard(changes: &mut opsroom::store::Changes) -> Duration {
     let began = Instant::now();
-    while !changes.heard(Duration::from_millis(100)).await.unwrap() {
+    while !changes.heard(Duration::from_millis(100), Duration::from_millis(10)).await.unwrap() {
         assert!(began.elapsed() < Duration::from_secs(20), "never heard");
     }
     began.elapsed()
@@ -22,7 +22,7 @@ pub async fn what_others_write_is_heard(place: Place) {
     let other = Store::open(&place.url).await.unwrap();
     let mut changes = place.store.changes().await.unwrap();
     assert!(place.store.is_shared());
-    assert!(!changes.heard(SOON).await.unwrap(), "nothing has happened");
+    assert!(!changes.heard(SOON, SOON).await.unwrap(), "nothing has happened");
     let run = other.submit(place.new_run(plan("deploy"))).await.unwrap();
     heard(&mut changes).await;
     let glimpse = place.store.glimpse().await.unwrap().pop().unwrap();

@@ -7,7 +7,7 @@ use serde::Serialize;
 use crate::core::observation::{State, TargetSummary};
 use crate::core::plan::{Target, targets_of};
 use crate::core::service::{Service, Stack, Tier, Verb};
-use crate::core::time::{Timestamp, human_ms};
+use crate::core::time::{self, Timestamp};
 
 /// One component of the score.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -18,7 +18,7 @@ pub struct Component {
     /// Relative weight, above 0.
     pub weight: u32,
     pub critical: bool,
-    /// Why it is in that state, with numbers and age: `HTTP 500 in 12 ms, 14 s ago`.
+    /// Why it is in that state, with numbers and age: `HTTP 500 in 12 ms, under 1 min ago`.
     pub detail: String,
 }
 
@@ -66,7 +66,7 @@ pub struct Score {
     pub unknown: usize,
 }
 
-/// One line of the derivation. Shown as `−8  web in prod: degraded, HTTP 200 in 640 ms, slower than 500 ms, 14 s ago`.
+/// One line of the derivation. Shown as `−8  web in prod: degraded, HTTP 200 in 640 ms, slower than 500 ms, under 1 min ago`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Line {
     /// Points lost, 0–100.
@@ -141,14 +141,9 @@ fn state_of(summary: Option<&TargetSummary>, now: Timestamp, max_age_ms: i64) ->
     };
     let age = now.ms_since(latest.at).max(0);
     if age > max_age_ms {
-        return (State::Unknown, format!("last observed {} ago, as {}", age_text(age), latest.state.name()));
+        return (State::Unknown, format!("last observed {} ago, as {}", time::age(age), latest.state.name()));
     }
-    (latest.state, format!("{}, {} ago", latest.message, age_text(age)))
-}
-
-/// Ages are read at a glance: whole seconds below a minute.
-fn age_text(ms: i64) -> String {
-    if ms < 60_000 { format!("{} s", ms / 1000) } else { human_ms(ms) }
+    (latest.state, format!("{}, {} ago", latest.message, time::age(age)))
 }
 
 /// Percent of its weight a component costs; `None` when that is not known.
@@ -244,7 +239,13 @@ mod tests {
     use crate::core::service::{Action, ActionCall, HttpRequest};
 
     fn part(name: &str, state: State, weight: u32, critical: bool) -> Component {
-        Component { name: name.to_owned(), state, weight, critical, detail: "HTTP 500 in 12 ms, 14 s ago".to_owned() }
+        Component {
+            name: name.to_owned(),
+            state,
+            weight,
+            critical,
+            detail: "HTTP 500 in 12 ms, under 1 min ago".to_owned(),
+        }
     }
 
     fn texts(score: &Score) -> Vec<String> {
@@ -286,9 +287,9 @@ mod tests {
             texts(&score),
             [
                 "−26  capped at 49: web in prod is failing and critical",
-                "−20  web in prod: failing, HTTP 500 in 12 ms, 14 s ago",
-                "−5  search in prod: degraded, HTTP 500 in 12 ms, 14 s ago",
-                "−0  1 of 4 unknown and not counted: crm HTTP 500 in 12 ms, 14 s ago",
+                "−20  web in prod: failing, HTTP 500 in 12 ms, under 1 min ago",
+                "−5  search in prod: degraded, HTTP 500 in 12 ms, under 1 min ago",
+                "−0  1 of 4 unknown and not counted: crm HTTP 500 in 12 ms, under 1 min ago",
             ]
         );
     }
@@ -339,12 +340,12 @@ mod tests {
             told,
             [
                 ("web in staging", State::Unknown, 4, "never observed"),
-                ("web in prod", State::Ok, 4, "HTTP 200 in 12 ms, 14 s ago"),
+                ("web in prod", State::Ok, 4, "HTTP 200 in 12 ms, under 1 min ago"),
                 ("crm", State::Unknown, 1, "never observed"),
             ]
         );
         let later = components(&stack, &states, Timestamp(300_000), 60_000);
-        assert_eq!((later[1].state, later[1].detail.as_str()), (State::Unknown, "last observed 3 min 20 s ago, as ok"));
+        assert_eq!((later[1].state, later[1].detail.as_str()), (State::Unknown, "last observed 3 min ago, as ok"));
     }
 
     fn any_state() -> impl Strategy<Value = State> {

@@ -329,15 +329,16 @@ fn lines_are_saved_and_never_over_a_file() {
     world.work();
     world.rules(&[("error", false)], Level::Debug);
     let (text, json) = (world.dir.path().join("out.txt"), world.dir.path().join("out.jsonl"));
-    world.desk.ask(Ask::Export(Export { what: What::Visible, path: text.clone() }));
+    world.desk.ask(Ask::Export(Export { what: What::Visible, path: text.clone(), simulated: false }));
     world.work();
     assert!(world.notices().contains("saved 3 lines to "));
     assert_eq!(fs::read_to_string(&text).unwrap(), "ERROR line 0\nERROR line 10\nERROR line 20\n");
-    world.desk.ask(Ask::Export(Export { what: What::Marked(vec![7]), path: json.clone() }));
+    world.desk.ask(Ask::Export(Export { what: What::Marked(vec![7]), path: json.clone(), simulated: true }));
     world.work();
     let line: serde_json::Value = serde_json::from_str(&fs::read_to_string(&json).unwrap()).unwrap();
+    assert_eq!(line["simulated"], true);
     assert_eq!((&line["line"], &line["level"], &line["text"]), (&8.into(), &"info".into(), &"INFO line 7".into()));
-    world.desk.ask(Ask::Export(Export { what: What::All, path: world.path(0) }));
+    world.desk.ask(Ask::Export(Export { what: What::All, path: world.path(0), simulated: false }));
     assert!(world.notices().contains("exists"));
 }
 

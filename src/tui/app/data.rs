@@ -5,6 +5,7 @@ use super::App;
 use super::log::Log;
 use crate::bus::Notice;
 use crate::core::run::{Run, RunId};
+use crate::core::time::Timestamp;
 use crate::logfile::source::Told;
 use crate::tui::msg::{Effect, Msg, Overview, PlanCard, Ticket};
 use crate::tui::pane::{Destination, Screen, View};
@@ -80,6 +81,15 @@ impl App {
         };
         effects.extend(self.bar.as_mut().and_then(|bar| bar.ask_preview(next)));
         effects
+    }
+
+    /// What is on screen grows old also when nothing happens: in a new minute it is read again.
+    pub(super) fn age(&mut self, now: Timestamp) {
+        const MINUTE: i64 = 60_000;
+        let minute = |at: Timestamp| at.0.div_euclid(MINUTE);
+        if self.overview.as_ref().is_some_and(|o| minute(o.at) < minute(now)) {
+            self.requests.overview.wanted = true;
+        }
     }
 
     pub(super) fn learn(&mut self, msg: Msg) -> Vec<Effect> {

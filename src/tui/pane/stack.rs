@@ -5,7 +5,7 @@ use ratatui::text::{Line, Span};
 
 use crate::core::observation::{State, TargetSummary};
 use crate::core::plan::Target;
-use crate::core::time::{Timestamp, human_ms};
+use crate::core::time::{self, Timestamp, human_ms};
 use crate::tui::app::App;
 use crate::tui::app::picker::first_visible;
 use crate::tui::msg::Overview;
@@ -60,7 +60,7 @@ pub fn age(summary: Option<&TargetSummary>, now: Timestamp) -> Option<String> {
 #[must_use]
 pub fn short_age(ms: i64) -> String {
     match ms {
-        ..60_000 => format!("{} s", (ms / 1000).max(0)),
+        ..60_000 => "<1 m".to_owned(),
         60_000..3_600_000 => format!("{} m", ms / 60_000),
         3_600_000..172_800_000 => format!("{} h", ms / 3_600_000),
         _ => format!("{} d", ms / 86_400_000),
@@ -153,7 +153,7 @@ fn empty(overview: &Overview, filter: &str, dim: ratatui::style::Style) -> Vec<L
 pub fn facts(summary: Option<&TargetSummary>, now: Timestamp) -> String {
     let Some(s) = summary else { return "no observation yet".to_owned() };
     let latency = s.latest.latency_ms.map_or_else(|| "–".to_owned(), human_ms);
-    let age = human_ms(now.ms_since(s.latest.at));
+    let age = time::age(now.ms_since(s.latest.at));
     let seen = format!("{} · {latency} · {age} ago", safe(&s.latest.message));
     format!("{seen} · up {} % 24 h n={}", uptime(Some(s)), s.samples)
 }
