@@ -397,7 +397,15 @@ fn a_runs_log_on_the_whole_screen_has_the_whole_grammar() {
     let before = console.text();
     console.press("q").shows("Stack").press("f");
     assert_eq!(console.text(), before, "who comes back finds everything as it was");
-    console.press("L").hides("info  ").press("L").shows("info  ").press("Esc").hides("2 of 2").press("Esc").shows("Stack");
+    console
+        .press("L")
+        .hides("info  ")
+        .press("L")
+        .shows("info  ")
+        .press("Esc")
+        .hides("2 of 2")
+        .press("Esc")
+        .shows("Stack");
 }
 
 #[test]

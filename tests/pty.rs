@@ -14,6 +14,7 @@ mod pty {
     mod harness;
     mod headless;
     mod keys;
+    mod line;
     mod logs;
     mod panics;
     mod paste;

@@ -118,7 +118,9 @@ pub(super) async fn perform(args: &Args, start: &Start) -> Result<Next, Stop> {
         return refuse("runs and files together are for the viewer; to print, name only runs or only files");
     }
     if picks || args.budget.is_some() {
-        return refuse("--grep, --level and --since pick lines of files; a run's log is searched in the viewer: opsroom log RUN");
+        return refuse(
+            "--grep, --level and --since pick lines of files; a run's log is searched in the viewer: opsroom log RUN",
+        );
     }
     let runs = args.what.iter().map(|text| text.parse().map_err(Stop::Usage)).collect::<Result<Vec<Which>, _>>()?;
     print_runs(&runs, args, start).await.map(Next::Exit)

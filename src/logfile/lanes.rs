@@ -210,8 +210,13 @@ mod tests {
     #[test]
     fn entries_become_lines_and_traces_stay_with_their_step() {
         let (mut file, mut writer) = Tracked::run("run #1").unwrap();
-        let body =
-            EntryBody::Event { level: Level::Warn, phase: None, source: "engine".into(), message: "a\nb".into(), data: None };
+        let body = EntryBody::Event {
+            level: Level::Warn,
+            phase: None,
+            source: "engine".into(),
+            message: "a\nb".into(),
+            data: None,
+        };
         assert!(writer.push(&[
             Entry { body, ..output(1, 0, "") },
             output(2, 3, "ERROR x"),
@@ -232,7 +237,10 @@ mod tests {
         let expected = [("a", 1, false), ("b", 1, true), ("ERROR x", 2, false), ("  at y", 3, true)];
         let expected = expected.iter().chain(&[("  of another step", 4, false), ("plain", 5, false)]);
         assert_eq!(told, expected.map(|(text, seq, j)| ((*text).to_owned(), *seq, *j, *j)).collect::<Vec<_>>());
-        assert_eq!((lines[0].level(), lines[2].level(), lines[5].level()), (Some(Level::Warn), Some(Level::Error), None));
+        assert_eq!(
+            (lines[0].level(), lines[2].level(), lines[5].level()),
+            (Some(Level::Warn), Some(Level::Error), None)
+        );
         assert_eq!(lines[4].time(Timestamp(0)), Some(Timestamp(4000)));
     }
 

@@ -100,7 +100,11 @@ impl Feed {
                 return Ok(true);
             }
         }
-        if ended { self.writer.end() } else { self.writer.catch_up() }
+        if ended {
+            self.writer.end()
+        } else {
+            self.writer.catch_up()
+        }
         let _ = self.nudge.tell();
         Ok(ended)
     }

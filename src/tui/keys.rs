@@ -34,16 +34,8 @@ pub enum Context {
 
 impl Context {
     /// All of them.
-    pub const ALL: [Self; 8] = [
-        Self::List,
-        Self::Log,
-        Self::RunList,
-        Self::RunLog,
-        Self::File,
-        Self::WholeLog,
-        Self::Text,
-        Self::Dialog,
-    ];
+    pub const ALL: [Self; 8] =
+        [Self::List, Self::Log, Self::RunList, Self::RunLog, Self::File, Self::WholeLog, Self::Text, Self::Dialog];
 
     /// Tables live at the same time: a key may stand in one of them only.
     #[must_use]

@@ -124,5 +124,8 @@ pub enum Destination {
     Run(RunId),
     /// Its log on the whole screen.
     Log(RunId),
-    Read { title: String, text: String },
+    Read {
+        title: String,
+        text: String,
+    },
 }

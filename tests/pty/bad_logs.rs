@@ -124,7 +124,8 @@ fn a_million_lines_that_are_the_same_are_all_counted() {
 #[test]
 fn a_clock_that_goes_back_tears_nothing_apart() {
     let line = |minute: usize, word: &str| format!("2026-11-21T09:{minute:02}:00Z INFO {word}\n");
-    let text: String = [line(10, "one"), line(20, "two"), line(5, "back"), line(6, "again"), line(30, "three")].concat();
+    let text: String =
+        [line(10, "one"), line(20, "two"), line(5, "back"), line(6, "again"), line(30, "three")].concat();
     let console = view(text);
     console.wait_for("1 of 5");
     console.send("@");

@@ -7,7 +7,6 @@ use std::os::fd::AsFd as _;
 use std::os::unix::process::ExitStatusExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Child, ExitStatus};
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, mpsc};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
@@ -19,6 +18,8 @@ use rustix::process::{Pid, Signal, kill_process};
 use rustix::termios::{LocalModes, OptionalActions, SpecialCodeIndex, Termios, tcgetattr, tcsetattr};
 use tempfile::TempDir;
 
+use super::line::{Late, Line, Wire, carry, type_late};
+
 /// How to start a console.
 pub struct Setup {
     args: Vec<String>,
@@ -26,24 +27,6 @@ pub struct Setup {
     size: (u16, u16),
     through_shell: Option<String>,
     line: Option<Line>,
-}
-
-/// A slow line between console and terminal, with room for everything that does not fit through at once.
-#[derive(Debug, Clone, Copy)]
-pub struct Line {
-    pub bytes_a_second: u64,
-    /// Each way.
-    pub way: Duration,
-}
-
-/// The two ends of a slow line, as its threads see them.
-#[derive(Debug, Default)]
-struct Wire {
-    /// Bytes the console has written that have not gone through, and the most there were after the first screen.
-    in_line: AtomicU64,
-    most: AtomicU64,
-    /// The first screen has gone through.
-    begun: AtomicBool,
 }
 
 /// A running console and the terminal it believes to be on.
@@ -55,7 +38,7 @@ pub struct Console {
     seen: Arc<Seen>,
     reader: Option<(PipeWriter, JoinHandle<()>)>,
     /// With a slow line: where keys are put in, and what stands in it.
-    keys: Option<mpsc::Sender<(Instant, Vec<u8>)>>,
+    keys: Option<mpsc::Sender<Late>>,
     line: Option<Line>,
     wire: Arc<Wire>,
     before: Modes,
@@ -64,7 +47,7 @@ pub struct Console {
 }
 
 /// What the terminal has received.
-struct Seen {
+pub struct Seen {
     state: Mutex<State>,
     changed: Condvar,
 }
@@ -272,7 +255,7 @@ impl Console {
 
     /// With a slow line: the most bytes that ever stood in it, after the first screen.
     pub fn most_in_line(&self) -> u64 {
-        self.wire.most.load(Ordering::SeqCst)
+        self.wire.most()
     }
 
     /// What was typed and nobody has read.
@@ -488,19 +471,17 @@ impl Seen {
         let state = State { screen: vt100::Parser::new(rows, columns, 0), bytes: Vec::new() };
         Self { state: Mutex::new(state), changed: Condvar::new() }
     }
-}
 
-impl Wire {
-    fn put_in(&self, bytes: u64) {
-        let now = self.in_line.fetch_add(bytes, Ordering::SeqCst) + bytes;
-        if self.begun.load(Ordering::SeqCst) {
-            self.most.fetch_max(now, Ordering::SeqCst);
-        }
-    }
-
-    fn take_out(&self, bytes: u64) {
-        let left = self.in_line.fetch_sub(bytes, Ordering::SeqCst) - bytes;
-        self.begun.fetch_or(left == 0, Ordering::SeqCst);
+    /// Takes in bytes, and counts how often `text` came to its end in them.
+    pub fn take(&self, bytes: &[u8], text: &str) -> usize {
+        let mut state = self.state.lock().unwrap();
+        let mark = state.bytes.len().saturating_sub(text.len().saturating_sub(1));
+        state.screen.process(bytes);
+        state.bytes.extend_from_slice(bytes);
+        let found = state.bytes[mark..].windows(text.len().max(1)).filter(|bytes| *bytes == text.as_bytes()).count();
+        drop(state);
+        self.changed.notify_all();
+        found
     }
 }
 
@@ -552,61 +533,6 @@ fn set_unusual_modes(pts: &Pts) -> Modes {
     Modes::of(&modes)
 }
 
-/// Types what is put in when its time has come.
-fn type_late(pty: &Arc<Pty>) -> mpsc::Sender<(Instant, Vec<u8>)> {
-    let (sender, keys) = mpsc::channel::<(Instant, Vec<u8>)>();
-    let pty = Arc::downgrade(pty);
-    thread::spawn(move || {
-        for (due, bytes) in keys {
-            thread::sleep(due.saturating_duration_since(Instant::now()));
-            let Some(pty) = pty.upgrade() else { return };
-            // The console may have ended: then nobody reads it.
-            let _ = (&mut &*pty).write_all(&bytes);
-        }
-    });
-    sender
-}
-
-/// Carries bytes over a slow line, in small pieces, and answers as a terminal does what arrives at its end.
-fn carry(
-    line: Line,
-    keys: mpsc::Sender<(Instant, Vec<u8>)>,
-    seen: &Arc<Seen>,
-    wire: &Arc<Wire>,
-) -> mpsc::Sender<Vec<u8>> {
-    let (sender, written) = mpsc::channel::<Vec<u8>>();
-    let (through, at_end) = mpsc::channel::<(Instant, Vec<u8>)>();
-    let counted = Arc::clone(wire);
-    thread::spawn(move || {
-        for bytes in written {
-            for piece in bytes.chunks(80) {
-                thread::sleep(Duration::from_micros(piece.len() as u64 * 1_000_000 / line.bytes_a_second));
-                counted.take_out(piece.len() as u64);
-                if through.send((Instant::now() + line.way, piece.to_vec())).is_err() {
-                    return;
-                }
-            }
-        }
-    });
-    let seen = Arc::clone(seen);
-    thread::spawn(move || {
-        for (due, piece) in at_end {
-            thread::sleep(due.saturating_duration_since(Instant::now()));
-            let mut state = seen.state.lock().unwrap();
-            let mark = state.bytes.len().saturating_sub(3);
-            state.screen.process(&piece);
-            state.bytes.extend_from_slice(&piece);
-            let questions = state.bytes[mark..].windows(4).filter(|bytes| bytes == b"\x1b[5n").count();
-            drop(state);
-            seen.changed.notify_all();
-            for _ in 0..questions {
-                let _ = keys.send((Instant::now() + line.way, b"\x1b[0n".to_vec()));
-            }
-        }
-    });
-    sender
-}
-
 /// Reads until told to stop; over a slow line, `take` carries it on.
 fn read_all(
     pty: &Arc<Pty>,
@@ -630,11 +556,7 @@ fn read_all(
                 take.send(buffer[..count].to_vec()).unwrap();
                 continue;
             }
-            let mut state = seen.state.lock().unwrap();
-            state.screen.process(&buffer[..count]);
-            state.bytes.extend_from_slice(&buffer[..count]);
-            drop(state);
-            seen.changed.notify_all();
+            seen.take(&buffer[..count], "");
         }
     });
     (stop, thread)

@@ -8,7 +8,8 @@ use std::time::Duration;
 
 use tempfile::TempDir;
 
-use super::harness::{Line, Setup};
+use super::harness::Setup;
+use super::line::Line;
 
 const LINE: Line = Line { bytes_a_second: 8000, way: Duration::from_millis(200) };
 
@@ -31,7 +32,8 @@ fn keys_are_answered_soon_while_a_fast_log_is_followed() {
     let writer = std::thread::spawn(move || {
         let mut file = OpenOptions::new().append(true).open(path).unwrap();
         for n in 0..400 {
-            let lines: String = (0..50).map(|i| format!("2026-11-21T09:00:01Z WARN fast line {}\n", n * 50 + i)).collect();
+            let lines: String =
+                (0..50).map(|i| format!("2026-11-21T09:00:01Z WARN fast line {}\n", n * 50 + i)).collect();
             file.write_all(lines.as_bytes()).unwrap();
             std::thread::sleep(Duration::from_millis(20));
         }

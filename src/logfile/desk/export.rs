@@ -136,7 +136,9 @@ impl Desk {
             value["seq"] = head.seq.into();
             value["step"] = head.step.into();
             match &head.said {
-                Said::Output(stream) => value["stream"] = if *stream == Stream::Stdout { "stdout" } else { "stderr" }.into(),
+                Said::Output(stream) => {
+                    value["stream"] = if *stream == Stream::Stdout { "stdout" } else { "stderr" }.into()
+                }
                 Said::Event { phase, source, .. } => {
                     value["phase"] = phase.map(Phase::name).into();
                     value["source"] = source.as_str().into();

@@ -134,7 +134,14 @@ impl Rules {
         self.forget_sets();
     }
 
-    pub(super) fn back_to(&mut self, order: &Order, file: usize, line: usize, offset: u64, joined: impl Fn(usize) -> bool) {
+    pub(super) fn back_to(
+        &mut self,
+        order: &Order,
+        file: usize,
+        line: usize,
+        offset: u64,
+        joined: impl Fn(usize) -> bool,
+    ) {
         let mut first = line;
         for looked in self.all() {
             looked.scans[file].back_to(line, offset);
@@ -204,7 +211,9 @@ impl Rules {
                     known: &|file| known(file).min(levels[file].len()),
                     word: &|index| shown_word(index) & bits(0).map_or(0, |b| b.word(index)) & !joined(0).word(index),
                     line: &|file, line| {
-                        bits(file).is_some_and(|b| b.contains(line)) && !joined(file).contains(line) && shown(file, line)
+                        bits(file).is_some_and(|b| b.contains(line))
+                            && !joined(file).contains(line)
+                            && shown(file, line)
                     },
                 },
             );

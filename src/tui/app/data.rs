@@ -124,12 +124,7 @@ impl App {
             }
             Msg::Answered(run, Err(why)) => self.complain(format!("run {run}: not answered: {why}")),
             Msg::Noted(Err(why)) => self.complain(format!("the history was not written: {why}")),
-            Msg::Noted(Ok(()))
-            | Msg::Key(_)
-            | Msg::Paste(_)
-            | Msg::Resize(..)
-            | Msg::Focus(_)
-            | Msg::Tick(_) => {}
+            Msg::Noted(Ok(())) | Msg::Key(_) | Msg::Paste(_) | Msg::Resize(..) | Msg::Focus(_) | Msg::Tick(_) => {}
         }
         Vec::new()
     }

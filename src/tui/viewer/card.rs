@@ -25,13 +25,7 @@ pub(super) struct Card {
 const ROWS: usize = 2000;
 
 impl Card {
-    pub(super) fn new(
-        line: usize,
-        text: &str,
-        known: Option<Known>,
-        now: Timestamp,
-        note: Option<&String>,
-    ) -> Self {
+    pub(super) fn new(line: usize, text: &str, known: Option<Known>, now: Timestamp, note: Option<&String>) -> Self {
         let (first, rest) = text.split_once('\n').unwrap_or((text, ""));
         let record = record::read(first, now);
         let mut rows = Vec::new();
