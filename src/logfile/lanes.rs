@@ -131,8 +131,16 @@ pub struct Writer {
     heads: File,
     trouble: Arc<Mutex<Option<String>>>,
     ended: Arc<AtomicU8>,
-    /// The step whose output came last, and whether its record may go on.
-    before: Option<Option<u32>>,
+    before: Before,
+}
+
+/// What came last.
+#[derive(Debug, PartialEq, Eq)]
+enum Before {
+    /// Nothing that goes on.
+    Closed,
+    /// Output of this step that may go on.
+    Open(Option<u32>),
 }
 
 impl Writer {
@@ -144,7 +152,7 @@ impl Writer {
         let heads = tempfile::tempfile()?;
         let trouble = Arc::default();
         let lanes = Lanes { heads: heads.try_clone()?, trouble: Arc::clone(&trouble) };
-        Ok((Self { text, heads, trouble, ended, before: None }, lanes))
+        Ok((Self { text, heads, trouble, ended, before: Before::Closed }, lanes))
     }
 
     /// Writes what follows. False: there is no room; nothing more can be shown.
@@ -172,9 +180,9 @@ impl Writer {
     /// Output of the same step that goes on with what came last.
     fn joins(&mut self, entry: &Entry, text: &[u8]) -> bool {
         let is_output = matches!(entry.body, EntryBody::Output { .. });
-        let joined = is_output && self.before == Some(entry.step) && record::continues(text);
+        let joined = is_output && self.before == Before::Open(entry.step) && record::continues(text);
         if !joined {
-            self.before = (is_output && record::heads(text)).then_some(entry.step);
+            self.before = if is_output && record::heads(text) { Before::Open(entry.step) } else { Before::Closed };
         }
         joined
     }

@@ -101,9 +101,9 @@ impl Feed {
             }
         }
         if ended {
-            self.writer.end()
+            self.writer.end();
         } else {
-            self.writer.catch_up()
+            self.writer.catch_up();
         }
         let _ = self.nudge.tell();
         Ok(ended)

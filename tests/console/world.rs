@@ -127,7 +127,7 @@ impl World {
         let mut reading = self.reading.borrow_mut();
         let (ticket, wish) = match effect {
             Effect::OpenLog { ticket, .. } => {
-                let (file, writer) = Tracked::run("run").unwrap();
+                let (file, writer) = Tracked::run("run").expect("room for a log");
                 reading.insert(*ticket, (Desk::new(vec![file], true, NOW), writer, 0));
                 (ticket, None)
             }

@@ -137,7 +137,7 @@ impl Desk {
             value["step"] = head.step.into();
             match &head.said {
                 Said::Output(stream) => {
-                    value["stream"] = if *stream == Stream::Stdout { "stdout" } else { "stderr" }.into()
+                    value["stream"] = if *stream == Stream::Stdout { "stdout" } else { "stderr" }.into();
                 }
                 Said::Event { phase, source, .. } => {
                     value["phase"] = phase.map(Phase::name).into();

@@ -58,7 +58,7 @@ impl Pace {
         let shortest = self.shortest.map_or(took, |shortest| shortest.min(took));
         (self.shortest, self.taken) = (Some(shortest), asked.sent);
         // As long as the line was busy with it, it is left to others.
-        self.free = Some(now + (took - shortest));
+        self.free = Some(now + took.saturating_sub(shortest));
     }
 
     /// When the next frame may be drawn; `for_key`: the answer to a key.
