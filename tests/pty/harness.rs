@@ -427,6 +427,10 @@ impl Console {
         self.wait("the cursor shown", |state| {
             state.bytes.ends_with(b"\x1b[?25h") || contains(&state.bytes, "\x1b[?1049l\x1b[?25h")
         });
+        // The second time in a row the above has been true before: what is still under way is waited for.
+        self.wait("the screen given back", |state| {
+            !state.screen.screen().alternate_screen() && !state.screen.screen().hide_cursor()
+        });
         assert_eq!(self.modes(), self.before, "modes");
         let state = self.state();
         let screen = state.screen.screen();
