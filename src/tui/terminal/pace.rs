@@ -13,7 +13,7 @@ const WORTH: u64 = 1024;
 /// Bytes on their way before which a key's answer does not wait.
 const AHEAD: u64 = 2048;
 /// A terminal that has never answered is waited for so long, one that has so long.
-const FIRST: Duration = Duration::from_millis(150);
+const FIRST: Duration = Duration::from_millis(700);
 const LATER: Duration = Duration::from_secs(3);
 
 /// What is on its way.
@@ -27,7 +27,7 @@ pub struct Pace {
     shortest: Option<Duration>,
     /// No frame of its own before this.
     free: Option<Instant>,
-    /// It did not answer: it is asked no more until it does.
+    /// It did not answer in time: nobody waits for it, or asks again, until it does.
     silent: bool,
 }
 
@@ -43,7 +43,7 @@ impl Pace {
     pub fn sends(&mut self, bytes: u64, now: Instant) -> bool {
         self.give_up(now);
         self.sent += bytes;
-        let asks = self.asked.is_none() && !self.silent && self.sent - self.taken >= WORTH;
+        let asks = self.asked.is_none() && self.sent - self.taken >= WORTH;
         if asks {
             self.asked = Some(Asked { at: now, sent: self.sent });
         }
@@ -64,7 +64,7 @@ impl Pace {
     /// When the next frame may be drawn; `for_key`: the answer to a key.
     #[must_use]
     pub fn next(&self, for_key: bool) -> Option<Instant> {
-        match self.asked {
+        match self.asked.filter(|_| !self.silent) {
             _ if for_key && self.sent - self.taken < AHEAD => None,
             Some(asked) => Some(asked.at + self.patience()),
             None if for_key => None,
@@ -75,7 +75,7 @@ impl Pace {
     /// Whether an answer is still to come, and how long it may take.
     #[must_use]
     pub fn waits(&self, now: Instant) -> Option<Duration> {
-        let asked = self.asked.filter(|_| self.shortest.is_some())?;
+        let asked = self.asked.filter(|_| self.shortest.is_some() && !self.silent)?;
         Some((asked.at + self.patience().min(Duration::from_secs(1))).saturating_duration_since(now))
     }
 
@@ -84,9 +84,7 @@ impl Pace {
     }
 
     fn give_up(&mut self, now: Instant) {
-        if self.asked.is_some_and(|asked| now >= asked.at + self.patience()) {
-            (self.asked, self.taken, self.silent) = (None, self.sent, true);
-        }
+        self.silent |= self.asked.is_some_and(|asked| now >= asked.at + self.patience());
     }
 }
 
