@@ -3,9 +3,10 @@
 use crate::core::time::Timestamp;
 
 /// Where the time comes from. Cheap to copy.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, Default)]
 pub enum Clock {
     /// The system's wall clock.
+    #[default]
     System,
     /// Starts at `base` and follows tokio's clock, which tests may pause and advance.
     Tokio { base: Timestamp, started: tokio::time::Instant },

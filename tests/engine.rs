@@ -15,16 +15,22 @@ mod bench;
 mod course;
 #[path = "engine/crash.rs"]
 mod crash;
+#[path = "engine/notify.rs"]
+mod notify;
 #[expect(dead_code, reason = "only the store suite stops its own server")]
 #[path = "support/postgres.rs"]
 mod postgres;
 #[path = "engine/process.rs"]
 mod process;
+#[path = "engine/product.rs"]
+mod product;
 #[path = "engine/resume.rs"]
 mod resume;
 #[path = "engine/rules.rs"]
 mod rules;
 #[path = "engine/secrets.rs"]
 mod secrets;
+#[path = "engine/sql.rs"]
+mod sql;
 #[path = "engine/stop.rs"]
 mod stop;
