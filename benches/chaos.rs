@@ -1,8 +1,10 @@
 //! The chaos test for as long as wanted: `cargo bench --bench chaos -- [KILLS] [URL] [SEED]`, 1,000 kills on a fresh `SQLite`
-//! file unless told otherwise. Panics, with the seed, when something is lost or done twice.
+//! file unless told otherwise. With `postgres` for the URL a throw-away server is made, which is restarted now and then as
+//! well. Panics, with the seed, when something is lost or done twice.
 
 #![expect(
     clippy::unwrap_used,
+    clippy::expect_used,
     clippy::panic,
     clippy::print_stdout,
     clippy::cast_precision_loss,
@@ -11,6 +13,9 @@
 
 #[path = "../tests/chaos/harness.rs"]
 mod harness;
+#[expect(dead_code, reason = "it needs a whole server, not a schema in one")]
+#[path = "../tests/support/postgres.rs"]
+mod postgres;
 
 use harness::{Chaos, run};
 
@@ -20,8 +25,10 @@ async fn main() {
     let args: Vec<String> = std::env::args().skip(1).filter(|a| !a.starts_with("--")).collect();
     let folder = tempfile::tempdir().unwrap();
     let kills = args.first().map_or(1000, |n| n.parse().unwrap());
-    let url = args.get(1).cloned().unwrap_or_else(|| harness::sqlite_url(folder.path()));
+    let asked = args.get(1).cloned().unwrap_or_else(|| harness::sqlite_url(folder.path()));
+    let server = (asked == "postgres").then(|| postgres::Cluster::start().unwrap());
+    let url = server.as_ref().map_or(asked, |server| server.url.clone());
     let seed = args.get(2).map_or(20_261_121, |n| n.parse().unwrap());
-    let figures = run(Chaos { url, kills, engines: 4, seed }).await;
+    let figures = run(Chaos { url, kills, engines: 4, seed }, server).await;
     println!("{figures:#?}\n{:.1} kills per second", figures.kills as f64 / figures.took.as_secs_f64());
 }

@@ -1,7 +1,8 @@
-//! How much an engine gets done: two of them on one store with queued runs, each to be executed once, against the bare claims;
-//! and a child that prints as fast as it can. `cargo bench --bench engine -- [RUNS] [LINES] [URL]`.
+//! How much an engine gets done: two of them on one store with queued runs, each to be executed once; bare claims against a
+//! raw loop on a plain table of the same database; and a child that prints as fast as it can, against a reader that only
+//! counts. `cargo bench --bench engine -- [RUNS] [LINES] [URL]`.
 
-#![expect(clippy::cast_precision_loss, reason = "figures for people")]
+#![expect(clippy::cast_precision_loss, clippy::print_stdout, reason = "figures for people")]
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
@@ -17,6 +18,9 @@ use opsroom::core::step::{Call, StepSpec, http::Http, shell::Shell};
 use opsroom::engine::{Engine, EngineConfig};
 use opsroom::store::{NewRun, Store};
 
+#[path = "engine/raw.rs"]
+mod raw;
+
 type Failure = Box<dyn std::error::Error>;
 
 #[tokio::main]
@@ -30,15 +34,37 @@ async fn main() -> Result<(), Failure> {
     let store = Store::open(&url).await?;
     let now = Clock::System.now();
     let workspace = store.ensure_workspace(&format!("bench-{}", now.0), "UTC", now).await?.id;
+    raw::claims(&url, runs).await?;
     claims(&store, workspace, runs).await?;
+    taking_turns(&store, workspace, runs).await?;
     executes(&store, workspace, runs).await?;
+    floor(lines).await?;
     output(&store, workspace, lines).await?;
     store.close().await;
     Ok(())
 }
 
 async fn submit(store: &Store, workspace: i64, steps: Vec<PlanStep>) -> Result<RunId, Failure> {
-    let plan = Plan { runbook: "bench".into(), title: "bench".into(), steps, timeout_ms: 600_000, ..Plan::default() };
+    submit_for(store, workspace, steps, Vec::new()).await
+}
+
+/// A run that changes those services, when there are any.
+async fn submit_for(
+    store: &Store,
+    workspace: i64,
+    steps: Vec<PlanStep>,
+    services: Vec<String>,
+) -> Result<RunId, Failure> {
+    let mutates = !services.is_empty();
+    let plan = Plan {
+        runbook: "bench".into(),
+        title: "bench".into(),
+        steps,
+        services,
+        mutates,
+        timeout_ms: 600_000,
+        ..Plan::default()
+    };
     let (actor, trigger) = ("bench".to_owned(), "cli".to_owned());
     let at = Clock::System.now();
     Ok(store.submit(NewRun { workspace, plan, parent: None, actor, trigger, reason: None, at }).await?.id)
@@ -73,6 +99,63 @@ async fn claims(store: &Store, workspace: i64, count: usize) -> Result<(), Failu
     Ok(())
 }
 
+/// Runs for five hundred services, of which each lets in one at a time: claimed and ended in turn.
+async fn taking_turns(store: &Store, workspace: i64, count: usize) -> Result<(), Failure> {
+    for n in 0..count {
+        submit_for(store, workspace, Vec::new(), vec![format!("svc{}", n % 500)]).await?;
+    }
+    let start = Instant::now();
+    let claimers = ["bench:1", "bench:2"].map(|holder| {
+        let store = store.clone();
+        tokio::spawn(async move {
+            let now = Clock::System.now();
+            let (mut ended, mut claiming) = (0, std::time::Duration::ZERO);
+            loop {
+                let asked = Instant::now();
+                let Some((claim, _)) = store.claim(None, holder, now.plus_ms(3_600_000), now).await? else { break };
+                claiming += asked.elapsed();
+                store.transition(claim, opsroom::core::run::Transition::Cancel, None, &[], now).await?;
+                ended += 1;
+            }
+            Ok::<_, opsroom::store::StoreError>((ended, claiming))
+        })
+    });
+    let (mut ended, mut claiming) = (0, std::time::Duration::ZERO);
+    for claimer in claimers {
+        let (count, time) = claimer.await??;
+        (ended, claiming) = (ended + count, claiming + time);
+    }
+    told(store, "claimed and ended, 500 services", ended, start);
+    println!("  a claim took {:.2} ms on average", claiming.as_secs_f64() * 1000.0 / ended.max(1) as f64);
+    if ended == count { Ok(()) } else { Err(format!("{ended} of {count} were claimed").into()) }
+}
+
+/// What the pipe gives when nothing is done with the lines.
+async fn floor(lines: usize) -> Result<(), Failure> {
+    use tokio::io::AsyncReadExt;
+    let start = Instant::now();
+    let mut command = tokio::process::Command::new("sh");
+    command.args(["-c", &printer(lines)]).stdout(std::process::Stdio::piped());
+    let mut child = command.spawn()?;
+    let mut pipe = child.stdout.take().ok_or("the child has no output")?;
+    let (mut buf, mut seen) = (vec![0; 64 * 1024], 0);
+    loop {
+        let n = pipe.read(&mut buf).await?;
+        if n == 0 {
+            break;
+        }
+        seen += memchr::memchr_iter(b'\n', &buf[..n]).count();
+    }
+    let rate = seen as f64 / start.elapsed().as_secs_f64();
+    println!("pipe      lines read and counted       {seen:>9} in {:>8.2?}, {rate:>9.0} per second", start.elapsed());
+    Ok(())
+}
+
+/// Numbered lines of about eighty bytes.
+fn printer(lines: usize) -> String {
+    format!("seq -f 'line %.0f of a long log, with the kind of text that a build prints for every file' 1 {lines}")
+}
+
 /// Two engines, one step per run, each run's question asked once.
 async fn executes(store: &Store, workspace: i64, count: usize) -> Result<(), Failure> {
     for n in 0..count {
@@ -104,10 +187,10 @@ async fn executes(store: &Store, workspace: i64, count: usize) -> Result<(), Fai
 }
 
 async fn output(store: &Store, workspace: i64, lines: usize) -> Result<(), Failure> {
-    let command = ShellCommand::Script(format!("seq 1 {lines}"));
+    let command = ShellCommand::Script(printer(lines));
     let shell = Shell { command, env: BTreeMap::new(), dir: None, secrets: Vec::new() };
     let id = submit(store, workspace, vec![step(StepSpec::Shell(shell))]).await?;
-    let before = resident_kb();
+    let before = memory_kb("VmRSS:");
     let start = Instant::now();
     let engine = Engine::start(
         store.clone(),
@@ -118,7 +201,7 @@ async fn output(store: &Store, workspace: i64, lines: usize) -> Result<(), Failu
     );
     engine.idle().await;
     told(store, "lines of output stored", lines, start);
-    println!("  resident memory {} MiB before, {} MiB after", before / 1024, resident_kb() / 1024);
+    println!("  resident memory {} MiB before, {} MiB at its peak", before / 1024, memory_kb("VmHWM:") / 1024);
     let run = store.run(id).await?;
     let (mut after, mut next) = (0, 1_usize);
     loop {
@@ -127,7 +210,7 @@ async fn output(store: &Store, workspace: i64, lines: usize) -> Result<(), Failu
         after = last.seq;
         for entry in page {
             if let opsroom::core::event::EntryBody::Output { text, .. } = entry.body {
-                if text != next.to_string() {
+                if text.split(' ').nth(1) != Some(next.to_string().as_str()) {
                     return Err(format!("line {next} is {text}").into());
                 }
                 next += 1;
@@ -166,9 +249,9 @@ fn config() -> EngineConfig {
 }
 
 /// Of this process; 0 where `/proc` is missing.
-fn resident_kb() -> u64 {
+fn memory_kb(which: &str) -> u64 {
     let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
-    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
+    let line = status.lines().find_map(|line| line.strip_prefix(which));
     line.and_then(|rest| rest.split_whitespace().next()?.parse().ok()).unwrap_or(0)
 }
 

@@ -12,11 +12,12 @@ mod wait;
 
 use std::sync::Arc;
 
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, oneshot};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 pub use self::outside::Outside;
+pub use self::process::{Birth, Remains, end_orphan};
 pub use self::script::{Act, Answer, Script};
 use crate::core::event::Stream;
 use crate::core::redact::Redactor;
@@ -30,8 +31,10 @@ pub struct OutputLine {
 }
 
 /// What a call says while it is under way.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug)]
 pub enum Said {
+    /// A command is ready and waits to be let go: how to find it again when this process is gone.
+    Ready(Birth, oneshot::Sender<()>),
     /// Lines of output, in the order they were read.
     Lines(Vec<OutputLine>),
     /// Something a person should know about how the call went: a warning of ours, not output.

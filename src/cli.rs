@@ -3,6 +3,7 @@
 
 mod apply;
 mod approve;
+mod breakers;
 mod cancel;
 mod check;
 mod completions;
@@ -85,6 +86,7 @@ pub enum Command {
     Resume(resume::Args),
     Retry(resume::RetryArgs),
     Services(services::Args),
+    Breakers(breakers::Args),
     Health(health::Args),
     Apply(apply::Args),
     Export(export::Args),
@@ -144,6 +146,7 @@ pub async fn perform(command: Option<Command>, start: &Start) -> Result<Next, St
         Some(Command::Resume(args)) => resume::perform(&args, start).await?,
         Some(Command::Retry(args)) => resume::retry(&args, start).await?,
         Some(Command::Services(args)) => services::perform(&args, start).await?,
+        Some(Command::Breakers(args)) => breakers::perform(&args, start).await?,
         Some(Command::Health(args)) => health::perform(&args, start).await?,
         Some(Command::Apply(args)) => apply::perform(&args, start).await?,
         Some(Command::Export(args)) => export::perform(&args, start).await?,

@@ -8,6 +8,8 @@ pub enum Clock {
     /// The system's wall clock.
     #[default]
     System,
+    /// The wall clock, set forward or back by so many milliseconds: for tests of what a step of the clock does.
+    Set(&'static std::sync::atomic::AtomicI64),
     /// Starts at `base` and follows tokio's clock, which tests may pause and advance.
     Tokio { base: Timestamp, started: tokio::time::Instant },
 }
@@ -29,6 +31,7 @@ impl Clock {
                 let since = now.duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
                 Timestamp(i64::try_from(since.as_millis()).unwrap_or(i64::MAX))
             }
+            Self::Set(by) => Self::System.now().plus_ms(by.load(std::sync::atomic::Ordering::Relaxed)),
             Self::Tokio { base, started } => {
                 base.plus_ms(i64::try_from(started.elapsed().as_millis()).unwrap_or(i64::MAX))
             }

@@ -1,6 +1,7 @@
 //! The one door: everything the console and the subcommands do goes through here. Checks rights, confirmation and block
 //! risks, writes audit, and answers with values.
 
+mod breakers;
 pub mod library;
 pub mod orders;
 mod planning;
@@ -17,6 +18,7 @@ use crate::adapter::Adapters;
 pub use crate::adapter::Outside;
 use crate::bus::{Bus, Notice};
 use crate::clock::Clock;
+use crate::core::breaker::Breaker;
 use crate::core::check::score::{self, Score};
 use crate::core::command::{Catalogue, Parsed};
 use crate::core::event::Entry;
@@ -125,6 +127,8 @@ pub struct Overview {
     pub runs: Vec<Run>,
     /// Where runs are executed: `engine here`, `engine elsewhere`.
     pub engine: String,
+    /// Circuit breakers that are open or have counted failures.
+    pub breakers: Vec<Breaker>,
     /// What is wrong with the console itself: runbooks that did not load, empty contacts …
     pub problems: Vec<String>,
 }
@@ -250,6 +254,7 @@ impl Control {
         if let Some(workspace) = self.workspace() {
             overview.states = self.0.store.summaries(workspace.id, now.plus_ms(-WINDOW_MS)).await?;
             overview.runs = self.0.store.runs(workspace.id, &RunFilter { limit: 50, ..RunFilter::default() }).await?;
+            overview.breakers = self.0.store.breakers(workspace.id).await?;
             overview.workspace = workspace.name;
             let components = score::components(&stack, &overview.states, now, self.stale_ms());
             overview.score = Some(score::score(&components));

@@ -1,6 +1,7 @@
 //! The pure core: values in, values out. No I/O, no clock, no runtime, no terminal.
 
 pub mod approval;
+pub mod breaker;
 pub mod check;
 pub mod command;
 pub mod event;

@@ -5,6 +5,7 @@
 
 mod approval;
 mod attempt;
+mod breaker;
 mod claim;
 mod drive;
 mod elsewhere;
@@ -16,6 +17,7 @@ mod hold;
 mod holder;
 mod keep;
 mod limit;
+mod orphans;
 mod output;
 mod pulse;
 mod question;
@@ -111,7 +113,7 @@ struct World {
 
 /// Interrupts runs whose engine is gone, without starting an engine.
 pub async fn sweep_gone(store: &Store, bus: &Bus, clock: Clock) {
-    sweep::sweep_store(store, bus, clock, &std::collections::HashSet::new()).await;
+    sweep::sweep_store(store, bus, clock).await;
 }
 
 /// Whether a live server executes runs on this store, so that others only submit.

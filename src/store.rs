@@ -6,14 +6,15 @@
 
 #[macro_use]
 mod db;
-#[macro_use]
-mod dialect;
 
 mod audit;
+mod breakers;
 mod changes;
 mod chunk;
+mod claim;
 mod console;
 mod decisions;
+mod dialect;
 mod error;
 mod journal;
 mod listing;
@@ -23,6 +24,7 @@ mod nudge;
 mod observations;
 mod open;
 mod orders;
+mod processes;
 mod resume;
 mod rows;
 mod runs;
@@ -34,6 +36,7 @@ mod written;
 pub use changes::{Changes, Glimpse};
 pub use locks::Blocked;
 pub use orders::Orderer;
+pub use processes::Process;
 pub use resume::Resumer;
 pub use submit::Beginning;
 pub use votes::{Ballot, open_question};

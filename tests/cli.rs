@@ -680,3 +680,23 @@ fn what_is_declared_by_name_is_listed_tried_and_told() {
     desk.write(".config/opsroom/opsroom.toml", &NAMED.replace("[secret.HOOK]", "[secret.HOOKS]"));
     desk.run(&["check"]).expect(2).says(&["opsroom.toml:11: notify.hook.key: the secret HOOK is not declared"]);
 }
+
+#[test]
+fn a_breaker_opens_is_listed_and_reset() {
+    let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+    let desk = Desk::with_stack(&format!(
+        "workspace = \"acme\"\n[[environment]]\nname = \"dev\"\n[[service]]\nname = \"web\"\nenvironments = [\"dev\"]\n\
+         [[service.action]]\ndo = \"restart\"\nhttp = {{ method = \"POST\", url = \"http://127.0.0.1:{port}/restart\" }}\n"
+    ));
+    desk.run(&["breakers"]).expect(0).prints(&["every breaker is closed"]);
+    desk.run(&["breakers", "--reset", "web"]).expect(2).says(&["no breaker of web is open"]);
+    let restart = ["run", "--yes", "restart web in dev"];
+    for _ in 0..5 {
+        desk.run(&restart).expect(1).prints(&["connection refused"]);
+    }
+    desk.run(&restart).expect(1).prints(&["not called: the breaker of web in dev"]);
+    desk.run(&["breakers"]).expect(0).prints(&["web in dev", "open since", "connection refused"]);
+    assert_eq!(desk.json(&["breakers", "--json"])[0]["state"], "open");
+    desk.run(&["run", "reset breaker of web in dev"]).expect(0).says(&["the breaker of web in dev", "is closed"]);
+    desk.run(&["breakers"]).expect(0).prints(&["every breaker is closed"]);
+}

@@ -8,8 +8,9 @@ mod world;
 
 use opsroom::bus::Notice;
 use opsroom::core::approval::Vote;
+use opsroom::core::breaker::{Breaker, State, Way};
 use opsroom::core::orders::{Order, Orders, Pace};
-use opsroom::core::plan::{Plan, Risk, RiskLevel, plan_hash};
+use opsroom::core::plan::{Plan, Risk, RiskLevel, Target, plan_hash};
 use opsroom::core::resume::Decision;
 use opsroom::core::run::{RunId, RunStatus, StepStatus};
 use opsroom::core::step::StepSpec;
@@ -196,6 +197,23 @@ fn previews_are_asked_one_at_a_time_and_only_for_the_newest_line() {
     }
     let answer = console.world.answer(&pending.remove(0)).expect("an answer");
     assert_eq!(count(&console.send_unanswered(answer)), 1, "then one for the line as it is now");
+}
+
+// --- breakers
+
+#[test]
+fn a_service_shows_its_open_breaker_and_the_bar_resets_it() {
+    let mut world = World::default();
+    let target = Some(Target { service: "web".to_owned(), env: Some("staging".to_owned()) });
+    let way = Way { target, host: "deploy.acme.test".to_owned() };
+    let state = State::Open { since: NOW };
+    world.overview.breakers = vec![Breaker { way, state, message: "HTTP 503 in 12 ms".to_owned() }];
+    let mut console = Console::new(world);
+    console.press("Enter").shows("breaker of web in staging (deploy.acme.test): open since");
+    console.command("reset breaker of web in staging");
+    let wanted = Effect::ResetBreaker { target: "web".to_owned(), env: Some("staging".to_owned()), reason: None };
+    assert!(console.wanted.contains(&wanted), "{:?}", console.wanted);
+    console.shows("closed: the breaker of web");
 }
 
 // --- layers
@@ -439,7 +457,7 @@ fn in_log(lines: i64) -> Console {
     let mut world = World { log: log(lines), ..World::default() };
     world.overview.runs[0].last_seq = lines;
     let mut console = Console::new(world);
-    console.press("3 f");
+    console.press("3");
     console
 }
 
@@ -462,7 +480,7 @@ fn a_log_follows_until_somebody_reads() {
     write_line(&mut console);
     write_line(&mut console);
     console.shows("paused, 2 new").hides("line 103");
-    let same = |t: &str| t.lines().skip(2).map(str::to_owned).collect::<Vec<_>>();
+    let same = |t: &str| t.lines().skip(9).map(str::to_owned).collect::<Vec<_>>();
     assert_eq!(same(&before), same(&console.text()), "what is being read does not move");
     console.press("G").shows("line 103").shows("follow");
 }
@@ -471,13 +489,13 @@ fn a_log_follows_until_somebody_reads() {
 fn going_up_reads_older_pages_and_memory_stays_bounded() {
     let mut console = in_log(20_000);
     console.shows("line 19999");
-    for _ in 0..1200 {
+    for _ in 0..2000 {
         console.press("PgUp");
         let held = console.app.home.log.as_ref().map_or(0, opsroom::tui::app::log::Log::held);
         assert!(held <= 3000, "{held}");
     }
     console.shows("line 1 ").press("G").shows("line 19999").press("g").shows("line 1 ");
-    for _ in 0..1200 {
+    for _ in 0..2000 {
         console.press("PgDn");
     }
     console.shows("line 19999").shows("follow");
@@ -530,6 +548,49 @@ fn a_reader_is_not_moved_to_another_run() {
     console.world.overview.runs.insert(0, new);
     console.send(Msg::Notice(Notice::Run(RunId(50), RunStatus::Running))).shows("Run #41");
     console.press("G").send(Msg::Notice(Notice::Observations)).shows("Run #50");
+}
+
+#[test]
+fn a_runs_log_on_the_whole_screen_has_the_whole_grammar() {
+    let mut console = in_log(60);
+    console.press("f").shows("following").shows("60 of 60").shows("log of run #41").shows("api reachable, line 59");
+    console.press("g e").shows("the build cache is gone");
+    console.press("/").type_text("line 2[13]").press("Enter").shows("1 of 2").press("n").shows("2 of 2");
+    console.press("&").type_text("line 2").press("Enter").shows("1 of 1 filters").shows("hidden");
+    console.hides("line 19").press("m").type_text("look").press("Enter").press("Enter").shows("Record at line 23");
+    console.shows("entry").shows("23").press("Esc").hides("Record at").press("y");
+    assert!(console.wanted.iter().any(|e| matches!(e, Effect::Copy(text) if text.contains("line 23"))));
+    let before = console.text();
+    console.press("q").shows("Stack").press("f");
+    assert_eq!(console.text(), before, "who comes back finds everything as it was");
+    console
+        .press("L")
+        .hides("info  ")
+        .press("L")
+        .shows("info  ")
+        .press("Esc")
+        .hides("2 of 2")
+        .press("Esc")
+        .shows("Stack");
+}
+
+#[test]
+fn a_run_being_written_is_followed_on_the_whole_screen_and_old_logs_are_let_go() {
+    let mut console = in_log(60);
+    console.press("f").shows("60 of 60");
+    console.world.log.push(entry(61));
+    console.press("F F").shows("61 of 61").shows("following").press("k");
+    console.world.log.push(entry(62));
+    console.press("k").shows("1 new").press(": Esc q");
+    for run in 1..=5 {
+        console.app.home.log = None;
+        let mut new = world::run(100 + run, RunStatus::Succeeded);
+        new.last_seq = 60;
+        console.world.overview.runs.insert(0, new);
+        console.send(Msg::Notice(Notice::Observations)).press("3 f q");
+    }
+    assert_eq!(console.world.reading.borrow().len(), 4);
+    assert!(console.wanted.iter().any(|e| matches!(e, Effect::CloseLog(_))));
 }
 
 // --- untrusted text

@@ -11,6 +11,8 @@
 #[path = "engine/bench.rs"]
 mod bench;
 
+#[path = "engine/breaker.rs"]
+mod breaker;
 #[path = "engine/control.rs"]
 mod control;
 #[path = "engine/course.rs"]
@@ -19,7 +21,8 @@ mod course;
 mod crash;
 #[path = "engine/notify.rs"]
 mod notify;
-#[expect(dead_code, reason = "only the store suite stops its own server")]
+#[path = "engine/orphans.rs"]
+mod orphans;
 #[path = "support/postgres.rs"]
 mod postgres;
 #[path = "engine/process.rs"]
@@ -36,3 +39,5 @@ mod secrets;
 mod sql;
 #[path = "engine/stop.rs"]
 mod stop;
+#[path = "engine/trouble.rs"]
+mod trouble;

@@ -10,8 +10,11 @@ mod control;
 mod journal;
 #[path = "store/opening.rs"]
 mod opening;
+#[expect(dead_code, reason = "only the engine suite restarts its own server")]
 #[path = "support/postgres.rs"]
 mod postgres;
+#[path = "store/reliability.rs"]
+mod reliability;
 #[path = "store/rest.rs"]
 mod rest;
 #[path = "store/resume.rs"]
@@ -191,6 +194,8 @@ suite! {
     resume: an_unknown_outcome_wants_a_decision, targets_are_taken_all_or_none_and_given_back,
         racing_claimers_never_share_a_target, a_write_that_happened_after_all_is_found;
     changes: what_others_write_is_heard;
+    reliability: a_breaker_opens_for_everybody_and_one_of_them_probes, a_reset_is_audited, commands_are_known_until_they_end,
+        whoever_takes_over_fences_the_old_engine_off;
     simulation: any_interleaving_keeps_the_promises;
     journal: numbers_have_no_gaps_under_racing_writers, pages_cut_chunks_anywhere, everything_comes_back_as_it_went_in,
         a_line_of_ten_megabytes, pages_of_long_lines_end_early, thousands_of_events_at_once, artifacts_are_kept,

@@ -3,27 +3,33 @@
 //! Cancelling or a passed deadline sends TERM to the whole group, KILL after [`GRACE`], and looks whether it is gone.
 //! Where the system has `setsid`, the command also gets its own session, so that nothing in it can open the operator's
 //! terminal; elsewhere just its own process group.
+//!
+//! A command begins only when it is let go: what is started is a shell that waits for a line and then becomes the command.
+//! Until somebody has written down which group it is, nothing has happened; and when we die before, it ends by itself.
 
 mod group;
 mod lines;
+mod orphan;
 mod outputs;
 mod program;
 
 use std::collections::BTreeMap;
 use std::os::unix::process::ExitStatusExt;
+use std::path::Path;
 use std::pin::pin;
 use std::process::{ExitStatus, Stdio};
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::io::AsyncReadExt;
-use tokio::process::{Child, ChildStderr, ChildStdout, Command};
-use tokio::sync::mpsc;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::process::{Child, ChildStderr, ChildStdin, ChildStdout, Command};
+use tokio::sync::{mpsc, oneshot};
 use tokio::time::{Instant, sleep, sleep_until, timeout};
 use tokio_util::sync::CancellationToken;
 
 use self::group::Group;
 use self::lines::Lines;
+pub use self::orphan::{Birth, Remains, end_orphan};
 pub(super) use self::program::check;
 use super::{Brakes, OutputLine, Said, cancelled, deadline, elapsed_ms};
 use crate::core::event::Stream;
@@ -81,6 +87,9 @@ pub(super) async fn perform(
         Ok(started) => started,
         Err(message) => return Reply::Unreachable { message },
     };
+    if !running.let_go(outputs.path(), &output, &brakes.cancel).await {
+        return cancelled();
+    }
     let end = running.follow(deadline(timeout_ms), &vault.redactor(), &output, &brakes).await;
     let ms = elapsed_ms(start);
     match end {
@@ -102,6 +111,7 @@ enum End {
 struct Running {
     child: Child,
     group: Group,
+    gate: Option<ChildStdin>,
     stdout: Option<ChildStdout>,
     stderr: Option<ChildStderr>,
 }
@@ -124,11 +134,33 @@ impl Running {
         if let Some(dir) = &what.dir {
             command.current_dir(dir);
         }
-        command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).kill_on_drop(true);
+        command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).kill_on_drop(true);
         let mut child = command.spawn().map_err(|e| program::spawn_words(&what.argv[0], &e))?;
         let group = Group::of(child.id());
-        let (stdout, stderr) = (child.stdout.take(), child.stderr.take());
-        Ok((Self { child, group, stdout, stderr }, outputs))
+        let (gate, stdout, stderr) = (child.stdin.take(), child.stdout.take(), child.stderr.take());
+        Ok((Self { child, group, gate, stdout, stderr }, outputs))
+    }
+
+    /// Lets the command begin once its birth has been written down (or nobody wants to). False: cancelled before.
+    async fn let_go(&mut self, mark: &Path, output: &mpsc::Sender<Said>, cancel: &CancellationToken) -> bool {
+        let birth = Birth::of(self.child.id(), mark);
+        let (noted, wait) = oneshot::channel();
+        let noting = async {
+            if output.send(Said::Ready(birth, noted)).await.is_ok() {
+                // A listener that drops it does not care.
+                let _ = wait.await;
+            }
+        };
+        tokio::select! {
+            biased;
+            () = cancel.cancelled() => return false,
+            () = noting => {}
+        }
+        if let Some(mut gate) = self.gate.take() {
+            // A shell that is gone already is found out by waiting for it.
+            let _ = gate.write_all(b"\n").await;
+        }
+        true
     }
 
     /// Streams the output and waits for the end, whichever way it comes.
@@ -176,17 +208,23 @@ async fn fetch(names: &[String], vault: &Vault) -> Result<Vec<(String, Value)>, 
     Ok(found)
 }
 
-/// `setsid PROGRAM …` where there is one (it execs in place: same pid, new session, new group), else a new group.
-fn detached(program: &std::path::Path, argv: &[String]) -> Command {
-    if let Some(setsid) = program::find("setsid") {
+/// Waits for a line, or ends at the end of input; then it is the command, in place, with nothing to read.
+const GATE: &str = "read -r _ && exec \"$@\" </dev/null";
+
+/// `setsid sh -c GATE sh PROGRAM …` where there is one (both exec in place: same pid, new session, new group), else a new
+/// group.
+fn detached(program: &Path, argv: &[String]) -> Command {
+    let mut command = if let Some(setsid) = program::find("setsid") {
         let mut command = Command::new(setsid);
-        command.arg(program).args(&argv[1..]);
+        command.arg("sh");
         command
     } else {
-        let mut command = Command::new(program);
-        command.args(&argv[1..]).process_group(0);
+        let mut command = Command::new("sh");
+        command.process_group(0);
         command
-    }
+    };
+    command.args(["-c", GATE, "sh"]).arg(program).args(&argv[1..]);
+    command
 }
 
 /// Waits for the child; ends the whole group when time is up or a brake is pulled. Also a note when that did not work.

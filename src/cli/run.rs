@@ -61,7 +61,12 @@ enum Line<'a> {
 
 pub(super) async fn perform(args: &Args, start: &Start) -> Result<Code, Stop> {
     let control = start.open_cli().await?;
-    let card = understand::plan(&control, &args.text.join(" "), &args.inputs).await?;
+    let text = args.text.join(" ");
+    if let Some(code) = understand::act(&control, &text, args.reason.as_deref()).await? {
+        control.close(false).await;
+        return Ok(code);
+    }
+    let card = understand::plan(&control, &text, &args.inputs).await?;
     if !args.json {
         for line in card_lines(&card) {
             tell(&line);

@@ -1,6 +1,6 @@
 //! From a phrase to a plan, or to the sentence that says why there is none: shared by `plan` and `run`.
 
-use super::stop::{Stop, tell};
+use super::stop::{Code, Stop, tell};
 use crate::control::{Control, PlanCard};
 use crate::core::command::{self, ParseOutcome, Parsed};
 
@@ -33,6 +33,20 @@ fn with_given(text: &str, missing: &[String], inputs: &[(String, String)]) -> Op
     let given: Vec<&str> = missing.iter().filter(|m| inputs.iter().any(|(k, _)| k == *m)).map(String::as_str).collect();
     let said = given.iter().fold(text.to_owned(), |text, name| text + " " + name + "=given");
     (!given.is_empty()).then_some(said)
+}
+
+/// Does what the phrase says when that is an action which is no run; `None`: it is something else.
+pub(super) async fn act(control: &Control, text: &str, reason: Option<&str>) -> Result<Option<Code>, Stop> {
+    let parsed = command::parse(text, &*control.catalogue().await?);
+    let target = parsed.inputs.get("target");
+    let (ParseOutcome::Action, "reset_breaker", Some(target)) = (parsed.outcome, parsed.intent.as_str(), target) else {
+        return Ok(None);
+    };
+    let reason = reason.or(parsed.inputs.get("reason").map(String::as_str));
+    for way in control.reset_breaker(target, parsed.env.as_deref(), reason).await? {
+        tell(&format!("the breaker of {way} is closed"));
+    }
+    Ok(Some(Code::Succeeded))
 }
 
 /// What is missing or meant otherwise, and what to say instead.

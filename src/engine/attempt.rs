@@ -5,6 +5,7 @@ use std::hash::{BuildHasher, Hasher};
 use tokio::sync::mpsc;
 use tokio::time::{Instant, sleep};
 
+use super::breaker::Gate;
 use super::drive::Drive;
 use super::halt::{Halt, Why};
 use super::output::{self, CHANNEL, Origin};
@@ -152,11 +153,20 @@ impl Drive {
             Call::Manual { prompt, timeout_ms } => self.ask(place, &prompt, timeout_ms, halt).await,
             Call::Approve { ask, timeout_ms } => self.approval(place, &ask, timeout_ms, halt).await,
             call => {
+                let guarded = match self.gate_of(place, step, &call).await? {
+                    Gate::Open => None,
+                    Gate::Guarded(way, pass) => Some((way, pass)),
+                    Gate::Shut(reply) => return Ok(reply),
+                };
                 let (tx, rx) = mpsc::channel(CHANNEL);
                 let origin = Origin { step: place.index, phase: place.phase, kind: step.spec.kind() };
                 let perform = async { Ok(self.rec.world.adapters.perform(call, tx, halt.brakes()).await) };
                 // A pump that fails drops the call: no effect goes on unrecorded.
-                tokio::try_join!(perform, output::pump(&self.rec, rx, origin)).map(|(reply, ())| reply)
+                let (reply, ()) = tokio::try_join!(perform, output::pump(&self.rec, rx, origin))?;
+                if let Some(guarded) = guarded {
+                    self.call_ended(guarded, place, step, &reply, halt).await?;
+                }
+                Ok(reply)
             }
         }
     }

@@ -16,6 +16,7 @@ use super::halt::Halt;
 use super::keep::Keeper;
 use super::limit::Limit;
 use super::record::Recorder;
+use super::sweep::{GivenUp, Steadiness};
 use super::{Mode, State, World, pulse, resume, sweep};
 use crate::core::run::{Run, RunId, RunStatus};
 use crate::core::time::Timestamp;
@@ -31,13 +32,21 @@ const SHOW: Duration = Duration::from_secs(30);
 /// A server shows itself more often: others wait for it to be gone.
 pub(super) const SHOW_SERVING: Duration = Duration::from_secs(5);
 
-/// What a run's task leaves: the run, and the one that follows it.
-type Left = (RunId, Option<RunId>);
+/// What a run's task leaves.
+struct Left {
+    run: RunId,
+    /// The run that follows it in its chain.
+    next: Option<RunId>,
+    /// Why it was let go of before its end, when the store could not be told.
+    given_up: Option<String>,
+}
 
 struct Worker {
     world: World,
     only: Option<RunId>,
     in_hand: HashSet<RunId>,
+    given_up: GivenUp,
+    steadiness: Steadiness,
     tasks: JoinSet<Left>,
     started_at: Timestamp,
     shown_at: Option<Instant>,
@@ -64,9 +73,20 @@ pub(super) async fn work(world: World) {
     let started_at = world.clock.now();
     let _pulse = AbortOnDropHandle::new(tokio::spawn(pulse::beat(world.clone())));
     let only = world.config.only;
-    Worker { world, only, in_hand: HashSet::new(), tasks: JoinSet::new(), started_at, shown_at: None, calm: false }
-        .run()
-        .await;
+    let steadiness = Steadiness::new(world.clock);
+    Worker {
+        world,
+        only,
+        steadiness,
+        in_hand: HashSet::new(),
+        given_up: GivenUp::new(),
+        tasks: JoinSet::new(),
+        started_at,
+        shown_at: None,
+        calm: false,
+    }
+    .run()
+    .await;
 }
 
 impl Worker {
@@ -133,7 +153,13 @@ impl Worker {
         });
     }
 
+    /// Takes what there is for free hands, unless a server takes care of it.
     async fn claim(&mut self) -> Looked {
+        match self.is_needed().await {
+            Ok(true) => {}
+            Ok(false) => return Looked::NothingLeft,
+            Err(e) => return store_failed(&e),
+        }
         while self.driven() < self.world.config.concurrency.max(1) {
             match self.next_claim().await {
                 Ok(Some((claim, run, until))) => {
@@ -142,10 +168,7 @@ impl Worker {
                     self.publish(false, 0);
                 }
                 Ok(None) => return Looked::NothingLeft,
-                Err(e) => {
-                    tracing::error!("cannot look for queued runs, trying again: {e}");
-                    return Looked::StoreFailed;
-                }
+                Err(e) => return store_failed(&e),
             }
         }
         Looked::HandsFull
@@ -156,11 +179,12 @@ impl Worker {
         self.tasks.len().saturating_sub(self.world.signals.parked.load(Ordering::Acquire))
     }
 
-    /// The next queued run, unless a server takes care of it.
+    /// Whether there is something in the queue, and no server takes care of it.
+    async fn is_needed(&self) -> Result<bool, StoreError> {
+        Ok(self.world.store.has_queued(self.only).await? && !self.world.defers().await?)
+    }
+
     async fn next_claim(&self) -> Result<Option<(Claim, Run, Timestamp)>, StoreError> {
-        if self.world.defers().await? {
-            return Ok(None);
-        }
         let now = self.world.clock.now();
         let until = now.plus_ms(self.world.config.lease_ms);
         let claimed = self.world.store.claim(self.only, &self.world.holder, until, now).await?;
@@ -168,12 +192,12 @@ impl Worker {
     }
 
     fn joined(&mut self, left: Option<Left>) {
-        if let Some((run, next)) = left {
-            self.in_hand.remove(&run);
-            if self.only == Some(run) && next.is_some() {
-                self.only = next;
-            }
+        let Some(Left { run, next, given_up }) = left else { return };
+        self.in_hand.remove(&run);
+        if self.only == Some(run) && next.is_some() {
+            self.only = next;
         }
+        self.given_up.extend(given_up.map(|why| (run, why)));
     }
 
     async fn sweep(&mut self) {
@@ -182,9 +206,10 @@ impl Worker {
             self.show().await;
             self.shown_at = Some(Instant::now());
         }
+        let steady = self.steadiness.is_steady(self.world.clock, self.world.config.renew_ms);
         self.calm = self.tasks.is_empty() && self.world.store.is_calm().await.unwrap_or(false);
         if !self.calm {
-            sweep::sweep(&self.world, &self.in_hand).await;
+            sweep::sweep(&self.world, &self.in_hand, &mut self.given_up, steady).await;
         }
     }
 
@@ -201,6 +226,11 @@ impl Worker {
     }
 }
 
+fn store_failed(e: &StoreError) -> Looked {
+    tracing::error!("cannot look for queued runs, trying again: {e}");
+    Looked::StoreFailed
+}
+
 /// Drives a claimed run and keeps it in hand. A panic in there ends this run, not the engine.
 async fn take_on(world: World, claim: Claim, run: Run, lease_until: Timestamp) -> Left {
     let id = run.id;
@@ -210,7 +240,8 @@ async fn take_on(world: World, claim: Claim, run: Run, lease_until: Timestamp) -
         Ok(past) => past,
         Err(e) => {
             tracing::error!(run = %id, "cannot read what it did before: {e}");
-            return (id, None);
+            let why = format!("its engine could not read what it had done before: {e}");
+            return Left { run: id, next: None, given_up: Some(why) };
         }
     };
     let drive = Drive {
@@ -234,19 +265,29 @@ async fn take_on(world: World, claim: Claim, run: Run, lease_until: Timestamp) -
         }
     };
     match AssertUnwindSafe(work).catch_unwind().await {
-        Ok(Ok(next)) => (id, next),
+        Ok(Ok(next)) => Left { run: id, next, given_up: None },
         Ok(Err(why)) => {
             tracing::error!(run = %id, "stopped driving: {why}");
-            (id, None)
+            let why = format!("its engine gave it up: {why}{}", lost_words(drive.rec.lost()));
+            Left { run: id, next: None, given_up: Some(why) }
         }
         Err(panic) => {
             let panic = panic_words(panic.as_ref());
             tracing::error!(run = %id, "driving panicked: {panic}");
             if let Err(e) = drive.finish_broken(&panic).await {
                 tracing::error!(run = %id, "could not record the panic: {e}");
+                let why = format!("opsroom itself failed: {panic}");
+                return Left { run: id, next: None, given_up: Some(why) };
             }
-            (id, None)
+            Left { run: id, next: None, given_up: None }
         }
+    }
+}
+
+fn lost_words(lines: usize) -> String {
+    match lines {
+        0 => String::new(),
+        n => format!("; {n} lines of its output could not be stored, nor what it would have printed after them"),
     }
 }
 

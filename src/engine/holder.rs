@@ -33,6 +33,27 @@ pub(super) fn is_gone(holder: &str) -> bool {
     start_time(other.pid).is_some_and(|(state, start)| matches!(state, 'Z' | 'X') || start != other.start)
 }
 
+/// Where a holder's processes are, seen from here.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Place {
+    /// In this machine, boot and pid namespace: their numbers mean something.
+    Here,
+    /// In this machine before it was started anew: there are none.
+    EarlierBoot,
+    /// On that host, or in a container of this one.
+    Elsewhere(String),
+}
+
+pub(super) fn place_of(holder: &str) -> Place {
+    let Some(other) = Parts::read(holder) else { return Place::Elsewhere(short(holder)) };
+    let known = ![other.boot, other.namespace].contains(&UNKNOWN);
+    match other.host == host() && known {
+        true if other.boot != boot() => Place::EarlierBoot,
+        true if other.namespace == pid_namespace() => Place::Here,
+        _ => Place::Elsewhere(other.host.to_owned()),
+    }
+}
+
 /// As people read it: `host:pid`.
 pub(super) fn short(holder: &str) -> String {
     Parts::read(holder).map_or_else(|| holder.to_owned(), |p| format!("{}:{}", p.host, p.pid))
@@ -102,6 +123,10 @@ mod tests {
         assert!(!is_gone(&with("999999999", start, "another-boot")), "only its lease tells");
         assert!(!is_gone("someone else"));
         assert_eq!(short(&me), format!("{}:{pid}", parts[5]));
+        assert_eq!(place_of(&me), Place::Here);
+        assert_eq!(place_of(&with(pid, start, "another-boot")), Place::EarlierBoot);
+        assert_eq!(place_of("far:7:1:b:1:1"), Place::Elsewhere("far".to_owned()));
+        assert_eq!(place_of("someone else"), Place::Elsewhere("someone else".to_owned()));
 
         let mut child = std::process::Command::new("true").spawn().unwrap();
         let zombie = child.id();

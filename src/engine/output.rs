@@ -1,4 +1,5 @@
-//! Output of a step on its way into the store: batched, in order, nothing dropped; a slow store slows the child.
+//! What a step says on its way into the store: output batched, in order, nothing dropped (a slow store slows the child);
+//! a command's birth before it begins.
 
 use std::time::Duration;
 
@@ -6,15 +7,15 @@ use tokio::sync::mpsc;
 use tokio::time::{Instant, sleep_until};
 
 use super::record::{Event, Recorder};
-use crate::adapter::Said;
+use crate::adapter::{Birth, OutputLine, Said};
 use crate::core::event::{EntryBody, Level, NewEntry};
 use crate::core::run::Phase;
-use crate::store::StoreError;
+use crate::store::{Process, StoreError};
 
 /// A line waits at most this long to be written.
 const DELAY: Duration = Duration::from_millis(50);
-const MAX_BYTES: usize = 64 * 1024;
-const MAX_LINES: usize = 500;
+const MAX_BYTES: usize = 256 * 1024;
+const MAX_LINES: usize = 4000;
 
 /// Batches on their way from an adapter. Each holds up to one read (64 KiB) and at most one long line.
 pub(super) const CHANNEL: usize = 4;
@@ -30,6 +31,7 @@ pub(super) struct Origin<'a> {
 /// Writes what comes until the sender is dropped.
 pub(super) async fn pump(rec: &Recorder, mut said: mpsc::Receiver<Said>, origin: Origin<'_>) -> Result<(), StoreError> {
     let mut batch = Batch::default();
+    let mut begun = None;
     loop {
         let next = if batch.entries.is_empty() {
             said.recv().await.map(Some)
@@ -41,14 +43,32 @@ pub(super) async fn pump(rec: &Recorder, mut said: mpsc::Receiver<Said>, origin:
             }
         };
         match next {
-            None => return rec.append(&batch.entries).await,
-            Some(Some(said)) => batch.add(rec, said, origin),
+            None => break,
+            Some(Some(Said::Ready(birth, go))) => {
+                let process = process(birth, origin.step);
+                rec.began(&process).await?;
+                // Whoever waited has been cancelled: then the command ends as it is.
+                let _ = go.send(());
+                begun = Some(process);
+            }
+            Some(Some(Said::Lines(lines))) => batch.lines(rec, lines, origin),
+            Some(Some(Said::Note(message))) => batch.note(rec, message, origin),
             Some(None) => {}
         }
         if batch.is_due() {
             rec.append(&std::mem::take(&mut batch).entries).await?;
         }
     }
+    rec.append(&batch.entries).await?;
+    match begun {
+        Some(process) => rec.over(&process).await,
+        None => Ok(()),
+    }
+}
+
+fn process(birth: Birth, step: Option<u32>) -> Process {
+    let Birth { pgid, started, mark } = birth;
+    Process { step, holder: String::new(), pgid, started, mark }
 }
 
 struct Batch {
@@ -64,26 +84,27 @@ impl Default for Batch {
 }
 
 impl Batch {
-    fn add(&mut self, rec: &Recorder, said: Said, origin: Origin<'_>) {
+    fn lines(&mut self, rec: &Recorder, lines: Vec<OutputLine>, origin: Origin<'_>) {
+        self.begin();
+        let (at, step) = (rec.world.clock.now(), origin.step);
+        self.bytes += lines.iter().map(|l| l.text.len() + 1).sum::<usize>();
+        let entry = |line: OutputLine| {
+            let body = EntryBody::Output { stream: line.stream, text: line.text };
+            NewEntry { at, step, body }
+        };
+        self.entries.extend(lines.into_iter().map(entry));
+    }
+
+    fn note(&mut self, rec: &Recorder, message: String, origin: Origin<'_>) {
+        self.begin();
+        let Origin { step, phase, kind } = origin;
+        self.entries.push(rec.entry(Event { step, phase, source: kind, level: Level::Warn, message, data: None }));
+    }
+
+    /// The first of a batch sets the time it is due.
+    fn begin(&mut self) {
         if self.entries.is_empty() {
             self.due = Instant::now() + DELAY;
-        }
-        let Origin { step, phase, kind } = origin;
-        match said {
-            Said::Lines(lines) => {
-                let at = rec.world.clock.now();
-                self.bytes += lines.iter().map(|l| l.text.len() + 1).sum::<usize>();
-                let entry = |line: crate::adapter::OutputLine| NewEntry {
-                    at,
-                    step,
-                    body: EntryBody::Output { stream: line.stream, text: line.text },
-                };
-                self.entries.extend(lines.into_iter().map(entry));
-            }
-            Said::Note(message) => {
-                let event = Event { step, phase, source: kind, level: Level::Warn, message, data: None };
-                self.entries.push(rec.entry(event));
-            }
         }
     }
 

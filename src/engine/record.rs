@@ -2,17 +2,18 @@
 //! a lease lasts; after that the run is given up, and nothing is pretended.
 
 use std::borrow::Cow;
-use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI64, AtomicUsize, Ordering};
 use std::time::Duration;
 
 use tokio::time::{Instant, sleep};
 
 use super::{World, redact};
 use crate::bus::Notice;
+use crate::core::breaker::{self, Pass, Way};
 use crate::core::event::{EntryBody, Level, NewEntry};
 use crate::core::observation::Observation;
 use crate::core::run::{Artifact, Phase, Run, RunId, RunStatus, StepStatus, Transition, next};
-use crate::store::{Claim, NewRun, StoreError};
+use crate::store::{Claim, NewRun, Process, StoreError};
 
 /// The pen of one run.
 pub(super) struct Recorder {
@@ -22,6 +23,8 @@ pub(super) struct Recorder {
     seq: AtomicI64,
     /// Set before the write that ends the run: from then on a stale token is no news.
     pub ending: AtomicBool,
+    /// Lines of output that could not be written.
+    lost: AtomicUsize,
 }
 
 /// An event in the making.
@@ -36,7 +39,13 @@ pub(super) struct Event<'a> {
 
 impl Recorder {
     pub(super) fn new(world: World, claim: Claim, run: &Run) -> Self {
-        Self { world, claim, seq: AtomicI64::new(run.last_seq), ending: AtomicBool::new(false) }
+        Self {
+            world,
+            claim,
+            seq: AtomicI64::new(run.last_seq),
+            ending: AtomicBool::new(false),
+            lost: AtomicUsize::default(),
+        }
     }
 
     pub(super) fn entry(&self, event: Event<'_>) -> NewEntry {
@@ -57,7 +66,9 @@ impl Recorder {
         let (store, claim) = (&self.world.store, self.claim);
         let before = self.known();
         let entries = &*self.clean(entries);
+        let unwritten = Unwritten::of(entries, &self.lost);
         let seq = self.persist(move || store.append(claim, entries), move || self.written(before, entries)).await?;
+        unwritten.are_written();
         self.seq.fetch_max(seq, Ordering::AcqRel);
         self.world.bus.tell(Notice::Entries(claim.run, seq));
         Ok(())
@@ -133,6 +144,40 @@ impl Recorder {
         self.persist(move || store.leave(claim, artifacts), there).await
     }
 
+    /// A command is about to begin.
+    pub(super) async fn began(&self, process: &Process) -> Result<(), StoreError> {
+        let (store, claim) = (&self.world.store, self.claim);
+        // Twice is as good as once.
+        self.persist(move || store.process_began(claim, process), || std::future::ready(Ok(None))).await
+    }
+
+    /// It has ended.
+    pub(super) async fn over(&self, process: &Process) -> Result<(), StoreError> {
+        let (store, run) = (&self.world.store, self.claim.run);
+        self.persist(move || store.process_ended(run, process), || std::future::ready(Ok(None))).await
+    }
+
+    /// Asks the breaker that stands before a call.
+    pub(super) async fn ask_breaker(&self, way: &Way, patience_ms: i64) -> Result<Pass, StoreError> {
+        let (store, workspace, at) = (&self.world.store, self.claim.workspace, self.world.clock.now());
+        let ask = move || store.ask_breaker(workspace, way, patience_ms, at);
+        self.persist(ask, || std::future::ready(Ok(None))).await
+    }
+
+    /// Tells it how the call has ended. An answer lost on the way may count a failure twice, which errs on the safe side.
+    pub(super) async fn tell_breaker(
+        &self,
+        way: &Way,
+        pass: Pass,
+        outcome: Result<(), &str>,
+    ) -> Result<Option<(breaker::State, breaker::State)>, StoreError> {
+        let (store, workspace, at) = (&self.world.store, self.claim.workspace, self.world.clock.now());
+        let message = outcome.err().map(|message| self.world.adapters.redactor().redact(message));
+        let outcome = message.as_deref().map_or(Ok(()), Err);
+        let tell = move || store.tell_breaker(workspace, way, pass, outcome, at);
+        self.persist(tell, || std::future::ready(Ok(None))).await
+    }
+
     /// The number of the very last entry, once the run has ended: listeners must not miss its end.
     pub(super) async fn tell_last(&self) {
         if let Ok(run) = self.world.store.run(self.claim.run).await {
@@ -145,6 +190,11 @@ impl Recorder {
         if self.seq.fetch_max(seq, Ordering::AcqRel) < seq {
             self.world.bus.tell(Notice::Entries(self.claim.run, seq));
         }
+    }
+
+    /// How many lines of output could not be written so far.
+    pub(super) fn lost(&self) -> usize {
+        self.lost.load(Ordering::Acquire)
     }
 
     pub(super) const fn run(&self) -> RunId {
@@ -228,6 +278,30 @@ impl Recorder {
             sleep(pause).await;
             pause = (pause * 2).min(Duration::from_secs(2));
         }
+    }
+}
+
+/// Lines on their way into the store: lost when this is dropped before they arrived, by an error or because the run was
+/// let go of meanwhile.
+struct Unwritten<'a> {
+    lines: usize,
+    lost: &'a AtomicUsize,
+}
+
+impl<'a> Unwritten<'a> {
+    fn of(entries: &[NewEntry], lost: &'a AtomicUsize) -> Self {
+        let lines = entries.iter().filter(|e| matches!(e.body, EntryBody::Output { .. })).count();
+        Self { lines, lost }
+    }
+
+    fn are_written(mut self) {
+        self.lines = 0;
+    }
+}
+
+impl Drop for Unwritten<'_> {
+    fn drop(&mut self) {
+        self.lost.fetch_add(self.lines, Ordering::AcqRel);
     }
 }
 

@@ -1,56 +1,144 @@
 //! Finds runs whose engine is gone: at once when it was a process of this machine, else when its lease has ended.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
+use std::time::Duration;
 
+use futures_util::future::join_all;
+use tokio::time::Instant;
+
+use super::orphans::{self, Left};
 use super::{World, holder};
 use crate::bus::{Bus, Notice};
 use crate::clock::Clock;
 use crate::core::run::{Run, RunId};
+use crate::core::time::Timestamp;
 use crate::store::Store;
 
-/// Interrupts what nobody drives any more. `in_hand`: our own, never touched.
-pub(super) async fn sweep(world: &World, in_hand: &HashSet<RunId>) {
-    sweep_store(&world.store, &world.bus, world.clock, in_hand).await;
+/// Runs this engine had to let go of without being able to say so in the store, and why.
+pub(super) type GivenUp = HashMap<RunId, String>;
+
+/// How far wall clock and time passed may differ between two sweeps before it counts as a step of the clock.
+const STEP_MS: i64 = 2000;
+
+/// Notices when the wall clock is set (or the machine slept): leases are instants of the wall clock, so after a step
+/// forward those of living engines seem to have ended, until they renew them.
+#[derive(Debug)]
+pub(super) struct Steadiness {
+    wall: Timestamp,
+    at: Instant,
+    shaken_until: Option<Instant>,
+}
+
+impl Steadiness {
+    pub(super) fn new(clock: Clock) -> Self {
+        Self { wall: clock.now(), at: Instant::now(), shaken_until: None }
+    }
+
+    /// Whether the clock has gone evenly for as long as two renewals take, or since the start.
+    pub(super) fn is_steady(&mut self, clock: Clock, renew_ms: i64) -> bool {
+        let (wall, at) = (clock.now(), Instant::now());
+        let passed = i64::try_from(at.duration_since(self.at).as_millis()).unwrap_or(i64::MAX);
+        if (wall.ms_since(self.wall) - passed).abs() > STEP_MS {
+            tracing::warn!("the clock was set, or the machine slept: leases are not judged until they can be renewed");
+            let grace = u64::try_from(renew_ms.saturating_mul(2)).unwrap_or(0);
+            self.shaken_until = Some(at + Duration::from_millis(grace));
+        }
+        (self.wall, self.at) = (wall, at);
+        self.shaken_until.is_none_or(|until| at >= until)
+    }
+}
+
+/// Which leases say that an engine is gone, when they have ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Leases {
+    All,
+    /// Not those of processes of this machine, which can be seen to live: who looks only once cannot tell a lease that has
+    /// ended from a clock that was set.
+    Elsewhere,
+    /// The clock was set just now.
+    None,
+}
+
+/// Interrupts what nobody drives any more. `in_hand`: our own, never touched. What is settled leaves `given_up`.
+/// `steady`: the clock can be trusted.
+pub(super) async fn sweep(world: &World, in_hand: &HashSet<RunId>, given_up: &mut GivenUp, steady: bool) {
+    let leases = if steady { Leases::All } else { Leases::None };
+    let sweeper = Sweeper { store: &world.store, bus: &world.bus, clock: world.clock, holder: &world.holder, leases };
+    sweeper.sweep(in_hand, given_up).await;
 }
 
 /// The same without an engine: what a reading subcommand does first, so that it does not show a dead run as running.
-pub(super) async fn sweep_store(store: &Store, bus: &Bus, clock: Clock, in_hand: &HashSet<RunId>) {
-    let held = match store.held().await {
-        Ok(held) => held,
-        Err(e) => return tracing::warn!("cannot look for abandoned runs: {e}"),
-    };
-    for run in held.iter().filter(|r| !in_hand.contains(&r.id)) {
-        if let Some(why) = abandoned(clock, run) {
-            interrupt(store, bus, clock, run, &why).await;
+pub(super) async fn sweep_store(store: &Store, bus: &Bus, clock: Clock) {
+    let holder = holder::identity();
+    let sweeper = Sweeper { store, bus, clock, holder: &holder, leases: Leases::Elsewhere };
+    sweeper.sweep(&HashSet::new(), &mut GivenUp::new()).await;
+}
+
+struct Sweeper<'a> {
+    store: &'a Store,
+    bus: &'a Bus,
+    clock: Clock,
+    holder: &'a str,
+    leases: Leases,
+}
+
+impl Sweeper<'_> {
+    async fn sweep(&self, in_hand: &HashSet<RunId>, given_up: &mut GivenUp) {
+        let held = match self.store.held().await {
+            Ok(held) => held,
+            Err(e) => return tracing::warn!("cannot look for abandoned runs: {e}"),
+        };
+        given_up.retain(|id, _| held.iter().any(|run| run.id == *id && run.holder.as_deref() == Some(self.holder)));
+        let ours = |run: &Run| given_up.get(&run.id).cloned();
+        let left = held.iter().filter(|run| !in_hand.contains(&run.id));
+        let left = left.filter_map(|run| Some((run, ours(run).or_else(|| self.abandoned(run))?)));
+        // Each may have something left running that takes its time to end.
+        join_all(left.map(|(run, why)| self.settle(run, why))).await;
+    }
+
+    /// Why nobody drives this run any more, if so.
+    fn abandoned(&self, run: &Run) -> Option<String> {
+        let who = run.holder.as_deref()?;
+        if holder::is_gone(who) {
+            return Some(format!("its engine {} is gone", holder::short(who)));
+        }
+        match self.leases {
+            Leases::None => return None,
+            Leases::Elsewhere if holder::place_of(who) == holder::Place::Here => return None,
+            Leases::All | Leases::Elsewhere => {}
+        }
+        let late = self.clock.now().ms_since(run.lease_until?);
+        (late > 0).then(|| {
+            let late = crate::core::time::human_ms(late);
+            format!("its engine {} did not renew the lease, which ended {late} ago", holder::short(who))
+        })
+    }
+
+    /// Ends what the run's engine left running, then declares the run interrupted.
+    async fn settle(&self, run: &Run, why: String) {
+        let until = self.clock.now().plus_ms(orphans::LEASE_MS);
+        match orphans::end(self.store, run, self.holder, until).await {
+            Ok(Left::Nothing) => self.interrupt(run, &why).await,
+            Ok(Left::Told(run, words)) => self.interrupt(&run, &format!("{why}; {words}")).await,
+            // A renewal came in between: it lives.
+            Ok(Left::Alive) => {}
+            Err(e) => tracing::warn!(run = %run.id, "cannot look for what it left running: {e}"),
         }
     }
-}
 
-fn abandoned(clock: Clock, run: &Run) -> Option<String> {
-    let who = run.holder.as_deref()?;
-    if holder::is_gone(who) {
-        return Some(format!("its engine {} is gone", holder::short(who)));
-    }
-    let until = run.lease_until?;
-    let late = clock.now().ms_since(until);
-    (late > 0).then(|| {
-        let late = crate::core::time::human_ms(late);
-        format!("its engine {} did not renew the lease, which ended {late} ago", holder::short(who))
-    })
-}
-
-async fn interrupt(store: &Store, bus: &Bus, clock: Clock, run: &Run, why: &str) {
-    match store.interrupt(run, why, clock.now()).await {
-        Ok(true) => {
-            tracing::warn!(run = %run.id, "interrupted: {why}");
-            bus.tell(Notice::Steps(run.id));
-            if let Ok(now) = store.run(run.id).await {
-                bus.tell(Notice::Entries(run.id, now.last_seq));
-                bus.tell(Notice::Run(run.id, now.status));
+    async fn interrupt(&self, run: &Run, why: &str) {
+        match self.store.interrupt(run, why, self.clock.now()).await {
+            Ok(true) => {
+                tracing::warn!(run = %run.id, "interrupted: {why}");
+                self.bus.tell(Notice::Steps(run.id));
+                if let Ok(now) = self.store.run(run.id).await {
+                    self.bus.tell(Notice::Entries(run.id, now.last_seq));
+                    self.bus.tell(Notice::Run(run.id, now.status));
+                }
             }
+            // A renewal came in between: it lives.
+            Ok(false) => {}
+            Err(e) => tracing::warn!(run = %run.id, "cannot mark it interrupted: {e}"),
         }
-        // A renewal came in between: it lives.
-        Ok(false) => {}
-        Err(e) => tracing::warn!(run = %run.id, "cannot mark it interrupted: {e}"),
     }
 }

@@ -1,6 +1,8 @@
 //! What differs between the two databases. Everything else is one SQL text.
 
-use super::db::{Either, Tx};
+use sqlx::PgPool;
+
+use super::db::{Either, SqlitePools};
 
 /// Takes the write lock at the start: a transaction that read first and then wants to write would be refused, not queued.
 pub(super) const SQLITE_BEGIN: &str = "begin immediate";
@@ -10,27 +12,36 @@ pub(super) const POSTGRES_BEGIN: &str = "begin";
 /// The row limit of one multi-row insert, below SQLite's 32,766 values per statement with up to 16 columns.
 pub(super) const ROWS_PER_INSERT: usize = 2_000;
 
-/// Nobody has a target of the queued run `r`, and nobody who waits for one is before it in line. Somebody who wants just
-/// that run ($n is its number) does not stand in line: the run before it may be nobody's.
-macro_rules! free {
-    ($only:literal) => {
+/// Nobody has a target of the queued run `r`. The offset keeps PostgreSQL from turning the question about one run into a
+/// join over all of them, which it then answers anew for every claim.
+macro_rules! unlocked {
+    () => {
         concat!(
             " and not exists (select 1 from run_target t join run_lock l on l.workspace_id = t.workspace_id ",
-            "and l.service = t.service and l.env = t.env where t.run_id = r.id) and (",
-            $only,
-            " <> 0 or not exists (select 1 from run_target t join run_target e on e.workspace_id = t.workspace_id ",
-            "and e.service = t.service and e.env = t.env and e.run_id < t.run_id join run q on q.id = e.run_id ",
-            "where t.run_id = r.id and q.status = 'queued'))",
+            "and l.service = t.service and l.env = t.env where t.run_id = r.id limit 1 offset 0)",
         )
     };
 }
 
-macro_rules! claim {
+/// Nobody who waits for a target of the queued run `r` is before it in line.
+macro_rules! first_in_line {
+    () => {
+        concat!(
+            " and not exists (select 1 from run_target t join run_target e on e.workspace_id = t.workspace_id ",
+            "and e.service = t.service and e.env = t.env and e.run_id < t.run_id join run q on q.id = e.run_id ",
+            "where t.run_id = r.id and q.status = 'queued' limit 1 offset 0)",
+        )
+    };
+}
+
+/// Takes the oldest queued run whose targets are free.
+macro_rules! claim_any {
     ($locking:literal) => {
         concat!(
             "update run set status = 'claimed', token = token + 1, holder = $1, lease_until = $2 where status = 'queued' ",
-            "and id = (select r.id from run r where r.status = 'queued' and ($3 = 0 or r.id = $3)",
-            free!("$3"),
+            "and id = (select r.id from run r where r.status = 'queued'",
+            unlocked!(),
+            first_in_line!(),
             " order by r.id limit 1",
             $locking,
             ") returning *",
@@ -38,11 +49,26 @@ macro_rules! claim {
     };
 }
 
-/// Takes the oldest queued run ($3 = 0) or that one. On PostgreSQL the plain form comes back empty whenever two engines pick the
-/// same row, so claimers skip rows that another one is taking.
-pub(super) const fn claim(tx: &Tx) -> &'static str {
-    match tx.link {
-        Either::Sqlite(_) => claim!(""),
-        Either::Postgres(_) => claim!(" for update of r skip locked"),
+/// Takes run $3 if its targets are free. Who wants just that one does not stand in line: the run before it may be nobody's.
+macro_rules! claim_one {
+    ($locking:literal) => {
+        concat!(
+            "update run set status = 'claimed', token = token + 1, holder = $1, lease_until = $2 where status = 'queued' ",
+            "and id = (select r.id from run r where r.status = 'queued' and r.id = $3",
+            unlocked!(),
+            $locking,
+            ") returning *",
+        )
+    };
+}
+
+/// A statement of claiming. On PostgreSQL the plain form comes back empty whenever two engines pick the same row, so
+/// claimers skip rows that another one is taking; SQLite lets one writer in at a time.
+pub(super) const fn claim(pools: &Either<SqlitePools, PgPool>, one: bool) -> &'static str {
+    match (pools, one) {
+        (Either::Sqlite(_), false) => claim_any!(""),
+        (Either::Sqlite(_), true) => claim_one!(""),
+        (Either::Postgres(_), false) => claim_any!(" for update of r skip locked"),
+        (Either::Postgres(_), true) => claim_one!(" for update of r skip locked"),
     }
 }

@@ -15,7 +15,7 @@ use super::{Claim, Store, StoreError, dialect};
 
 /// Takes `$2` numbers for a holder of the token; the row stays locked until the transaction ends.
 const NUMBER: &str = "update run set last_seq = last_seq + $2 where id = $1 and token = $3 \
-     and status in ('claimed', 'running', 'waiting') returning status, last_seq, workspace_id, plan";
+     and status in ('claimed', 'running', 'waiting') returning status, last_seq";
 const LAST: &str = "select last_seq from run where id = $1";
 const EVENTS: &str = "select run_id, seq, at, step, level, phase, source, message, data from event \
      where run_id = $1 and seq >= $2 and seq <= $3 order by seq";
@@ -39,10 +39,10 @@ impl Store {
     /// Appends entries in order; numbers them without gaps; returns the last number. Conditional on the token.
     pub async fn append(&self, claim: Claim, entries: &[NewEntry]) -> Result<i64, StoreError> {
         let mut tx = self.db.begin().await?;
-        let numbered = number(&mut tx, claim, entries.len()).await?;
-        write(&mut tx, claim.run, numbered.last_seq, entries).await?;
+        let (_, last_seq) = number(&mut tx, claim, entries.len()).await?;
+        write(&mut tx, claim.run, last_seq, entries).await?;
         tx.commit().await?;
-        Ok(numbered.last_seq)
+        Ok(last_seq)
     }
 
     /// Entries with `after < seq`, oldest first, at most `limit`. A page with very long lines may end earlier; only an empty
@@ -111,10 +111,10 @@ row! {
     }
 }
 
-/// Checks the token and takes `count` numbers; the last of them is the row's `last_seq`.
-pub(super) async fn number(tx: &mut Tx, claim: Claim, count: usize) -> Result<Numbered, StoreError> {
+/// Checks the token and takes `count` numbers: the run's status, and the last of them.
+pub(super) async fn number(tx: &mut Tx, claim: Claim, count: usize) -> Result<(String, i64), StoreError> {
     let count = i64::try_from(count).unwrap_or(i64::MAX);
-    let row = fetch_optional!(tx, Numbered, NUMBER, claim.run.0, count, claim.token)?;
+    let row = fetch_optional!(tx, (String, i64), NUMBER, claim.run.0, count, claim.token)?;
     row.ok_or(StoreError::StaleToken(claim.run))
 }
 

@@ -5,15 +5,10 @@ use crate::core::run::RunId;
 use crate::core::touch::touched;
 
 use super::db::{Tx, text};
-use super::{Store, StoreError};
+use super::{Store, StoreError, processes};
 
 const WANT: &str = "insert into run_target (run_id, workspace_id, service, env) values ($1, $2, $3, $4) \
      on conflict (run_id, service, env) do nothing";
-/// In a fixed order, so that two runs never wait for each other.
-const TAKE: &str = "insert into run_lock (workspace_id, service, env, run_id) \
-     select workspace_id, service, env, run_id from run_target where run_id = $1 order by service, env \
-     on conflict (workspace_id, service, env) do nothing";
-const WANTED: &str = "select count(*) from run_target where run_id = $1";
 const LEAVE: &str = "delete from run_lock where run_id = $1";
 const FORGET: &str = "delete from run_target where run_id = $1";
 const BLOCKED: &str = "select t.run_id, t.service, t.env, l.run_id, (select count(*) from run_target e \
@@ -75,16 +70,6 @@ pub(super) async fn want(tx: &mut Tx, workspace: i64, run: RunId, plan: &Plan) -
     Ok(())
 }
 
-/// Takes all of a run's targets; false when one of them is somebody else's, and then the transaction must be dropped.
-pub(super) async fn take(tx: &mut Tx, run: RunId) -> Result<bool, StoreError> {
-    let wanted = fetch_optional!(tx, (i64,), WANTED, run.0)?.map_or(0, |(count,)| count);
-    if wanted == 0 {
-        return Ok(true);
-    }
-    let taken = execute!(tx, TAKE, run.0)?;
-    Ok(i64::try_from(taken) == Ok(wanted))
-}
-
 /// Gives a run's targets back; it still wants them.
 pub(super) async fn release(tx: &mut Tx, run: RunId) -> Result<(), StoreError> {
     execute!(tx, LEAVE, run.0)?;
@@ -95,5 +80,5 @@ pub(super) async fn release(tx: &mut Tx, run: RunId) -> Result<(), StoreError> {
 pub(super) async fn end(tx: &mut Tx, run: RunId) -> Result<(), StoreError> {
     execute!(tx, LEAVE, run.0)?;
     execute!(tx, FORGET, run.0)?;
-    Ok(())
+    processes::forget(tx, run).await
 }

@@ -15,6 +15,8 @@ use super::{Store, StoreError, error, migrations};
 const BUSY: Duration = Duration::from_secs(5);
 /// How long reaching a server may take.
 const CONNECT: Duration = Duration::from_secs(10);
+/// A connection that was used so shortly ago is taken to be alive: a ping costs as much as a statement.
+const FRESH: Duration = Duration::from_millis(500);
 const SQLITE_READERS: u32 = 4;
 const POSTGRES_CONNECTIONS: u32 = 8;
 const ENCODING: &str = "select current_setting('server_encoding')";
@@ -102,7 +104,13 @@ async fn file(path: &str, url: Arc<str>) -> Result<Db, StoreError> {
         .busy_timeout(BUSY);
     // A connection to a file does not go stale: no ping before use, no renewal.
     let pool = || SqlitePoolOptions::new().test_before_acquire(false).idle_timeout(None).max_lifetime(None);
-    let write = pool().max_connections(1).connect_with(options.clone()).await;
+    // A commit that fails for want of room is rolled back by SQLite itself, after which sqlx believes for ever that a
+    // transaction is open: such a connection is replaced.
+    let write = pool().before_acquire(|conn, _| {
+        let sound = !conn.is_in_transaction();
+        Box::pin(async move { Ok(sound) })
+    });
+    let write = write.max_connections(1).connect_with(options.clone()).await;
     let write = write.map_err(|e| error::opening(&e, &url))?;
     let mut conn = write.acquire().await.map_err(|e| error::opening(&e, &url))?;
     migrations::sqlite(&mut conn, &url).await?;
@@ -134,6 +142,10 @@ async fn server(secret_url: &str, url: Arc<str>) -> Result<Db, StoreError> {
     migrations::postgres(&mut conn, &url).await?;
     conn.close().await.map_err(failed)?;
     let pool = PgPoolOptions::new().max_connections(POSTGRES_CONNECTIONS).acquire_timeout(CONNECT);
+    let pool = pool.test_before_acquire(false).before_acquire(|conn, about| {
+        let fresh = about.idle_for < FRESH;
+        Box::pin(async move { if fresh { Ok(true) } else { conn.ping().await.map(|()| true) } })
+    });
     Ok(Db { pools: Either::Postgres(pool.connect_lazy_with(options)), url })
 }
 

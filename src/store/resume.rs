@@ -15,7 +15,7 @@ use super::{Store, StoreError, journal, locks, orders, runs};
 
 const STEPS: &str = "select position, status, attempt, started_at, finished_at, message from run_step \
      where run_id = $1 order by position";
-const CLAIMS: &str = "select token from run where id = $1";
+const CLAIMS: &str = "select token - taken_over from run where id = $1";
 const REQUEUE: &str = "update run set status = $2, holder = null, lease_until = null, finished_at = null, message = null, \
      cancel_requested_by = null, ending = null where id = $1";
 const FAIL: &str = "update run set status = $2, finished_at = $3, message = $4 where id = $1";

@@ -1,15 +1,13 @@
-//! The life of a run in an engine's hands: claim, renew, steps, transitions. Every write carries the fencing token.
+//! The life of a run in an engine's hands: renew, steps, transitions. Every write carries the fencing token.
 
 use crate::core::event::NewEntry;
 use crate::core::run::{Run, RunId, RunStatus, StepStatus, Transition, next};
 use crate::core::time::Timestamp;
 
-use super::db::{Tx, text, text_opt};
-use super::rows::{self, RunRow};
-use super::{Claim, NewRun, Store, StoreError, dialect, journal, locks, resume, submit};
+use super::db::{Tx, text_opt};
+use super::rows;
+use super::{Claim, NewRun, Store, StoreError, journal, locks, resume, submit};
 
-const QUEUED: &str =
-    concat!("select r.id from run r where r.status = 'queued' and ($1 = 0 or r.id = $1)", free!("$1"), " limit 1");
 const RENEW: &str = "update run set lease_until = $3 where id = $1 and token = $2 \
      and status in ('claimed', 'running', 'waiting')";
 const START: &str =
@@ -34,39 +32,6 @@ const STEP: &str = "update run_step set status = $3, attempt = $4, message = $5,
 const STOOD: &str = "select status, message from run_step where run_id = $1 and position = $2";
 
 impl Store {
-    /// Claims the oldest queued run of any workspace (or just `only`), or says there is none.
-    pub async fn claim(
-        &self,
-        only: Option<RunId>,
-        holder: &str,
-        lease_until: Timestamp,
-        _at: Timestamp,
-    ) -> Result<Option<(Claim, Run)>, StoreError> {
-        let only = only.map_or(0, |run| run.0);
-        loop {
-            // An idle engine asks often: without work it takes no lock.
-            let mut db = self.db.read().await?;
-            if fetch_optional!(db, (i64,), QUEUED, only)?.is_none() {
-                return Ok(None);
-            }
-            drop(db);
-            let mut tx = self.db.begin().await?;
-            let statement = dialect::claim(&tx);
-            let row = fetch_optional!(tx, RunRow, statement, text(holder), lease_until.0, only)?;
-            let Some(row) = row else { return Ok(None) };
-            // Somebody took a target of this run's in the same moment: it stays queued, the next one may be free.
-            if !locks::take(&mut tx, RunId(row.id)).await? {
-                tx.rollback().await?;
-                continue;
-            }
-            let claim = Claim { run: RunId(row.id), token: row.token, workspace: row.workspace_id };
-            // Before the commit: a run this version cannot read stays in the queue for one that can.
-            let run = Run::try_from(row)?;
-            tx.commit().await?;
-            return Ok(Some((claim, run)));
-        }
-    }
-
     /// Prolongs the lease; `StaleToken` when the run was taken away.
     pub async fn renew(&self, claim: Claim, lease_until: Timestamp) -> Result<(), StoreError> {
         let mut tx = self.db.begin().await?;
@@ -124,7 +89,7 @@ impl Store {
         at: Timestamp,
     ) -> Result<(), StoreError> {
         let mut tx = self.db.begin().await?;
-        let numbered = journal::number(&mut tx, claim, entries.len()).await?;
+        let (_, last_seq) = journal::number(&mut tx, claim, entries.len()).await?;
         let (started_at, finished_at) = times(status, at);
         let found = execute!(
             tx,
@@ -141,7 +106,7 @@ impl Store {
             let why = not_to_begin(&mut tx, claim.run, index).await?;
             return tx.rollback().await.and(Err(why));
         }
-        journal::write(&mut tx, claim.run, numbered.last_seq, entries).await?;
+        journal::write(&mut tx, claim.run, last_seq, entries).await?;
         tx.commit().await
     }
 }
@@ -177,10 +142,10 @@ async fn step_along(
     at: Timestamp,
 ) -> Result<RunStatus, StoreError> {
     let run = claim.run;
-    let numbered = journal::number(tx, claim, entries.len()).await?;
-    let from = rows::status(&numbered.status)?;
+    let (status, last_seq) = journal::number(tx, claim, entries.len()).await?;
+    let from = rows::status(&status)?;
     let to = next(from, what).ok_or(StoreError::Refused { run, status: from, what: word(what) })?;
-    journal::write(tx, run, numbered.last_seq, entries).await?;
+    journal::write(tx, run, last_seq, entries).await?;
     let message = text_opt(message);
     match (what, to.is_terminal()) {
         (_, true) => {

@@ -36,8 +36,8 @@ pub enum Msg {
     Lagged,
     /// What came of [`Effect::Copy`]: what to tell the operator.
     Copied(Result<String, String>),
-    /// What the log files' reader tells.
-    File(Told),
+    /// What the reader of a log on the whole screen tells.
+    File(Ticket, Told),
     /// Something behind the screen failed (a background task panicked); one line for the operator.
     Trouble(String),
 
@@ -56,6 +56,8 @@ pub enum Msg {
     Ordered(RunId, Order, Result<Box<Run>, String>),
     Resumed(RunId, Result<Box<Run>, String>),
     Voted(RunId, Result<Tally, String>),
+    /// These breakers were closed, by name.
+    BreakersReset(Result<Vec<String>, String>),
     /// The line was written to (or missing from) the history; only failure is told.
     Noted(Result<(), String>),
 }
@@ -86,8 +88,15 @@ pub enum Effect {
     Suspend,
     /// Forget what is on screen and paint everything.
     Redraw,
-    /// Ask the log files' reader; the answers are its own.
-    File(Box<Ask>),
+    /// Ask the reader of a log on the whole screen; the answers are its own.
+    File(Ticket, Box<Ask>),
+    /// Begin to read the logs of these runs, merged by time.
+    OpenLog {
+        ticket: Ticket,
+        runs: Vec<RunId>,
+    },
+    /// Nobody will come back to it.
+    CloseLog(Ticket),
     /// Put the text on the clipboard; answered with [`Msg::Copied`] by the loop.
     Copy(String),
 
@@ -132,6 +141,11 @@ pub enum Effect {
     Resume {
         run: RunId,
         decision: Option<Decision>,
+        reason: Option<String>,
+    },
+    ResetBreaker {
+        target: String,
+        env: Option<String>,
         reason: Option<String>,
     },
     Answer {

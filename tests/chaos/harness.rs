@@ -1,5 +1,6 @@
-//! Violence: engines as processes of their own on one store, killed at random while many runs are under way. What the runs
-//! did is counted outside, where no engine can embellish it; afterwards the store's account is held against the count.
+//! Violence: engines as processes of their own on one store, killed or stopped at random while many runs are under way, and
+//! the server restarted under them. What the runs did is counted outside, where no engine can embellish it; afterwards the
+//! store's account is held against the count. A step holds a lock on its service's file while it works: two at once are seen.
 
 use std::collections::{BTreeMap, HashMap};
 use std::path::{Path, PathBuf};
@@ -15,6 +16,8 @@ use opsroom::core::run::{Phase, Run, RunId, RunStatus, StepStatus};
 use opsroom::core::service::{HttpRequest, ShellCommand};
 use opsroom::core::step::{StepSpec, http::Http, shell::Shell, wait::Wait};
 use opsroom::store::{NewRun, RunFilter, Store};
+
+use crate::postgres::Cluster;
 
 /// The shortest lease an engine accepts.
 const LEASE: Duration = Duration::from_secs(3);
@@ -44,6 +47,10 @@ pub struct Figures {
     pub entries: usize,
     pub kills: usize,
     pub stops: usize,
+    /// Of the database server.
+    pub restarts: usize,
+    /// Interruptions that found something of the dead engine still running.
+    pub orphans: usize,
     /// The longest any run stood in the store as held after its lease had ended.
     pub longest_overdue: Duration,
     pub took: Duration,
@@ -66,6 +73,8 @@ type Calls = Arc<Mutex<HashMap<String, usize>>>;
 
 struct Field {
     chaos: Chaos,
+    /// A server that may be restarted.
+    server: Option<Cluster>,
     store: Store,
     workspace: i64,
     home: tempfile::TempDir,
@@ -81,18 +90,16 @@ struct Field {
 
 impl Drop for Field {
     fn drop(&mut self) {
-        for engine in &mut self.engines {
-            let _ = engine.kill();
-            let _ = engine.wait();
-        }
+        self.end_engines();
     }
 }
 
 /// Does it; panics, with the seed, when the store's account and the world disagree.
-pub async fn run(chaos: Chaos) -> Figures {
+/// `server`: the one the store is on, when it is ours to restart.
+pub async fn run(chaos: Chaos, server: Option<Cluster>) -> Figures {
     let began = Instant::now();
     eprintln!("chaos: {} kills on {}, seed {}", chaos.kills, chaos.url, chaos.seed);
-    let mut field = Field::new(chaos).await;
+    let mut field = Field::new(chaos, server).await;
     for _ in 0..field.chaos.engines {
         let engine = field.spawn();
         field.engines.push(engine);
@@ -105,11 +112,16 @@ pub async fn run(chaos: Chaos) -> Figures {
     field.settle().await;
     field.judge().await;
     let figures = std::mem::take(&mut field.figures);
+    field.store.close().await;
+    field.end_engines();
+    if let Some(server) = field.server.take() {
+        server.stop();
+    }
     Figures { took: began.elapsed(), ..figures }
 }
 
 impl Field {
-    async fn new(chaos: Chaos) -> Self {
+    async fn new(chaos: Chaos, server: Option<Cluster>) -> Self {
         let store = Store::open(&chaos.url).await.unwrap();
         let now = Clock::System.now();
         // A workspace per game: a database may be used again.
@@ -119,6 +131,7 @@ impl Field {
         let dice = Dice(chaos.seed | 1);
         Self {
             chaos,
+            server,
             store,
             workspace,
             home,
@@ -152,6 +165,14 @@ impl Field {
             .unwrap()
     }
 
+    fn end_engines(&mut self) {
+        for engine in &mut self.engines {
+            let _ = engine.kill();
+            let _ = engine.wait();
+        }
+        self.engines.clear();
+    }
+
     fn effects(&self) -> PathBuf {
         self.home.path().join("effects")
     }
@@ -175,8 +196,17 @@ impl Field {
 
     /// Steps whose effects are counted outside: step k of run n leaves the mark `n.k`.
     fn plan(&mut self, n: usize) -> Plan {
-        let effects = self.effects();
-        let mark = |k: usize| format!("printf '%s\\n' {n}.{k} >> '{}'; echo {n}.{k}", effects.display());
+        let service = format!("svc{}", self.dice.below(SERVICES as u64));
+        let home = self.home.path().display().to_string();
+        // Some outlive their engine until somebody looks for what it left.
+        let (short, outlives) = (self.dice.below(90), self.dice.below(8) == 0);
+        let mark = |k: usize| {
+            let lasts = if outlives && k == 3 { "1.5".to_owned() } else { format!("0.0{short:02}") };
+            format!(
+                "exec 9>>'{home}/{service}.lock'; flock -n 9 || echo {n}.{k} >> '{home}/overlaps'; \
+                 printf '%s\\n' {n}.{k} >> '{home}/effects'; sleep {lasts}; echo {n}.{k}"
+            )
+        };
         let url = format!("http://127.0.0.1:{}/{n}.2", self.port);
         let request = HttpRequest { method: "POST".into(), url, ..HttpRequest::default() };
         let steps = vec![
@@ -186,12 +216,11 @@ impl Field {
             PlanStep { idempotent: true, ..step(Phase::Action, "again", shell(&mark(3))) },
             step(Phase::Verify, "last", shell(&mark(4))),
         ];
-        let service = format!("svc{}", self.dice.below(SERVICES as u64));
         Plan {
             runbook: "chaos".to_owned(),
             title: format!("chaos {n}"),
             env: Some("prod".to_owned()),
-            services: vec![service],
+            services: vec![service.clone()],
             mutates: true,
             steps,
             finally: vec![step(Phase::Summarize, "tidy", shell(&mark(5)))],
@@ -207,6 +236,9 @@ impl Field {
         let victim = usize::try_from(self.dice.below(self.engines.len() as u64)).unwrap();
         if self.stopped.get(&victim).is_some_and(|until| Instant::now() < *until) {
             return;
+        }
+        if self.server.is_some() && self.dice.below(60) == 0 {
+            return self.restart_server().await;
         }
         if self.dice.below(40) == 0 {
             self.figures.stops += 1;
@@ -224,6 +256,17 @@ impl Field {
         self.engines[victim].wait().unwrap();
         self.engines[victim] = self.spawn();
         self.figures.kills += 1;
+    }
+
+    /// Breaks all connections, or lets the server crash and recover.
+    async fn restart_server(&mut self) {
+        let how = if self.dice.below(2) == 0 { "fast" } else { "immediate" };
+        if let Some(server) = &mut self.server {
+            server.restart(how);
+            self.figures.restarts += 1;
+        }
+        // Our own connections are looked at again only when they have rested for a while.
+        tokio::time::sleep(Duration::from_millis(600)).await;
     }
 
     /// No run is held for long after its lease has ended.
@@ -255,6 +298,8 @@ impl Field {
 
     async fn judge(&mut self) {
         assert_eq!(self.store.locks().await.unwrap(), 0, "locks are left; {}", self.said());
+        let overlaps = std::fs::read_to_string(self.home.path().join("overlaps")).unwrap_or_default();
+        assert_eq!(overlaps, "", "steps worked on one service at once; {}", self.said());
         let marks = self.marks();
         self.figures.effects = marks.values().sum();
         let mut held: BTreeMap<String, Vec<(i64, i64, RunId)>> = BTreeMap::new();
@@ -262,6 +307,7 @@ impl Field {
             let run = self.store.run(id).await.unwrap();
             let entries = self.entries(&run).await;
             self.figures.entries += entries.len();
+            self.figures.orphans += entries.iter().filter(|e| found_orphans(e)).count();
             let spells = spells(&entries);
             self.judge_steps(n, &run, &marks, spells.len()).await;
             self.figures.runs += 1;
@@ -334,6 +380,10 @@ impl Field {
         assert!(twice.is_none(), "run {} says something twice: {twice:?}; {}", run.id, self.said());
         all
     }
+}
+
+fn found_orphans(entry: &Entry) -> bool {
+    matches!(&entry.body, EntryBody::Event { message, .. } if message.contains("was still running"))
 }
 
 /// When engines were at work on a run: from each start to the entry that tells its end.

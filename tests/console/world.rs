@@ -1,5 +1,6 @@
 //! A scripted world for the console: answers what it asks from values, without runtime, store or clock.
 
+use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -16,7 +17,11 @@ use opsroom::core::step::StepSpec;
 use opsroom::core::step::http::Http;
 use opsroom::core::step::manual::Manual;
 use opsroom::core::time::Timestamp;
-use opsroom::tui::msg::{Effect, Msg, Overview, PAGE_LINES, Page, PlanCard, RunDetail};
+use opsroom::logfile::desk::Desk;
+use opsroom::logfile::file::Tracked;
+use opsroom::logfile::lanes::Writer;
+use opsroom::logfile::source::Told;
+use opsroom::tui::msg::{Effect, Msg, Overview, PAGE_LINES, Page, PlanCard, RunDetail, Ticket};
 
 /// 2026-11-21 21:04:11 UTC.
 pub const NOW: Timestamp = Timestamp(1_795_295_051_000);
@@ -30,6 +35,8 @@ pub struct World {
     pub history: Vec<String>,
     /// What starting a plan answers.
     pub refusal: Option<String>,
+    /// Logs being read on the whole screen, and how many of their entries were written.
+    pub reading: RefCell<BTreeMap<Ticket, (Desk, Writer, usize)>>,
 }
 
 impl Default for World {
@@ -49,6 +56,7 @@ impl Default for World {
                 score: Some(score()),
                 runs: vec![run.clone(), older],
                 engine: "engine here".to_owned(),
+                breakers: Vec::new(),
                 problems: Vec::new(),
             },
             card: PlanCard {
@@ -64,6 +72,7 @@ impl Default for World {
                 "deploy api to staging".to_owned(),
             ],
             refusal: None,
+            reading: RefCell::default(),
         }
     }
 }
@@ -89,7 +98,13 @@ impl World {
     /// The answer to a question, if it is one.
     pub fn answer(&self, effect: &Effect) -> Option<Msg> {
         Some(match effect.clone() {
-            Effect::Quit | Effect::Suspend | Effect::Redraw | Effect::Copy(_) | Effect::File(_) => return None,
+            Effect::Quit
+            | Effect::Suspend
+            | Effect::Redraw
+            | Effect::Copy(_)
+            | Effect::OpenLog { .. }
+            | Effect::CloseLog(_)
+            | Effect::File(..) => return None,
             Effect::Overview => Msg::Overview(Ok(Box::new(self.overview.clone()))),
             Effect::Catalogue => Msg::Catalogue(Ok(Arc::new(Catalogue::new(&self.overview.stack, &[])))),
             Effect::Remembered => Msg::Remembered(Ok(self.history.clone())),
@@ -106,12 +121,43 @@ impl World {
                 Msg::Submitted(ticket, self.refusal.clone().map_or_else(|| Ok(Box::new(new)), Err))
             }
             Effect::Cancel(run) => Msg::Cancelled(run, Ok(Box::new(self.detail.run.clone()))),
+            Effect::ResetBreaker { target, .. } => Msg::BreakersReset(Ok(vec![target])),
             Effect::Answer { run, .. } => Msg::Answered(run, Ok(())),
             Effect::Order { run, order, .. } => Msg::Ordered(run, order, Ok(Box::new(self.detail.run.clone()))),
             Effect::Resume { run, .. } => Msg::Resumed(run, Ok(Box::new(self.detail.run.clone()))),
             Effect::Vote { run, .. } => Msg::Voted(run, Ok(Tally::Open(Vec::new()))),
             Effect::Retry { ticket, .. } => Msg::Submitted(ticket, Ok(Box::new(run(42, RunStatus::Queued)))),
         })
+    }
+
+    /// What the reader of a log on the whole screen tells: all that follows from a wish, at once.
+    pub fn told(&self, effect: &Effect) -> Vec<Msg> {
+        let mut reading = self.reading.borrow_mut();
+        let (ticket, wish) = match effect {
+            Effect::OpenLog { ticket, .. } => {
+                let (file, writer) = Tracked::run("run").expect("room for a log");
+                reading.insert(*ticket, (Desk::new(vec![file], true, NOW), writer, 0));
+                (ticket, None)
+            }
+            Effect::CloseLog(ticket) => {
+                reading.remove(ticket);
+                return Vec::new();
+            }
+            Effect::File(ticket, wish) => (ticket, Some(wish)),
+            _ => return Vec::new(),
+        };
+        let Some((desk, writer, written)) = reading.get_mut(ticket) else { return Vec::new() };
+        assert!(writer.push(&self.log[*written..]));
+        writer.catch_up();
+        *written = self.log.len();
+        while desk.work() {}
+        if let Some(wish) = wish {
+            desk.ask((**wish).clone());
+        }
+        while desk.work() {}
+        let told: Vec<Told> = desk.answers().into_iter().map(Told::Answer).collect();
+        let shown = Told::Shown(Box::new(desk.shown()));
+        told.into_iter().chain([shown]).map(|told| Msg::File(*ticket, told)).collect()
     }
 
     fn page(&self, page: Page) -> Vec<Entry> {

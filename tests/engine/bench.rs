@@ -49,6 +49,11 @@ impl Bench {
         Self::on(url, Adapters::scripted(script.clone()), script).await
     }
 
+    /// The real world on a store of one's choice.
+    pub async fn real_on(url: &str) -> Self {
+        Self::on(url, Adapters::real(Outside::default()), Arc::default()).await
+    }
+
     async fn with(adapters: Adapters, script: Arc<Script>) -> Self {
         Self::on("sqlite::memory:", adapters, script).await
     }
@@ -84,6 +89,19 @@ impl Bench {
 
     pub async fn ended(&self, id: RunId) -> Run {
         self.until(id, |run| run.status.is_terminal()).await
+    }
+
+    /// [`Bench::ended`] on a store that may not answer for a while.
+    pub async fn ended_despite(&self, id: RunId) -> Run {
+        let wait = async {
+            loop {
+                match self.store.run(id).await {
+                    Ok(run) if run.status.is_terminal() => return run,
+                    _ => tokio::time::sleep(Duration::from_millis(50)).await,
+                }
+            }
+        };
+        tokio::time::timeout(PATIENCE * 2, wait).await.expect("the run ends")
     }
 
     /// Waits, woken by the bus, until the run is so.

@@ -10,7 +10,7 @@ use opsroom::engine::EngineConfig;
 use crate::bench::*;
 
 /// Claims a run like an engine would, begins its first step, and is never heard of again.
-async fn die_with(bench: &Bench, holder: &str, lease_ms: i64) -> RunId {
+pub async fn die_with(bench: &Bench, holder: &str, lease_ms: i64) -> RunId {
     let id = bench.submit(plan(vec![get(Phase::Action, "deploy"), get(Phase::Verify, "web")])).await;
     let now = Clock::System.now();
     let (claim, _) = bench.store.claim(Some(id), holder, now.plus_ms(lease_ms), now).await.unwrap().unwrap();
@@ -20,7 +20,7 @@ async fn die_with(bench: &Bench, holder: &str, lease_ms: i64) -> RunId {
 }
 
 /// This machine's identity with the number of a process that has ended.
-fn dead_neighbour(living: &str) -> String {
+pub fn dead_neighbour(living: &str) -> String {
     let mut child = std::process::Command::new("true").spawn().unwrap();
     child.wait().unwrap();
     let mut parts: Vec<_> = living.split(':').map(str::to_owned).collect();

@@ -4,7 +4,7 @@
 
 use std::io::{BufRead, BufReader, Write};
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, ChildStdout, Command, Stdio};
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU32, Ordering};
 
@@ -72,6 +72,7 @@ struct Server {
 pub struct Cluster {
     pub url: String,
     keeper: Child,
+    answers: Option<BufReader<ChildStdout>>,
 }
 
 /// Runs as the server's owner. `$1`: folder of the binaries, `$2`: port.
@@ -84,7 +85,9 @@ trap 'rm -rf "$dir"' EXIT
   -c max_connections=200 -c fsync=off -c synchronous_commit=off -c full_page_writes=off" >>"$dir/log" 2>&1 ||
   { echo "failed: $(tail -n 3 "$dir/log" | tr '\n' ' ')"; exit 1; }
 echo "ready $dir"
-cat >/dev/null
+while read -r order; do
+  "$1/pg_ctl" -D "$dir/data" -l "$dir/log" -m "$order" -w -s restart >>"$dir/log" 2>&1 && echo again || echo failed
+done
 "$1/pg_ctl" -D "$dir/data" -m immediate -w -s stop
 "#;
 
@@ -103,12 +106,21 @@ impl Cluster {
             .spawn()
             .map_err(|e| format!("cannot start a shell for the server: {e}"))?;
         let mut line = String::new();
-        let answer = keeper.stdout.take().map(|out| BufReader::new(out).read_line(&mut line));
+        let mut answers = keeper.stdout.take().map(BufReader::new);
+        let answer = answers.as_mut().map(|out| out.read_line(&mut line));
         if !line.starts_with("ready ") {
             let _ = keeper.wait();
             return Err(format!("the private server did not start ({answer:?}): {}", line.trim()));
         }
-        Ok(Self { url: format!("postgres://opsroom@127.0.0.1:{port}/postgres"), keeper })
+        Ok(Self { url: format!("postgres://opsroom@127.0.0.1:{port}/postgres"), keeper, answers })
+    }
+
+    /// Restarts it: `fast` breaks all connections, `immediate` is a crash with recovery. Returns when it is there again.
+    pub fn restart(&mut self, how: &str) {
+        writeln!(self.keeper.stdin.as_mut().unwrap(), "{how}").unwrap();
+        let mut line = String::new();
+        self.answers.as_mut().unwrap().read_line(&mut line).unwrap();
+        assert_eq!(line, "again\n", "the private server did not start again");
     }
 
     /// Stops it and waits until it is gone.

@@ -1,5 +1,7 @@
 //! A process group: ended as a whole, and checked to be gone.
 
+use std::path::PathBuf;
+
 use rustix::process::{Pid, Signal, kill_process_group, test_kill_process_group};
 
 /// The group of a child. Dropping it armed kills the group: nobody is left to look after it.
@@ -58,13 +60,22 @@ impl std::fmt::Display for Group {
 
 /// Looks through `/proc` for a member that is not a zombie; without `/proc` the answer is yes.
 fn has_running_member(group: Pid) -> bool {
-    let Ok(entries) = std::fs::read_dir("/proc") else { return true };
+    members(group).is_none_or(|members| !members.is_empty())
+}
+
+/// The folders in `/proc` of the group's members that are not zombies; `None` without `/proc`.
+pub(super) fn members(group: Pid) -> Option<Vec<PathBuf>> {
+    let entries = std::fs::read_dir("/proc").ok()?;
     let group = group.as_raw_nonzero().get().to_string();
-    entries
-        .flatten()
-        .filter(|e| e.file_name().to_str().is_some_and(|n| n.bytes().all(|b| b.is_ascii_digit())))
-        .filter_map(|e| std::fs::read_to_string(e.path().join("stat")).ok())
-        .any(|stat| runs_in(&stat, &group))
+    let processes = entries.flatten().filter(|e| {
+        let name = e.file_name();
+        name.to_str().is_some_and(|n| n.bytes().all(|b| b.is_ascii_digit()))
+    });
+    let running = processes.map(|e| e.path()).filter(|folder| {
+        let stat = std::fs::read_to_string(folder.join("stat"));
+        stat.is_ok_and(|stat| runs_in(&stat, &group))
+    });
+    Some(running.collect())
 }
 
 /// Reads `PID (name) STATE PPID PGRP …`; the name may contain anything, also parentheses.

@@ -25,9 +25,14 @@ impl Lines {
 
     /// Adds all complete lines to `out`.
     pub(super) fn feed(&mut self, mut bytes: &[u8], out: &mut Vec<OutputLine>) {
-        while let Some(end) = bytes.iter().position(|b| *b == b'\n') {
-            self.partial.extend_from_slice(&bytes[..end]);
+        while let Some(end) = memchr::memchr(b'\n', bytes) {
+            let line = &bytes[..end];
             bytes = &bytes[end + 1..];
+            if self.partial.is_empty() && line.len() <= self.max {
+                self.push(line.strip_suffix(b"\r").unwrap_or(line), out);
+                continue;
+            }
+            self.partial.extend_from_slice(line);
             self.cut(out, self.max);
             if self.partial.last() == Some(&b'\r') {
                 self.partial.pop();
@@ -57,8 +62,12 @@ impl Lines {
         }
     }
 
+    fn push(&self, line: &[u8], out: &mut Vec<OutputLine>) {
+        out.push(OutputLine { stream: self.stream, text: String::from_utf8_lossy(line).into_owned() });
+    }
+
     fn push_all(&mut self, out: &mut Vec<OutputLine>) {
-        out.push(OutputLine { stream: self.stream, text: String::from_utf8_lossy(&self.partial).into_owned() });
+        self.push(&self.partial, out);
         self.partial.clear();
         self.partial.shrink_to(64 * 1024);
     }

@@ -25,6 +25,7 @@ async fn run(what: Invocation, timeout_ms: i64, cancel: CancellationToken) -> (R
             match said {
                 Said::Lines(more) => lines.extend(more),
                 Said::Note(note) => notes.push(note),
+                Said::Ready(..) => {}
             }
         }
         (lines, notes)
@@ -160,7 +161,11 @@ async fn a_slow_reader_slows_the_child_and_loses_nothing() {
     let listen = async {
         let mut lines = 0;
         while let Some(said) = rx.recv().await {
-            let Said::Lines(more) = said else { panic!("no notes expected") };
+            let more = match said {
+                Said::Lines(more) => more,
+                Said::Ready(..) => continue,
+                Said::Note(note) => panic!("no notes expected: {note}"),
+            };
             lines += more.len();
             sleep(Duration::from_millis(150)).await;
         }
@@ -176,7 +181,14 @@ async fn dropping_the_call_kills_the_group() {
     let what = sh("sh -c 'echo $$; sleep 30' & wait");
     let pid = {
         let call = perform(&what, 30_000, tx, CancellationToken::new());
-        let first = rx.recv();
+        let first = async {
+            loop {
+                match rx.recv().await {
+                    Some(Said::Ready(..)) => {}
+                    other => return other,
+                }
+            }
+        };
         tokio::select! {
             reply = call => panic!("{reply:?}"),
             said = first => match said {
@@ -207,7 +219,11 @@ async fn secrets_reach_only_the_commands_that_name_them_and_never_the_command_li
         let listen = async {
             let mut lines = Vec::new();
             while let Some(said) = rx.recv().await {
-                let Said::Lines(more) = said else { panic!("no notes expected") };
+                let more = match said {
+                    Said::Lines(more) => more,
+                    Said::Ready(..) => continue,
+                    Said::Note(note) => panic!("no notes expected: {note}"),
+                };
                 lines.extend(more.into_iter().map(|l| l.text));
             }
             lines

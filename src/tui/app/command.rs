@@ -35,8 +35,8 @@ impl App {
             }
             Taken::Act(parsed, text) => {
                 self.bar = None;
-                self.do_action(&parsed);
-                self.remembering(text, Vec::new())
+                let effects = self.do_action(&parsed);
+                self.remembering(text, effects)
             }
         }
     }
@@ -83,7 +83,25 @@ impl App {
         Vec::new()
     }
 
-    fn do_action(&mut self, parsed: &Parsed) {
+    fn do_action(&mut self, parsed: &Parsed) -> Vec<Effect> {
+        if parsed.intent == "reset_breaker" {
+            return self.reset_breaker(parsed);
+        }
+        self.do_to_run(parsed);
+        Vec::new()
+    }
+
+    fn reset_breaker(&mut self, parsed: &Parsed) -> Vec<Effect> {
+        if self.facts.read_only {
+            self.complain("read-only: no breaker can be reset from this console");
+            return Vec::new();
+        }
+        let input = |name: &str| parsed.inputs.get(name).cloned();
+        let reset = |target| Effect::ResetBreaker { target, env: parsed.env.clone(), reason: input("reason") };
+        input("target").map(reset).into_iter().collect()
+    }
+
+    fn do_to_run(&mut self, parsed: &Parsed) {
         let note = parsed.inputs.get("reason").cloned();
         let wish = match parsed.intent.as_str() {
             "cancel_run" => Wish::Cancel,

@@ -8,6 +8,7 @@ use crate::bus::Notice;
 use crate::core::approval::Tally;
 use crate::core::run::{Run, RunId};
 use crate::core::time::Timestamp;
+use crate::logfile::source::Told;
 use crate::tui::msg::{Effect, Msg, Overview, PlanCard, Ticket};
 use crate::tui::pane::{Destination, Screen, View};
 use crate::tui::popup::Popup;
@@ -71,6 +72,7 @@ impl App {
         .into_iter()
         .flatten()
         .collect();
+        effects.append(&mut self.leaving);
         let height = self.home.log_rows(body);
         effects.extend(self.home.log.as_mut().and_then(|log| log.ask(height)));
         for screen in &mut self.screens {
@@ -119,6 +121,7 @@ impl App {
             }
             Msg::Runs(ticket, page) => self.runs_came(ticket, page),
             Msg::Entries(ticket, page, result) => self.entries_came(ticket, page, result),
+            Msg::File(ticket, told) => self.log_told(ticket, told),
             Msg::Planned(ticket, card) => self.planned(ticket, card),
             Msg::Submitted(ticket, result) => self.submitted(ticket, result),
             Msg::Cancelled(run, result) => self.cancelled(run, result),
@@ -136,14 +139,10 @@ impl App {
             Msg::Voted(run, Ok(Tally::Denied { .. })) => self.done(run, "rejected; it is cancelled"),
             Msg::Voted(run, Ok(Tally::Open(_))) => self.done(run, "your approval counts; more are needed"),
             Msg::Voted(_, Err(why)) => self.complain(format!("your answer does not count: {why}")),
+            Msg::BreakersReset(Ok(names)) => self.say(format!("closed: the breaker of {}", names.join(", "))),
+            Msg::BreakersReset(Err(why)) => self.complain(why),
             Msg::Noted(Err(why)) => self.complain(format!("the history was not written: {why}")),
-            Msg::Noted(Ok(()))
-            | Msg::Key(_)
-            | Msg::Paste(_)
-            | Msg::Resize(..)
-            | Msg::Focus(_)
-            | Msg::Tick(_)
-            | Msg::File(_) => {}
+            Msg::Noted(Ok(())) | Msg::Key(_) | Msg::Paste(_) | Msg::Resize(..) | Msg::Focus(_) | Msg::Tick(_) => {}
         }
         Vec::new()
     }
@@ -202,6 +201,16 @@ impl App {
             _ => None,
         });
         self.home.log.iter_mut().chain(on_screens)
+    }
+
+    fn log_told(&mut self, ticket: Ticket, told: Told) {
+        let on_screen = self.screens.iter_mut().filter_map(|screen| match screen {
+            Screen::Whole(log) => Some(&mut **log),
+            _ => None,
+        });
+        if let Some(log) = on_screen.chain(&mut self.kept).find(|log| log.ticket == ticket) {
+            log.told(told);
+        }
     }
 
     fn overview_came(&mut self, result: Result<Box<Overview>, String>) {

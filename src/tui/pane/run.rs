@@ -269,6 +269,7 @@ impl View for RunScreen {
             Action::Pane1 => self.focus = Part::Steps,
             Action::Pane2 => self.focus = Part::Log,
             Action::Pane3 => self.focus = Part::Artifacts,
+            Action::Fullscreen if self.focus == Part::Log => return Reaction::Open(Destination::Log(self.run)),
             Action::Fullscreen => self.full = !self.full,
             Action::CancelRun => return self.cancel(),
             Action::Answer => return self.answer(),

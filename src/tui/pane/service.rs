@@ -122,6 +122,14 @@ fn states(out: &mut Out, overview: &Overview, service: &Service, scene: Scene<'_
             Span::raw(why),
         ]));
     }
+    let mine = overview.breakers.iter().filter(|b| b.way.target.as_ref().is_some_and(|t| t.service == service.name));
+    for breaker in mine {
+        let style = if breaker.state.is_open() { out.theme.state(State::Failing) } else { out.theme.plain() };
+        let text = safe(&format!("breaker of {}: {}", breaker.way, breaker.words()));
+        for part in wrapped(&text, out.width.saturating_sub(2)) {
+            out.lines.push(Line::styled(format!("  {part}"), style));
+        }
+    }
 }
 
 fn actions(out: &mut Out, service: &Service) {

@@ -97,7 +97,16 @@ const fn wanted(context: Context, popup: bool) -> &'static [(Action, &'static st
             (Action::Open, "run"),
             (Action::Quit, "quit"),
         ],
-        Context::File => &[(Action::Help, "help"), (Action::Search, "search"), (Action::Leave, "quit")],
+        Context::File | Context::WholeLog => &[
+            (Action::Help, "help"),
+            (Action::Search, "search"),
+            (Action::KeepOnly, "only"),
+            (Action::Hide, "hide"),
+            (Action::NextError, "error"),
+            (Action::Jump, "time"),
+            (Action::Level, "level"),
+            (Action::Leave, "leave"),
+        ],
         Context::RunList | Context::RunLog => &[
             (Action::Help, "help"),
             (Action::NextPane, "pane"),

@@ -1,0 +1,66 @@
+//! `opsroom breakers`: the circuit breakers, and closing one by hand.
+
+use serde::Serialize;
+
+use super::out::Out;
+use super::session::Start;
+use super::stop::{Code, Stop};
+use crate::core::breaker::{Breaker, State};
+
+/// List circuit breakers that are open or counting failures, or close one
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    /// Close the breakers of this service or host
+    #[arg(long, value_name = "TARGET")]
+    reset: Option<String>,
+    /// Only in this environment
+    #[arg(long, value_name = "ENV", requires = "reset")]
+    env: Option<String>,
+    /// Why, kept in the audit log
+    #[arg(long, value_name = "TEXT", requires = "reset")]
+    reason: Option<String>,
+    /// One JSON array
+    #[arg(long, conflicts_with = "reset")]
+    json: bool,
+}
+
+/// A breaker as `--json` prints it.
+#[derive(Serialize)]
+struct Listed<'a> {
+    #[serde(flatten)]
+    breaker: &'a Breaker,
+    words: String,
+}
+
+pub(super) async fn perform(args: &Args, start: &Start) -> Result<Code, Stop> {
+    let control = start.open_cli().await?;
+    let mut out = Out::new();
+    if let Some(target) = &args.reset {
+        let closed = control.reset_breaker(target, args.env.as_deref(), args.reason.as_deref()).await?;
+        control.close(false).await;
+        for way in closed {
+            out.line(&format!("the breaker of {way} is closed"))?;
+        }
+        return Ok(Code::Succeeded);
+    }
+    let breakers = control.breakers().await?;
+    control.close(false).await;
+    if args.json {
+        let listed: Vec<_> = breakers.iter().map(|breaker| Listed { breaker, words: breaker.words() }).collect();
+        out.json(&listed)?;
+    } else if breakers.is_empty() {
+        out.line("every breaker is closed and nothing has failed")?;
+    } else {
+        out.table(["TARGET", "HOST", "STATE", "FAILURES", "HOW"], &breakers.iter().map(row).collect::<Vec<_>>())?;
+    }
+    Ok(Code::Succeeded)
+}
+
+fn row(breaker: &Breaker) -> [String; 5] {
+    let target = breaker.way.target.as_ref().map_or_else(|| "–".to_owned(), ToString::to_string);
+    let failures = match breaker.state {
+        State::Closed { failures } => failures.to_string(),
+        State::Open { .. } | State::HalfOpen { .. } => "–".to_owned(),
+    };
+    [target, breaker.way.host.clone(), breaker.state.name().to_owned(), failures, breaker.words()]
+}

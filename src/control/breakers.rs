@@ -1,0 +1,70 @@
+//! Circuit breakers at the door: which there are, and closing one by hand.
+
+use super::{Control, Refusal};
+use crate::bus::Notice;
+use crate::core::breaker::{Breaker, Way};
+
+impl Control {
+    /// The breakers that are open or have counted failures.
+    pub async fn breakers(&self) -> Result<Vec<Breaker>, Refusal> {
+        match self.workspace() {
+            Some(workspace) => Ok(self.0.store.breakers(workspace.id).await?),
+            None => Ok(Vec::new()),
+        }
+    }
+
+    /// Closes the breakers of a service (in one environment, or wherever it runs) or of a host; those that were closed.
+    pub async fn reset_breaker(
+        &self,
+        target: &str,
+        env: Option<&str>,
+        reason: Option<&str>,
+    ) -> Result<Vec<Way>, Refusal> {
+        self.writable()?;
+        let workspace = self.workspace().ok_or(Refusal::NoWorkspace)?;
+        let all = self.0.store.breakers(workspace.id).await?;
+        let meant: Vec<Way> = all.into_iter().map(|b| b.way).filter(|way| is_meant(way, target, env)).collect();
+        let (actor, now) = (&self.0.settings.actor, self.0.clock.now());
+        let reset = self.0.store.reset_breakers(workspace.id, &meant, actor, reason, now).await?;
+        if reset.is_empty() {
+            let place = env.map(|env| format!(" in {env}")).unwrap_or_default();
+            let message = format!("no breaker of {target}{place} is open or counting; `opsroom breakers` lists them");
+            return Err(Refusal::Invalid(message));
+        }
+        self.0.bus.tell(Notice::Observations);
+        Ok(reset)
+    }
+}
+
+/// A service by its name, a host with or without its port.
+fn is_meant(way: &Way, target: &str, env: Option<&str>) -> bool {
+    let host = way.host.rsplit_once(':').map_or(way.host.as_str(), |(host, _)| host);
+    if way.host == target || host == target {
+        return env.is_none();
+    }
+    let of = way.target.as_ref().filter(|of| of.service == target);
+    of.is_some_and(|of| env.is_none() || of.env.as_deref() == env)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::core::plan::Target;
+
+    #[test]
+    fn a_breaker_is_meant_by_service_environment_or_host() {
+        let target = Some(Target { service: "web".to_owned(), env: Some("prod".to_owned()) });
+        let way = Way { target, host: "api.test:8443".to_owned() };
+        for (name, env, meant) in [
+            ("web", None, true),
+            ("web", Some("prod"), true),
+            ("web", Some("staging"), false),
+            ("api.test", None, true),
+            ("api.test:8443", None, true),
+            ("api.test", Some("prod"), false),
+            ("api", None, false),
+        ] {
+            assert_eq!(is_meant(&way, name, env), meant, "{name} {env:?}");
+        }
+    }
+}

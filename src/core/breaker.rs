@@ -1,0 +1,165 @@
+//! Circuit breakers: a target that has failed several times in a row is left in peace for a while, then asked once.
+//! A pure table of states; the store keeps them, the engine asks before a call and tells how it went.
+//!
+//! Guarded are the HTTP calls of a run's steps, each by the breaker of its target (service and environment, where the
+//! step acts on one) and the host it calls: a host that fails says nothing about another way to act on the same service.
+//! Looking is never refused and never counted: probes, the pulse, and conditions must see that a target is back, and
+//! what is wrong with a service must not keep anybody from restarting it or rolling it back. Neither are `finally` and
+//! `undo` steps refused: they clean up. What fails is what retries count as worth another try on the target's side:
+//! no connection, no answer in time, 5xx. Any other answer is an answer.
+
+use super::plan::Target;
+use super::time::Timestamp;
+
+/// Failures in a row that open a breaker.
+pub const THRESHOLD: u32 = 5;
+/// How long it stays open before one call is let through.
+pub const REST_MS: i64 = 5 * 60_000;
+
+/// What a breaker stands before: a host, as it is called on behalf of a target.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize)]
+pub struct Way {
+    pub target: Option<Target>,
+    pub host: String,
+}
+
+impl std::fmt::Display for Way {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match &self.target {
+            Some(target) => write!(f, "{target} ({})", self.host),
+            None => f.write_str(&self.host),
+        }
+    }
+}
+
+impl Way {
+    /// The way a call to that address takes on behalf of a target; `None` when it has no host.
+    #[must_use]
+    pub fn of(target: Option<&Target>, url: &str) -> Option<Self> {
+        let url = url::Url::parse(url).ok()?;
+        let port = url.port().map(|port| format!(":{port}")).unwrap_or_default();
+        Some(Self { target: target.cloned(), host: format!("{}{port}", url.host_str()?) })
+    }
+
+    /// What `reset breaker of …` takes: the target, or the host where there is none.
+    #[must_use]
+    pub fn name(&self) -> String {
+        self.target.as_ref().map_or_else(|| self.host.clone(), ToString::to_string)
+    }
+}
+
+/// Where a breaker stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, serde::Serialize)]
+#[serde(rename_all = "snake_case", tag = "state")]
+pub enum State {
+    /// Calls go through; so many failed in a row.
+    Closed { failures: u32 },
+    /// Calls are refused.
+    Open { since: Timestamp },
+    /// One call was let through; until it has told, or `until`, the others are refused.
+    HalfOpen { since: Timestamp, until: Timestamp },
+}
+
+impl Default for State {
+    fn default() -> Self {
+        Self::Closed { failures: 0 }
+    }
+}
+
+/// The answer to "may I call?".
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Pass {
+    /// Yes. `clean`: nothing has failed before, so that a success is no news.
+    Free { clean: bool },
+    /// Yes, and on its outcome it depends how the breaker goes on.
+    Probe { until: Timestamp },
+    /// No; at that time one call will be let through, unless somebody resets the breaker before.
+    Refused { since: Timestamp, next: Timestamp },
+}
+
+impl State {
+    /// Asks to make a call that takes at most `patience_ms`: the answer, and the state from now on.
+    #[must_use]
+    pub fn ask(self, at: Timestamp, patience_ms: i64) -> (Self, Pass) {
+        let until = at.plus_ms(patience_ms.max(1));
+        match self {
+            Self::Closed { failures } => (self, Pass::Free { clean: failures == 0 }),
+            Self::Open { since } if rests(since, at) => (self, Pass::Refused { since, next: since.plus_ms(REST_MS) }),
+            Self::HalfOpen { since, until } if at < until && since <= at => {
+                (self, Pass::Refused { since, next: until })
+            }
+            Self::Open { since } | Self::HalfOpen { since, .. } => {
+                (Self::HalfOpen { since, until }, Pass::Probe { until })
+            }
+        }
+    }
+
+    /// The state after a call that was let through with `pass` has ended. Late news of a call from before the breaker
+    /// opened, or of a probe whose time was over, change nothing.
+    #[must_use]
+    pub fn told(self, pass: Pass, good: bool, at: Timestamp) -> Self {
+        match (self, pass, good) {
+            (Self::Closed { .. }, Pass::Free { .. } | Pass::Probe { .. }, true) => Self::default(),
+            (Self::Closed { failures }, Pass::Free { .. } | Pass::Probe { .. }, false) => {
+                let failures = failures.saturating_add(1);
+                if failures >= THRESHOLD { Self::Open { since: at } } else { Self::Closed { failures } }
+            }
+            (Self::HalfOpen { until, .. }, Pass::Probe { until: mine }, true) if until == mine => Self::default(),
+            (Self::HalfOpen { until, .. }, Pass::Probe { until: mine }, false) if until == mine => {
+                Self::Open { since: at }
+            }
+            (Self::Closed { .. } | Self::Open { .. } | Self::HalfOpen { .. }, _, _) => self,
+        }
+    }
+
+    /// The word on screen.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Closed { .. } => "closed",
+            Self::Open { .. } => "open",
+            Self::HalfOpen { .. } => "half-open",
+        }
+    }
+
+    /// Whether calls are refused, for now or until one of them has told.
+    #[must_use]
+    pub const fn is_open(self) -> bool {
+        matches!(self, Self::Open { .. } | Self::HalfOpen { .. })
+    }
+}
+
+/// Whether an open breaker still rests. A clock that was set back behind its opening does not keep it open.
+fn rests(since: Timestamp, at: Timestamp) -> bool {
+    (0..REST_MS).contains(&at.ms_since(since))
+}
+
+/// A breaker as it is kept, for people.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
+pub struct Breaker {
+    #[serde(flatten)]
+    pub way: Way,
+    #[serde(flatten)]
+    pub state: State,
+    /// How the last failed call ended.
+    pub message: String,
+}
+
+impl Breaker {
+    /// `open since 13:00:05, next call at 13:05:05; last: HTTP 503 in 12 ms`.
+    #[must_use]
+    pub fn words(&self) -> String {
+        let how = match self.state {
+            State::Closed { failures } => format!("closed, {failures} of {THRESHOLD} failures in a row"),
+            State::Open { since } => {
+                let next = since.plus_ms(REST_MS);
+                format!("open since {}, next call at {}", since.clock_utc(), next.clock_utc())
+            }
+            State::HalfOpen { since, .. } => format!("half-open since {}, one call is under way", since.clock_utc()),
+        };
+        format!("{how}; last: {}", self.message)
+    }
+}
+
+#[cfg(test)]
+mod tests;

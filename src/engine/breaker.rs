@@ -1,0 +1,109 @@
+//! Before a call: whether the breaker of its target lets it through; after it: how it went. See [`crate::core::breaker`]
+//! for which calls are guarded, and why the others are not.
+
+use super::attempt::Place;
+use super::drive::Drive;
+use super::halt::Halt;
+use crate::core::breaker::{Pass, State, THRESHOLD, Way};
+use crate::core::event::Level;
+use crate::core::plan::PlanStep;
+use crate::core::step::{Call, Reply, Verdict};
+use crate::store::StoreError;
+
+/// More than a call's own time: its outcome has to be written as well.
+const SLACK_MS: i64 = 10_000;
+/// A call without a deadline of its own; the run's ends it sooner or later.
+const PATIENCE_MS: i64 = 10 * 60_000;
+
+/// Whether a call may be made.
+pub(super) enum Gate {
+    /// Nobody guards it.
+    Open,
+    /// It was let through, and its outcome counts.
+    Guarded(Way, Pass),
+    /// It is not made.
+    Shut(Reply),
+}
+
+impl Drive {
+    pub(super) async fn gate_of(&self, place: Place, step: &PlanStep, call: &Call) -> Result<Gate, StoreError> {
+        let Call::Http { url, timeout_ms, .. } = call else { return Ok(Gate::Open) };
+        let cleans_up = place.phase.is_none();
+        let way = Way::of(step.target.as_ref(), url).filter(|_| {
+            // Only looks: a probe, a condition's step.
+            !cleans_up && !step.probe && place.index.is_some() && self.rec.world.adapters.check(call).is_ok()
+        });
+        let Some(way) = way else { return Ok(Gate::Open) };
+        let patience_ms = (*timeout_ms).clamp(0, PATIENCE_MS) + SLACK_MS;
+        match self.rec.ask_breaker(&way, patience_ms).await? {
+            Pass::Refused { since, next } => {
+                let name = way.name();
+                let message = format!(
+                    "not called: the breaker of {way} is open since {} UTC, next call at {} UTC; \
+                     `reset breaker of {name}` closes it now",
+                    since.clock_utc(),
+                    next.clock_utc()
+                );
+                Ok(Gate::Shut(Reply::Refused { message }))
+            }
+            pass => {
+                if matches!(pass, Pass::Probe { .. }) {
+                    let message = format!("{}: the breaker of {way} lets this one call through", step.name);
+                    self.rec.append(&[self.said(place, step, Level::Info, message)]).await?;
+                }
+                Ok(Gate::Guarded(way, pass))
+            }
+        }
+    }
+
+    /// Tells the breaker how a guarded call has ended; says so when that opened or closed it.
+    pub(super) async fn call_ended(
+        &self,
+        (way, pass): (Way, Pass),
+        place: Place,
+        step: &PlanStep,
+        reply: &Reply,
+        halt: &Halt,
+    ) -> Result<(), StoreError> {
+        // What was stopped from outside says nothing; a probe's turn then passes to the next caller when its time is over.
+        if halt.why().is_some() || matches!(reply, Reply::Refused { .. }) {
+            return Ok(());
+        }
+        let outcome = step.judge(reply);
+        let failed = outcome.verdict != Verdict::Succeeded && is_targets_fault(reply);
+        let told = if failed { Err(outcome.message.as_str()) } else { Ok(()) };
+        let news = match self.rec.tell_breaker(&way, pass, told).await? {
+            Some((before, State::Open { .. })) if before.is_open() => {
+                Some((Level::Warn, format!("the breaker of {way} stays open: the call it let through failed as well")))
+            }
+            Some((_, State::Open { .. })) => {
+                let name = way.name();
+                let message = format!(
+                    "the breaker of {way} opened after {THRESHOLD} failures in a row: it is not called for 5 min; \
+                     `reset breaker of {name}` closes it now"
+                );
+                Some((Level::Warn, message))
+            }
+            Some((before, State::Closed { .. })) if before.is_open() => {
+                Some((Level::Success, format!("the breaker of {way} closed: it answers again")))
+            }
+            _ => None,
+        };
+        match news {
+            Some((level, message)) => {
+                let message = format!("{}: {message}", step.name);
+                self.rec.append(&[self.said(place, step, level, message)]).await
+            }
+            None => Ok(()),
+        }
+    }
+}
+
+/// No connection, no answer in time, or an error on its side; any other answer is an answer.
+const fn is_targets_fault(reply: &Reply) -> bool {
+    match reply {
+        Reply::Http { status, .. } => *status >= 500,
+        Reply::Unreachable { .. } | Reply::TimedOut { .. } => true,
+        _ => false,
+    }
+}

@@ -1,0 +1,160 @@
+//! Circuit breakers, shared by all engines of a store: asked before a call, told after it, reset by people.
+
+use crate::core::breaker::{Breaker, Pass, State, Way};
+use crate::core::plan::Target;
+use crate::core::time::Timestamp;
+
+use super::audit::{self, Decision};
+use super::db::{Tx, text};
+use super::{Store, StoreError};
+
+const STATE: &str = "select failures, opened_at, probe_until from breaker \
+     where workspace_id = $1 and service = $2 and env = $3 and host = $4";
+const KNOW: &str = "insert into breaker (workspace_id, service, env, host, failures, message) \
+     values ($1, $2, $3, $4, 0, '') on conflict (workspace_id, service, env, host) do nothing";
+/// Nothing changes, but the row stays locked until the transaction ends: who asks at the same time waits for the answer.
+const HOLD: &str = "update breaker set failures = failures \
+     where workspace_id = $1 and service = $2 and env = $3 and host = $4 returning failures, opened_at, probe_until";
+const KEEP: &str = "update breaker set failures = $5, opened_at = $6, probe_until = $7 \
+     where workspace_id = $1 and service = $2 and env = $3 and host = $4";
+const EXPLAIN: &str = "update breaker set message = $5 \
+     where workspace_id = $1 and service = $2 and env = $3 and host = $4";
+const ALL: &str = "select service, env, host, failures, opened_at, probe_until, message from breaker \
+     where workspace_id = $1 and (failures > 0 or opened_at is not null) order by service, env, host";
+const FORGET: &str = "delete from breaker where workspace_id = $1 and service = $2 and env = $3 and host = $4";
+
+/// failures, opened at, probe until
+type Kept = (i64, Option<i64>, Option<i64>);
+
+impl Store {
+    /// Asks whether a call may be made that takes at most `patience_ms`.
+    pub async fn ask_breaker(
+        &self,
+        workspace: i64,
+        way: &Way,
+        patience_ms: i64,
+        at: Timestamp,
+    ) -> Result<Pass, StoreError> {
+        let mut db = self.db.read().await?;
+        let (service, env) = key(way);
+        let kept = fetch_optional!(db, Kept, STATE, workspace, text(service), text(env), text(&way.host))?;
+        drop(db);
+        let (_, pass) = kept.map_or_else(State::default, state).ask(at, patience_ms);
+        if !matches!(pass, Pass::Probe { .. }) {
+            return Ok(pass);
+        }
+        // Of all who see that it is time, one gets to probe.
+        let mut tx = self.db.begin().await?;
+        let (after, pass) = hold(&mut tx, workspace, way).await?.ask(at, patience_ms);
+        keep(&mut tx, workspace, way, after).await?;
+        tx.commit().await?;
+        Ok(pass)
+    }
+
+    /// Tells how a call that was let through has ended: `Err` with its message when it counts as a failure. The state
+    /// before and after, when that is news.
+    pub async fn tell_breaker(
+        &self,
+        workspace: i64,
+        way: &Way,
+        pass: Pass,
+        outcome: Result<(), &str>,
+        at: Timestamp,
+    ) -> Result<Option<(State, State)>, StoreError> {
+        if outcome.is_ok() && pass == (Pass::Free { clean: true }) {
+            return Ok(None);
+        }
+        let mut tx = self.db.begin().await?;
+        let (service, env) = key(way);
+        if outcome.is_err() {
+            execute!(tx, KNOW, workspace, text(service), text(env), text(&way.host))?;
+        }
+        let before = hold(&mut tx, workspace, way).await?;
+        let after = before.told(pass, outcome.is_ok(), at);
+        keep(&mut tx, workspace, way, after).await?;
+        if let Err(message) = outcome {
+            execute!(tx, EXPLAIN, workspace, text(service), text(env), text(&way.host), text(message))?;
+        }
+        tx.commit().await?;
+        Ok((before != after).then_some((before, after)))
+    }
+
+    /// The breakers of a workspace that are open or have counted failures.
+    pub async fn breakers(&self, workspace: i64) -> Result<Vec<Breaker>, StoreError> {
+        let mut db = self.db.read().await?;
+        let rows = fetch_all!(db, (String, String, String, i64, Option<i64>, Option<i64>, String), ALL, workspace)?;
+        let breaker = |(service, env, host, failures, opened_at, probe_until, message)| {
+            let target = Target { service, env: Some(env).filter(|env: &String| !env.is_empty()) };
+            let target = Some(target).filter(|target| !target.service.is_empty());
+            Breaker { way: Way { target, host }, state: state((failures, opened_at, probe_until)), message }
+        };
+        Ok(rows.into_iter().map(breaker).collect())
+    }
+
+    /// Closes these breakers (audited, each by itself); those among them that there were.
+    pub async fn reset_breakers(
+        &self,
+        workspace: i64,
+        ways: &[Way],
+        actor: &str,
+        reason: Option<&str>,
+        at: Timestamp,
+    ) -> Result<Vec<Way>, StoreError> {
+        let mut tx = self.db.begin().await?;
+        let mut reset = Vec::new();
+        for way in ways {
+            let before = hold(&mut tx, workspace, way).await?;
+            let (service, env) = key(way);
+            if execute!(tx, FORGET, workspace, text(service), text(env), text(&way.host))? == 0 {
+                continue;
+            }
+            let decision = Decision {
+                workspace,
+                at,
+                actor,
+                action: "breaker.reset",
+                object: format!("breaker of {way}"),
+                before: Some(before.name().into()),
+                after: Some(State::default().name().into()),
+                reason,
+            };
+            audit::insert(&mut tx, decision).await?;
+            reset.push(way.clone());
+        }
+        tx.commit().await?;
+        Ok(reset)
+    }
+}
+
+/// Service and environment; both '' for a host alone.
+fn key(way: &Way) -> (&str, &str) {
+    let target = way.target.as_ref();
+    let env = target.and_then(|target| target.env.as_deref());
+    (target.map_or("", |target| &target.service), env.unwrap_or_default())
+}
+
+fn state((failures, opened_at, probe_until): Kept) -> State {
+    match (opened_at, probe_until) {
+        (Some(since), Some(until)) => State::HalfOpen { since: Timestamp(since), until: Timestamp(until) },
+        (Some(since), None) => State::Open { since: Timestamp(since) },
+        (None, _) => State::Closed { failures: u32::try_from(failures).unwrap_or(u32::MAX) },
+    }
+}
+
+/// The state of a breaker, which nobody else can change until the transaction ends.
+async fn hold(tx: &mut Tx, workspace: i64, way: &Way) -> Result<State, StoreError> {
+    let (service, env) = key(way);
+    let kept = fetch_optional!(tx, Kept, HOLD, workspace, text(service), text(env), text(&way.host))?;
+    Ok(kept.map_or_else(State::default, state))
+}
+
+async fn keep(tx: &mut Tx, workspace: i64, way: &Way, state: State) -> Result<(), StoreError> {
+    let (service, env) = key(way);
+    let (failures, opened_at, probe_until) = match state {
+        State::Closed { failures } => (i64::from(failures), None, None),
+        State::Open { since } => (0, Some(since.0), None),
+        State::HalfOpen { since, until } => (0, Some(since.0), Some(until.0)),
+    };
+    execute!(tx, KEEP, workspace, text(service), text(env), text(&way.host), failures, opened_at, probe_until)?;
+    Ok(())
+}
