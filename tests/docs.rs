@@ -90,7 +90,7 @@ fn operations() -> String {
 #[test]
 fn the_readmes_runbooks_are_read_without_a_complaint() {
     let text = readme();
-    let chapter = &text[text.find("## Runbooks of your own").unwrap()..text.find("## Log files").unwrap()];
+    let chapter = &text[text.find("## Runbooks of your own").unwrap()..text.find("## Logs").unwrap()];
     for (open, close, name) in [("```toml\n", "```\n", "carts.toml"), ("````markdown\n", "````\n", "carts.md")] {
         let from = chapter.find(open).unwrap() + open.len();
         let file = &chapter[from..from + chapter[from..].find(close).unwrap()];
