@@ -1,12 +1,16 @@
 //! How long reading a command takes with 1,000 services and 500 runbooks: p50 and p99 over many phrases. Goal: p99 under 1 ms.
+//! The cost of a phrase is its quickest reading of many; the percentiles of all readings hold what the machine adds.
 
-use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
 use opsroom::core::command::{Catalogue, RunbookName, complete, parse};
 use opsroom::core::service::{Environment, Routine, Service, Stack};
 
-const ROUNDS: usize = 200;
+const ROUNDS: usize = 40;
+
+/// Phrases of the tests, of another stack: what they name is mostly unknown here, which is the dear case.
+const FIXTURES: [&str; 2] =
+    [include_str!("../tests/fixtures/commands.toml"), include_str!("../tests/fixtures/commands_more.toml")];
 
 const PHRASES: &[&str] = &[
     "deploy prod",
@@ -46,25 +50,42 @@ fn main() {
 }
 
 fn report(what: &str, act: impl Fn(&str)) {
-    let mut totals: BTreeMap<&str, Duration> = BTreeMap::new();
-    let mut times: Vec<Duration> = Vec::with_capacity(ROUNDS * PHRASES.len());
-    for _ in 0..ROUNDS {
-        for phrase in PHRASES {
+    let phrases = phrases();
+    let mut times: Vec<Duration> = Vec::with_capacity(ROUNDS * phrases.len());
+    let mut costs: Vec<(Duration, &str)> = Vec::with_capacity(phrases.len());
+    for phrase in &phrases {
+        let round = |_| {
             let started = Instant::now();
             act(phrase);
-            let took = started.elapsed();
-            times.push(took);
-            let total = totals.entry(*phrase).or_default();
-            *total += took;
-        }
-    }
-    let slowest = totals.iter().max_by_key(|(_, total)| **total);
-    if let Some((phrase, total)) = slowest {
-        println!("{what}: slowest on average {:?}: {phrase}", *total / u32::try_from(ROUNDS).unwrap_or(1));
+            started.elapsed()
+        };
+        let own: Vec<Duration> = (0..ROUNDS).map(round).collect();
+        costs.extend(own.iter().min().map(|least| (*least, phrase.as_str())));
+        times.extend(own);
     }
     times.sort_unstable();
-    let at = |percent: usize| times[(times.len() * percent / 100).min(times.len() - 1)];
-    println!("{what}: n={} p50={:?} p99={:?} max={:?}", times.len(), at(50), at(99), times[times.len() - 1]);
+    costs.sort_unstable();
+    let at = |len: usize, percent: usize| (len * percent / 100).min(len - 1);
+    let cost = |percent| costs[at(costs.len(), percent)].0;
+    println!("{what}: {} phrases, cost p50={:?} p99={:?}", costs.len(), cost(50), cost(99));
+    for (least, phrase) in costs.iter().rev().take(3) {
+        println!("  {least:?}: {phrase:.80}");
+    }
+    let time = |percent| times[at(times.len(), percent)];
+    println!(
+        "  all readings: n={} p50={:?} p99={:?} max={:?}",
+        times.len(),
+        time(50),
+        time(99),
+        times[times.len() - 1]
+    );
+}
+
+fn phrases() -> Vec<String> {
+    let cases = FIXTURES.iter().filter_map(|f| f.parse::<toml::Table>().ok());
+    let cases = cases.filter_map(|t| t.get("case").and_then(|c| c.as_array().cloned())).flatten();
+    let texts = cases.filter_map(|c| c.get("text").and_then(|t| t.as_str().map(str::to_owned)));
+    PHRASES.iter().map(|p| (*p).to_owned()).chain(texts).collect()
 }
 
 fn catalogue() -> Catalogue {

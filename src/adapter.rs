@@ -1,9 +1,13 @@
 //! Adapters: the only code that touches the world on behalf of steps. One file per way; one arm in `perform`.
 
 mod http;
+mod mail;
+mod notify;
 mod outside;
 mod process;
+mod product;
 mod script;
+mod sql;
 mod wait;
 
 use std::sync::Arc;
@@ -51,6 +55,7 @@ enum Kind {
 struct Real {
     outside: Outside,
     client: http::Client,
+    pace: product::Pace,
 }
 
 impl Adapters {
@@ -58,7 +63,7 @@ impl Adapters {
     /// root certificates).
     pub fn real(outside: Outside) -> Self {
         let client = http::Client::new(outside.policy.clone());
-        Self(Kind::Real(Arc::new(Real { outside, client })))
+        Self(Kind::Real(Arc::new(Real { outside, client, pace: product::Pace::default() })))
     }
 
     /// Adapters that touch nothing and answer from `script`: a dry run, or a test.
@@ -89,6 +94,11 @@ impl Adapters {
                 secrets.iter().try_for_each(|name| real.outside.vault.check(name).map(drop))?;
                 process::check(argv, env, dir.as_deref())
             }
+            Call::Sql { database, write, .. } => sql::check(database, *write, &real.outside),
+            Call::Notify { to, .. } => notify::check(to, &real.outside),
+            Call::Operate { operation, base_url, token, .. } => {
+                product::check(operation, base_url, token, &real.outside)
+            }
             Call::Manual { .. } | Call::Leave { .. } => Err(NOT_OURS.to_owned()),
         }
     }
@@ -111,6 +121,19 @@ impl Adapters {
                 process::perform(&command, &real.outside.vault, timeout_ms, output, cancel).await
             }
             Call::Wait { ms } => wait::perform(ms, cancel).await,
+            Call::Sql { database, statement, params, write, max_rows, timeout_ms } => {
+                let statement = sql::Statement { database, text: statement, params, write, max_rows };
+                // On the heap, like the two below: seldom used, and far larger than the rest.
+                Box::pin(sql::perform(statement, &real.outside, timeout_ms, output, cancel)).await
+            }
+            Call::Notify { to, message, timeout_ms } => {
+                Box::pin(notify::perform(&to, &message, &real.client, &real.outside, timeout_ms, cancel)).await
+            }
+            Call::Operate { operation, args, base_url, token, timeout_ms } => {
+                let job = product::Job { operation, args, base_url, token };
+                let ways = (&real.client, &real.pace);
+                Box::pin(product::perform(job, ways, &real.outside, timeout_ms, output, cancel)).await
+            }
             Call::Manual { .. } | Call::Leave { .. } => Reply::Unreachable { message: NOT_OURS.to_owned() },
         }
     }

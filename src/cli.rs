@@ -15,6 +15,7 @@ mod health;
 mod keys;
 mod log;
 mod man;
+mod notify;
 mod out;
 mod parse;
 mod plan;
@@ -86,6 +87,7 @@ pub enum Command {
     Check(check::Args),
     Serve(serve::Args),
     Doctor(doctor::Args),
+    Notify(notify::Args),
     Keys(keys::Args),
     Completions(completions::Args),
     Man(man::Args),
@@ -141,6 +143,7 @@ pub async fn perform(command: Option<Command>, start: &Start) -> Result<Next, St
         Some(Command::Check(args)) => check::perform(&args, start)?,
         Some(Command::Serve(args)) => serve::perform(&args, start).await?,
         Some(Command::Doctor(args)) => doctor::perform(&args, start).await?,
+        Some(Command::Notify(args)) => notify::perform(&args, start).await?,
         Some(Command::Keys(args)) => keys::perform(&args, start)?,
         Some(Command::Completions(args)) => completions::perform(&args)?,
         Some(Command::Man(args)) => man::perform(&args)?,

@@ -3,9 +3,10 @@
 use crate::core::time::Timestamp;
 
 /// Where the time comes from. Cheap to copy.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, Default)]
 pub enum Clock {
     /// The system's wall clock.
+    #[default]
     System,
     /// The wall clock, set forward or back by so many milliseconds: for tests of what a step of the clock does.
     Set(&'static std::sync::atomic::AtomicI64),

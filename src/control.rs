@@ -4,6 +4,7 @@
 mod breakers;
 pub mod library;
 mod planning;
+pub mod reach;
 pub mod resume;
 mod watch;
 
@@ -274,7 +275,7 @@ impl Control {
         raw_text: &str,
     ) -> Result<PlanCard, Refusal> {
         let stack = self.refresh().await?;
-        let plan = planning::plan(&self.0.library, &stack, parsed, inputs, raw_text)?;
+        let plan = planning::plan(&self.0.library, &stack, parsed, inputs, raw_text, &self.0.settings.outside.reach)?;
         let (last, changed) = match self.workspace() {
             None => (Vec::new(), Vec::new()),
             Some(workspace) => {

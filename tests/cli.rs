@@ -547,3 +547,59 @@ fn a_breaker_opens_is_listed_and_reset() {
     desk.run(&["run", "reset breaker of web in dev"]).expect(0).says(&["the breaker of web in dev", "is closed"]);
     desk.run(&["breakers"]).expect(0).prints(&["every breaker is closed"]);
 }
+
+#[test]
+fn a_value_that_looks_like_shell_stays_a_value() {
+    let desk = Desk::with_stack("workspace = \"w\"\n[[environment]]\nname = \"dev\"\n");
+    desk.write(
+        ".config/opsroom/runbooks/greet.toml",
+        "name = \"greet\"\ntitle = \"greet\"\nversion = \"1\"\nmutates = false\n[[input]]\nname = \"who\"\ntype = \"text\"\n\
+         required = true\n[[step]]\nname = \"say\"\nphase = \"action\"\nshell = 'printf \"[%s]\" \"$OPSROOM_INPUT_WHO\"'\n",
+    );
+    // Without the value it is asked for; `--set` answers.
+    desk.run(&["run", "run greet", "--yes"]).expect(2).says(&["which who?"]);
+    for value in ["$(touch pwned)", "a\"b'c", "`id`; touch pwned", "two\nlines", "--help"] {
+        let ended = desk.run(&["run", "run greet", "--yes", "--set", &format!("who={value}")]).expect(0);
+        for (at, line) in value.lines().enumerate() {
+            let shown = if at == 0 { format!("[{line}") } else { line.to_owned() };
+            assert!(ended.stdout.contains(&shown), "{value}: {}", ended.stdout);
+        }
+    }
+    assert!(!desk.path("pwned").exists());
+    desk.run(&["run", "run greet", "--yes", "--set", "who=\u{1b}[31m"]).expect(2).says(&["U+001B"]);
+}
+
+const NAMED: &str = r#"
+[secret.HOOK]
+from = "env:HOOK_KEY"
+
+[database.notes]
+url = "sqlite:notes.db"
+
+[notify.hook]
+kind = "webhook"
+url = "http://127.0.0.1:1/in"
+key = { secret_ref = "HOOK" }
+"#;
+
+#[test]
+fn what_is_declared_by_name_is_listed_tried_and_told() {
+    let desk = Desk::new();
+    desk.run(&["notify"]).expect(0).prints(&["no notifiers: add [notify.NAME]"]);
+    desk.write(".config/opsroom/opsroom.toml", NAMED);
+    desk.run(&["notify"]).expect(0).prints(&["hook", "webhook http://127.0.0.1:1/in"]);
+    desk.run(&["notify", "nobody", "--test", "x"]).expect(2).says(&["known are hook"]);
+    desk.run(&["notify", "hook", "--test", "x", "--read-only"]).expect(2).says(&["read-only"]);
+    desk.run(&["notify", "hook", "--test", "x"]).expect(1).says(&["$HOOK_KEY is not set"]);
+    let ended: Ended =
+        desk.command(&["notify", "hook", "--test", "x"]).env("HOOK_KEY", "hunter2-key").output().unwrap().into();
+    ended.expect(1).says(&["connection refused by 127.0.0.1:1"]);
+    desk.run(&["doctor"]).prints(&[
+        "database    notes (sqlite:",
+        "unable to open",
+        "hook (webhook http://127.0.0.1:1/in) (not told",
+    ]);
+    desk.run(&["check"]).expect(0);
+    desk.write(".config/opsroom/opsroom.toml", &NAMED.replace("[secret.HOOK]", "[secret.HOOKS]"));
+    desk.run(&["check"]).expect(2).says(&["opsroom.toml:11: notify.hook.key: the secret HOOK is not declared"]);
+}

@@ -457,6 +457,61 @@ const CHANGING: &[&str] = &[
     "power",
 ];
 
+/// Verbs of orders that need no more than a service and an environment.
+const ORDERS: &[&str] = &["deploy", "restart", "rollback", "release", "promote", "bounce", "snapshot", "backup"];
+
+/// Where an order is no order: asked about, told of, doubted, refused, quoted, or without its environment.
+const FRAMES: &[&str] = &[
+    "HALF",
+    "please HALF now",
+    "HALF to the moon",
+    "how do i ORDER",
+    "should we ORDER?",
+    "can i ORDER",
+    "what if we ORDER",
+    "is it safe to ORDER",
+    "why did we ORDER",
+    "who did ORDER",
+    "when did they ORDER",
+    "did you ORDER",
+    "maybe ORDER",
+    "ORDER maybe",
+    "ORDER?",
+    "don't ORDER",
+    "never ORDER",
+    "please do not ORDER",
+    "we can't ORDER",
+    "ORDER, just kidding",
+    "ORDER never mind",
+    "\"ORDER\"",
+    "ORDER \"",
+    "ORDER sideways",
+    "ORDER if the moon is full",
+    "ORDER when ready",
+    "ORDER unless",
+    "ORDER or not",
+    "show me how to ORDER",
+    "explain ORDER",
+    "the last ORDER",
+    "ORDER | tee",
+    "ORDER --yes",
+    "ORDER\nORDER",
+    "ORDER\u{200b}",
+    "ORDER except redis",
+    "ORDER but not redis",
+    "ORDER color=blue",
+    "ORDER and flurb",
+    "ORDER then flurb",
+    "instead of ORDER",
+    "if possible ORDER",
+    "ORDER because",
+];
+
+/// Something would be changed at once.
+fn runs(parsed: &Parsed) -> bool {
+    parsed.mutates && matches!(parsed.outcome, ParseOutcome::Plan | ParseOutcome::Action)
+}
+
 fn phrase() -> impl Strategy<Value = String> {
     prop::collection::vec(prop::sample::select(WORDS), 0..12).prop_map(|words| words.join(" "))
 }
@@ -505,6 +560,45 @@ proptest! {
             let whole = matches!(got.outcome, ParseOutcome::Plan | ParseOutcome::Action | ParseOutcome::View);
             prop_assert!(!whole || held || links(&got).any(|l| l.inputs.values().any(|v| v.contains("qqzzxx"))), "{link:?}");
         }
+    }
+
+    #[test]
+    fn one_wrong_letter_never_runs(
+        verb in prop::sample::select(ORDERS),
+        service in prop::sample::select(&["payments-api", "dashboard", "search", "postgres"][..]),
+        env in prop::sample::select(&["staging", "production"][..]),
+        place in 0_usize..3,
+        at in any::<prop::sample::Index>(),
+        edit in 0_u8..4,
+        letter in "[a-z]",
+    ) {
+        let mut words = [verb.to_owned(), service.to_owned(), env.to_owned()];
+        let right = words[place].clone();
+        let mut letters: Vec<char> = right.chars().collect();
+        let at = at.index(letters.len() - 1);
+        let letter = letter.chars().next().unwrap();
+        match edit {
+            0 => letters.swap(at, at + 1),
+            1 => drop(letters.remove(at)),
+            2 => letters.insert(at, letter),
+            _ => letters[at] = letter,
+        }
+        words[place] = letters.into_iter().collect();
+        prop_assume!(words[place] != right);
+        let got = parse(&words.join(" in ").replacen(" in ", " ", 1), shared());
+        prop_assert!(!runs(&got), "{words:?}: {got:?}");
+    }
+
+    #[test]
+    fn what_is_asked_told_or_half_said_never_runs(
+        verb in prop::sample::select(ORDERS),
+        service in prop::sample::select(&["web", "payments-api", "the main database", "everything"][..]),
+        env in prop::sample::select(&["in prod", "to staging", "on the live environment"][..]),
+        frame in prop::sample::select(FRAMES),
+    ) {
+        let order = format!("{verb} {service} {env}");
+        let got = parse(&frame.replace("ORDER", &order).replace("HALF", &format!("{verb} {service}")), shared());
+        prop_assert!(!runs(&got), "{frame} {order}: {got:?}");
     }
 
     #[test]

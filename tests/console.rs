@@ -111,6 +111,15 @@ fn changed_inputs_are_planned_again_before_anything_starts() {
 }
 
 #[test]
+fn a_command_with_two_readings_lists_them_and_runs_none() {
+    let mut console = Console::new(World::default());
+    console.press(":").type_text("deploy web staging prod").press("Enter").shows("nothing was started");
+    console.shows("▸ deploy web to staging").shows("  deploy web to staging then deploy web to prod");
+    console.press("Down Down Enter").shows(": deploy web to staging then deploy web to prod");
+    console.press("Ctrl-U").type_text("deploy web to prod").hides("production");
+}
+
+#[test]
 fn a_typo_suggests_and_starts_nothing() {
     let mut console = Console::new(World::default());
     console.press(":").type_text("deplyo web to prod").shows("not understood").press("Enter");
@@ -610,4 +619,11 @@ fn snapshots() {
 fn the_time_is_told_not_read() {
     let mut console = Console::new(World::at_rest());
     console.send(Msg::Tick(Timestamp(0))).shows("00:00Z");
+}
+
+#[test]
+fn what_is_on_screen_is_read_again_when_a_minute_has_passed() {
+    let mut console = Console::new(World::at_rest());
+    assert_eq!(console.send_unanswered(Msg::Tick(NOW)), []);
+    assert_eq!(console.send_unanswered(Msg::Tick(NOW.plus_ms(60_000))), [Effect::Overview]);
 }

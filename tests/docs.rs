@@ -7,6 +7,8 @@ use std::fmt::Write as _;
 
 use opsroom::control::library::Library;
 use opsroom::core::command::{self, ParseOutcome};
+use opsroom::core::product::{Arg, Product};
+use opsroom::core::runbook;
 use opsroom::tui::keys::{Keymap, document};
 use opsroom::{cli, config};
 
@@ -61,12 +63,68 @@ fn settings() -> String {
     table
 }
 
+fn operations() -> String {
+    let mut table = "| `adapter` | does | `with` | token |\n|---|---|---|---|\n".to_owned();
+    for product in Product::ALL {
+        for operation in product.operations() {
+            let arg = |arg: &Arg| match arg.default {
+                _ if arg.required => format!("`{}`", arg.name),
+                Some(default) => format!("[`{}` = {default}]", arg.name),
+                None => format!("[`{}`]", arg.name),
+            };
+            let args: Vec<String> = operation.args.iter().map(arg).collect();
+            let _ = writeln!(
+                table,
+                "| `{}.{}` | {} | {} | {} |",
+                product.name(),
+                operation.name,
+                operation.about,
+                args.join(" "),
+                operation.scopes
+            );
+        }
+    }
+    table
+}
+
+#[test]
+fn the_readmes_runbooks_are_read_without_a_complaint() {
+    let text = readme();
+    let chapter = &text[text.find("## Runbooks of your own").unwrap()..text.find("## Log files").unwrap()];
+    for (open, close, name) in [("```toml\n", "```\n", "carts.toml"), ("````markdown\n", "````\n", "carts.md")] {
+        let from = chapter.find(open).unwrap() + open.len();
+        let file = &chapter[from..from + chapter[from..].find(close).unwrap()];
+        let runbook = runbook::parse(name, file).unwrap_or_else(|problems| panic!("{problems:#?}"));
+        assert_eq!(runbook.definition.steps.len(), 3, "{name}");
+    }
+}
+
+#[test]
+fn the_readmes_settings_are_read_without_a_complaint() {
+    let text = readme();
+    let chapter = &text[text.find("## Configuration").unwrap()..];
+    let from = chapter.find("```toml\n").unwrap() + 8;
+    let file = &chapter[from..from + chapter[from..].find("```").unwrap()];
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("opsroom.toml");
+    // The secrets it names are those of whoever reads it.
+    let names = ["SHOP_PASSWORD", "SLACK_URL", "HOOK_KEY", "PAGERDUTY_KEY", "SMTP_PASSWORD", "GITHUB_TOKEN"];
+    let hosts = "hosts = [\"db.acme.test\", \"events.pagerduty.com\", \"smtp.acme.test\", \"api.github.com\"]";
+    let secrets: String = names.map(|name| format!("[secret.{name}]\nfrom = \"env:{name}\"\n{hosts}\n")).concat();
+    std::fs::write(&path, format!("{file}{secrets}")).unwrap();
+    let flags = config::settings::Flags { config: Some(path), ..config::settings::Flags::default() };
+    let home = |name: &str| (name == "HOME").then(|| "/nowhere".into());
+    let settings = config::settings::load(&flags, &home).unwrap_or_else(|problems| panic!("{problems:#?}"));
+    assert_eq!(settings.reach.names().count(), 6);
+}
+
 #[test]
 fn the_generated_parts_of_the_readme_are_fresh() {
     let before = readme();
     let mut fresh = with_part(&before, "commands", &commands());
     fresh = with_part(&fresh, "keys", &document::document(&Keymap::built_in()));
     fresh = with_part(&fresh, "settings", &settings());
+    fresh = with_part(&fresh, "operations", &operations());
     if std::env::var_os("OPSROOM_BLESS").is_some() {
         // Never half written: other tests read it at the same time.
         let new = format!("{README}.new");

@@ -17,18 +17,24 @@ mod breaker;
 mod course;
 #[path = "engine/crash.rs"]
 mod crash;
+#[path = "engine/notify.rs"]
+mod notify;
 #[path = "engine/orphans.rs"]
 mod orphans;
 #[path = "support/postgres.rs"]
 mod postgres;
 #[path = "engine/process.rs"]
 mod process;
+#[path = "engine/product.rs"]
+mod product;
 #[path = "engine/resume.rs"]
 mod resume;
 #[path = "engine/rules.rs"]
 mod rules;
 #[path = "engine/secrets.rs"]
 mod secrets;
+#[path = "engine/sql.rs"]
+mod sql;
 #[path = "engine/stop.rs"]
 mod stop;
 #[path = "engine/trouble.rs"]

@@ -76,6 +76,31 @@ const PAGES: &[(&str, &str, Becomes)] = &[
         ),
     ),
     (
+        "a description of what belongs there",
+        "```console\n$ POD='<\"Used by\" of the claim above>'\n$ oc describe pod $POD\n```\n",
+        Guided(
+            &["POD=''\"${OPSROOM_INPUT_USED_BY_OF_THE_CLAIM_ABOVE}\"''\noc describe pod $POD\n"],
+            &["used_by_of_the_claim_above"],
+            0,
+        ),
+    ),
+    (
+        "output under a shell's tag, told by the words before it",
+        "Describe it:\n\n```bash\nkubectl describe pod <pod>\n```\n\nThe events are similar to the following:\n\n\
+         ```bash\nWarning  Failed  2m  it didn't fit <volume>\n```\n",
+        Guided(&["kubectl describe pod \"${OPSROOM_INPUT_POD}\"\n"], &["pod"], 0),
+    ),
+    (
+        "output under a shell's tag, told by its shape",
+        "```bash\n  ceph status\n    cluster:\n      health: HEALTH_WARN\n      3 full osd(s)\n```\n",
+        Guided(&["  ceph status\n"], &[], 0),
+    ),
+    (
+        "a query under a shell's tag",
+        "```sh\n# slow\nsum by(verb) (rate(requests_total[5m]))\n- vector(0)\n```\n",
+        Reference,
+    ),
+    (
         "an output template is not ours to fill in",
         "```console\n$ oc get nodes --template='{{range .items}}{{.metadata.name}}{{\"\\n\"}}{{end}}'\n```\n",
         Guided(&["oc get nodes --template='{{range .items}}{{.metadata.name}}{{\"\\n\"}}{{end}}'\n"], &[], 0),
@@ -95,8 +120,8 @@ const PAGES: &[(&str, &str, Becomes)] = &[
     ),
     (
         "risky ones among harmless ones",
-        "```sh\nls\n```\n```sh\nkubectl delete pod web-1\n```\n```sh\nsudo reboot\n```\n",
-        Guided(&["ls\n", "kubectl delete pod web-1\n", "sudo reboot\n"], &[], 2),
+        "```sh\nls\n```\n```sh\nkubectl -n web delete pod web-1\n```\n```sh\nsudo reboot\n```\n",
+        Guided(&["ls\n", "kubectl -n web delete pod web-1\n", "sudo reboot\n"], &[], 2),
     ),
     (
         "a here-document",

@@ -1,6 +1,8 @@
-//! What calls may use and where they may go: the secrets there are, and the outbound policy.
+//! What calls may use and where they may go: the secrets there are, the outbound policy, and what is declared by name.
 
+use crate::clock::Clock;
 use crate::core::outbound::Policy;
+use crate::core::reach::Reach;
 use crate::vault::Vault;
 
 /// The limits of all calls of a process. Cheap to clone.
@@ -8,4 +10,7 @@ use crate::vault::Vault;
 pub struct Outside {
     pub vault: Vault,
     pub policy: Policy,
+    pub reach: Reach,
+    /// For messages that say when they were sent.
+    pub clock: Clock,
 }

@@ -9,6 +9,9 @@ use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
 
 use super::{OutputLine, Said, cancelled, deadline};
+use crate::core::product;
+use crate::core::step::adapter::Progress;
+use crate::core::step::sql::Rows;
 use crate::core::step::{Call, Reply};
 
 /// What is answered, and what was asked so far.
@@ -100,25 +103,47 @@ fn describe(call: &Call) -> String {
         Call::Wait { .. } => "wait".to_owned(),
         Call::Manual { prompt, .. } => prompt.clone(),
         Call::Leave { .. } => "leave".to_owned(),
+        Call::Sql { database, statement, .. } => format!("sql {database}: {statement}"),
+        Call::Notify { to, message, .. } => format!("notify {to}: {}", message.title),
+        Call::Operate { operation, .. } => operation.clone(),
     }
 }
 
 fn timeout_of(call: &Call) -> i64 {
     match call {
         Call::Http { timeout_ms, .. } | Call::Shell { timeout_ms, .. } | Call::Manual { timeout_ms, .. } => *timeout_ms,
+        Call::Sql { timeout_ms, .. } | Call::Notify { timeout_ms, .. } | Call::Operate { timeout_ms, .. } => {
+            *timeout_ms
+        }
         Call::Wait { .. } | Call::Leave { .. } => i64::MAX,
     }
 }
 
 fn plain(call: &Call) -> Answer {
     let reply = match call {
-        Call::Http { .. } => {
-            Reply::Http { status: 200, headers: BTreeMap::new(), body: String::new(), truncated: false, ms: 0 }
-        }
+        Call::Http { .. } => good_http(),
         Call::Shell { .. } => Reply::Exited { code: Some(0), signal: None, outputs: BTreeMap::new(), ms: 0 },
         Call::Wait { ms } => Reply::Waited { ms: *ms },
         Call::Manual { .. } => Reply::Answered { done: true, by: "the script".to_owned(), note: None },
         Call::Leave { .. } => Reply::Left,
+        Call::Sql { .. } => {
+            Reply::Rows(Rows { columns: Vec::new(), rows: Vec::new(), affected: 0, truncated: false, ms: 0 })
+        }
+        Call::Notify { .. } => good_http(),
+        Call::Operate { operation, .. } => operated(operation),
     };
     Answer { to: String::new(), says: Vec::new(), after_ms: 0, act: Act::Reply(reply) }
+}
+
+fn good_http() -> Reply {
+    Reply::Http { status: 200, headers: BTreeMap::new(), body: String::new(), truncated: false, ms: 0 }
+}
+
+/// All requests were answered as they should be.
+fn operated(operation: &str) -> Reply {
+    let stages = product::find(operation).map(|(_, operation)| operation.stages).unwrap_or_default();
+    let status = stages.last().and_then(|stage| stage.good.first()).copied().unwrap_or(200);
+    let last = Reply::Http { status, headers: BTreeMap::new(), body: String::new(), truncated: false, ms: 0 };
+    let stage = stages.len().saturating_sub(1);
+    Reply::Operated(Progress { stage, last: Box::new(last), kept: product::Kept::new(), ms: 0 })
 }

@@ -8,7 +8,7 @@ use serde::Serialize;
 use super::out::Out;
 use super::session::Start;
 use super::stop::{Code, Stop};
-use crate::control::Control;
+use crate::control::{Control, reach};
 use crate::core::time::human_ms;
 use crate::tui::check_terminal;
 
@@ -65,6 +65,7 @@ pub(super) async fn perform(args: &Args, start: &Start) -> Result<Code, Stop> {
     clock(&mut report, start);
     secrets(&mut report, start, args.run_secrets).await;
     report.judge("shell", shell());
+    named(&mut report, start).await;
     let unreachable = store(&mut report, start).await;
     let mut out = Out::new();
     if args.json {
@@ -150,6 +151,21 @@ async fn secrets(report: &mut Report, start: &Start, run: bool) {
             Some(Ok(())) => report.good("secret", place),
             Some(Err(why)) => report.bad("secret", why),
             None => report.fact("secret", format!("{place} (not run; doctor --run-secrets does)")),
+        }
+    }
+}
+
+/// Whether the databases and products of the settings answer; notifiers are only listed.
+async fn named(report: &mut Report, start: &Start) {
+    let Ok(settings) = start.settings() else { return };
+    for found in reach::probe(&start.outside(settings)).await {
+        let place = format!("{} ({})", found.name, found.place);
+        match found.answer {
+            Some(Ok(words)) => report.good(found.kind, format!("{place} {words}")),
+            Some(Err(why)) => report.bad(found.kind, format!("{place}: {why}")),
+            None => {
+                report.fact(found.kind, format!("{place} (not told; opsroom notify {} --test TEXT does)", found.name));
+            }
         }
     }
 }

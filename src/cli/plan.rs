@@ -31,7 +31,7 @@ pub(super) async fn perform(args: &Args, start: &Start) -> Result<Code, Stop> {
     if args.json {
         out.json(&card.plan)?;
     } else {
-        card_lines(&card).iter().try_for_each(|line| out.line(line))?;
+        card_lines(&card).iter().flat_map(|line| line.lines()).try_for_each(|line| out.line(line))?;
     }
     Ok(Code::Succeeded)
 }

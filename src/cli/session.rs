@@ -98,8 +98,14 @@ impl Start {
             lease_ms: settings.lease_ms,
             runbook_dir: Some(settings.runbook_dir.clone()),
             door,
-            outside: Outside { vault: self.vault.clone(), policy: settings.outbound.clone() },
+            outside: self.outside(settings),
         })
+    }
+
+    /// What calls may use and where they may go.
+    pub(super) fn outside(&self, settings: &settings::Settings) -> Outside {
+        let (policy, reach) = (settings.outbound.clone(), settings.reach.clone());
+        Outside { vault: self.vault.clone(), policy, reach, clock: self.clock }
     }
 
     /// Opens the store for a subcommand.

@@ -15,7 +15,10 @@ pub(super) fn key_value(text: &str) -> Result<(String, String), String> {
 /// Parses the phrase and makes its plan; anything but a plan is refused in the words of the language.
 pub(super) async fn plan(control: &Control, text: &str, inputs: &[(String, String)]) -> Result<PlanCard, Stop> {
     let catalogue = control.catalogue().await?;
-    let parsed = command::parse(text, &catalogue);
+    let mut parsed = command::parse(text, &catalogue);
+    if let Some(said) = with_given(text, &parsed.missing, inputs) {
+        parsed = command::parse(&said, &catalogue);
+    }
     if parsed.outcome != ParseOutcome::Plan {
         return Err(Stop::Usage(why_not(&parsed)));
     }
@@ -37,6 +40,13 @@ pub(super) async fn act(control: &Control, text: &str, reason: Option<&str>) -> 
         tell(&format!("the breaker of {way} is closed"));
     }
     Ok(Some(Code::Succeeded))
+}
+
+/// The phrase with the inputs it lacks, where `--set` gives them. Only their names: the values are filled into the plan.
+fn with_given(text: &str, missing: &[String], inputs: &[(String, String)]) -> Option<String> {
+    let given: Vec<&str> = missing.iter().filter(|m| inputs.iter().any(|(k, _)| k == *m)).map(String::as_str).collect();
+    let said = given.iter().fold(text.to_owned(), |text, name| text + " " + name + "=given");
+    (!given.is_empty()).then_some(said)
 }
 
 /// What is missing or meant otherwise, and what to say instead.

@@ -2,6 +2,7 @@
 //! the defaults; every value knows where it came from.
 
 mod keys;
+mod named;
 mod paths;
 mod reach;
 mod value;
@@ -13,6 +14,7 @@ use std::path::{Path, PathBuf};
 use super::rule;
 use super::toml_doc::{Section, parse};
 use crate::core::outbound::Policy;
+use crate::core::reach::Reach;
 use crate::core::runbook::Problem;
 use crate::core::secret::Secret;
 
@@ -52,6 +54,8 @@ pub struct Settings {
     pub secrets: Vec<Secret>,
     /// Where calls may go.
     pub outbound: Policy,
+    /// The databases, notifiers and product accounts runbooks may name.
+    pub reach: Reach,
     pub paths: Paths,
     /// The settings file, when there is one.
     pub file: Option<PathBuf>,
@@ -113,6 +117,7 @@ struct Sources {
     /// Only the file can say these.
     secrets: Vec<Secret>,
     outbound: Policy,
+    reach: Reach,
     problems: Vec<Problem>,
 }
 
@@ -164,6 +169,7 @@ impl Sources {
         }
         self.secrets = reach::secrets(&mut root, &mut report);
         self.outbound = reach::outbound(&mut root, &mut report);
+        self.reach = named::reach(&mut root, &mut report, &self.secrets, folder);
         root.close(&mut report);
         self.problems.extend(report.finish(()).err().into_iter().flatten());
     }
@@ -214,6 +220,7 @@ impl Sources {
             theme: value::theme(get("theme")).unwrap_or_default(),
             secrets: self.secrets,
             outbound: self.outbound,
+            reach: self.reach,
             rows: rows.iter().map(|(row, _)| row.clone()).collect(),
             paths,
             file,

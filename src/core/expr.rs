@@ -124,7 +124,7 @@ impl ExprError {
         Self { message: message.into(), start, end }
     }
 
-    /// The text with a caret line under the wrong part.
+    /// The message, and below it the text with carets under the wrong part.
     #[must_use]
     pub fn with_caret(&self, text: &str) -> String {
         let before = text.get(..self.start).unwrap_or(text);
@@ -132,7 +132,8 @@ impl ExprError {
         let rest = text.get(self.start - line.len()..).unwrap_or("").lines().next().unwrap_or("");
         let marked = text.get(self.start..self.end.max(self.start)).unwrap_or("").lines().next().unwrap_or("");
         let width = |t: &str| unicode_width::UnicodeWidthStr::width(t);
-        format!("{rest}\n{}{} {}", " ".repeat(width(line)), "^".repeat(width(marked).max(1)), self.message)
+        let carets = " ".repeat(width(line)) + &"^".repeat(width(marked).max(1));
+        format!("{}\n    {rest}\n    {carets}", self.message)
     }
 }
 

@@ -12,11 +12,14 @@ pub mod guided;
 pub mod input;
 pub mod later;
 mod markdown;
+mod named;
 pub mod page;
 mod papers;
 mod planner;
 mod read;
+mod risky;
 pub mod scope;
+pub mod statement;
 mod targets;
 pub mod together;
 
@@ -26,6 +29,7 @@ use definition::Definition;
 
 use super::command::RunbookName;
 use super::plan::{Gate, OnFailure, Plan, PlanStep, Rules, targets_of};
+use super::reach::Reach;
 use super::run::Phase;
 use super::service::{Stack, Verb};
 
@@ -116,13 +120,13 @@ pub fn built_in() -> Vec<Runbook> {
 /// Makes the plan. Never fails: what stands in the way becomes a block risk that says how to remove it.
 #[must_use]
 pub fn plan(runbook: &Runbook, request: &Request, stack: &Stack) -> Plan {
-    plan_in(runbook, request, stack, built_in::all())
+    plan_in(runbook, request, stack, built_in::all(), &Reach::default())
 }
 
-/// Like [`plan`], with the runbooks that it may call.
+/// Like [`plan`], with the runbooks that it may call, and what it may name.
 #[must_use]
-pub fn plan_in(runbook: &Runbook, request: &Request, stack: &Stack, library: &[Runbook]) -> Plan {
-    planner::plan(runbook, request, stack, library)
+pub fn plan_in(runbook: &Runbook, request: &Request, stack: &Stack, library: &[Runbook], reach: &Reach) -> Plan {
+    planner::plan(runbook, request, stack, library, reach)
 }
 
 /// A probe step for every service and environment that has a `probe` action, in the stack's order: what a pulse does.

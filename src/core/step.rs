@@ -1,10 +1,13 @@
 //! Step kinds. A step never touches the world: it asks (`Call`) and judges the answer (`Reply`). One file per kind,
 //! its `mod` and one line in `kinds!`.
 
+pub mod adapter;
 pub mod document;
 pub mod http;
 pub mod manual;
+pub mod notify;
 pub mod shell;
+pub mod sql;
 pub mod wait;
 
 use std::collections::BTreeMap;
@@ -65,14 +68,38 @@ kinds! {
     wait => Wait,
     manual => Manual,
     document => Document,
+    sql => Sql,
+    notify => Notify,
+    adapter => Adapter,
 }
 
 impl StepSpec {
-    /// The same step with what the run found so far, for documents that report it; see [`document::RESULTS`].
+    /// It changes things, and is known to; what a command or a request does is for the runbook to say.
+    #[must_use]
+    pub fn mutates(&self) -> bool {
+        match self {
+            Self::Sql(sql) => sql.mutates,
+            Self::Adapter(adapter) => !adapter.only_looks(),
+            _ => false,
+        }
+    }
+
+    /// What it says depends on what the run found so far; see [`document::RESULTS`].
+    #[must_use]
+    pub fn wants_findings(&self) -> bool {
+        match self {
+            Self::Document(_) => true,
+            Self::Notify(notify) => notify.wants_findings(),
+            _ => false,
+        }
+    }
+
+    /// The same step with what the run found so far.
     #[must_use]
     pub fn with_findings(&self, findings: &[document::Finding<'_>]) -> Self {
         match self {
             Self::Document(document) => Self::Document(document.with_findings(findings)),
+            Self::Notify(notify) => Self::Notify(notify.with_findings(findings)),
             other => other.clone(),
         }
     }
@@ -100,6 +127,31 @@ pub enum Call {
     },
     Wait {
         ms: i64,
+    },
+    Sql {
+        /// Name of the database.
+        database: String,
+        statement: String,
+        params: Vec<sql::Param>,
+        /// Without it the transaction is read-only.
+        write: bool,
+        max_rows: u32,
+        timeout_ms: i64,
+    },
+    Notify {
+        /// Name of the notifier.
+        to: String,
+        message: super::notify::Message,
+        timeout_ms: i64,
+    },
+    /// An operation of a product.
+    Operate {
+        operation: String,
+        args: BTreeMap<String, String>,
+        base_url: String,
+        /// Name of the secret sent as a bearer token.
+        token: String,
+        timeout_ms: i64,
     },
     /// Ask the operator; answered through `Control::answer`.
     Manual {
@@ -150,6 +202,19 @@ pub enum Reply {
         note: Option<String>,
     },
     Left,
+    /// A statement went through.
+    Rows(sql::Rows),
+    /// The server took the mail.
+    Mailed {
+        ms: i64,
+    },
+    /// How far the requests of an operation came.
+    Operated(adapter::Progress),
+    /// The other side understood and said no. `again`: it may say yes later.
+    Declined {
+        message: String,
+        again: bool,
+    },
     /// The deadline passed first.
     TimedOut {
         after_ms: i64,
@@ -186,6 +251,11 @@ pub enum Verdict {
         again: bool,
     },
     TimedOut,
+}
+
+/// An unhappy status that may be a happy one later.
+pub(super) const fn answered_again(status: u16) -> bool {
+    matches!(status, 408 | 425 | 429 | 500..=599)
 }
 
 impl Outcome {

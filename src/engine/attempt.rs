@@ -98,9 +98,9 @@ impl Drive {
         }
     }
 
-    /// What the step asks. A document is told first what the steps before it came to.
+    /// What the step asks. A document, or a message that wants to know, is told first what the steps before it came to.
     async fn call_of(&self, step: &PlanStep, timeout_ms: i64) -> Result<Call, StoreError> {
-        if !matches!(step.spec, StepSpec::Document(_)) {
+        if !step.spec.wants_findings() {
             return Ok(step.spec.call(timeout_ms));
         }
         let done = self.rec.world.store.steps(self.rec.run()).await?;
@@ -280,7 +280,9 @@ fn again(step: &PlanStep, attempt: u32, outcome: &Outcome, reply: &Reply, jitter
 fn is_repeatable(step: &PlanStep) -> bool {
     let reads = match &step.spec {
         StepSpec::Http(http) => ["GET", "HEAD", "OPTIONS"].contains(&http.request.method.to_ascii_uppercase().as_str()),
-        StepSpec::Wait(_) | StepSpec::Document(_) => true,
+        StepSpec::Wait(_) | StepSpec::Document(_) | StepSpec::Notify(_) => true,
+        StepSpec::Sql(sql) => !sql.mutates,
+        StepSpec::Adapter(adapter) => adapter.only_looks(),
         StepSpec::Shell(_) | StepSpec::Manual(_) => false,
     };
     step.idempotent || step.probe || reads
@@ -296,7 +298,11 @@ fn pause_ms(retry: Retry, attempt: u32, jitter: f64) -> i64 {
 /// What the server asked for, in seconds or as a date; more than five minutes is not waited. A date counts from the
 /// server's own `Date`: its clock may not be ours, and a server without one has none to speak of (RFC 9110, 6.6.1).
 fn retry_after_ms(reply: &Reply) -> i64 {
-    let Reply::Http { headers, .. } = reply else { return 0 };
+    let headers = match reply {
+        Reply::Http { headers, .. } => headers,
+        Reply::Operated(progress) => return retry_after_ms(&progress.last),
+        _ => return 0,
+    };
     let date = |name: &str| chrono::DateTime::parse_from_rfc2822(headers.get(name)?.trim()).ok();
     let seconds = headers.get("retry-after").and_then(|text| {
         let seconds = text.trim().parse::<i64>().ok();

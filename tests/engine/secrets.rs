@@ -6,7 +6,6 @@ use std::path::Path;
 use opsroom::adapter::{Adapters, Outside};
 use opsroom::bus::Bus;
 use opsroom::clock::Clock;
-use opsroom::core::outbound::Policy;
 use opsroom::core::run::{Phase, RunStatus, StepStatus};
 use opsroom::core::secret::{HostPattern, Secret, Source};
 use opsroom::core::service::HttpRequest;
@@ -34,7 +33,7 @@ fn outside(folder: &Path) -> Outside {
             if n.is_multiple_of(2) { Source::File(path) } else { Source::Command(vec!["cat".to_owned(), path]) };
         Secret { name: format!("S{n}"), source, hosts: vec![HostPattern::parse("127.0.0.1").unwrap()] }
     };
-    Outside { vault: Vault::new((0..SECRETS).map(secret).collect()), policy: Policy::default() }
+    Outside { vault: Vault::new((0..SECRETS).map(secret).collect()), ..Outside::default() }
 }
 
 /// Prints a secret in every spelling, also late and in pieces, and leaves it as a result.

@@ -197,7 +197,9 @@ impl Slot {
                     for entry in entries().filter(|e| e.shown == e.canonical) {
                         offer_phrase(&entry.key, &entry.shown, prefix, start, entry.kind, out);
                     }
-                    for entry in entries().filter(|e| e.shown != e.canonical && !prefix.is_empty()) {
+                    // "prod" is whole: it is not grown into "production".
+                    let whole = |e: &Entry| entries().any(|o| o.key == prefix && o.canonical == e.canonical);
+                    for entry in entries().filter(|e| e.shown != e.canonical && !prefix.is_empty() && !whole(e)) {
                         offer_phrase(&entry.key, &entry.shown, prefix, start, entry.kind, out);
                     }
                 }

@@ -120,7 +120,7 @@ fn read(r: &Reading<'_>, from: usize, marker: Marker) -> Option<(usize, Parsed, 
     while let Some(next) = c.take_place(r, at) {
         at = next;
     }
-    let about_nothing = c.env.is_none() && c.check.services.is_empty();
+    let about_nothing = c.env.is_none() && c.check.services.is_empty() && !c.pronoun;
     if about_nothing {
         return None;
     }
@@ -214,6 +214,13 @@ impl Condition {
         let Some(mut check) = self.check else { return Some(self.words) };
         if self.pronoun && check.services.is_empty() {
             check.services.clone_from(&r.out.services);
+            // What is deployed has to be well elsewhere; anything else is meant where it is done.
+            if check.env.is_none() && r.out.intent != "deploy" {
+                check.env.clone_from(&r.out.env);
+            }
+            if check.services.is_empty() && check.env.is_none() {
+                return Some(self.words);
+            }
         }
         check.message = super::explain::condition(&check);
         r.mark(self.words.clone(), Mark::Spent);

@@ -282,10 +282,15 @@ impl Lexer<'_> {
         for (i, c) in self.src[start..].char_indices() {
             if c == '='
                 && i > 0
+                && arrow(&self.src[start + i..]).is_none()
                 && let Some(key) = pair_key(&self.src[start..start + i])
             {
                 self.pair(start, start + i + 1, key);
                 return;
+            }
+            if let Some(length) = arrow(&self.src[start + i..]) {
+                end = start + if i == 0 { length } else { i };
+                break;
             }
             if c.is_whitespace()
                 || is_line_break(c)
@@ -330,6 +335,11 @@ impl Lexer<'_> {
         }
         self.text.tokens.push(Token { kind, raw, start, end: self.pos, gap });
     }
+}
+
+/// Length of an arrow, which is a word of its own however close it stands: "web->prod".
+fn arrow(rest: &str) -> Option<usize> {
+    ["->", "=>", "→", "⇒"].iter().find(|a| rest.starts_with(**a)).map(|a| a.len())
 }
 
 /// The name of an input before `=`, folded; dashes of a flag are dropped.

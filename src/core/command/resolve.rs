@@ -214,7 +214,9 @@ fn inherit(r: &mut Reading<'_>, intent: &Intent, before: Option<&Link>, verb_too
         return;
     };
     let needed = intent.needs.iter().any(|n| matches!(n, Need::Services | Need::AlertOrServices));
-    let plan = intent.outcome == ParseOutcome::Plan && (intent.mutates || r.envs.is_empty());
+    let plan = intent.outcome == ParseOutcome::Plan
+        && (intent.mutates || r.envs.is_empty())
+        && !intent.inputs.contains(&"target");
     if verb_too || needed || plan {
         r.out.services.clone_from(&before.parsed.services);
     }

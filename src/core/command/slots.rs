@@ -161,6 +161,10 @@ impl Reading<'_> {
                 (None, _, [one]) => *one,
                 (None, _, [_, ..]) => {
                     self.out.ambiguous.extend(services.iter().filter_map(|n| n.service()).map(str::to_owned));
+                    let said = self.text.span(&span.words);
+                    let (before, after) = (&self.text.src[..said.start], &self.text.src[said.end..]);
+                    let readings = services.iter().filter_map(|n| n.service()).map(|n| format!("{before}{n}{after}"));
+                    self.out.suggestions.extend(readings);
                     self.mark(span.words.clone(), Mark::Soft);
                     continue;
                 }

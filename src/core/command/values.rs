@@ -98,6 +98,18 @@ impl Reading<'_> {
         }
     }
 
+    /// "roll back web to 41": after "to" a bare number is a version, too.
+    pub fn take_numbered_version(&mut self) {
+        let numbered = |r: &Self, at: usize| {
+            let word = r.word(at);
+            let number = !word.is_empty() && word.bytes().all(|b| b.is_ascii_digit());
+            number && at > r.words.start && r.word(at - 1) == "to"
+        };
+        if let Some(at) = self.find_free(numbered) {
+            self.set_input("version", self.text.raw(&(at..at + 1)), &(at..at + 1));
+        }
+    }
+
     /// "web@1.4.2".
     fn take_service_at_version(&mut self, at: usize) -> bool {
         let words = self.text.token_words(at);
@@ -207,7 +219,8 @@ impl Reading<'_> {
     /// "because …": the rest is the reason.
     pub fn take_reason(&mut self) {
         let found = self.words.clone().find_map(|i| Some((i, self.phrase(&self.lexicon.because, i)?)));
-        if let Some((at, n)) = found {
+        // "because" and nothing more is not understood.
+        if let Some((at, n)) = found.filter(|(at, n)| at + n < self.words.end) {
             self.mark(at..at + n, super::reading::Mark::Soft);
             self.take_rest_from(at + n, "reason");
         }

@@ -110,6 +110,20 @@ impl Walk {
             self.skip_company(r);
             return Step::Go;
         }
+        // "at 22:00 restart web", "until noon mute web": when, before what.
+        let lead = usize::from(matches!(r.word(at), "until" | "till"));
+        let time = r.time_at(at + lead).map(|(n, ..)| n);
+        if let Some(n) = time.or_else(|| r.duration_at(at + lead).map(|(n, _)| n)) {
+            self.placed = false;
+            self.at += lead + n;
+            return Step::Go;
+        }
+        // "everything ok in prod?"
+        if let Some(n) = r.phrase(&r.lexicon.all_words, at) {
+            self.passed = self.passed.max(Passed::Names);
+            self.at += n;
+            return Step::Go;
+        }
         let word = r.word(at);
         if r.lexicon.connectives.contains(word) || r.lexicon.connectives.longest_at(r, at, r.words.end).is_some() {
             self.placed = r.lexicon.places.contains(word);
@@ -163,7 +177,8 @@ impl Walk {
     fn meet(&mut self, r: &mut Reading<'_>, hit: Hit) -> Step {
         // "web up" asks how web is; "up" among other words says nothing.
         if is_state(r, self.at, &hit)
-            && (self.passed == Passed::Strays || !(r.mentions(Object::Env) || r.mentions(Object::Service)))
+            && (self.passed == Passed::Strays
+                || !(r.mentions(Object::Env) || r.mentions(Object::Service) || r.mentions_all()))
         {
             self.passed = Passed::Strays;
             self.at += 1;

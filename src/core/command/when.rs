@@ -195,6 +195,8 @@ impl Reading<'_> {
     /// Words as said; those for days in lower case.
     fn said(&self, at: usize, n: usize) -> String {
         let raw = self.text.raw(&(at..at + n));
+        // "today's runs"
+        let raw = raw.strip_suffix("'s").or_else(|| raw.strip_suffix("’s")).map(str::to_owned).unwrap_or(raw);
         if self.lexicon.weekdays.contains(self.key(at)) { raw } else { raw.to_lowercase() }
     }
 }

@@ -5,6 +5,8 @@ use std::collections::BTreeMap;
 
 use super::PlanStep;
 use crate::core::expr::{Expr, Value};
+use crate::core::step::adapter::Progress;
+use crate::core::step::sql::Rows;
 use crate::core::step::{Outcome, Reply, StepSpec, Verdict};
 use crate::core::time::Timestamp;
 
@@ -160,8 +162,12 @@ fn response_of(reply: &Reply) -> Value {
             ("by", Value::Text(by.clone())),
             ("note", Value::Text(note.clone().unwrap_or_default())),
         ],
+        Reply::Rows(rows) => rows_of(rows),
+        Reply::Operated(progress) => progress_of(progress),
         Reply::Waited { .. }
         | Reply::Left
+        | Reply::Mailed { .. }
+        | Reply::Declined { .. }
         | Reply::TimedOut { .. }
         | Reply::Unreachable { .. }
         | Reply::Refused { .. } => Vec::new(),
@@ -169,10 +175,36 @@ fn response_of(reply: &Reply) -> Value {
     Value::Map(fields.into_iter().map(|(k, v)| (k.to_owned(), v)).collect())
 }
 
-/// The answer as `steps.NAME`: a request under `response`, a command's and a person's answer directly.
+fn rows_of(rows: &Rows) -> Vec<(&'static str, Value)> {
+    let count = |n: usize| Value::Int(i64::try_from(n).unwrap_or(i64::MAX));
+    let row = |row: &Vec<serde_json::Value>| {
+        Value::Map(rows.columns.iter().cloned().zip(row.iter().map(Value::from)).collect())
+    };
+    vec![
+        ("rows", Value::List(rows.rows.iter().map(row).collect())),
+        ("columns", Value::List(rows.columns.iter().cloned().map(Value::Text).collect())),
+        ("row_count", count(rows.rows.len())),
+        ("affected", Value::Int(i64::try_from(rows.affected).unwrap_or(i64::MAX))),
+        ("truncated", Value::Bool(rows.truncated)),
+        ("duration_ms", Value::Int(rows.ms)),
+    ]
+}
+
+/// The answer to the last request, and what was kept of all of them.
+fn progress_of(progress: &Progress) -> Vec<(&'static str, Value)> {
+    let Value::Map(last) = response_of(&progress.last) else { return Vec::new() };
+    let mut fields: Vec<_> =
+        ["status", "body"].into_iter().filter_map(|name| Some((name, last.get(name)?.clone()))).collect();
+    let kept = progress.kept.iter().map(|(name, value)| (name.clone(), Value::from(value)));
+    fields.push(("result", Value::Map(kept.collect())));
+    fields.push(("duration_ms", Value::Int(progress.ms)));
+    fields
+}
+
+/// The answer as `steps.NAME`: a request, a statement and an operation under `response`, a command's and a person's answer directly.
 fn result_of(reply: &Reply, response: &Value) -> BTreeMap<String, Value> {
     match (reply, response) {
-        (Reply::Http { ms, .. }, _) => {
+        (Reply::Http { ms, .. } | Reply::Rows(Rows { ms, .. }) | Reply::Operated(Progress { ms, .. }), _) => {
             BTreeMap::from([("response".to_owned(), response.clone()), ("duration_ms".to_owned(), Value::Int(*ms))])
         }
         (_, Value::Map(fields)) => {

@@ -32,6 +32,15 @@ impl Condition {
         self.0.names().iter().all(|name| KNOWN_EARLY.contains(&name.as_str()))
     }
 
+    /// It cannot hold whatever the run finds: what is known when the plan is made rules it out. Asking whether a result
+    /// is there is not ruled out by its not being there yet.
+    #[must_use]
+    pub(super) fn is_ruled_out(&self, early: &BTreeMap<String, Value>) -> bool {
+        let text: String = self.0.text().split_whitespace().collect();
+        !["has(steps", "has(response"].iter().any(|late| text.contains(late))
+            && matches!(self.0.holds(early), Ok(false))
+    }
+
     /// Decides it.
     ///
     /// # Errors

@@ -4,8 +4,11 @@ use std::collections::BTreeMap;
 
 use super::condition::Condition;
 use super::input::Input;
+use super::statement::Statement;
 use crate::core::expr::Expr;
+use crate::core::notify::Message;
 use crate::core::plan::{OnFailure, Retry, RiskLevel};
+use crate::core::product;
 use crate::core::run::Phase;
 use crate::core::service::{HttpRequest, ShellCommand, Verb};
 
@@ -132,6 +135,8 @@ pub struct StepTemplate {
     pub for_each: bool,
     /// What a service without the action means.
     pub missing: Missing,
+    /// For a question: "no" is an answer like any other.
+    pub optional: bool,
     /// Left out of the plan unless this holds; skipped in the run when it asks for what only the run knows.
     pub when: Option<Condition>,
     /// What must hold of its answer.
@@ -228,6 +233,45 @@ pub enum Does {
         title: String,
         body: Body,
     },
+    Sql {
+        /// Name of a database, with placeholders.
+        database: String,
+        statement: Statement,
+        mutates: bool,
+        max_rows: u32,
+    },
+    Notify {
+        /// Name of a notifier, with placeholders.
+        to: String,
+        /// Its texts with placeholders.
+        message: Message,
+    },
+    /// An operation of a product.
+    Adapter {
+        operation: String,
+        args: BTreeMap<String, Given>,
+    },
+}
+
+impl Does {
+    /// It changes things, and says so itself; what a command or a request does cannot be known.
+    #[must_use]
+    pub fn mutates(&self) -> bool {
+        match self {
+            Self::Sql { mutates, .. } => *mutates,
+            Self::Adapter { operation, .. } => product::find(operation).is_ok_and(|(_, o)| o.mutates()),
+            _ => false,
+        }
+    }
+}
+
+/// The value of an operation's argument.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Given {
+    /// With placeholders.
+    Text(String),
+    /// What the document step of this name writes.
+    Document(String),
 }
 
 /// Where the text of a document comes from.

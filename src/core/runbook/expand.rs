@@ -11,6 +11,7 @@ use super::targets::{Resolved, configure_hint};
 use super::{Runbook, later, papers, scope};
 use crate::core::expr::Value;
 use crate::core::plan::{Each, PlanStep, Risk, RiskLevel, Rules, Target, Within};
+use crate::core::reach::Reach;
 use crate::core::service::{Action, ActionCall, HttpRequest, Service, Stack, Verb};
 use crate::core::step::StepSpec;
 use crate::core::step::document::Document;
@@ -71,6 +72,7 @@ pub(super) struct Expansion<'a> {
     pub protected: bool,
     pub words: &'a Words,
     pub library: &'a [Runbook],
+    pub reach: &'a Reach,
     pub shared: &'a Shared,
     pub nest: Nest,
     /// Names of results that expressions of this runbook ask for.
@@ -196,12 +198,19 @@ impl Expansion<'_> {
 
     /// Its condition, when the plan can decide it. What it cannot decide stands in the way.
     fn wanted(&self, template: &StepTemplate, filler: &Filler<'_>) -> bool {
-        let Some(when) = template.when.as_ref().filter(|when| when.is_early()) else { return true };
+        let Some(when) = &template.when else { return true };
         let known = self.known(filler);
+        if !when.is_early() && !when.is_ruled_out(&known) {
+            return true;
+        }
         match when.holds(&known) {
             Ok(true) => true,
             Ok(false) => {
-                let why = when.expr().explain(&known).join("; ");
+                // What only the run would know did not matter.
+                let why: Vec<String> = when.expr().explain(&known);
+                let why: Vec<&str> =
+                    why.iter().filter(|w| !w.contains("cannot be decided")).map(String::as_str).collect();
+                let why = why.join("; ");
                 self.risk(RiskLevel::Info, "LEFT_OUT", format!("step {:?} is left out: {why}", template.name));
                 false
             }
@@ -213,7 +222,7 @@ impl Expansion<'_> {
     }
 
     fn known(&self, filler: &Filler<'_>) -> BTreeMap<String, Value> {
-        scope::early_values(&self.runbook.definition.inputs, self.values, self.protected, filler)
+        scope::early_values(&self.runbook.definition.inputs, self.values, self.protected, filler, self.reach)
     }
 
     fn step(&self, template: &StepTemplate, turn: Turn<'_>, filler: &Filler<'_>) -> Option<PlanStep> {
@@ -237,7 +246,7 @@ impl Expansion<'_> {
         let when = template.when.as_ref().filter(|when| !when.is_early());
         let (optional, word) = match &template.does {
             Does::Ask { word, .. } => (true, word.clone()),
-            _ => (false, None),
+            _ => (template.optional, None),
         };
         let mut rules = Rules {
             key: if self.asked.contains(&template.key) { template.key.clone() } else { String::new() },
@@ -298,12 +307,16 @@ impl Expansion<'_> {
                 let document = Document { title: fill_or_keep(filler, title), content: self.content(body, filler) };
                 plain(StepSpec::Document(document), DOCUMENT_MS)
             }
+            Does::Sql { .. } | Does::Notify { .. } | Does::Adapter { .. } => {
+                let (spec, timeout_ms) = self.named(template, filler).map_err(|slot| open(&slot)).ok()?;
+                plain(spec, timeout_ms)
+            }
             // Expanded into the steps of that runbook before.
             Does::Runbook { .. } => None,
         }
     }
 
-    fn content(&self, body: &Body, filler: &Filler<'_>) -> String {
+    pub(super) fn content(&self, body: &Body, filler: &Filler<'_>) -> String {
         match body {
             Body::Text(text) => fill_lines(filler, text),
             Body::Spec => papers::spec(self.values.get("subject").map_or("(no subject)", String::as_str), self.stack),

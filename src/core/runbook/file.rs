@@ -1,6 +1,7 @@
 //! Reads a runbook file: strict TOML in, a checked [`Runbook`] out, or every problem of the file in one pass.
 
 mod context;
+mod named;
 mod order;
 mod step;
 mod work;
@@ -8,6 +9,7 @@ mod work;
 use std::collections::{BTreeMap, BTreeSet};
 
 use context::{Context, Place};
+use named::check_documents;
 use order::{check_jumps, known_steps};
 use step::{Spot, read_step};
 use toml::de::DeTable;
@@ -70,13 +72,14 @@ fn read_file<'t>(r: &mut Reader<'_>, table: &'t DeTable<'t>, text: &str) -> Opti
     let inputs: Vec<Input> = file.tables(r, "input").iter().filter_map(|t| read_input(r, t)).collect();
     no_duplicates(r, &file, "input", inputs.iter().map(|i| i.name.as_str()));
     let (step_tables, finally_tables) = (file.tables(r, "step"), file.tables(r, "finally"));
-    let context = Context::new(&inputs, known_steps(&step_tables, &finally_tables));
+    let context = Context::new(&inputs, known_steps(&step_tables, &finally_tables), mutates != Some(false));
     let risks = file.tables(r, "risk").iter().filter_map(|t| read_risk(r, t, &context)).collect();
     let steps: Vec<StepTemplate> =
         step_tables.iter().enumerate().filter_map(|(at, t)| read_step(r, t, &context, Spot::Phase(at))).collect();
     let finally: Vec<StepTemplate> =
         finally_tables.iter().enumerate().filter_map(|(at, t)| read_step(r, t, &context, Spot::Finally(at))).collect();
     check_jumps(r, &step_tables, &steps);
+    check_documents(r, &step_tables, &steps);
     no_duplicates(r, &file, "step", steps.iter().chain(&finally).map(|s| s.name.as_str()));
     if !file.has("step") {
         r.problem(0, "step", "there is none; a runbook needs at least one [[step]]");

@@ -179,7 +179,7 @@ pub(super) fn has_saved(text: &str) -> bool {
     text.contains("{steps.") && pieces(text).iter().any(|p| matches!(p, Piece::Slot(Slot::Saved(..))))
 }
 
-fn name_of(slot: Slot<'_>) -> String {
+pub(super) fn name_of(slot: Slot<'_>) -> String {
     match slot {
         Slot::Env => "env".to_owned(),
         Slot::Service => "service".to_owned(),

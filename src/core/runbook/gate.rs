@@ -2,12 +2,15 @@
 
 use super::{Request, built_in, planner};
 use crate::core::plan::Gate;
+use crate::core::reach::Reach;
 use crate::core::service::Stack;
 
 /// See [`super::gate`].
 pub(super) fn gate(request: &Request, stack: &Stack, negated: bool) -> Result<Gate, String> {
     let healthcheck = built_in::all().iter().find(|r| r.name == "healthcheck");
-    let check = healthcheck.map(|runbook| planner::plan(runbook, request, stack, built_in::all())).unwrap_or_default();
+    let check = healthcheck
+        .map(|runbook| planner::plan(runbook, request, stack, built_in::all(), &Reach::default()))
+        .unwrap_or_default();
     let text = format!("{} is healthy", check.title.trim_start_matches("check "));
     let blocks: Vec<&str> = check.blocks().map(|risk| risk.message.as_str()).collect();
     if !blocks.is_empty() {

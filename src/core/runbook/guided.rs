@@ -3,6 +3,8 @@
 
 use std::collections::BTreeSet;
 
+use super::risky;
+
 /// A shell block made ready to run.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Commands {
@@ -57,7 +59,7 @@ pub fn variable(input: &str) -> String {
 pub fn commands(tag: &str, code: &str) -> Commands {
     let mut found = Commands::default();
     let script = without_prompts(tag, code);
-    found.risky = risk(&script);
+    found.risky = risky::why(&script);
     found.script = Quotes::new(&mut found).rewrite(&script);
     if found.script.trim().is_empty() {
         found.script.clear();
@@ -67,8 +69,7 @@ pub fn commands(tag: &str, code: &str) -> Commands {
 
 /// Strips prompts; in a transcript everything without one is output and goes away.
 fn without_prompts(tag: &str, code: &str) -> String {
-    let prompted = code.lines().any(|line| prompt(line).is_some());
-    if !prompted {
+    if !has_prompt(code) {
         return if TRANSCRIPT_TAGS.contains(&tag) { String::new() } else { code.to_owned() };
     }
     let mut script = String::new();
@@ -86,6 +87,21 @@ fn without_prompts(tag: &str, code: &str) -> String {
         }
     }
     script
+}
+
+/// Some line shows a prompt: only lines that do are commands.
+#[must_use]
+pub fn has_prompt(code: &str) -> bool {
+    code.lines().any(|line| prompt(line).is_some())
+}
+
+/// The text ends inside a quotation.
+#[must_use]
+pub fn leaves_a_quote_open(script: &str) -> bool {
+    let mut ignored = Commands::default();
+    let mut quotes = Quotes::new(&mut ignored);
+    quotes.read(script);
+    matches!(quotes.state, Quote::Single | Quote::Double)
 }
 
 /// The command behind `$ `, `% `, `❯ `, `user@host:~$ ` or `[user@host dir]# `. A lone `# ` is a comment, not a prompt.
@@ -121,6 +137,10 @@ impl<'a> Quotes<'a> {
     }
 
     fn rewrite(mut self, script: &str) -> String {
+        self.read(script)
+    }
+
+    fn read(&mut self, script: &str) -> String {
         let mut out = String::with_capacity(script.len());
         let mut rest = script;
         let mut literal_until: Option<String> = None;
@@ -146,7 +166,7 @@ impl<'a> Quotes<'a> {
                 literal_until = Some(end);
             }
             if self.state != Quote::Comment
-                && let Some((name, len)) = placeholder(rest)
+                && let Some((name, len)) = placeholder(rest).or_else(|| described(rest, &out))
             {
                 out.push_str(&self.variable(&name));
                 rest = &rest[len..];
@@ -207,6 +227,15 @@ fn placeholder_in(line: &str) -> Option<(String, usize)> {
     line.char_indices().find_map(|(at, _)| placeholder(&line[at..]))
 }
 
+/// `'<"Used by" of the pod above>'`: a quotation that is nothing but a description of what belongs there.
+fn described(text: &str, before: &str) -> Option<(String, usize)> {
+    let quote = before.chars().next_back().filter(|c| matches!(c, '\'' | '"'))?;
+    let end = text.strip_prefix('<')?.find(quote).filter(|end| *end <= 60)?;
+    let inner = text[1..=end].strip_suffix('>')?;
+    let words = inner.contains(' ') && !inner.contains(['<', '>', '=', '/', '\n']);
+    words.then(|| input_name(inner)).flatten().map(|name| (name, inner.len() + 2))
+}
+
 /// Words of output templates (`--template='{{range .items}}…{{end}}'`) that stand alone between braces.
 const TEMPLATE_WORDS: [&str; 6] = ["end", "else", "break", "continue", "println", "print"];
 
@@ -232,6 +261,10 @@ fn placeholder(text: &str) -> Option<(String, usize)> {
     if !sound {
         return None;
     }
+    input_name(inner).map(|name| (name, len))
+}
+
+fn input_name(inner: &str) -> Option<String> {
     let mut name = String::new();
     for c in inner.chars().flat_map(char::to_lowercase) {
         if c.is_ascii_alphanumeric() {
@@ -243,46 +276,7 @@ fn placeholder(text: &str) -> Option<(String, usize)> {
     let name = name.trim_matches('_');
     // Inputs start with a letter.
     let name = if name.starts_with(|c: char| c.is_ascii_digit()) { format!("n{name}") } else { name.to_owned() };
-    (!name.is_empty()).then_some((name, len))
-}
-
-/// Words that make a block ask once more: what they start is hard or impossible to take back.
-const RISKS: [(&str, &str); 30] = [
-    ("rm -r", "deletes files"),
-    ("rm -f", "deletes files"),
-    ("shred ", "deletes files"),
-    ("mkfs", "formats a disk"),
-    ("dd if=", "writes to a device or file"),
-    ("drop table", "deletes data"),
-    ("drop database", "deletes data"),
-    ("truncate ", "deletes data"),
-    ("delete from", "deletes data"),
-    ("kubectl delete", "deletes cluster objects"),
-    ("oc delete", "deletes cluster objects"),
-    ("kubectl drain", "moves work off a node"),
-    ("oc adm drain", "moves work off a node"),
-    ("kubectl scale", "changes what runs"),
-    ("kubectl patch", "changes what runs"),
-    ("kubectl apply", "changes what runs"),
-    ("kubectl rollout", "changes what runs"),
-    ("oc patch", "changes what runs"),
-    ("oc apply", "changes what runs"),
-    ("helm uninstall", "deletes a release"),
-    ("terraform destroy", "deletes infrastructure"),
-    ("terraform apply", "changes infrastructure"),
-    ("shutdown", "stops the machine"),
-    ("reboot", "restarts the machine"),
-    ("systemctl stop", "stops a service"),
-    ("systemctl restart", "restarts a service"),
-    ("kill -9", "kills a process"),
-    ("pkill", "kills processes"),
-    ("push --force", "rewrites history"),
-    ("--force", "forces what was refused"),
-];
-
-fn risk(script: &str) -> Option<&'static str> {
-    let text = script.to_lowercase().split_whitespace().collect::<Vec<_>>().join(" ");
-    RISKS.iter().find(|(words, _)| text.contains(words)).map(|(_, why)| *why)
+    (!name.is_empty()).then_some(name)
 }
 
 #[cfg(test)]
@@ -326,13 +320,6 @@ mod tests {
         assert_eq!(found.problems.len(), 1);
         assert_eq!(found.problems[0].0, 1);
         assert!(found.script.ends_with("echo \"${OPSROOM_INPUT_NAME}\"\n"), "{}", found.script);
-    }
-
-    #[test]
-    fn risky_blocks_say_why() {
-        assert_eq!(commands("sh", "sudo rm   -rf /var/old\n").risky, Some("deletes files"));
-        assert_eq!(commands("sh", "psql -c 'DROP TABLE x'\n").risky, Some("deletes data"));
-        assert_eq!(commands("sh", "kubectl get pods\n").risky, None);
     }
 
     proptest::proptest! {

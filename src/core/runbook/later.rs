@@ -1,13 +1,18 @@
-//! Texts that only the run can finish: `{steps.NAME.SAVED}` in the URL, headers and body of a request and in the
-//! variables of a command. Until then the plan holds them as written.
+//! Texts that only the run can finish: `{steps.NAME.SAVED}` in the URL, headers and body of a request, in the variables
+//! of a command, the parameters of a statement, a message and the arguments of an operation. Until then the plan holds them as written.
 
 use std::collections::HashSet;
 
-use super::definition::Does;
+use super::definition::{Does, Given};
 use super::fill::{Escape, Piece, Slot, fill_saved, has_saved, pieces};
+use crate::core::notify::Message;
+use crate::core::product::Shape;
 use crate::core::step::StepSpec;
+use crate::core::step::adapter::Adapter;
 use crate::core::step::http::Http;
+use crate::core::step::notify::Notify;
 use crate::core::step::shell::Shell;
+use crate::core::step::sql::{Param, Sql};
 
 /// Something is left to fill in.
 #[must_use]
@@ -18,6 +23,12 @@ pub fn is_open(spec: &StepSpec) -> bool {
             r.headers.values().chain(&r.body).chain(&r.contains).chain([&r.url]).any(|text| has_saved(text))
         }
         StepSpec::Shell(shell) => shell.env.values().any(|text| has_saved(text)),
+        StepSpec::Sql(sql) => sql.params.iter().any(|p| has_saved(&p.text)),
+        StepSpec::Notify(notify) => {
+            let m = &notify.message;
+            [&m.title, &m.text].into_iter().chain(&m.dedup_key).chain(&m.link).any(|text| has_saved(text))
+        }
+        StepSpec::Adapter(adapter) => adapter.args.values().any(|text| has_saved(text)),
         StepSpec::Wait(_) | StepSpec::Manual(_) | StepSpec::Document(_) => false,
     }
 }
@@ -44,8 +55,43 @@ pub fn fill(spec: &StepSpec, saved: &dyn Fn(&str, &str) -> Result<String, String
             let env = shell.env.iter().map(|(n, v)| Ok((n.clone(), variable(n, v, saved)?)));
             Ok(StepSpec::Shell(Shell { env: env.collect::<Result<_, String>>()?, ..shell.clone() }))
         }
+        StepSpec::Sql(sql) => {
+            let param = |p: &Param| Ok(Param { text: fill_saved(&p.text, Escape::Plain, saved)?, kind: p.kind });
+            let params = sql.params.iter().map(param).collect::<Result<_, String>>()?;
+            Ok(StepSpec::Sql(Sql { params, ..sql.clone() }))
+        }
+        StepSpec::Notify(notify) => {
+            let m = &notify.message;
+            let line = |text: &String| fill_saved(text, Escape::Header, saved);
+            let message = Message {
+                title: line(&m.title)?,
+                text: fill_saved(&m.text, Escape::Plain, saved)?,
+                dedup_key: m.dedup_key.as_ref().map(line).transpose()?,
+                link: m.link.as_ref().map(line).transpose()?,
+                ..m.clone()
+            };
+            Ok(StepSpec::Notify(Notify { message, ..notify.clone() }))
+        }
+        StepSpec::Adapter(adapter) => {
+            let args =
+                adapter.args.iter().map(|(name, text)| Ok((name.clone(), argument(adapter, name, text, saved)?)));
+            Ok(StepSpec::Adapter(Adapter { args: args.collect::<Result<_, String>>()?, ..adapter.clone() }))
+        }
         other => Ok(other.clone()),
     }
+}
+
+/// An argument of an operation, held to its shape once it is known.
+fn argument(
+    adapter: &Adapter,
+    name: &str,
+    text: &str,
+    saved: &dyn Fn(&str, &str) -> Result<String, String>,
+) -> Result<String, String> {
+    let shape = adapter.entry().and_then(|(_, operation)| operation.arg(name)).map(|arg| arg.shape);
+    let escape = if shape == Some(Shape::Object) { Escape::Json } else { Escape::Plain };
+    let value = fill_saved(text, escape, saved)?;
+    shape.map_or(Ok(value.clone()), |shape| shape.check(&value).map_err(|why| format!("{name}: {value:?} {why}")))
 }
 
 /// Only the step's own variables hold places to fill; those of inputs are values, whatever they look like.
@@ -64,6 +110,17 @@ pub(super) fn names(does: &Does, into: &mut HashSet<String>) {
             r.headers.values().chain(&r.body).chain(&r.contains).chain([&r.url]).map(String::as_str).collect()
         }
         Does::Shell { env, .. } => env.iter().map(|(_, text)| text.as_str()).collect(),
+        Does::Sql { statement, .. } => statement.params.iter().map(String::as_str).collect(),
+        Does::Notify { message: m, .. } => {
+            [&m.title, &m.text].into_iter().chain(&m.dedup_key).chain(&m.link).map(String::as_str).collect()
+        }
+        Does::Adapter { args, .. } => args
+            .values()
+            .filter_map(|given| match given {
+                Given::Text(text) => Some(text.as_str()),
+                Given::Document(_) => None,
+            })
+            .collect(),
         _ => Vec::new(),
     };
     for text in texts {

@@ -2,6 +2,7 @@
 //! for line, and read by the same rules. Any other page is guided: each shell block asks before it runs.
 
 mod front;
+mod output;
 mod pages;
 mod steps;
 

@@ -10,13 +10,14 @@ use super::read::nearest;
 use super::targets::{Resolved, block, resolve};
 use super::{Request, Runbook};
 use crate::core::plan::{OnFailure, Plan, PlanStep, Risk, RiskLevel};
+use crate::core::reach::Reach;
 use crate::core::service::Stack;
 use crate::core::step::StepSpec;
 
 const DEFAULT_TIMEOUT_MS: i64 = 30 * 60_000;
 
 /// See [`super::plan_in`].
-pub(super) fn plan(runbook: &Runbook, request: &Request, stack: &Stack, library: &[Runbook]) -> Plan {
+pub(super) fn plan(runbook: &Runbook, request: &Request, stack: &Stack, library: &[Runbook], reach: &Reach) -> Plan {
     let definition = &runbook.definition;
     let (values, mut risks) = check_inputs(runbook, request, stack);
     let mut resolved = resolve(definition, request, stack);
@@ -33,6 +34,7 @@ pub(super) fn plan(runbook: &Runbook, request: &Request, stack: &Stack, library:
         protected,
         words: &words,
         library,
+        reach,
         shared: &shared,
         nest: Nest { path: vec![runbook.name.clone()], ..Nest::default() },
         asked: asked(definition),
@@ -41,13 +43,14 @@ pub(super) fn plan(runbook: &Runbook, request: &Request, stack: &Stack, library:
     let drafts = expansion.drafts(&definition.steps, &mut later);
     let mut finally = expansion.drafts(&definition.finally, &mut Vec::new());
     finally.extend(later);
-    let mutates = runbook.mutates || super::call::mutates(runbook, library);
     risks.extend(expansion.risks(&request.inputs));
-    risks.extend(declared_risks(definition, protected, &values, &words.filler(&values)));
+    risks.extend(declared_risks(definition, protected, &values, &words.filler(&values), reach));
+    let (steps, finally, undo) = numbered(drafts, finally, &mut risks);
+    let changes = steps.iter().chain(&finally).any(|step| step.spec.mutates());
+    let mutates = runbook.mutates || super::call::mutates(runbook, library) || changes;
     if mutates && protected {
         risks.push(prod_change(&resolved));
     }
-    let (steps, finally, undo) = numbered(drafts, finally, &mut risks);
     if definition.origin == Origin::Reference {
         let message = format!("{} is a page to read: it has no shell block, so nothing of it can be run", runbook.name);
         risks.push(block("REFERENCE_ONLY", message));
@@ -195,8 +198,9 @@ pub(super) fn declared_risks(
     protected: bool,
     values: &Values,
     filler: &Filler<'_>,
+    reach: &Reach,
 ) -> Vec<Risk> {
-    let known = super::scope::early_values(&definition.inputs, values, protected, filler);
+    let known = super::scope::early_values(&definition.inputs, values, protected, filler, reach);
     let present = |rule: &RiskRule| {
         let message = filler.phrase(&rule.message);
         let message = match rule.when.as_ref().map(|when| when.holds(&known)) {
@@ -298,6 +302,9 @@ fn integrations(steps: &[&PlanStep]) -> Vec<String> {
         let with = match &step.spec {
             StepSpec::Http(http) => format!("http {}", host_of(&http.request.url)),
             StepSpec::Shell(_) => "shell".to_owned(),
+            StepSpec::Sql(sql) => format!("sql {}", sql.database),
+            StepSpec::Notify(notify) => format!("notify {}", notify.to),
+            StepSpec::Adapter(adapter) => adapter.operation.split('.').next().unwrap_or_default().to_owned(),
             StepSpec::Wait(_) | StepSpec::Manual(_) | StepSpec::Document(_) => continue,
         };
         if !found.contains(&with) {

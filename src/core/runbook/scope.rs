@@ -1,5 +1,5 @@
-//! What the expressions of a runbook may ask: `inputs`, `env`, `service`, `item`, `protected` are known when the plan is
-//! made; `steps.NAME`, `response` and `now` only when a step runs.
+//! What the expressions of a runbook may ask: `inputs`, `env`, `service`, `item`, `protected` and `configured` (names of
+//! `opsroom.toml`: `"database.shop"`, `"notify.ops"`, `"adapter.github"`) are known when the plan is made; `steps.NAME`, `response` and `now` only when a step runs.
 
 use std::collections::BTreeMap;
 
@@ -7,10 +7,11 @@ use super::definition::Values;
 use super::fill::Filler;
 use super::input::{Input, InputKind};
 use crate::core::expr::{Type, Value};
+use crate::core::reach::Reach;
 use crate::core::time::parse_duration;
 
 /// The names a plan can answer for.
-pub(super) const KNOWN_EARLY: [&str; 5] = ["inputs", "env", "service", "item", "protected"];
+pub(super) const KNOWN_EARLY: [&str; 6] = ["inputs", "env", "service", "item", "protected", "configured"];
 
 /// What every result of a step has, besides what it saves.
 pub const RESULT_FIELDS: [&str; 7] = ["status", "exit_code", "outputs", "response", "done", "note", "duration_ms"];
@@ -23,6 +24,10 @@ pub(super) struct KnownStep {
     pub saves: Vec<String>,
     /// Place in the order steps run in.
     pub order: (usize, usize),
+    /// It is a question to a person.
+    pub asks: bool,
+    /// Its answer, if it is one of the kinds that have one.
+    pub response: Type,
     /// Several steps of the plan come from it, so that its name alone says nothing.
     pub repeated: bool,
 }
@@ -78,6 +83,7 @@ pub(super) fn early_types(inputs: &[Input]) -> BTreeMap<String, Type> {
         ("inputs".to_owned(), Type::Map(inputs)),
         ("env".to_owned(), Type::Text),
         ("protected".to_owned(), Type::Bool),
+        ("configured".to_owned(), Type::List(Box::new(Type::Text))),
     ])
 }
 
@@ -90,7 +96,7 @@ pub(super) fn late_types(inputs: &[Input], steps: &[KnownStep]) -> BTreeMap<Stri
             ("status".to_owned(), Type::Text),
             ("exit_code".to_owned(), Type::Int),
             ("outputs".to_owned(), Type::Open(Box::new(Type::Text))),
-            ("response".to_owned(), http_response()),
+            ("response".to_owned(), step.response.clone()),
             ("done".to_owned(), Type::Bool),
             ("note".to_owned(), Type::Text),
             ("duration_ms".to_owned(), Type::Int),
@@ -109,6 +115,28 @@ pub(super) fn http_response() -> Type {
         ("duration_ms".to_owned(), Type::Int),
         ("headers".to_owned(), Type::Open(Box::new(Type::Text))),
         ("body".to_owned(), Type::Any),
+    ]))
+}
+
+/// What a statement gives.
+pub(super) fn sql_response() -> Type {
+    Type::Map(BTreeMap::from([
+        ("rows".to_owned(), Type::List(Box::new(Type::Open(Box::new(Type::Any))))),
+        ("columns".to_owned(), Type::List(Box::new(Type::Text))),
+        ("row_count".to_owned(), Type::Int),
+        ("affected".to_owned(), Type::Int),
+        ("truncated".to_owned(), Type::Bool),
+        ("duration_ms".to_owned(), Type::Int),
+    ]))
+}
+
+/// The answer to the last request of an operation, and what was kept of all of them.
+pub(super) fn adapter_response() -> Type {
+    Type::Map(BTreeMap::from([
+        ("status".to_owned(), Type::Int),
+        ("duration_ms".to_owned(), Type::Int),
+        ("body".to_owned(), Type::Any),
+        ("result".to_owned(), Type::Open(Box::new(Type::Any))),
     ]))
 }
 
@@ -136,11 +164,13 @@ pub(super) fn early_values(
     values: &Values,
     protected: bool,
     filler: &Filler<'_>,
+    reach: &Reach,
 ) -> BTreeMap<String, Value> {
     let typed = inputs.iter().filter_map(|i| Some((i.name.clone(), value_of(&i.kind, values.get(&i.name)?))));
     let mut scope = BTreeMap::from([
         ("inputs".to_owned(), Value::Map(typed.collect())),
         ("protected".to_owned(), Value::Bool(protected)),
+        ("configured".to_owned(), Value::List(reach.names().map(Value::Text).collect())),
     ]);
     let places = [("env", filler.env), ("service", filler.service), ("item", filler.item)];
     scope.extend(places.into_iter().filter_map(|(name, v)| Some((name.to_owned(), Value::Text(v?.to_owned())))));

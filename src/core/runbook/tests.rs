@@ -136,6 +136,36 @@ fn spec_dashboard_whole() {
 }
 
 #[test]
+fn the_spec_becomes_a_pull_request_only_where_one_can_be_opened_and_after_a_question() {
+    use crate::core::product::{Account, Product};
+    use crate::core::reach::Reach;
+
+    let (base_url, token) = (Product::GitHub.base_url().to_owned(), "GITHUB".to_owned());
+    let account = Account { product: Product::GitHub, base_url, token, per_minute: 60 };
+    let github = Reach { accounts: vec![account], ..Reach::default() };
+    for (reach, repo, steps, mutates) in [
+        (&Reach::default(), None, 1, false),
+        (&Reach::default(), Some("acme/ops"), 1, false),
+        (&github, None, 1, false),
+        (&github, Some("acme/ops"), 3, true),
+    ] {
+        let mut request = Request::default();
+        request.inputs.insert("subject".to_owned(), "Web page: v2".to_owned());
+        request.inputs.extend(repo.map(|repo| ("repo".to_owned(), repo.to_owned())));
+        let plan = plan_in(&runbook("spec"), &request, &stack(), &[], reach);
+        assert_eq!((plan.steps.len(), plan.mutates, plan.blocks().count()), (steps, mutates, 0), "{:#?}", plan.risks);
+        assert_eq!(plan.risks.iter().any(|r| r.code == "NO_PULL_REQUEST"), steps == 1);
+        let Some(StepSpec::Adapter(adapter)) = plan.steps.get(2).map(|s| &s.spec) else { continue };
+        assert_eq!(plan.steps[2].rules.when.as_deref().map(|w| w.contains("steps.publish.done")), Some(true));
+        assert!(plan.steps[1].rules.optional && !plan.steps[2].idempotent);
+        assert_eq!(adapter.args["head"], "opsroom/spec-Web-page-v2");
+        assert_eq!(adapter.args["path"], "specs/Web page: v2.md");
+        let StepSpec::Document(document) = &plan.steps[0].spec else { panic!() };
+        assert_eq!(adapter.args["content"], document.content);
+    }
+}
+
+#[test]
 fn titles_and_phrases_are_true_for_their_target() {
     for (name, env, services, inputs, title, restatement) in [
         ("deploy", "staging", "web", "", "deploy web → staging", "deploy web to staging"),

@@ -135,6 +135,7 @@ mod tests {
 
     use super::*;
     use crate::core::plan::RiskLevel;
+    use crate::core::reach::Reach;
     use crate::core::runbook::{Request, plan_in};
 
     fn book(name: &str, phrases: &[&str], calls: &[&str]) -> Runbook {
@@ -191,7 +192,7 @@ mod tests {
             .collect();
         assert!(told(&chain)[0].contains("more than 8 runbooks deep: r0 → r1"), "{:?}", told(&chain));
         for (books, code) in [(&circle[..], "RUNBOOK_CYCLE"), (&chain[..], "RUNBOOK_DEPTH")] {
-            let plan = plan_in(&books[0], &Request::default(), &Stack::default(), books);
+            let plan = plan_in(&books[0], &Request::default(), &Stack::default(), books, &Reach::default());
             let blocks: Vec<_> = plan.risks.iter().filter(|r| r.level == RiskLevel::Block).map(|r| &r.code).collect();
             assert_eq!(blocks, [code]);
         }
@@ -210,7 +211,7 @@ mod tests {
             crate::core::runbook::parse("w.toml", &text).unwrap()
         };
         let books: Vec<Runbook> = (0..6).map(wide).collect();
-        let plan = plan_in(&books[0], &Request::default(), &Stack::default(), &books);
+        let plan = plan_in(&books[0], &Request::default(), &Stack::default(), &books, &Reach::default());
         assert!(plan.blocks().any(|r| r.code == "PLAN_TOO_LONG"));
         assert!(check(&books).iter().any(|p| p.message.contains("10000 calls")));
     }

@@ -29,13 +29,7 @@ impl Document {
     /// This document with the findings in their place.
     #[must_use]
     pub fn with_findings(&self, findings: &[Finding<'_>]) -> Self {
-        let line = |f: &Finding<'_>| {
-            let message = f.message.map(|m| format!(": {}", m.replace(['\n', '\r'], " "))).unwrap_or_default();
-            format!("- {}: {}{message}", f.step, f.status.name())
-        };
-        let lines: Vec<String> = findings.iter().map(line).collect();
-        let found = if lines.is_empty() { "nothing was run before this".to_owned() } else { lines.join("\n") };
-        Self { title: self.title.clone(), content: self.content.replace(RESULTS, &found) }
+        Self { title: self.title.clone(), content: findings_in(&self.content, findings) }
     }
 
     pub(super) fn describe(&self) -> String {
@@ -60,6 +54,17 @@ impl Document {
             other => Outcome::unexpected("document", other),
         }
     }
+}
+
+/// A text with the findings in their place, one line each.
+pub(super) fn findings_in(text: &str, findings: &[Finding<'_>]) -> String {
+    let line = |f: &Finding<'_>| {
+        let message = f.message.map(|m| format!(": {}", m.replace(['\n', '\r'], " "))).unwrap_or_default();
+        format!("- {}: {}{message}", f.step, f.status.name())
+    };
+    let lines: Vec<String> = findings.iter().map(line).collect();
+    let found = if lines.is_empty() { "nothing was run before this".to_owned() } else { lines.join("\n") };
+    text.replace(RESULTS, &found)
 }
 
 #[cfg(test)]

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{Call, Outcome, Reply, SecretHeader};
+use super::{Call, Outcome, Reply, SecretHeader, answered_again};
 use crate::core::observation::State;
 use crate::core::service::HttpRequest;
 
@@ -57,8 +57,7 @@ impl Http {
         let good =
             if r.expect_status.is_empty() { (200..300).contains(&status) } else { r.expect_status.contains(&status) };
         if !good {
-            let again = matches!(status, 408 | 425 | 429 | 500..=599);
-            return Outcome::failed(format!("HTTP {status} in {ms} ms"), again, Some(ms));
+            return Outcome::failed(format!("HTTP {status} in {ms} ms"), answered_again(status), Some(ms));
         }
         if let Some(text) = r.contains.as_ref().filter(|t| !body.contains(t.as_str())) {
             let body = if truncated { "the part of the body that was read" } else { "the body" };

@@ -281,14 +281,22 @@ fn choices_for(parsed: &Parsed, text: &str, world: World<'_>) -> Vec<Choice> {
     if !offered.is_empty() {
         return offered;
     }
+    if !parsed.ambiguous.is_empty() {
+        let as_choice = |text: &String| Choice { line: text.clone(), label: text.clone() };
+        return parsed.ambiguous.iter().map(as_choice).take(MOST_CHOICES).collect();
+    }
     let Some(slot) = parsed.missing.first() else { return Vec::new() };
     let said = text.trim_end();
     let stack = world.stack;
     let words: Vec<(String, String)> = match slot.as_str() {
         "env" => stack.map_or_else(Vec::new, |s| {
             let mark = |p: bool| if p { "protected" } else { "environment" };
+            let named = |name: &String| s.services.iter().find(|service| service.name == *name);
+            let has =
+                |e: &str| parsed.services.iter().filter_map(named).all(|s| s.environments.iter().any(|own| own == e));
             s.environments
                 .iter()
+                .filter(|e| has(&e.name))
                 .map(|e| (format!(" in {}", e.name), format!("{}  {}", e.name, mark(e.protected))))
                 .collect()
         }),

@@ -12,6 +12,7 @@ pub(super) const INTENT: Intent = Intent {
     needs: &[Need::Env, Need::Services],
     takes: &[Object::Env, Object::Service],
     inputs: &["version", "from", "at", "reason"],
+    read: |r| r.take_numbered_version(),
     restate,
     ..Intent::BLANK
 };

@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, HashMap};
 use std::rc::Rc;
 
 use crate::core::expr::{Expr, Type};
-use crate::core::runbook::definition::{Body, Does};
+use crate::core::runbook::definition::{Body, Does, Given};
 use crate::core::runbook::fill::{Piece, Slot, pieces};
 use crate::core::runbook::input::{Input, InputKind};
 use crate::core::runbook::read::{Reader, Section, nearest};
@@ -28,6 +28,8 @@ enum Answer {
     Http,
     Shell,
     Manual,
+    Sql,
+    Adapter,
     /// A service's own action: a request or a command.
     Either,
 }
@@ -41,6 +43,8 @@ pub(super) struct Context<'i> {
     pub yes_no: Vec<&'i str>,
     /// The inputs of type list: those a step can be repeated over.
     pub lists: Vec<&'i str>,
+    /// The runbook says that it changes things.
+    mutates: bool,
     steps: HashMap<String, KnownStep>,
     early: Scope,
     late: BTreeMap<String, Type>,
@@ -49,7 +53,7 @@ pub(super) struct Context<'i> {
 }
 
 impl<'i> Context<'i> {
-    pub fn new(inputs: &'i [Input], steps: Vec<KnownStep>) -> Self {
+    pub fn new(inputs: &'i [Input], steps: Vec<KnownStep>, mutates: bool) -> Self {
         let of_kind = |fits: fn(&InputKind) -> bool| {
             inputs.iter().filter(|i| fits(&i.kind)).map(|i| i.name.as_str()).collect::<Vec<_>>()
         };
@@ -57,6 +61,7 @@ impl<'i> Context<'i> {
             inputs: inputs.iter().map(|i| i.name.as_str()).collect(),
             yes_no: of_kind(|kind| *kind == InputKind::Bool),
             lists: of_kind(|kind| matches!(kind, InputKind::List { .. })),
+            mutates,
             early: Rc::new(scope::early_types(inputs)),
             late: scope::late_types(inputs, &steps),
             steps: steps.into_iter().map(|s| (s.key.clone(), s)).collect(),
@@ -76,7 +81,9 @@ impl<'i> Context<'i> {
             Does::Shell { .. } => Answer::Shell,
             Does::Manual(_) | Does::Ask { .. } => Answer::Manual,
             Does::Use(_) => Answer::Either,
-            Does::Wait(_) | Does::Document { .. } | Does::Runbook { .. } => Answer::None,
+            Does::Sql { .. } => Answer::Sql,
+            Does::Adapter { .. } => Answer::Adapter,
+            Does::Wait(_) | Does::Document { .. } | Does::Runbook { .. } | Does::Notify { .. } => Answer::None,
         };
         let make = || {
             let mut types = self.late.clone();
@@ -89,6 +96,8 @@ impl<'i> Context<'i> {
                 Answer::Http => scope::http_response(),
                 Answer::Shell => scope::shell_response(),
                 Answer::Manual => scope::manual_response(),
+                Answer::Sql => scope::sql_response(),
+                Answer::Adapter => scope::adapter_response(),
                 Answer::Either => Type::Any,
                 Answer::None => return Rc::new(types),
             };
@@ -96,6 +105,20 @@ impl<'i> Context<'i> {
             Rc::new(types)
         };
         Rc::clone(self.made.borrow_mut().entry((place, answer)).or_insert_with(make))
+    }
+
+    /// A step that changes things stands in a runbook that says so, or asks first: it runs on a person's answer.
+    pub fn may_change(&self, r: &mut Reader<'_>, section: &Section<'_>, does: &Does, when: Option<&Expr>) {
+        let asks = |(name, field): (String, Option<String>)| {
+            name == "steps" && field.is_some_and(|key| self.steps.get(&key).is_some_and(|step| step.asks))
+        };
+        if self.mutates || !does.mutates() || when.is_some_and(|when| when.uses().into_iter().any(asks)) {
+            return;
+        }
+        let key = if matches!(does, Does::Sql { .. }) { "sql" } else { "adapter" };
+        let message = "changes things, but the runbook says mutates = false; say true, or let it ask first: a manual step \
+                       before it, and when = \"steps.NAME.done\" here";
+        section.wrong(r, key, message);
     }
 
     /// The steps an expression asks about must have run before.
@@ -239,6 +262,26 @@ impl<'i> Context<'i> {
                         section.wrong(r, "document", "about = \"spec\" needs an input named subject");
                     }
                     Body::Spec | Body::Incident => {}
+                }
+            }
+            Does::Sql { database, statement, .. } => {
+                self.placeholders(r, section, "sql", database, place);
+                for text in &statement.params {
+                    self.late_placeholders(r, section, "sql", text, (place, order));
+                }
+            }
+            Does::Notify { to, message } => {
+                self.placeholders(r, section, "notify", to, place);
+                let texts = [&message.title, &message.text].into_iter().chain(&message.dedup_key).chain(&message.link);
+                for text in texts {
+                    self.late_placeholders(r, section, "notify", text, (place, order));
+                }
+            }
+            Does::Adapter { args, .. } => {
+                for given in args.values() {
+                    if let Given::Text(text) = given {
+                        self.late_placeholders(r, section, "with", text, (place, order));
+                    }
                 }
             }
             Does::Use(_) | Does::Wait(_) => {}

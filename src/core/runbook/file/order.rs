@@ -8,7 +8,7 @@ use super::step::Spot;
 use crate::core::run::Phase;
 use crate::core::runbook::definition::StepTemplate;
 use crate::core::runbook::read::{At, Reader};
-use crate::core::runbook::scope::{KnownStep, key_of};
+use crate::core::runbook::scope::{self, KnownStep, key_of};
 
 /// What can be known of the steps before they are read: names, order, what they save.
 pub(super) fn known_steps<'t>(steps: &[At<&'t DeTable<'t>>], finally: &[At<&'t DeTable<'t>>]) -> Vec<KnownStep> {
@@ -26,6 +26,12 @@ fn known<'t>(table: &'t DeTable<'t>, spot: Spot) -> Option<KnownStep> {
         saves: saves.into_iter().flat_map(|t| t.keys().map(|k| k.get_ref().to_string())).collect(),
         order: spot.order(phase),
         repeated: table.contains_key("for_each") || table.contains_key("use") || table.contains_key("runbook"),
+        asks: table.contains_key("manual"),
+        response: match () {
+            () if table.contains_key("sql") => scope::sql_response(),
+            () if table.contains_key("adapter") => scope::adapter_response(),
+            () => scope::http_response(),
+        },
     })
 }
 

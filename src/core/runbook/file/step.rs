@@ -10,16 +10,19 @@ use super::work::{STEP_KINDS, read_does};
 use crate::core::expr::Expr;
 use crate::core::plan::{OnFailure, Retry};
 use crate::core::run::Phase;
+use crate::core::runbook::condition::Condition;
 use crate::core::runbook::definition::{Bounds, Does, Items, Missing, StepTemplate, Tolerance};
 use crate::core::runbook::fill::is_input_name;
 use crate::core::runbook::read::{At, Reader, Section, as_i64};
 use crate::core::runbook::scope::{RESULT_FIELDS, key_of};
 
-const STEP_KEYS: [&str; 16] = [
+const STEP_KEYS: [&str; 18] = [
     "name",
     "dir",
     "env",
     "inputs",
+    "with",
+    "optional",
     "timeout",
     "retry",
     "on_failure",
@@ -34,6 +37,8 @@ const STEP_KEYS: [&str; 16] = [
     "notes",
 ];
 const RETRY_KEYS: [&str; 3] = ["attempts", "base", "cap"];
+/// Telling somebody is tried again without being asked to: hearing it twice is better than not at all.
+const NOTIFY_RETRY: Retry = Retry { attempts: 3, base_ms: 2_000, cap_ms: 32_000 };
 
 /// Where a step stands in its file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -92,7 +97,7 @@ fn read_undo(
     (name, phase, at): (&str, Phase, usize),
     repeated: Place,
 ) -> Option<Box<StepTemplate>> {
-    let known: Vec<&str> = ["name", "dir", "env", "timeout", "retry", "idempotent", "expect", "notes"]
+    let known: Vec<&str> = ["name", "dir", "env", "with", "timeout", "retry", "idempotent", "expect", "notes"]
         .iter()
         .chain(&STEP_KINDS)
         .copied()
@@ -130,11 +135,15 @@ fn read_body(
     } else {
         Place::Once
     };
-    let retry = read_retry(r, section);
+    let retry = read_retry(r, section).or_else(|| matches!(does, Some(Does::Notify { .. })).then_some(NOTIFY_RETRY));
     let idempotent = section.boolean(r, "idempotent");
     let missing = section.word(r, "missing", &Missing::NAMES, Missing::from_name);
     if missing.is_some() && !uses {
         section.wrong(r, "missing", "is only for steps with `use`");
+    }
+    let optional = section.boolean(r, "optional").unwrap_or(false);
+    if optional && !section.has("manual") {
+        section.wrong(r, "optional", "is only for steps with `manual`: \"no\" is then an answer like any other");
     }
     let (on_failure, jump) = read_on_failure(r, section, spot);
     let timeout_ms = section.duration(r, "timeout");
@@ -160,6 +169,7 @@ fn read_body(
             );
         }
     }
+    context.may_change(r, section, &does, when.as_ref().map(Condition::expr));
     let expect = read_expect(r, section, context, &does, &scope, order);
     let save = read_save(r, section, context, &does, &scope, order);
     if !matches!(spot, Spot::Undo(..)) {
@@ -186,6 +196,7 @@ fn read_body(
         idempotent,
         for_each: place == Place::PerService,
         missing: missing.unwrap_or_default(),
+        optional,
         when,
         expect,
         save,
@@ -330,13 +341,18 @@ fn read_save(
 }
 
 const fn answers(does: &Does) -> bool {
-    matches!(does, Does::Http(_) | Does::Shell { .. } | Does::Use(_) | Does::Manual(_) | Does::Ask { .. })
+    match does {
+        Does::Http(_) | Does::Shell { .. } | Does::Use(_) | Does::Manual(_) | Does::Ask { .. } => true,
+        Does::Sql { .. } | Does::Adapter { .. } => true,
+        Does::Wait(_) | Does::Document { .. } | Does::Runbook { .. } | Does::Notify { .. } => false,
+    }
 }
 
 fn is_idempotent(does: &Does) -> bool {
     match does {
         Does::Http(request) => ["GET", "HEAD", "OPTIONS"].contains(&request.method.as_str()),
-        Does::Wait(_) | Does::Document { .. } => true,
+        Does::Wait(_) | Does::Document { .. } | Does::Notify { .. } => true,
+        Does::Sql { .. } | Does::Adapter { .. } => !does.mutates(),
         Does::Use(_) | Does::Shell { .. } | Does::Manual(_) | Does::Ask { .. } | Does::Runbook { .. } => false,
     }
 }

@@ -91,7 +91,12 @@ fn every_mistake_is_told_with_its_line() {
         ("level = \"warn\"", "level = \"high\"", "risk.level", "is not one of info, warn, block"),
         ("code = \"LOCKOUT\"", "code = \"lock out\"", "risk.code", "capital letters"),
         ("protected and not inputs.dry", "protected && inputs.dyr", "risk.when", "did you mean `dry`?"),
-        ("protected and not inputs.dry", "env = 'prod'", "risk.when", "env = 'prod'\n    ^ unexpected '='"),
+        (
+            "protected and not inputs.dry",
+            "env = 'prod'",
+            "risk.when",
+            "unexpected '='; compare with ==\n    env = 'prod'\n        ^",
+        ),
         ("protected and not inputs.dry", "env > 5", "risk.when", "these types do not go together"),
         ("protected and not inputs.dry", "now > 5", "risk.when", "unknown name `now`"),
         ("phase = \"validate\"", "phase = \"before\"", "step \"ask\".phase", "is not one of validate, preflight"),
@@ -192,5 +197,180 @@ proptest! {
             Ok(runbook) => prop_assert!(!runbook.definition.steps.is_empty()),
             Err(problems) => prop_assert!(!problems.is_empty() && problems.iter().all(|p| p.line >= 1)),
         }
+    }
+}
+
+const NAMED: &str = r#"
+name = "nightly"
+title = "nightly in {env}"
+version = "1"
+mutates = true
+env = "required"
+
+[[input]]
+name = "region"
+type = "text"
+default = "eu"
+
+[[input]]
+name = "least"
+type = "int"
+default = 3
+
+[[step]]
+name = "count"
+phase = "preflight"
+sql = { database = "shop-{env}", statement = "select count(*) as n from orders where region = {inputs.region} and total > {inputs.least}", max_rows = 5 }
+expect = "response.rows[0].n > 0 && response.row_count == 1"
+save = { n = "response.rows[0].n" }
+
+[[step]]
+name = "clear"
+phase = "action"
+sql = { database = "shop-{env}", statement = "delete from carts where age > {steps.count.n}", mutates = true }
+
+[[step]]
+name = "release"
+phase = "action"
+adapter = "github.dispatch_workflow"
+with = { repo = "acme/web", workflow = "release.yml", inputs = { region = "{inputs.region}", count = 2 } }
+
+[[finally]]
+name = "tell"
+notify = { to = "ops", title = "nightly in {env}", text = "{results}", severity = "low", dedup_key = "nightly/{env}" }
+"#;
+
+fn nightly(reach: &crate::core::reach::Reach, region: &str) -> crate::core::plan::Plan {
+    use crate::core::service::{Environment, Stack};
+    let staging = Environment { name: "staging".to_owned(), ..Environment::default() };
+    let stack = Stack { environments: vec![staging], ..Stack::default() };
+    let inputs = [("region".to_owned(), region.to_owned())].into();
+    let request = Request { env: Some("staging".to_owned()), inputs, ..Request::default() };
+    let runbook = parse("nightly.toml", NAMED).unwrap_or_else(|problems| panic!("{problems:#?}"));
+    crate::core::runbook::plan_in(&runbook, &request, &stack, &[], reach)
+}
+
+#[test]
+fn what_is_named_becomes_a_place_and_what_is_not_declared_blocks() {
+    use crate::core::notify::{Address, Notifier, Slack, Way};
+    use crate::core::product::{Account, Product};
+    use crate::core::reach::{Database, Place as At, Reach};
+
+    let blocked = nightly(&Reach::default(), "eu");
+    let codes: Vec<&str> = blocked.blocks().map(|r| r.message.as_str()).collect();
+    for wanted in ["add [database.shop-staging]", "add [notify.ops]", "add [adapter.github]"] {
+        assert!(codes.iter().any(|m| m.contains(wanted)), "{wanted}: {codes:#?}");
+    }
+    let mut reach = Reach {
+        databases: vec![Database {
+            name: "shop-staging".to_owned(),
+            place: At::Postgres("postgres://ana@db.test/shop".to_owned()),
+            password: None,
+            read_only: true,
+        }],
+        notifiers: vec![Notifier {
+            name: "ops".to_owned(),
+            way: Way::Slack(Slack { url: Address::Secret("SLACK".to_owned()) }),
+        }],
+        accounts: vec![Account {
+            product: Product::GitHub,
+            base_url: "https://ghe.test/api/v3".to_owned(),
+            token: "GH".to_owned(),
+            per_minute: 60,
+        }],
+    };
+    let plan = nightly(&reach, "eu");
+    let codes: Vec<&str> = plan.blocks().map(|r| r.code.as_str()).collect();
+    assert_eq!(codes, ["READ_ONLY_DATABASE"]);
+    reach.databases[0].read_only = false;
+    let plan = nightly(&reach, "eu");
+    assert_eq!(plan.blocks().count(), 0, "{:#?}", plan.risks);
+    let told: Vec<String> = plan.steps.iter().chain(&plan.finally).map(|s| s.spec.describe()).collect();
+    assert_eq!(
+        told,
+        [
+            "sql on shop-staging (postgres://ana@db.test/shop, read-only): select count(*) as n from orders where region = $1 \
+             and total > $2 with $1 = \"eu\", $2 = 3",
+            "sql on shop-staging (postgres://ana@db.test/shop, changes it): delete from carts where age > $1 with $1 = \
+             \"{steps.count.n}\"",
+            "github.dispatch_workflow (secret GH): POST \
+             https://ghe.test/api/v3/repos/acme/web/actions/workflows/release.yml/dispatches \
+             {\"inputs\":{\"count\":2,\"region\":\"eu\"},\"ref\":\"main\"}",
+            "tell ops (slack address in the secret SLACK): [low] nightly in staging",
+        ]
+    );
+    assert_eq!(plan.integrations, ["sql shop-staging", "github", "notify ops"]);
+    let kinds: Vec<bool> = plan.steps.iter().map(|s| s.idempotent).collect();
+    assert_eq!((kinds, plan.finally[0].retry.map(|r| r.attempts)), (vec![true, false, false], Some(3)));
+}
+
+#[test]
+fn mistakes_in_named_steps_are_said_with_their_line() {
+    let with = |from: &str, to: &str| {
+        let text = NAMED.replacen(from, to, 1);
+        assert_ne!(text, NAMED, "{from}");
+        parse("nightly.toml", &text).map_or_else(|problems| format!("{}", problems[0]), |_| String::new())
+    };
+    for (from, to, wanted) in [
+        (
+            "{inputs.region} and",
+            "'{inputs.region}' and",
+            "nightly.toml:21: step \"count\".sql.statement: {inputs.region} stands inside quotes",
+        ),
+        ("select count", "delete count", "`delete` changes things; add mutates = true"),
+        (", max_rows = 5", ", max_row = 5", "did you mean `max_rows`?"),
+        (", max_rows = 5", ", max_rows = 0", "must be between 1 and 100000"),
+        ("database = \"shop-{env}\", statement = \"select", "statement = \"select", "sql.database: is missing"),
+        ("{inputs.least}", "{inputs.lest}", "there is no input `lest`; did you mean {inputs.least}?"),
+        ("response.row_count == 1", "response.exit_code == 1", "exit_code"),
+        ("{steps.count.n}", "{steps.release.n}", "{steps.release.n}: that step does not save `n`"),
+        ("mutates = true\nenv", "mutates = false\nenv", "changes things, but the runbook says mutates = false"),
+        ("github.dispatch_workflow", "github.dispatch", "is not one of github.create_pull_request"),
+        ("repo = \"acme/web\", ", "", "with.repo: is missing; github.dispatch_workflow takes it: OWNER/NAME"),
+        ("acme/web", "acme", "with.repo: must be OWNER/NAME"),
+        ("workflow =", "flow =", "flow: unknown key"),
+        ("{ region = \"{inputs.region}\", count = 2 }", "[1]", "must be a text"),
+        ("to = \"ops\", ", "", "notify.to: is missing"),
+        ("severity = \"low\"", "severity = \"bad\"", "`bad` is not one of info, low, high, critical"),
+        (", dedup_key = \"nightly/{env}\"", ", event = \"resolve\"", "dedup_key: is missing; resolve needs the key"),
+        (
+            "[[finally]]\nname = \"tell\"\nnotify",
+            "[[finally]]\nname = \"tell\"\nexpect = \"true\"\nnotify",
+            "has no answer to judge",
+        ),
+    ] {
+        let said = with(from, to);
+        assert!(said.contains(wanted), "{from} → {to}: {said}");
+    }
+}
+
+/// A runbook that only looks may change something after a person said yes.
+#[test]
+fn a_change_may_stand_behind_a_question() {
+    let text = |optional: &str, when: &str| {
+        format!(
+            "name = \"x\"\ntitle = \"x\"\nversion = \"1\"\nmutates = false\n[[step]]\nname = \"sure\"\nphase = \"action\"\n\
+             manual = \"Sure?\"\n{optional}\n[[step]]\nname = \"do\"\nphase = \"action\"\n{when}\n\
+             sql = {{ database = \"d\", statement = \"delete from t\", mutates = true }}\n"
+        )
+    };
+    let runbook = parse("x.toml", &text("optional = true", "when = \"steps.sure.done\"")).unwrap();
+    let made = plan(&runbook, &Request::default(), &Stack::default());
+    assert!(made.mutates && made.steps[0].rules.optional);
+    assert!(parse("x.toml", &text("", "")).unwrap_err()[0].message.contains("let it ask first"));
+    let misplaced = text("", "optional = true");
+    assert!(
+        parse("x.toml", &misplaced).unwrap_err().iter().any(|p| p.message.contains("only for steps with `manual`"))
+    );
+}
+
+proptest! {
+    /// Whatever an input holds, the statement's text is the same and the value is a parameter.
+    #[test]
+    fn an_input_never_becomes_sql(value in "[^\\p{Cc}{]{1,40}") {
+        let made = nightly(&crate::core::reach::Reach::default(), &value);
+        let crate::core::step::StepSpec::Sql(sql) = &made.steps[0].spec else { panic!("{:?}", made.steps) };
+        let text = "select count(*) as n from orders where region = $1 and total > $2";
+        prop_assert_eq!((sql.statement.as_str(), sql.params[0].text.as_str()), (text, value.as_str()));
     }
 }

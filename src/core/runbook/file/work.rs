@@ -4,11 +4,13 @@ use toml::de::DeValue;
 
 use super::super::definition::{Body, Does};
 use super::super::read::{Reader, Section, as_i64};
+use super::named::{read_adapter, read_notify, read_sql};
 use crate::core::service::{HttpRequest, ShellCommand, Verb};
 
-pub(super) const STEP_KINDS: [&str; 7] = ["use", "http", "shell", "wait", "manual", "document", "runbook"];
+pub(super) const STEP_KINDS: [&str; 10] =
+    ["use", "http", "shell", "wait", "manual", "document", "runbook", "sql", "notify", "adapter"];
 /// Kinds that are planned: refused by name, so that nobody takes them for a misspelling.
-const LATER_KINDS: [&str; 4] = ["sql", "adapter", "approve", "notify"];
+const LATER_KINDS: [&str; 1] = ["approve"];
 const HTTP_KEYS: [&str; 7] = ["method", "url", "headers", "body", "expect_status", "max_ms", "contains"];
 const DOCUMENT_KEYS: [&str; 3] = ["title", "content", "about"];
 
@@ -32,7 +34,13 @@ pub(super) fn read_does(r: &mut Reader<'_>, section: &Section<'_>) -> Option<Doe
     if section.has("inputs") && *kind != "runbook" {
         section.wrong(r, "inputs", "is only for steps with `runbook`");
     }
+    if section.has("with") && *kind != "adapter" {
+        section.wrong(r, "with", "is only for steps with `adapter`");
+    }
     match *kind {
+        "sql" => read_sql(r, section),
+        "notify" => read_notify(r, section),
+        "adapter" => read_adapter(r, section),
         "use" => section.word(r, "use", &Verb::ALL.map(Verb::name), verb_from_name).map(Does::Use),
         "http" => read_http(r, section).map(Does::Http),
         "shell" => read_shell(r, section),

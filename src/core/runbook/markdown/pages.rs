@@ -3,6 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::output;
 use super::{Part, part_of, plain};
 use crate::core::plan::OnFailure;
 use crate::core::run::Phase;
@@ -22,7 +23,7 @@ const QUOTE: usize = 200;
 pub(super) fn guided(file: &str, page: &Page, name: &str, problems: &mut Vec<Problem>) -> Runbook {
     let mut blocks: Vec<(&Block, Commands)> = Vec::new();
     for block in page.blocks.iter().filter(|b| guided::is_shell(&b.language)) {
-        let commands = guided::commands(&block.language, &block.code);
+        let commands = guided::commands(&block.language, output::commands(block));
         for (at, message) in &commands.problems {
             let (line, message) = (block.line + 1 + at, message.clone());
             problems.push(Problem { file: file.to_owned(), line, key: String::new(), message });
@@ -106,7 +107,14 @@ fn command(number: usize, label: String, block: &Block, commands: &Commands, inp
         _ => ShellCommand::Script(script),
     };
     let key = format!("ask_before_block_{number}");
-    let known = KnownStep { key: key.clone(), saves: Vec::new(), order: (0, number), repeated: false };
+    let known = KnownStep {
+        key: key.clone(),
+        saves: Vec::new(),
+        order: (0, number),
+        repeated: false,
+        asks: true,
+        response: scope::manual_response(),
+    };
     let scope = scope::late_types(inputs, &[known]);
     let when = Condition::parse(&format!("steps.{key}.done"), &[], &scope).ok();
     StepTemplate { when, ..template(label, Does::Shell { command, dir: None, env: Vec::new() }) }
@@ -124,6 +132,7 @@ fn template(name: String, does: Does) -> StepTemplate {
         idempotent: false,
         for_each: false,
         missing: Missing::default(),
+        optional: false,
         when: None,
         expect: None,
         save: BTreeMap::new(),

@@ -1,5 +1,5 @@
-//! The blocks of a page with front matter of ours, written as `[[step]]` tables: shell and http fences; the heading gives
-//! the phase, the info string the attributes, the prose the notes.
+//! The blocks of a page with front matter of ours, written as `[[step]]` tables: shell, http, sql and step fences; the
+//! heading gives the phase, the info string the attributes, the prose the notes.
 
 use std::collections::HashSet;
 use std::fmt::Write;
@@ -11,7 +11,9 @@ use crate::core::runbook::guided;
 use crate::core::runbook::page::{Block, Page};
 
 /// Attributes of an info string that are keys of a step, all texts.
-const ATTRIBUTES: [&str; 8] = ["name", "timeout", "on_failure", "when", "expect", "dir", "phase", "notes"];
+const ATTRIBUTES: [&str; 9] = ["name", "timeout", "on_failure", "when", "expect", "dir", "phase", "notes", "database"];
+/// Attributes that stand alone.
+const FLAGS: [&str; 2] = ["idempotent", "mutates"];
 
 /// Writes the steps; what is wrong, with its line.
 pub(super) fn write(page: &Page, toml: &mut Toml) -> Vec<(usize, String)> {
@@ -31,9 +33,13 @@ pub(super) fn write(page: &Page, toml: &mut Toml) -> Vec<(usize, String)> {
     problems
 }
 
-/// A fence that is a step: a shell's with a command in it, or a request.
+/// A fence that is a step: a shell's with a command in it, a request, a statement for a named database, or the keys of a
+/// step as a TOML file has them. SQL without a database is something to read.
 fn is_step(block: &Block) -> bool {
-    block.language == "http" || (guided::is_shell(&block.language) && !script(block).trim().is_empty())
+    let statement = block.language == "sql" && block.info.contains("database=");
+    statement
+        || ["http", "step"].contains(&block.language.as_str())
+        || (guided::is_shell(&block.language) && !script(block).trim().is_empty())
 }
 
 fn script(block: &Block) -> String {
@@ -55,8 +61,19 @@ fn step(
     problems: &mut Vec<(usize, String)>,
 ) {
     let line = block.line;
-    let (mut attributes, idempotent) = attributes(block, problems);
-    if !attributes.iter().any(|(key, _)| key == "name") {
+    let Attributes { mut texts, flags } = attributes(block, problems);
+    let database = texts.iter().position(|(key, _)| key == "database").map(|at| texts.remove(at).1);
+    if database.is_some() && block.language != "sql" {
+        problems.push((line, "database= is only for sql blocks".to_owned()));
+    }
+    let mutates = flags.contains(&"mutates");
+    if mutates && block.language != "sql" {
+        problems.push((line, "mutates is only for sql blocks".to_owned()));
+    }
+    if block.language == "step" {
+        own_keys(block, &mut texts);
+    }
+    if !texts.iter().any(|(key, _)| key == "name") {
         let heading = block.headings.last().map_or_else(|| format!("block at line {line}"), |h| plain(h));
         let mut name = heading.clone();
         let mut n = 2;
@@ -64,24 +81,30 @@ fn step(
             name = format!("{heading} ({n})");
             n += 1;
         }
-        attributes.push(("name".to_owned(), name));
+        texts.push(("name".to_owned(), name));
     }
-    names.extend(attributes.iter().filter(|(key, _)| key == "name").map(|(_, name)| name.clone()));
-    if !attributes.iter().any(|(key, _)| key == "phase") {
-        attributes.push(("phase".to_owned(), phase_of(block).name().to_owned()));
+    names.extend(texts.iter().filter(|(key, _)| key == "name").map(|(_, name)| name.clone()));
+    if !texts.iter().any(|(key, _)| key == "phase") {
+        texts.push(("phase".to_owned(), phase_of(block).name().to_owned()));
     }
-    if !block.prose.is_empty() && !attributes.iter().any(|(key, _)| key == "notes") {
-        attributes.push(("notes".to_owned(), block.prose.clone()));
+    if !block.prose.is_empty() && !texts.iter().any(|(key, _)| key == "notes") {
+        texts.push(("notes".to_owned(), block.prose.clone()));
     }
     toml.line(line, "[[step]]");
-    for (key, value) in attributes {
-        toml.line(line, &format!("{key} = {}", quoted(&value)));
+    let said = |key: &str| block.language == "step" && has_key(block, key);
+    for (key, value) in texts.iter().filter(|(key, _)| !said(key)) {
+        toml.line(line, &format!("{key} = {}", quoted(value)));
     }
-    if idempotent {
+    if flags.contains(&"idempotent") {
         toml.line(line, "idempotent = true");
     }
-    if let Some(work) = work(block, problems) {
-        toml.line(line, &work);
+    match block.language.as_str() {
+        "step" => block.code.lines().zip(line + 1..).for_each(|(text, line)| toml.line(line, text)),
+        _ => {
+            if let Some(work) = work(block, problems) {
+                toml.line(line, &work);
+            }
+        }
     }
     if let Some(first) = undo.first() {
         match undo_of(undo, problems) {
@@ -95,6 +118,15 @@ fn step(
 fn work(block: &Block, problems: &mut Vec<(usize, String)>) -> Option<String> {
     if block.language == "http" {
         return http(block).map_err(|why| problems.push((block.line, why))).ok();
+    }
+    if block.language == "sql" {
+        let Attributes { texts, flags } = attributes(block, &mut Vec::new());
+        let database = texts.iter().find(|(key, _)| key == "database").map_or("", |(_, name)| name);
+        let (database, statement) = (quoted(database), quoted(&block.code));
+        return Some(format!(
+            "sql = {{ database = {database}, statement = {statement}, mutates = {} }}",
+            flags.contains(&"mutates")
+        ));
     }
     let commands = guided::commands(&block.language, &block.code);
     for (at, why) in commands.problems {
@@ -143,18 +175,41 @@ fn http(block: &Block) -> Result<String, String> {
     Ok(toml + " }")
 }
 
+/// What an info string says.
+#[derive(Default)]
+struct Attributes {
+    texts: Vec<(String, String)>,
+    flags: Vec<&'static str>,
+}
+
+/// The name and phase a `step` block gives itself, so that none is made up for it.
+fn own_keys(block: &Block, texts: &mut Vec<(String, String)>) {
+    let (table, _) = toml::de::DeTable::parse_recoverable(&block.code);
+    for key in ["name", "phase", "notes"] {
+        if let Some(text) = table.get_ref().get(key).and_then(|v| v.get_ref().as_str()) {
+            texts.retain(|(k, _)| k != key);
+            texts.push((key.to_owned(), text.to_owned()));
+        }
+    }
+}
+
+fn has_key(block: &Block, key: &str) -> bool {
+    let (table, _) = toml::de::DeTable::parse_recoverable(&block.code);
+    table.get_ref().contains_key(key)
+}
+
 /// `name="check disk" timeout=30s idempotent`.
-fn attributes(block: &Block, problems: &mut Vec<(usize, String)>) -> (Vec<(String, String)>, bool) {
+fn attributes(block: &Block, problems: &mut Vec<(usize, String)>) -> Attributes {
     let mut found: Vec<(String, String)> = Vec::new();
-    let mut idempotent = false;
+    let mut flags = Vec::new();
     let mut rest = block.info.trim().trim_start_matches('{').trim_end_matches('}').trim_start();
     while !rest.is_empty() {
         let end = rest.find(|c: char| c.is_whitespace() || c == '=').unwrap_or(rest.len());
         let (key, tail) = rest.split_at(end);
         let Some(value) = tail.strip_prefix('=') else {
-            match key {
-                "idempotent" => idempotent = true,
-                _ => problems.push((block.line, unknown(key))),
+            match FLAGS.into_iter().find(|flag| *flag == key) {
+                Some(flag) => flags.push(flag),
+                None => problems.push((block.line, unknown(key))),
             }
             rest = tail.trim_start();
             continue;
@@ -163,7 +218,7 @@ fn attributes(block: &Block, problems: &mut Vec<(usize, String)>) -> (Vec<(Strin
             Some(quote) => {
                 let Some(parts) = value[1..].split_once(quote) else {
                     problems.push((block.line, format!("the quote after {key}= is never closed")));
-                    return (found, idempotent);
+                    return Attributes { texts: found, flags };
                 };
                 parts
             }
@@ -178,9 +233,9 @@ fn attributes(block: &Block, problems: &mut Vec<(usize, String)>) -> (Vec<(Strin
         }
         rest = tail.trim_start();
     }
-    (found, idempotent)
+    Attributes { texts: found, flags }
 }
 
 fn unknown(key: &str) -> String {
-    format!("unknown attribute {key:?}; known are {}, idempotent", ATTRIBUTES.join(", "))
+    format!("unknown attribute {key:?}; known are {}, {}", ATTRIBUTES.join(", "), FLAGS.join(", "))
 }

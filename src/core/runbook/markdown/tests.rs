@@ -184,3 +184,77 @@ proptest::proptest! {
         }
     }
 }
+
+#[test]
+fn statements_and_step_blocks_are_steps_and_sql_without_a_database_is_not() {
+    let text = r#"+++
+version = "1"
+mutates = true
+env = "none"
+
+[[input]]
+name = "age"
+type = "int"
+default = 7
++++
+# Clean the carts
+
+Reading material:
+
+```sql
+select 'no step'
+```
+
+## Preflight
+
+```sql database=shop name=count expect="response.rows[0].n > 0" timeout=5s
+select count(*) as n
+from carts where age > {inputs.age}
+```
+
+## Action
+
+```sql database=shop mutates
+delete from carts where age > {inputs.age}
+```
+
+Tell whoever cares.
+
+```step
+name = "tell"
+phase = "summarize"
+notify = { to = "ops", title = "carts", text = "{results}" }
+```
+"#;
+    let runbook = parse("carts.md", text).unwrap_or_else(|problems| panic!("{problems:#?}"));
+    let plan = plan(&runbook, &Request::default(), &Stack::default());
+    let told: Vec<(&str, String)> = plan.steps.iter().map(|s| (s.phase.name(), s.spec.describe())).collect();
+    let place = "not configured";
+    assert_eq!(
+        told,
+        [
+            (
+                "preflight",
+                format!("sql on shop ({place}, read-only): select count(*) as n from carts where age > $1 with $1 = 7")
+            ),
+            ("action", format!("sql on shop ({place}, changes it): delete from carts where age > $1 with $1 = 7")),
+            ("summarize", format!("tell ops ({place}): [info] carts")),
+        ]
+    );
+    assert_eq!((plan.steps[0].timeout_ms, plan.steps[2].rules.notes.as_deref()), (5_000, Some("Tell whoever cares.")));
+    for (from, to, line, why) in [
+        (
+            "where age > {inputs.age}\n```\n\n## Action",
+            "where age > {inputs.agee}\n```\n\n## Action",
+            21,
+            "no input `agee`",
+        ),
+        ("mutates\ndelete", "\ndelete", 28, "changes things"),
+        ("to = \"ops\", ", "", 37, "notify.to: is missing"),
+        ("```step", "```step mutates", 34, "only for sql blocks"),
+    ] {
+        let problems = parse("carts.md", &text.replacen(from, to, 1)).unwrap_err();
+        let said = problems[0].to_string();
+        assert!(problems[0].line == line && said.contains(why), "{said}");
+    }
+}

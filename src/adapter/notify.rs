@@ -1,0 +1,68 @@
+//! Notifiers: the request or the mail that tells somebody, sent.
+
+use tokio_util::sync::CancellationToken;
+
+use super::{Outside, http, mail};
+use crate::core::notify::{Address, Message, Notifier, Way};
+use crate::core::step::Reply;
+
+/// Sends the message to the notifier of that name.
+pub(super) async fn perform(
+    to: &str,
+    message: &Message,
+    client: &http::Client,
+    outside: &Outside,
+    timeout_ms: i64,
+    cancel: CancellationToken,
+) -> Reply {
+    let sent = async {
+        let notifier = declared(to, outside)?;
+        if let Way::Email(email) = &notifier.way {
+            return Ok(mail::perform(email, message, outside, timeout_ms, cancel).await);
+        }
+        let request = request(notifier, message, outside).await?;
+        Ok(client.perform(request, &outside.vault, timeout_ms, cancel).await)
+    };
+    sent.await.unwrap_or_else(|message: String| Reply::Refused { message })
+}
+
+/// Whether the message could be sent at all.
+pub(super) fn check(to: &str, outside: &Outside) -> Result<(), String> {
+    let way = &declared(to, outside)?.way;
+    if let Some(Address::Secret(name)) = way.address() {
+        outside.vault.check(&name)?;
+    }
+    way.key().map_or(Ok(()), |name| outside.vault.check(name).map(drop))
+}
+
+fn declared<'o>(to: &str, outside: &'o Outside) -> Result<&'o Notifier, String> {
+    outside
+        .reach
+        .notifier(to)
+        .ok_or_else(|| format!("there is no notifier {to} here; add [notify.{to}] with kind = \"…\" to opsroom.toml"))
+}
+
+/// The request, secrets fetched now. A key that is sent goes only where it may.
+async fn request(notifier: &Notifier, message: &Message, outside: &Outside) -> Result<http::Request, String> {
+    let (way, vault) = (&notifier.way, &outside.vault);
+    let url = match way.address() {
+        Some(Address::Url(url)) => url,
+        Some(Address::Secret(name)) => vault.value(&name).await?.expose().to_owned(),
+        None => return Err(format!("{} has no address", notifier.name)),
+    };
+    let key = match way.key() {
+        Some(name) => {
+            if way.sends_key() {
+                let parsed = http::check("POST", &url, &std::collections::BTreeMap::new())?;
+                http::check_secret(vault, name, &parsed)?;
+            }
+            vault.value(name).await?.expose().to_owned()
+        }
+        None => String::new(),
+    };
+    let post = way
+        .post(message, outside.clock.now(), &url, &key)
+        .ok_or_else(|| format!("{} is not told by a request", notifier.name))?;
+    let (url, headers, body) = (post.url, post.headers, Some(post.body));
+    Ok(http::Request { method: "POST".to_owned(), url, headers, body, secrets: Vec::new() })
+}

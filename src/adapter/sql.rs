@@ -1,0 +1,207 @@
+//! SQL: one statement on a connection of its own, in a transaction that is read-only unless the step says it changes
+//! things. The rows become output, as a table.
+
+mod postgres;
+mod row;
+mod sqlite;
+
+use std::collections::HashSet;
+use std::time::Duration;
+
+use sqlx::error::DatabaseError;
+use tokio::sync::mpsc;
+use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
+
+use super::{OutputLine, Outside, Said, cancelled, deadline, elapsed_ms};
+use crate::core::event::Stream;
+use crate::core::reach::{Database, Place};
+use crate::core::step::Reply;
+use crate::core::step::sql::{Param, ParamKind, Rows, table};
+
+/// Bytes of rows kept; the rest counts as more rows.
+const MAX_BYTES: usize = 4 * 1024 * 1024;
+/// How long a statement that was told to stop may take to do so.
+const STOPPING: Duration = Duration::from_millis(1500);
+
+/// What is to be done.
+#[derive(Debug, Clone)]
+pub(super) struct Statement {
+    pub database: String,
+    pub text: String,
+    pub params: Vec<Param>,
+    pub write: bool,
+    pub max_rows: u32,
+}
+
+/// Why there are no rows.
+#[derive(Debug)]
+enum Failure {
+    /// We did not ask.
+    Refused(String),
+    Unreachable(String),
+    Declined {
+        message: String,
+        again: bool,
+    },
+    TimedOut,
+    Cancelled,
+}
+
+/// An address with its secrets in it.
+enum Address {
+    Postgres(Box<sqlx::postgres::PgConnectOptions>),
+    Sqlite(String),
+}
+
+/// Runs the statement to its end; `timeout_ms` covers connecting too.
+pub(super) async fn perform(
+    what: Statement,
+    outside: &Outside,
+    timeout_ms: i64,
+    output: mpsc::Sender<Said>,
+    cancel: CancellationToken,
+) -> Reply {
+    let start = Instant::now();
+    let until = start + deadline(timeout_ms);
+    let done = match address(&what, outside).await {
+        Err(why) => Err(Failure::Refused(why)),
+        Ok(Address::Postgres(options)) => postgres::perform(&what, *options, &outside.policy, until, &cancel).await,
+        Ok(Address::Sqlite(path)) => sqlite::perform(&what, &path, until, &cancel).await,
+    };
+    match done {
+        Ok(mut rows) => {
+            rows.ms = elapsed_ms(start);
+            let line = |text| OutputLine { stream: Stream::Stdout, text };
+            let lines: Vec<_> = table::lines(&rows).into_iter().map(line).collect();
+            for lines in lines.chunks(500) {
+                // Nobody listening is fine: the lines are then not wanted.
+                let _ = output.send(Said::Lines(lines.to_vec())).await;
+            }
+            Reply::Rows(rows)
+        }
+        Err(Failure::Refused(message)) => Reply::Refused { message },
+        Err(Failure::Unreachable(message)) => Reply::Unreachable { message },
+        Err(Failure::Declined { message, again }) => Reply::Declined { message, again },
+        Err(Failure::TimedOut) => Reply::TimedOut { after_ms: elapsed_ms(start) },
+        Err(Failure::Cancelled) => cancelled(),
+    }
+}
+
+/// Whether the statement could be sent at all; see [`super::Adapters::check`].
+pub(super) fn check(name: &str, write: bool, outside: &Outside) -> Result<(), String> {
+    let database = declared(name, write, outside)?;
+    let secrets = [database.password.as_ref(), secret_place(database)];
+    secrets.into_iter().flatten().try_for_each(|name| outside.vault.check(name).map(drop))
+}
+
+fn secret_place(database: &Database) -> Option<&String> {
+    match &database.place {
+        Place::Secret(name) => Some(name),
+        Place::Postgres(_) | Place::Sqlite(_) => None,
+    }
+}
+
+fn declared<'o>(name: &str, write: bool, outside: &'o Outside) -> Result<&'o Database, String> {
+    let database = outside.reach.database(name).ok_or_else(|| {
+        format!("there is no database {name} here; add [database.{name}] with url = \"…\" to opsroom.toml")
+    })?;
+    if write && database.read_only {
+        return Err(format!("the database {name} is only read here; say read_only = false in [database.{name}]"));
+    }
+    Ok(database)
+}
+
+/// Where the statement goes, secrets fetched now.
+async fn address(what: &Statement, outside: &Outside) -> Result<Address, String> {
+    let database = declared(&what.database, what.write, outside)?;
+    let url = match &database.place {
+        Place::Sqlite(path) => return Ok(Address::Sqlite(path.clone())),
+        Place::Postgres(url) => url.clone(),
+        Place::Secret(name) => {
+            let value = outside.vault.value(name).await?;
+            if let Some(path) = value.expose().strip_prefix("sqlite:") {
+                return Ok(Address::Sqlite(path.to_owned()));
+            }
+            value.expose().to_owned()
+        }
+    };
+    if !url.starts_with("postgres://") && !url.starts_with("postgresql://") {
+        return Err(format!(
+            "the address of the database {} begins with neither postgres:// nor sqlite:",
+            what.database
+        ));
+    }
+    let options: sqlx::postgres::PgConnectOptions =
+        url.parse().map_err(|_| format!("the address of the database {} is not a URL", what.database))?;
+    let options = options.application_name("opsroom");
+    let Some(name) = &database.password else { return Ok(Address::Postgres(Box::new(options))) };
+    outside.vault.check_host(name, options.get_host(), options.get_port())?;
+    let value = outside.vault.value(name).await?;
+    Ok(Address::Postgres(Box::new(options.password(value.expose()))))
+}
+
+/// A value as it is bound.
+enum Bound {
+    Text(String),
+    Int(i64),
+    Bool(bool),
+}
+
+fn bound(params: &[Param]) -> Result<Vec<Bound>, Failure> {
+    let wrong = |p: &Param, what: &str| Failure::Refused(format!("{:?} is not {what}", p.text));
+    let value = |p: &Param| match p.kind {
+        ParamKind::Text => Ok(Bound::Text(p.text.clone())),
+        ParamKind::Int => p.text.parse().map(Bound::Int).map_err(|_| wrong(p, "a whole number")),
+        ParamKind::Bool => p.text.parse().map(Bound::Bool).map_err(|_| wrong(p, "true or false")),
+    };
+    params.iter().map(value).collect()
+}
+
+/// Rows as they come in, up to the limits.
+struct Gathered {
+    rows: Rows,
+    max_rows: usize,
+    bytes: usize,
+}
+
+impl Gathered {
+    fn new(columns: Vec<String>, max_rows: u32) -> Self {
+        let rows = Rows { columns, rows: Vec::new(), affected: 0, truncated: false, ms: 0 };
+        Self { rows, max_rows: usize::try_from(max_rows).unwrap_or(usize::MAX), bytes: 0 }
+    }
+
+    /// Takes a row; `false`: no more are wanted.
+    fn take(&mut self, row: Vec<serde_json::Value>) -> bool {
+        let size: usize = row.iter().map(|v| v.as_str().map_or(8, str::len)).sum();
+        if self.rows.rows.len() >= self.max_rows || self.bytes + size > MAX_BYTES {
+            self.rows.truncated = true;
+            return false;
+        }
+        self.bytes += size;
+        self.rows.rows.push(row);
+        true
+    }
+}
+
+/// What went wrong with the statement itself. `retry` are the codes that may pass by themselves.
+fn declined(error: &dyn DatabaseError, more: &str, retry: &[&str]) -> Failure {
+    let code = error.code().unwrap_or_default();
+    let message = if code.is_empty() { error.message().to_owned() } else { format!("{} ({code})", error.message()) };
+    Failure::Declined { message: message + more, again: retry.contains(&code.as_ref()) }
+}
+
+/// Columns of the same name would hide each other in `response.rows`: the later ones get a number.
+fn distinct(columns: impl Iterator<Item = String>) -> Vec<String> {
+    let mut seen = HashSet::new();
+    let unique = |name: String| {
+        let free = (1_u32..).map(|n| if n == 1 { name.clone() } else { format!("{name}_{n}") });
+        let free = free.into_iter().find(|candidate| !seen.contains(candidate)).unwrap_or(name);
+        seen.insert(free.clone());
+        free
+    };
+    columns.map(unique).collect()
+}
+
+#[cfg(test)]
+mod tests;

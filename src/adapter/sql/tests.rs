@@ -1,0 +1,50 @@
+//! The pieces that need no server; whole statements run in the engine suite, on both databases.
+
+use super::*;
+
+#[test]
+fn namesakes_get_numbers() {
+    let names = ["id", "name", "id", "id_2", "id"].map(str::to_owned);
+    assert_eq!(distinct(names.into_iter()), ["id", "name", "id_2", "id_2_2", "id_3"]);
+}
+
+#[test]
+fn rows_are_kept_up_to_the_limits() {
+    let mut few = Gathered::new(vec!["a".to_owned()], 2);
+    let took: Vec<bool> = (0..3).map(|n| few.take(vec![n.into()])).collect();
+    assert_eq!((took, few.rows.rows.len(), few.rows.truncated), (vec![true, true, false], 2, true));
+    let mut large = Gathered::new(vec!["a".to_owned()], 100);
+    assert!(large.take(vec!["x".repeat(MAX_BYTES).into()]));
+    assert!(!large.take(vec!["x".into()]) && large.rows.truncated);
+}
+
+#[tokio::test]
+async fn what_is_not_declared_or_only_read_is_not_asked() {
+    use crate::core::reach::Reach;
+    let database = |read_only| Database {
+        name: "shop".to_owned(),
+        place: Place::Sqlite("/nowhere/shop.db".to_owned()),
+        password: None,
+        read_only,
+    };
+    let outside = |databases| Outside { reach: Reach { databases, ..Reach::default() }, ..Outside::default() };
+    let ask = async |outside: Outside, write| {
+        let what =
+            Statement { database: "shop".to_owned(), text: "select 1".to_owned(), params: vec![], write, max_rows: 1 };
+        perform(what, &outside, 1000, mpsc::channel(1).0, CancellationToken::new()).await
+    };
+    for (outside, write, why) in [
+        (outside(vec![]), false, "add [database.shop]"),
+        (outside(vec![database(true)]), true, "say read_only = false"),
+    ] {
+        assert!(check("shop", write, &outside).unwrap_err().contains(why));
+        match ask(outside, write).await {
+            Reply::Refused { message } => assert!(message.contains(why), "{message}"),
+            other => panic!("{other:?}"),
+        }
+    }
+    match ask(outside(vec![database(false)]), true).await {
+        Reply::Declined { message, again: false } => assert!(message.contains("/nowhere/shop.db"), "{message}"),
+        other => panic!("{other:?}"),
+    }
+}

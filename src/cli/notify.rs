@@ -1,0 +1,62 @@
+//! `opsroom notify`: who can be told, and a test of telling them.
+
+use super::out::Out;
+use super::session::Start;
+use super::stop::{Code, Stop, tell};
+use crate::control::{Refusal, reach};
+use crate::core::notify::{Event, Message, Severity};
+
+/// List the notifiers, or send one of them a message
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    /// Name of a notifier; without it they are listed
+    #[arg(value_name = "NAME", requires = "test")]
+    name: Option<String>,
+    /// The message to send
+    #[arg(long, value_name = "TEXT", requires = "name")]
+    test: Option<String>,
+}
+
+pub(super) async fn perform(args: &Args, start: &Start) -> Result<Code, Stop> {
+    let settings = start.settings()?;
+    let (Some(name), Some(text)) = (&args.name, &args.test) else {
+        return list(start);
+    };
+    if settings.read_only {
+        return Err(Refusal::ReadOnly.into());
+    }
+    if settings.reach.notifier(name).is_none() {
+        let names: Vec<&str> = settings.reach.notifiers.iter().map(|n| n.name.as_str()).collect();
+        let known =
+            if names.is_empty() { "there is none".to_owned() } else { format!("known are {}", names.join(", ")) };
+        return Err(Stop::Usage(format!("there is no notifier {name}: {known}; add [notify.{name}] to opsroom.toml")));
+    }
+    let outcome = reach::tell(start.outside(settings), name, message(text, &settings.actor)).await;
+    if reach::is_told(&outcome) {
+        Out::new().line(&outcome.message)?;
+        return Ok(Code::Succeeded);
+    }
+    tell(&outcome.message);
+    Ok(Code::Failed)
+}
+
+fn message(text: &str, actor: &str) -> Message {
+    Message {
+        title: text.split(['\r', '\n']).next().unwrap_or_default().to_owned(),
+        text: format!("{text}\n\nA test of opsroom by {actor}."),
+        severity: Severity::Info,
+        event: Event::Trigger,
+        dedup_key: None,
+        link: None,
+    }
+}
+
+fn list(start: &Start) -> Result<Code, Stop> {
+    let notifiers = &start.settings()?.reach.notifiers;
+    let mut out = Out::new();
+    if notifiers.is_empty() {
+        out.line("no notifiers: add [notify.NAME] with kind = \"…\" to opsroom.toml")?;
+    }
+    notifiers.iter().try_for_each(|n| out.line(&format!("{:<16} {}", n.name, n.way.describe())))?;
+    Ok(Code::Succeeded)
+}

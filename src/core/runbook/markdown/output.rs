@@ -1,0 +1,128 @@
+//! What people show under a shell's tag without meaning it to be run: the output of the command before, a query of a
+//! monitoring system. Without prompts only the words around it and its shape tell.
+
+use crate::core::runbook::guided;
+use crate::core::runbook::page::Block;
+
+/// The last sentence before a block says that it shows what comes out.
+const SHOWN: [&str; 15] = [
+    "output is",
+    "output looks",
+    "output should",
+    "output may",
+    "example output",
+    "sample output",
+    "expected output",
+    "output:",
+    "similar to the following",
+    "something like this",
+    "look like this",
+    "looks like this",
+    "look like the following",
+    "looks like the following",
+    "should see",
+];
+
+/// … unless it asks to do something.
+const ASKED: [&str; 8] = ["run ", "runs ", "running ", "execut", "command", "type ", "invoke", "apply "];
+
+/// The commands of a block; empty when it only shows something.
+pub(super) fn commands(block: &Block) -> &str {
+    let code = block.code.as_str();
+    if guided::has_prompt(code) {
+        return code;
+    }
+    let first = code.lines().map(str::trim).find(|l| !l.is_empty() && !l.starts_with('#')).unwrap_or("");
+    if is_query(first) || is_table_or_listing(first) || promised(&block.prose) {
+        return "";
+    }
+    &code[..output_start(code)]
+}
+
+/// The words before the block promise output.
+fn promised(prose: &str) -> bool {
+    let last = prose.lines().next_back().unwrap_or("");
+    let last = last.rsplit(". ").next().unwrap_or(last).to_lowercase();
+    SHOWN.iter().any(|s| last.contains(s)) && !ASKED.iter().any(|a| last.contains(a))
+}
+
+/// `sum by(job) (rate(…` and `label_replace(…`: in a shell a bracket follows a name only to define a function.
+fn is_query(first: &str) -> bool {
+    let name = |c: char| c.is_ascii_alphanumeric() || c == '_' || c == ':';
+    let rest = first.trim_start_matches(name);
+    if rest.len() == first.len() {
+        return false;
+    }
+    let rest = rest.trim_start();
+    let rest = ["by", "without"].iter().find_map(|word| rest.strip_prefix(word)).unwrap_or(rest).trim_start();
+    rest.starts_with('(') && !rest[1..].trim_start().starts_with(')')
+}
+
+/// ` 1  error: …`, `| name | age |`, `--> file:3`: no command starts with a bare number or a rule.
+fn is_table_or_listing(first: &str) -> bool {
+    let word = first.split_whitespace().next().unwrap_or("");
+    let number = !word.is_empty() && word.bytes().all(|b| b.is_ascii_digit());
+    number || word.starts_with(['|', '│', '+']) || word.starts_with("--")
+}
+
+/// Where a line like `health: HEALTH_WARN` begins: no command is called so, and what follows it is output as well.
+fn output_start(code: &str) -> usize {
+    if code.contains("<<") {
+        return code.len();
+    }
+    let mut at = 0;
+    let mut continued = false;
+    for line in code.split_inclusive('\n') {
+        let word = line.split_whitespace().next().unwrap_or("");
+        let label = word
+            .strip_suffix(':')
+            .is_some_and(|w| !w.is_empty() && w.chars().all(|c| c.is_alphanumeric() || matches!(c, '_' | '-' | '.')));
+        if label && !continued && !guided::leaves_a_quote_open(&code[..at]) {
+            return at;
+        }
+        continued = line.trim_end().ends_with(['\\', '|', '&']);
+        at += line.len();
+    }
+    code.len()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn block(prose: &str, code: &str) -> Block {
+        Block {
+            language: "bash".to_owned(),
+            info: String::new(),
+            code: code.to_owned(),
+            line: 1,
+            headings: Vec::new(),
+            prose: prose.to_owned(),
+        }
+    }
+
+    #[test]
+    fn what_is_shown_is_told_from_what_is_run() {
+        for (prose, code, kept) in [
+            ("Look at the pods:", "kubectl get pods\n", "kubectl get pods\n"),
+            ("The output is similar to this example:", "Warning  Failed  it didn't fit\n", ""),
+            ("You should see something like this:", "web 1/1\n", ""),
+            ("Wait. Run a command similar to the following:", "kubectl get pods\n", "kubectl get pods\n"),
+            ("The output is long. Look at the disks:", "df -h\n", "df -h\n"),
+            ("If the output is empty, list the disks:\nThen the mounts:", "mount\n", "mount\n"),
+            ("The output should be empty:", "$ df -h\nnone\n", "$ df -h\nnone\n"),
+            ("", "sum by (job) (rate(errors_total[5m]))\n", ""),
+            ("", "# slow\nlabel_replace(\n  up, \"a\", \"b\", \"c\", \"\")\n", ""),
+            ("", "wait_for() { sleep 1; }\nwait_for\n", "wait_for() { sleep 1; }\nwait_for\n"),
+            ("", " 1  error: not found\n  --> a.rs:1\n", ""),
+            ("", "+----+\n| id |\n+----+\n", ""),
+            ("", "(cd /tmp && ls)\n", "(cd /tmp && ls)\n"),
+            ("", "ceph status\n  cluster:\n    health: HEALTH_WARN\n    3 full osd(s)\n", "ceph status\n"),
+            ("", "cluster:\n  health: bad\n", ""),
+            ("", "cat <<EOF\nkind: Pod\nEOF\n", "cat <<EOF\nkind: Pod\nEOF\n"),
+            ("", "oc patch x -p '\nspec:\n  a: 1'\n", "oc patch x -p '\nspec:\n  a: 1'\n"),
+        ] {
+            assert_eq!(commands(&block(prose, code)), kept, "{prose} | {code}");
+        }
+    }
+}

@@ -1,0 +1,217 @@
+//! Notifiers against servers on this machine: what arrives, what is tried again, what is never written down.
+
+use opsroom::adapter::Outside;
+use opsroom::core::notify::{
+    Address, Discord, Email, Event, Message, Notifier, PagerDuty, SIGNATURE, Severity, Slack, TIMESTAMP, Tls, Way,
+    Webhook, signature,
+};
+use opsroom::core::plan::{PlanStep, Retry};
+use opsroom::core::reach::Reach;
+use opsroom::core::run::{Phase, RunStatus};
+use opsroom::core::secret::{HostPattern, Secret, Source};
+use opsroom::core::step::StepSpec;
+use opsroom::core::step::notify::Notify;
+use opsroom::vault::Vault;
+use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};
+use tokio::net::TcpListener;
+use wiremock::matchers::{method, path};
+use wiremock::{Mock, MockServer, ResponseTemplate};
+
+use crate::bench::*;
+
+const KEY: &str = "hunter2-signing-key";
+
+/// Secrets from commands: a variable of the process would be shared by all tests.
+fn outside(ways: Vec<(&str, Way)>, secrets: &[(&str, &str)]) -> Outside {
+    let secret = |(name, value): &(&str, &str)| Secret {
+        name: (*name).to_owned(),
+        source: Source::Command(vec!["printf".to_owned(), "%s".to_owned(), (*value).to_owned()]),
+        hosts: vec![HostPattern::parse("127.0.0.1").unwrap()],
+    };
+    let notifiers = ways.into_iter().map(|(name, way)| Notifier { name: name.to_owned(), way }).collect();
+    let vault = Vault::new(secrets.iter().map(secret).collect());
+    Outside { vault, reach: Reach { notifiers, ..Reach::default() }, ..Outside::default() }
+}
+
+fn tell(to: &str, text: &str) -> PlanStep {
+    let message = Message {
+        title: "web is down".to_owned(),
+        text: text.to_owned(),
+        severity: Severity::High,
+        event: Event::Trigger,
+        dedup_key: Some("web".to_owned()),
+        link: None,
+    };
+    let spec = Notify { to: to.to_owned(), place: "a place".to_owned(), message };
+    let retry = Some(Retry { attempts: 3, base_ms: 1, cap_ms: 2 });
+    PlanStep { retry, idempotent: true, ..step(Phase::Action, &format!("tell {to}"), StepSpec::Notify(spec)) }
+}
+
+async fn server(answers: &[(&str, u16)]) -> MockServer {
+    let server = MockServer::start().await;
+    for (at, status) in answers {
+        Mock::given(method("POST")).and(path(*at)).respond_with(ResponseTemplate::new(*status)).mount(&server).await;
+    }
+    server
+}
+
+#[tokio::test]
+async fn every_way_over_http_arrives_and_no_secret_is_written_down() {
+    let server = server(&[
+        ("/hook", 200),
+        ("/services/T0/hunter2-slack", 200),
+        ("/api/hunter2-discord", 204),
+        ("/v2/enqueue", 202),
+    ])
+    .await;
+    let slack = format!("{}/services/T0/hunter2-slack", server.uri());
+    let discord = format!("{}/api/hunter2-discord", server.uri());
+    let secret = |name: &str| Address::Secret(name.to_owned());
+    let ways = vec![
+        ("hook", Way::Webhook(Webhook { url: Address::Url(format!("{}/hook", server.uri())), key: "KEY".to_owned() })),
+        ("slack", Way::Slack(Slack { url: secret("SLACK") })),
+        ("discord", Way::Discord(Discord { url: secret("DISCORD") })),
+        ("duty", Way::PagerDuty(PagerDuty { url: format!("{}/v2/enqueue", server.uri()), key: "PD".to_owned() })),
+    ];
+    let secrets = [("KEY", KEY), ("SLACK", &slack), ("DISCORD", &discord), ("PD", "hunter2-routing-key")];
+    let bench = Bench::real_with(outside(ways, &secrets)).await;
+    let steps = ["hook", "slack", "discord", "duty"].map(|to| tell(to, "so far:\n{results}"));
+    let run = bench.run(plan(steps.to_vec())).await;
+    let log = bench.log(run.id).await;
+    assert_eq!(run.status, RunStatus::Succeeded, "{log:#?}");
+    assert!(log.iter().all(|line| !line.contains("hunter2")), "{log:#?}");
+    assert!(log.iter().any(|line| line.starts_with("success tell duty: told duty in")), "{log:#?}");
+
+    let got = server.received_requests().await.unwrap();
+    let body = |n: usize| serde_json::from_slice::<serde_json::Value>(&got[n].body).unwrap();
+    let header = |name: &str| got[0].headers[name].to_str().unwrap().to_owned();
+    let raw = std::str::from_utf8(&got[0].body).unwrap();
+    assert_eq!(header(SIGNATURE), signature(KEY, &header(TIMESTAMP), raw));
+    assert_eq!((body(0)["title"].as_str(), body(0)["severity"].as_str()), (Some("web is down"), Some("high")));
+    assert!(body(0)["text"].as_str().unwrap().contains("nothing was run before this"));
+    assert!(body(1)["text"].as_str().unwrap().contains("- tell hook: succeeded: told hook"));
+    assert!(body(2)["content"].as_str().unwrap().starts_with("**[high] web is down**"));
+    assert_eq!(
+        (body(3)["routing_key"].as_str(), body(3)["dedup_key"].as_str()),
+        (Some("hunter2-routing-key"), Some("web"))
+    );
+}
+
+#[tokio::test]
+async fn what_may_pass_is_tried_again_and_what_will_not_is_not() {
+    let server = MockServer::start().await;
+    let answer = |status| ResponseTemplate::new(status);
+    Mock::given(path("/busy")).respond_with(answer(503)).up_to_n_times(2).mount(&server).await;
+    Mock::given(path("/busy")).respond_with(answer(200)).mount(&server).await;
+    Mock::given(path("/gone")).respond_with(answer(404).set_body_string("no_service")).expect(1).mount(&server).await;
+    let way = |at: &str| Way::Slack(Slack { url: Address::Url(format!("{}{at}", server.uri())) });
+    let bench = Bench::real_with(outside(vec![("busy", way("/busy")), ("gone", way("/gone"))], &[])).await;
+    let run = bench.run(plan(vec![tell("busy", "")])).await;
+    assert_eq!(run.status, RunStatus::Succeeded);
+    assert_eq!(bench.steps(run.id).await[0].attempt, 3);
+    let run = bench.run(plan(vec![tell("gone", "")])).await;
+    assert_eq!(run.status, RunStatus::Failed);
+    let log = bench.log(run.id).await;
+    assert!(log.iter().any(|line| line.contains("gone was not told: HTTP 404: no_service")), "{log:#?}");
+}
+
+#[tokio::test]
+async fn a_key_goes_only_where_it_may_and_nobody_undeclared_is_told() {
+    let server = server(&[("/v2/enqueue", 202)]).await;
+    let url = format!("{}/v2/enqueue", server.uri().replace("127.0.0.1", "localhost"));
+    let bench = Bench::real_with(outside(
+        vec![("duty", Way::PagerDuty(PagerDuty { url, key: "PD".to_owned() }))],
+        &[("PD", "hunter2-routing-key")],
+    ))
+    .await;
+    for (to, why) in [("duty", "may not be sent to localhost"), ("nobody", "there is no notifier nobody here")] {
+        let run = bench.run(plan(vec![tell(to, "")])).await;
+        let log = bench.log(run.id).await;
+        assert!(run.status == RunStatus::Failed && log.iter().any(|line| line.contains(why)), "{log:#?}");
+    }
+    assert!(server.received_requests().await.unwrap().is_empty());
+}
+
+/// A mail server that takes one mail, or has something against it. Gives its address and what was said to it.
+async fn mail_server(data_answer: &'static str) -> (std::net::SocketAddr, tokio::task::JoinHandle<Vec<String>>) {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    let served = tokio::spawn(async move {
+        let (peer, _) = listener.accept().await.unwrap();
+        let (read, mut write) = peer.into_split();
+        let mut lines = BufReader::new(read).lines();
+        let mut said = Vec::new();
+        let mut in_data = false;
+        write.write_all(b"220 sink.test\r\n").await.unwrap();
+        while let Ok(Some(line)) = lines.next_line().await {
+            said.push(line.clone());
+            let answer = match line.split(' ').next().unwrap_or_default() {
+                "." if in_data => {
+                    in_data = false;
+                    data_answer
+                }
+                _ if in_data => continue,
+                "EHLO" => "250-sink.test\r\n250 8BITMIME",
+                "DATA" => {
+                    in_data = true;
+                    "354 go on"
+                }
+                "QUIT" => {
+                    let _ = write.write_all(b"221 bye\r\n").await;
+                    break;
+                }
+                _ => "250 ok",
+            };
+            write.write_all(format!("{answer}\r\n").as_bytes()).await.unwrap();
+        }
+        said
+    });
+    (address, served)
+}
+
+fn mail(address: std::net::SocketAddr, tls: Tls) -> Way {
+    Way::Email(Email {
+        server: address.ip().to_string(),
+        port: address.port(),
+        tls,
+        user: None,
+        password: None,
+        from: "opsroom <ops@acme.test>".to_owned(),
+        to: vec!["ana@acme.test".to_owned(), "bo@acme.test".to_owned()],
+    })
+}
+
+#[tokio::test]
+async fn mail_is_taken_by_the_server_or_its_reason_told() {
+    let (address, served) = mail_server("250 queued").await;
+    let bench = Bench::real_with(outside(vec![("post", mail(address, Tls::None))], &[])).await;
+    let run = bench.run(plan(vec![tell("post", "grüße\n.\nend")])).await;
+    assert_eq!(run.status, RunStatus::Succeeded, "{:#?}", bench.log(run.id).await);
+    let said = served.await.unwrap();
+    for wanted in [
+        "MAIL FROM:<ops@acme.test>",
+        "RCPT TO:<ana@acme.test>",
+        "RCPT TO:<bo@acme.test>",
+        "Subject: [high] web is down",
+    ] {
+        assert!(said.iter().any(|line| line.starts_with(wanted)), "{wanted}: {said:#?}");
+    }
+
+    let (address, served) = mail_server("554 looks like spam").await;
+    let bench = Bench::real_with(outside(vec![("post", mail(address, Tls::None))], &[])).await;
+    let run = bench.run(plan(vec![tell("post", "")])).await;
+    let log = bench.log(run.id).await;
+    assert!(run.status == RunStatus::Failed && log.iter().any(|l| l.contains("looks like spam")), "{log:#?}");
+    assert_eq!(bench.steps(run.id).await[0].attempt, 1, "a lasting no is not asked again");
+    drop(served);
+}
+
+#[tokio::test]
+async fn mail_is_not_sent_in_the_open_when_it_must_not_be() {
+    let (address, served) = mail_server("250 queued").await;
+    let bench = Bench::real_with(outside(vec![("post", mail(address, Tls::Starttls))], &[])).await;
+    let run = bench.run(plan(vec![tell("post", "")])).await;
+    assert_eq!(run.status, RunStatus::Failed);
+    let said = served.await.unwrap();
+    assert!(said.iter().all(|line| !line.starts_with("MAIL") && !line.starts_with("DATA")), "{said:#?}");
+}
