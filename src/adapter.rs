@@ -41,6 +41,21 @@ pub enum Said {
     Note(String),
 }
 
+/// How a call under way is told to end.
+#[derive(Debug, Clone, Default)]
+pub struct Brakes {
+    /// End within 2 s.
+    pub cancel: CancellationToken,
+    /// End at once, without grace; fires after or together with `cancel`.
+    pub kill: CancellationToken,
+}
+
+impl From<CancellationToken> for Brakes {
+    fn from(cancel: CancellationToken) -> Self {
+        Self { cancel, kill: CancellationToken::new() }
+    }
+}
+
 /// Performs calls. Cheap to clone.
 #[derive(Debug, Clone)]
 pub struct Adapters(Kind);
@@ -99,42 +114,45 @@ impl Adapters {
             Call::Operate { operation, base_url, token, .. } => {
                 product::check(operation, base_url, token, &real.outside)
             }
-            Call::Manual { .. } | Call::Leave { .. } => Err(NOT_OURS.to_owned()),
+            Call::Manual { .. } | Call::Approve { .. } | Call::Leave { .. } => Err(NOT_OURS.to_owned()),
         }
     }
 
     /// Performs one call. Output goes to `output` (bounded: a slow reader slows the child; a dropped one means nobody
     /// wants it). When `cancel` fires the call ends within 2 s (children: TERM to the process group, KILL after a grace
-    /// period). Dropping the future ends children at once with KILL.
-    pub async fn perform(&self, call: Call, output: mpsc::Sender<Said>, cancel: CancellationToken) -> Reply {
+    /// period, or at once when `kill` fires). Dropping the future ends children at once with KILL.
+    pub async fn perform(&self, call: Call, output: mpsc::Sender<Said>, brakes: impl Into<Brakes>) -> Reply {
+        let brakes: Brakes = brakes.into();
         let real = match &self.0 {
             Kind::Real(real) => real,
-            Kind::Scripted(script) => return script.perform(call, output, cancel).await,
+            Kind::Scripted(script) => return script.perform(call, output, brakes.cancel).await,
         };
         match call {
             Call::Http { method, url, headers, body, secrets, timeout_ms } => {
                 let request = http::Request { method, url, headers, body, secrets };
-                real.client.perform(request, &real.outside.vault, timeout_ms, cancel).await
+                real.client.perform(request, &real.outside.vault, timeout_ms, brakes.cancel).await
             }
             Call::Shell { argv, env, dir, secrets, timeout_ms } => {
                 let command = process::Invocation { argv, env, dir, secrets };
-                process::perform(&command, &real.outside.vault, timeout_ms, output, cancel).await
+                process::perform(&command, &real.outside.vault, timeout_ms, output, brakes).await
             }
-            Call::Wait { ms } => wait::perform(ms, cancel).await,
+            Call::Wait { ms } => wait::perform(ms, brakes.cancel).await,
+            Call::Manual { .. } | Call::Approve { .. } | Call::Leave { .. } => {
+                Reply::Unreachable { message: NOT_OURS.to_owned() }
+            }
             Call::Sql { database, statement, params, write, max_rows, timeout_ms } => {
                 let statement = sql::Statement { database, text: statement, params, write, max_rows };
                 // On the heap, like the two below: seldom used, and far larger than the rest.
-                Box::pin(sql::perform(statement, &real.outside, timeout_ms, output, cancel)).await
+                Box::pin(sql::perform(statement, &real.outside, timeout_ms, output, brakes.cancel)).await
             }
             Call::Notify { to, message, timeout_ms } => {
-                Box::pin(notify::perform(&to, &message, &real.client, &real.outside, timeout_ms, cancel)).await
+                Box::pin(notify::perform(&to, &message, &real.client, &real.outside, timeout_ms, brakes.cancel)).await
             }
             Call::Operate { operation, args, base_url, token, timeout_ms } => {
                 let job = product::Job { operation, args, base_url, token };
                 let ways = (&real.client, &real.pace);
-                Box::pin(product::perform(job, ways, &real.outside, timeout_ms, output, cancel)).await
+                Box::pin(product::perform(job, ways, &real.outside, timeout_ms, output, brakes.cancel)).await
             }
-            Call::Manual { .. } | Call::Leave { .. } => Reply::Unreachable { message: NOT_OURS.to_owned() },
         }
     }
 }

@@ -2,6 +2,7 @@
 //! [`Command`], one line in [`perform`].
 
 mod apply;
+mod approve;
 mod breakers;
 mod cancel;
 mod check;
@@ -18,6 +19,7 @@ mod man;
 mod notify;
 mod out;
 mod parse;
+mod pause;
 mod plan;
 mod resume;
 mod run;
@@ -77,6 +79,10 @@ pub enum Command {
     Runs(runs::Args),
     Log(log::Args),
     Cancel(cancel::Args),
+    Pause(pause::Args),
+    Skip(pause::SkipArgs),
+    Approve(approve::Args),
+    Reject(approve::RejectArgs),
     Resume(resume::Args),
     Retry(resume::RetryArgs),
     Services(services::Args),
@@ -133,6 +139,10 @@ pub async fn perform(command: Option<Command>, start: &Start) -> Result<Next, St
         Some(Command::Runs(args)) => runs::perform(&args, start).await?,
         Some(Command::Log(args)) => return log::perform(&args, start).await,
         Some(Command::Cancel(args)) => cancel::perform(&args, start).await?,
+        Some(Command::Pause(args)) => pause::perform(&args, start).await?,
+        Some(Command::Skip(args)) => pause::skip(&args, start).await?,
+        Some(Command::Approve(args)) => approve::perform(&args, start).await?,
+        Some(Command::Reject(args)) => approve::reject(&args, start).await?,
         Some(Command::Resume(args)) => resume::perform(&args, start).await?,
         Some(Command::Retry(args)) => resume::retry(&args, start).await?,
         Some(Command::Services(args)) => services::perform(&args, start).await?,

@@ -3,6 +3,7 @@
 
 mod breakers;
 pub mod library;
+pub mod orders;
 mod planning;
 pub mod reach;
 pub mod resume;
@@ -28,9 +29,10 @@ use crate::core::service::Stack;
 use crate::core::stack::{self, Change};
 use crate::core::time::Timestamp;
 use crate::engine::{Engine, EngineConfig};
+pub use crate::store::{Beginning, RunFilter, StoreError};
 use crate::store::{NewRun, Store, Workspace};
-pub use crate::store::{RunFilter, StoreError};
 use library::Library;
+use orders::Approval;
 
 /// Why the door stays shut. Every refusal names its rule.
 #[derive(Debug, thiserror::Error)]
@@ -137,6 +139,8 @@ pub struct RunDetail {
     pub run: Run,
     pub steps: Vec<RunStep>,
     pub artifacts: Vec<Artifact>,
+    /// What it waits for, when it waits for approval.
+    pub approval: Option<Approval>,
 }
 
 /// A plan ready to be shown.
@@ -308,36 +312,35 @@ impl Control {
 
     /// Starts a plan. `typed` is what was typed into the confirmation, when it asked for one.
     pub async fn submit(&self, plan: Plan, typed: Option<&str>, reason: Option<&str>) -> Result<Run, Refusal> {
+        self.submit_as(plan, typed, reason, Beginning::default()).await
+    }
+
+    /// [`Control::submit`] of a run that begins in another way than most: step by step, or as the repetition of another.
+    pub async fn submit_as(
+        &self,
+        plan: Plan,
+        typed: Option<&str>,
+        reason: Option<&str>,
+        beginning: Beginning,
+    ) -> Result<Run, Refusal> {
         let workspace = self.workspace().ok_or(Refusal::NoWorkspace)?;
         self.admit(&plan, typed)?;
-        let run = self
-            .0
-            .store
-            .submit(NewRun {
-                workspace: workspace.id,
-                plan,
-                parent: None,
-                actor: self.0.settings.actor.clone(),
-                trigger: self.0.settings.door.name().to_owned(),
-                reason: reason.map(str::to_owned),
-                at: self.0.clock.now(),
-            })
-            .await?;
+        let new = NewRun {
+            workspace: workspace.id,
+            plan,
+            parent: None,
+            actor: self.0.settings.actor.clone(),
+            trigger: self.0.settings.door.name().to_owned(),
+            reason: reason.map(str::to_owned),
+            at: self.0.clock.now(),
+        };
+        let run = self.0.store.submit_as(new, beginning).await?;
         self.0.bus.tell(Notice::Run(run.id, run.status));
         if self.0.settings.door == Door::Cli {
             self.start_engine(Some(run.id));
         }
         self.wake();
         Ok(run)
-    }
-
-    /// Asks a run to stop.
-    pub async fn cancel(&self, run: RunId, reason: Option<&str>) -> Result<Run, Refusal> {
-        self.writable()?;
-        let status = self.0.store.request_cancel(run, &self.0.settings.actor, reason, self.0.clock.now()).await?;
-        self.0.bus.tell(Notice::Run(run, status));
-        self.wake();
-        Ok(self.0.store.run(run).await?)
     }
 
     /// Answers a waiting manual step.
@@ -352,11 +355,10 @@ impl Control {
     /// One run with its steps and artifacts.
     pub async fn run(&self, run: RunId) -> Result<RunDetail, Refusal> {
         let store = &self.0.store;
-        Ok(RunDetail {
-            run: store.run(run).await?,
-            steps: store.steps(run).await?,
-            artifacts: store.artifacts(run).await?,
-        })
+        let (run, steps) = (store.run(run).await?, store.steps(run).await?);
+        let approval = self.approval(&run, &steps).await?;
+        let artifacts = store.artifacts(run.id).await?;
+        Ok(RunDetail { run, steps, artifacts, approval })
     }
 
     /// Runs of the workspace, newest first.
@@ -460,6 +462,7 @@ impl Control {
         if let Some(risk) = plan.blocks().next() {
             return Err(Refusal::Blocked { code: risk.code.clone(), message: risk.message.clone() });
         }
+        self.can_be_approved(plan)?;
         match plan.confirm_word() {
             Some(word) if typed != Some(word) => {
                 let env = std::iter::once(plan).chain(&plan.then).find(|p| p.protected).and_then(|p| p.env.clone());

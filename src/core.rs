@@ -1,5 +1,6 @@
 //! The pure core: values in, values out. No I/O, no clock, no runtime, no terminal.
 
+pub mod approval;
 pub mod breaker;
 pub mod check;
 pub mod command;
@@ -8,6 +9,7 @@ pub mod expr;
 pub mod header;
 pub mod notify;
 pub mod observation;
+pub mod orders;
 pub mod outbound;
 pub mod plan;
 pub mod product;

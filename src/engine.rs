@@ -3,6 +3,7 @@
 //! One background task claims and sweeps; each run in hand is a task of its own in that task's set, so that dropping the
 //! last [`Engine`] ends them all, children included. `holder.rs` reads `/proc`: the one place here that asks the system.
 
+mod approval;
 mod attempt;
 mod breaker;
 mod claim;
@@ -12,8 +13,10 @@ mod finish;
 mod gate;
 mod group;
 mod halt;
+mod hold;
 mod holder;
 mod keep;
+mod limit;
 mod orphans;
 mod output;
 mod pulse;
@@ -27,6 +30,7 @@ mod sweep;
 mod undo;
 
 use std::sync::Arc;
+use std::sync::atomic::AtomicUsize;
 
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
@@ -46,7 +50,7 @@ pub struct EngineConfig {
     pub lease_ms: i64,
     pub renew_ms: i64,
     pub sweep_ms: i64,
-    /// Runs driven at once.
+    /// Runs driven at once; those that wait for people do not count.
     pub concurrency: usize,
     /// Workspace to pulse and the period; `None`: no pulse until [`Engine::pulse`] asks for one.
     pub pulse: Option<(i64, i64)>,
@@ -75,6 +79,8 @@ struct Signals {
     /// What to pulse: workspace and period.
     pulse: watch::Sender<Option<(i64, i64)>>,
     state: watch::Sender<State>,
+    /// Runs in hand that wait for people.
+    parked: AtomicUsize,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -123,6 +129,7 @@ impl Engine {
             mode: watch::Sender::new(Mode::Working),
             pulse: watch::Sender::new(config.pulse),
             state: watch::Sender::new(State::default()),
+            parked: AtomicUsize::new(0),
         });
         let holder: Arc<str> = holder::identity().into();
         let world = World {

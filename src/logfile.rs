@@ -2,18 +2,22 @@
 //! standard input). Searching and filtering leave one bit a line.
 //!
 //! - [`index`], [`bits`], [`scan`], [`levels`] where lines are, which of them match, and their levels
-//! - `file` one file as it grows, shrinks or is replaced; `order` several of them merged by time
+//! - [`records`], [`whole`] which lines belong together, so that a stack trace is found, shown and hidden as one
+//! - `file` one file as it grows, shrinks or is replaced; [`lanes`] a run's log as such a file; `order` several merged by time
 //! - [`sets`], [`desk`] what one reader sees; [`source`] the thread that works it out
 
 pub mod bits;
 pub mod desk;
 pub mod file;
 pub mod index;
+pub mod lanes;
 pub mod levels;
 pub mod order;
+pub mod records;
 pub mod scan;
 pub mod sets;
 pub mod source;
+pub mod whole;
 
 pub use bits::Bits;
 pub use index::{Index, Lines};

@@ -23,19 +23,25 @@ mod migrations;
 mod nudge;
 mod observations;
 mod open;
+mod orders;
 mod processes;
 mod resume;
 mod rows;
 mod runs;
 mod stack;
 mod submit;
+mod votes;
 mod written;
 
 pub use changes::{Changes, Glimpse};
 pub use locks::Blocked;
+pub use orders::Orderer;
 pub use processes::Process;
 pub use resume::Resumer;
+pub use submit::Beginning;
+pub use votes::{Ballot, open_question};
 
+use crate::core::approval::Unfit;
 use crate::core::plan::Plan;
 use crate::core::run::{RunId, RunStatus};
 use crate::core::time::Timestamp;
@@ -64,6 +70,14 @@ pub enum StoreError {
         "the outcome of step {step} of run {run} is unknown: say whether it is done, to be repeated or given up, and why"
     )]
     Undecided { run: RunId, step: String },
+    /// A step cannot be let go or skipped.
+    #[error("step {step} of run {run}: {why}")]
+    Step { run: RunId, step: String, why: &'static str },
+    /// A person skipped the step before it began; it is not to begin.
+    #[error("step {step} of run {run} was {message}")]
+    Skipped { run: RunId, step: u32, message: String },
+    #[error("run {run}: {why}")]
+    Vote { run: RunId, why: Unfit },
     #[error("there is no {0}")]
     NotFound(String),
     #[error("the store failed: {0}")]

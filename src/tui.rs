@@ -1,6 +1,7 @@
 //! The console: the loop between the terminal, the model and the door.
 
 pub mod app;
+pub mod feed;
 pub mod keys;
 pub mod msg;
 pub mod pane;
@@ -23,22 +24,25 @@ use tokio::sync::{broadcast, mpsc};
 use tokio::time::{Instant, sleep, sleep_until};
 
 use self::app::App;
+use self::feed::OpenLog;
 use self::keys::Keymap;
-use self::msg::{Effect, Msg};
+use self::msg::{Effect, Msg, Ticket};
+use self::perform::Performer;
 use self::terminal::decode::Typed;
 use self::terminal::output::Stats;
 use self::terminal::screen::{Happened, Screen};
 use self::terminal::signals::Told;
 use self::theme::Theme;
-use self::viewer::{Facts, Viewer};
+use self::viewer::{Facts, Named, Viewer};
 use crate::bus::{Bus, Notice};
 use crate::clock::Clock;
 use crate::config::settings::Theme as Colours;
 use crate::control::Control;
+use crate::core::run::RunId;
 use crate::core::time::Timestamp;
 use crate::logfile::desk::Desk;
 use crate::logfile::file::Tracked;
-use crate::logfile::source::Source;
+use crate::logfile::lanes::Writer;
 
 /// Why the screen is gone. The process is not: whoever called decides what becomes of the runs in hand.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -100,7 +104,8 @@ pub async fn run(control: &Control, keys: Keymap, colours: Colours, clock: Clock
     // The loop tells the real size before the first frame.
     let app = App::new(facts, keys, theme, (80, 24), clock.now());
     let (sender, answers) = mpsc::channel(ANSWERS);
-    let perform = |effect| perform::perform(effect, control, sender.clone());
+    let mut performer = Performer::new(control, sender, clock);
+    let perform = |effect| performer.perform(effect);
     Ok(drive(Screen::open()?, app, Ports { notices: control.listen(), answers, perform, clock }).await)
 }
 
@@ -109,36 +114,63 @@ pub async fn run_viewer(view: View, keys: Keymap, clock: Clock) -> io::Result<Ex
     let (no_color, term) = (std::env::var("NO_COLOR").ok(), std::env::var("TERM").ok());
     let theme = Theme::from_env(no_color.as_deref(), term.as_deref());
     let facts = Facts {
-        names: view.files.iter().map(|f| f.name.clone()).collect(),
+        files: view.logs.iter().map(Log::named).collect(),
         zone: TimeZone::system(),
         budget: view.budget,
+        simulated: false,
     };
     let mut screen = Screen::open()?;
     screen.set_budget(view.budget);
     let (sender, answers) = mpsc::channel(ANSWERS);
-    let desk = Desk::new(view.files, view.follow, clock.now());
-    let source = Source::start(desk, move |told| sender.blocking_send(Msg::File(told)).is_ok())?;
+    let (files, runs): (Vec<_>, Vec<_>) = view.logs.into_iter().map(|log| (log.file, log.run)).unzip();
+    let desk = Desk::new(files, view.follow, clock.now());
+    let mut log = OpenLog::start(desk, move |told| sender.blocking_send(Msg::File(Ticket::default(), told)).is_ok())?;
+    for run in runs.into_iter().flatten() {
+        log.feed(run.id, run.writer, &run.control);
+    }
     let perform = |effect| {
-        if let Effect::File(ask) = effect
-            && !source.ask(*ask)
-        {
-            tracing::warn!("the log's reader is too busy; a wish was dropped");
+        if let Effect::File(_, wish) = effect {
+            log.ask(*wish);
         }
     };
-    let viewer = Viewer::new(facts, keys, theme);
+    let viewer = Viewer::new(Ticket::default(), facts, keys, theme);
     // Nobody tells of runs here; the channel stays open all the same.
     let bus = Bus::default();
     Ok(drive(screen, viewer, Ports { notices: bus.listen(), answers, perform, clock }).await)
 }
 
-/// What the viewer of log files is opened on.
+/// What the viewer is opened on.
 #[derive(Debug)]
 pub struct View {
-    pub files: Vec<Tracked>,
+    /// Several are merged by time.
+    pub logs: Vec<Log>,
     /// Begin at the end, and follow.
     pub follow: bool,
     /// Bytes a second the screen may take.
     pub budget: Option<u64>,
+}
+
+/// A file, or the log of a run.
+#[derive(Debug)]
+pub struct Log {
+    pub file: Tracked,
+    pub run: Option<RunLog>,
+}
+
+/// Where a run's entries come from, and where they go.
+#[derive(Debug)]
+pub struct RunLog {
+    pub id: RunId,
+    /// The names of its steps.
+    pub steps: Vec<String>,
+    pub writer: Writer,
+    pub control: Control,
+}
+
+impl Log {
+    fn named(&self) -> Named {
+        Named { name: self.file.name.clone(), steps: self.run.as_ref().map(|run| run.steps.clone()) }
+    }
 }
 
 impl Model for App {
@@ -167,6 +199,9 @@ const ANSWERS: usize = 256;
 pub async fn drive<M: Model, P: FnMut(Effect)>(screen: Screen, model: M, ports: Ports<P>) -> Exit {
     let mut console = Console { model, screen, ports, drawn: None, pressed: None, wanted: true, allowed: None };
     let exit = console.run().await;
+    if exit == Exit::Quit {
+        console.screen.quiesce().await;
+    }
     let stats = console.screen.stats();
     drop(console);
     tracing::info!(?exit, frames = stats.frames, bytes = stats.bytes, writes = stats.writes, "screen closed");
@@ -249,11 +284,12 @@ impl<M: Model, P: FnMut(Effect)> Console<M, P> {
     }
 
     /// When the next frame may be drawn; `None`: nothing to draw, or the terminal is still busy with the last one.
-    fn due(&self) -> Option<Instant> {
+    fn due(&mut self) -> Option<Instant> {
         let answering = self.pressed.is_some_and(|pressed| pressed.elapsed() < ANSWERS_WITHIN);
         let gap = if answering { FRAME_AFTER_KEY } else { FRAME };
         let next = self.drawn.map_or_else(Instant::now, |drawn| drawn + gap);
         let next = self.allowed.map_or(next, |allowed| next.max(allowed));
+        let next = self.screen.next_frame(answering).map_or(next, |free| next.max(free));
         (self.wanted && self.screen.ready()).then_some(next)
     }
 
@@ -294,6 +330,8 @@ impl<M: Model, P: FnMut(Effect)> Console<M, P> {
                     Typed::Key(key) => Msg::Key(key),
                     Typed::Paste(text) => Msg::Paste(text),
                     Typed::Focus(gained) => Msg::Focus(gained),
+                    // The screen keeps these to itself.
+                    Typed::Answer => return ControlFlow::Continue(()),
                 }
             }
             Happened::Panicked(line) => Msg::Trouble(line),

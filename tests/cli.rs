@@ -467,6 +467,103 @@ fn a_run_of_another_process_can_be_followed_and_cancelled() {
     service.stop();
 }
 
+const SIGN_OFF: &str = r#"
+name = "sign off"
+title = "publish the notes"
+version = "1"
+mutates = true
+env = "required"
+phrases = ["publish the notes"]
+[[step]]
+name = "ask"
+phase = "validate"
+approve = { prompt = "ship it?", within = "1h" }
+[[step]]
+name = "say"
+phase = "action"
+shell = "echo shipped"
+[[step]]
+name = "tell"
+phase = "verify"
+shell = "echo told"
+"#;
+
+/// A desk whose runbook asks first, and a run of it that has come so far.
+fn signing_off(args: &[&str], waits_for: &str) -> (Desk, Child) {
+    let desk = Desk::with_stack(&stack_of(9, "shell = \"true\""));
+    desk.write(".config/opsroom/runbooks/sign_off.toml", SIGN_OFF);
+    let child = desk.command(&[&["run", "publish the notes in staging", "--yes"], args].concat()).spawn().unwrap();
+    waits(&desk, waits_for);
+    (desk, child)
+}
+
+fn waits(desk: &Desk, what: &str) {
+    let said = |run: &Value| run["message"].as_str().is_some_and(|m| m.contains(what));
+    for _ in 0..200 {
+        let runs = desk.json(&["runs", "--json"]);
+        if runs.as_array().unwrap().iter().any(said) {
+            return;
+        }
+        std::thread::sleep(std::time::Duration::from_millis(50));
+    }
+    panic!("no run says {what}: {:#}", desk.json(&["runs", "--json"]));
+}
+
+fn as_actor(desk: &Desk, actor: &str, args: &[&str]) -> Ended {
+    Ended::from(desk.command(args).env("OPSROOM_ACTOR", actor).output().unwrap())
+}
+
+#[test]
+fn a_run_is_approved_by_somebody_else() {
+    let (desk, child) = signing_off(&[], "waits for 1 approval");
+    desk.run(&["approve", "last"]).expect(2).says(&["tester asked for it, and nobody approves what they asked for"]);
+    as_actor(&desk, "ana", &["approve", "last", "--plan", "0123456789"]).expect(2).says(&["look at it again"]);
+    desk.run(&["skip", "last", "ask", "--reason", "hurry"]).expect(2).says(&["never skipped"]);
+    let yes = as_actor(&desk, "ana", &["approve", "last", "--note", "tests are green"]);
+    yes.expect(0).says(&["ship it?", "plan "]).prints(&["approved by ana"]);
+    Ended::from(child.wait_with_output().unwrap()).expect(0).prints(&["shipped"]).says(&["opsroom approve 1"]);
+    as_actor(&desk, "ana", &["approve", "last"]).expect(2).says(&["it waits for no approval"]);
+}
+
+#[test]
+fn a_rejected_run_is_cancelled_and_its_repetition_is_not_for_who_asked() {
+    let (desk, child) = signing_off(&[], "waits for 1 approval");
+    as_actor(&desk, "ana", &["reject", "last"]).expect(2).says(&["--reason"]);
+    as_actor(&desk, "ana", &["reject", "last", "--reason", "not on a friday"]).expect(0).prints(&["rejected"]);
+    let ended = Ended::from(child.wait_with_output().unwrap()).expect(130);
+    assert!(ended.stdout.contains("cancelled: ask: denied by ana: not on a friday"), "{ended:?}");
+    let mut again = desk.command(&["retry", "1"]).env("OPSROOM_ACTOR", "ben").spawn().unwrap();
+    waits(&desk, "waits for 1 approval");
+    desk.run(&["approve", "2"]).expect(2).says(&["tester asked for it"]);
+    as_actor(&desk, "ana", &["approve", "2"]).expect(0);
+    assert_eq!(again.wait().unwrap().code(), Some(0));
+}
+
+#[test]
+fn a_run_is_gone_through_step_by_step_from_another_terminal() {
+    let (desk, child) = signing_off(&["--step"], "waits before step ask");
+    desk.run(&["resume", "last", "--step"]).expect(0).prints(&["the step may go"]);
+    waits(&desk, "waits for 1 approval");
+    as_actor(&desk, "ana", &["approve", "last"]).expect(0);
+    waits(&desk, "waits before step say");
+    desk.run(&["skip", "last", "no such step", "--reason", "x"]).expect(2).says(&["1 ask, 2 say, 3 tell"]);
+    desk.run(&["skip", "last", "say", "--reason", "done by hand"]).expect(0).prints(&["say is skipped"]);
+    waits(&desk, "waits before step tell");
+    desk.run(&["resume", "last"]).expect(0).prints(&["may go on"]);
+    let ended =
+        Ended::from(child.wait_with_output().unwrap()).expect(0).prints(&["told", "skipped by tester: done by hand"]);
+    assert!(!ended.stdout.contains("| shipped") && !ended.stdout.contains("|           shipped"), "{ended:?}");
+    desk.run(&["pause", "last"]).expect(2).says(&["succeeded"]);
+}
+
+#[test]
+fn a_paused_run_stops_when_it_is_told_to() {
+    let (desk, child) = signing_off(&["--step"], "waits before step ask");
+    desk.run(&["cancel", "last", "--after-step"]).expect(0).prints(&["stop after its step"]);
+    Ended::from(child.wait_with_output().unwrap()).expect(130).prints(&["stopped after its step, as tester asked"]);
+    desk.run(&["cancel", "last", "--after-step", "--kill"]).expect(2).says(&["cannot be used with"]);
+}
+
 #[test]
 fn escape_sequences_of_a_service_never_reach_plain_output() {
     let service = Service::start();
@@ -529,26 +626,6 @@ fn signal(child: &Child, name: &str) {
 }
 
 #[test]
-fn a_breaker_opens_is_listed_and_reset() {
-    let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
-    let desk = Desk::with_stack(&format!(
-        "workspace = \"acme\"\n[[environment]]\nname = \"dev\"\n[[service]]\nname = \"web\"\nenvironments = [\"dev\"]\n\
-         [[service.action]]\ndo = \"restart\"\nhttp = {{ method = \"POST\", url = \"http://127.0.0.1:{port}/restart\" }}\n"
-    ));
-    desk.run(&["breakers"]).expect(0).prints(&["every breaker is closed"]);
-    desk.run(&["breakers", "--reset", "web"]).expect(2).says(&["no breaker of web is open"]);
-    let restart = ["run", "--yes", "restart web in dev"];
-    for _ in 0..5 {
-        desk.run(&restart).expect(1).prints(&["connection refused"]);
-    }
-    desk.run(&restart).expect(1).prints(&["not called: the breaker of web in dev"]);
-    desk.run(&["breakers"]).expect(0).prints(&["web in dev", "open since", "connection refused"]);
-    assert_eq!(desk.json(&["breakers", "--json"])[0]["state"], "open");
-    desk.run(&["run", "reset breaker of web in dev"]).expect(0).says(&["the breaker of web in dev", "is closed"]);
-    desk.run(&["breakers"]).expect(0).prints(&["every breaker is closed"]);
-}
-
-#[test]
 fn a_value_that_looks_like_shell_stays_a_value() {
     let desk = Desk::with_stack("workspace = \"w\"\n[[environment]]\nname = \"dev\"\n");
     desk.write(
@@ -602,4 +679,24 @@ fn what_is_declared_by_name_is_listed_tried_and_told() {
     desk.run(&["check"]).expect(0);
     desk.write(".config/opsroom/opsroom.toml", &NAMED.replace("[secret.HOOK]", "[secret.HOOKS]"));
     desk.run(&["check"]).expect(2).says(&["opsroom.toml:11: notify.hook.key: the secret HOOK is not declared"]);
+}
+
+#[test]
+fn a_breaker_opens_is_listed_and_reset() {
+    let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+    let desk = Desk::with_stack(&format!(
+        "workspace = \"acme\"\n[[environment]]\nname = \"dev\"\n[[service]]\nname = \"web\"\nenvironments = [\"dev\"]\n\
+         [[service.action]]\ndo = \"restart\"\nhttp = {{ method = \"POST\", url = \"http://127.0.0.1:{port}/restart\" }}\n"
+    ));
+    desk.run(&["breakers"]).expect(0).prints(&["every breaker is closed"]);
+    desk.run(&["breakers", "--reset", "web"]).expect(2).says(&["no breaker of web is open"]);
+    let restart = ["run", "--yes", "restart web in dev"];
+    for _ in 0..5 {
+        desk.run(&restart).expect(1).prints(&["connection refused"]);
+    }
+    desk.run(&restart).expect(1).prints(&["not called: the breaker of web in dev"]);
+    desk.run(&["breakers"]).expect(0).prints(&["web in dev", "open since", "connection refused"]);
+    assert_eq!(desk.json(&["breakers", "--json"])[0]["state"], "open");
+    desk.run(&["run", "reset breaker of web in dev"]).expect(0).says(&["the breaker of web in dev", "is closed"]);
+    desk.run(&["breakers"]).expect(0).prints(&["every breaker is closed"]);
 }

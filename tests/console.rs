@@ -7,12 +7,17 @@ mod screen;
 mod world;
 
 use opsroom::bus::Notice;
+use opsroom::core::approval::Vote;
 use opsroom::core::breaker::{Breaker, State, Way};
-use opsroom::core::plan::{Plan, Risk, RiskLevel, Target};
-use opsroom::core::run::{RunId, RunStatus};
+use opsroom::core::orders::{Order, Orders, Pace};
+use opsroom::core::plan::{Plan, Risk, RiskLevel, Target, plan_hash};
+use opsroom::core::resume::Decision;
+use opsroom::core::run::{RunId, RunStatus, StepStatus};
+use opsroom::core::step::StepSpec;
+use opsroom::core::step::approve::Approve;
 use opsroom::core::time::Timestamp;
 use opsroom::tui::app::Facts;
-use opsroom::tui::msg::{Effect, Msg};
+use opsroom::tui::msg::{Approval, Effect, Msg};
 
 use self::screen::{Console, text, with_styles};
 use self::world::{NOW, World, check, entry, log, plan};
@@ -276,6 +281,140 @@ fn a_manual_step_is_answered_with_a_note() {
     assert!(console.wanted.contains(&answer), "{:?}", console.wanted.last());
 }
 
+fn asked_for(console: &Console, fits: impl Fn(&Effect) -> bool) -> usize {
+    console.wanted.iter().filter(|e| fits(e)).count()
+}
+
+#[test]
+fn what_can_be_done_with_a_run_is_offered_and_enter_alone_does_nothing() {
+    let mut console = Console::new(World::default());
+    console.press("3 Enter c").shows("Leave it as it is").shows("Stop after this step").shows("Kill now");
+    console.press("Enter").hides("Kill now");
+    console.press("c j").shows("it waits. What it waits does not count").press("Enter").shows("▸ Back ◂");
+    console.press("Enter").shows("Kill now").press("Esc");
+    console.press("c j Enter");
+    console.send(Msg::Paste("y\n".to_owned()));
+    assert_eq!(asked_for(&console, |e| matches!(e, Effect::Order { .. })), 0);
+    console.press("y Enter").shows("run #41: asked to pause before its next step");
+    let pause = Effect::Order { run: RunId(41), order: Order::Pause, reason: None };
+    assert!(console.wanted.contains(&pause), "{:?}", console.wanted.last());
+}
+
+#[test]
+fn skipping_a_step_wants_a_reason() {
+    let mut console = Console::new(World::default());
+    console.press("3 Enter c j j j").shows("Skip step answers").press("Enter y Enter").shows("this needs a reason");
+    assert_eq!(asked_for(&console, |e| matches!(e, Effect::Order { .. })), 0);
+    console.type_text("not today").press("Tab y Enter");
+    let skip = Effect::Order { run: RunId(41), order: Order::Skip(2), reason: Some("not today".to_owned()) };
+    assert!(console.wanted.contains(&skip), "{:?}", console.wanted.last());
+}
+
+#[test]
+fn one_key_lets_a_step_go_and_only_where_somebody_goes_step_by_step() {
+    let mut console = Console::new(World::default());
+    console.press("3 Enter s").shows("only a run that is gone through step by step");
+    console.world.detail.run.orders = Orders { pace: Pace::Stepping, by: Some("ben".to_owned()), ..Orders::default() };
+    console.send(Msg::Notice(Notice::Steps(RunId(41)))).shows("step by step, asked for by ben").press("s");
+    let go = Effect::Order { run: RunId(41), order: Order::LetGo(2), reason: None };
+    assert_eq!(asked_for(&console, |e| *e == go), 1);
+}
+
+/// Run 41 waits for two people, of whom one has agreed; ana asked for it.
+fn asking() -> World {
+    let mut world = World::default();
+    let detail = &mut world.detail;
+    let ask = Approve { prompt: "Ship 1.4.2?".to_owned(), need: 2, ..Approve::default() };
+    detail.run.plan.steps[1].spec = StepSpec::Approve(ask);
+    detail.run.status = RunStatus::Waiting;
+    let plan_hash = plan_hash(&detail.run.plan);
+    let (actor, note) = ("ben".to_owned(), None);
+    let vote = Vote { step: 1, actor, approved: true, note, plan_hash: plan_hash.clone(), at: NOW.plus_ms(-60_000) };
+    let (requesters, votes) = (vec!["ana".to_owned()], vec![vote]);
+    detail.approval = Some(Approval { step: 1, plan_hash, requesters, votes, until: NOW.plus_ms(7_200_000) });
+    world
+}
+
+fn as_actor(actor: &str, world: World) -> Console {
+    Console::with(world, Facts { actor: actor.to_owned(), ..Facts::default() }, true, (80, 24))
+}
+
+#[test]
+fn an_approval_says_how_it_stands_and_takes_an_answer_with_its_plan() {
+    let mut console = as_actor("cleo", asking());
+    console.press("3 Enter").shows("waits for 1 of 2 approvals: ben approved 21:03; until 11-21 23:04Z");
+    console.press("a").shows("Ship 1.4.2?").shows("deploy web → staging (ana asked for it").press("Enter");
+    let voted = |console: &Console| asked_for(console, |e| matches!(e, Effect::Vote { .. }));
+    assert_eq!(voted(&console), 0, "Enter alone approves nothing");
+    console.press("a n Enter").shows("this needs a reason: say why");
+    assert_eq!(voted(&console), 0);
+    console.press("Esc").press("a y Enter").shows("your approval counts; more are needed");
+    let hash = plan_hash(&console.world.detail.run.plan);
+    let vote = Effect::Vote { run: RunId(41), approved: true, note: None, plan_hash: hash };
+    assert!(console.wanted.contains(&vote), "{:?}", console.wanted.last());
+}
+
+#[test]
+fn who_asked_for_it_cannot_approve_and_is_told_why() {
+    let mut console = as_actor("ana", asking());
+    console.press("3 Enter").shows("until 11-21 23:04Z; you asked").shows("for it, so you cannot");
+    console.press("a").shows("ana asked for it, and nobody approves what they asked for");
+    assert!(console.app.popups.is_empty());
+}
+
+#[test]
+fn the_command_line_leads_to_the_same_questions() {
+    let mut console = as_actor("cleo", asking());
+    console.command("approve run 41").shows("Run #41 wants approval").press("Enter");
+    console.command("pause run 41").shows("The step in flight ends, then it waits").shows("▸ Back ◂").press("Esc");
+    console.command("stop run 41 after this step").shows("Stop after this step").shows("▸ Back ◂").press("Esc");
+    console.world.detail.run.status = RunStatus::Failed;
+    console.world.detail.approval = None;
+    console.command("retry run 41").shows("Do it again").press("y Enter").shows("the plan of run #41 again, as it was");
+    console.press("y Enter");
+    assert_eq!(asked_for(&console, |e| matches!(e, Effect::Retry { run: RunId(41), .. })), 1);
+    assert_eq!(asked_for(&console, |e| matches!(e, Effect::Vote { .. } | Effect::Order { .. })), 0);
+}
+
+#[test]
+fn an_interrupted_run_is_decided_about_with_a_reason() {
+    let mut world = World::default();
+    let detail = &mut world.detail;
+    detail.run.status = RunStatus::Interrupted;
+    let unknown = opsroom::core::step::shell::Shell {
+        command: opsroom::core::service::ShellCommand::Script("deploy".to_owned()),
+        env: std::collections::BTreeMap::new(),
+        dir: None,
+        secrets: vec![],
+    };
+    detail.run.plan.steps[1].spec = StepSpec::Shell(unknown);
+    detail.steps[1].status = StepStatus::Unknown;
+    let mut console = Console::new(world);
+    console.command("resume run 41").shows("It happened: go ahead?").shows("Repeat go ahead?").shows("Give up");
+    console.press("j Enter y Enter").shows("this needs a reason");
+    console.type_text("seen in the log").press("Tab y Enter");
+    let (decision, reason) = (Some(Decision::Done), Some("seen in the log".to_owned()));
+    let done = Effect::Resume { run: RunId(41), decision, reason };
+    assert!(console.wanted.contains(&done), "{:?}", console.wanted.last());
+}
+
+#[test]
+fn what_the_runbook_says_stands_beside_the_step() {
+    let mut world = World::default();
+    world.detail.run.plan.steps[1].rules.notes = Some("Ask in #ops first.".to_owned());
+    let mut console = Console::new(world);
+    console.press("3 Enter").shows("│ Ask in #ops first.").press("a").shows(" Ask in #ops first.");
+}
+
+#[test]
+fn a_read_only_console_gives_no_orders() {
+    let facts = Facts { actor: "cleo".to_owned(), read_only: true, ..Facts::default() };
+    let mut console = Console::with(World::default(), facts, true, (80, 24));
+    console.press("3 Enter c j Enter").shows("read-only: nothing can be done to a run").press("Esc");
+    console.command("pause run 41").shows("read-only");
+    assert_eq!(asked_for(&console, |e| matches!(e, Effect::Order { .. })), 0);
+}
+
 // --- lists
 
 #[test]
@@ -318,7 +457,7 @@ fn in_log(lines: i64) -> Console {
     let mut world = World { log: log(lines), ..World::default() };
     world.overview.runs[0].last_seq = lines;
     let mut console = Console::new(world);
-    console.press("3 f");
+    console.press("3");
     console
 }
 
@@ -341,7 +480,7 @@ fn a_log_follows_until_somebody_reads() {
     write_line(&mut console);
     write_line(&mut console);
     console.shows("paused, 2 new").hides("line 103");
-    let same = |t: &str| t.lines().skip(2).map(str::to_owned).collect::<Vec<_>>();
+    let same = |t: &str| t.lines().skip(9).map(str::to_owned).collect::<Vec<_>>();
     assert_eq!(same(&before), same(&console.text()), "what is being read does not move");
     console.press("G").shows("line 103").shows("follow");
 }
@@ -350,13 +489,13 @@ fn a_log_follows_until_somebody_reads() {
 fn going_up_reads_older_pages_and_memory_stays_bounded() {
     let mut console = in_log(20_000);
     console.shows("line 19999");
-    for _ in 0..1200 {
+    for _ in 0..2000 {
         console.press("PgUp");
         let held = console.app.home.log.as_ref().map_or(0, opsroom::tui::app::log::Log::held);
         assert!(held <= 3000, "{held}");
     }
     console.shows("line 1 ").press("G").shows("line 19999").press("g").shows("line 1 ");
-    for _ in 0..1200 {
+    for _ in 0..2000 {
         console.press("PgDn");
     }
     console.shows("line 19999").shows("follow");
@@ -409,6 +548,49 @@ fn a_reader_is_not_moved_to_another_run() {
     console.world.overview.runs.insert(0, new);
     console.send(Msg::Notice(Notice::Run(RunId(50), RunStatus::Running))).shows("Run #41");
     console.press("G").send(Msg::Notice(Notice::Observations)).shows("Run #50");
+}
+
+#[test]
+fn a_runs_log_on_the_whole_screen_has_the_whole_grammar() {
+    let mut console = in_log(60);
+    console.press("f").shows("following").shows("60 of 60").shows("log of run #41").shows("api reachable, line 59");
+    console.press("g e").shows("the build cache is gone");
+    console.press("/").type_text("line 2[13]").press("Enter").shows("1 of 2").press("n").shows("2 of 2");
+    console.press("&").type_text("line 2").press("Enter").shows("1 of 1 filters").shows("hidden");
+    console.hides("line 19").press("m").type_text("look").press("Enter").press("Enter").shows("Record at line 23");
+    console.shows("entry").shows("23").press("Esc").hides("Record at").press("y");
+    assert!(console.wanted.iter().any(|e| matches!(e, Effect::Copy(text) if text.contains("line 23"))));
+    let before = console.text();
+    console.press("q").shows("Stack").press("f");
+    assert_eq!(console.text(), before, "who comes back finds everything as it was");
+    console
+        .press("L")
+        .hides("info  ")
+        .press("L")
+        .shows("info  ")
+        .press("Esc")
+        .hides("2 of 2")
+        .press("Esc")
+        .shows("Stack");
+}
+
+#[test]
+fn a_run_being_written_is_followed_on_the_whole_screen_and_old_logs_are_let_go() {
+    let mut console = in_log(60);
+    console.press("f").shows("60 of 60");
+    console.world.log.push(entry(61));
+    console.press("F F").shows("61 of 61").shows("following").press("k");
+    console.world.log.push(entry(62));
+    console.press("k").shows("1 new").press(": Esc q");
+    for run in 1..=5 {
+        console.app.home.log = None;
+        let mut new = world::run(100 + run, RunStatus::Succeeded);
+        new.last_seq = 60;
+        console.world.overview.runs.insert(0, new);
+        console.send(Msg::Notice(Notice::Observations)).press("3 f q");
+    }
+    assert_eq!(console.world.reading.borrow().len(), 4);
+    assert!(console.wanted.iter().any(|e| matches!(e, Effect::CloseLog(_))));
 }
 
 // --- untrusted text
@@ -487,7 +669,7 @@ fn who_fell_behind_reads_everything_again() {
 // --- every screen
 
 /// Every screen there is, by the keys that lead to it.
-const SCREENS: [&str; 22] = [
+const SCREENS: [&str; 24] = [
     "",
     "f",
     "2 f",
@@ -504,6 +686,8 @@ const SCREENS: [&str; 22] = [
     "3 Enter 3 Enter",
     "3 Enter x",
     "3 Enter a",
+    "3 Enter c",
+    "3 Enter c j Enter",
     "?",
     "p",
     ": d e p l o y",

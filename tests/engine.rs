@@ -13,6 +13,8 @@ mod bench;
 
 #[path = "engine/breaker.rs"]
 mod breaker;
+#[path = "engine/control.rs"]
+mod control;
 #[path = "engine/course.rs"]
 mod course;
 #[path = "engine/crash.rs"]

@@ -8,15 +8,19 @@
 #![expect(clippy::unwrap_used, clippy::expect_used, reason = "a harness that cannot go on fails its test")]
 
 mod pty {
+    mod bad_logs;
     mod bytes;
     mod exits;
     mod harness;
     mod headless;
     mod keys;
+    mod line;
     mod logs;
     mod panics;
     mod paste;
+    mod run_logs;
     mod sizes;
+    mod slow;
     mod terminals;
     mod world;
 }

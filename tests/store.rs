@@ -4,6 +4,8 @@
 
 #[path = "store/changes.rs"]
 mod changes;
+#[path = "store/control.rs"]
+mod control;
 #[path = "store/journal.rs"]
 mod journal;
 #[path = "store/opening.rs"]
@@ -184,6 +186,10 @@ suite! {
         steps_are_recorded, cancelling_a_queued_run, cancelling_a_held_run, cancelling_races_with_finishing,
         cancelling_races_with_claiming, an_interrupted_run_says_what_is_unknown, a_renewal_beats_the_interruption,
         manual_steps_are_answered_once_per_attempt, lists_are_filtered_and_paged;
+    control: orders_are_kept_told_and_audited, a_harsher_end_replaces_a_milder_one_and_not_the_other_way_round,
+        a_skipped_step_never_begins, a_paused_run_whose_engine_is_gone_goes_on_to_wait,
+        it_takes_so_many_different_people_who_did_not_ask_for_it, votes_outlive_the_engine_and_are_bound_to_their_time,
+        who_asked_for_a_run_does_not_approve_its_repetition, what_steps_left_is_found_by_step_oldest_first;
     table: every_pair_of_state_and_transition;
     resume: an_unknown_outcome_wants_a_decision, targets_are_taken_all_or_none_and_given_back,
         racing_claimers_never_share_a_target, a_write_that_happened_after_all_is_found;

@@ -31,7 +31,7 @@ use self::group::Group;
 use self::lines::Lines;
 pub use self::orphan::{Birth, Remains, end_orphan};
 pub(super) use self::program::check;
-use super::{OutputLine, Said, cancelled, deadline, elapsed_ms};
+use super::{Brakes, OutputLine, Said, cancelled, deadline, elapsed_ms};
 use crate::core::event::Stream;
 use crate::core::redact::Redactor;
 use crate::core::secret::variable;
@@ -68,8 +68,9 @@ pub(super) async fn perform(
     vault: &Vault,
     timeout_ms: i64,
     output: mpsc::Sender<Said>,
-    cancel: CancellationToken,
+    brakes: Brakes,
 ) -> Reply {
+    let cancel = &brakes.cancel;
     if cancel.is_cancelled() {
         return cancelled();
     }
@@ -86,10 +87,10 @@ pub(super) async fn perform(
         Ok(started) => started,
         Err(message) => return Reply::Unreachable { message },
     };
-    if !running.let_go(outputs.path(), &output, &cancel).await {
+    if !running.let_go(outputs.path(), &output, &brakes.cancel).await {
         return cancelled();
     }
-    let end = running.follow(deadline(timeout_ms), &vault.redactor(), &output, &cancel).await;
+    let end = running.follow(deadline(timeout_ms), &vault.redactor(), &output, &brakes).await;
     let ms = elapsed_ms(start);
     match end {
         End::Exited(status) => {
@@ -168,11 +169,11 @@ impl Running {
         limit: Duration,
         redactor: &Arc<Redactor>,
         output: &mpsc::Sender<Said>,
-        cancel: &CancellationToken,
+        brakes: &Brakes,
     ) -> End {
         let mut capture = Capture::new(self.stdout.take(), self.stderr.take(), redactor);
         let (end, note) = {
-            let mut life = pin!(life(&mut self.child, &self.group, limit, cancel));
+            let mut life = pin!(life(&mut self.child, &self.group, limit, brakes));
             let mut ended = None;
             while ended.is_none() {
                 tokio::select! {
@@ -184,7 +185,7 @@ impl Running {
             ended.unwrap_or((End::TimedOut, None))
         };
         self.group.disarm();
-        let drain = if matches!(end, End::Exited(_)) && !cancel.is_cancelled() { DRAIN } else { DRAIN_KILLED };
+        let drain = if matches!(end, End::Exited(_)) && !brakes.cancel.is_cancelled() { DRAIN } else { DRAIN_KILLED };
         let left_open = !capture.drain(drain, output).await;
         let notes = [note, left_open.then(|| LEFT_BEHIND.to_owned())];
         for note in notes.into_iter().flatten() {
@@ -226,15 +227,15 @@ fn detached(program: &Path, argv: &[String]) -> Command {
     command
 }
 
-/// Waits for the child; ends the whole group when time is up or `cancel` fires. Also a note when that did not work.
-async fn life(child: &mut Child, group: &Group, limit: Duration, cancel: &CancellationToken) -> (End, Option<String>) {
+/// Waits for the child; ends the whole group when time is up or a brake is pulled. Also a note when that did not work.
+async fn life(child: &mut Child, group: &Group, limit: Duration, brakes: &Brakes) -> (End, Option<String>) {
     let timed_out = tokio::select! {
         biased;
         status = child.wait() => return (status.map_or_else(End::Lost, End::Exited), None),
-        () = cancel.cancelled() => false,
+        () = brakes.cancel.cancelled() => false,
         () = sleep(limit) => true,
     };
-    let note = terminate(child, group).await;
+    let note = terminate(child, group, &brakes.kill).await;
     let end = match (timed_out, child.try_wait()) {
         (true, _) => End::TimedOut,
         (false, Ok(Some(status))) => End::Exited(status),
@@ -244,18 +245,23 @@ async fn life(child: &mut Child, group: &Group, limit: Duration, cancel: &Cancel
     (end, note)
 }
 
-/// TERM, grace, KILL, and a look whether all of the group is gone.
-async fn terminate(child: &mut Child, group: &Group) -> Option<String> {
-    group.terminate();
-    if timeout(GRACE, gone(child, group)).await.is_ok() {
-        return None;
+/// TERM, grace, KILL, and a look whether all of the group is gone. `kill` cuts the grace short.
+async fn terminate(child: &mut Child, group: &Group, kill: &CancellationToken) -> Option<String> {
+    if !kill.is_cancelled() {
+        group.terminate();
+        tokio::select! {
+            biased;
+            () = gone(child, group) => return None,
+            () = kill.cancelled() => {}
+            () = sleep(GRACE) => {}
+        }
     }
     group.kill();
     let dead = timeout(AFTER_KILL, gone(child, group)).await.is_ok();
-    Some(if dead {
-        format!("it did not end on TERM within {} s and was killed", GRACE.as_secs_f32())
-    } else {
-        format!("processes of group {group} are still there after KILL; look at them by hand")
+    Some(match (dead, kill.is_cancelled()) {
+        (false, _) => format!("processes of group {group} are still there after KILL; look at them by hand"),
+        (true, true) => "it was killed at once, as asked".to_owned(),
+        (true, false) => format!("it did not end on TERM within {} s and was killed", GRACE.as_secs_f32()),
     })
 }
 

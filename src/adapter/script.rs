@@ -102,6 +102,7 @@ fn describe(call: &Call) -> String {
         Call::Shell { argv, .. } => argv.join(" "),
         Call::Wait { .. } => "wait".to_owned(),
         Call::Manual { prompt, .. } => prompt.clone(),
+        Call::Approve { ask, .. } => ask.prompt.clone(),
         Call::Leave { .. } => "leave".to_owned(),
         Call::Sql { database, statement, .. } => format!("sql {database}: {statement}"),
         Call::Notify { to, message, .. } => format!("notify {to}: {}", message.title),
@@ -111,7 +112,10 @@ fn describe(call: &Call) -> String {
 
 fn timeout_of(call: &Call) -> i64 {
     match call {
-        Call::Http { timeout_ms, .. } | Call::Shell { timeout_ms, .. } | Call::Manual { timeout_ms, .. } => *timeout_ms,
+        Call::Http { timeout_ms, .. }
+        | Call::Shell { timeout_ms, .. }
+        | Call::Manual { timeout_ms, .. }
+        | Call::Approve { timeout_ms, .. } => *timeout_ms,
         Call::Sql { timeout_ms, .. } | Call::Notify { timeout_ms, .. } | Call::Operate { timeout_ms, .. } => {
             *timeout_ms
         }
@@ -124,7 +128,9 @@ fn plain(call: &Call) -> Answer {
         Call::Http { .. } => good_http(),
         Call::Shell { .. } => Reply::Exited { code: Some(0), signal: None, outputs: BTreeMap::new(), ms: 0 },
         Call::Wait { ms } => Reply::Waited { ms: *ms },
-        Call::Manual { .. } => Reply::Answered { done: true, by: "the script".to_owned(), note: None },
+        Call::Manual { .. } | Call::Approve { .. } => {
+            Reply::Answered { done: true, by: "the script".to_owned(), note: None }
+        }
         Call::Leave { .. } => Reply::Left,
         Call::Sql { .. } => {
             Reply::Rows(Rows { columns: Vec::new(), rows: Vec::new(), affected: 0, truncated: false, ms: 0 })

@@ -4,6 +4,7 @@ use super::log::Which;
 use super::out::Out;
 use super::session::Start;
 use super::stop::{Code, Stop};
+use crate::control::orders::{Ending, Order};
 
 /// Ask a run to stop
 #[derive(Debug, clap::Args)]
@@ -11,17 +12,40 @@ pub struct Args {
     /// Its number, or `last`
     #[arg(value_name = "RUN")]
     run: Which,
+    #[command(flatten)]
+    how: How,
     /// Why, kept in the audit log
     #[arg(long, value_name = "TEXT")]
     reason: Option<String>,
 }
 
+#[derive(Debug, clap::Args)]
+#[group(multiple = false)]
+struct How {
+    /// Let the step in flight end; the rest is not run
+    #[arg(long)]
+    after_step: bool,
+    /// KILL the step in flight at once, without the grace it has to tidy up
+    #[arg(long)]
+    kill: bool,
+}
+
 pub(super) async fn perform(args: &Args, start: &Start) -> Result<Code, Stop> {
     let control = start.open_cli().await?;
     let id = args.run.find(&control).await?;
-    let run = control.cancel(id, args.reason.as_deref()).await?;
+    let ending = match (args.how.after_step, args.how.kill) {
+        (true, _) => Ending::AfterStep,
+        (_, true) => Ending::Kill,
+        _ => Ending::Cancel,
+    };
+    let run = control.order(id, Order::End(ending), args.reason.as_deref()).await?;
     control.close(false).await;
-    let said = if run.status.is_terminal() { "is cancelled" } else { "has been asked to stop" };
+    let said = match ending {
+        _ if run.status.is_terminal() => "is cancelled",
+        Ending::AfterStep => "has been asked to stop after its step",
+        Ending::Cancel => "has been asked to stop",
+        Ending::Kill => "is being killed",
+    };
     Out::new().line(&format!("run {id} {said} ({})", run.status.name()))?;
     Ok(Code::Succeeded)
 }

@@ -1,9 +1,8 @@
-//! `opsroom log FILE…`: the viewer on a terminal, else the lines themselves.
+//! `opsroom log FILE…`: files for the viewer, or their lines.
 
 use std::io::{IsTerminal as _, Read};
 use std::path::Path;
 
-use super::Next;
 use super::out::Out;
 use super::session::Start;
 use super::stop::{Code, Stop};
@@ -12,7 +11,6 @@ use crate::core::record;
 use crate::core::time::Timestamp;
 use crate::logfile::file::Tracked;
 use crate::logfile::scan::pattern;
-use crate::tui::View;
 
 /// Which lines, and how.
 pub(super) struct Wanted<'a> {
@@ -22,24 +20,10 @@ pub(super) struct Wanted<'a> {
     pub(super) grep: Option<&'a str>,
     pub(super) level: Option<Level>,
     pub(super) since: Option<i64>,
-    pub(super) budget: Option<u64>,
 }
 
-pub(super) fn perform(wanted: &Wanted<'_>, start: &Start) -> Result<Next, Stop> {
-    if wanted.paths.iter().filter(|path| *path == "-").count() > 1 {
-        return Err(Stop::Usage("standard input can be read once: give `-` once".to_owned()));
-    }
-    let prints = wanted.json || wanted.grep.is_some() || wanted.level.is_some() || wanted.since.is_some();
-    if prints || !std::io::stdout().is_terminal() {
-        return print(wanted, start).map(Next::Exit);
-    }
-    crate::tui::check_viewer().map_err(Stop::Usage)?;
-    let files = wanted.paths.iter().map(|path| open(path)).collect::<Result<Vec<_>, _>>()?;
-    let follow = wanted.follow || wanted.paths.iter().any(|path| path == "-");
-    Ok(Next::View(Box::new(View { files, follow, budget: wanted.budget })))
-}
-
-fn open(path: &str) -> Result<Tracked, Stop> {
+/// For the viewer.
+pub(super) fn open(path: &str) -> Result<Tracked, Stop> {
     let opened = match path {
         "-" if std::io::stdin().is_terminal() => {
             return Err(Stop::Usage("standard input is the keyboard; pipe the log: `… | opsroom log -`".to_owned()));
@@ -50,7 +34,7 @@ fn open(path: &str) -> Result<Tracked, Stop> {
     opened.map_err(|error| Stop::Usage(format!("cannot read {path}: {error}")))
 }
 
-fn print(wanted: &Wanted<'_>, start: &Start) -> Result<Code, Stop> {
+pub(super) fn print(wanted: &Wanted<'_>, start: &Start) -> Result<Code, Stop> {
     if wanted.follow {
         return Err(Stop::Usage(
             "--follow needs a terminal; to print what is added, pipe: `tail -f FILE | opsroom log -`".to_owned(),
@@ -63,6 +47,7 @@ fn print(wanted: &Wanted<'_>, start: &Start) -> Result<Code, Stop> {
         from: wanted.since.map(|ms| now.plus_ms(-ms)),
         now,
         last: (Level::Info, None),
+        headed: false,
     };
     let mut out = Out::new();
     for path in wanted.paths {
@@ -117,12 +102,15 @@ struct Picked {
     from: Option<Timestamp>,
     now: Timestamp,
     last: (Level, Option<Timestamp>),
+    /// The record's first line looks like one.
+    headed: bool,
 }
 
 impl Picked {
     fn takes(&mut self, line: &[u8]) -> bool {
         let (level, time) = (record::level(line), record::time(line, self.now));
-        if !(level.is_none() && time.is_none() && record::continues(line)) {
+        if !(self.headed && record::continues(line)) {
+            self.headed = record::heads(line);
             self.last = (level.unwrap_or(Level::Info), time.or(self.last.1));
         }
         self.last.0 >= self.level
@@ -149,7 +137,7 @@ mod tests {
         let run = |grep: Option<&str>, level, from| {
             let now = Timestamp(0);
             let grep = grep.map(|g| pattern(g).unwrap());
-            let mut picked = Picked { grep, level, from, now, last: (Level::Info, None) };
+            let mut picked = Picked { grep, level, from, now, last: (Level::Info, None), headed: false };
             let mut got = Vec::new();
             each_line(Box::new(text.as_bytes()), |line| {
                 got.extend(picked.takes(line).then(|| line[line.len().saturating_sub(4)..].to_vec()));

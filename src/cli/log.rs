@@ -1,5 +1,8 @@
-//! `opsroom log`: what a run wrote, and with `-f` what it still writes; or log files, which are `file.rs`'s.
+//! `opsroom log`: on a terminal the viewer, on runs and files merged by time; else what runs wrote, and with `-f` what they
+//! still write, as plain lines. The lines of files are `file.rs`'s.
 
+use std::collections::VecDeque;
+use std::io::IsTerminal as _;
 use std::time::Duration;
 
 use super::out::Out;
@@ -9,18 +12,20 @@ use super::{Next, file};
 use crate::control::{Control, RunFilter};
 use crate::core::event::{Entry, EntryBody, Level, Stream};
 use crate::core::run::{Phase, RunId, RunStatus};
-use crate::core::time::parse_duration;
+use crate::core::time::{Timestamp, parse_duration};
+use crate::logfile::file::Tracked;
+use crate::tui::{Log, RunLog, View};
 
 const PAGE: u32 = 500;
 const POLL: Duration = Duration::from_millis(300);
 
-/// Show the log of a run, or view log files
+/// View the logs of runs, and log files
 #[derive(Debug, clap::Args)]
 pub struct Args {
-    /// A run's number, `last` or `last-failed`; or files (several are merged by time), `-` for standard input
+    /// Runs (a number, `last`, `last-failed`) and files (`-`: standard input); several are merged by time
     #[arg(value_name = "RUN|FILE", required = true)]
     what: Vec<String>,
-    /// Keep following until the run ends; a file: begin at its end
+    /// Begin at the end and follow; printing: keep on until the runs have ended
     #[arg(long, short = 'f')]
     follow: bool,
     /// One JSON object per line
@@ -90,7 +95,14 @@ impl Which {
 
 pub(super) async fn perform(args: &Args, start: &Start) -> Result<Next, Stop> {
     let is_file = |text: &String| text == "-" || text.contains(['/', '.']) || std::path::Path::new(text).exists();
-    if args.what.iter().any(is_file) || args.what.len() > 1 {
+    if args.what.iter().filter(|text| *text == "-").count() > 1 {
+        return Err(Stop::Usage("standard input can be read once: give `-` once".to_owned()));
+    }
+    let picks = args.grep.is_some() || args.level.is_some() || args.since.is_some();
+    if !args.json && !picks && std::io::stdout().is_terminal() {
+        return view(args, start, is_file).await;
+    }
+    if args.what.iter().all(is_file) {
         let wanted = file::Wanted {
             paths: &args.what,
             follow: args.follow,
@@ -98,29 +110,86 @@ pub(super) async fn perform(args: &Args, start: &Start) -> Result<Next, Stop> {
             grep: args.grep.as_deref(),
             level: args.level,
             since: args.since,
-            budget: args.budget,
         };
-        return file::perform(&wanted, start);
+        return file::print(&wanted, start).map(Next::Exit);
     }
-    if args.grep.is_some() || args.level.is_some() || args.since.is_some() || args.budget.is_some() {
-        return Err(Stop::Usage(
-            "--grep, --level, --since and --budget are for files; a run's log is searched with / in the console"
-                .to_owned(),
-        ));
+    let refuse = |why: &str| Err(Stop::Usage(why.to_owned()));
+    if args.what.iter().any(is_file) {
+        return refuse("runs and files together are for the viewer; to print, name only runs or only files");
     }
-    let run: Which = args.what[0].parse().map_err(Stop::Usage)?;
-    print_run(run, args, start).await.map(Next::Exit)
+    if picks || args.budget.is_some() {
+        return refuse(
+            "--grep, --level and --since pick lines of files; a run's log is searched in the viewer: opsroom log RUN",
+        );
+    }
+    let runs = args.what.iter().map(|text| text.parse().map_err(Stop::Usage)).collect::<Result<Vec<Which>, _>>()?;
+    print_runs(&runs, args, start).await.map(Next::Exit)
 }
 
-async fn print_run(run: Which, args: &Args, start: &Start) -> Result<Code, Stop> {
+/// Runs and files, on the screen.
+async fn view(args: &Args, start: &Start, is_file: impl Fn(&String) -> bool) -> Result<Next, Stop> {
+    crate::tui::check_viewer().map_err(Stop::Usage)?;
+    let mut follow = args.follow || args.what.iter().any(|text| text == "-");
+    let mut logs = Vec::new();
+    let mut control = None;
+    for text in &args.what {
+        if is_file(text) {
+            logs.push(Log { file: file::open(text)?, run: None });
+            continue;
+        }
+        let which: Which = text.parse().map_err(Stop::Usage)?;
+        let control = match &mut control {
+            Some(control) => control,
+            none => none.insert(start.open_cli().await?),
+        };
+        let (log, live) = run_log(which, control).await?;
+        logs.push(log);
+        follow |= live;
+    }
+    Ok(Next::View(Box::new(View { logs, follow, budget: args.budget })))
+}
+
+/// The log of a run, and whether it goes on.
+async fn run_log(which: Which, control: &Control) -> Result<(Log, bool), Stop> {
+    let run = control.run(which.find(control).await?).await?.run;
+    let (file, writer) = Tracked::run(&format!("run {}", run.id)).map_err(Stop::System)?;
+    let steps = run.plan.numbered().map(|(_, step)| step.name.clone()).collect();
+    let run_log = RunLog { id: run.id, steps, writer, control: control.clone() };
+    Ok((Log { file, run: Some(run_log) }, !run.status.is_terminal()))
+}
+
+/// A run's entries, page by page.
+struct Entries {
+    run: RunId,
+    after: i64,
+    page: VecDeque<Entry>,
+}
+
+impl Entries {
+    /// The next one, when it has been written.
+    async fn look(&mut self, control: &Control) -> Result<Option<&Entry>, Stop> {
+        if self.page.is_empty() {
+            self.page = control.entries_after(self.run, self.after, PAGE).await?.into();
+            self.after = self.page.back().map_or(self.after, |entry| entry.seq);
+        }
+        Ok(self.page.front())
+    }
+}
+
+async fn print_runs(runs: &[Which], args: &Args, start: &Start) -> Result<Code, Stop> {
     let control = start.open_cli().await?;
-    let id = run.find(&control).await?;
+    let mut all = Vec::new();
+    for which in runs {
+        all.push(Entries { run: which.find(&control).await?, after: 0, page: VecDeque::new() });
+    }
     let mut out = Out::new();
-    let mut after = 0;
     loop {
-        // Read the status first: what is written after it ends is nothing.
-        let ended = control.run(id).await?.run.status.is_terminal();
-        after = print_after(&control, &mut out, id, after, args.json).await?;
+        // Read the states first: what is written after a run has ended is nothing.
+        let mut ended = true;
+        for entries in &all {
+            ended &= control.run(entries.run).await?.run.status.is_terminal();
+        }
+        print_merged(&control, &mut out, &mut all, args.json).await?;
         if ended || !args.follow {
             break;
         }
@@ -130,13 +199,23 @@ async fn print_run(run: Which, args: &Args, start: &Start) -> Result<Code, Stop>
     Ok(Code::Succeeded)
 }
 
-async fn print_after(control: &Control, out: &mut Out, id: RunId, mut after: i64, json: bool) -> Result<i64, Stop> {
+/// Prints what has been written, merged by time.
+async fn print_merged(control: &Control, out: &mut Out, all: &mut [Entries], json: bool) -> Result<(), Stop> {
+    let several = all.len() > 1;
     loop {
-        let entries = control.entries_after(id, after, PAGE).await?;
-        let Some(newest) = entries.last() else { return Ok(after) };
-        after = newest.seq;
-        for entry in &entries {
-            if json { out.json_line(entry)? } else { out.line(&entry_line(entry))? }
+        let mut first: Option<(Timestamp, usize)> = None;
+        for (at, entries) in all.iter_mut().enumerate() {
+            if let Some(entry) = entries.look(control).await?
+                && first.is_none_or(|(time, _)| entry.at < time)
+            {
+                first = Some((entry.at, at));
+            }
+        }
+        let Some(entry) = first.and_then(|(_, at)| all[at].page.pop_front()) else { return Ok(()) };
+        match (json, several) {
+            (true, _) => out.json_line(&entry)?,
+            (false, false) => out.line(&entry_line(&entry))?,
+            (false, true) => out.line(&format!("{:<6} {}", entry.run.to_string(), entry_line(&entry)))?,
         }
     }
 }

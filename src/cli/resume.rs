@@ -5,9 +5,13 @@ use super::out::{Out, ask, can_ask};
 use super::run::follow_to_end;
 use super::session::Start;
 use super::stop::{Code, Stop};
+use crate::control::orders::Order;
 use crate::control::resume::Decision;
+use crate::control::{Control, RunDetail};
+use crate::core::orders::{Pace, next_step};
+use crate::core::run::RunStatus;
 
-/// Go on with an interrupted run at its first unfinished step
+/// Go on with an interrupted run at its first unfinished step, or let a paused one go on
 #[derive(Debug, clap::Args)]
 pub struct Args {
     /// Its number, or `last`
@@ -15,6 +19,9 @@ pub struct Args {
     run: Which,
     #[command(flatten)]
     decision: DecisionArgs,
+    /// A run that is gone through step by step: let its next step go, and no other
+    #[arg(long, conflicts_with = "DecisionArgs")]
+    step: bool,
     /// Why, kept in the log of the run and in the audit log
     #[arg(long, value_name = "TEXT")]
     reason: Option<String>,
@@ -63,6 +70,10 @@ pub(super) async fn perform(args: &Args, start: &Start) -> Result<Code, Stop> {
     };
     let control = start.open_cli().await?;
     let id = args.run.find(&control).await?;
+    let detail = control.run(id).await?;
+    if detail.run.status != RunStatus::Interrupted && (args.step || detail.run.orders.pace != Pace::Free) {
+        return let_go(&control, &detail, args).await;
+    }
     let run = control.resume(id, decision, args.reason.as_deref()).await?;
     if run.status.is_terminal() {
         control.close(false).await;
@@ -70,6 +81,23 @@ pub(super) async fn perform(args: &Args, start: &Start) -> Result<Code, Stop> {
         return Ok(Code::Succeeded);
     }
     follow_to_end(&control, run, args.json).await
+}
+
+/// A run that people hold back. Whoever has it in hand goes on with it; if nobody has, this process does.
+async fn let_go(control: &Control, detail: &RunDetail, args: &Args) -> Result<Code, Stop> {
+    let (id, order) = match next_step(&detail.run.plan, &detail.steps).filter(|_| args.step) {
+        Some(step) => (detail.run.id, Order::LetGo(step)),
+        None if args.step => return Err(Stop::Usage(format!("run {} has no step left to let go", detail.run.id))),
+        None => (detail.run.id, Order::Continue),
+    };
+    let run = control.order(id, order, args.reason.as_deref()).await?;
+    if run.status == RunStatus::Queued {
+        control.take_on(id);
+        return follow_to_end(control, run, args.json).await;
+    }
+    control.close(false).await;
+    Out::new().line(&format!("run {id} {} ({})", order.words(), run.status.name()))?;
+    Ok(Code::Succeeded)
 }
 
 pub(super) async fn retry(args: &RetryArgs, start: &Start) -> Result<Code, Stop> {

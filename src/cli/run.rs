@@ -13,8 +13,9 @@ use super::plan::card_lines;
 use super::session::Start;
 use super::stop::{Code, Stop, tell};
 use super::understand;
-use crate::control::{Control, PlanCard, RunDetail, RunFilter};
+use crate::control::{Beginning, Control, PlanCard, RunDetail, RunFilter};
 use crate::core::event::Entry;
+use crate::core::orders::Pace;
 use crate::core::plan::Plan;
 use crate::core::run::{Run, RunId, RunStatus, StepStatus};
 use crate::core::step::StepSpec;
@@ -38,6 +39,9 @@ pub struct Args {
     /// Set an input of the runbook
     #[arg(long = "set", value_name = "KEY=VALUE", value_parser = understand::key_value)]
     inputs: Vec<(String, String)>,
+    /// Wait before every step; `opsroom resume RUN --step` lets one go
+    #[arg(long)]
+    step: bool,
     /// Why, kept with the run
     #[arg(long, value_name = "TEXT")]
     reason: Option<String>,
@@ -70,7 +74,9 @@ pub(super) async fn perform(args: &Args, start: &Start) -> Result<Code, Stop> {
     }
     let typed = consent(args, &card).await?;
     let signals = Signals::new()?;
-    let run = control.submit(card.plan, typed.as_deref(), args.reason.as_deref()).await?;
+    let pace = if args.step { Pace::Stepping } else { Pace::Free };
+    let beginning = Beginning { pace, ..Beginning::default() };
+    let run = control.submit_as(card.plan, typed.as_deref(), args.reason.as_deref(), beginning).await?;
     follow(&control, run, args.json, signals).await
 }
 
@@ -240,6 +246,11 @@ impl Follower<'_> {
     /// A manual step waits for a person: asks here when there is one, else says where to answer.
     async fn answer(&mut self, detail: &RunDetail) -> Result<(), Stop> {
         let run = detail.run.id;
+        if let Some(approval) = detail.approval.as_ref().filter(|a| !self.asked.contains(&(run, a.step))) {
+            self.asked.insert((run, approval.step));
+            let told = approval.question(&detail.run).map(|q| q.told(&self.control.settings().actor));
+            tell(&format!("{} (opsroom approve {})", told.unwrap_or_default(), run.0));
+        }
         for step in detail.steps.iter().filter(|s| s.status == StepStatus::Waiting) {
             let plan = detail.run.plan.numbered_step(step.index).map(|(step, _)| step);
             let Some(StepSpec::Manual(manual)) = plan.map(|p| &p.spec) else { continue };

@@ -28,6 +28,13 @@ pub(super) async fn plan(control: &Control, text: &str, inputs: &[(String, Strin
     Ok(control.plan(&parsed, inputs, text).await?)
 }
 
+/// The phrase with the inputs it lacks, where `--set` gives them. Only their names: the values are filled into the plan.
+fn with_given(text: &str, missing: &[String], inputs: &[(String, String)]) -> Option<String> {
+    let given: Vec<&str> = missing.iter().filter(|m| inputs.iter().any(|(k, _)| k == *m)).map(String::as_str).collect();
+    let said = given.iter().fold(text.to_owned(), |text, name| text + " " + name + "=given");
+    (!given.is_empty()).then_some(said)
+}
+
 /// Does what the phrase says when that is an action which is no run; `None`: it is something else.
 pub(super) async fn act(control: &Control, text: &str, reason: Option<&str>) -> Result<Option<Code>, Stop> {
     let parsed = command::parse(text, &*control.catalogue().await?);
@@ -40,13 +47,6 @@ pub(super) async fn act(control: &Control, text: &str, reason: Option<&str>) -> 
         tell(&format!("the breaker of {way} is closed"));
     }
     Ok(Some(Code::Succeeded))
-}
-
-/// The phrase with the inputs it lacks, where `--set` gives them. Only their names: the values are filled into the plan.
-fn with_given(text: &str, missing: &[String], inputs: &[(String, String)]) -> Option<String> {
-    let given: Vec<&str> = missing.iter().filter(|m| inputs.iter().any(|(k, _)| k == *m)).map(String::as_str).collect();
-    let said = given.iter().fold(text.to_owned(), |text, name| text + " " + name + "=given");
-    (!given.is_empty()).then_some(said)
 }
 
 /// What is missing or meant otherwise, and what to say instead.

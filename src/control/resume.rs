@@ -1,6 +1,6 @@
 //! Going on after an interruption, doing an ended run again, and who waits for whom.
 
-use super::{Control, Door, Refusal};
+use super::{Beginning, Control, Door, Refusal};
 use crate::bus::Notice;
 use crate::core::plan::Plan;
 pub use crate::core::resume::Decision;
@@ -42,7 +42,8 @@ impl Control {
             self.exists(link)?;
         }
         let because = reason.map(|reason| format!(": {reason}")).unwrap_or_default();
-        self.submit(old.plan, typed, Some(&format!("retry of run {run}{because}"))).await
+        let beginning = Beginning { retry_of: Some(run), ..Beginning::default() };
+        self.submit_as(old.plan, typed, Some(&format!("retry of run {run}{because}")), beginning).await
     }
 
     /// The queued runs that cannot start yet, and what each of them waits for.

@@ -16,6 +16,7 @@ pub use weigh::{Scope, Weighed};
 use super::observation::State;
 use super::run::Phase;
 use super::service::Service;
+use super::step::approve::Approve;
 use super::step::{Outcome, Reply, StepSpec, Verdict};
 
 /// Everything a run will do, decided before it starts. Serialised whole into the run record; its hash names it.
@@ -75,6 +76,14 @@ impl Plan {
         let at = at - self.steps.len();
         let undo = || self.undo.get(at - self.finally.len()).map(|step| (step, "undo"));
         self.finally.get(at).map(|step| (step, "finally")).or_else(undo)
+    }
+
+    /// Its steps that want approval.
+    pub fn approvals(&self) -> impl Iterator<Item = (&PlanStep, &Approve)> {
+        self.steps.iter().filter_map(|step| match &step.spec {
+            StepSpec::Approve(ask) => Some((step, ask)),
+            _ => None,
+        })
     }
 
     /// What must be typed before a plan for a protected environment starts: the single service, else the environment,

@@ -6,7 +6,7 @@ mod level;
 mod shape;
 mod time;
 
-pub use self::level::{continues, level};
+pub use self::level::{continues, heads, level};
 pub use self::shape::{Shape, read};
 pub use self::time::time;
 

@@ -44,11 +44,10 @@ pub enum Standing {
     Undecided(Vec<u32>),
 }
 
-/// Where a plan's step stands in its record: the `finally` steps follow the others.
+/// The step of that number in a plan: phases, `finally`, `undo`.
 #[must_use]
 pub fn step_at(plan: &Plan, index: u32) -> Option<&PlanStep> {
-    let at = usize::try_from(index).ok()?;
-    plan.steps.iter().chain(&plan.finally).nth(at)
+    plan.numbered_step(index).map(|(step, _)| step)
 }
 
 /// Safe to do again without asking: it says so, it only looks, waits, asks a person or writes a document.
@@ -60,7 +59,7 @@ pub fn is_harmless(step: &PlanStep) -> bool {
 /// A step that waits, for a time or for a person: what counts is when it first began.
 #[must_use]
 pub const fn is_timed(step: &PlanStep) -> bool {
-    matches!(step.spec, StepSpec::Wait(_) | StepSpec::Manual(_))
+    matches!(step.spec, StepSpec::Wait(_) | StepSpec::Manual(_) | StepSpec::Approve(_))
 }
 
 /// How an interrupted run with these step records stands.

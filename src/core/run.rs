@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::orders::Orders;
 use super::plan::Plan;
 use super::time::Timestamp;
 
@@ -268,6 +269,12 @@ pub struct Run {
     pub holder: Option<String>,
     pub lease_until: Option<Timestamp>,
     pub cancel_requested_by: Option<String>,
+    /// What else people ask of it.
+    #[serde(default)]
+    pub orders: Orders,
+    /// The ended run whose plan it does again.
+    #[serde(default)]
+    pub retry_of: Option<RunId>,
     /// Number of the last entry written.
     pub last_seq: i64,
 }

@@ -2,6 +2,7 @@
 //! its `mod` and one line in `kinds!`.
 
 pub mod adapter;
+pub mod approve;
 pub mod document;
 pub mod http;
 pub mod manual;
@@ -67,6 +68,7 @@ kinds! {
     shell => Shell,
     wait => Wait,
     manual => Manual,
+    approve => Approve,
     document => Document,
     sql => Sql,
     notify => Notify,
@@ -156,6 +158,11 @@ pub enum Call {
     /// Ask the operator; answered through `Control::answer`.
     Manual {
         prompt: String,
+        timeout_ms: i64,
+    },
+    /// Ask people whether the run may go on; answered through `Control::vote`.
+    Approve {
+        ask: approve::Approve,
         timeout_ms: i64,
     },
     /// Nothing to ask: the step leaves these artifacts behind.

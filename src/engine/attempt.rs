@@ -48,7 +48,7 @@ enum Again {
 }
 
 impl Drive {
-    /// Runs a step with all its attempts.
+    /// Runs a step with all its attempts, unless somebody skipped it before it could begin.
     pub(super) async fn step(
         &self,
         place: Place,
@@ -56,6 +56,16 @@ impl Drive {
         timeout_ms: i64,
         halt: &Halt,
     ) -> Result<Ended, StoreError> {
+        match self.attempts(place, step, timeout_ms, halt).await {
+            Err(StoreError::Skipped { message, .. }) => {
+                self.results.keep_status(step, StepStatus::Skipped);
+                Ok(Ended { status: StepStatus::Skipped, message, halted: false })
+            }
+            other => other,
+        }
+    }
+
+    async fn attempts(&self, place: Place, step: &PlanStep, timeout_ms: i64, halt: &Halt) -> Result<Ended, StoreError> {
         let ready = match self.ready(place, step).await? {
             Ready::Go(step) => step,
             Ready::Over(ended) => return Ok(ended),
@@ -125,7 +135,7 @@ impl Drive {
         let entries = [self.said(place, step, Level::Info, message)];
         match place.index {
             // A question is recorded as waiting, when it is asked.
-            Some(index) if !matches!(step.spec, StepSpec::Manual(_)) => {
+            Some(index) if !asks_people(step) => {
                 self.rec.step(index, StepStatus::Running, attempt, None, &entries).await
             }
             _ => self.rec.append(&entries).await,
@@ -141,6 +151,7 @@ impl Drive {
                 Ok(Reply::Left)
             }
             Call::Manual { prompt, timeout_ms } => self.ask(place, &prompt, timeout_ms, halt).await,
+            Call::Approve { ask, timeout_ms } => self.approval(place, &ask, timeout_ms, halt).await,
             call => {
                 let guarded = match self.gate_of(place, step, &call).await? {
                     Gate::Open => None,
@@ -149,7 +160,7 @@ impl Drive {
                 };
                 let (tx, rx) = mpsc::channel(CHANNEL);
                 let origin = Origin { step: place.index, phase: place.phase, kind: step.spec.kind() };
-                let perform = async { Ok(self.rec.world.adapters.perform(call, tx, halt.token()).await) };
+                let perform = async { Ok(self.rec.world.adapters.perform(call, tx, halt.brakes()).await) };
                 // A pump that fails drops the call: no effect goes on unrecorded.
                 let (reply, ()) = tokio::try_join!(perform, output::pump(&self.rec, rx, origin))?;
                 if let Some(guarded) = guarded {
@@ -186,7 +197,9 @@ impl Drive {
             let saved: serde_json::Map<_, _> = weighed.saved.iter().map(|(k, v)| (k.clone(), v.to_json())).collect();
             data["saved"] = saved.into();
         }
-        self.results.keep(step, status, weighed);
+        if let Some(kept) = self.results.keep(step, status, weighed) {
+            data["kept"] = kept;
+        }
         let event = Event { data: Some(data), ..event(place, step, level, spoken(step, outcome, ms)) };
         let event = self.rec.entry(event);
         self.close(place, status, attempt, &outcome.message, event).await?;
@@ -205,7 +218,7 @@ impl Drive {
         ms: i64,
     ) -> Result<Ended, StoreError> {
         let status = match why {
-            Why::Cancelled { .. } => StepStatus::Cancelled,
+            Why::Cancelled { .. } | Why::Stopped { .. } | Why::Unapproved { .. } => StepStatus::Cancelled,
             Why::Deadline => StepStatus::TimedOut,
             // Nothing was in flight: whoever resumes the run waits on.
             Why::Leaving if is_timed(step) => StepStatus::Pending,
@@ -215,7 +228,7 @@ impl Drive {
         if matches!(reply, Reply::Exited { .. }) {
             message = format!("{message} ({})", step.judge(reply).message);
         }
-        if !is_repeatable(step) && !matches!(step.spec, StepSpec::Manual(_)) {
+        if !is_repeatable(step) && !asks_people(step) {
             message.push_str("; whether it took effect is not known");
         }
         let event = self.said(place, step, Level::Warn, format!("{}: {message}", step.name));
@@ -276,6 +289,11 @@ fn again(step: &PlanStep, attempt: u32, outcome: &Outcome, reply: &Reply, jitter
     }
 }
 
+/// Its work is somebody's answer.
+const fn asks_people(step: &PlanStep) -> bool {
+    matches!(step.spec, StepSpec::Manual(_) | StepSpec::Approve(_))
+}
+
 /// Safe to do twice: it says so, it only looks, or it asks with a method that only reads.
 fn is_repeatable(step: &PlanStep) -> bool {
     let reads = match &step.spec {
@@ -283,7 +301,7 @@ fn is_repeatable(step: &PlanStep) -> bool {
         StepSpec::Wait(_) | StepSpec::Document(_) | StepSpec::Notify(_) => true,
         StepSpec::Sql(sql) => !sql.mutates,
         StepSpec::Adapter(adapter) => adapter.only_looks(),
-        StepSpec::Shell(_) | StepSpec::Manual(_) => false,
+        StepSpec::Shell(_) | StepSpec::Manual(_) | StepSpec::Approve(_) => false,
     };
     step.idempotent || step.probe || reads
 }

@@ -2,9 +2,11 @@
 
 use std::collections::HashSet;
 use std::panic::AssertUnwindSafe;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use futures_util::FutureExt;
+use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep_until};
 use tokio_util::task::AbortOnDropHandle;
@@ -12,6 +14,7 @@ use tokio_util::task::AbortOnDropHandle;
 use super::drive::Drive;
 use super::halt::Halt;
 use super::keep::Keeper;
+use super::limit::Limit;
 use super::record::Recorder;
 use super::sweep::{GivenUp, Steadiness};
 use super::{Mode, State, World, pulse, resume, sweep};
@@ -157,7 +160,7 @@ impl Worker {
             Ok(false) => return Looked::NothingLeft,
             Err(e) => return store_failed(&e),
         }
-        while self.tasks.len() < self.world.config.concurrency.max(1) {
+        while self.driven() < self.world.config.concurrency.max(1) {
             match self.next_claim().await {
                 Ok(Some((claim, run, until))) => {
                     self.in_hand.insert(run.id);
@@ -169,6 +172,11 @@ impl Worker {
             }
         }
         Looked::HandsFull
+    }
+
+    /// Runs in hand that do not wait for people.
+    fn driven(&self) -> usize {
+        self.tasks.len().saturating_sub(self.world.signals.parked.load(Ordering::Acquire))
     }
 
     /// Whether there is something in the queue, and no server takes care of it.
@@ -227,10 +235,8 @@ fn store_failed(e: &StoreError) -> Looked {
 async fn take_on(world: World, claim: Claim, run: Run, lease_until: Timestamp) -> Left {
     let id = run.id;
     world.bus.tell(crate::bus::Notice::Run(id, RunStatus::Claimed));
-    let limit = u64::try_from(run.plan.timeout_ms).ok().filter(|ms| *ms > 0);
-    let deadline = limit.map(|ms| Instant::now() + Duration::from_millis(ms.min(1_000_000_000_000)));
     let rec = Recorder::new(world.clone(), claim, &run);
-    let past = match resume::past(&world, &run).await {
+    let (past, results) = match resume::past(&world, &run).await {
         Ok(past) => past,
         Err(e) => {
             tracing::error!(run = %id, "cannot read what it did before: {e}");
@@ -240,14 +246,17 @@ async fn take_on(world: World, claim: Claim, run: Run, lease_until: Timestamp) -
     };
     let drive = Drive {
         rec,
+        limit: Limit::new(run.plan.timeout_ms),
+        orders: watch::Sender::new(run.orders.clone()),
         run,
         halt: Halt::default(),
         last: Halt::default(),
         began: world.clock.now(),
         past,
-        results: super::results::Results::default(),
+        results,
     };
-    let keeper = Keeper { rec: &drive.rec, lease_until, halt: &drive.halt, last: &drive.last, deadline };
+    let (halt, last, limit, orders) = (&drive.halt, &drive.last, &drive.limit, &drive.orders);
+    let keeper = Keeper { rec: &drive.rec, lease_until, halt, last, limit, orders };
     let work = async {
         tokio::select! {
             biased;

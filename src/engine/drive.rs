@@ -2,15 +2,19 @@
 
 use std::collections::BTreeSet;
 
+use tokio::sync::watch;
 use tokio::time::Instant;
 
 use super::attempt::{Ended, Place};
 use super::halt::{Halt, Why};
+use super::limit::Limit;
 use super::record::Recorder;
 use super::results::Results;
 use crate::core::event::{Level, NewEntry};
+use crate::core::orders::Orders;
 use crate::core::plan::{OnFailure, Plan, PlanStep};
 use crate::core::run::{Phase, Run, RunId, RunStep, StepStatus, Transition};
+use crate::core::step::StepSpec;
 use crate::core::time::{Timestamp, human_ms};
 use crate::store::StoreError;
 
@@ -25,6 +29,9 @@ pub(super) struct Drive {
     pub halt: Halt,
     /// Stops the `finally` steps.
     pub last: Halt,
+    pub limit: Limit,
+    /// What people ask of it, as last heard.
+    pub orders: watch::Sender<Orders>,
     /// When this engine took it.
     pub began: Timestamp,
     /// What its steps came to, for those that ask.
@@ -58,7 +65,7 @@ pub(super) struct Course {
 
 impl Course {
     pub(super) fn heed(&mut self, halt: &Halt) {
-        if let (None, Some(why)) = (&self.halted, halt.why()) {
+        if let (None, Some(why)) = (&self.halted, halt.due()) {
             self.halted = Some(why.clone());
             self.stopped = Some(why.words().to_owned());
         }
@@ -72,10 +79,23 @@ impl Course {
             return false;
         }
         let failed = !matches!(ended.status, StepStatus::Succeeded | StepStatus::Skipped);
+        if failed && matches!(step.spec, StepSpec::Approve(_)) {
+            self.refuse(step, &ended.message);
+            return false;
+        }
         if failed && self.failure.is_none() {
             self.failure = Some(format!("step {}: {}", step.name, ended.message));
         }
         failed
+    }
+
+    /// A run that nobody approved is cancelled.
+    pub(super) fn refuse(&mut self, step: &PlanStep, message: &str) {
+        if self.halted.is_none() {
+            let why = Why::Unapproved { said: format!("{}: {message}", step.name) };
+            self.stopped = Some(why.words().to_owned());
+            self.halted = Some(why);
+        }
     }
 
     /// What the failure of a step means for those after it.
@@ -106,9 +126,7 @@ impl Course {
 impl Drive {
     /// Drives the run to its end; the next link of its chain, when there is one.
     pub(super) async fn drive(&self) -> Result<Option<RunId>, StoreError> {
-        if let Some(by) = self.run.cancel_requested_by.clone() {
-            self.halt.fire(Why::Cancelled { by });
-        }
+        self.halt.heed(self.run.cancel_requested_by.clone(), self.run.orders.ending);
         let started = format!("started: {}", self.run.plan.title);
         self.rec.transition(Transition::Start, None, &[self.rec.note(None, Level::Info, started)]).await?;
         let mut course = Course::default();
@@ -155,7 +173,7 @@ impl Drive {
         let mut at = 0;
         while let Some((index, step)) = steps.get(at) {
             if let Some(record) = self.recorded(*index) {
-                self.recall(step, record, course, &self.halt);
+                course.recall(step, record, &self.halt);
                 at += 1;
                 continue;
             }
@@ -167,6 +185,10 @@ impl Drive {
                 continue;
             }
             course.jump = None;
+            if course.stopped.is_none() && step.rules.each.is_none() {
+                self.hold(*index, step).await?;
+                course.heed(&self.halt);
+            }
             if course.stopped.is_some() {
                 self.skip_step(*index, course).await?;
                 at += 1;
@@ -247,7 +269,7 @@ impl Drive {
         self.rec.append(&[self.rec.note(None, Level::Info, "finally started")]).await?;
         for (index, step) in steps {
             if let Some(record) = self.recorded(index) {
-                self.recall(step, record, course, &self.last);
+                course.recall(step, record, &self.last);
                 continue;
             }
             let timeout_ms = if step.timeout_ms > 0 { step.timeout_ms } else { FINALLY_TIMEOUT_MS };

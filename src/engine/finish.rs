@@ -80,6 +80,13 @@ impl Drive {
             (Some(Why::Cancelled { by }), ..) => {
                 ended(Transition::Cancel, RunStatus::Cancelled, Level::Warn, "cancelled", format!("by {by}{during}"))
             }
+            (Some(Why::Stopped { by }), ..) => {
+                let why = format!("stopped after its step, as {by} asked");
+                ended(Transition::Cancel, RunStatus::Cancelled, Level::Warn, "cancelled", why)
+            }
+            (Some(Why::Unapproved { said }), ..) => {
+                ended(Transition::Cancel, RunStatus::Cancelled, Level::Warn, "cancelled", said.clone())
+            }
             (Some(Why::Deadline), ..) => {
                 let limit = human_ms(self.run.plan.timeout_ms);
                 let why = format!("the run's deadline of {limit} passed{during}");
@@ -104,7 +111,7 @@ impl Drive {
     fn loose_ends(&self, verdict: &Verdict, course: &Course) -> Vec<NewEntry> {
         let mut entries = Vec::new();
         let mut warn = |message: String| entries.push(self.rec.note(None, Level::Warn, message));
-        if let (None, Some(Why::Cancelled { by })) = (&course.halted, self.halt.why()) {
+        if let (None, Some(Why::Cancelled { by } | Why::Stopped { by })) = (&course.halted, self.halt.due()) {
             warn(format!("the cancellation by {by} came too late: nothing was left to cancel"));
         }
         let unstarted: Vec<_> = self.run.plan.links().iter().skip(1).map(|p| p.title.as_str()).collect();

@@ -18,7 +18,7 @@ impl Drive {
             }
             let place = Place { index: None, phase: Some(Phase::Validate) };
             let ended = self.step(place, step, step.timeout_ms, &self.halt).await?;
-            if ended.halted || self.halt.why().is_some() {
+            if ended.halted || self.halt.due().is_some() {
                 // The next look at the halt ends the run; the condition is left undecided.
                 return Ok(());
             }
@@ -39,7 +39,7 @@ impl Drive {
 
     fn can_ask(&self, step: &PlanStep) -> Result<(), String> {
         match step.spec.call(step.timeout_ms) {
-            Call::Manual { .. } => Err("a condition cannot ask a person".to_owned()),
+            Call::Manual { .. } | Call::Approve { .. } => Err("a condition cannot ask a person".to_owned()),
             Call::Leave { .. } => Err("a condition cannot leave a document".to_owned()),
             call => self.rec.world.adapters.check(&call),
         }

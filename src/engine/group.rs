@@ -25,8 +25,19 @@ impl Drive {
         let mut in_hand = FuturesUnordered::new();
         let mut failed: Vec<(&PlanStep, Ended)> = Vec::new();
         loop {
-            while in_hand.len() < at_once && failed.len() <= allowed && self.halt.why().is_none() {
-                let Some((index, step)) = waiting.next() else { break };
+            while in_hand.len() < at_once && failed.len() <= allowed && self.halt.due().is_none() {
+                let Some((index, step)) = waiting.as_slice().first() else { break };
+                // Held back, it goes on one by one: what is in hand ends first.
+                if self.orders.borrow().holds(*index) {
+                    if !in_hand.is_empty() {
+                        break;
+                    }
+                    self.hold(*index, step).await?;
+                    if self.halt.due().is_some() {
+                        break;
+                    }
+                }
+                waiting.next();
                 in_hand.push(self.item(*index, phase, step));
             }
             let Some(ended) = in_hand.next().await else { break };

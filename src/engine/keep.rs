@@ -1,17 +1,20 @@
-//! Keeps a run in hand: renews its lease, notices a request to cancel, the total deadline, and that the engine leaves.
+//! Keeps a run in hand: renews its lease, notices what people ask of it, the total deadline, and that the engine leaves.
 
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
+use tokio::sync::watch;
 use tokio::time::{Instant, sleep_until, timeout};
 
 use super::Mode;
 use super::halt::{Halt, Why};
+use super::limit::Limit;
 use super::record::Recorder;
+use crate::core::orders::Orders;
 use crate::core::time::Timestamp;
 use crate::store::StoreError;
 
-/// How often the store is asked whether somebody cancelled the run (another console on the same store cannot wake us).
+/// How often the store is asked what people want of the run (another console on the same store cannot wake us).
 const LOOK: Duration = Duration::from_secs(1);
 
 /// What is kept up while a run is driven.
@@ -22,7 +25,9 @@ pub(super) struct Keeper<'a> {
     pub halt: &'a Halt,
     /// Stops the `finally` steps: only leaving does.
     pub last: &'a Halt,
-    pub deadline: Option<Instant>,
+    pub limit: &'a Limit,
+    /// What people ask of the run, as last heard.
+    pub orders: &'a watch::Sender<Orders>,
 }
 
 enum Tick {
@@ -38,15 +43,18 @@ impl Keeper<'_> {
         let mut wake = self.rec.world.signals.wake.subscribe();
         let mut mode = self.rec.world.signals.mode.subscribe();
         mode.mark_changed();
+        let mut limit = self.limit.watch();
         let mut renew_at = Instant::now() + self.every();
         let mut look_at = Instant::now();
         loop {
-            let deadline = self.deadline.unwrap_or_else(|| Instant::now() + LOOK);
-            let watched = self.halt.why().is_none();
+            let deadline = *limit.borrow_and_update();
+            // A run that is ending can still be killed.
+            let watched = !self.halt.is_killed();
             let tick = tokio::select! {
                 () = sleep_until(renew_at) => Tick::Renew,
                 Ok(()) = mode.changed() => Tick::Mode,
-                () = sleep_until(deadline), if self.deadline.is_some() => Tick::Deadline,
+                () = sleep_until(deadline.unwrap_or_else(Instant::now)), if deadline.is_some() => Tick::Deadline,
+                Ok(()) = limit.changed() => continue,
                 () = sleep_until(look_at), if watched => Tick::Look,
                 Ok(()) = wake.changed(), if watched => Tick::Look,
             };
@@ -61,7 +69,7 @@ impl Keeper<'_> {
                 }
                 Tick::Mode => self.heed(*mode.borrow()),
                 Tick::Deadline => {
-                    self.deadline = None;
+                    self.limit.lift();
                     self.halt.fire(Why::Deadline);
                 }
             }
@@ -104,9 +112,12 @@ impl Keeper<'_> {
         // A store that fails is the renewal's business.
         if let Ok(run) = self.rec.world.store.run(self.rec.run()).await {
             self.rec.heard(run.last_seq);
-            if let Some(by) = run.cancel_requested_by {
-                self.halt.fire(Why::Cancelled { by });
-            }
+            self.halt.heed(run.cancel_requested_by, run.orders.ending);
+            self.orders.send_if_modified(|known| {
+                let changed = *known != run.orders;
+                *known = run.orders;
+                changed
+            });
         }
     }
 }

@@ -7,12 +7,10 @@ use tokio::time::{Instant, sleep, sleep_until};
 use super::attempt::Place;
 use super::drive::Drive;
 use super::halt::Halt;
+use super::hold::{LOOK, Parked};
 use crate::core::run::{StepStatus, Transition};
 use crate::core::step::Reply;
 use crate::store::StoreError;
-
-/// Another console on the same store cannot wake us: how often to look for its answer.
-const LOOK: Duration = Duration::from_secs(1);
 
 impl Drive {
     pub(super) async fn ask(
@@ -27,7 +25,9 @@ impl Drive {
         };
         self.rec.step(index, StepStatus::Waiting, 1, Some(prompt), &[]).await?;
         self.rec.transition(Transition::Wait, Some(prompt), &[]).await?;
+        let parked = Parked::new(&self.rec.world.signals);
         let reply = self.answer(index, timeout_ms, halt).await;
+        drop(parked);
         self.rec.transition(Transition::Continue, None, &[]).await?;
         Ok(reply)
     }

@@ -25,7 +25,10 @@ impl Drive {
     pub(super) async fn ready(&self, place: Place, step: &PlanStep) -> Result<Ready, StoreError> {
         let seen = self.results.seen_by(step);
         match step.wanted(&seen, self.rec.world.clock.now()) {
-            Err(why) => return self.over(place, step, StepStatus::Failed, why).await,
+            Err(why) => {
+                let why = self.results.explain(step, why);
+                return self.over(place, step, StepStatus::Failed, why).await;
+            }
             Ok((false, why)) => {
                 return self.over(place, step, StepStatus::Skipped, format!("skipped: {why}")).await;
             }
@@ -40,7 +43,7 @@ impl Drive {
         }
         match later::fill(&step.spec, &|name, saved| results::saved(&seen, name, saved)) {
             Ok(spec) => Ok(Ready::Go(Some(Box::new(PlanStep { spec, ..step.clone() })))),
-            Err(why) => self.over(place, step, StepStatus::Failed, why).await,
+            Err(why) => self.over(place, step, StepStatus::Failed, self.results.explain(step, why)).await,
         }
     }
 

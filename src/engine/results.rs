@@ -8,24 +8,90 @@ use tokio::time::Instant;
 
 use crate::core::expr::Value;
 use crate::core::plan::{PlanStep, Scope, Weighed};
-use crate::core::run::StepStatus;
+use crate::core::run::{RunStep, StepStatus};
 
 /// Results by the sub-runbook they belong to, and when each sub-runbook must be through.
 #[derive(Debug, Default)]
 pub(super) struct Results {
     kept: Mutex<BTreeMap<String, Scope>>,
     deadlines: Mutex<HashMap<String, Instant>>,
+    /// Scope and name of results that are not whole, and why.
+    gaps: Mutex<BTreeMap<(String, String), &'static str>>,
 }
 
+/// What the redactor puts in the place of a value.
+const REDACTED: &str = "[secret ";
+const SECRET: &str = "held a secret, which is not kept when a run is interrupted";
+const DECIDED: &str = "was marked done by a person, so what it would have left is not known";
+const SKIPPED: &str = "was skipped, so it left nothing";
+const NOT_KEPT: &str = "was done before the run was interrupted; its headers and body were not kept";
+
 impl Results {
-    /// Keeps what a step came to, when it has a name somebody asks for.
-    pub(super) fn keep(&self, step: &PlanStep, status: StepStatus, weighed: &Weighed) {
+    /// Keeps what a step came to, when it has a name somebody asks for; then also as the log is to keep it, so that it is
+    /// there after an interruption. Headers and body of an answer are not: they may be anything, and large.
+    pub(super) fn keep(&self, step: &PlanStep, status: StepStatus, weighed: &Weighed) -> Option<serde_json::Value> {
         self.put(step, status, weighed.result.clone());
+        if step.rules.key.is_empty() || weighed.result.is_empty() {
+            return None;
+        }
+        let mut result = weighed.result.clone();
+        if let Some(Value::Map(response)) = result.get_mut("response") {
+            response.retain(|name, _| ["status", "duration_ms"].contains(&name.as_str()));
+        }
+        serde_json::to_value(result).ok()
     }
 
     /// Keeps that a step did not run.
     pub(super) fn keep_status(&self, step: &PlanStep, status: StepStatus) {
         self.put(step, status, BTreeMap::new());
+        if status == StepStatus::Skipped {
+            self.gap(step, SKIPPED);
+        }
+    }
+
+    /// What an earlier engine kept of a finished step in its event: exactly that, or nothing. What was a secret when it was
+    /// written is not there any more, and what stands in its place is no value.
+    pub(super) fn recall(&self, step: &PlanStep, record: &RunStep, told: Option<&serde_json::Value>) {
+        if matches!(record.status, StepStatus::Pending | StepStatus::Waiting | StepStatus::Running) {
+            return;
+        }
+        let of_this = told.filter(|data| data["status"] == record.status.name());
+        let kept = of_this.map(|data| data["kept"].clone()).filter(|kept| !kept.is_null());
+        let mut result: BTreeMap<String, Value> = kept.and_then(|k| serde_json::from_value(k).ok()).unwrap_or_default();
+        let all = result.len();
+        result.retain(|_, value| !is_redacted(value));
+        if result.len() < all {
+            self.gap(step, SECRET);
+        } else if result.contains_key("response") {
+            self.gap(step, NOT_KEPT);
+        } else if record.status == StepStatus::Skipped {
+            self.gap(step, SKIPPED);
+        } else if record.status == StepStatus::Succeeded && of_this.is_none() {
+            self.gap(step, DECIDED);
+        }
+        self.put(step, record.status, result);
+    }
+
+    /// A complaint about something missing, with the reason where it is known.
+    pub(super) fn explain(&self, step: &PlanStep, why: String) -> String {
+        let gaps = self.gaps.lock().unwrap_or_else(PoisonError::into_inner);
+        let about = |key: &str| step.asks_about(key) && why.contains(key);
+        let found = gaps.iter().find(|((scope, key), _)| *scope == step.rules.scope && about(key));
+        match found {
+            Some(((_, key), reason)) => format!("{why} ({key} {reason})"),
+            None => why,
+        }
+    }
+
+    fn gap(&self, step: &PlanStep, why: &'static str) {
+        let name = (step.rules.scope.clone(), step.rules.key.clone());
+        self.gaps.lock().unwrap_or_else(PoisonError::into_inner).insert(name, why);
+    }
+
+    /// Nobody's time passed for so long.
+    pub(super) fn stand_still(&self, time: std::time::Duration) {
+        let mut deadlines = self.deadlines.lock().unwrap_or_else(PoisonError::into_inner);
+        deadlines.values_mut().for_each(|at| *at += time);
     }
 
     fn put(&self, step: &PlanStep, status: StepStatus, mut result: BTreeMap<String, Value>) {
@@ -54,6 +120,15 @@ impl Results {
     }
 }
 
+fn is_redacted(value: &Value) -> bool {
+    match value {
+        Value::Text(text) => text.contains(REDACTED),
+        Value::List(items) => items.iter().any(is_redacted),
+        Value::Map(fields) => fields.iter().any(|(name, value)| name.contains(REDACTED) || is_redacted(value)),
+        _ => false,
+    }
+}
+
 /// The plain text of something saved.
 pub(super) fn saved(seen: &Scope, step: &str, name: &str) -> Result<String, String> {
     match seen.get(step) {
@@ -62,5 +137,66 @@ pub(super) fn saved(seen: &Scope, step: &str, name: &str) -> Result<String, Stri
             Ok(value.to_plain())
         }
         _ => Err(format!("step {step} has no result, so `{name}` of it is missing")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::core::plan::{OnFailure, Rules};
+    use crate::core::run::Phase;
+    use crate::core::step::{StepSpec, wait::Wait};
+
+    fn step(key: &str, when: Option<&str>) -> PlanStep {
+        PlanStep {
+            name: key.to_owned(),
+            phase: Phase::Action,
+            spec: StepSpec::Wait(Wait { ms: 1 }),
+            timeout_ms: 0,
+            retry: None,
+            on_failure: OnFailure::Stop,
+            idempotent: false,
+            target: None,
+            probe: false,
+            rules: Rules { key: key.to_owned(), when: when.map(str::to_owned), ..Rules::default() },
+        }
+    }
+
+    fn record(status: StepStatus) -> RunStep {
+        RunStep { index: 0, status, attempt: 1, started_at: None, finished_at: None, message: None }
+    }
+
+    #[test]
+    fn what_was_kept_comes_back_with_its_types_and_a_secret_does_not() {
+        let values = [
+            ("n", Value::Int(3)),
+            ("age", Value::Duration(90_000)),
+            ("at", Value::Time(5)),
+            ("token", Value::Text("Bearer [secret DEPLOY]".to_owned())),
+        ];
+        let values: BTreeMap<String, Value> = values.map(|(k, v)| (k.to_owned(), v)).into();
+        let data = serde_json::json!({ "status": "succeeded", "kept": values });
+        let results = Results::default();
+        results.recall(&step("login", None), &record(StepStatus::Succeeded), Some(&data));
+        let asks = step("", Some("steps.login.token == 'x'"));
+        let seen = results.seen_by(&asks);
+        assert_eq!(saved(&seen, "login", "n").as_deref(), Ok("3"));
+        assert_eq!(saved(&seen, "login", "age").as_deref(), Ok("90s"));
+        let Some(Value::Map(login)) = seen.get("login") else { panic!("{seen:?}") };
+        assert_eq!((login.get("at"), login.get("token")), (Some(&Value::Time(5)), None));
+        let why = saved(&seen, "login", "token").unwrap_err();
+        let told = results.explain(&asks, why);
+        assert!(told.contains("did not save `token`") && told.contains(SECRET), "{told}");
+    }
+
+    #[test]
+    fn a_step_a_person_decided_about_and_one_of_another_end_leave_nothing() {
+        for (data, says) in [(None, DECIDED), (Some(serde_json::json!({ "status": "failed", "kept": {} })), DECIDED)] {
+            let results = Results::default();
+            results.recall(&step("login", None), &record(StepStatus::Succeeded), data.as_ref());
+            let asks = step("", Some("steps.login.token == 'x'"));
+            let why = saved(&results.seen_by(&asks), "login", "token").unwrap_err();
+            assert!(results.explain(&asks, why).contains(says));
+        }
     }
 }

@@ -1,16 +1,56 @@
 //! A resumed run: what it did before is recalled, not done again; what waited waits on from when it first began.
 
+use std::collections::HashMap;
+
 use super::attempt::Place;
 use super::drive::{Course, Drive};
+use super::results::Results;
 use super::{World, halt::Halt};
 use crate::core::plan::{OnFailure, PlanStep};
 use crate::core::run::{Run, RunStep, StepStatus};
-use crate::core::step::Call;
+use crate::core::step::{Call, StepSpec};
 use crate::store::StoreError;
 
-/// The step records of a run that was under way before; none for a new one.
-pub(super) async fn past(world: &World, run: &Run) -> Result<Vec<RunStep>, StoreError> {
-    if run.started_at.is_none() { Ok(Vec::new()) } else { world.store.steps(run.id).await }
+/// The step records of a run that was under way before, and what its steps had kept; nothing for a new one.
+pub(super) async fn past(world: &World, run: &Run) -> Result<(Vec<RunStep>, Results), StoreError> {
+    let results = Results::default();
+    if run.started_at.is_none() {
+        return Ok((Vec::new(), results));
+    }
+    let steps = world.store.steps(run.id).await?;
+    if run.plan.numbered().any(|(_, step)| !step.rules.key.is_empty()) {
+        let told: HashMap<_, _> = world.store.outcomes(run.id).await?.into_iter().collect();
+        for record in &steps {
+            if let Some((step, _)) = run.plan.numbered_step(record.index) {
+                results.recall(step, record, told.get(&record.index));
+            }
+        }
+    }
+    Ok((steps, results))
+}
+
+impl Course {
+    /// What a finished step means for the course of the run.
+    pub(super) fn recall(&mut self, step: &PlanStep, record: &RunStep, halt: &Halt) {
+        self.heed(halt);
+        if record.status == StepStatus::Succeeded {
+            // What was done before the break is taken back like the rest, should it come to that.
+            self.done.insert(record.index);
+        }
+        if matches!(record.status, StepStatus::Succeeded | StepStatus::Skipped) {
+            return;
+        }
+        if matches!(step.spec, StepSpec::Approve(_)) {
+            return self.refuse(step, record.message.as_deref().unwrap_or(record.status.name()));
+        }
+        if self.failure.is_none() {
+            let why = record.message.as_deref().unwrap_or(record.status.name());
+            self.failure = Some(format!("step {}: {why}", step.name));
+        }
+        if step.on_failure == OnFailure::Stop && self.stopped.is_none() {
+            self.stopped = Some(format!("{} failed", step.phase.name()));
+        }
+    }
 }
 
 impl Drive {
@@ -24,32 +64,12 @@ impl Drive {
         self.past.iter().any(|s| s.status != StepStatus::Pending)
     }
 
-    /// [`Drive::recall`] for a whole phase.
+    /// [`Course::recall`] for a whole phase.
     pub(super) fn recall_all(&self, steps: &[(u32, &PlanStep)], course: &mut Course) {
         for (index, step) in steps {
             if let Some(record) = self.recorded(*index) {
-                self.recall(step, record, course, &self.halt);
+                course.recall(step, record, &self.halt);
             }
-        }
-    }
-
-    /// What a finished step means for the course of the run.
-    pub(super) fn recall(&self, step: &PlanStep, record: &RunStep, course: &mut Course, halt: &Halt) {
-        course.heed(halt);
-        self.results.keep_status(step, record.status);
-        if record.status == StepStatus::Succeeded {
-            // What was done before the break is taken back like the rest, should it come to that.
-            course.done.insert(record.index);
-        }
-        if matches!(record.status, StepStatus::Succeeded | StepStatus::Skipped) {
-            return;
-        }
-        if course.failure.is_none() {
-            let why = record.message.as_deref().unwrap_or(record.status.name());
-            course.failure = Some(format!("step {}: {why}", step.name));
-        }
-        if step.on_failure == OnFailure::Stop && course.stopped.is_none() {
-            course.stopped = Some(format!("{} failed", step.phase.name()));
         }
     }
 
@@ -59,6 +79,9 @@ impl Drive {
             Call::Wait { ms } => Call::Wait { ms: (ms - self.waited_ms(place)).max(0) },
             Call::Manual { prompt, timeout_ms } => {
                 Call::Manual { prompt, timeout_ms: timeout_ms.saturating_sub(self.waited_ms(place)).max(0) }
+            }
+            Call::Approve { ask, timeout_ms } => {
+                Call::Approve { ask, timeout_ms: timeout_ms.saturating_sub(self.waited_ms(place)).max(0) }
             }
             other => other,
         }

@@ -6,6 +6,9 @@ mod rules;
 mod seek;
 mod view;
 
+use std::io;
+use std::path::PathBuf;
+
 use regex::bytes::Regex;
 
 use self::export::Job;
@@ -17,8 +20,11 @@ pub use self::seek::{Jump, Sought};
 use self::view::Place;
 pub use self::view::{Hits, Move, Row, Shown};
 use super::file::{Event, Tracked};
+use super::index::Line;
+use super::lanes::Head;
 use super::levels::Levels;
 use super::order::Order;
+use super::records::LONGEST;
 use crate::core::event::Level;
 use crate::core::time::Timestamp;
 
@@ -52,6 +58,10 @@ pub enum Ask {
         line: usize,
     },
     Export(Export),
+    /// Nothing in particular: something may have come.
+    Look,
+    /// Nobody looks for now: whoever comes back says how much fits.
+    Rest,
 }
 
 /// Two wishes are the same when they are written the same; patterns cannot be compared otherwise.
@@ -70,6 +80,8 @@ pub enum Answer {
     Record {
         line: usize,
         text: String,
+        /// What the store knows of it.
+        head: Option<Head>,
     },
     /// One line for the reader.
     Notice(String),
@@ -93,14 +105,16 @@ pub struct Desk {
     answers: Vec<Answer>,
     /// Counts what invalidates line numbers.
     generation: u32,
+    /// Somebody looks.
+    watched: bool,
 }
 
 /// Bytes of a line kept for the screen.
 pub const KEEP: usize = 16 * 1024;
-/// Bytes of a line kept for the clipboard: more than any terminal takes.
-const KEEP_COPY: usize = 128 * 1024;
-/// Lines of a record, at most.
-const RECORD: usize = 500;
+/// Bytes of a line that go to the clipboard, about as many as terminals take. A longer line is saved to a file.
+const KEEP_COPY: usize = 54 * 1024;
+/// Bytes of a line in the card of its record.
+const KEEP_RECORD: usize = 128 * 1024;
 const MOST_FILES: usize = 250;
 
 impl Desk {
@@ -121,6 +135,7 @@ impl Desk {
             changed: true,
             answers: Vec::new(),
             generation: 0,
+            watched: true,
         };
         for file in desk.files.iter().filter(|f| f.looks_binary()) {
             desk.answers.push(Answer::Notice(format!("{} holds bytes that are no text; shown as tokens", file.name)));
@@ -130,8 +145,9 @@ impl Desk {
 
     /// Takes a wish.
     pub fn ask(&mut self, ask: Ask) {
-        self.changed = true;
+        (self.changed, self.watched) = (!matches!(ask, Ask::Look), !matches!(ask, Ask::Rest));
         match ask {
+            Ask::Look | Ask::Rest => return,
             Ask::Fit { rows, strip } => self.place.fit(rows, strip),
             Ask::Move(movement) => self.go(movement),
             Ask::Rules { rules, floor } => self.rules.set(rules, floor, self.files.len()),
@@ -169,6 +185,18 @@ impl Desk {
         std::mem::take(&mut self.answers)
     }
 
+    /// Whether anybody looks.
+    #[must_use]
+    pub const fn is_watched(&self) -> bool {
+        self.watched
+    }
+
+    /// Whether files grow without anybody saying so.
+    #[must_use]
+    pub fn has_to_watch(&self) -> bool {
+        self.files.iter().any(Tracked::has_to_be_watched)
+    }
+
     /// Whether what is shown has changed since it was last taken.
     #[must_use]
     pub const fn has_changed(&self) -> bool {
@@ -190,7 +218,7 @@ impl Desk {
             self.changed |= self.files[at].lines() != before;
             self.befell(at, event);
         }
-        if !any && !self.caught_up {
+        if !any && !self.caught_up && self.files.iter().all(Tracked::has_come) {
             self.caught_up = true;
             self.place.seen = self.lines();
             self.changed = true;
@@ -203,7 +231,8 @@ impl Desk {
             Event::Nothing => return,
             Event::TailGrew { line, offset } => {
                 self.levels[at].back_to(line, offset);
-                self.rules.back_to(&self.order, at, line, offset);
+                let files = &self.files;
+                self.rules.back_to(&self.order, at, line, offset, |line| files[at].joined(line));
             }
             Event::Truncated => {
                 self.levels[at] = Levels::default();
@@ -242,18 +271,18 @@ impl Desk {
 
     /// One block of whatever is behind: what decides what is shown first.
     fn scan(&mut self) -> bool {
-        let did = self.rules.step(&self.files, &mut self.levels);
+        let did = self.rules.step(&self.order, &self.files, &mut self.levels);
         self.changed |= did;
         did
     }
 
     fn fill(&mut self) {
         let len = self.lines();
-        self.rules.fill(&self.order, len, &self.levels);
+        self.rules.fill(&self.order, len, &self.files, &self.levels);
     }
 
     /// Lines in reading order, at most `keep` bytes of each.
-    fn read(&self, from: usize, count: usize, keep: usize) -> Vec<super::index::Line> {
+    fn read(&self, from: usize, count: usize, keep: usize) -> Vec<Line> {
         if self.order.is_single() {
             return self.files[0].read(from, count, keep);
         }
@@ -267,28 +296,57 @@ impl Desk {
         (from..end).filter_map(one).collect()
     }
 
-    fn level(&self, line: usize, bytes: &[u8]) -> Level {
-        let (file, own) = self.order.locate(line);
+    fn level(&self, line: &Line) -> Level {
+        let (file, own) = self.order.locate(line.number);
         let levels = &self.levels[file];
-        if own < levels.len() { levels.of(own) } else { crate::core::record::level(bytes).unwrap_or(Level::Info) }
+        if own < levels.len() { levels.of(own) } else { line.level().unwrap_or(Level::Info) }
+    }
+
+    /// Whether a line belongs to the record of the one before.
+    fn joined(&self, line: usize) -> bool {
+        let (file, own) = self.order.locate(line);
+        line > 0 && self.files[file].joined(own) && self.order.locate(line - 1).0 == file
+    }
+
+    /// Where the record of a line begins.
+    fn record_start(&self, line: usize) -> usize {
+        (line.saturating_sub(LONGEST)..=line).rev().find(|at| !self.joined(*at)).unwrap_or(line)
+    }
+
+    /// Where the record of a line ends: the first line after it.
+    fn record_end(&self, line: usize) -> usize {
+        let len = self.lines();
+        (line + 1..len.min(line + LONGEST)).find(|at| !self.joined(*at)).unwrap_or_else(|| len.min(line + LONGEST))
     }
 
     fn copy(&mut self, line: usize) {
-        if let Some(read) = self.read(line, 1, KEEP_COPY).pop() {
-            self.answers.push(Answer::Copy { text: String::from_utf8_lossy(&read.bytes).into_owned() });
-        }
+        let Some(read) = self.read(line, 1, KEEP_COPY).pop() else { return };
+        self.answers.push(if read.len > KEEP_COPY as u64 {
+            let size = format!("{} KiB are more than a clipboard takes", read.len / 1024);
+            Answer::Notice(match self.save_line(line) {
+                Ok(path) => format!("{size}; saved whole to {}", path.display()),
+                Err(error) => format!("{size}, and it could not be saved: {error}"),
+            })
+        } else {
+            Answer::Copy { text: String::from_utf8_lossy(&read.bytes).into_owned() }
+        });
+    }
+
+    /// Into a new file that only its owner can read.
+    fn save_line(&self, line: usize) -> io::Result<PathBuf> {
+        let (file, own) = self.order.locate(line);
+        let mut out = tempfile::Builder::new().prefix("opsroom-line-").suffix(".txt").tempfile()?;
+        self.files[file].copy(own, &mut out)?;
+        Ok(out.keep()?.1)
     }
 
     fn record(&mut self, line: usize) {
-        let goes_on = |read: &super::index::Line| crate::core::record::continues(&read.bytes);
-        let before = self.read(line.saturating_sub(RECORD), RECORD.min(line) + 1, KEEP);
-        let back = before.iter().rev().take_while(|read| goes_on(read)).count();
-        let first = line.saturating_sub(back);
-        let lines = self.read(first, RECORD, KEEP_COPY);
-        let more = lines.iter().skip(1).take_while(|read| goes_on(read)).count();
-        let text = |read: &super::index::Line| String::from_utf8_lossy(&read.bytes).into_owned();
-        let text: Vec<String> = lines.iter().take(more + 1).map(text).collect();
-        self.answers.push(Answer::Record { line: first, text: text.join("\n") });
+        let first = self.record_start(line);
+        let lines = self.read(first, self.record_end(line).saturating_sub(first), KEEP_RECORD);
+        let text = |read: &Line| String::from_utf8_lossy(&read.bytes).into_owned();
+        let head = lines.first().and_then(|read| read.head.clone());
+        let text = lines.iter().map(text).collect::<Vec<_>>().join("\n");
+        self.answers.push(Answer::Record { line: first, text, head });
     }
 }
 

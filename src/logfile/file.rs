@@ -9,6 +9,7 @@ use std::sync::atomic::{AtomicU8, Ordering};
 use std::time::{Duration, Instant};
 
 use super::index::{BLOCK, Index, Line, Lines, read_some};
+use super::lanes::{Head, Lanes, Writer};
 
 /// An unfinished last line that stood this long counts as a line.
 const QUIET: Duration = Duration::from_millis(200);
@@ -27,8 +28,10 @@ pub struct Tracked {
     buffer: Vec<u8>,
     /// The last failure to read, told once.
     trouble: Option<String>,
-    /// Standard input's end, as the thread that spools it leaves it.
+    /// The end of standard input or of a run's log, as whoever spools it leaves it.
     ended: Option<Arc<AtomicU8>>,
+    /// What the store knows of each line: a run's log.
+    lanes: Option<Lanes>,
 }
 
 /// What befell a file.
@@ -48,8 +51,9 @@ pub enum Event {
 }
 
 const RUNNING: u8 = 0;
-const ENDED: u8 = 1;
-const FULL: u8 = 2;
+pub(super) const ENDED: u8 = 1;
+pub(super) const FULL: u8 = 2;
+pub(super) const CAUGHT_UP: u8 = 3;
 
 impl Tracked {
     /// Opens a file.
@@ -97,6 +101,19 @@ impl Tracked {
         Ok(tracked)
     }
 
+    /// The log of a run, and where its entries are to be written.
+    ///
+    /// # Errors
+    /// When there is no room for such files.
+    pub fn run(name: &str) -> io::Result<(Self, Writer)> {
+        let file = tempfile::tempfile()?;
+        let ended = Arc::new(AtomicU8::new(RUNNING));
+        let (writer, lanes) = Writer::new(file.try_clone()?, Arc::clone(&ended))?;
+        let mut tracked = Self::new(name.to_owned(), file, None);
+        (tracked.ended, tracked.lanes) = (Some(ended), Some(lanes));
+        Ok((tracked, writer))
+    }
+
     fn new(name: String, file: File, path: Option<PathBuf>) -> Self {
         Self {
             name,
@@ -108,7 +125,26 @@ impl Tracked {
             buffer: vec![0; BLOCK],
             trouble: None,
             ended: None,
+            lanes: None,
         }
+    }
+
+    /// What there was when it was opened has come.
+    #[must_use]
+    pub fn has_come(&self) -> bool {
+        self.lanes.is_none() || self.ended.as_ref().is_none_or(|ended| ended.load(Ordering::Acquire) != RUNNING)
+    }
+
+    /// Whether it grows without anybody saying so, and has to be looked at.
+    #[must_use]
+    pub const fn has_to_be_watched(&self) -> bool {
+        self.lanes.is_none()
+    }
+
+    /// Whether a line belongs to the record of the one before.
+    #[must_use]
+    pub fn joined(&self, line: usize) -> bool {
+        self.index.joined(line)
     }
 
     #[must_use]
@@ -141,6 +177,7 @@ impl Tracked {
             Ok(0) => (false, self.stand_still()),
             Ok(count) => {
                 self.index.feed(&self.buffer[..count]);
+                self.join(complete);
                 (self.grew, self.tail, self.trouble) = (Instant::now(), false, None);
                 (true, if tail { Event::TailGrew { line: complete, offset } } else { Event::Nothing })
             }
@@ -148,13 +185,24 @@ impl Tracked {
         }
     }
 
+    /// A run's lines from `from` on: which belong together is known of them, not guessed.
+    fn join(&mut self, from: usize) {
+        if let Some(lanes) = &self.lanes {
+            let heads = lanes.read(from, self.index.complete() - from);
+            self.index.records.tell(from, heads.iter().map(|head| head.joined));
+        }
+    }
+
     fn stand_still(&mut self) -> Event {
         let over = self.ended.as_ref().map_or(RUNNING, |ended| ended.load(Ordering::Acquire));
-        if !self.tail && (over != RUNNING || self.grew.elapsed() >= QUIET) {
+        if !self.tail && (matches!(over, ENDED | FULL) || self.grew.elapsed() >= QUIET) {
             self.tail = self.index.tail() < self.index.end();
         }
         if over == FULL && self.trouble.is_none() {
-            return self.failed(&io::Error::other("no room to keep more of standard input"));
+            return self.failed(&io::Error::other("no room to keep more of it"));
+        }
+        if let Some(text) = self.lanes.as_ref().and_then(Lanes::trouble) {
+            return Event::Told(text);
         }
         Event::Nothing
     }
@@ -203,7 +251,25 @@ impl Tracked {
     #[must_use]
     pub fn read(&self, from: usize, count: usize, keep: usize) -> Vec<Line> {
         let count = count.min(self.lines().saturating_sub(from));
-        Lines { file: &self.file, index: &self.index, keep }.read(from, count).unwrap_or_default()
+        let mut lines = Lines { file: &self.file, index: &self.index, keep }.read(from, count).unwrap_or_default();
+        if !lines.is_empty() {
+            lines.iter_mut().zip(self.heads(from, count)).for_each(|(line, head)| line.head = Some(head));
+        }
+        lines
+    }
+
+    /// Writes a whole line.
+    ///
+    /// # Errors
+    /// When it cannot be read or written.
+    pub fn copy(&self, line: usize, out: &mut impl io::Write) -> io::Result<()> {
+        Lines { file: &self.file, index: &self.index, keep: 0 }.copy(line, out)
+    }
+
+    /// What the store knows of these lines; nothing of a file's.
+    #[must_use]
+    pub fn heads(&self, from: usize, count: usize) -> Vec<Head> {
+        self.lanes.as_ref().map(|lanes| lanes.read(from, count)).unwrap_or_default()
     }
 
     /// Whether the first bytes hold a NUL: nobody's text.

@@ -4,8 +4,16 @@ use std::fs::File;
 use std::io;
 use std::os::unix::fs::FileExt;
 
+use super::lanes::Head;
+use super::records::Records;
+use crate::core::event::Level;
+use crate::core::record;
+use crate::core::time::Timestamp;
+
 /// Lines between two remembered offsets.
 const STRIDE: usize = 256;
+/// A line longer than this is remembered.
+const LONG: u64 = 256 * 1024;
 /// Bytes read at once while indexing.
 pub const BLOCK: usize = 1 << 20;
 
@@ -20,6 +28,10 @@ pub struct Index {
     end: u64,
     /// Where the last, unfinished line begins.
     tail: u64,
+    /// Lines so long that nobody should read through them to find the next: number and end of each.
+    long: Vec<(usize, u64)>,
+    /// Which lines belong to the one before.
+    pub records: Records,
 }
 
 impl Index {
@@ -56,6 +68,11 @@ impl Index {
         let mut at = 0;
         // Newlines that are not the next mark only have to be counted.
         for newline in memchr::memchr_iter(b'\n', bytes) {
+            self.records.end(self.complete, &bytes[at..newline]);
+            let start = if at == 0 { self.tail } else { self.end + at as u64 };
+            if self.end + newline as u64 - start > LONG {
+                self.long.push((self.complete, self.end + newline as u64));
+            }
             wanted -= 1;
             at = newline + 1;
             self.complete += 1;
@@ -67,7 +84,23 @@ impl Index {
         if at > 0 {
             self.tail = self.end + at as u64;
         }
+        self.records.keep(&bytes[at..]);
+        self.records.reach(self.complete);
         self.end += bytes.len() as u64;
+    }
+
+    /// Where a very long line ends.
+    fn long_end(&self, line: usize) -> Option<u64> {
+        if line == self.complete {
+            return (self.end - self.tail > LONG).then_some(self.end);
+        }
+        self.long.binary_search_by_key(&line, |(line, _)| *line).ok().map(|at| self.long[at].1)
+    }
+
+    /// Whether a line belongs to the record of the one before.
+    #[must_use]
+    pub fn joined(&self, line: usize) -> bool {
+        if line < self.complete { self.records.joined().contains(line) } else { self.records.open_joins() }
     }
 
     /// The remembered line at or before `line`, and where it begins.
@@ -100,6 +133,22 @@ pub struct Line {
     pub number: usize,
     pub bytes: Vec<u8>,
     pub len: u64,
+    /// What the store knows of it: lines of a run.
+    pub head: Option<Head>,
+}
+
+impl Line {
+    /// When it was written, if that is known.
+    #[must_use]
+    pub fn time(&self, now: Timestamp) -> Option<Timestamp> {
+        self.head.as_ref().map_or_else(|| record::time(&self.bytes, now), |head| Some(head.at))
+    }
+
+    /// The level it says it has, or is said to have.
+    #[must_use]
+    pub fn level(&self) -> Option<Level> {
+        self.head.as_ref().and_then(Head::level).or_else(|| record::level(&self.bytes))
+    }
 }
 
 impl Lines<'_> {
@@ -115,8 +164,15 @@ impl Lines<'_> {
         }
         let (mut number, mut offset) = self.index.mark(from);
         let mut buffer = vec![0_u8; 64 * 1024];
-        let mut current = Line { number, bytes: Vec::new(), len: 0 };
+        let mut current = Line { number, bytes: Vec::new(), len: 0, head: None };
         while lines.len() < count && offset < self.index.end() {
+            if (number < from || current.bytes.len() >= self.keep)
+                && let Some(end) = self.index.long_end(number).filter(|end| *end > offset)
+            {
+                current.len += if number < from { 0 } else { end - offset };
+                offset = end;
+                continue;
+            }
             let room = usize::try_from(self.index.end() - offset).unwrap_or(usize::MAX).min(buffer.len());
             let got = read_some(self.file, &mut buffer[..room], offset)?;
             if got == 0 {
@@ -145,6 +201,39 @@ impl Lines<'_> {
         Ok(lines)
     }
 
+    /// Writes a whole line, however long, without its end.
+    ///
+    /// # Errors
+    /// When the file cannot be read, or `out` not be written.
+    pub fn copy(&self, line: usize, out: &mut impl io::Write) -> io::Result<()> {
+        let (mut number, mut offset) = self.index.mark(line);
+        let mut buffer = vec![0_u8; 64 * 1024];
+        while offset < self.index.end() {
+            if number < line
+                && let Some(end) = self.index.long_end(number).filter(|end| *end > offset)
+            {
+                offset = end;
+            }
+            let got = read_some(self.file, &mut buffer, offset)?;
+            if got == 0 {
+                break;
+            }
+            let mut rest = &buffer[..got];
+            while let Some(newline) = memchr::memchr(b'\n', rest) {
+                if number == line {
+                    return out.write_all(&rest[..newline]);
+                }
+                number += 1;
+                rest = &rest[newline + 1..];
+            }
+            if number == line {
+                out.write_all(rest)?;
+            }
+            offset += got as u64;
+        }
+        Ok(())
+    }
+
     fn take(&self, line: &mut Line, bytes: &[u8]) {
         let room = self.keep.saturating_sub(line.bytes.len());
         line.bytes.extend_from_slice(&bytes[..bytes.len().min(room)]);
@@ -153,7 +242,7 @@ impl Lines<'_> {
 }
 
 fn finish(line: &mut Line, number: usize) -> Line {
-    let mut done = std::mem::replace(line, Line { number: number + 1, bytes: Vec::new(), len: 0 });
+    let mut done = std::mem::replace(line, Line { number: number + 1, bytes: Vec::new(), len: 0, head: None });
     done.number = number;
     if done.bytes.len() as u64 == done.len && done.bytes.last() == Some(&b'\r') {
         done.bytes.pop();
@@ -194,12 +283,17 @@ mod tests {
         assert_eq!(lines.len(), 3);
         assert_eq!((lines[1].bytes.len(), lines[1].len), (10, 300_001));
         assert_eq!(lines[2].bytes, b"b");
+        for (line, whole) in [(0, "a"), (1, &*format!("{long}\r")), (2, "b"), (3, "")] {
+            let mut out = Vec::new();
+            Lines { file: &file, index: &index, keep: 0 }.copy(line, &mut out).unwrap();
+            assert!(out == whole.as_bytes(), "{line}");
+        }
     }
 
     proptest! {
         #[test]
         fn lines_are_what_splitting_gives(
-            parts in prop::collection::vec("[a-c]{0,3}", 0..900), ended: bool, piece in 1usize..700, from in 0usize..950, count in 0usize..20,
+            parts in prop::collection::vec(prop_oneof![200 => "[a-c]{0,3}", 1 => Just("y".repeat(300_000))], 0..900), ended: bool, piece in 1usize..700, from in 0usize..950, count in 0usize..20,
         ) {
             let mut text = parts.join("\n");
             if ended { text.push('\n'); }
@@ -211,7 +305,8 @@ mod tests {
             prop_assert_eq!(got.len(), wanted.len());
             for (line, (number, text)) in got.iter().zip(wanted) {
                 prop_assert_eq!(line.number, number);
-                prop_assert_eq!(&line.bytes, &text.as_bytes());
+                prop_assert_eq!(&line.bytes, &text.as_bytes()[..text.len().min(100)]);
+                prop_assert_eq!(line.len, text.len() as u64);
             }
         }
     }

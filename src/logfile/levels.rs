@@ -1,10 +1,10 @@
 //! The level of every line as three sets of lines: errors, warnings and worse, info and worse. A line of a stack trace has
 //! the level of what it belongs to.
 
-use std::fs::File;
 use std::io;
 
 use super::bits::Bits;
+use super::file::Tracked;
 use super::index::{BLOCK, read_some};
 use crate::core::event::Level;
 use crate::core::record;
@@ -80,19 +80,19 @@ impl Levels {
     ///
     /// # Errors
     /// When the file cannot be read.
-    pub fn step(&mut self, file: &File, end: u64, at_end: bool) -> io::Result<bool> {
-        let room = usize::try_from(end.saturating_sub(self.offset)).unwrap_or(usize::MAX);
+    pub fn step(&mut self, file: &Tracked) -> io::Result<bool> {
+        let room = usize::try_from(file.index.end().saturating_sub(self.offset)).unwrap_or(usize::MAX);
         let wanted = room.min(self.buffer.len());
         let mut filled = 0;
         while filled < wanted {
-            let got = read_some(file, &mut self.buffer[filled..wanted], self.offset + filled as u64)?;
+            let got = read_some(file.file(), &mut self.buffer[filled..wanted], self.offset + filled as u64)?;
             if got == 0 {
                 break;
             }
             filled += got;
         }
         let buffer = std::mem::take(&mut self.buffer);
-        let used = self.look(&buffer[..filled], filled >= room && at_end, filled == buffer.len());
+        let used = self.look(file, &buffer[..filled], filled >= room && file.tail_counts(), filled == buffer.len());
         self.buffer = buffer;
         self.offset += used as u64;
         Ok(used > 0)
@@ -100,7 +100,13 @@ impl Levels {
 
     /// Looks at the complete lines of a block and says how many bytes they were. A line longer than the block is judged
     /// by its beginning.
-    fn look(&mut self, bytes: &[u8], at_end: bool, full: bool) -> usize {
+    fn look(&mut self, file: &Tracked, bytes: &[u8], at_end: bool, full: bool) -> usize {
+        let mut heads = if file.has_to_be_watched() {
+            Vec::new()
+        } else {
+            file.heads(self.len(), 1 + memchr::memchr_iter(b'\n', bytes).count())
+        }
+        .into_iter();
         let mut at = 0;
         while at < bytes.len() {
             let newline = memchr::memchr(b'\n', &bytes[at..]).map(|n| at + n);
@@ -110,7 +116,8 @@ impl Levels {
                 None => break,
             };
             if !self.inside {
-                self.push(&bytes[at..end.min(at + HEAD)]);
+                let told = heads.next().and_then(|head| head.level());
+                self.push(&bytes[at..end.min(at + HEAD)], told, file.joined(self.len()));
             }
             self.inside = newline.is_none() && !at_end;
             at = (end + 1).min(bytes.len());
@@ -118,11 +125,11 @@ impl Levels {
         at
     }
 
-    fn push(&mut self, line: &[u8]) {
+    fn push(&mut self, line: &[u8], told: Option<Level>, joined: bool) {
         let at = self.len();
-        let level = match record::level(line) {
+        let level = match told.or_else(|| if joined { None } else { record::level(line) }) {
             Some(level) => level,
-            None if at > 0 && record::continues(line) => self.of(at - 1),
+            None if joined && at > 0 => self.of(at - 1),
             None => Level::Info,
         };
         for (bits, least) in
@@ -137,15 +144,21 @@ impl Levels {
 mod tests {
     use super::*;
     use proptest::prelude::*;
-    use std::io::Write;
+
+    fn tracked(text: &str) -> Tracked {
+        let mut file = Tracked::spool("test", io::Cursor::new(text.to_owned().into_bytes())).unwrap();
+        while file.index.end() < text.len() as u64 || file.lines() < file.index.lines() {
+            file.feed();
+        }
+        file
+    }
 
     #[test]
     fn traces_have_the_level_of_their_record() {
-        let text = "INFO a\nERROR b\n  at c\n\nCaused by: d\nplain\nDEBUG e\n x\nWARN f";
-        let mut file = tempfile::tempfile().unwrap();
-        file.write_all(text.as_bytes()).unwrap();
+        let text = "INFO a\nERROR b\n  at c\n\nCaused by: INFO d\nplain\nDEBUG e\n x\nWARN f";
+        let file = tracked(text);
         let mut levels = Levels::default();
-        while levels.step(&file, text.len() as u64, true).unwrap() {}
+        while levels.step(&file).unwrap() {}
         let words: Vec<_> = (0..levels.len()).map(|n| levels.of(n).name()).collect();
         assert_eq!(words, ["info", "error", "error", "error", "error", "info", "debug", "debug", "warn"]);
         levels.back_to(8, text.len() as u64 - 6);
@@ -157,11 +170,10 @@ mod tests {
         fn blocks_make_no_difference(parts in prop::collection::vec("(ERROR|WARN|INFO|DEBUG| at| x{20})?", 0..60), block in 24usize..80, ended: bool) {
             let mut text = parts.join("\n");
             if ended { text.push('\n'); }
-            let mut file = tempfile::tempfile().unwrap();
-            file.write_all(text.as_bytes()).unwrap();
+            let file = tracked(&text);
             let run = |block: usize| {
                 let mut levels = Levels { buffer: vec![0; block], ..Levels::default() };
-                while levels.step(&file, text.len() as u64, true).unwrap() {}
+                while levels.step(&file).unwrap() {}
                 (0..levels.len()).map(|n| levels.of(n)).collect::<Vec<_>>()
             };
             let whole = run(1 << 16);

@@ -4,7 +4,6 @@ use std::cmp::Reverse;
 use std::collections::BinaryHeap;
 
 use super::file::Tracked;
-use crate::core::record;
 use crate::core::time::Timestamp;
 
 /// Lines between two remembered counts.
@@ -122,7 +121,7 @@ impl Feed {
         if self.ahead.is_empty() {
             for line in file.read(self.taken, AHEAD, HEAD) {
                 // A clock that went back does not tear a file's own order apart.
-                self.last = record::time(&line.bytes, now).map_or(self.last, |t| t.0.max(self.last));
+                self.last = line.time(now).map_or(self.last, |t| t.0.max(self.last));
                 self.ahead.push(self.last);
             }
             self.ahead.reverse();

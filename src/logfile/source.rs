@@ -1,6 +1,6 @@
 //! A desk with a thread of its own: takes wishes, works in small pieces between them, tells what to show.
 
-use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, TryRecvError, sync_channel};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, TryRecvError, TrySendError, sync_channel};
 use std::time::{Duration, Instant};
 
 use super::desk::{Answer, Ask, Desk, Shown};
@@ -12,16 +12,32 @@ pub enum Told {
     Answer(Answer),
 }
 
-/// A running desk. Dropping it ends the thread after the piece of work in hand.
+/// A running desk. Dropping it (and its nudges) ends the thread after the piece of work in hand.
 #[derive(Debug)]
 pub struct Source {
     asks: SyncSender<Ask>,
 }
 
+/// Tells a desk that something has come.
+#[derive(Debug, Clone)]
+pub struct Nudge(SyncSender<Ask>);
+
+impl Nudge {
+    /// Full is fine: then it looks anyway. False: the desk is gone.
+    #[must_use]
+    pub fn tell(&self) -> bool {
+        !matches!(self.0.try_send(Ask::Look), Err(TrySendError::Disconnected(_)))
+    }
+}
+
 /// Wishes not yet taken in.
 const WAITING: usize = 256;
-/// How often files are looked at for growth.
+/// How often files are looked at for growth: often while they grow, else now and then.
 const POLL: Duration = Duration::from_millis(50);
+const POLL_QUIET: Duration = Duration::from_millis(200);
+const QUIET: Duration = Duration::from_secs(5);
+/// What grows only when it is said so is not looked at for that.
+const NEVER: Duration = Duration::from_hours(1);
 /// While nothing is asked, what is shown is told this often at most.
 const TELL: Duration = Duration::from_millis(40);
 /// How often files are looked at for having been replaced.
@@ -43,15 +59,22 @@ impl Source {
     pub fn ask(&self, ask: Ask) -> bool {
         self.asks.try_send(ask).is_ok()
     }
+
+    /// For whoever writes what the desk reads.
+    #[must_use]
+    pub fn nudge(&self) -> Nudge {
+        Nudge(self.asks.clone())
+    }
 }
 
 fn run(mut desk: Desk, wishes: &Receiver<Ask>, mut tell: impl FnMut(Told) -> bool) {
     let (mut told, mut checked) = (None::<Instant>, Instant::now());
     let mut idle = false;
+    let mut grew = Instant::now();
     loop {
         let mut urgent = told.is_none();
         let wish = if idle {
-            match wishes.recv_timeout(POLL) {
+            match wishes.recv_timeout(pause(&desk, grew)) {
                 Ok(wish) => Some(wish),
                 Err(RecvTimeoutError::Timeout) => None,
                 Err(RecvTimeoutError::Disconnected) => return,
@@ -65,12 +88,16 @@ fn run(mut desk: Desk, wishes: &Receiver<Ask>, mut tell: impl FnMut(Told) -> boo
         };
         let mut next = wish;
         while let Some(wish) = next {
+            urgent |= wish != Ask::Look;
             desk.ask(wish);
-            urgent = true;
             next = wishes.try_recv().ok();
         }
         if !urgent || told.is_none() {
             idle = !desk.work();
+            grew = if idle { grew } else { Instant::now() };
+        } else {
+            // A wish is answered first; what it means for the background comes right after.
+            idle = false;
         }
         if checked.elapsed() >= CHECK {
             desk.check();
@@ -82,12 +109,21 @@ fn run(mut desk: Desk, wishes: &Receiver<Ask>, mut tell: impl FnMut(Told) -> boo
             }
         }
         let due = urgent || told.is_none_or(|at| at.elapsed() >= TELL);
-        if desk.has_changed() && (due || idle) {
+        if desk.has_changed() && desk.is_watched() && (due || idle) {
             told = Some(Instant::now());
             if !tell(Told::Shown(Box::new(desk.shown()))) {
                 return;
             }
         }
+    }
+}
+
+/// How long to wait for a wish before looking again.
+fn pause(desk: &Desk, grew: Instant) -> Duration {
+    match () {
+        () if !desk.is_watched() || !desk.has_to_watch() => NEVER,
+        () if grew.elapsed() < QUIET => POLL,
+        () => POLL_QUIET,
     }
 }
 

@@ -1,8 +1,8 @@
-//! What happens to a run without a claim: cancellation, answers to manual steps, and the verdict that its engine is gone.
+//! What happens to a run without a claim: answers to manual steps, and the verdict that its engine is gone.
 
 use crate::core::event::{Level, NewEntry};
 use crate::core::plan::Plan;
-use crate::core::run::{Run, RunId, RunStatus, StepStatus, Transition, next};
+use crate::core::run::{Run, RunId, RunStatus, StepStatus};
 use crate::core::time::Timestamp;
 
 use super::audit::{self, Decision};
@@ -13,9 +13,6 @@ use super::{Store, StoreError, journal, locks, resume, rows, runs};
 /// Takes the next number of a run that nobody here has claimed; the row stays locked until the transaction ends.
 const NUMBER: &str =
     "update run set last_seq = last_seq + 1 where id = $1 returning status, last_seq, workspace_id, plan";
-const CANCEL_QUEUED: &str = "update run set status = 'cancelled', cancel_requested_by = $2, finished_at = $3, message = $4 \
-     where id = $1";
-const ASK_TO_CANCEL: &str = "update run set cancel_requested_by = coalesce(cancel_requested_by, $2) where id = $1";
 const INTERRUPT: &str = "update run set status = 'interrupted', finished_at = $4, lease_until = null, last_seq = last_seq + 1 \
      where id = $1 and holder = $2 and lease_until = $3 and status in ('claimed', 'running', 'waiting') \
      returning status, last_seq, workspace_id, plan";
@@ -28,47 +25,6 @@ const ANSWER: &str = "select a.done, a.actor, a.note from run_answer a join run_
      on s.run_id = a.run_id and s.position = a.position and s.attempt = a.attempt where a.run_id = $1 and a.position = $2";
 
 impl Store {
-    /// Asks for cancellation (audited). A queued run is cancelled at once; a held one by its engine. Returns the status the
-    /// run has now.
-    pub async fn request_cancel(
-        &self,
-        run: RunId,
-        actor: &str,
-        reason: Option<&str>,
-        at: Timestamp,
-    ) -> Result<RunStatus, StoreError> {
-        let mut tx = self.db.begin().await?;
-        let numbered = number(&mut tx, run).await?;
-        let before = rows::status(&numbered.status)?;
-        let refused = StoreError::Refused { run, status: before, what: "cancelling it" };
-        let cancelled = next(before, Transition::Cancel).ok_or(refused)?;
-        let because = reason.map(|reason| format!(": {reason}")).unwrap_or_default();
-        let (status, message) = if before == RunStatus::Queued {
-            let message = format!("cancelled by {actor}{because}");
-            execute!(tx, CANCEL_QUEUED, run.0, text(actor), at.0, text(&message))?;
-            runs::end_steps(&mut tx, run, RunStatus::Cancelled, at).await?;
-            locks::end(&mut tx, run).await?;
-            (cancelled, message)
-        } else {
-            execute!(tx, ASK_TO_CANCEL, run.0, text(actor))?;
-            (before, format!("cancellation asked for by {actor}{because}"))
-        };
-        tell(&mut tx, run, &numbered, journal::event(Level::Warn, "control", None, message, at)).await?;
-        let decision = Decision {
-            workspace: numbered.workspace_id,
-            at,
-            actor,
-            action: "run.cancel",
-            object: format!("run {run}"),
-            before: Some(before.name().into()),
-            after: Some(status.name().into()),
-            reason,
-        };
-        audit::insert(&mut tx, decision).await?;
-        tx.commit().await?;
-        Ok(status)
-    }
-
     /// Declares a held run interrupted: its running step becomes `unknown`, said in an event; steps not begun stay pending.
     /// If nothing it does next can harm, it is resumed at once, else a person decides. Conditional on the holder and lease
     /// read before, so that a renewal in between wins (then returns false).
@@ -160,9 +116,8 @@ async fn waiting_attempt(tx: &mut Tx, run: RunId, step: u32, status: RunStatus) 
     Err(StoreError::Refused { run, status, what: "answering a step that does not wait for an answer" })
 }
 
-/// The step's name in the plan: finally steps follow the others.
-fn step_name(plan: &Plan, position: i64) -> String {
-    let at = usize::try_from(position).unwrap_or(usize::MAX);
-    let step = plan.steps.iter().chain(&plan.finally).nth(at);
-    step.map_or_else(|| format!("number {position}"), |step| step.name.clone())
+/// The step's name in the plan.
+pub(super) fn step_name(plan: &Plan, position: i64) -> String {
+    let step = u32::try_from(position).ok().and_then(|number| plan.numbered_step(number));
+    step.map_or_else(|| format!("number {position}"), |(step, _)| step.name.clone())
 }

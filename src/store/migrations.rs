@@ -25,8 +25,13 @@ macro_rules! version {
     };
 }
 
-const VERSIONS: [Version; 4] =
-    [version!(1, "0001_start"), version!(2, "0002_locks"), version!(3, "0003_told"), version!(5, "0005_reliability")];
+const VERSIONS: [Version; 5] = [
+    version!(1, "0001_start"),
+    version!(2, "0002_locks"),
+    version!(3, "0003_told"),
+    version!(4, "0004_control"),
+    version!(5, "0005_reliability"),
+];
 
 const APPLIED: &str = "select version, checksum from _sqlx_migrations order by version";
 const SQLITE_TABLES: &str = "select count(*) from sqlite_master where type = 'table' and name not like 'sqlite%'";

@@ -1,6 +1,7 @@
 //! Going on with an interrupted run: back into the queue, with a person's decision or, where nothing can go wrong, by itself.
 
 use crate::core::event::Level;
+use crate::core::orders::next_step;
 use crate::core::resume::{Decision, Standing, is_timed, standing, step_at};
 use crate::core::run::{RunId, RunStatus, RunStep, StepStatus, Transition, next};
 use crate::core::time::Timestamp;
@@ -10,14 +11,13 @@ use super::db::{Tx, text};
 use super::decisions::{number, tell};
 use super::journal::Numbered;
 use super::rows::{self, StepRow};
-use super::{Store, StoreError, journal, locks, runs};
+use super::{Store, StoreError, journal, locks, orders, runs};
 
 const STEPS: &str = "select position, status, attempt, started_at, finished_at, message from run_step \
      where run_id = $1 order by position";
-/// Somebody wanted it to stop: then it does not go on by itself.
-const STANDING: &str = "select plan, token - taken_over, cancel_requested_by from run where id = $1";
+const CLAIMS: &str = "select token - taken_over from run where id = $1";
 const REQUEUE: &str = "update run set status = $2, holder = null, lease_until = null, finished_at = null, message = null, \
-     cancel_requested_by = null where id = $1";
+     cancel_requested_by = null, ending = null where id = $1";
 const FAIL: &str = "update run set status = $2, finished_at = $3, message = $4 where id = $1";
 const DONE: &str = "update run_step set status = 'succeeded', message = $3 where run_id = $1 and position = $2";
 /// A step that waits keeps the time it began.
@@ -55,11 +55,19 @@ impl Store {
 /// Resumes a run that is being interrupted in this transaction if nothing it would do next can harm; whether it did. In the
 /// same transaction, because an engine that dies between the two would leave the run to nobody.
 pub(super) async fn go_on(tx: &mut Tx, run: RunId, at: Timestamp) -> Result<bool, StoreError> {
-    let row = fetch_optional!(tx, (String, i64, Option<String>), STANDING, run.0)?;
-    let Some((plan, claims, cancelled_by)) = row else { return Ok(false) };
-    let plan = rows::read_plan(run.0, &plan)?;
-    let harmless = standing(&plan, &steps(tx, run).await?) == Standing::Harmless;
-    if !harmless || claims >= PATIENCE || cancelled_by.is_some() {
+    let row = fetch_optional!(tx, (i64,), CLAIMS, run.0)?;
+    let Some((claims,)) = row else { return Ok(false) };
+    let run_now = orders::read(tx, run).await?;
+    let (plan, steps) = (&run_now.plan, steps(tx, run).await?);
+    // A run that is paused before its next step does nothing by going on but wait.
+    let held = || next_step(plan, &steps).is_some_and(|next| run_now.orders.holds(next));
+    let harmless = match standing(plan, &steps) {
+        Standing::Harmless => true,
+        Standing::Ready => held(),
+        Standing::Undecided(_) => false,
+    };
+    // Somebody wanted it to stop: then it does not go on by itself.
+    if !harmless || claims >= PATIENCE || run_now.cancel_requested_by.is_some() {
         return Ok(false);
     }
     let numbered = number(tx, run).await?;

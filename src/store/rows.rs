@@ -1,7 +1,9 @@
 //! Rows as the databases hold them, and what they mean.
 
+use crate::core::approval::Vote;
 use crate::core::event::{Entry, EntryBody, Level};
 use crate::core::observation::{Observation, State, TargetSummary};
+use crate::core::orders::{Ending, Orders, Pace};
 use crate::core::plan::{Plan, Target};
 use crate::core::run::{Artifact, ArtifactKind, AuditRow, Phase, Run, RunId, RunStatus, RunStep, StepStatus};
 use crate::core::time::Timestamp;
@@ -26,6 +28,11 @@ row! {
         lease_until: Option<i64>,
         pub token: i64,
         cancel_requested_by: Option<String>,
+        pace: String,
+        paced_by: Option<String>,
+        let_go: Option<i64>,
+        ending: Option<String>,
+        retry_of: Option<i64>,
         pub last_seq: i64,
     }
 }
@@ -49,6 +56,13 @@ impl TryFrom<RunRow> for Run {
             holder: row.holder,
             lease_until: row.lease_until.map(Timestamp),
             cancel_requested_by: row.cancel_requested_by,
+            orders: Orders {
+                pace: pace(&row.pace)?,
+                by: row.paced_by,
+                let_go: row.let_go.map(small).transpose()?,
+                ending: row.ending.as_deref().map(ending).transpose()?,
+            },
+            retry_of: row.retry_of.map(RunId),
             last_seq: row.last_seq,
         })
     }
@@ -71,12 +85,32 @@ impl TryFrom<StepRow> for RunStep {
     fn try_from(row: StepRow) -> Result<Self, StoreError> {
         Ok(Self {
             index: small(row.position)?,
-            status: StepStatus::from_name(&row.status).ok_or_else(|| unreadable("step status", &row.status))?,
+            status: step_status(&row.status)?,
             attempt: small(row.attempt)?,
             started_at: row.started_at.map(Timestamp),
             finished_at: row.finished_at.map(Timestamp),
             message: row.message,
         })
+    }
+}
+
+row! {
+    pub(super) struct VoteRow {
+        position: i64,
+        actor: String,
+        approved: bool,
+        note: Option<String>,
+        plan_hash: String,
+        at: i64,
+    }
+}
+
+impl TryFrom<VoteRow> for Vote {
+    type Error = StoreError;
+
+    fn try_from(row: VoteRow) -> Result<Self, StoreError> {
+        let (actor, approved, note, plan_hash) = (row.actor, row.approved, row.note, row.plan_hash);
+        Ok(Self { step: small(row.position)?, actor, approved, note, plan_hash, at: Timestamp(row.at) })
     }
 }
 
@@ -240,6 +274,18 @@ pub(super) fn all<R, T: TryFrom<R, Error = StoreError>>(rows: Vec<R>) -> Result<
 
 pub(super) fn status(name: &str) -> Result<RunStatus, StoreError> {
     RunStatus::from_name(name).ok_or_else(|| unreadable("run status", name))
+}
+
+pub(super) fn step_status(name: &str) -> Result<StepStatus, StoreError> {
+    StepStatus::from_name(name).ok_or_else(|| unreadable("step status", name))
+}
+
+pub(super) fn pace(name: &str) -> Result<Pace, StoreError> {
+    Pace::from_name(name).ok_or_else(|| unreadable("pace", name))
+}
+
+pub(super) fn ending(name: &str) -> Result<Ending, StoreError> {
+    Ending::from_name(name).ok_or_else(|| unreadable("ending", name))
 }
 
 pub(super) fn read_plan(run: i64, json: &str) -> Result<Plan, StoreError> {

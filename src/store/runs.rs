@@ -14,7 +14,8 @@ const START: &str =
     "update run set status = $2, started_at = coalesce(started_at, $3), message = coalesce($4, message) where id = $1";
 const RELEASE: &str = "update run set status = $2, holder = null, lease_until = null, message = coalesce($3, message) \
      where id = $1";
-const GO_ON: &str = "update run set status = $2, message = coalesce($3, message) where id = $1";
+/// What a run said while it waited is no longer true once it goes on.
+const GO_ON: &str = "update run set status = $2, message = $3 where id = $1";
 const END: &str = "update run set status = $2, finished_at = $3, lease_until = null, message = coalesce($4, message) \
      where id = $1";
 /// Of a step that only waited nothing was in flight: it waits on when the run is resumed.
@@ -25,8 +26,10 @@ const LOST_STEPS: &str = "update run_step set finished_at = $2, status = 'unknow
 /// Nobody will run a pending step any more.
 const SKIP_STEPS: &str = "update run_step set finished_at = $2, status = 'skipped' \
      where run_id = $1 and status = 'pending'";
+/// What was skipped stays skipped, whoever wants it to begin.
 const STEP: &str = "update run_step set status = $3, attempt = $4, message = $5, finished_at = $6, \
-     started_at = coalesce(started_at, $7) where run_id = $1 and position = $2";
+     started_at = coalesce(started_at, $7) where run_id = $1 and position = $2 and status <> 'skipped'";
+const STOOD: &str = "select status, message from run_step where run_id = $1 and position = $2";
 
 impl Store {
     /// Prolongs the lease; `StaleToken` when the run was taken away.
@@ -99,12 +102,22 @@ impl Store {
             finished_at,
             started_at,
         )?;
-        if found == 0 {
-            return Err(StoreError::NotFound(format!("step {index} of run {}", claim.run)));
+        if found == 0 && status != StepStatus::Skipped {
+            let why = not_to_begin(&mut tx, claim.run, index).await?;
+            return tx.rollback().await.and(Err(why));
         }
         journal::write(&mut tx, claim.run, last_seq, entries).await?;
         tx.commit().await
     }
+}
+
+/// Why a step was not written.
+async fn not_to_begin(tx: &mut Tx, run: RunId, step: u32) -> Result<StoreError, StoreError> {
+    let stood = fetch_optional!(tx, (String, Option<String>), STOOD, run.0, i64::from(step))?;
+    Ok(match stood {
+        Some((status, message)) => StoreError::Skipped { run, step, message: message.unwrap_or(status) },
+        None => StoreError::NotFound(format!("step {step} of run {run}")),
+    })
 }
 
 /// When a step in this state has started and finished, if it has.

@@ -5,24 +5,46 @@ use std::collections::BTreeSet;
 use sqlx::QueryBuilder;
 
 use crate::core::event::Level;
+use crate::core::orders::Pace;
 use crate::core::run::{Run, RunId};
 
 use super::audit::{self, Decision};
 use super::db::{Tx, text, text_opt};
 use super::rows::RunRow;
-use super::{NewRun, Store, StoreError, dialect, journal, locks};
+use super::{NewRun, Store, StoreError, dialect, journal, locks, orders};
 
 const INSERT: &str = "insert into run (workspace_id, parent_id, plan, runbook, env, status, actor, started_by, reason, \
      requested_at, token, last_seq) select id, $2, $3, $4, $5, 'queued', $6, $7, $8, $9, 0, 1 from workspace \
      where id = $1 returning *";
+const BEGIN_AS: &str = "update run set pace = $2, paced_by = $3, retry_of = $4 where id = $1";
 const INSERT_SERVICE: &str = "insert into run_service (run_id, service) values ($1, $2)";
 const INSERT_STEPS: &str = "insert into run_step (run_id, position, status, attempt) ";
+
+/// How a run begins.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Beginning {
+    /// Paused or step by step from its first step on.
+    pub pace: Pace,
+    /// The ended run whose plan it does again.
+    pub retry_of: Option<RunId>,
+}
 
 impl Store {
     /// Queues a run: run row, pending step rows, first event and audit row in one transaction.
     pub async fn submit(&self, new: NewRun) -> Result<Run, StoreError> {
+        self.submit_as(new, Beginning::default()).await
+    }
+
+    /// [`Store::submit`] of a run that begins in another way than most.
+    pub async fn submit_as(&self, new: NewRun, beginning: Beginning) -> Result<Run, StoreError> {
         let mut tx = self.db.begin().await?;
-        let run = insert(&mut tx, &new).await?;
+        let mut run = insert(&mut tx, &new).await?;
+        if beginning != Beginning::default() {
+            let (pace, retry_of) = (beginning.pace, beginning.retry_of);
+            let by = (pace != Pace::Free).then(|| text(&new.actor));
+            execute!(tx, BEGIN_AS, run.id.0, pace.name(), by, retry_of.map(|of| of.0))?;
+            run = orders::read(&mut tx, run.id).await?;
+        }
         tx.commit().await?;
         Ok(run)
     }

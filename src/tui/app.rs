@@ -20,6 +20,7 @@ use self::bar::Bar;
 use super::keys::{Action, Context, Key, Keymap};
 use super::msg::{Effect, Msg, Overview, Ticket};
 use super::pane::home::Home;
+use super::pane::whole::WholeLog;
 use super::pane::{Scene, Screen};
 use super::popup::Popup;
 use super::theme::Theme;
@@ -63,6 +64,10 @@ pub struct App {
     pub home: Home,
     /// Views opened over home; the last one is on screen.
     pub screens: Vec<Screen>,
+    /// Logs that were left and are found again as they were, the last one last.
+    kept: Vec<WholeLog>,
+    /// What leaving a view asks for.
+    leaving: Vec<Effect>,
     pub popups: Vec<Popup>,
     pub bar: Option<Bar>,
     pub toast: Option<Toast>,
@@ -87,6 +92,8 @@ impl App {
             trouble: None,
             home: Home::default(),
             screens: Vec::new(),
+            kept: Vec::new(),
+            leaving: Vec::new(),
             popups: Vec::new(),
             bar: None,
             toast: None,

@@ -22,8 +22,10 @@ pub enum Context {
     RunList,
     /// The log within a run.
     RunLog,
-    /// A log file on the whole screen.
+    /// A log on the whole screen, from the shell.
     File,
+    /// A run's log on the whole screen of the console.
+    WholeLog,
     /// Command bar, search prompt, text field of a dialog.
     Text,
     /// A dialog with buttons.
@@ -32,8 +34,8 @@ pub enum Context {
 
 impl Context {
     /// All of them.
-    pub const ALL: [Self; 7] =
-        [Self::List, Self::Log, Self::RunList, Self::RunLog, Self::File, Self::Text, Self::Dialog];
+    pub const ALL: [Self; 8] =
+        [Self::List, Self::Log, Self::RunList, Self::RunLog, Self::File, Self::WholeLog, Self::Text, Self::Dialog];
 
     /// Tables live at the same time: a key may stand in one of them only.
     #[must_use]
@@ -43,7 +45,7 @@ impl Context {
             Self::Log => &[Table::Always, Table::Global, Table::Move, Table::Log],
             Self::RunList => &[Table::Always, Table::Global, Table::Move, Table::Run],
             Self::RunLog => &[Table::Always, Table::Global, Table::Move, Table::Log, Table::Run],
-            Self::File => &[Table::Always, Table::Move, Table::Log, Table::Viewer],
+            Self::File | Self::WholeLog => &[Table::Always, Table::Move, Table::Log, Table::Viewer],
             Self::Text => &[Table::Always, Table::Text],
             Self::Dialog => &[Table::Always, Table::Dialog],
         }
@@ -54,6 +56,7 @@ impl Context {
     pub const fn fallback(self) -> Option<Table> {
         match self {
             Self::Text | Self::Dialog => Some(Table::Move),
+            Self::WholeLog => Some(Table::Global),
             _ => None,
         }
     }

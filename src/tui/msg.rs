@@ -5,15 +5,19 @@ use std::sync::Arc;
 use crossterm::event::KeyEvent;
 
 use crate::bus::Notice;
+use crate::core::approval::Tally;
 use crate::core::command::{Catalogue, Parsed};
 use crate::core::event::Entry;
+use crate::core::orders::Order;
 use crate::core::plan::Plan;
+use crate::core::resume::Decision;
 use crate::core::run::{Run, RunId};
 use crate::core::time::Timestamp;
 use crate::logfile::desk::Ask;
 use crate::logfile::source::Told;
 
 // The values the door answers with, named here once so that panes need not know the door.
+pub use crate::control::orders::Approval;
 pub use crate::control::{Overview, PlanCard, RunDetail, RunFilter};
 
 /// Something happened. Results carry the refusal's text when it went wrong.
@@ -32,8 +36,8 @@ pub enum Msg {
     Lagged,
     /// What came of [`Effect::Copy`]: what to tell the operator.
     Copied(Result<String, String>),
-    /// What the log files' reader tells.
-    File(Told),
+    /// What the reader of a log on the whole screen tells.
+    File(Ticket, Told),
     /// Something behind the screen failed (a background task panicked); one line for the operator.
     Trouble(String),
 
@@ -48,6 +52,10 @@ pub enum Msg {
     Submitted(Ticket, Result<Box<Run>, String>),
     Cancelled(RunId, Result<Box<Run>, String>),
     Answered(RunId, Result<(), String>),
+    /// What came of an order.
+    Ordered(RunId, Order, Result<Box<Run>, String>),
+    Resumed(RunId, Result<Box<Run>, String>),
+    Voted(RunId, Result<Tally, String>),
     /// These breakers were closed, by name.
     BreakersReset(Result<Vec<String>, String>),
     /// The line was written to (or missing from) the history; only failure is told.
@@ -80,8 +88,15 @@ pub enum Effect {
     Suspend,
     /// Forget what is on screen and paint everything.
     Redraw,
-    /// Ask the log files' reader; the answers are its own.
-    File(Box<Ask>),
+    /// Ask the reader of a log on the whole screen; the answers are its own.
+    File(Ticket, Box<Ask>),
+    /// Begin to read the logs of these runs, merged by time.
+    OpenLog {
+        ticket: Ticket,
+        runs: Vec<RunId>,
+    },
+    /// Nobody will come back to it.
+    CloseLog(Ticket),
     /// Put the text on the clipboard; answered with [`Msg::Copied`] by the loop.
     Copy(String),
 
@@ -110,7 +125,24 @@ pub enum Effect {
         plan: Box<Plan>,
         typed: Option<String>,
     },
+    /// Queue the plan of an ended run again.
+    Retry {
+        ticket: Ticket,
+        run: RunId,
+        typed: Option<String>,
+        reason: Option<String>,
+    },
     Cancel(RunId),
+    Order {
+        run: RunId,
+        order: Order,
+        reason: Option<String>,
+    },
+    Resume {
+        run: RunId,
+        decision: Option<Decision>,
+        reason: Option<String>,
+    },
     ResetBreaker {
         target: String,
         env: Option<String>,
@@ -121,6 +153,13 @@ pub enum Effect {
         step: u32,
         done: bool,
         note: Option<String>,
+    },
+    /// Yes or no to the step that waits for approval.
+    Vote {
+        run: RunId,
+        approved: bool,
+        note: Option<String>,
+        plan_hash: String,
     },
 }
 

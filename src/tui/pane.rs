@@ -8,6 +8,7 @@ pub mod run;
 pub mod runs;
 pub mod service;
 pub mod stack;
+pub mod whole;
 
 use ratatui::layout::Rect;
 
@@ -15,6 +16,7 @@ use self::reader::Reader;
 use self::run::RunScreen;
 use self::runs::RunsScreen;
 use self::service::ServiceScreen;
+use self::whole::WholeLog;
 use super::app::App;
 use super::keys::{Action, Context};
 use super::msg::{Effect, Overview};
@@ -56,6 +58,7 @@ views! {
     Runs(RunsScreen),
     Run(RunScreen),
     Reader(Reader),
+    Whole(WholeLog),
 }
 
 /// A view over home: what it does when it has nothing special to do is said here.
@@ -109,6 +112,8 @@ pub enum Reaction {
     Say(String),
     Ask(Effect),
     Open(Destination),
+    /// Leave the view.
+    Close,
     Popup(Box<Popup>),
 }
 
@@ -117,5 +122,10 @@ pub enum Reaction {
 pub enum Destination {
     Service(String),
     Run(RunId),
-    Read { title: String, text: String },
+    /// Its log on the whole screen.
+    Log(RunId),
+    Read {
+        title: String,
+        text: String,
+    },
 }

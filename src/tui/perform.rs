@@ -1,30 +1,79 @@
 //! Performs effects: each becomes one task that asks the door and sends exactly one message back. Decides nothing.
 
+use std::collections::HashMap;
+
 use tokio::sync::mpsc::Sender;
 
-use super::msg::{Effect, Msg, PAGE_LINES, Page};
+use super::feed::OpenLog;
+use super::msg::{Effect, Msg, PAGE_LINES, Page, Ticket};
+use crate::clock::Clock;
 use crate::control::{Control, Refusal};
 use crate::core::event::Entry;
 use crate::core::run::RunId;
 
-/// Starts the work. `Quit`, `Suspend`, `Redraw` and `Copy` belong to the loop, `File` to the viewer of log files; they
-/// are ignored here.
-pub fn perform(effect: Effect, control: &Control, answers: Sender<Msg>) {
-    if matches!(effect, Effect::Quit | Effect::Suspend | Effect::Redraw | Effect::Copy(_) | Effect::File(_)) {
-        return;
+/// Performs the console's effects. Holds the logs that are read for it on the whole screen.
+#[derive(Debug)]
+pub struct Performer {
+    control: Control,
+    answers: Sender<Msg>,
+    clock: Clock,
+    logs: HashMap<Ticket, OpenLog>,
+}
+
+impl Performer {
+    #[must_use]
+    pub fn new(control: &Control, answers: Sender<Msg>, clock: Clock) -> Self {
+        Self { control: control.clone(), answers, clock, logs: HashMap::new() }
     }
-    let control = control.clone();
-    tokio::spawn(async move {
-        if let Some(msg) = ask(effect, &control).await {
-            // A closed channel means the console is gone: nobody wants the answer any more.
-            let _ = answers.send(msg).await;
+
+    /// Starts the work. `Quit`, `Suspend`, `Redraw` and `Copy` belong to the loop; they are ignored here.
+    pub fn perform(&mut self, effect: Effect) {
+        match effect {
+            Effect::Quit | Effect::Suspend | Effect::Redraw | Effect::Copy(_) => {}
+            Effect::OpenLog { ticket, runs } => self.open_log(ticket, &runs),
+            Effect::CloseLog(ticket) => drop(self.logs.remove(&ticket)),
+            Effect::File(ticket, wish) => {
+                if let Some(log) = self.logs.get(&ticket) {
+                    log.ask(*wish);
+                }
+            }
+            effect => self.spawn(effect),
         }
-    });
+    }
+
+    fn open_log(&mut self, ticket: Ticket, runs: &[RunId]) {
+        let answers = self.answers.clone();
+        let tell = move |told| answers.blocking_send(Msg::File(ticket, told)).is_ok();
+        match OpenLog::runs(runs, &self.control, self.clock.now(), tell) {
+            Ok(log) => drop(self.logs.insert(ticket, log)),
+            Err(error) => {
+                let answers = self.answers.clone();
+                let text = format!("the log cannot be shown: no room for it in the folder of temporary files: {error}");
+                tokio::spawn(async move { answers.send(Msg::Trouble(text)).await });
+            }
+        }
+    }
+
+    fn spawn(&self, effect: Effect) {
+        let (control, answers) = (self.control.clone(), self.answers.clone());
+        tokio::spawn(async move {
+            if let Some(msg) = ask(effect, &control).await {
+                // A closed channel means the console is gone: nobody wants the answer any more.
+                let _ = answers.send(msg).await;
+            }
+        });
+    }
 }
 
 async fn ask(effect: Effect, control: &Control) -> Option<Msg> {
     Some(match effect {
-        Effect::Quit | Effect::Suspend | Effect::Redraw | Effect::Copy(_) | Effect::File(_) => return None,
+        Effect::Quit
+        | Effect::Suspend
+        | Effect::Redraw
+        | Effect::Copy(_)
+        | Effect::OpenLog { .. }
+        | Effect::CloseLog(_)
+        | Effect::File(..) => return None,
         Effect::Overview => Msg::Overview(said(control.overview().await.map(Box::new))),
         Effect::Catalogue => Msg::Catalogue(said(control.catalogue().await)),
         Effect::Remembered => Msg::Remembered(said(control.remembered().await)),
@@ -39,6 +88,20 @@ async fn ask(effect: Effect, control: &Control) -> Option<Msg> {
         Effect::Submit { ticket, plan, typed } => {
             let run = control.submit(*plan, typed.as_deref(), None).await;
             Msg::Submitted(ticket, said(run.map(Box::new)))
+        }
+        Effect::Retry { ticket, run, typed, reason } => {
+            let run = control.retry(run, typed.as_deref(), reason.as_deref()).await;
+            Msg::Submitted(ticket, said(run.map(Box::new)))
+        }
+        Effect::Order { run, order, reason } => {
+            let done = control.order(run, order, reason.as_deref()).await;
+            Msg::Ordered(run, order, said(done.map(Box::new)))
+        }
+        Effect::Resume { run, decision, reason } => {
+            Msg::Resumed(run, said(control.resume(run, decision, reason.as_deref()).await.map(Box::new)))
+        }
+        Effect::Vote { run, approved, note, plan_hash } => {
+            Msg::Voted(run, said(control.vote(run, approved, note.as_deref(), &plan_hash).await))
         }
         Effect::Cancel(run) => Msg::Cancelled(run, said(control.cancel(run, None).await.map(Box::new))),
         Effect::ResetBreaker { target, env, reason } => {

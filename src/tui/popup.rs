@@ -3,11 +3,13 @@
 pub mod answer;
 pub mod card;
 pub mod confirm;
+pub mod control;
 pub mod help;
 
 use self::answer::AnswerForm;
 use self::card::Card;
 use self::confirm::{Confirm, Then};
+use self::control::Control;
 use self::help::Help;
 use super::app::App;
 use super::keys::{Action, Context, Keymap};
@@ -20,6 +22,7 @@ pub enum Popup {
     Card(Box<Card>),
     Confirm(Confirm),
     Answer(Box<AnswerForm>),
+    Control(Box<Control>),
     Help(Box<Help>),
 }
 
@@ -36,6 +39,8 @@ pub enum Outcome {
     Finish(Effect),
     /// Close, and do what was confirmed.
     Confirmed(Then),
+    /// Close, and open this instead.
+    Open(Box<Popup>),
     /// Close, and perform this action.
     Run(Action),
 }
@@ -48,6 +53,7 @@ impl Popup {
             Self::Card(p) => p.context(),
             Self::Confirm(_) => Context::Dialog,
             Self::Answer(p) => p.context(),
+            Self::Control(p) => p.context(),
             Self::Help(_) => Context::Text,
         }
     }
@@ -58,6 +64,7 @@ impl Popup {
             Self::Card(p) => p.act(action, ticket),
             Self::Confirm(p) => p.act(action),
             Self::Answer(p) => p.act(action),
+            Self::Control(p) => p.act(action),
             Self::Help(p) => p.act(action, keys),
         }
     }
@@ -68,6 +75,7 @@ impl Popup {
             Self::Card(p) => p.insert(text),
             Self::Confirm(_) => {}
             Self::Answer(p) => p.insert(text),
+            Self::Control(p) => p.insert(text),
             Self::Help(p) => p.insert(text),
         }
     }
@@ -78,6 +86,7 @@ impl Popup {
             Self::Card(p) => return p.paste(text),
             Self::Confirm(_) => return Some("a paste does nothing here".to_owned()),
             Self::Answer(p) => p.insert(text),
+            Self::Control(p) => p.insert(text),
             Self::Help(p) => p.insert(text),
         }
         None
@@ -89,6 +98,7 @@ impl Popup {
             Self::Card(p) => p.draw(app, canvas),
             Self::Confirm(p) => p.draw(canvas),
             Self::Answer(p) => p.draw(canvas),
+            Self::Control(p) => p.draw(canvas),
             Self::Help(p) => p.draw(&app.keys, canvas),
         }
     }

@@ -14,6 +14,7 @@ pub mod encode;
 pub mod guard;
 pub mod input;
 pub mod output;
+pub mod pace;
 pub mod screen;
 pub mod sequence;
 pub mod shift;

@@ -13,6 +13,7 @@ use super::terminal::tests::pair;
 use super::terminal::tty::Tty;
 use super::*;
 use crate::bus::Bus;
+use crate::core::run::RunId;
 
 /// What the stand-in has seen; the test looks on from outside.
 #[derive(Debug, Default)]
@@ -173,7 +174,7 @@ async fn a_stream_of_notices_is_drawn_in_few_frames_and_to_its_end() {
         desk.drawn().await;
         let started = Instant::now();
         for seq in 0..200 {
-            desk.bus.tell(Notice::Entries(crate::core::run::RunId(1), seq));
+            desk.bus.tell(Notice::Entries(RunId(1), seq));
             sleep(Duration::from_millis(1)).await;
         }
         let all = |seen: &Seen| seen.msgs.iter().filter(|msg| matches!(msg, Msg::Notice(_))).count() == 200;

@@ -1,10 +1,11 @@
-//! The viewer of log files: what the reader has set up (filters, marks, columns) and what the files' own thread last told.
-//! `update` asks and never waits; the lines come from [`crate::logfile`].
+//! The viewer of logs, of runs and of files: what the reader has set up (filters, marks, columns) and what the log's own
+//! thread last told. `update` asks and never waits; the lines come from [`crate::logfile`].
 
 mod act;
 mod card;
 mod draw;
 mod filters;
+mod lanes;
 mod prompt;
 mod row;
 
@@ -21,11 +22,12 @@ use self::filters::Filters;
 use self::prompt::Prompt;
 use super::Model;
 use super::keys::{Action, Context, Key, Keymap};
-use super::msg::{Effect, Msg};
+use super::msg::{Effect, Msg, Ticket};
 use super::popup::Outcome;
 use super::popup::help::Help;
 use super::terminal::output::Stats;
 use super::theme::Theme;
+use super::view::canvas::Canvas;
 use crate::core::event::Level;
 use crate::core::time::Timestamp;
 use crate::logfile::desk::{Answer, Ask, Shown};
@@ -34,17 +36,27 @@ use crate::logfile::source::Told;
 /// What is known before the first line.
 #[derive(Debug, Clone)]
 pub struct Facts {
-    /// The files' names, in their order.
-    pub names: Vec<String>,
+    /// What is shown, in its order.
+    pub files: Vec<Named>,
     /// For the column of local times.
     pub zone: TimeZone,
     /// Bytes a second the screen may take.
     pub budget: Option<u64>,
+    /// Everything is invented: the demo world.
+    pub simulated: bool,
 }
 
-/// One log file, or several, on the whole screen.
+/// A file, or a run with the names of its steps.
+#[derive(Debug, Clone)]
+pub struct Named {
+    pub name: String,
+    pub steps: Option<Vec<String>>,
+}
+
+/// One log, or several, on the whole screen.
 #[derive(Debug, Clone)]
 pub struct Viewer {
+    ticket: Ticket,
     facts: Facts,
     keys: Keymap,
     theme: Theme,
@@ -58,6 +70,8 @@ pub struct Viewer {
     over: Option<Over>,
     wrap: bool,
     times: Times,
+    /// Columns of what the store knows of each line.
+    lanes: bool,
     left: usize,
     strip: bool,
     /// One line for the reader.
@@ -94,8 +108,11 @@ struct Wire {
 impl Viewer {
     /// A viewer with nothing told yet.
     #[must_use]
-    pub fn new(facts: Facts, keys: Keymap, theme: Theme) -> Self {
+    pub fn new(ticket: Ticket, facts: Facts, keys: Keymap, theme: Theme) -> Self {
+        // The lines of a run do not say their time themselves.
+        let times = if facts.files.iter().any(|file| file.steps.is_some()) { Times::Utc } else { Times::AsWritten };
         Self {
+            ticket,
             facts,
             keys,
             theme,
@@ -108,7 +125,8 @@ impl Viewer {
             marks: BTreeMap::new(),
             over: None,
             wrap: false,
-            times: Times::AsWritten,
+            times,
+            lanes: true,
             left: 0,
             strip: false,
             notice: None,
@@ -116,9 +134,10 @@ impl Viewer {
         }
     }
 
-    fn context(&self) -> Context {
+    /// Where the keyboard is; `base` is where it is when nothing lies over the log.
+    pub(super) const fn context(&self, base: Context) -> Context {
         match &self.over {
-            None | Some(Over::Filters) => Context::File,
+            None | Some(Over::Filters) => base,
             Some(Over::Prompt(_) | Over::Help(_)) => Context::Text,
             Some(Over::Card(_)) => Context::List,
         }
@@ -136,10 +155,49 @@ impl Viewer {
 
     fn fit(&self) -> Effect {
         let strip = if self.strip { usize::from(self.size.0) } else { 0 };
-        Effect::File(Box::new(Ask::Fit { rows: self.rows(), strip }))
+        self.ask(Ask::Fit { rows: self.rows(), strip })
     }
 
-    fn told(&mut self, told: Told) -> Vec<Effect> {
+    fn ask(&self, ask: Ask) -> Effect {
+        Effect::File(self.ticket, Box::new(ask))
+    }
+
+    /// Takes over the size of its place on screen.
+    pub(super) fn resize(&mut self, width: u16, height: u16) -> Effect {
+        self.size = (width, height);
+        self.fit()
+    }
+
+    /// Takes over the time.
+    pub(super) fn tick(&mut self, now: Timestamp) {
+        self.now = now;
+        self.wire.tick(now);
+    }
+
+    /// Says something to the reader.
+    pub(super) fn say(&mut self, text: String) {
+        self.notice = Some(text);
+    }
+
+    /// Nothing lies over the log that leaving would close first.
+    pub(super) const fn closes_on_leave(&self) -> bool {
+        self.over.is_none()
+    }
+
+    /// A key was pressed: what was said before is old.
+    pub(super) fn hush(&mut self) {
+        self.notice = None;
+    }
+
+    /// Closes what lies over the log, else forgets the search; `None` when there is neither.
+    pub(super) fn back(&mut self) -> Option<Vec<Effect>> {
+        if self.over.take().is_some() {
+            return Some(Vec::new());
+        }
+        self.search.take().map(|_| vec![self.ask(Ask::Search(None))])
+    }
+
+    pub(super) fn told(&mut self, told: Told) -> Vec<Effect> {
         match told {
             Told::Shown(shown) => {
                 if shown.generation != self.shown.generation {
@@ -149,16 +207,17 @@ impl Viewer {
             }
             Told::Answer(Answer::Notice(text)) => self.notice = Some(text),
             Told::Answer(Answer::Copy { text }) => return vec![Effect::Copy(text)],
-            Told::Answer(Answer::Record { line, text }) => {
-                self.over = Some(Over::Card(Card::new(line, &text, self.now, self.marks.get(&line))));
+            Told::Answer(Answer::Record { line, text, head }) => {
+                let known = head.map(|head| self.known(line, &head));
+                self.over = Some(Over::Card(Card::new(line, &text, known, self.now, self.marks.get(&line))));
             }
         }
         Vec::new()
     }
 
     fn key(&mut self, event: &KeyEvent) -> Vec<Effect> {
-        self.notice = None;
-        let context = self.context();
+        self.hush();
+        let context = self.context(Context::File);
         let key = Key::of(event);
         if let Some(c) = key.printable().filter(|_| context.is_text()) {
             self.insert(&c.to_string());
@@ -167,7 +226,7 @@ impl Viewer {
         self.keys.action(context, event).map_or_else(Vec::new, |action| self.act(action))
     }
 
-    fn insert(&mut self, text: &str) {
+    pub(super) fn insert(&mut self, text: &str) {
         match &mut self.over {
             Some(Over::Prompt(prompt)) => prompt.field.insert(text),
             Some(Over::Help(help)) => help.insert(text),
@@ -196,23 +255,25 @@ impl Model for Viewer {
         match msg {
             Msg::Key(key) => return self.key(&key),
             Msg::Paste(text) => self.insert(&text),
-            Msg::Resize(width, height) => {
-                self.size = (width, height);
-                return vec![self.fit()];
-            }
-            Msg::Tick(now) => {
-                self.now = now;
-                self.wire.tick(now);
-            }
-            Msg::File(told) => return self.told(told),
-            Msg::Copied(Ok(text) | Err(text)) | Msg::Trouble(text) => self.notice = Some(text),
+            Msg::Resize(width, height) => return vec![self.resize(width, height)],
+            Msg::Tick(now) => self.tick(now),
+            Msg::File(_, told) => return self.told(told),
+            Msg::Copied(Ok(text) | Err(text)) | Msg::Trouble(text) => self.say(text),
             _ => {}
         }
         Vec::new()
     }
 
     fn draw(&self, frame: &mut Frame) {
-        self.paint(frame);
+        let area = frame.area();
+        let mut canvas = Canvas::new(frame.buffer_mut(), self.theme);
+        self.paint(area, &mut canvas);
+        if let Some(Over::Help(help)) = &self.over {
+            help.draw(&self.keys, &mut canvas);
+        }
+        if let Some(cursor) = canvas.cursor {
+            frame.set_cursor_position(cursor);
+        }
     }
 
     /// Only a budget is shown with its use, and only that changes by itself.

@@ -56,7 +56,7 @@ impl Console {
                 return;
             }
             let effect = effects.remove(0);
-            if let Some(answer) = self.world.answer(&effect) {
+            for answer in self.world.told(&effect).into_iter().chain(self.world.answer(&effect)) {
                 effects.extend(self.app.update(answer));
             }
             self.wanted.push(effect);

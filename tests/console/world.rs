@@ -1,12 +1,15 @@
 //! A scripted world for the console: answers what it asks from values, without runtime, store or clock.
 
+use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use opsroom::core::approval::Tally;
 use opsroom::core::check::score::{Health, Line, Score};
 use opsroom::core::command::Catalogue;
 use opsroom::core::event::{Entry, EntryBody, Level, Stream};
 use opsroom::core::observation::{Observation, State, TargetSummary};
+use opsroom::core::orders::Orders;
 use opsroom::core::plan::{OnFailure, Plan, PlanStep, Risk, RiskLevel, Target};
 use opsroom::core::run::{Artifact, ArtifactKind, Phase, Run, RunId, RunStatus, RunStep, StepStatus};
 use opsroom::core::service::{Action, ActionCall, Environment, HttpRequest, Service, Stack, Tier, Verb};
@@ -14,7 +17,11 @@ use opsroom::core::step::StepSpec;
 use opsroom::core::step::http::Http;
 use opsroom::core::step::manual::Manual;
 use opsroom::core::time::Timestamp;
-use opsroom::tui::msg::{Effect, Msg, Overview, PAGE_LINES, Page, PlanCard, RunDetail};
+use opsroom::logfile::desk::Desk;
+use opsroom::logfile::file::Tracked;
+use opsroom::logfile::lanes::Writer;
+use opsroom::logfile::source::Told;
+use opsroom::tui::msg::{Effect, Msg, Overview, PAGE_LINES, Page, PlanCard, RunDetail, Ticket};
 
 /// 2026-11-21 21:04:11 UTC.
 pub const NOW: Timestamp = Timestamp(1_795_295_051_000);
@@ -28,6 +35,8 @@ pub struct World {
     pub history: Vec<String>,
     /// What starting a plan answers.
     pub refusal: Option<String>,
+    /// Logs being read on the whole screen, and how many of their entries were written.
+    pub reading: RefCell<BTreeMap<Ticket, (Desk, Writer, usize)>>,
 }
 
 impl Default for World {
@@ -63,6 +72,7 @@ impl Default for World {
                 "deploy api to staging".to_owned(),
             ],
             refusal: None,
+            reading: RefCell::default(),
         }
     }
 }
@@ -88,7 +98,13 @@ impl World {
     /// The answer to a question, if it is one.
     pub fn answer(&self, effect: &Effect) -> Option<Msg> {
         Some(match effect.clone() {
-            Effect::Quit | Effect::Suspend | Effect::Redraw | Effect::Copy(_) | Effect::File(_) => return None,
+            Effect::Quit
+            | Effect::Suspend
+            | Effect::Redraw
+            | Effect::Copy(_)
+            | Effect::OpenLog { .. }
+            | Effect::CloseLog(_)
+            | Effect::File(..) => return None,
             Effect::Overview => Msg::Overview(Ok(Box::new(self.overview.clone()))),
             Effect::Catalogue => Msg::Catalogue(Ok(Arc::new(Catalogue::new(&self.overview.stack, &[])))),
             Effect::Remembered => Msg::Remembered(Ok(self.history.clone())),
@@ -107,7 +123,41 @@ impl World {
             Effect::Cancel(run) => Msg::Cancelled(run, Ok(Box::new(self.detail.run.clone()))),
             Effect::ResetBreaker { target, .. } => Msg::BreakersReset(Ok(vec![target])),
             Effect::Answer { run, .. } => Msg::Answered(run, Ok(())),
+            Effect::Order { run, order, .. } => Msg::Ordered(run, order, Ok(Box::new(self.detail.run.clone()))),
+            Effect::Resume { run, .. } => Msg::Resumed(run, Ok(Box::new(self.detail.run.clone()))),
+            Effect::Vote { run, .. } => Msg::Voted(run, Ok(Tally::Open(Vec::new()))),
+            Effect::Retry { ticket, .. } => Msg::Submitted(ticket, Ok(Box::new(run(42, RunStatus::Queued)))),
         })
+    }
+
+    /// What the reader of a log on the whole screen tells: all that follows from a wish, at once.
+    pub fn told(&self, effect: &Effect) -> Vec<Msg> {
+        let mut reading = self.reading.borrow_mut();
+        let (ticket, wish) = match effect {
+            Effect::OpenLog { ticket, .. } => {
+                let (file, writer) = Tracked::run("run").expect("room for a log");
+                reading.insert(*ticket, (Desk::new(vec![file], true, NOW), writer, 0));
+                (ticket, None)
+            }
+            Effect::CloseLog(ticket) => {
+                reading.remove(ticket);
+                return Vec::new();
+            }
+            Effect::File(ticket, wish) => (ticket, Some(wish)),
+            _ => return Vec::new(),
+        };
+        let Some((desk, writer, written)) = reading.get_mut(ticket) else { return Vec::new() };
+        assert!(writer.push(&self.log[*written..]));
+        writer.catch_up();
+        *written = self.log.len();
+        while desk.work() {}
+        if let Some(wish) = wish {
+            desk.ask((**wish).clone());
+        }
+        while desk.work() {}
+        let told: Vec<Told> = desk.answers().into_iter().map(Told::Answer).collect();
+        let shown = Told::Shown(Box::new(desk.shown()));
+        told.into_iter().chain([shown]).map(|told| Msg::File(*ticket, told)).collect()
     }
 
     fn page(&self, page: Page) -> Vec<Entry> {
@@ -283,6 +333,8 @@ pub fn run(id: i64, status: RunStatus) -> Run {
         holder: Some("host:1".to_owned()),
         lease_until: None,
         cancel_requested_by: None,
+        orders: Orders::default(),
+        retry_of: None,
         last_seq: 0,
     }
 }
@@ -311,7 +363,7 @@ fn detail(run: Run) -> RunDetail {
         at: NOW,
     };
     let steps = vec![step(0, StepStatus::Succeeded, "HTTP 200 in 41 ms"), step(1, StepStatus::Waiting, ""), pending];
-    RunDetail { run, steps, artifacts: vec![artifact] }
+    RunDetail { run, steps, artifacts: vec![artifact], approval: None }
 }
 
 /// A log of `n` lines: every 5th is output, every 13th a warning, the 20th an error.

@@ -7,7 +7,7 @@ use std::os::fd::AsFd as _;
 use std::os::unix::process::ExitStatusExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Child, ExitStatus};
-use std::sync::{Arc, Condvar, Mutex, MutexGuard};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, mpsc};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
@@ -18,12 +18,15 @@ use rustix::process::{Pid, Signal, kill_process};
 use rustix::termios::{LocalModes, OptionalActions, SpecialCodeIndex, Termios, tcgetattr, tcsetattr};
 use tempfile::TempDir;
 
+use super::line::{Late, Line, Wire, carry, type_late};
+
 /// How to start a console.
 pub struct Setup {
     args: Vec<String>,
     env: Vec<(String, String)>,
     size: (u16, u16),
     through_shell: Option<String>,
+    line: Option<Line>,
 }
 
 /// A running console and the terminal it believes to be on.
@@ -34,13 +37,17 @@ pub struct Console {
     pts: Pts,
     seen: Arc<Seen>,
     reader: Option<(PipeWriter, JoinHandle<()>)>,
+    /// With a slow line: where keys are put in, and what stands in it.
+    keys: Option<mpsc::Sender<Late>>,
+    line: Option<Line>,
+    wire: Arc<Wire>,
     before: Modes,
     home: TempDir,
     ended: Option<ExitStatus>,
 }
 
 /// What the terminal has received.
-struct Seen {
+pub struct Seen {
     state: Mutex<State>,
     changed: Condvar,
 }
@@ -93,7 +100,7 @@ impl Setup {
 
     pub fn new(args: &[&str]) -> Self {
         let args = args.iter().map(|&arg| arg.to_owned()).collect();
-        Self { args, env: Vec::new(), size: (80, 24), through_shell: None }
+        Self { args, env: Vec::new(), size: (80, 24), through_shell: None, line: None }
     }
 
     pub fn env(mut self, name: &str, value: &str) -> Self {
@@ -112,6 +119,12 @@ impl Setup {
         self
     }
 
+    /// Puts a slow line in between.
+    pub fn line(mut self, line: Line) -> Self {
+        self.line = Some(line);
+        self
+    }
+
     /// Starts in a fresh home.
     pub fn start(self) -> Console {
         self.start_in(TempDir::new().unwrap())
@@ -125,8 +138,11 @@ impl Setup {
         let child = self.command(home.path()).spawn_borrowed(&pts).unwrap();
         let seen = Arc::new(Seen::new(self.size));
         let pty = Arc::new(pty);
-        let reader = Some(read_all(&pty, &seen));
-        Console { child, pty: Some(pty), pts, seen, reader, before, home, ended: None }
+        let wire = Arc::<Wire>::default();
+        let keys = self.line.map(|_| type_late(&pty));
+        let take = self.line.zip(keys.clone()).map(|(line, keys)| carry(line, keys, &seen, &wire));
+        let reader = Some(read_all(&pty, &seen, &wire, take));
+        Console { child, pty: Some(pty), pts, seen, reader, keys, line: self.line, wire, before, home, ended: None }
     }
 
     fn command(&self, home: &Path) -> Command {
@@ -157,6 +173,20 @@ impl Console {
     #[track_caller]
     pub fn wait_gone(&self, text: &str) {
         self.wait(&format!("no {text:?} on screen"), |state| !state.contents().contains(text));
+    }
+
+    /// Waits for a fact about the screen.
+    #[track_caller]
+    pub fn wait_until(&self, what: &str, fact: impl Fn(&str) -> bool) {
+        self.wait(what, |state| fact(&state.contents()));
+    }
+
+    /// Leaves with `q`; the home stays.
+    #[track_caller]
+    pub fn leave(mut self) -> TempDir {
+        self.send("q");
+        assert_eq!(self.exit_restored(), 0);
+        std::mem::replace(&mut self.home, TempDir::new().unwrap())
     }
 
     /// Waits for this to have arrived after `mark` bytes.
@@ -207,8 +237,40 @@ impl Console {
 
     /// Types.
     pub fn send(&self, bytes: impl AsRef<[u8]>) {
+        if let (Some(keys), Some(line)) = (&self.keys, self.line) {
+            return keys.send((Instant::now() + line.way, bytes.as_ref().to_vec())).unwrap();
+        }
         let pty: &Pty = self.pty.as_ref().expect("hung up");
         (&mut &*pty).write_all(bytes.as_ref()).unwrap();
+    }
+
+    /// Types, waits until the screen is as it should be then, and says how long that took.
+    #[track_caller]
+    pub fn answer_in(&self, keys: &str, fact: impl Fn(&str) -> bool) -> Duration {
+        let pressed = Instant::now();
+        self.send(keys);
+        self.wait(&format!("an answer to {keys:?}"), |state| fact(&state.contents()));
+        pressed.elapsed()
+    }
+
+    /// With a slow line: the most bytes that ever stood in it, after the first screen.
+    pub fn most_in_line(&self) -> u64 {
+        self.wire.most()
+    }
+
+    /// What was typed and nobody has read.
+    pub fn left_over(&self) -> String {
+        thread::sleep(self.line.map_or(Duration::ZERO, |line| line.way * 4));
+        let mut modes = tcgetattr(&self.pts).unwrap();
+        modes.make_raw();
+        tcsetattr(&self.pts, OptionalActions::Now, &modes).unwrap();
+        let mut fds = [PollFd::new(&self.pts, PollFlags::IN)];
+        if poll(&mut fds, Some(&rustix::event::Timespec { tv_sec: 0, tv_nsec: 0 })).unwrap() == 0 {
+            return String::new();
+        }
+        let mut buffer = [0; 256];
+        let count = rustix::io::read(&self.pts, &mut buffer).unwrap();
+        String::from_utf8_lossy(&buffer[..count]).into_owned()
     }
 
     /// Presses Esc until the text is gone: the first may only close what the field offers.
@@ -322,6 +384,13 @@ impl Console {
         self.stat(13).parse::<u64>().unwrap() + self.stat(14).parse::<u64>().unwrap()
     }
 
+    /// The most memory it ever held, in bytes.
+    pub fn most_memory(&self) -> u64 {
+        let status = read(Path::new(&format!("/proc/{}/status", self.child.id())));
+        let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).unwrap_or_default();
+        line.trim().trim_end_matches(" kB").parse::<u64>().unwrap_or(0) * 1024
+    }
+
     /// How often the screen's own threads (loop and keyboard) woke: their voluntary context switches.
     pub fn screen_wakeups(&self) -> u64 {
         let tasks = format!("/proc/{}/task", self.child.id());
@@ -357,6 +426,10 @@ impl Console {
     pub fn assert_restored(&self) {
         self.wait("the cursor shown", |state| {
             state.bytes.ends_with(b"\x1b[?25h") || contains(&state.bytes, "\x1b[?1049l\x1b[?25h")
+        });
+        // The second time in a row the above has been true before: what is still under way is waited for.
+        self.wait("the screen given back", |state| {
+            !state.screen.screen().alternate_screen() && !state.screen.screen().hide_cursor()
         });
         assert_eq!(self.modes(), self.before, "modes");
         let state = self.state();
@@ -401,6 +474,18 @@ impl Seen {
         let (columns, rows) = (NonZeroU16::new(columns).unwrap(), NonZeroU16::new(rows).unwrap());
         let state = State { screen: vt100::Parser::new(rows, columns, 0), bytes: Vec::new() };
         Self { state: Mutex::new(state), changed: Condvar::new() }
+    }
+
+    /// Takes in bytes, and counts how often `text` came to its end in them.
+    pub fn take(&self, bytes: &[u8], text: &str) -> usize {
+        let mut state = self.state.lock().unwrap();
+        let mark = state.bytes.len().saturating_sub(text.len().saturating_sub(1));
+        state.screen.process(bytes);
+        state.bytes.extend_from_slice(bytes);
+        let found = state.bytes[mark..].windows(text.len().max(1)).filter(|bytes| *bytes == text.as_bytes()).count();
+        drop(state);
+        self.changed.notify_all();
+        found
     }
 }
 
@@ -452,10 +537,15 @@ fn set_unusual_modes(pts: &Pts) -> Modes {
     Modes::of(&modes)
 }
 
-/// Reads until told to stop.
-fn read_all(pty: &Arc<Pty>, seen: &Arc<Seen>) -> (PipeWriter, JoinHandle<()>) {
+/// Reads until told to stop; over a slow line, `take` carries it on.
+fn read_all(
+    pty: &Arc<Pty>,
+    seen: &Arc<Seen>,
+    wire: &Arc<Wire>,
+    take: Option<mpsc::Sender<Vec<u8>>>,
+) -> (PipeWriter, JoinHandle<()>) {
     let (stopped, stop) = io::pipe().unwrap();
-    let (pty, seen) = (Arc::clone(pty), Arc::clone(seen));
+    let (pty, seen, wire) = (Arc::clone(pty), Arc::clone(seen), Arc::clone(wire));
     let thread = thread::spawn(move || {
         let mut buffer = vec![0; 1 << 16];
         loop {
@@ -465,11 +555,12 @@ fn read_all(pty: &Arc<Pty>, seen: &Arc<Seen>) -> (PipeWriter, JoinHandle<()>) {
                 return;
             }
             let Ok(count @ 1..) = (&mut &*pty).read(&mut buffer) else { return };
-            let mut state = seen.state.lock().unwrap();
-            state.screen.process(&buffer[..count]);
-            state.bytes.extend_from_slice(&buffer[..count]);
-            drop(state);
-            seen.changed.notify_all();
+            if let Some(take) = &take {
+                wire.put_in(count as u64);
+                take.send(buffer[..count].to_vec()).unwrap();
+                continue;
+            }
+            seen.take(&buffer[..count], "");
         }
     });
     (stop, thread)

@@ -115,6 +115,14 @@ const ATTACKS: &[&[u8]] = &[
     "\u{e0001}\u{e0041}\u{e007f} tags \u{fe0f} \u{e0100}".as_bytes(),
     "e\u{301}\u{302}\u{303}\u{304}\u{305}\u{306} marks \u{2028}\u{2029} ends".as_bytes(),
     b"\x1b_Gf=100;AAAA\x1b\\ kitty image \x1b^pm\x1b\\ \x1bXsos\x1b\\",
+    b"\x1bPq#0;2;0;0;0~-\x1b\\ sixel \x1bP$qm\x1b\\ settings asked \x05 who are you",
+    b"\x1b]1337;File=inline=1:AAAA\x07 \x1b]9;note\x07 \x1b]777;notify;a;b\x07 notifications",
+    b"\x1b]11;?\x07 \x1b]4;1;?\x07 colours asked \x1b[21t title asked \x1b[8;1;1t resized \x1b[5i printed",
+    b"\x1b#8 \x1b(0 lqk \x1b)0 \x1b[!p \x1b[?3h \x1b[999b charsets, resets, repeats",
+    b"\x1b[?1003h\x1b[?1006h\x1b[>4;2m\x1b[=1u mouse and keyboard \x1b[1;1r\x1b[?6h margins \x1b7\x1b8",
+    b"\x1b\x1b]0;nested \x1b[\x1b]52;c;eA==\x07 in one another \x90\x9b\x9d\x9e\x9f",
+    "admin\u{430} homoglyph \u{61c}\u{200e}\u{200f}\u{2067}marks\u{2069} \u{1f1e6}\u{1f3fb}\u{200d}\u{fe0f} joined".as_bytes(),
+    "\u{301}\u{489}\u{20dd} first a mark, \u{e000}\u{10ffff} nobody's, \u{fff9}a\u{fffb} \u{115f}\u{3164}\u{2800} blank".as_bytes(),
     b"\x18\x1a cancel and substitute \x1b\x1b\x1b[A",
 ];
 
@@ -125,7 +133,7 @@ fn no_escape_reaches_the_terminal_that_is_not_ours() {
         text.extend_from_slice(attack);
         text.push(b'\n');
     }
-    let mut console = Setup::new(&["log", "./app.log"]).size(120, 30).start_in(home(&text));
+    let mut console = Setup::new(&["log", "./app.log"]).size(120, 40).start_in(home(&text));
     console.wait_for("cancel and substitute");
     console.send("z");
     console.send("\r");
@@ -145,7 +153,7 @@ fn no_escape_reaches_the_terminal_that_is_not_ours() {
     }
     let strange = wire.chars().find(|c| {
         (c.is_control() && !matches!(c, '\x1b' | '\r' | '\n'))
-            || matches!(*c, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{e0000}'..='\u{e0fff}')
+            || matches!(*c, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{e0000}'..='\u{e0fff}' | '\u{200e}' | '\u{200f}' | '\u{61c}')
     });
     assert_eq!(strange, None);
     console.send("q");
@@ -171,6 +179,7 @@ fn is_ours(sequence: &str) -> bool {
     match last {
         "H" | "C" | "m" | "r" => plain,
         "J" => parameters == "2",
+        "n" => parameters == "5",
         "h" | "l" => parameters.strip_prefix('?').is_some_and(|mode| modes.contains(&mode)),
         _ => false,
     }

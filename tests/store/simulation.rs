@@ -4,10 +4,11 @@
 
 use std::collections::{BTreeMap, HashMap};
 
+use opsroom::core::orders::{Ending, Order};
 use opsroom::core::plan::Plan;
 use opsroom::core::resume::Decision;
-use opsroom::core::run::{Run, RunId, RunStatus, StepStatus, Transition};
-use opsroom::store::{Claim, Resumer, Store, StoreError};
+use opsroom::core::run::{Run, RunId, RunStatus, RunStep, StepStatus, Transition};
+use opsroom::store::{Claim, Orderer, Resumer, Store, StoreError};
 
 use crate::{Place, at, event, plan};
 
@@ -67,7 +68,7 @@ async fn play(place: &Place, seed: u64) {
     for turn in 0..TURNS {
         game.now += i64::try_from(dice.below(30)).unwrap();
         let who = usize::try_from(dice.below(2)).unwrap();
-        match dice.below(12) {
+        match dice.below(14) {
             0 if runs.len() < 12 => {
                 let service = ["web", "api"][usize::try_from(dice.below(2)).unwrap()].to_owned();
                 let plan = Plan { mutates: true, services: vec![service], ..plan("deploy") };
@@ -83,6 +84,7 @@ async fn play(place: &Place, seed: u64) {
                 let run = runs[turn % runs.len()];
                 drop(game.store.request_cancel(run, "ana", None, at(game.now)).await);
             }
+            8 if !runs.is_empty() => game.order(runs[turn % runs.len()], &mut dice).await,
             _ => game.go_on(who).await,
         }
         game.judge(&runs).await;
@@ -99,7 +101,8 @@ impl Game<'_> {
         };
         self.store.transition(claim, Transition::Start, None, &[event("begun")], at(self.now)).await.unwrap();
         let steps = self.store.steps(run.id).await.unwrap();
-        let done = steps.iter().take_while(|s| s.status == StepStatus::Succeeded).count();
+        let over = |s: &&RunStep| matches!(s.status, StepStatus::Succeeded | StepStatus::Skipped);
+        let done = steps.iter().take_while(over).count();
         self.hands[who].push(Hand { claim, done: u32::try_from(done).unwrap(), doing: false });
     }
 
@@ -123,6 +126,11 @@ impl Game<'_> {
         }
         let mut hand = self.hands[who].remove(0);
         let (run, now) = (hand.claim.run, at(self.now));
+        if !hand.doing && hand.done < 3 && self.store.is_held_back(run, hand.done).await.unwrap() {
+            // It waits for people, and may be the only one in hand.
+            self.hands[who].push(hand);
+            return;
+        }
         let written = match (hand.done, hand.doing) {
             (3, _) => {
                 let ended = self.store.transition(hand.claim, Transition::Succeed, None, &[event("over")], now).await;
@@ -145,6 +153,7 @@ impl Game<'_> {
                 *self.effects.entry((run, hand.done)).or_default() += 1;
             }
             Err(StoreError::StaleToken(_)) => return,
+            Err(StoreError::Skipped { step, .. }) if step == hand.done => hand.done += 1,
             Err(e) => panic!("{e}; {}", self.said()),
         }
         self.hands[who].push(hand);
@@ -165,6 +174,30 @@ impl Game<'_> {
                 *self.consents.entry(*run).or_default() += u32::from(decision == Decision::Repeat);
                 return;
             }
+        }
+    }
+
+    /// Somebody pauses a run, steps through it, lets it go on, skips a step or stops it. What is refused changes nothing.
+    async fn order(&mut self, run: RunId, dice: &mut Dice) {
+        let step = u32::try_from(dice.below(4)).unwrap();
+        let orders = [
+            Order::Pause,
+            Order::StepThrough,
+            Order::Continue,
+            Order::Continue,
+            Order::LetGo(step),
+            Order::Skip(step),
+            Order::End(Ending::AfterStep),
+        ];
+        let order = orders[usize::try_from(dice.below(7)).unwrap()];
+        let before = self.store.run(run).await.unwrap();
+        let by = Orderer { actor: "ana", reason: Some("at random") };
+        match self.store.order(run, order, by, at(self.now)).await {
+            Ok(_) => {}
+            Err(StoreError::Refused { .. } | StoreError::Step { .. } | StoreError::NotFound(_)) => {
+                assert_eq!(self.store.run(run).await.unwrap(), before, "{order:?} was refused; {}", self.said());
+            }
+            Err(e) => panic!("{e}; {}", self.said()),
         }
     }
 
@@ -203,6 +236,10 @@ impl Game<'_> {
                 let true_told = match step.status {
                     StepStatus::Succeeded | StepStatus::Unknown => did >= 1,
                     StepStatus::Pending => did <= self.consents.get(id).copied().unwrap_or(0),
+                    // Before somebody skipped it, it can only have been done as often as somebody said "repeat".
+                    StepStatus::Skipped if step.message.as_ref().is_some_and(|m| m.starts_with("skipped by")) => {
+                        did <= self.consents.get(id).copied().unwrap_or(0)
+                    }
                     StepStatus::Skipped => true,
                     _ => false,
                 };

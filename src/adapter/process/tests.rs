@@ -13,7 +13,7 @@ fn sh(script: &str) -> Invocation {
 
 /// Without secrets.
 async fn perform(what: &Invocation, timeout_ms: i64, output: mpsc::Sender<Said>, cancel: CancellationToken) -> Reply {
-    super::perform(what, &Vault::default(), timeout_ms, output, cancel).await
+    super::perform(what, &Vault::default(), timeout_ms, output, cancel.into()).await
 }
 
 /// Runs to the end and returns the answer, the lines and the notes.
@@ -228,7 +228,7 @@ async fn secrets_reach_only_the_commands_that_name_them_and_never_the_command_li
             }
             lines
         };
-        tokio::join!(super::perform(&what, &vault, 5000, tx, CancellationToken::new()), listen)
+        tokio::join!(super::perform(&what, &vault, 5000, tx, CancellationToken::new().into()), listen)
     };
     let (_, lines) = run(&[]).await;
     assert_eq!(lines[1], "<><>");

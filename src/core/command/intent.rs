@@ -22,6 +22,7 @@ mod note_incident;
 mod oncall;
 mod owner;
 mod pause_routine;
+mod pause_run;
 mod quit;
 mod reject;
 mod renewals;
@@ -44,6 +45,7 @@ mod show_run;
 mod show_service;
 mod silence_alert;
 mod spec;
+mod stop_run;
 mod tail_run;
 mod unfreeze;
 
@@ -68,6 +70,8 @@ pub(super) const ALL: &[&Intent] = &[
     &pause_routine::INTENT,
     &resume_routine::INTENT,
     &cancel_run::INTENT,
+    &stop_run::INTENT,
+    &pause_run::INTENT,
     &retry_run::INTENT,
     &resume_run::INTENT,
     &ack_alert::INTENT,

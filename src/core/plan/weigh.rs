@@ -61,6 +61,15 @@ impl PlanStep {
         weighed
     }
 
+    /// Whether its condition, expectation, what it keeps or its places ask about the result of that name.
+    #[must_use]
+    pub fn asks_about(&self, key: &str) -> bool {
+        let asked = ("steps".to_owned(), Some(key.to_owned()));
+        let mut expressions = self.rules.expressions().filter_map(|text| Expr::stored(text).ok());
+        expressions.any(|expr| expr.uses().contains(&asked))
+            || (self.rules.fills && crate::core::runbook::later::asks(&self.spec, key))
+    }
+
     /// Whether its condition holds, and why.
     ///
     /// # Errors

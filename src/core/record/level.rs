@@ -1,11 +1,14 @@
 //! The level of a line, from its first bytes, and whether a line belongs to the one before.
 
-use super::json_value;
+use super::{json_value, time};
 use crate::core::event::Level;
+use crate::core::time::Timestamp;
 
 const JSON_KEYS: [&str; 6] = ["level", "severity", "lvl", "levelname", "log.level", "loglevel"];
 /// Where a level can stand; a word further on is part of the message.
 const WITHIN: usize = 160;
+/// An indented line begins anew when a level is among this much of it.
+const SHORT: usize = 12;
 
 /// The level the line says it has.
 #[must_use]
@@ -24,20 +27,40 @@ pub fn level(line: &[u8]) -> Option<Level> {
     }
 }
 
-/// Whether the line goes on with the record before: indented, or one of the ways stack traces go on.
+/// Whether the line goes on with the record before, if that [heads](heads) one: indented, or one of the ways stack traces
+/// go on. An indented line that says a time or level of its own does not.
 #[must_use]
 pub fn continues(line: &[u8]) -> bool {
     match line.first() {
-        None | Some(b' ' | b'\t' | b'}' | b')') => true,
-        Some(first) if first.is_ascii_alphabetic() => {
-            line.starts_with(b"Caused by") || line.starts_with(b"Traceback (") || {
-                let end = line.iter().position(|b| !(b.is_ascii_alphanumeric() || b"._$".contains(b)));
-                let word = &line[..end.unwrap_or(line.len())];
-                word.len() > 9 && (word.ends_with(b"Exception") || word.ends_with(b"Error"))
-            }
+        None | Some(b'}' | b')' | b'\r') => true,
+        Some(b' ' | b'\t') => {
+            let text = line.trim_ascii_start();
+            time(text, Timestamp::default()).is_none() && level(&text[..text.len().min(SHORT)]).is_none()
         }
-        _ => false,
+        Some(_) => line.starts_with(b"Caused by") || line.starts_with(b"Traceback (") || is_exception(line),
     }
+}
+
+/// Whether more lines can belong to what this one begins: it says its time or level, or is the first of a trace or of an
+/// indented object. In any other text (a table, prose) every line stands for itself.
+#[must_use]
+pub fn heads(line: &[u8]) -> bool {
+    let begins = [&b"Traceback ("[..], b"Exception in thread", b"thread '", b"panic: "];
+    level(line).is_some()
+        || time(line, Timestamp::default()).is_some()
+        || is_exception(line)
+        || line.trim_ascii_end() == b"{"
+        || begins.iter().any(|begin| line.starts_with(begin))
+}
+
+/// `java.lang.IllegalStateException`, `ValueError`.
+fn is_exception(line: &[u8]) -> bool {
+    if !line.first().is_some_and(u8::is_ascii_alphabetic) {
+        return false;
+    }
+    let end = line.iter().position(|b| !(b.is_ascii_alphanumeric() || b"._$".contains(b)));
+    let word = &line[..end.unwrap_or(line.len())];
+    word.len() > 9 && (word.ends_with(b"Exception") || word.ends_with(b"Error"))
 }
 
 fn json(line: &[u8]) -> Option<Level> {

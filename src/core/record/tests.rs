@@ -109,8 +109,28 @@ fn stack_traces_go_on() {
         ("2026-11-21T09:30:00Z ERROR x", false),
         ("Error: x", false),
         ("hello", false),
+        ("  INFO indented, and a record of its own", false),
+        ("  2026-11-21T09:30:00Z as well", false),
+        ("  42 of a table", true),
     ] {
         assert_eq!(continues(line.as_bytes()), goes_on, "{line}");
+    }
+}
+
+#[test]
+fn only_what_looks_like_a_record_has_more_lines() {
+    for (line, heads_one) in [
+        ("2026-11-21T09:30:00Z x", true),
+        ("ERROR x", true),
+        ("Exception in thread \"main\" java.lang.Error", true),
+        ("thread 'main' panicked at src/main.rs:3", true),
+        ("Traceback (most recent call last):", true),
+        ("{", true),
+        ("  PID TTY", false),
+        ("some prose", false),
+        ("", false),
+    ] {
+        assert_eq!(heads(line.as_bytes()), heads_one, "{line}");
     }
 }
 
@@ -122,7 +142,7 @@ proptest! {
         "\\{\"(time|level|ts)\":?[0-9\"a-z]{0,30}\\}?",
     ]) {
         let _ = read(&line, NOW);
-        let _ = continues(line.as_bytes());
+        let _ = (continues(line.as_bytes()), heads(line.as_bytes()));
     }
 
     #[test]

@@ -11,6 +11,7 @@ use crate::core::plan::{OnFailure, Retry, RiskLevel};
 use crate::core::product;
 use crate::core::run::Phase;
 use crate::core::service::{HttpRequest, ShellCommand, Verb};
+use crate::core::step::approve::Approve;
 
 /// A checked runbook file.
 #[derive(Debug, Clone, PartialEq, Default)]
@@ -219,6 +220,11 @@ pub enum Does {
     },
     Wait(i64),
     Manual(String),
+    /// The approval of others, within so many milliseconds.
+    Approve {
+        ask: Approve,
+        within_ms: Option<i64>,
+    },
     /// A question before a guided block: "no" leaves the block out; a risky one wants the word typed.
     Ask {
         prompt: String,

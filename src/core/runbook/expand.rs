@@ -14,6 +14,7 @@ use crate::core::plan::{Each, PlanStep, Risk, RiskLevel, Rules, Target, Within};
 use crate::core::reach::Reach;
 use crate::core::service::{Action, ActionCall, HttpRequest, Service, Stack, Verb};
 use crate::core::step::StepSpec;
+use crate::core::step::approve::Approve;
 use crate::core::step::document::Document;
 use crate::core::step::http::Http;
 use crate::core::step::manual::Manual;
@@ -24,6 +25,7 @@ use crate::core::step::wait::Wait;
 const HTTP_MS: i64 = 30_000;
 const SHELL_MS: i64 = 10 * 60_000;
 const MANUAL_MS: i64 = 4 * 3_600_000;
+const APPROVE_MS: i64 = 24 * 3_600_000;
 const DOCUMENT_MS: i64 = 10_000;
 /// A wait may be this much late before it counts as stuck.
 const WAIT_SLACK_MS: i64 = 5_000;
@@ -301,6 +303,10 @@ impl Expansion<'_> {
             }
             Does::Wait(ms) => plain(StepSpec::Wait(Wait { ms: *ms }), ms.saturating_add(WAIT_SLACK_MS)),
             Does::Manual(prompt) => plain(StepSpec::Manual(Manual { prompt: fill_or_keep(filler, prompt) }), MANUAL_MS),
+            Does::Approve { ask, within_ms } => {
+                let ask = Approve { prompt: fill_or_keep(filler, &ask.prompt), ..ask.clone() };
+                plain(StepSpec::Approve(ask), within_ms.unwrap_or(APPROVE_MS))
+            }
             // It quotes commands, which are run as they are written.
             Does::Ask { prompt, .. } => plain(StepSpec::Manual(Manual { prompt: prompt.clone() }), MANUAL_MS),
             Does::Document { title, body } => {

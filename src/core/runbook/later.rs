@@ -29,8 +29,21 @@ pub fn is_open(spec: &StepSpec) -> bool {
             [&m.title, &m.text].into_iter().chain(&m.dedup_key).chain(&m.link).any(|text| has_saved(text))
         }
         StepSpec::Adapter(adapter) => adapter.args.values().any(|text| has_saved(text)),
-        StepSpec::Wait(_) | StepSpec::Manual(_) | StepSpec::Document(_) => false,
+        StepSpec::Wait(_) | StepSpec::Manual(_) | StepSpec::Approve(_) | StepSpec::Document(_) => false,
     }
+}
+
+/// Whether something of the step of that name is filled in.
+#[must_use]
+pub fn asks(spec: &StepSpec, name: &str) -> bool {
+    let asked = std::cell::Cell::new(false);
+    let look = |step: &str, _: &str| {
+        asked.set(asked.get() || step == name);
+        Ok(String::new())
+    };
+    // What cannot be filled has been looked at as far as it goes.
+    let _ = fill(spec, &look);
+    asked.get()
 }
 
 /// The step with what was saved in its places; `saved` gives the value of a step's name and a saved name.

@@ -305,7 +305,7 @@ fn integrations(steps: &[&PlanStep]) -> Vec<String> {
             StepSpec::Sql(sql) => format!("sql {}", sql.database),
             StepSpec::Notify(notify) => format!("notify {}", notify.to),
             StepSpec::Adapter(adapter) => adapter.operation.split('.').next().unwrap_or_default().to_owned(),
-            StepSpec::Wait(_) | StepSpec::Manual(_) | StepSpec::Document(_) => continue,
+            StepSpec::Wait(_) | StepSpec::Manual(_) | StepSpec::Approve(_) | StepSpec::Document(_) => continue,
         };
         if !found.contains(&with) {
             found.push(with);

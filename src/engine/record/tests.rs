@@ -2,6 +2,7 @@
 
 use std::cell::Cell;
 use std::sync::Arc;
+use std::sync::atomic::AtomicUsize;
 
 use tokio::sync::watch;
 
@@ -26,6 +27,7 @@ async fn recorder() -> Recorder {
         wake: watch::Sender::new(1),
         mode: watch::Sender::new(Mode::Working),
         pulse: watch::Sender::new(None),
+        parked: AtomicUsize::new(0),
         state: watch::Sender::new(State::default()),
     };
     let config = EngineConfig {

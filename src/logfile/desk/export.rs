@@ -5,13 +5,17 @@ use std::io::{self, BufWriter, Write as _};
 use std::path::PathBuf;
 
 use super::{Answer, Desk};
-use crate::core::record;
+use crate::core::event::Stream;
+use crate::core::run::Phase;
+use crate::logfile::lanes::Said;
 
 /// What to write, and where. A path that ends in `.jsonl` gets one JSON object a line.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Export {
     pub what: What,
     pub path: PathBuf,
+    /// Everything in it is invented, and the file says so.
+    pub simulated: bool,
 }
 
 /// Which lines.
@@ -22,6 +26,12 @@ pub enum What {
     All,
     /// These.
     Marked(Vec<usize>),
+}
+
+impl Export {
+    fn is_json(&self) -> bool {
+        self.path.extension().is_some_and(|extension| extension == "jsonl")
+    }
 }
 
 /// An export under way.
@@ -46,7 +56,12 @@ impl Desk {
         // Never over what is there: a log is easily taken for the file to write to.
         let notice = match OpenOptions::new().write(true).create_new(true).open(&export.path) {
             Ok(file) => {
-                self.job = Some(Job { export, out: BufWriter::new(file), next: 0, end, written: 0 });
+                let mut out = BufWriter::new(file);
+                if export.simulated && !export.is_json() {
+                    // What cannot be written now cannot be written later either; that is told then.
+                    let _ = out.write_all(b"SIMULATED: none of this has happened\n");
+                }
+                self.job = Some(Job { export, out, next: 0, end, written: 0 });
                 return;
             }
             Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
@@ -102,18 +117,34 @@ impl Desk {
 
     fn write_line(&self, job: &mut Job, line: &crate::logfile::index::Line) -> io::Result<()> {
         job.written += 1;
-        if job.export.path.extension().is_none_or(|e| e != "jsonl") {
+        if !job.export.is_json() {
             job.out.write_all(&line.bytes)?;
             return job.out.write_all(b"\n");
         }
         let text = String::from_utf8_lossy(&line.bytes);
-        let value = serde_json::json!({
+        let mut value = serde_json::json!({
             "line": line.number + 1,
             "file": self.files[self.order.owner(line.number)].name,
-            "time": record::time(&line.bytes, self.now).map(crate::core::time::Timestamp::rfc3339),
-            "level": self.level(line.number, &line.bytes).name(),
+            "time": line.time(self.now).map(crate::core::time::Timestamp::rfc3339),
+            "level": self.level(line).name(),
             "text": text,
         });
+        if job.export.simulated {
+            value["simulated"] = true.into();
+        }
+        if let Some(head) = &line.head {
+            value["seq"] = head.seq.into();
+            value["step"] = head.step.into();
+            match &head.said {
+                Said::Output(stream) => {
+                    value["stream"] = if *stream == Stream::Stdout { "stdout" } else { "stderr" }.into();
+                }
+                Said::Event { phase, source, .. } => {
+                    value["phase"] = phase.map(Phase::name).into();
+                    value["source"] = source.as_str().into();
+                }
+            }
+        }
         serde_json::to_writer(&mut job.out, &value)?;
         job.out.write_all(b"\n")
     }

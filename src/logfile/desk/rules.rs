@@ -5,12 +5,14 @@ use regex::bytes::Regex;
 use crate::core::event::Level;
 use crate::logfile::bits::Bits;
 use crate::logfile::file::Tracked;
+use crate::logfile::index::Line;
 use crate::logfile::levels::Levels;
 use crate::logfile::order::Order;
 use crate::logfile::scan::Scan;
 use crate::logfile::sets::{Parts, Set};
+use crate::logfile::whole::{Of, Whole};
 
-/// One filter: shows only lines that match, or hides them. All that are on have to be passed.
+/// One filter: shows only records in which something matches, or hides them. All that are on have to be passed.
 #[derive(Debug, Clone)]
 pub struct Rule {
     pub regex: Regex,
@@ -22,7 +24,10 @@ pub struct Rule {
 struct Looked {
     regex: Regex,
     hide: bool,
+    of: Of,
     scans: Vec<Scan>,
+    /// The same by record.
+    wholes: Vec<Whole>,
 }
 
 /// All that decides which lines are shown and found.
@@ -38,18 +43,44 @@ pub(super) struct Rules {
 }
 
 impl Looked {
-    fn new(regex: Regex, hide: bool, files: usize) -> Self {
-        let scans = (0..files).map(|_| Scan::new(regex.clone())).collect();
-        Self { regex, hide, scans }
+    fn new(regex: Regex, hide: bool, of: Of, files: usize) -> Self {
+        let mut looked = Self { regex, hide, of, scans: Vec::new(), wholes: Vec::new() };
+        (0..files).for_each(|_| looked.join());
+        looked
+    }
+
+    fn join(&mut self) {
+        self.scans.push(Scan::new(self.regex.clone()));
+        self.wholes.push(Whole::new(self.of));
+    }
+
+    fn restart(&mut self, file: usize) {
+        (self.scans[file], self.wholes[file]) = (Scan::new(self.regex.clone()), Whole::new(self.of));
+    }
+
+    /// Lines known.
+    fn known(&self, file: usize) -> usize {
+        self.wholes[file].bits.len()
     }
 
     fn passes(&self, file: usize, line: usize) -> bool {
-        self.scans[file].hits.contains(line) != self.hide
+        self.wholes[file].bits.contains(line) != self.hide
     }
 
     fn word(&self, index: usize) -> u64 {
-        let word = self.scans[0].hits.word(index);
+        let word = self.wholes[0].bits.word(index);
         if self.hide { !word } else { word }
+    }
+
+    /// One block of the first file that is behind: which it was, and from which of its lines on things changed.
+    fn step(&mut self, files: &[Tracked]) -> Option<(usize, Option<usize>)> {
+        let step = |(scan, file): (&mut Scan, &Tracked)| {
+            scan.step(file.file(), file.index.end(), file.tail_counts()).unwrap_or(false)
+        };
+        let at = self.scans.iter_mut().zip(files).position(step)?;
+        let known = files[at].index.records.joined();
+        let back = self.wholes[at].go_on(&self.scans[at].hits, known, |line| files[at].joined(line));
+        Some((at, back))
     }
 }
 
@@ -69,7 +100,7 @@ impl Rules {
             .map(|rule| {
                 let known = old.iter().position(|l| l.regex.as_str() == rule.regex.as_str());
                 let kept = known.map(|at| Looked { hide: rule.hide, ..old.swap_remove(at) });
-                kept.unwrap_or_else(|| Looked::new(rule.regex, rule.hide, files))
+                kept.unwrap_or_else(|| Looked::new(rule.regex, rule.hide, Of::Every, files))
             })
             .collect();
         self.floor = floor;
@@ -79,7 +110,7 @@ impl Rules {
     pub(super) fn search_for(&mut self, regex: Option<Regex>, files: usize) {
         let same = |search: &Looked| regex.as_ref().is_some_and(|r| r.as_str() == search.regex.as_str());
         if !self.search.as_ref().is_some_and(same) {
-            self.search = regex.map(|regex| Looked::new(regex, false, files));
+            self.search = regex.map(|regex| Looked::new(regex, false, Of::First, files));
             self.found = Set::default();
         }
     }
@@ -94,42 +125,59 @@ impl Rules {
 
     /// Another file. The sets are made anew: those of a single file do not count by file.
     pub(super) fn join(&mut self) {
-        self.all().for_each(|looked| looked.scans.push(Scan::new(looked.regex.clone())));
+        self.all().for_each(Looked::join);
         self.forget_sets();
     }
 
     pub(super) fn restart(&mut self, file: usize) {
-        self.all().for_each(|looked| looked.scans[file] = Scan::new(looked.regex.clone()));
+        self.all().for_each(|looked| looked.restart(file));
         self.forget_sets();
     }
 
-    pub(super) fn back_to(&mut self, order: &Order, file: usize, line: usize, offset: u64) {
-        self.all().for_each(|looked| looked.scans[file].back_to(line, offset));
+    pub(super) fn back_to(
+        &mut self,
+        order: &Order,
+        file: usize,
+        line: usize,
+        offset: u64,
+        joined: impl Fn(usize) -> bool,
+    ) {
+        let mut first = line;
+        for looked in self.all() {
+            looked.scans[file].back_to(line, offset);
+            // What matches before is known: the record has to be gone through again, not looked at.
+            first = first.min(looked.wholes[file].back_to(line, &joined));
+        }
+        self.sets_back_to(order, file, first);
+    }
+
+    fn sets_back_to(&mut self, order: &Order, file: usize, line: usize) {
         for set in [&mut self.visible, &mut self.found, &mut self.errors, &mut self.warnings] {
             set.back_to(order, file, line);
         }
     }
 
     /// One block of the first thing that is behind; levels first when they decide what is shown, else last.
-    pub(super) fn step(&mut self, files: &[Tracked], levels: &mut [Levels]) -> bool {
-        let leveled = self.floor > Level::Debug;
-        (leveled && step_levels(files, levels))
-            || self.all().any(|looked| {
-                let step = |(scan, file): (&mut Scan, &Tracked)| {
-                    scan.step(file.file(), file.index.end(), file.tail_counts()).unwrap_or(false)
-                };
-                looked.scans.iter_mut().zip(files).any(step)
-            })
-            || step_levels(files, levels)
+    pub(super) fn step(&mut self, order: &Order, files: &[Tracked], levels: &mut [Levels]) -> bool {
+        if self.floor > Level::Debug && step_levels(files, levels) {
+            return true;
+        }
+        let Some((file, back)) = self.all().find_map(|looked| looked.step(files)) else {
+            return step_levels(files, levels);
+        };
+        if let Some(line) = back {
+            self.sets_back_to(order, file, line);
+        }
+        true
     }
 
-    pub(super) fn fill(&mut self, order: &Order, len: usize, levels: &[Levels]) {
+    pub(super) fn fill(&mut self, order: &Order, len: usize, files: &[Tracked], levels: &[Levels]) {
         let Self { filters, floor, search, visible, found, errors, warnings } = self;
         let filtering = !filters.is_empty() || *floor > Level::Debug;
         let floors = |file: usize| levels[file].from(*floor);
         let known = |file: usize| {
-            let scans = filters.iter().map(|f| f.scans[file].hits.len());
-            scans.chain(floors(file).map(Bits::len)).min().unwrap_or(usize::MAX)
+            let wholes = filters.iter().map(|f| f.known(file));
+            wholes.chain(floors(file).map(Bits::len)).min().unwrap_or(usize::MAX)
         };
         let shown = |file: usize, line: usize| {
             filters.iter().all(|f| f.passes(file, line)) && floors(file).is_none_or(|bits| bits.contains(line))
@@ -146,12 +194,14 @@ impl Rules {
                 order,
                 len,
                 &Parts {
-                    known: &|file| known(file).min(search.scans[file].hits.len()),
+                    known: &|file| known(file).min(search.known(file)),
                     word: &|index| shown_word(index) & search.word(index),
                     line: &|file, line| search.passes(file, line) && shown(file, line),
                 },
             );
         }
+        // An error is a record, however many lines it takes.
+        let joined = |file: usize| files[file].index.records.joined();
         for (set, of) in [(errors, Level::Error), (warnings, Level::Warn)] {
             let bits = |file: usize| levels[file].from(of);
             set.fill(
@@ -159,8 +209,12 @@ impl Rules {
                 len,
                 &Parts {
                     known: &|file| known(file).min(levels[file].len()),
-                    word: &|index| shown_word(index) & bits(0).map_or(0, |b| b.word(index)),
-                    line: &|file, line| bits(file).is_some_and(|b| b.contains(line)) && shown(file, line),
+                    word: &|index| shown_word(index) & bits(0).map_or(0, |b| b.word(index)) & !joined(0).word(index),
+                    line: &|file, line| {
+                        bits(file).is_some_and(|b| b.contains(line))
+                            && !joined(file).contains(line)
+                            && shown(file, line)
+                    },
                 },
             );
         }
@@ -184,15 +238,14 @@ impl Rules {
         &self.warnings.bits
     }
 
-    /// Judges a line nobody has looked at yet.
-    pub(super) fn would_show(&self, bytes: &[u8], level: Level) -> bool {
-        level >= self.floor && self.filters.iter().all(|f| f.regex.is_match(bytes) != f.hide)
+    /// Judges a record nobody has looked at yet.
+    pub(super) fn would_show(&self, lines: &[Line], level: Level) -> bool {
+        let matches = |regex: &Regex| lines.iter().any(|line| regex.is_match(&line.bytes));
+        level >= self.floor && self.filters.iter().all(|f| matches(&f.regex) != f.hide)
     }
 }
 
 fn step_levels(files: &[Tracked], levels: &mut [Levels]) -> bool {
-    let step = |(levels, file): (&mut Levels, &Tracked)| {
-        levels.step(file.file(), file.index.end(), file.tail_counts()).unwrap_or(false)
-    };
+    let step = |(levels, file): (&mut Levels, &Tracked)| levels.step(file).unwrap_or(false);
     levels.iter_mut().zip(files).any(step)
 }

@@ -1,7 +1,6 @@
 //! Going to what is looked for: the next match, error or warning, as soon as the background knows it; a time at once.
 
 use super::{Answer, Desk};
-use crate::core::record;
 use crate::core::time::Timestamp;
 
 /// What is looked for.
@@ -122,14 +121,14 @@ impl Desk {
     /// The first line from here with a time.
     fn time_from(&self, from: usize, to: usize) -> Option<(usize, Timestamp)> {
         let lines = self.read(from, TIMELESS.min(to - from), 512);
-        lines.iter().find_map(|line| record::time(&line.bytes, self.now).map(|time| (line.number, time)))
+        lines.iter().find_map(|line| line.time(self.now).map(|time| (line.number, time)))
     }
 
     /// The time of the record a line belongs to.
     fn time_near(&self, line: usize) -> Option<Timestamp> {
         let from = line.saturating_sub(TIMELESS);
         let before = self.read(from, line - from + 1, 512);
-        let before = before.iter().rev().find_map(|read| record::time(&read.bytes, self.now));
+        let before = before.iter().rev().find_map(|read| read.time(self.now));
         before.or_else(|| self.time_from(line, self.lines()).map(|(_, time)| time))
     }
 }

@@ -156,6 +156,67 @@ fn matches_are_counted_found_and_wrapped() {
 }
 
 #[test]
+fn records_are_shown_hidden_and_counted_whole() {
+    let text = "INFO start\nERROR boom\n  at a\n  at b\nINFO fine\n  with a detail\nERROR again\n  at b\n";
+    let mut world = World::new(&[text]);
+    world.desk.ask(Ask::Fit { rows: 20, strip: 2 });
+    while world.desk.lines() < 8 {
+        world.desk.work();
+    }
+    for (rules, expected) in [
+        (&[("at [ab]$", false)][..], &["ERROR boom", "  at a", "  at b", "ERROR again", "  at b"][..]),
+        (&[("at b", false), ("at a", true)], &["ERROR again", "  at b"]),
+        (&[("detail", true), ("boom", true)], &["INFO start", "ERROR again", "  at b"]),
+    ] {
+        world.rules(rules, Level::Debug);
+        assert_eq!(world.texts(), expected, "before the background has looked: {rules:?}");
+        world.work();
+        assert_eq!(world.texts(), expected, "{rules:?}");
+    }
+    world.rules(&[], Level::Error);
+    world.work();
+    assert_eq!(world.texts(), ["ERROR boom", "  at a", "  at b", "ERROR again", "  at b"]);
+    world.rules(&[], Level::Debug);
+    world.desk.ask(Ask::Search(Some(pattern("at [ab]").unwrap())));
+    world.desk.ask(Ask::Move(Move::Top));
+    world.work();
+    assert_eq!(world.desk.shown().hits.unwrap().count, 2, "a record counts once");
+    let mut stops = Vec::new();
+    for what in [Sought::Hit, Sought::Hit, Sought::Hit, Sought::Error, Sought::Error] {
+        world.desk.ask(Ask::Seek { what, forward: true });
+        let shown = world.desk.shown();
+        stops.push(shown.rows[shown.cursor].number);
+    }
+    assert_eq!(stops, [2, 7, 2, 6, 1], "an error is one, however many lines it takes");
+    assert_eq!(world.desk.shown().strip, [(1, 0), (1, 0)]);
+    world.desk.ask(Ask::Record { line: 3 });
+    assert!(world.notices().contains("line: 1, text: \"ERROR boom\\n  at a\\n  at b\""));
+}
+
+#[test]
+fn a_record_that_goes_on_is_judged_again() {
+    let mut world = World::new(&["INFO a\nERROR b\n"]);
+    world.rules(&[("cause", false)], Level::Debug);
+    world.work();
+    assert_eq!(world.desk.shown().visible, Some((0, true)));
+    world.append("  at c\n");
+    world.work();
+    assert_eq!(world.desk.shown().visible, Some((0, true)));
+    world.append("  the cause\nINFO d\n");
+    world.work();
+    assert_eq!(world.texts(), ["ERROR b", "  at c", "  the cause"]);
+    assert_eq!(world.desk.shown().visible, Some((3, true)));
+}
+
+#[test]
+fn a_table_has_no_records() {
+    let mut world = World::new(&["  PID COMMAND\n    1 init\n   42 nginx\n"]);
+    world.rules(&[("nginx", false)], Level::Debug);
+    world.work();
+    assert_eq!(world.texts(), ["   42 nginx"]);
+}
+
+#[test]
 fn growth_is_followed_or_counted() {
     let mut world = World::new(&[&numbered(10)]);
     world.work();
@@ -268,15 +329,16 @@ fn lines_are_saved_and_never_over_a_file() {
     world.work();
     world.rules(&[("error", false)], Level::Debug);
     let (text, json) = (world.dir.path().join("out.txt"), world.dir.path().join("out.jsonl"));
-    world.desk.ask(Ask::Export(Export { what: What::Visible, path: text.clone() }));
+    world.desk.ask(Ask::Export(Export { what: What::Visible, path: text.clone(), simulated: false }));
     world.work();
     assert!(world.notices().contains("saved 3 lines to "));
     assert_eq!(fs::read_to_string(&text).unwrap(), "ERROR line 0\nERROR line 10\nERROR line 20\n");
-    world.desk.ask(Ask::Export(Export { what: What::Marked(vec![7]), path: json.clone() }));
+    world.desk.ask(Ask::Export(Export { what: What::Marked(vec![7]), path: json.clone(), simulated: true }));
     world.work();
     let line: serde_json::Value = serde_json::from_str(&fs::read_to_string(&json).unwrap()).unwrap();
+    assert_eq!(line["simulated"], true);
     assert_eq!((&line["line"], &line["level"], &line["text"]), (&8.into(), &"info".into(), &"INFO line 7".into()));
-    world.desk.ask(Ask::Export(Export { what: What::All, path: world.path(0) }));
+    world.desk.ask(Ask::Export(Export { what: What::All, path: world.path(0), simulated: false }));
     assert!(world.notices().contains("exists"));
 }
 

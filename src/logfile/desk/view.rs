@@ -4,6 +4,7 @@
 use super::{Desk, KEEP};
 use crate::core::event::Level;
 use crate::logfile::Bits;
+use crate::logfile::lanes::Head;
 
 /// Lines tried directly for one screen where the background has not been yet.
 const TRIED: usize = 30_000;
@@ -47,6 +48,8 @@ pub struct Row {
     pub bytes: Vec<u8>,
     /// Its whole length.
     pub len: u64,
+    /// What the store knows of it: lines of a run.
+    pub head: Option<Head>,
 }
 
 /// How the search stands.
@@ -238,12 +241,14 @@ impl Desk {
         found
     }
 
+    /// Which of these lines are shown, as their records say. Those at both ends are read whole.
     fn tried(&self, from: usize, count: usize) -> Vec<usize> {
-        let lines = self.read(from, count, KEEP);
-        let shows = |line: &&crate::logfile::index::Line| {
-            self.rules.would_show(&line.bytes, self.level(line.number, &line.bytes))
-        };
-        lines.iter().filter(shows).map(|line| line.number).collect()
+        let (start, end) = (self.record_start(from), self.record_end(from + count - 1));
+        let lines = self.read(start, end.saturating_sub(start), KEEP);
+        let records = lines.chunk_by(|_, next| self.joined(next.number));
+        let shown = records.filter(|record| self.rules.would_show(record, self.level(&record[0])));
+        let wanted = |number: &usize| (from..from + count).contains(number);
+        shown.flatten().map(|line| line.number).filter(wanted).collect()
     }
 
     /// The lines on screen.
@@ -304,9 +309,10 @@ impl Desk {
                 rows.push(Row {
                     number: line.number,
                     file: self.order.owner(line.number),
-                    level: self.level(line.number, &line.bytes),
+                    level: self.level(&line),
                     bytes: line.bytes,
                     len: line.len,
+                    head: line.head,
                 });
             }
             at += run;

@@ -1,6 +1,7 @@
 //! What keys do: to the popup, the bar, the view or home, whichever is on top.
 
 use super::{App, bar, scene};
+use crate::core::run::RunId;
 use crate::tui::keys::{Action, Context};
 use crate::tui::msg::{Effect, RunFilter, Ticket};
 use crate::tui::pane::home::Pane;
@@ -8,6 +9,7 @@ use crate::tui::pane::reader::Reader;
 use crate::tui::pane::run::RunScreen;
 use crate::tui::pane::runs::RunsScreen;
 use crate::tui::pane::service::ServiceScreen;
+use crate::tui::pane::whole::WholeLog;
 use crate::tui::pane::{Destination, Reaction, Screen};
 use crate::tui::popup::confirm::{Confirm, Then};
 use crate::tui::popup::help::Help;
@@ -15,6 +17,8 @@ use crate::tui::popup::{Outcome, Popup};
 
 /// Views open over each other, at most; beyond that the oldest goes.
 const DEEPEST: usize = 20;
+/// Logs kept after they were left.
+const KEPT: usize = 4;
 
 impl App {
     pub(super) fn act(&mut self, action: Action) -> Vec<Effect> {
@@ -47,7 +51,7 @@ impl App {
         match self.screens.last_mut() {
             Some(screen) => {
                 if !screen.view_mut().back(scene) {
-                    self.screens.pop();
+                    self.leave();
                 }
             }
             None => drop(self.home.back(self.overview.as_ref())),
@@ -99,6 +103,10 @@ impl App {
                     Then::Cancel(run) => vec![Effect::Cancel(run)],
                 };
             }
+            Outcome::Open(other) => {
+                self.popups.pop();
+                self.popups.push(*other);
+            }
             Outcome::Run(action) => {
                 self.popups.pop();
                 return self.act(action);
@@ -124,14 +132,24 @@ impl App {
             Some(screen) => screen.view_mut().act(action, scene),
             None => self.home.act(action, scene),
         };
+        if matches!(reaction, Reaction::Ignored) {
+            return self.act_global(action);
+        }
+        self.react(reaction)
+    }
+
+    pub(super) fn react(&mut self, reaction: Reaction) -> Vec<Effect> {
         match reaction {
-            Reaction::Ignored => self.act_global(action),
-            Reaction::Done => Vec::new(),
+            Reaction::Ignored | Reaction::Done => Vec::new(),
             Reaction::Say(text) => {
                 self.say(text);
                 Vec::new()
             }
             Reaction::Ask(effect) => vec![effect],
+            Reaction::Close => {
+                self.leave();
+                Vec::new()
+            }
             Reaction::Popup(popup) => {
                 self.popups.push(*popup);
                 Vec::new()
@@ -157,7 +175,7 @@ impl App {
 
     /// `q` leaves the view; at home it quits, asking first while runs are under way.
     pub(super) fn quit(&mut self) -> Vec<Effect> {
-        if self.screens.pop().is_some() || std::mem::take(&mut self.home.full) {
+        if self.leave() || std::mem::take(&mut self.home.full) {
             return Vec::new();
         }
         match self.live() {
@@ -173,7 +191,8 @@ impl App {
     pub(super) fn open(&mut self, destination: Destination) {
         let screen = match destination {
             Destination::Service(name) => Screen::Service(Box::new(ServiceScreen::new(name))),
-            Destination::Run(run) => Screen::Run(Box::new(RunScreen::new(self.ticket(), run))),
+            Destination::Run(run) => Screen::Run(Box::new(RunScreen::new(self.ticket(), run, &self.facts))),
+            Destination::Log(run) => Screen::Whole(Box::new(self.whole_log(run))),
             Destination::Read { title, text } => Screen::Reader(Box::new(Reader::new(&title, &text))),
         };
         self.push(screen);
@@ -190,16 +209,45 @@ impl App {
         self.open(Destination::Read { title: format!("Problems {}", problems.len()), text });
     }
 
+    /// A run's log on the whole screen: as it was left, if it was looked at before.
+    fn whole_log(&mut self, run: RunId) -> WholeLog {
+        if let Some(at) = self.kept.iter().position(|log| log.run == run) {
+            return self.kept.remove(at);
+        }
+        let ticket = self.ticket();
+        let seen = self.screens.iter().find_map(|screen| match screen {
+            Screen::Run(s) if s.run == run => s.detail.as_ref().map(|detail| &detail.run),
+            _ => None,
+        });
+        let known = seen.or_else(|| self.run_of(run));
+        WholeLog::new(ticket, run, known, self.keys.clone(), self.theme, self.facts.simulated)
+    }
+
+    /// Leaves the view on screen; false at home. A log is kept for a while.
+    fn leave(&mut self) -> bool {
+        let Some(screen) = self.screens.pop() else { return false };
+        if let Screen::Whole(mut log) = screen {
+            self.leaving.push(log.rest());
+            self.kept.push(*log);
+            if self.kept.len() > KEPT {
+                self.leaving.push(Effect::CloseLog(self.kept.remove(0).ticket));
+            }
+        }
+        true
+    }
+
     fn push(&mut self, screen: Screen) {
-        if self.screens.len() >= DEEPEST {
-            self.screens.remove(0);
+        if self.screens.len() >= DEEPEST
+            && let Screen::Whole(log) = self.screens.remove(0)
+        {
+            self.leaving.push(Effect::CloseLog(log.ticket));
         }
         self.screens.push(screen);
     }
 
     /// Home, with the log of the newest run in focus.
     pub(super) fn show_log(&mut self) {
-        self.screens.clear();
+        while self.leave() {}
         self.home.focus = Pane::Log;
     }
 }

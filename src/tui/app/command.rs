@@ -6,10 +6,18 @@ use crate::core::command::Parsed;
 use crate::core::run::{Run, RunId, RunStatus};
 use crate::core::time::{Timestamp, parse_duration};
 use crate::tui::msg::{Effect, RunFilter};
-use crate::tui::pane::Destination;
 use crate::tui::pane::home::Pane;
-use crate::tui::popup::Popup;
-use crate::tui::popup::confirm::Confirm;
+use crate::tui::pane::{Destination, Screen, View};
+use crate::tui::popup::control::Aim;
+
+/// What somebody wants of a run that has to be read first.
+#[derive(Debug, Clone)]
+pub(super) enum Wish {
+    Cancel,
+    /// Answer its waiting step, with a note begun.
+    Answer(Option<String>),
+    Control(Aim, Option<String>),
+}
 
 impl App {
     pub(super) fn taken(&mut self, taken: Taken) -> Vec<Effect> {
@@ -76,11 +84,10 @@ impl App {
     }
 
     fn do_action(&mut self, parsed: &Parsed) -> Vec<Effect> {
-        match parsed.intent.as_str() {
-            "cancel_run" => self.cancel_named(parsed),
-            "reset_breaker" => return self.reset_breaker(parsed),
-            other => self.complain(format!("{} is not in this version; nothing was done", other.replace('_', " "))),
+        if parsed.intent == "reset_breaker" {
+            return self.reset_breaker(parsed);
         }
+        self.do_to_run(parsed);
         Vec::new()
     }
 
@@ -94,18 +101,52 @@ impl App {
         input("target").map(reset).into_iter().collect()
     }
 
-    fn cancel_named(&mut self, parsed: &Parsed) {
-        if self.facts.read_only {
-            return self.complain("read-only: nothing can be cancelled from this console");
-        }
-        let run = self.run_named(parsed).and_then(|id| self.run_of(id).cloned().ok_or_else(|| not_near(id)));
-        match run {
-            Ok(run) if run.status.is_terminal() => {
-                self.complain(format!("run {} has ended: there is nothing to cancel", run.id));
+    fn do_to_run(&mut self, parsed: &Parsed) {
+        let note = parsed.inputs.get("reason").cloned();
+        let wish = match parsed.intent.as_str() {
+            "cancel_run" => Wish::Cancel,
+            "approve" | "reject" => Wish::Answer(note),
+            "stop_run" => Wish::Control(Aim::Stop, note),
+            "pause_run" => Wish::Control(Aim::Pause, note),
+            "resume_run" => Wish::Control(Aim::Resume, note),
+            "retry_run" => Wish::Control(Aim::Retry, note),
+            other => {
+                return self.complain(format!("{} is not in this version; nothing was done", other.replace('_', " ")));
             }
-            Ok(run) => self.popups.push(Popup::Confirm(Confirm::cancel(&run))),
+        };
+        if self.facts.read_only {
+            return self.complain("read-only: nothing can be done to a run from this console");
+        }
+        match self.run_named(parsed) {
+            Ok(run) => self.wish(run, wish),
             Err(why) => self.complain(why),
         }
+    }
+
+    /// Opens the run, and what is wanted of it as soon as it has been read: nobody decides about what they have not seen.
+    fn wish(&mut self, run: RunId, wish: Wish) {
+        let on_screen = self.screens.last().is_some_and(|s| matches!(s, Screen::Run(s) if s.run == run));
+        if !on_screen {
+            self.open(Destination::Run(run));
+        }
+        if let Some(Screen::Run(screen)) = self.screens.last_mut() {
+            screen.touch();
+        }
+        self.requests.wish = Some((run, wish));
+    }
+
+    /// The run was read: what was wanted of it is asked now.
+    pub(super) fn fulfil(&mut self, run: RunId) -> Vec<Effect> {
+        let Some((_, wish)) = self.requests.wish.take_if(|(wanted, _)| *wanted == run) else { return Vec::new() };
+        let Some(Screen::Run(screen)) = self.screens.last().filter(|_| self.popups.is_empty()) else {
+            return Vec::new();
+        };
+        let reaction = match wish {
+            Wish::Cancel => screen.cancel(),
+            Wish::Answer(note) => screen.answer_with(note.as_deref()),
+            Wish::Control(aim, reason) => screen.control(aim, reason.as_deref()),
+        };
+        self.react(reaction)
     }
 
     /// The run that was meant: by number, the last one, the last failed one.
@@ -174,10 +215,6 @@ impl App {
         log.prompt = Some(super::field::Field::with(&text));
         log.take_prompt(height);
     }
-}
-
-fn not_near(run: RunId) -> String {
-    format!("run {run} is not among the newest; open it (`show run {}`) and cancel it there", run.0)
 }
 
 /// The instant a "since" means: a duration back, `today` (UTC), or the last time the clock showed `HH:MM` (UTC).

@@ -2,10 +2,13 @@
 //! changed; the facts are always read.
 
 use super::App;
+use super::command::Wish;
 use super::log::Log;
 use crate::bus::Notice;
+use crate::core::approval::Tally;
 use crate::core::run::{Run, RunId};
 use crate::core::time::Timestamp;
+use crate::logfile::source::Told;
 use crate::tui::msg::{Effect, Msg, Overview, PlanCard, Ticket};
 use crate::tui::pane::{Destination, Screen, View};
 use crate::tui::popup::Popup;
@@ -43,6 +46,8 @@ pub(super) struct Requests {
     history: Question,
     /// The run just started, to be shown as soon as the overview knows it.
     pub(super) started: Option<RunId>,
+    /// What is wanted of a run as soon as it has been read.
+    pub(super) wish: Option<(RunId, Wish)>,
 }
 
 impl Requests {
@@ -67,6 +72,7 @@ impl App {
         .into_iter()
         .flatten()
         .collect();
+        effects.append(&mut self.leaving);
         let height = self.home.log_rows(body);
         effects.extend(self.home.log.as_mut().and_then(|log| log.ask(height)));
         for screen in &mut self.screens {
@@ -109,9 +115,13 @@ impl App {
                 self.requests.history.asked = false;
                 self.history = result.unwrap_or_default();
             }
-            Msg::Detail(run, detail) => self.runs_on_screen(run).for_each(|s| s.receive(&detail)),
+            Msg::Detail(run, detail) => {
+                self.runs_on_screen(run).for_each(|s| s.receive(&detail));
+                return self.fulfil(run);
+            }
             Msg::Runs(ticket, page) => self.runs_came(ticket, page),
             Msg::Entries(ticket, page, result) => self.entries_came(ticket, page, result),
+            Msg::File(ticket, told) => self.log_told(ticket, told),
             Msg::Planned(ticket, card) => self.planned(ticket, card),
             Msg::Submitted(ticket, result) => self.submitted(ticket, result),
             Msg::Cancelled(run, result) => self.cancelled(run, result),
@@ -120,18 +130,28 @@ impl App {
                 self.touch(run);
             }
             Msg::Answered(run, Err(why)) => self.complain(format!("run {run}: not answered: {why}")),
+            Msg::Ordered(run, order, Ok(_)) => self.done(run, order.words()),
+            Msg::Ordered(run, _, Err(why)) => self.complain(format!("nothing was done: run {run}: {why}")),
+            Msg::Resumed(run, Ok(now)) if now.status.is_terminal() => self.done(run, "given up"),
+            Msg::Resumed(run, Ok(_)) => self.done(run, "goes on"),
+            Msg::Resumed(run, Err(why)) => self.complain(format!("run {run} does not go on: {why}")),
+            Msg::Voted(run, Ok(Tally::Approved(_))) => self.done(run, "approved; it goes on"),
+            Msg::Voted(run, Ok(Tally::Denied { .. })) => self.done(run, "rejected; it is cancelled"),
+            Msg::Voted(run, Ok(Tally::Open(_))) => self.done(run, "your approval counts; more are needed"),
+            Msg::Voted(_, Err(why)) => self.complain(format!("your answer does not count: {why}")),
             Msg::BreakersReset(Ok(names)) => self.say(format!("closed: the breaker of {}", names.join(", "))),
             Msg::BreakersReset(Err(why)) => self.complain(why),
             Msg::Noted(Err(why)) => self.complain(format!("the history was not written: {why}")),
-            Msg::Noted(Ok(()))
-            | Msg::Key(_)
-            | Msg::Paste(_)
-            | Msg::Resize(..)
-            | Msg::Focus(_)
-            | Msg::Tick(_)
-            | Msg::File(_) => {}
+            Msg::Noted(Ok(())) | Msg::Key(_) | Msg::Paste(_) | Msg::Resize(..) | Msg::Focus(_) | Msg::Tick(_) => {}
         }
         Vec::new()
+    }
+
+    /// Something was done to a run.
+    fn done(&mut self, run: RunId, what: &str) {
+        self.say(format!("run {run}: {what}"));
+        self.requests.overview.wanted = true;
+        self.touch(run);
     }
 
     fn noticed(&mut self, notice: Notice) {
@@ -181,6 +201,16 @@ impl App {
             _ => None,
         });
         self.home.log.iter_mut().chain(on_screens)
+    }
+
+    fn log_told(&mut self, ticket: Ticket, told: Told) {
+        let on_screen = self.screens.iter_mut().filter_map(|screen| match screen {
+            Screen::Whole(log) => Some(&mut **log),
+            _ => None,
+        });
+        if let Some(log) = on_screen.chain(&mut self.kept).find(|log| log.ticket == ticket) {
+            log.told(told);
+        }
     }
 
     fn overview_came(&mut self, result: Result<Box<Overview>, String>) {

@@ -42,7 +42,7 @@ impl Table {
             Self::Global => "In every view",
             Self::Move => "Moving in lists, logs and texts",
             Self::Log => "In a log",
-            Self::Viewer => "In the viewer of log files",
+            Self::Viewer => "In a log on the whole screen, of a run or of files",
             Self::Run => "In a run",
             Self::Text => "While typing",
             Self::Dialog => "In a dialog or plan card",
@@ -111,7 +111,7 @@ actions! {
         Right "right" "scroll right",
     }
     Viewer: {
-        Leave "quit" "back to the shell",
+        Leave "quit" "leave the log",
         Search "search" "search for a pattern",
         KeepOnly "keep-only" "show only lines that match a pattern",
         Hide "hide" "hide lines that match a pattern",
@@ -123,11 +123,14 @@ actions! {
         NextMark "next-mark" "next marked line",
         PreviousMark "previous-mark" "previous marked line",
         Strip "strip" "show where in the log errors are",
+        Lanes "lanes" "a run: show or hide level, step and source",
         Save "save" "save lines to a file",
     }
     Run: {
         CancelRun "cancel" "cancel the run (asks first)",
-        Answer "answer" "answer a waiting manual step",
+        Answer "answer" "answer a step that waits for you: manual, or approval",
+        Control "control" "pause, step through, skip, stop, kill, resume, do again",
+        LetGo "step" "step by step: let the next step go",
     }
     Text: {
         Accept "accept" "take the line",

@@ -81,7 +81,10 @@ impl Home {
             Action::Pane1 => self.focus = Pane::Stack,
             Action::Pane2 => self.focus = Pane::Health,
             Action::Pane3 => self.focus = Pane::Log,
-            Action::Fullscreen => self.full = !self.full,
+            Action::Fullscreen => match &self.log {
+                Some(log) if self.focus == Pane::Log => return Reaction::Open(Destination::Log(log.run)),
+                _ => self.full = !self.full,
+            },
             other => {
                 return match self.focus {
                     Pane::Stack => self.act_stack(other, scene),

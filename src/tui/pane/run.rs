@@ -1,25 +1,25 @@
 //! One run: header, steps, what it left behind, and its log.
 
+mod people;
+
 use ratatui::layout::Rect;
 use ratatui::text::{Line, Span};
 
 use super::home::{act_on_log, back_in_log};
 use super::runs::took;
 use super::{Destination, Reaction, Scene, View, log};
+use crate::core::orders::{Ending, Pace};
 use crate::core::plan::PlanStep;
 use crate::core::run::{ArtifactKind, RunId, RunStatus, RunStep, StepStatus};
-use crate::core::step::StepSpec;
 use crate::core::time::human_ms;
-use crate::tui::app::App;
 use crate::tui::app::log::Log;
 use crate::tui::app::picker::{Picker, first_visible};
+use crate::tui::app::{App, Facts};
 use crate::tui::keys::{Action, Context};
 use crate::tui::msg::{Effect, RunDetail, Ticket};
-use crate::tui::popup::Popup;
-use crate::tui::popup::answer::AnswerForm;
-use crate::tui::popup::confirm::Confirm;
+use crate::tui::popup::control::Aim;
 use crate::tui::theme::{run_symbol, run_word, step_symbol, step_word};
-use crate::tui::view::canvas::{Canvas, column, row, safe};
+use crate::tui::view::canvas::{Canvas, column, row, safe, wrapped};
 use crate::tui::view::layout;
 
 /// The panes of a run.
@@ -42,6 +42,8 @@ pub struct RunScreen {
     full: bool,
     steps: Picker<u32>,
     artifacts: Picker<usize>,
+    /// Who looks at it.
+    facts: Facts,
     asked: bool,
     stale: bool,
     error: Option<String>,
@@ -50,7 +52,7 @@ pub struct RunScreen {
 impl RunScreen {
     /// The view of a run; nothing is read yet.
     #[must_use]
-    pub fn new(ticket: Ticket, run: RunId) -> Self {
+    pub fn new(ticket: Ticket, run: RunId, facts: &Facts) -> Self {
         Self {
             run,
             detail: None,
@@ -59,6 +61,7 @@ impl RunScreen {
             full: false,
             steps: Picker::default(),
             artifacts: Picker::default(),
+            facts: facts.clone(),
             asked: false,
             stale: true,
             error: None,
@@ -140,33 +143,6 @@ impl RunScreen {
         }
     }
 
-    fn cancel(&self) -> Reaction {
-        let Some(detail) = &self.detail else { return Reaction::Say("the run is still being read".to_owned()) };
-        let run = &detail.run;
-        if run.status.is_terminal() {
-            return Reaction::Say(format!("run {} is {}: there is nothing to cancel", run.id, run_word(run.status)));
-        }
-        if let Some(by) = &run.cancel_requested_by {
-            return Reaction::Say(format!("{} has asked for that already", safe(by)));
-        }
-        Reaction::Popup(Box::new(Popup::Confirm(Confirm::cancel(run))))
-    }
-
-    fn answer(&self) -> Reaction {
-        let waiting = self.detail.as_ref().and_then(|d| {
-            let step = d.steps.iter().find(|s| s.status == StepStatus::Waiting)?;
-            Some((step.index, d.run.plan.numbered_step(step.index)?.0))
-        });
-        match waiting {
-            Some((index, PlanStep { name, spec: StepSpec::Manual(manual), .. })) => {
-                let form = AnswerForm::new(self.run, index, name, &manual.prompt);
-                Reaction::Popup(Box::new(Popup::Answer(Box::new(form))))
-            }
-            Some(_) => Reaction::Say("the waiting step is not one to answer: it goes on by itself".to_owned()),
-            None => Reaction::Say("no step of this run waits for an answer".to_owned()),
-        }
-    }
-
     fn draw_header(&self, app: &App, area: Rect, canvas: &mut Canvas<'_>) {
         let theme = canvas.theme;
         let Some(detail) = &self.detail else {
@@ -189,10 +165,24 @@ impl RunScreen {
             run.requested_at.clock_utc()
         );
         let cancel = run.cancel_requested_by.as_ref().filter(|_| !run.status.is_terminal());
+        if let Some(question) = detail.approval.as_ref().and_then(|a| a.question(run)) {
+            let told = wrapped(&safe(&question.told(&self.facts.actor)), usize::from(area.width.saturating_sub(2)));
+            let told = told.iter().map(|l| Line::styled(format!(" {l}"), theme.attention()));
+            let by = Line::styled(by, theme.dim());
+            // What it waits for comes before who asked for it, where there is no room for both.
+            let lines: Vec<_> = std::iter::once(first).chain((told.len() < 2).then_some(by)).chain(told).collect();
+            return canvas.lines(area, &lines);
+        }
         let said = match (cancel, &run.message, &self.error) {
             (_, _, Some(error)) => format!(" not read again: {}", safe(error)),
+            (Some(who), ..) if run.orders.ending == Some(Ending::AfterStep) => {
+                format!(" {} asked to stop it after this step", safe(who))
+            }
             (Some(who), ..) => format!(" {} asked to cancel it; it ends within seconds", safe(who)),
             (None, Some(message), _) => format!(" {}", safe(message)),
+            (None, None, _) if !run.status.is_terminal() && run.orders.pace != Pace::Free => {
+                format!(" {}", safe(&run.orders.told().unwrap_or_default()))
+            }
             (None, None, _) if run.status == RunStatus::Waiting => " waits for an answer (a)".to_owned(),
             _ => format!(" {}", safe(&run.plan.restatement)),
         };
@@ -208,6 +198,7 @@ impl RunScreen {
         let title = Span::styled(format!(" Steps {done}/{} ", steps.len()), theme.strong());
         let inner = canvas.frame(area, title.into(), &Line::default(), focused);
         let Some(detail) = &self.detail else { return };
+        let inner = self.draw_notes(detail, inner, focused, canvas);
         // Until somebody looks around in it, the list stays at the step that is under way.
         let shown = if focused { self.steps.index() } else { under_way(detail).unwrap_or(self.steps.index()) };
         let first = first_visible(shown, steps.len(), usize::from(inner.height));
@@ -218,6 +209,22 @@ impl RunScreen {
                 canvas.restyle(row(inner, y), if focused { theme.selected() } else { theme.plain() });
             }
         }
+    }
+
+    /// What the runbook says about the step under way, or the selected one, below the list; the rows left to the list.
+    fn draw_notes(&self, detail: &RunDetail, inner: Rect, focused: bool, canvas: &mut Canvas<'_>) -> Rect {
+        let shown = if focused { self.steps.index() } else { under_way(detail).unwrap_or(self.steps.index()) };
+        let step = detail.run.plan.numbered_step(count(shown)).map(|(step, _)| step);
+        let Some(notes) = step.and_then(|s| s.rules.notes.as_deref()) else { return inner };
+        let width = usize::from(inner.width.saturating_sub(2));
+        let lines: Vec<String> = notes.lines().map(safe).flat_map(|line| wrapped(&line, width)).collect();
+        // At least half of the rows stay with the steps.
+        let room = u16::try_from(lines.len()).unwrap_or(u16::MAX).min(inner.height / 2);
+        let split = inner.height - room;
+        let below = Rect { y: inner.y + split, height: room, ..inner };
+        let style = canvas.theme.dim();
+        canvas.lines(below, &lines.iter().map(|l| Line::styled(format!("│ {l}"), style)).collect::<Vec<_>>());
+        Rect { height: split, ..inner }
     }
 
     fn draw_artifacts(&self, area: Rect, focused: bool, canvas: &mut Canvas<'_>) {
@@ -262,9 +269,12 @@ impl View for RunScreen {
             Action::Pane1 => self.focus = Part::Steps,
             Action::Pane2 => self.focus = Part::Log,
             Action::Pane3 => self.focus = Part::Artifacts,
+            Action::Fullscreen if self.focus == Part::Log => return Reaction::Open(Destination::Log(self.run)),
             Action::Fullscreen => self.full = !self.full,
             Action::CancelRun => return self.cancel(),
             Action::Answer => return self.answer(),
+            Action::Control => return self.control(Aim::Any, None),
+            Action::LetGo => return self.let_go(),
             other => {
                 return match self.focus {
                     Part::Log => act_on_log(&mut self.log, other, height),

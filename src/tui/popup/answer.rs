@@ -1,4 +1,5 @@
-//! The answer to a manual step: done or not done, with a note. Nothing is selected that answers by itself.
+//! The answer to a step that waits for a person: done or not done, approved or not, with a note. Nothing is selected that
+//! answers by itself.
 
 use ratatui::layout::Rect;
 use ratatui::text::{Line, Span};
@@ -6,9 +7,10 @@ use ratatui::text::{Line, Span};
 use super::Outcome;
 use super::confirm::buttons;
 use crate::core::run::RunId;
+use crate::core::step::approve::Comment;
 use crate::tui::app::field::Field;
 use crate::tui::keys::{Action, Context};
-use crate::tui::msg::Effect;
+use crate::tui::msg::{Approval, Effect, RunDetail};
 use crate::tui::view::canvas::{Canvas, row, safe, wrapped};
 
 /// What has the keyboard.
@@ -16,29 +18,64 @@ use crate::tui::view::canvas::{Canvas, row, safe, wrapped};
 enum Focus {
     Note,
     Later,
-    Done,
-    NotDone,
+    Yes,
+    No,
 }
 
-const ORDER: [Focus; 4] = [Focus::Note, Focus::Later, Focus::Done, Focus::NotDone];
+const ORDER: [Focus; 4] = [Focus::Note, Focus::Later, Focus::Yes, Focus::No];
+
+/// What is asked.
+#[derive(Debug, Clone)]
+enum Asked {
+    /// Whether the step of that number is done.
+    Work(u32),
+    /// Whether the plan of that hash may go on, and when that takes a comment.
+    Approval(String, Comment),
+}
 
 /// The question of one step.
 #[derive(Debug, Clone)]
 pub struct AnswerForm {
     run: RunId,
-    step: u32,
+    asked: Asked,
     title: String,
     prompt: String,
     note: Field,
     focus: Focus,
+    message: Option<&'static str>,
 }
 
 impl AnswerForm {
-    /// Asks what the step asks.
+    /// Asks what a manual step asks; `notes` is what the runbook says about it.
     #[must_use]
-    pub fn new(run: RunId, step: u32, name: &str, prompt: &str) -> Self {
-        let title = format!("Run {run} asks: {}", safe(name));
-        Self { run, step, title, prompt: safe(prompt), note: Field::default(), focus: Focus::Later }
+    pub fn work(run: RunId, step: u32, name: &str, prompt: &str, notes: Option<&str>) -> Self {
+        Self::new(run, Asked::Work(step), format!("Run {run} asks: {}", safe(name)), prompt, notes)
+    }
+
+    /// Asks for approval; `told` says how it stands.
+    #[must_use]
+    pub fn approval(detail: &RunDetail, approval: &Approval, me: &str, note: Option<&str>) -> Option<Self> {
+        let (run, question) = (&detail.run, approval.question(&detail.run)?);
+        let (step, _) = run.plan.numbered_step(approval.step)?;
+        let hash = approval.plan_hash.get(..12).unwrap_or(&approval.plan_hash);
+        let said = format!(
+            "{}\n\n{} ({} asked for it, plan {hash})\n{}",
+            question.ask.prompt,
+            run.plan.title,
+            run.actor,
+            question.told(me)
+        );
+        let asked = Asked::Approval(approval.plan_hash.clone(), question.ask.comment);
+        let title = format!("Run {} wants approval: {}", run.id, safe(&step.name));
+        let mut new = Self::new(run.id, asked, title, &said, step.rules.notes.as_deref());
+        new.note = Field::with(note.unwrap_or_default());
+        Some(new)
+    }
+
+    fn new(run: RunId, asked: Asked, title: String, prompt: &str, notes: Option<&str>) -> Self {
+        let notes = notes.map(|notes| format!("{notes}\n\n")).unwrap_or_default();
+        let prompt = format!("{notes}{prompt}").lines().map(safe).collect::<Vec<_>>().join("\n");
+        Self { run, asked, title, prompt, note: Field::default(), focus: Focus::Later, message: None }
     }
 
     pub(super) const fn context(&self) -> Context {
@@ -55,8 +92,8 @@ impl AnswerForm {
         match action {
             Action::NextField | Action::Complete | Action::Newer | Action::Accept => self.turn(1),
             Action::PreviousField | Action::PreviousChoice | Action::Older => self.turn(ORDER.len() - 1),
-            Action::PickYes => self.focus = Focus::Done,
-            Action::PickNo => self.focus = Focus::NotDone,
+            Action::PickYes => self.focus = Focus::Yes,
+            Action::PickNo => self.focus = Focus::No,
             Action::Press => return self.press(),
             other => drop(self.note.act(other)),
         }
@@ -68,30 +105,47 @@ impl AnswerForm {
         self.focus = ORDER[(at + step) % ORDER.len()];
     }
 
-    fn press(&self) -> Outcome {
-        let done = match self.focus {
-            Focus::Done => true,
-            Focus::NotDone => false,
+    fn press(&mut self) -> Outcome {
+        let yes = match self.focus {
+            Focus::Yes => true,
+            Focus::No => false,
             Focus::Later | Focus::Note => return Outcome::Close,
         };
-        let note = Some(self.note.text().trim().to_owned()).filter(|n| !n.is_empty());
-        Outcome::Finish(Effect::Answer { run: self.run, step: self.step, done, note })
+        let (run, note) = (self.run, Some(self.note.text().trim().to_owned()).filter(|n| !n.is_empty()));
+        match &self.asked {
+            Asked::Work(step) => Outcome::Finish(Effect::Answer { run, step: *step, done: yes, note }),
+            Asked::Approval(_, comment)
+                if note.is_none() && (*comment == Comment::Always || (*comment == Comment::OnDeny && !yes)) =>
+            {
+                (self.message, self.focus) = (Some("this needs a reason: say why"), Focus::Note);
+                Outcome::Stay
+            }
+            Asked::Approval(hash, _) => {
+                Outcome::Finish(Effect::Vote { run, approved: yes, note, plan_hash: hash.clone() })
+            }
+        }
     }
 
     pub(super) fn draw(&self, canvas: &mut Canvas<'_>) {
         let theme = canvas.theme;
         let width = canvas.area().width.min(72);
-        let text = wrapped(&self.prompt, usize::from(width.saturating_sub(4)));
+        let inside = usize::from(width.saturating_sub(4));
+        let mut text: Vec<String> = self.prompt.lines().flat_map(|line| wrapped(line, inside)).collect();
+        text.extend(self.message.map(str::to_owned));
         let height = u16::try_from(text.len()).unwrap_or(u16::MAX).saturating_add(6);
         let title = Span::styled(format!(" {} ", self.title), theme.attention());
-        let inner = canvas.window(width, height, title.into(), &Line::default());
+        let inner = canvas.window(width, height.min(canvas.area().height), title.into(), &Line::default());
         let lines: Vec<Line<'_>> = text.iter().map(|l| Line::raw(format!(" {l}"))).collect();
         let foot = inner.bottom().saturating_sub(3).max(inner.y);
         canvas.lines(Rect { height: foot - inner.y, ..inner }, &lines);
         if inner.height >= 3 {
             canvas.field(row(inner, foot), Span::raw(" note: "), &self.note, self.focus == Focus::Note, "");
             let on = |focus| self.focus == focus;
-            let all = [("Later", on(Focus::Later)), ("Done", on(Focus::Done)), ("Not done", on(Focus::NotDone))];
+            let (yes, no) = match self.asked {
+                Asked::Work(_) => ("Done", "Not done"),
+                Asked::Approval(..) => ("Approve", "Reject"),
+            };
+            let all = [("Later", on(Focus::Later)), (yes, on(Focus::Yes)), (no, on(Focus::No))];
             canvas.line(row(inner, foot + 2), &buttons(&all, theme));
         }
     }

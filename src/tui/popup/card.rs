@@ -11,6 +11,7 @@ use ratatui::text::{Line, Span};
 use super::Outcome;
 use super::confirm::buttons;
 use crate::core::command::Parsed;
+use crate::core::run::{Run, RunId};
 use crate::tui::app::App;
 use crate::tui::app::field::Field;
 use crate::tui::keys::{Action, Context};
@@ -36,6 +37,8 @@ pub struct Card {
     busy: Option<Ticket>,
     /// Why nothing was started.
     pub message: Option<String>,
+    /// The ended run whose plan this is, and why it is done again.
+    retry_of: Option<(RunId, Option<String>)>,
 }
 
 /// What has the keyboard.
@@ -64,6 +67,7 @@ impl Card {
             top: 0,
             busy: None,
             message: None,
+            retry_of: None,
         };
         new.focus = match &new.confirm {
             _ if !new.can_start() => Focus::Cancel,
@@ -71,6 +75,18 @@ impl Card {
             None if new.card.plan.links().iter().any(|link| link.mutates) => Focus::Cancel,
             None => Focus::Start,
         };
+        new
+    }
+
+    /// The card of an ended run's plan, as it was: its inputs are not changed here.
+    #[must_use]
+    pub fn retry(run: &Run, reason: Option<String>) -> Self {
+        let card = PlanCard { plan: run.plan.clone(), last: vec![run.clone()], changed: Vec::new() };
+        let mut new = Self::new(card, Box::default(), run.plan.raw_text.clone(), false);
+        new.inputs.clear();
+        new.retry_of = Some((run.id, reason));
+        new.message =
+            Some(format!("the plan of run {} again, as it was; with other inputs it is a new command", run.id));
         new
     }
 
@@ -228,6 +244,9 @@ impl Card {
         };
         self.busy = Some(ticket);
         self.message = Some("starting …".to_owned());
+        if let Some((run, reason)) = self.retry_of.clone() {
+            return Outcome::Ask(Effect::Retry { ticket, run, typed, reason });
+        }
         Outcome::Ask(Effect::Submit { ticket, plan: Box::new(self.card.plan.clone()), typed })
     }
 

@@ -20,6 +20,8 @@ pub enum Typed {
     /// Pasted text with `\n` line ends; at most [`PASTE_BYTES`].
     Paste(String),
     Focus(bool),
+    /// The terminal has come so far: it answers the question that was sent after a frame.
+    Answer,
 }
 
 /// How long a lone `ESC` waits for the rest of a sequence.
@@ -222,6 +224,14 @@ impl Decoder {
             Meaning::Key(key) => self.one(Some(alted(key, alt))),
             Meaning::Focus(gained) => {
                 self.key_typed(Typed::Focus(gained));
+                Held::Nothing
+            }
+            Meaning::Answer => {
+                // The answer came right after somebody's Esc: that is still theirs.
+                if alt {
+                    self.key_typed(escape());
+                }
+                self.key_typed(Typed::Answer);
                 Held::Nothing
             }
             Meaning::PasteBegins => Held::Paste { bytes: Vec::new(), matched: 0 },

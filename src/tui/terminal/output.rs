@@ -8,6 +8,7 @@
 use std::io;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
+use std::time::Instant;
 
 use crossterm::cursor::{Hide, MoveTo, Show};
 use crossterm::queue;
@@ -17,6 +18,7 @@ use ratatui::layout::{Position, Rect, Size};
 
 use super::encode;
 use super::guard::Held;
+use super::pace::{Pace, QUESTION};
 use super::shift::Shift;
 use crate::core::text;
 
@@ -40,6 +42,7 @@ pub struct Output {
     wanted: Option<Position>,
     shown: Option<Position>,
     at: Position,
+    pace: Pace,
     stats: Stats,
 }
 
@@ -69,6 +72,7 @@ impl Output {
             wanted: None,
             shown: None,
             at: Position::ORIGIN,
+            pace: Pace::default(),
             stats: Stats::default(),
         }
     }
@@ -76,6 +80,11 @@ impl Output {
     /// Whether the terminal has taken all of the last frame.
     pub fn ready(&self) -> bool {
         self.pending.is_empty()
+    }
+
+    /// What is known of how fast the terminal takes bytes.
+    pub fn pace(&mut self) -> &mut Pace {
+        &mut self.pace
     }
 
     /// Bytes the terminal has not taken yet.
@@ -230,6 +239,10 @@ impl Backend for Output {
             self.pending.extend_from_slice(part);
         }
         self.frame.clear();
+        // Terminals too old for synchronized updates are not asked either: little is known of what they answer.
+        if !begin.is_empty() && self.pace.sends((self.pending.len() - before) as u64, Instant::now()) {
+            self.pending.extend_from_slice(QUESTION.as_bytes());
+        }
         self.stats.last_frame = (self.pending.len() - before) as u64;
         self.stats.bytes += self.stats.last_frame;
         self.stats.frames += 1;

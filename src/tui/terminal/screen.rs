@@ -4,7 +4,7 @@ use std::io;
 use std::time::Duration;
 
 use ratatui::{Frame, Terminal};
-use tokio::time::{Instant, sleep, sleep_until};
+use tokio::time::{Instant, sleep, sleep_until, timeout};
 
 use super::clipboard::{self, Between};
 use super::decode::Typed;
@@ -104,6 +104,10 @@ impl Screen {
                 () = sleep(self.retry), if slow => Happened::Retry,
             };
             match happened {
+                Happened::Typed(Typed::Answer) => {
+                    self.answered();
+                    return Happened::Retry;
+                }
                 Happened::Told(Told::Resized) => self.resize = Some(Resize::next(self.resize)),
                 happened => return happened,
             }
@@ -112,7 +116,32 @@ impl Screen {
 
     /// What was typed already, without waiting.
     pub fn try_typed(&mut self) -> Option<Happened> {
-        self.reader.as_mut()?.try_next().map(Happened::from)
+        loop {
+            match self.reader.as_mut()?.try_next().map(Happened::from)? {
+                Happened::Typed(Typed::Answer) => self.answered(),
+                happened => return Some(happened),
+            }
+        }
+    }
+
+    fn answered(&mut self) {
+        self.terminal.backend_mut().pace().answered(std::time::Instant::now());
+    }
+
+    /// When the next frame may be drawn without standing in line behind what a slow line still carries.
+    pub fn next_frame(&mut self, for_key: bool) -> Option<Instant> {
+        self.terminal.backend_mut().pace().next(for_key).map(Instant::from_std)
+    }
+
+    /// Takes in the terminal's answer if one is on its way: the shell would take it for typed.
+    pub async fn quiesce(&mut self) {
+        while let Some(left) = self.terminal.backend_mut().pace().waits(std::time::Instant::now())
+            && let Ok(Happened::Typed(typed)) = timeout(left, typed(&mut self.reader)).await
+        {
+            if typed == Typed::Answer {
+                self.answered();
+            }
+        }
     }
 
     /// Takes over the new size. What the terminal shows is unknown after a change, even one back to the old size.
@@ -171,6 +200,7 @@ impl Screen {
     /// Gives the terminal back, stops the process, and takes the terminal again when continued. `Some`: told to end
     /// instead; the terminal has been given back.
     pub async fn suspend(&mut self) -> io::Result<Option<Told>> {
+        self.quiesce().await;
         self.reader = None;
         self.guard.leave();
         let told = self.signals.stop_self(&self.guard.held().tty).await?;

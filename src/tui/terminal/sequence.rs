@@ -20,6 +20,8 @@ pub enum Meaning {
     Focus(bool),
     /// `CSI 200 ~`: what follows is pasted text.
     PasteBegins,
+    /// `CSI 0 n`: the answer to [`QUESTION`](super::pace::QUESTION).
+    Answer,
     /// `CSI M`: three bytes of an old mouse report follow.
     MouseBytes,
     /// `CSI [`: the Linux console's F1–F5, one letter follows.
@@ -36,6 +38,7 @@ impl Sequence {
             b'O' if bare => Meaning::Focus(false),
             b'M' if bare => Meaning::MouseBytes,
             b'[' if bare => Meaning::ConsoleKey,
+            b'n' if self.marker == 0 && matches!(*self.params, [] | [0]) => Meaning::Answer,
             b'~' if self.marker == 0 && self.number(0) == 200 => Meaning::PasteBegins,
             _ if self.marker != 0 || self.kind == RELEASE => Meaning::Nothing,
             b'~' if self.number(0) == 27 => key(coded(u32::from(self.number(2))), self.number(1)),

@@ -14,7 +14,7 @@ const STEP: usize = 16;
 const FURTHEST: usize = 16 * 1024;
 
 impl Viewer {
-    pub(super) fn act(&mut self, action: Action) -> Vec<Effect> {
+    pub(in crate::tui) fn act(&mut self, action: Action) -> Vec<Effect> {
         match (action, &mut self.over) {
             (Action::Redraw, _) => vec![Effect::Redraw],
             (Action::Suspend, _) => vec![Effect::Suspend],
@@ -23,7 +23,7 @@ impl Viewer {
                 Vec::new()
             }
             (Action::Help, over) if !matches!(over, Some(Over::Help(_))) => {
-                let context = self.context();
+                let context = self.context(Context::File);
                 self.over = Some(Over::Help(Box::new(Help::new(if context.is_text() {
                     Context::Text
                 } else {
@@ -47,7 +47,7 @@ impl Viewer {
 
     fn act_log(&mut self, action: Action) -> Vec<Effect> {
         if let Some(ask) = self.wish(action) {
-            return vec![Effect::File(Box::new(ask))];
+            return vec![self.ask(ask)];
         }
         match action {
             Action::Leave => return vec![Effect::Quit],
@@ -59,6 +59,7 @@ impl Viewer {
                     Times::Local => Times::AsWritten,
                 }
             }
+            Action::Lanes => self.lanes = !self.lanes,
             Action::Left => self.left = self.left.saturating_sub(STEP),
             Action::Right if !self.wrap => self.left = (self.left + STEP).min(FURTHEST),
             Action::Strip => {
@@ -88,7 +89,7 @@ impl Viewer {
             }
             Action::Filters => self.over = Some(Over::Filters),
             Action::Back | Action::Interrupt if self.search.take().is_some() => {
-                return vec![Effect::File(Box::new(Ask::Search(None)))];
+                return vec![self.ask(Ask::Search(None))];
             }
             Action::Interrupt => self.notice = Some("q leaves".to_owned()),
             Action::Mark => return self.mark(),
@@ -128,7 +129,7 @@ impl Viewer {
 
     /// The filters and the least level, as the files' reader is to have them.
     pub(super) fn rules(&self) -> Effect {
-        Effect::File(Box::new(Ask::Rules { rules: self.filters.in_force(), floor: self.floor }))
+        self.ask(Ask::Rules { rules: self.filters.in_force(), floor: self.floor })
     }
 
     fn ask_for(&mut self, wanted: Wanted) {
@@ -156,7 +157,7 @@ impl Viewer {
         };
         let ask = Ask::Move(Move::Line(*line));
         self.notice = (!note.is_empty()).then(|| format!("mark: {note}"));
-        vec![Effect::File(Box::new(ask))]
+        vec![self.ask(ask)]
     }
 
     /// Keys in the list of filters.

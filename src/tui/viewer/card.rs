@@ -3,6 +3,7 @@
 use ratatui::layout::Rect;
 use ratatui::text::{Line, Span};
 
+use super::lanes::Known;
 use crate::core::record::{self, Record};
 use crate::core::text;
 use crate::core::time::Timestamp;
@@ -24,7 +25,7 @@ pub(super) struct Card {
 const ROWS: usize = 2000;
 
 impl Card {
-    pub(super) fn new(line: usize, text: &str, now: Timestamp, note: Option<&String>) -> Self {
+    pub(super) fn new(line: usize, text: &str, known: Option<Known>, now: Timestamp, note: Option<&String>) -> Self {
         let (first, rest) = text.split_once('\n').unwrap_or((text, ""));
         let record = record::read(first, now);
         let mut rows = Vec::new();
@@ -32,8 +33,13 @@ impl Card {
         if let Some(note) = note.filter(|n| !n.is_empty()) {
             row("note", note.clone());
         }
-        row("time", record.time.map_or_else(|| "none known".to_owned(), Timestamp::rfc3339));
-        row("level", record.level.map_or("none known", crate::core::event::Level::name).to_owned());
+        if let Some(known) = known {
+            row("time", known.at.rfc3339());
+            known.rows.into_iter().for_each(|(name, value)| row(name, value));
+        } else {
+            row("time", record.time.map_or_else(|| "none known".to_owned(), Timestamp::rfc3339));
+            row("level", record.level.map_or("none known", crate::core::event::Level::name).to_owned());
+        }
         row("shape", record.shape.name().to_owned());
         if !record.message.is_empty() {
             row("message", record.message.clone());
@@ -60,8 +66,7 @@ impl Card {
         (action == Action::CopyLine).then(|| Effect::Copy(self.rows[self.index].1.clone()))
     }
 
-    pub(super) fn draw(&self, canvas: &mut Canvas<'_>) {
-        let screen = canvas.area();
+    pub(super) fn draw(&self, screen: Rect, canvas: &mut Canvas<'_>) {
         let theme = canvas.theme;
         let mark = Line::raw(format!(" {} of {} ", self.index + 1, self.rows.len()));
         let title = Span::styled(self.title.clone(), theme.strong());
@@ -95,7 +100,7 @@ mod tests {
     #[test]
     fn a_record_is_taken_apart_and_json_indented() {
         let text = "{\"level\":\"warn\",\"msg\":\"slow\",\"took\":{\"ms\":3}}\n  more";
-        let card = Card::new(6, text, Timestamp(0), Some(&"look".to_owned()));
+        let card = Card::new(6, text, None, Timestamp(0), Some(&"look".to_owned()));
         let has = |name: &str, value: &str| card.rows.iter().any(|(n, v)| n == name && v == value);
         assert!(has("note", "look") && has("level", "warn") && has("message", "slow") && has("took", "{\"ms\":3}"));
         assert!(has("", "  more") && has("", "    \"ms\": 3"), "{:?}", card.rows);

@@ -1,7 +1,6 @@
 //! The viewer on screen: lines, the strip of errors, the status line, and what lies over them. Lines take the whole
 //! width, so that scrolling by one can be left to the terminal.
 
-use ratatui::Frame;
 use ratatui::layout::Rect;
 use ratatui::style::Style;
 use ratatui::text::{Line, Span};
@@ -21,26 +20,20 @@ const SOURCE: usize = 12;
 const BARS: [&str; 8] = ["▁", "▂", "▃", "▄", "▅", "▆", "▇", "█"];
 
 impl Viewer {
-    pub(super) fn paint(&self, frame: &mut Frame) {
-        let area = frame.area();
-        let mut canvas = Canvas::new(frame.buffer_mut(), self.theme);
+    pub(in crate::tui) fn paint(&self, area: Rect, canvas: &mut Canvas<'_>) {
         let lines =
             Rect { height: u16::try_from(self.rows()).unwrap_or(u16::MAX).min(area.height.saturating_sub(1)), ..area };
-        self.lines(lines, &mut canvas);
+        self.lines(lines, canvas);
         if self.strip && area.height > 2 {
-            self.strip(Rect { y: area.bottom() - 2, height: 1, ..area }, &mut canvas);
+            self.strip(Rect { y: area.bottom() - 2, height: 1, ..area }, canvas);
         }
         if area.height > 1 {
-            self.foot(Rect { y: area.bottom() - 1, height: 1, ..area }, &mut canvas);
+            self.foot(Rect { y: area.bottom() - 1, height: 1, ..area }, canvas);
         }
         match &self.over {
-            Some(Over::Help(help)) => help.draw(&self.keys, &mut canvas),
-            Some(Over::Card(card)) => card.draw(&mut canvas),
-            Some(Over::Filters) => self.filter_window(&mut canvas),
-            Some(Over::Prompt(_)) | None => {}
-        }
-        if let Some(cursor) = canvas.cursor {
-            frame.set_cursor_position(cursor);
+            Some(Over::Card(card)) => card.draw(area, canvas),
+            Some(Over::Filters) => self.filter_window(canvas),
+            Some(Over::Prompt(_) | Over::Help(_)) | None => {}
         }
     }
 
@@ -81,20 +74,22 @@ impl Viewer {
         if self.times != Times::AsWritten {
             spans.push(Span::styled(self.time(row), self.theme.dim()));
         }
-        if self.facts.names.len() > 1 {
-            let name = self.facts.names.get(row.file).map_or("", String::as_str);
-            spans.push(Span::styled(format!("{} ", column(name, SOURCE)), self.theme.dim()));
+        if self.facts.files.len() > 1 {
+            let name = self.facts.files.get(row.file).map(|file| text::show(&file.name)).unwrap_or_default();
+            spans.push(Span::styled(format!("{} ", column(&name, SOURCE)), self.theme.dim()));
         }
+        spans.extend(self.lanes(row));
         spans
     }
 
     fn head_width(&self) -> usize {
         let times = if self.times == Times::AsWritten { 0 } else { 13 };
-        GUTTER + times + if self.facts.names.len() > 1 { SOURCE + 1 } else { 0 }
+        GUTTER + times + if self.facts.files.len() > 1 { SOURCE + 1 } else { 0 } + self.lanes_width()
     }
 
     fn time(&self, row: &Row) -> String {
-        let Some(mut at) = record::time(&row.bytes, self.now) else { return " ".repeat(13) };
+        let known = row.head.as_ref().map(|head| head.at);
+        let Some(mut at) = known.or_else(|| record::time(&row.bytes, self.now)) else { return " ".repeat(13) };
         if self.times == Times::Local {
             let seconds = jiff::Timestamp::from_millisecond(at.0).map_or(0, |t| self.facts.zone.to_offset(t).seconds());
             at = at.plus_ms(i64::from(seconds) * 1000);
@@ -171,9 +166,9 @@ impl Viewer {
     }
 
     fn name(&self) -> String {
-        match &*self.facts.names {
-            [one] => one.clone(),
-            many => format!("{} files by time", many.len()),
+        match &*self.facts.files {
+            [one] => one.name.clone(),
+            many => format!("{} logs by time", many.len()),
         }
     }
 

@@ -74,7 +74,8 @@ impl Viewer {
     }
 
     fn take(&mut self, wanted: Wanted, text: &str) -> Result<Vec<Effect>, String> {
-        let ask = |ask| vec![Effect::File(Box::new(ask))];
+        let ticket = self.ticket;
+        let ask = |ask| vec![Effect::File(ticket, Box::new(ask))];
         if text.trim().is_empty() && !matches!(wanted, Wanted::Note(_)) {
             return Ok(if wanted == Wanted::Search && self.search.take().is_some() {
                 ask(Ask::Search(None))
@@ -87,7 +88,7 @@ impl Viewer {
                 let regex = pattern(text)?;
                 self.search = Some((text.to_owned(), regex.clone()));
                 let seek = Ask::Seek { what: Sought::Hit, forward: true };
-                [Ask::Search(Some(regex)), seek].map(|ask| Effect::File(Box::new(ask))).into()
+                [Ask::Search(Some(regex)), seek].map(|ask| self.ask(ask)).into()
             }
             Wanted::Keep | Wanted::Hide => {
                 self.filters.add(text, wanted == Wanted::Hide)?;
@@ -112,7 +113,7 @@ impl Viewer {
             "marked" => What::Marked(self.marks.keys().copied().collect()),
             _ => return Err(wanted()),
         };
-        Ok(Export { what, path: PathBuf::from(path.trim()) })
+        Ok(Export { what, path: PathBuf::from(path.trim()), simulated: self.facts.simulated })
     }
 }
 

@@ -10,12 +10,13 @@ use crate::logfile::desk::Row;
 
 /// The line as text that is safe to show, at most `cells` of it. What was not kept is told.
 pub(super) fn safe(row: &Row, cells: usize) -> String {
-    let text = text::strip_sgr_limited(&String::from_utf8_lossy(&row.bytes), cells);
-    let kept = row.bytes.len() as u64;
-    if row.len <= kept || text.ends_with('…') {
-        return text;
+    let line = String::from_utf8_lossy(&row.bytes);
+    if row.len <= row.bytes.len() as u64 {
+        return text::strip_sgr_limited(&line, cells);
     }
-    format!("{text}… ({} KiB)", row.len / 1024)
+    let note = format!("… ({} KiB)", row.len / 1024);
+    let text = text::strip_sgr_limited(&line, cells.saturating_sub(note.len()));
+    format!("{}{note}", text.trim_end_matches('…'))
 }
 
 /// What is seen of the text in `width` cells from column `left` on.

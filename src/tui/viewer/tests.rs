@@ -8,20 +8,21 @@ use super::*;
 use crate::logfile::desk::{Hits, Jump, Move, Row, Sought};
 
 fn viewer(names: &[&str]) -> Viewer {
-    let facts = Facts { names: names.iter().map(|n| (*n).to_owned()).collect(), zone: TimeZone::UTC, budget: None };
-    let mut viewer = Viewer::new(facts, Keymap::built_in(), Theme::new(true));
+    let files = names.iter().map(|name| Named { name: (*name).to_owned(), steps: None }).collect();
+    let facts = Facts { files, zone: TimeZone::UTC, budget: None, simulated: false };
+    let mut viewer = Viewer::new(Ticket::default(), facts, Keymap::built_in(), Theme::new(true));
     viewer.update(Msg::Resize(60, 6));
     viewer
 }
 
 fn row(number: usize, text: &str) -> Row {
-    Row { number, file: 0, level: Level::Info, bytes: text.as_bytes().to_vec(), len: text.len() as u64 }
+    Row { number, file: 0, level: Level::Info, bytes: text.as_bytes().to_vec(), len: text.len() as u64, head: None }
 }
 
 fn tell(viewer: &mut Viewer, texts: &[&str]) {
     let rows = texts.iter().enumerate().map(|(n, text)| row(n, text)).collect();
     let shown = Shown { rows, cursor: 1, lines: 100, ..Shown::default() };
-    viewer.update(Msg::File(Told::Shown(Box::new(shown))));
+    viewer.update(Msg::File(Ticket::default(), Told::Shown(Box::new(shown))));
 }
 
 fn press(viewer: &mut Viewer, c: char) -> Vec<Effect> {
@@ -40,7 +41,7 @@ fn typed(viewer: &mut Viewer, key: char, text: &str) -> Vec<Effect> {
 }
 
 fn asks(effects: Vec<Effect>) -> Vec<Ask> {
-    let ask = |effect| if let Effect::File(ask) = effect { Some(*ask) } else { None };
+    let ask = |effect| if let Effect::File(_, ask) = effect { Some(*ask) } else { None };
     effects.into_iter().filter_map(ask).collect()
 }
 
@@ -135,7 +136,7 @@ fn marks_have_notes_and_are_gone_to_and_saved() {
     assert!(v.marks.is_empty());
     typed(&mut v, 'm', "");
     let moved = Shown { generation: 1, ..v.shown.clone() };
-    v.update(Msg::File(Told::Shown(Box::new(moved))));
+    v.update(Msg::File(Ticket::default(), Told::Shown(Box::new(moved))));
     assert!(v.marks.is_empty(), "line numbers of a truncated file mean other lines");
 }
 

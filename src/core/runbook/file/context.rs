@@ -83,7 +83,11 @@ impl<'i> Context<'i> {
             Does::Use(_) => Answer::Either,
             Does::Sql { .. } => Answer::Sql,
             Does::Adapter { .. } => Answer::Adapter,
-            Does::Wait(_) | Does::Document { .. } | Does::Runbook { .. } | Does::Notify { .. } => Answer::None,
+            Does::Wait(_)
+            | Does::Approve { .. }
+            | Does::Document { .. }
+            | Does::Runbook { .. }
+            | Does::Notify { .. } => Answer::None,
         };
         let make = || {
             let mut types = self.late.clone();
@@ -254,6 +258,7 @@ impl<'i> Context<'i> {
                 }
             }
             Does::Manual(prompt) | Does::Ask { prompt, .. } => self.placeholders(r, section, "manual", prompt, place),
+            Does::Approve { ask, .. } => self.placeholders(r, section, "approve", &ask.prompt, place),
             Does::Document { title, body } => {
                 self.placeholders(r, section, "document", title, place);
                 match body {

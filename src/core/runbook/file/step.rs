@@ -176,6 +176,9 @@ fn read_body(
         context.placeholders(r, section, "name", name, place);
         context.check_step(r, section, &does, place, order);
     }
+    if matches!(does, Does::Approve { .. }) && !matches!(spot, Spot::Phase(_)) {
+        section.wrong(r, "approve", "an approval stands in a phase: finally and undo steps wait for nobody");
+    }
     let undo = match spot {
         Spot::Phase(at) if section.has("undo") => {
             if matches!(does, Does::Runbook { .. }) {
@@ -344,7 +347,9 @@ const fn answers(does: &Does) -> bool {
     match does {
         Does::Http(_) | Does::Shell { .. } | Does::Use(_) | Does::Manual(_) | Does::Ask { .. } => true,
         Does::Sql { .. } | Does::Adapter { .. } => true,
-        Does::Wait(_) | Does::Document { .. } | Does::Runbook { .. } | Does::Notify { .. } => false,
+        Does::Wait(_) | Does::Approve { .. } | Does::Document { .. } | Does::Runbook { .. } | Does::Notify { .. } => {
+            false
+        }
     }
 }
 
@@ -353,7 +358,12 @@ fn is_idempotent(does: &Does) -> bool {
         Does::Http(request) => ["GET", "HEAD", "OPTIONS"].contains(&request.method.as_str()),
         Does::Wait(_) | Does::Document { .. } | Does::Notify { .. } => true,
         Does::Sql { .. } | Does::Adapter { .. } => !does.mutates(),
-        Does::Use(_) | Does::Shell { .. } | Does::Manual(_) | Does::Ask { .. } | Does::Runbook { .. } => false,
+        Does::Use(_)
+        | Does::Shell { .. }
+        | Does::Manual(_)
+        | Does::Approve { .. }
+        | Does::Ask { .. }
+        | Does::Runbook { .. } => false,
     }
 }
 

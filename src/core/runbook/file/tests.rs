@@ -374,3 +374,57 @@ proptest! {
         prop_assert_eq!((sql.statement.as_str(), sql.params[0].text.as_str()), (text, value.as_str()));
     }
 }
+
+fn approving(approve: &str) -> String {
+    format!(
+        "name = \"ship\"\ntitle = \"ship\"\nversion = \"1\"\nmutates = false\n[[step]]\nname = \"sign off\"\nphase = \"validate\"\n{approve}\n"
+    )
+}
+
+#[test]
+fn an_approval_is_read_with_how_many_who_and_how_long() {
+    use crate::core::step::StepSpec;
+    use crate::core::step::approve::{Approve, Comment};
+
+    let from = || vec!["ana".to_owned(), "ben".to_owned()];
+    let ask = |need, from, comment| Approve { prompt: "ok?".to_owned(), need, from, comment };
+    for (text, wanted, timeout_ms) in [
+        ("approve = \"ok?\"", ask(1, vec![], Comment::OnDeny), 86_400_000),
+        (
+            "approve = { prompt = \"ok?\", need = 2, from = [\"ana\", \"ben\"], within = \"2h\", comment = \"always\" }",
+            ask(2, from(), Comment::Always),
+            7_200_000,
+        ),
+    ] {
+        let runbook = parse("ship.toml", &approving(text)).unwrap_or_else(|p| panic!("{p:#?}"));
+        let step = plan(&runbook, &Request::default(), &Stack::default()).steps.remove(0);
+        assert_eq!((step.spec, step.timeout_ms), (StepSpec::Approve(wanted), timeout_ms), "{text}");
+    }
+}
+
+#[test]
+fn an_approval_nobody_could_give_is_refused_where_it_stands() {
+    for (text, key, says) in [
+        ("approve = { need = 1 }", "approve.prompt", "is missing"),
+        ("approve = \"\"", "approve", "must not be empty"),
+        ("approve = { prompt = \"ok?\", need = 0 }", "approve.need", "between 1 and 20"),
+        (
+            "approve = { prompt = \"ok?\", need = 2, from = [\"ana\", \"ana\"] }",
+            "approve.need",
+            "2 different people cannot agree among 1",
+        ),
+        ("approve = { prompt = \"ok?\", from = [] }", "approve.from", "names at least one person"),
+        ("approve = { prompt = \"ok?\", comment = \"on_denny\" }", "approve.comment", "did you mean `on_deny`?"),
+        ("approve = { prompt = \"ok?\", witin = \"2h\" }", "approve.witin", "did you mean `within`?"),
+        ("approve = \"ok?\"\ntimeout = \"2h\"", "timeout", "`within` bounds it"),
+        ("approve = \"ok?\"\non_failure = \"continue\"", "on_failure", "a refusal cancels the run"),
+        ("approve = \"ok?\"\nfor_each = [\"a\"]", "for_each", "asked once"),
+        ("approve = \"ok, {inputs.who}?\"", "approve", "there is no input `who`"),
+        ("wait = \"1s\"\nundo = { approve = \"ok?\" }", "approve", "wait for nobody"),
+        ("wait = \"1s\"\n[[finally]]\nname = \"x\"\napprove = \"ok?\"", "approve", "wait for nobody"),
+    ] {
+        let found = parse("ship.toml", &approving(text)).expect_err(text);
+        let told: Vec<_> = found.iter().map(ToString::to_string).collect();
+        assert!(told.iter().any(|p| p.contains(&format!("{key}: ")) && p.contains(says)), "{text}: {told:#?}");
+    }
+}

@@ -6,19 +6,15 @@ use super::super::definition::{Body, Does};
 use super::super::read::{Reader, Section, as_i64};
 use super::named::{read_adapter, read_notify, read_sql};
 use crate::core::service::{HttpRequest, ShellCommand, Verb};
+use crate::core::step::approve::{Approve, Comment};
 
-pub(super) const STEP_KINDS: [&str; 10] =
-    ["use", "http", "shell", "wait", "manual", "document", "runbook", "sql", "notify", "adapter"];
-/// Kinds that are planned: refused by name, so that nobody takes them for a misspelling.
-const LATER_KINDS: [&str; 1] = ["approve"];
+pub(super) const STEP_KINDS: [&str; 11] =
+    ["use", "http", "shell", "wait", "manual", "approve", "document", "runbook", "sql", "notify", "adapter"];
 const HTTP_KEYS: [&str; 7] = ["method", "url", "headers", "body", "expect_status", "max_ms", "contains"];
+const APPROVE_KEYS: [&str; 5] = ["prompt", "need", "from", "within", "comment"];
 const DOCUMENT_KEYS: [&str; 3] = ["title", "content", "about"];
 
 pub(super) fn read_does(r: &mut Reader<'_>, section: &Section<'_>) -> Option<Does> {
-    if let Some(kind) = LATER_KINDS.into_iter().find(|kind| section.has(kind)) {
-        section.wrong(r, kind, format!("steps of kind {kind} are not in this version"));
-        return None;
-    }
     let kinds: Vec<&str> = STEP_KINDS.into_iter().filter(|kind| section.has(kind)).collect();
     let [kind] = kinds.as_slice() else {
         let found = if kinds.is_empty() { "none".to_owned() } else { kinds.join(" and ") };
@@ -46,9 +42,42 @@ pub(super) fn read_does(r: &mut Reader<'_>, section: &Section<'_>) -> Option<Doe
         "shell" => read_shell(r, section),
         "wait" => section.duration(r, "wait").map(Does::Wait),
         "manual" => section.text(r, "manual").map(|prompt| Does::Manual(prompt.to_owned())),
+        "approve" => read_approve(r, section),
         "runbook" => read_runbook(r, section),
         _ => read_document(r, section),
     }
+}
+
+/// `approve = "prompt"`, or a table with how many, who, how long and whether to say why.
+fn read_approve(r: &mut Reader<'_>, step: &Section<'_>) -> Option<Does> {
+    for key in ["timeout", "retry", "on_failure"] {
+        if step.has(key) {
+            let message = "is not for steps with `approve`: `within` bounds it, and a refusal cancels the run";
+            step.wrong(r, key, message);
+        }
+    }
+    if step.has("for_each") {
+        step.wrong(r, "for_each", "an approval is asked once, for the whole run");
+    }
+    if step.value("approve").is_some_and(|v| v.get_ref().is_str()) {
+        let ask = Approve { prompt: step.text(r, "approve")?.to_owned(), ..Approve::default() };
+        return Some(Does::Approve { ask, within_ms: None });
+    }
+    let section = step.table(r, "approve", &APPROVE_KEYS)?;
+    let prompt = section.required_text(r, "prompt");
+    let need = section.whole(r, "need", &(1..21)).unwrap_or(1);
+    let from = section.texts(r, "from").unwrap_or_default();
+    if section.has("from") && (from.is_empty() || from.iter().any(|p| p.trim().is_empty())) {
+        section.wrong(r, "from", "names at least one person, none of them empty");
+    }
+    let people: std::collections::BTreeSet<_> = from.iter().collect();
+    if !from.is_empty() && i64::try_from(people.len()).is_ok_and(|n| n < need) {
+        section.wrong(r, "need", format!("{need} different people cannot agree among {}", people.len()));
+    }
+    let comment = section.word(r, "comment", &Comment::NAMES, Comment::from_name).unwrap_or_default();
+    let within_ms = section.duration(r, "within");
+    let need = u32::try_from(need).unwrap_or(1);
+    Some(Does::Approve { ask: Approve { prompt: prompt?.to_owned(), need, from, comment }, within_ms })
 }
 
 fn read_runbook(r: &mut Reader<'_>, section: &Section<'_>) -> Option<Does> {

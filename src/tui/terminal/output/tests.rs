@@ -129,7 +129,7 @@ fn a_terminal_that_takes_nothing_blocks_nothing() {
     }
     assert!(!pair.terminal.backend().ready(), "the terminal's buffer is full");
     let guard = pair.guard.take().unwrap();
-    let started = std::time::Instant::now();
+    let started = Instant::now();
     guard.leave();
     assert!(started.elapsed() < Duration::from_secs(2), "giving back does not wait for ever");
 
@@ -165,7 +165,7 @@ fn a_dead_terminal_is_an_error_not_a_wait() {
     drop(std::mem::replace(&mut pair.master, other));
     let drawn = pair.terminal.draw(|frame| frame.render_widget("nobody", frame.area()));
     assert!(drawn.is_err());
-    let started = std::time::Instant::now();
+    let started = Instant::now();
     drop(pair.guard.take());
     assert!(started.elapsed() < Duration::from_millis(400));
 }

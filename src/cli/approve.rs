@@ -1,0 +1,98 @@
+//! `opsroom approve` and `opsroom reject`: yes or no to the step of a run that waits for approval.
+
+use super::log::Which;
+use super::out::{Out, ask, can_ask};
+use super::session::Start;
+use super::stop::{Code, Stop, tell};
+use crate::control::{Control, RunDetail};
+use crate::core::approval::Tally;
+use crate::core::run::{RunId, RunStatus};
+
+/// Approve the step of a run that waits for it
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    /// Its number, or `last`
+    #[arg(value_name = "RUN")]
+    run: Which,
+    /// A comment, kept in the log of the run and in the audit log
+    #[arg(long, value_name = "TEXT")]
+    note: Option<String>,
+    /// The hash of the plan you have looked at (it is shown when left out); another plan is not approved
+    #[arg(long, value_name = "HASH")]
+    plan: Option<String>,
+    /// Do not ask once more
+    #[arg(long, short = 'y')]
+    yes: bool,
+}
+
+/// Refuse the approval a run waits for: the run is cancelled
+#[derive(Debug, clap::Args)]
+pub struct RejectArgs {
+    /// Its number, or `last`
+    #[arg(value_name = "RUN")]
+    run: Which,
+    /// Why, kept in the log of the run and in the audit log
+    #[arg(long, value_name = "TEXT", required = true)]
+    reason: String,
+}
+
+pub(super) async fn perform(args: &Args, start: &Start) -> Result<Code, Stop> {
+    let control = start.open_cli().await?;
+    let id = args.run.find(&control).await?;
+    let detail = control.run(id).await?;
+    let hash = look(&control, &detail)?;
+    let seen = match &args.plan {
+        Some(given) if given.len() >= 8 && hash.starts_with(given.as_str()) => hash,
+        Some(given) => given.clone(),
+        None => hash,
+    };
+    if !args.yes && args.plan.is_none() && can_ask() {
+        let answer = ask("approve? [y/N] ").await?;
+        if !matches!(answer.as_deref().map(str::trim), Some("y" | "Y" | "yes")) {
+            return Err(Stop::Usage("nothing was approved".to_owned()));
+        }
+    }
+    let tally = control.vote(id, true, args.note.as_deref(), &seen).await?;
+    finish(&control, id, &tally).await
+}
+
+pub(super) async fn reject(args: &RejectArgs, start: &Start) -> Result<Code, Stop> {
+    let control = start.open_cli().await?;
+    let id = args.run.find(&control).await?;
+    let detail = control.run(id).await?;
+    let hash = look(&control, &detail)?;
+    let tally = control.vote(id, false, Some(&args.reason), &hash).await?;
+    finish(&control, id, &tally).await
+}
+
+/// Shows what is asked; the hash of the plan it is asked for.
+fn look(control: &Control, detail: &RunDetail) -> Result<String, Stop> {
+    let run = &detail.run;
+    let question = detail.approval.as_ref().and_then(|a| Some((a, a.question(run)?)));
+    let Some((approval, question)) = question else {
+        return Err(Stop::Usage(format!("run {} is {}: it waits for no approval", run.id, run.status.name())));
+    };
+    tell(&format!("run {} {}, asked for by {}", run.id, run.plan.title, run.actor));
+    tell(&question.ask.prompt);
+    tell(&question.told(&control.settings().actor));
+    tell(&format!("plan {}", approval.plan_hash));
+    Ok(approval.plan_hash.clone())
+}
+
+async fn finish(control: &Control, id: RunId, tally: &Tally) -> Result<Code, Stop> {
+    let run = control.run(id).await?.run;
+    control.close(false).await;
+    let said = match tally {
+        Tally::Open(by) => format!("your approval counts; so far: {}", by.join(", ")),
+        Tally::Approved(by) => format!("approved by {}", by.join(", ")),
+        Tally::Denied { .. } => "rejected; it is cancelled".to_owned(),
+    };
+    // Its engine died while it waited: the votes are kept, but somebody has to go on with it.
+    let nobody = if run.status == RunStatus::Queued {
+        "; no engine has it in hand: the next console or `opsroom serve` goes on with it"
+    } else {
+        ""
+    };
+    Out::new().line(&format!("run {id} {said}{nobody}"))?;
+    Ok(Code::Succeeded)
+}

@@ -1,0 +1,73 @@
+//! `opsroom pause` and `opsroom skip`: holding a run back before its next step, and leaving a step out.
+
+use super::log::Which;
+use super::out::Out;
+use super::session::Start;
+use super::stop::{Code, Stop};
+use crate::control::orders::Order;
+use crate::core::plan::Plan;
+
+/// Pause a run before its next step; `opsroom resume` lets it go on
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    /// Its number, or `last`
+    #[arg(value_name = "RUN")]
+    run: Which,
+    /// Wait before every step from here on; `opsroom resume RUN --step` lets one go
+    #[arg(long)]
+    step: bool,
+    /// Why, kept in the log of the run and in the audit log
+    #[arg(long, value_name = "TEXT")]
+    reason: Option<String>,
+}
+
+/// Leave out a step of a run that has not begun
+#[derive(Debug, clap::Args)]
+pub struct SkipArgs {
+    /// Its number, or `last`
+    #[arg(value_name = "RUN")]
+    run: Which,
+    /// The step's name, or its number as the console counts (from 1)
+    #[arg(value_name = "STEP")]
+    step: String,
+    /// Why, kept in the log of the run and in the audit log
+    #[arg(long, value_name = "TEXT", required = true)]
+    reason: String,
+}
+
+pub(super) async fn perform(args: &Args, start: &Start) -> Result<Code, Stop> {
+    let control = start.open_cli().await?;
+    let id = args.run.find(&control).await?;
+    let order = if args.step { Order::StepThrough } else { Order::Pause };
+    let run = control.order(id, order, args.reason.as_deref()).await?;
+    control.close(false).await;
+    Out::new().line(&format!("run {id} {} ({})", order.words(), run.status.name()))?;
+    Ok(Code::Succeeded)
+}
+
+pub(super) async fn skip(args: &SkipArgs, start: &Start) -> Result<Code, Stop> {
+    let control = start.open_cli().await?;
+    let id = args.run.find(&control).await?;
+    let plan = control.run(id).await?.run.plan;
+    let step = step_named(&plan, &args.step).map_err(Stop::Usage)?;
+    control.order(id, Order::Skip(step), Some(&args.reason)).await?;
+    control.close(false).await;
+    let name = plan.numbered_step(step).map_or(args.step.as_str(), |(s, _)| s.name.as_str());
+    Out::new().line(&format!("run {id}: step {name} is skipped"))?;
+    Ok(Code::Succeeded)
+}
+
+/// The number of the step that is meant; a name that several steps have is refused.
+fn step_named(plan: &Plan, text: &str) -> Result<u32, String> {
+    let named: Vec<u32> = plan.numbered().filter(|(_, s)| s.name == text).map(|(n, _)| n).collect();
+    match named.as_slice() {
+        [one] => return Ok(*one),
+        [] => {}
+        many => return Err(format!("{} steps are called {text}: say which by its number", many.len())),
+    }
+    let number = text.parse::<u32>().ok().and_then(|n| n.checked_sub(1));
+    number.filter(|n| plan.numbered_step(*n).is_some()).ok_or_else(|| {
+        let all: Vec<_> = plan.numbered().map(|(n, s)| format!("{} {}", n + 1, s.name)).collect();
+        format!("there is no step {text}; its steps: {}", all.join(", "))
+    })
+}

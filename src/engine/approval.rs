@@ -1,0 +1,83 @@
+//! A step that wants approval: the run waits until enough people have agreed, one has refused, or the time is over. The
+//! votes come through the store, which checks who may; whoever resumes the run waits on with the votes there are.
+
+use std::time::Duration;
+
+use tokio::time::{Instant, sleep, sleep_until};
+
+use super::attempt::Place;
+use super::drive::Drive;
+use super::halt::Halt;
+use super::hold::{LOOK, Parked};
+use crate::core::approval::{Question, Tally, Vote};
+use crate::core::plan::plan_hash;
+use crate::core::run::{StepStatus, Transition};
+use crate::core::step::Reply;
+use crate::core::step::approve::Approve;
+use crate::store::StoreError;
+
+impl Drive {
+    pub(super) async fn approval(
+        &self,
+        place: Place,
+        ask: &Approve,
+        timeout_ms: i64,
+        halt: &Halt,
+    ) -> Result<Reply, StoreError> {
+        let Some(index) = place.index else {
+            return Ok(Reply::Unreachable { message: "only a step of the run can ask for approval".to_owned() });
+        };
+        self.rec.step(index, StepStatus::Waiting, 1, Some(&ask.prompt), &[]).await?;
+        let requesters = self.rec.world.store.requesters(self.rec.run()).await?;
+        let (hash, votes) = (plan_hash(&self.run.plan), self.votes(index).await.unwrap_or_default());
+        let until = self.rec.world.clock.now().plus_ms(timeout_ms);
+        let question = Question { ask, plan_hash: &hash, requesters: &requesters, votes: &votes, until };
+        self.rec.transition(Transition::Wait, Some(&question.told("")), &[]).await?;
+        let reply = {
+            let _parked = Parked::new(&self.rec.world.signals);
+            let still = self.limit.still();
+            let reply = self.decision(index, question, timeout_ms, halt).await;
+            self.results.stand_still(still.elapsed());
+            match reply {
+                // Of the whole time, not of what an earlier engine had left of it.
+                Reply::TimedOut { after_ms } => Reply::TimedOut { after_ms: self.time_box(index).unwrap_or(after_ms) },
+                other => other,
+            }
+        };
+        self.rec.transition(Transition::Continue, None, &[]).await?;
+        Ok(reply)
+    }
+
+    async fn decision(&self, index: u32, question: Question<'_>, timeout_ms: i64, halt: &Halt) -> Reply {
+        let mut wake = self.rec.world.signals.wake.subscribe();
+        // tokio's timers end after about 30 years.
+        let left = Duration::from_millis(u64::try_from(timeout_ms).unwrap_or(0).min(1_000_000_000_000));
+        let limit = Instant::now() + left;
+        loop {
+            match self.votes(index).await {
+                Ok(votes) => match (Question { votes: &votes, ..question }).tally() {
+                    Tally::Approved(by) => return Reply::Answered { done: true, by: by.join(", "), note: None },
+                    Tally::Denied { by, note } => return Reply::Answered { done: false, by, note },
+                    Tally::Open(_) => {}
+                },
+                Err(e) => tracing::warn!(run = %self.rec.run(), "cannot look for votes, trying again: {e}"),
+            }
+            tokio::select! {
+                Ok(()) = wake.changed() => {}
+                () = sleep(LOOK) => {}
+                () = halt.fired() => return Reply::Unreachable { message: "nobody decided".to_owned() },
+                () = sleep_until(limit) => return Reply::TimedOut { after_ms: timeout_ms },
+            }
+        }
+    }
+
+    fn time_box(&self, index: u32) -> Option<i64> {
+        self.run.plan.numbered_step(index).map(|(step, _)| step.timeout_ms)
+    }
+
+    async fn votes(&self, index: u32) -> Result<Vec<Vote>, StoreError> {
+        let mut votes = self.rec.world.store.votes(self.rec.run()).await?;
+        votes.retain(|vote| vote.step == index);
+        Ok(votes)
+    }
+}

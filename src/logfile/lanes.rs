@@ -1,0 +1,268 @@
+//! A run's log as lines of a file: the texts in one file nobody else sees, and beside it, in records of one size, what the
+//! store knows of each line. So everything that is done with files can be done with runs, and memory holds neither.
+
+use std::fs::File;
+use std::io::{self, Write as _};
+use std::sync::atomic::{AtomicU8, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use super::file::{CAUGHT_UP, ENDED, FULL};
+use super::index::read_some;
+use crate::core::event::{Entry, EntryBody, Level, Stream};
+use crate::core::record;
+use crate::core::run::Phase;
+use crate::core::time::Timestamp;
+
+/// Bytes of a record.
+const SIZE: usize = 36;
+/// Bytes of it that name the source of an event; the rest of a longer name is left out.
+const SOURCE: usize = 12;
+
+/// What the store knows of a line.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Head {
+    /// The entry's number in its run.
+    pub seq: i64,
+    pub at: Timestamp,
+    /// The step's number in the plan.
+    pub step: Option<u32>,
+    pub said: Said,
+    /// It goes on with the line before.
+    pub joined: bool,
+}
+
+/// Who said it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Said {
+    Event { level: Level, phase: Option<Phase>, source: String },
+    Output(Stream),
+}
+
+impl Head {
+    /// The level of an event. Output has the one its text says.
+    #[must_use]
+    pub const fn level(&self) -> Option<Level> {
+        match self.said {
+            Said::Event { level, .. } => Some(level),
+            Said::Output(_) => None,
+        }
+    }
+
+    fn of(entry: &Entry) -> Self {
+        let said = match &entry.body {
+            EntryBody::Event { level, phase, source, .. } => {
+                Said::Event { level: *level, phase: *phase, source: source.clone() }
+            }
+            EntryBody::Output { stream, .. } => Said::Output(*stream),
+        };
+        Self { seq: entry.seq, at: entry.at, step: entry.step, said, joined: false }
+    }
+
+    fn write(&self) -> [u8; SIZE] {
+        let mut bytes = [0; SIZE];
+        bytes[..8].copy_from_slice(&self.seq.to_le_bytes());
+        bytes[8..16].copy_from_slice(&self.at.0.to_le_bytes());
+        bytes[16..20].copy_from_slice(&self.step.map_or(0, |step| step.saturating_add(1)).to_le_bytes());
+        bytes[20] = u8::from(self.joined);
+        match &self.said {
+            Said::Output(stream) => bytes[21] = if *stream == Stream::Stdout { 1 } else { 2 },
+            Said::Event { level, phase, source } => {
+                bytes[22] = place(&Level::ALL, level);
+                bytes[23] = phase.map_or(0, |phase| 1 + place(&Phase::ALL, &phase));
+                let source = &source.as_bytes()[..source.floor_char_boundary(SOURCE)];
+                bytes[24..24 + source.len()].copy_from_slice(source);
+            }
+        }
+        bytes
+    }
+
+    fn read(bytes: &[u8; SIZE]) -> Self {
+        let number = |at: usize| i64::from_le_bytes(std::array::from_fn(|i| bytes[at + i]));
+        let step = u32::from_le_bytes(std::array::from_fn(|i| bytes[16 + i]));
+        let said = match bytes[21] {
+            1 => Said::Output(Stream::Stdout),
+            2 => Said::Output(Stream::Stderr),
+            _ => Said::Event {
+                level: Level::ALL.get(usize::from(bytes[22])).copied().unwrap_or(Level::Info),
+                phase: usize::from(bytes[23]).checked_sub(1).and_then(|at| Phase::ALL.get(at)).copied(),
+                source: String::from_utf8_lossy(&bytes[24..]).trim_end_matches('\0').to_owned(),
+            },
+        };
+        Self { seq: number(0), at: Timestamp(number(8)), step: step.checked_sub(1), said, joined: bytes[20] == 1 }
+    }
+}
+
+fn place<T: PartialEq>(all: &[T], one: &T) -> u8 {
+    all.iter().position(|other| other == one).and_then(|at| u8::try_from(at).ok()).unwrap_or(0)
+}
+
+/// The records of a run's lines.
+#[derive(Debug)]
+pub struct Lanes {
+    heads: File,
+    trouble: Arc<Mutex<Option<String>>>,
+}
+
+impl Lanes {
+    /// The heads of lines `from..from + count`; fewer when they cannot be read.
+    #[must_use]
+    pub fn read(&self, from: usize, count: usize) -> Vec<Head> {
+        let mut bytes = vec![0; count * SIZE];
+        let (mut filled, start) = (0, (from * SIZE) as u64);
+        while filled < bytes.len() {
+            match read_some(&self.heads, &mut bytes[filled..], start + filled as u64) {
+                Ok(got @ 1..) => filled += got,
+                _ => break,
+            }
+        }
+        bytes[..filled].as_chunks().0.iter().map(Head::read).collect()
+    }
+
+    /// What the writer could not do, told once.
+    pub(super) fn trouble(&self) -> Option<String> {
+        self.trouble.lock().unwrap_or_else(PoisonError::into_inner).take()
+    }
+}
+
+/// Where a run's entries are written to, to be read as lines.
+#[derive(Debug)]
+pub struct Writer {
+    text: File,
+    heads: File,
+    trouble: Arc<Mutex<Option<String>>>,
+    ended: Arc<AtomicU8>,
+    before: Before,
+}
+
+/// What came last.
+#[derive(Debug, PartialEq, Eq)]
+enum Before {
+    /// Nothing that goes on.
+    Closed,
+    /// Output of this step that may go on.
+    Open(Option<u32>),
+}
+
+impl Writer {
+    /// The two ends: what is written, and what reads it.
+    ///
+    /// # Errors
+    /// When there is no room for such files.
+    pub(super) fn new(text: File, ended: Arc<AtomicU8>) -> io::Result<(Self, Lanes)> {
+        let heads = tempfile::tempfile()?;
+        let trouble = Arc::default();
+        let lanes = Lanes { heads: heads.try_clone()?, trouble: Arc::clone(&trouble) };
+        Ok((Self { text, heads, trouble, ended, before: Before::Closed }, lanes))
+    }
+
+    /// Writes what follows. False: there is no room; nothing more can be shown.
+    pub fn push(&mut self, entries: &[Entry]) -> bool {
+        let (mut texts, mut heads) = (Vec::new(), Vec::new());
+        for entry in entries {
+            let (EntryBody::Event { message: text, .. } | EntryBody::Output { text, .. }) = &entry.body;
+            let mut head = Head::of(entry);
+            head.joined = self.joins(entry, text.as_bytes());
+            for line in text.split('\n') {
+                texts.extend_from_slice(line.as_bytes());
+                texts.push(b'\n');
+                heads.extend_from_slice(&head.write());
+                head.joined = true;
+            }
+        }
+        // Heads first: a line that can be seen has one.
+        let written = self.heads.write_all(&heads).and_then(|()| self.text.write_all(&texts)).is_ok();
+        if !written {
+            self.ended.store(FULL, Ordering::Release);
+        }
+        written
+    }
+
+    /// Output of the same step that goes on with what came last.
+    fn joins(&mut self, entry: &Entry, text: &[u8]) -> bool {
+        let is_output = matches!(entry.body, EntryBody::Output { .. });
+        let joined = is_output && self.before == Before::Open(entry.step) && record::continues(text);
+        if !joined {
+            self.before = if is_output && record::heads(text) { Before::Open(entry.step) } else { Before::Closed };
+        }
+        joined
+    }
+
+    /// Tells the reader of something that went wrong.
+    pub fn tell(&self, text: String) {
+        *self.trouble.lock().unwrap_or_else(PoisonError::into_inner) = Some(text);
+    }
+
+    /// What there was has been written; what follows is new.
+    pub fn catch_up(&self) {
+        self.ended.store(CAUGHT_UP, Ordering::Release);
+    }
+
+    /// Nothing follows.
+    pub fn end(&self) {
+        self.ended.store(ENDED, Ordering::Release);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::core::run::RunId;
+    use crate::logfile::file::Tracked;
+    use proptest::prelude::*;
+
+    fn output(seq: i64, step: u32, text: &str) -> Entry {
+        let body = EntryBody::Output { stream: Stream::Stderr, text: text.to_owned() };
+        Entry { run: RunId(1), seq, at: Timestamp(seq * 1000), step: Some(step), body }
+    }
+
+    #[test]
+    fn entries_become_lines_and_traces_stay_with_their_step() {
+        let (mut file, mut writer) = Tracked::run("run #1").unwrap();
+        let body = EntryBody::Event {
+            level: Level::Warn,
+            phase: None,
+            source: "engine".into(),
+            message: "a\nb".into(),
+            data: None,
+        };
+        assert!(writer.push(&[
+            Entry { body, ..output(1, 0, "") },
+            output(2, 3, "ERROR x"),
+            output(3, 3, "  at y"),
+            output(4, 4, "  of another step"),
+            output(5, 4, "plain"),
+        ]));
+        writer.end();
+        while file.feed().0 {}
+        let lines = file.read(0, 10, 100);
+        let told: Vec<_> = lines
+            .iter()
+            .map(|line| {
+                let head = line.head.clone().unwrap();
+                (String::from_utf8_lossy(&line.bytes).into_owned(), head.seq, head.joined, file.joined(line.number))
+            })
+            .collect();
+        let expected = [("a", 1, false), ("b", 1, true), ("ERROR x", 2, false), ("  at y", 3, true)];
+        let expected = expected.iter().chain(&[("  of another step", 4, false), ("plain", 5, false)]);
+        assert_eq!(told, expected.map(|(text, seq, j)| ((*text).to_owned(), *seq, *j, *j)).collect::<Vec<_>>());
+        assert_eq!(
+            (lines[0].level(), lines[2].level(), lines[5].level()),
+            (Some(Level::Warn), Some(Level::Error), None)
+        );
+        assert_eq!(lines[4].time(Timestamp(0)), Some(Timestamp(4000)));
+    }
+
+    proptest! {
+        #[test]
+        fn what_is_known_of_a_line_is_kept(
+            seq: i64, at: i64, step in prop::option::of(0..u32::MAX - 1), joined: bool, output: bool, out: bool,
+            level in 0usize..5, phase in prop::option::of(0usize..5), source in "[a-zé]{0,6}",
+        ) {
+            let stream = if out { Stream::Stdout } else { Stream::Stderr };
+            let event = Said::Event { level: Level::ALL[level], phase: phase.map(|p| Phase::ALL[p]), source };
+            let said = if output { Said::Output(stream) } else { event };
+            let head = Head { seq, at: Timestamp(at), step, said, joined };
+            prop_assert_eq!(Head::read(&head.write()), head);
+        }
+    }
+}

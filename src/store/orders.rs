@@ -1,0 +1,225 @@
+//! What people ask of a run that is under way, written where whichever engine has it in hand will look: pause, step
+//! through, go on, skip, end. Each order is an event of the run and a row of the audit log, in one transaction.
+
+use crate::core::event::Level;
+use crate::core::orders::{Ending, Order, Orders, Pace, dependents, skippable};
+use crate::core::plan::Plan;
+use crate::core::run::{Run, RunId, RunStatus, StepStatus};
+use crate::core::time::Timestamp;
+
+use super::audit::{self, Decision};
+use super::db::{Tx, text};
+use super::decisions::{number, step_name, tell};
+use super::journal::Numbered;
+use super::rows::{self, RunRow};
+use super::{Store, StoreError, journal, locks, runs};
+
+const RUN: &str = "select * from run where id = $1";
+const STOOD: &str = "select pace, let_go, ending from run where id = $1";
+const PACE: &str = "update run set pace = $2, paced_by = $3, let_go = null where id = $1";
+const LET_GO: &str = "update run set let_go = $2 where id = $1";
+const END_QUEUED: &str = "update run set status = 'cancelled', cancel_requested_by = $2, ending = $3, finished_at = $4, \
+     message = $5 where id = $1";
+const ASK_TO_END: &str = "update run set cancel_requested_by = $2, ending = $3 where id = $1";
+const STEP: &str = "select status from run_step where run_id = $1 and position = $2";
+const SKIP: &str = "update run_step set status = 'skipped', message = $3, finished_at = $4 \
+     where run_id = $1 and position = $2 and status = 'pending'";
+const HELD_BACK: &str = "select r.pace, r.let_go, s.status from run r join run_step s on s.run_id = r.id \
+     where r.id = $1 and s.position = $2";
+
+/// Who gives an order, and why.
+#[derive(Debug, Clone, Copy)]
+pub struct Orderer<'a> {
+    pub actor: &'a str,
+    pub reason: Option<&'a str>,
+}
+
+impl Orderer<'_> {
+    fn because(&self) -> String {
+        self.reason.map(|reason| format!(": {reason}")).unwrap_or_default()
+    }
+}
+
+impl Store {
+    /// Gives an order to a run (audited); the engine that has it hears within a second. A queued run is cancelled at once.
+    /// Returns the status the run has now.
+    pub async fn order(
+        &self,
+        run: RunId,
+        order: Order,
+        by: Orderer<'_>,
+        at: Timestamp,
+    ) -> Result<RunStatus, StoreError> {
+        let mut tx = self.db.begin().await?;
+        let numbered = number(&mut tx, run).await?;
+        match give(&mut tx, run, &numbered, order, by, at).await {
+            Ok(status) => tx.commit().await.map(|()| status),
+            Err(refused) => tx.rollback().await.and(Err(refused)),
+        }
+    }
+
+    /// [`Order::End`] with [`Ending::Cancel`].
+    pub async fn request_cancel(
+        &self,
+        run: RunId,
+        actor: &str,
+        reason: Option<&str>,
+        at: Timestamp,
+    ) -> Result<RunStatus, StoreError> {
+        self.order(run, Order::End(Ending::Cancel), Orderer { actor, reason }, at).await
+    }
+
+    /// Whether a step that has not begun still has to wait: false as soon as its run may go on, or it was skipped.
+    pub async fn is_held_back(&self, run: RunId, step: u32) -> Result<bool, StoreError> {
+        let mut db = self.db.read().await?;
+        let row = fetch_optional!(db, (String, Option<i64>, String), HELD_BACK, run.0, i64::from(step))?;
+        let Some((pace, let_go, status)) = row else { return Ok(false) };
+        let orders =
+            Orders { pace: rows::pace(&pace)?, let_go: let_go.map(rows::small).transpose()?, ..Orders::default() };
+        Ok(status == StepStatus::Pending.name() && orders.holds(step))
+    }
+}
+
+/// The run as it stands in this transaction.
+pub(super) async fn read(tx: &mut Tx, run: RunId) -> Result<Run, StoreError> {
+    let row = fetch_optional!(tx, RunRow, RUN, run.0)?;
+    row.ok_or_else(|| StoreError::NotFound(format!("run {run}")))?.try_into()
+}
+
+/// What an order is given to. The plan is read only where it is needed: a run of a newer version can still be cancelled.
+struct To<'a> {
+    run: RunId,
+    status: RunStatus,
+    orders: Orders,
+    plan: &'a str,
+}
+
+impl To<'_> {
+    fn plan(&self) -> Result<Plan, StoreError> {
+        rows::read_plan(self.run.0, self.plan)
+    }
+}
+
+async fn stood<'a>(tx: &mut Tx, run: RunId, numbered: &'a Numbered) -> Result<To<'a>, StoreError> {
+    let row = fetch_optional!(tx, (String, Option<i64>, Option<String>), STOOD, run.0)?;
+    let (pace, let_go, ending) = row.ok_or_else(|| StoreError::NotFound(format!("run {run}")))?;
+    let orders = Orders {
+        pace: rows::pace(&pace)?,
+        by: None,
+        let_go: let_go.map(rows::small).transpose()?,
+        ending: ending.as_deref().map(rows::ending).transpose()?,
+    };
+    Ok(To { run, status: rows::status(&numbered.status)?, orders, plan: &numbered.plan })
+}
+
+/// What an order came to: the action in the audit log and what it records, what is told in the run's log, the status the
+/// run has now.
+struct Given {
+    action: &'static str,
+    after: String,
+    step: Option<u32>,
+    message: String,
+    status: RunStatus,
+}
+
+async fn give(
+    tx: &mut Tx,
+    run: RunId,
+    numbered: &Numbered,
+    order: Order,
+    by: Orderer<'_>,
+    at: Timestamp,
+) -> Result<RunStatus, StoreError> {
+    let before = stood(tx, run, numbered).await?;
+    let status = before.status;
+    order.check(status, &before.orders).map_err(|what| StoreError::Refused { run, status, what })?;
+    let (actor, because) = (by.actor, by.because());
+    let pace = async |tx: &mut Tx, pace: Pace, action, message| {
+        execute!(tx, PACE, run.0, pace.name(), (pace != Pace::Free).then(|| text(actor)))?;
+        Ok::<_, StoreError>(Given { action, after: pace.name().to_owned(), step: None, message, status })
+    };
+    let given = match order {
+        Order::Pause => {
+            let message = format!("{actor} asks it to pause before its next step{because}");
+            pace(tx, Pace::Paused, "run.pause", message).await?
+        }
+        Order::StepThrough => {
+            let message = format!("{actor} goes through it step by step{because}");
+            pace(tx, Pace::Stepping, "run.step_through", message).await?
+        }
+        Order::Continue => pace(tx, Pace::Free, "run.continue", format!("{actor} lets it go on{because}")).await?,
+        Order::LetGo(step) => let_go(tx, &before, step, by).await?,
+        Order::Skip(step) => skip(tx, &before, step, by, at).await?,
+        Order::End(ending) => end(tx, &before, ending, by, at).await?,
+    };
+    let event = journal::event(Level::Warn, "operator", given.step, given.message, at);
+    tell(tx, run, numbered, event).await?;
+    let decision = Decision {
+        workspace: numbered.workspace_id,
+        at,
+        actor,
+        action: given.action,
+        object: format!("run {run}"),
+        before: Some(status.name().into()),
+        after: Some(given.after),
+        reason: by.reason,
+    };
+    audit::insert(tx, decision).await?;
+    Ok(given.status)
+}
+
+async fn status_of(tx: &mut Tx, run: RunId, step: u32) -> Result<StepStatus, StoreError> {
+    let row = fetch_optional!(tx, (String,), STEP, run.0, i64::from(step))?;
+    let (name,) = row.ok_or_else(|| StoreError::NotFound(format!("step {step} of run {run}")))?;
+    rows::step_status(&name)
+}
+
+async fn let_go(tx: &mut Tx, to: &To<'_>, step: u32, by: Orderer<'_>) -> Result<Given, StoreError> {
+    let name = step_name(&to.plan()?, i64::from(step));
+    if status_of(tx, to.run, step).await? != StepStatus::Pending {
+        return Err(StoreError::Step { run: to.run, step: name, why: "it has begun already" });
+    }
+    execute!(tx, LET_GO, to.run.0, i64::from(step))?;
+    let message = format!("{} lets step {name} go{}", by.actor, by.because());
+    let after = format!("step {name} may go");
+    Ok(Given { action: "run.let_go", after, step: Some(step), message, status: to.status })
+}
+
+async fn skip(tx: &mut Tx, to: &To<'_>, step: u32, by: Orderer<'_>, at: Timestamp) -> Result<Given, StoreError> {
+    let plan = to.plan()?;
+    let name = step_name(&plan, i64::from(step));
+    let found = status_of(tx, to.run, step).await?;
+    skippable(&plan, step, found).map_err(|why| StoreError::Step { run: to.run, step: name.clone(), why })?;
+    let said = format!("skipped by {}{}", by.actor, by.because());
+    execute!(tx, SKIP, to.run.0, i64::from(step), text(&said), at.0)?;
+    let uses = dependents(&plan, step);
+    let uses = if uses.is_empty() {
+        String::new()
+    } else {
+        format!("; later steps use what it would have left and fail rather than guess: {}", uses.join(", "))
+    };
+    let message = format!("{name}: {said}{uses}");
+    let after = format!("step {name} skipped");
+    Ok(Given { action: "run.skip", after, step: Some(step), message, status: to.status })
+}
+
+/// A harsher end replaces a milder one that was asked for before, never the other way round.
+async fn end(tx: &mut Tx, to: &To<'_>, ending: Ending, by: Orderer<'_>, at: Timestamp) -> Result<Given, StoreError> {
+    let (actor, because) = (by.actor, by.because());
+    let given = |message, status: RunStatus| {
+        let how = if ending == Ending::Cancel { String::new() } else { format!(", {}", ending.name()) };
+        let after = format!("{}{how}", status.name());
+        Ok(Given { action: "run.cancel", after, step: None, message, status })
+    };
+    if to.status == RunStatus::Queued {
+        let message = format!("cancelled by {actor}{because}");
+        execute!(tx, END_QUEUED, to.run.0, text(actor), ending.name(), at.0, text(&message))?;
+        runs::end_steps(tx, to.run, RunStatus::Cancelled, at).await?;
+        locks::end(tx, to.run).await?;
+        return given(message, RunStatus::Cancelled);
+    }
+    if to.orders.ending.is_none_or(|before| before < ending) {
+        execute!(tx, ASK_TO_END, to.run.0, text(actor), ending.name())?;
+    }
+    given(format!("{} asked for by {actor}{because}", ending.words()), to.status)
+}

@@ -1,0 +1,161 @@
+//! What people say to a step that wants approval. A vote is checked, counted, told in the run's log and audited in one
+//! transaction; the engine that has the run looks for what the votes come to.
+
+use crate::core::approval::{Question, Tally, Unfit, Vote};
+use crate::core::event::Level;
+use crate::core::plan::plan_hash;
+use crate::core::run::{Run, RunId, RunStep, StepStatus};
+use crate::core::step::StepSpec;
+use crate::core::step::approve::Approve;
+use crate::core::time::Timestamp;
+
+use super::audit::{self, Decision};
+use super::db::{Tx, text, text_opt};
+use super::decisions::{number, tell};
+use super::rows::{self, StepRow, VoteRow};
+use super::{Store, StoreError, journal, orders};
+
+const VOTES: &str = "select position, actor, approved, note, plan_hash, at from run_vote where run_id = $1 \
+     order by at, actor";
+const INSERT: &str = "insert into run_vote (run_id, position, actor, approved, note, plan_hash, at) \
+     values ($1, $2, $3, $4, $5, $6, $7)";
+const FORGET: &str = "delete from run_vote where run_id = $1 and position = $2 and actor = $3";
+const STEPS: &str = "select position, status, attempt, started_at, finished_at, message from run_step \
+     where run_id = $1 order by position";
+const EXPLAIN: &str = "update run set message = $2 where id = $1 and status = 'waiting'";
+const ASKED_BY: &str = "select actor, parent_id, retry_of from run where id = $1";
+/// A run that repeats a run that repeats a run …
+const DEEPEST: usize = 1000;
+
+/// A yes or a no.
+#[derive(Debug, Clone, Copy)]
+pub struct Ballot<'a> {
+    pub actor: &'a str,
+    pub approved: bool,
+    pub note: Option<&'a str>,
+    /// Of the plan that was looked at.
+    pub plan_hash: &'a str,
+}
+
+impl Store {
+    /// Says yes or no to the step of a run that waits for approval (audited); what all votes come to now.
+    pub async fn vote(&self, run: RunId, ballot: Ballot<'_>, at: Timestamp) -> Result<Tally, StoreError> {
+        let mut tx = self.db.begin().await?;
+        match vote(&mut tx, run, ballot, at).await {
+            Ok(tally) => tx.commit().await.map(|()| tally),
+            Err(refused) => tx.rollback().await.and(Err(refused)),
+        }
+    }
+
+    /// Every vote on a run's steps, oldest first.
+    pub async fn votes(&self, run: RunId) -> Result<Vec<Vote>, StoreError> {
+        let mut db = self.db.read().await?;
+        rows::all(fetch_all!(db, VoteRow, VOTES, run.0)?)
+    }
+
+    /// Who asked for a run, and for those it repeats or follows.
+    pub async fn requesters(&self, run: RunId) -> Result<Vec<String>, StoreError> {
+        let mut tx = self.db.begin().await?;
+        let found = requesters(&mut tx, run).await?;
+        tx.commit().await?;
+        Ok(found)
+    }
+}
+
+/// The approval a run waits for, also while no engine has it in hand: asked, and not over.
+#[must_use]
+pub fn open_question<'p>(run: &'p Run, steps: &[RunStep]) -> Option<(u32, &'p Approve, Timestamp)> {
+    if run.status.is_terminal() {
+        return None;
+    }
+    let open = |s: &&RunStep| matches!(s.status, StepStatus::Waiting | StepStatus::Pending);
+    steps.iter().filter(open).find_map(|s| {
+        let (step, _) = run.plan.numbered_step(s.index)?;
+        let StepSpec::Approve(ask) = &step.spec else { return None };
+        Some((s.index, ask, s.started_at?.plus_ms(step.timeout_ms)))
+    })
+}
+
+async fn vote(tx: &mut Tx, id: RunId, ballot: Ballot<'_>, at: Timestamp) -> Result<Tally, StoreError> {
+    let numbered = number(tx, id).await?;
+    let run = orders::read(tx, id).await?;
+    let refused = |why: Unfit| StoreError::Vote { run: id, why };
+    let steps: Vec<RunStep> = rows::all(fetch_all!(tx, StepRow, STEPS, id.0)?)?;
+    let Some((step, ask, until)) = open_question(&run, &steps) else { return Err(refused(Unfit::NotWaiting)) };
+    let mut votes: Vec<Vote> = rows::all(fetch_all!(tx, VoteRow, VOTES, id.0)?)?;
+    votes.retain(|v| v.step == step);
+    let (requesters, hash) = (requesters(tx, id).await?, plan_hash(&run.plan));
+    let new = Vote {
+        step,
+        actor: ballot.actor.to_owned(),
+        approved: ballot.approved,
+        note: ballot.note.map(str::trim).filter(|n| !n.is_empty()).map(str::to_owned),
+        plan_hash: ballot.plan_hash.to_owned(),
+        at,
+    };
+    let question = Question { ask, plan_hash: &hash, requesters: &requesters, votes: &votes, until };
+    if !matches!(question.tally(), Tally::Open(_)) {
+        return Err(refused(Unfit::NotWaiting));
+    }
+    question.check(&new).map_err(refused)?;
+    let note = text_opt(new.note.as_deref());
+    // A vote for another plan counts for nothing and gives way to a new one.
+    execute!(tx, FORGET, id.0, i64::from(step), text(&new.actor))?;
+    execute!(tx, INSERT, id.0, i64::from(step), text(&new.actor), new.approved, note, text(&hash), at.0)?;
+    let with_new: Vec<Vote> = votes.iter().cloned().chain([new]).collect();
+    let question = Question { votes: &with_new, ..question };
+    tell_vote(tx, &run, numbered, &question, step).await?;
+    Ok(question.tally())
+}
+
+/// The newest vote, in the log of the run and in the audit log.
+async fn tell_vote(
+    tx: &mut Tx,
+    run: &Run,
+    numbered: journal::Numbered,
+    question: &Question<'_>,
+    step: u32,
+) -> Result<(), StoreError> {
+    let Some(new) = question.votes.last() else { return Ok(()) };
+    let note = new.note.as_ref().map(|n| format!(": {n}")).unwrap_or_default();
+    let word = if new.approved { "approves" } else { "refuses" };
+    let count = match question.tally() {
+        Tally::Open(by) => format!(" ({} of {})", by.len(), question.ask.need),
+        Tally::Approved(by) => format!(" ({} of {})", by.len(), question.ask.need),
+        Tally::Denied { .. } => String::new(),
+    };
+    let name = super::decisions::step_name(&run.plan, i64::from(step));
+    let message = format!("{} {word} {name}{count}{note}", new.actor);
+    execute!(tx, EXPLAIN, run.id.0, text(&question.told("")))?;
+    let level = if new.approved { Level::Info } else { Level::Warn };
+    tell(tx, run.id, &numbered, journal::event(level, "operator", Some(step), message, new.at)).await?;
+    let decision = Decision {
+        workspace: numbered.workspace_id,
+        at: new.at,
+        actor: &new.actor,
+        action: if new.approved { "run.approve" } else { "run.reject" },
+        object: format!("run {} step {name}", run.id),
+        before: None,
+        after: Some(format!("plan {}{count}", question.plan_hash)),
+        reason: new.note.as_deref(),
+    };
+    audit::insert(tx, decision).await
+}
+
+async fn requesters(tx: &mut Tx, run: RunId) -> Result<Vec<String>, StoreError> {
+    let (mut found, mut open) = (Vec::new(), vec![run.0]);
+    let mut seen = std::collections::HashSet::new();
+    while let Some(id) = open.pop().filter(|_| seen.len() < DEEPEST) {
+        if !seen.insert(id) {
+            continue;
+        }
+        let row = fetch_optional!(tx, (String, Option<i64>, Option<i64>), ASKED_BY, id)?;
+        if let Some((actor, parent, retried)) = row {
+            if !found.contains(&actor) {
+                found.push(actor);
+            }
+            open.extend(parent.into_iter().chain(retried));
+        }
+    }
+    Ok(found)
+}

@@ -1,0 +1,127 @@
+//! Brings the entries of runs from the store to where the viewer of logs reads them, and goes on until they have ended.
+
+use std::io;
+use std::time::Duration;
+
+use tokio::sync::broadcast::Receiver;
+use tokio::task::JoinSet;
+use tokio::time::timeout;
+
+use crate::bus::Notice;
+use crate::control::{Control, Refusal};
+use crate::core::run::RunId;
+use crate::core::time::Timestamp;
+use crate::logfile::desk::{Ask, Desk};
+use crate::logfile::file::Tracked;
+use crate::logfile::lanes::Writer;
+use crate::logfile::source::{Nudge, Source, Told};
+
+/// Logs being read: a reader with a thread of its own, and what brings it the entries of runs. Dropping it ends both.
+#[derive(Debug)]
+pub struct OpenLog {
+    source: Source,
+    feeds: JoinSet<()>,
+}
+
+/// Entries read at once.
+const PAGE: u32 = 2000;
+/// A notice that got lost costs this much, and so does a store that failed.
+const LOOK_AGAIN: Duration = Duration::from_millis(500);
+
+impl OpenLog {
+    /// Begins to read. `tell` may block; false from it ends the reading.
+    pub fn start(desk: Desk, tell: impl FnMut(Told) -> bool + Send + 'static) -> io::Result<Self> {
+        Ok(Self { source: Source::start(desk, tell)?, feeds: JoinSet::new() })
+    }
+
+    /// The logs of these runs, merged by time, from their ends.
+    pub fn runs(
+        runs: &[RunId],
+        control: &Control,
+        now: Timestamp,
+        tell: impl FnMut(Told) -> bool + Send + 'static,
+    ) -> io::Result<Self> {
+        let opened = runs.iter().map(|run| Tracked::run(&format!("run {run}"))).collect::<io::Result<Vec<_>>>()?;
+        let (files, writers): (Vec<_>, Vec<_>) = opened.into_iter().unzip();
+        let mut log = Self::start(Desk::new(files, true, now), tell)?;
+        runs.iter().zip(writers).for_each(|(run, writer)| log.feed(*run, writer, control));
+        Ok(log)
+    }
+
+    /// Brings a run's entries.
+    pub fn feed(&mut self, run: RunId, writer: Writer, control: &Control) {
+        let feed = Feed { run, writer, control: control.clone(), nudge: self.source.nudge(), after: 0 };
+        self.feeds.spawn(feed.run());
+    }
+
+    /// Hands over a wish.
+    pub fn ask(&self, ask: Ask) {
+        if !self.source.ask(ask) {
+            tracing::warn!("the log's reader is too busy; a wish was dropped");
+        }
+    }
+}
+
+/// One run's entries on their way.
+struct Feed {
+    run: RunId,
+    writer: Writer,
+    control: Control,
+    nudge: Nudge,
+    after: i64,
+}
+
+impl Feed {
+    async fn run(mut self) {
+        let mut notices = self.control.listen();
+        loop {
+            match self.bring().await {
+                Ok(true) => return,
+                Ok(false) => self.wait(&mut notices).await,
+                Err(refusal) => {
+                    self.writer.tell(format!("run {}: {refusal}; shown is what could be read", self.run));
+                    let _ = self.nudge.tell();
+                    tokio::time::sleep(LOOK_AGAIN).await;
+                }
+            }
+        }
+    }
+
+    /// Brings what there is. True: nothing will follow.
+    async fn bring(&mut self) -> Result<bool, Refusal> {
+        // The status first: after a run has ended, nothing is written.
+        let ended = self.control.run(self.run).await?.run.status.is_terminal();
+        loop {
+            let entries = self.control.entries_after(self.run, self.after, PAGE).await?;
+            let Some(last) = entries.last() else { break };
+            self.after = last.seq;
+            let room = self.writer.push(&entries);
+            if !self.nudge.tell() || !room {
+                return Ok(true);
+            }
+        }
+        if ended {
+            self.writer.end();
+        } else {
+            self.writer.catch_up();
+        }
+        let _ = self.nudge.tell();
+        Ok(ended)
+    }
+
+    /// Waits until something about this run is told, or long enough.
+    async fn wait(&self, notices: &mut Receiver<Notice>) {
+        let news = async {
+            loop {
+                match notices.recv().await {
+                    Ok(Notice::Entries(run, seq)) if run == self.run && seq > self.after => return,
+                    Ok(Notice::Run(run, status)) if run == self.run && status.is_terminal() => return,
+                    Ok(_) => {}
+                    Err(_) => return tokio::time::sleep(LOOK_AGAIN).await,
+                }
+            }
+        };
+        // Other processes' writes may not be told here at all.
+        let _ = timeout(LOOK_AGAIN, news).await;
+    }
+}

@@ -1,0 +1,74 @@
+//! What people do to a run from its view: every one of these asks first, but for letting a single step go.
+
+use super::{Part, RunScreen};
+use crate::core::orders::{Ending, Order, Pace, next_step};
+use crate::core::plan::PlanStep;
+use crate::core::run::StepStatus;
+use crate::core::step::StepSpec;
+use crate::tui::msg::Effect;
+use crate::tui::pane::Reaction;
+use crate::tui::popup::Popup;
+use crate::tui::popup::answer::AnswerForm;
+use crate::tui::popup::confirm::Confirm;
+use crate::tui::popup::control::{Aim, Control};
+use crate::tui::theme::run_word;
+use crate::tui::view::canvas::safe;
+
+impl RunScreen {
+    /// Asks whether to cancel it.
+    pub fn cancel(&self) -> Reaction {
+        let Some(detail) = &self.detail else { return Reaction::Say("the run is still being read".to_owned()) };
+        let run = &detail.run;
+        if run.status.is_terminal() {
+            return Reaction::Say(format!("run {} is {}: there is nothing to cancel", run.id, run_word(run.status)));
+        }
+        if let Some(by) = run.cancel_requested_by.as_ref().filter(|_| run.orders.ending >= Some(Ending::Cancel)) {
+            return Reaction::Say(format!("{} has asked for that already", safe(by)));
+        }
+        Reaction::Popup(Box::new(Popup::Confirm(Confirm::cancel(run))))
+    }
+
+    pub(super) fn answer(&self) -> Reaction {
+        self.answer_with(None)
+    }
+
+    /// The question of the waiting step, with a note begun.
+    pub fn answer_with(&self, note: Option<&str>) -> Reaction {
+        let Some(detail) = &self.detail else { return Reaction::Say("the run is still being read".to_owned()) };
+        if let Some(approval) = &detail.approval {
+            let question = approval.question(&detail.run);
+            if let Some(Err(why)) = question.map(|q| q.may(&self.facts.actor)) {
+                return Reaction::Say(why.to_string());
+            }
+            let form = AnswerForm::approval(detail, approval, &self.facts.actor, note);
+            return form.map_or(Reaction::Done, |form| Reaction::Popup(Box::new(Popup::Answer(Box::new(form)))));
+        }
+        let waiting = detail.steps.iter().find(|s| s.status == StepStatus::Waiting);
+        let waiting = waiting.and_then(|step| Some((step.index, detail.run.plan.numbered_step(step.index)?.0)));
+        match waiting {
+            Some((index, PlanStep { name, spec: StepSpec::Manual(manual), rules, .. })) => {
+                let form = AnswerForm::work(self.run, index, name, &manual.prompt, rules.notes.as_deref());
+                Reaction::Popup(Box::new(Popup::Answer(Box::new(form))))
+            }
+            Some(_) => Reaction::Say("the waiting step is not one to answer: it goes on by itself".to_owned()),
+            None => Reaction::Say("no step of this run waits for an answer".to_owned()),
+        }
+    }
+
+    /// What can be done with the run; what is aimed at is chosen already, and still asks.
+    pub fn control(&self, aim: Aim, reason: Option<&str>) -> Reaction {
+        let Some(detail) = &self.detail else { return Reaction::Say("the run is still being read".to_owned()) };
+        let looked_at = self.steps.key().copied().filter(|_| self.focus == Part::Steps);
+        let popup = Control::new(detail, looked_at, self.facts.read_only, aim, reason);
+        Reaction::Popup(Box::new(Popup::Control(Box::new(popup))))
+    }
+
+    pub(super) fn let_go(&self) -> Reaction {
+        let Some(detail) = &self.detail else { return Reaction::Say("the run is still being read".to_owned()) };
+        let next = next_step(&detail.run.plan, &detail.steps).filter(|_| !detail.run.status.is_terminal());
+        match next.filter(|_| detail.run.orders.pace == Pace::Stepping) {
+            Some(step) => Reaction::Ask(Effect::Order { run: self.run, order: Order::LetGo(step), reason: None }),
+            None => Reaction::Say("only a run that is gone through step by step lets a single step go".to_owned()),
+        }
+    }
+}

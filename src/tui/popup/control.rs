@@ -1,0 +1,296 @@
+//! What can be done with a run, each with what it will do. Nothing is selected that does anything: a choice leads to a
+//! reason and two buttons, of which the one that goes back is selected. So Enter alone changes nothing.
+
+use ratatui::layout::Rect;
+use ratatui::text::{Line, Span};
+
+use super::confirm::buttons;
+use super::{Outcome, Popup};
+use crate::core::orders::{Ending, Order, Pace, dependents, next_step, skippable};
+use crate::core::resume::{Decision, Standing, standing};
+use crate::core::run::{RunId, RunStatus, StepStatus};
+use crate::tui::app::field::Field;
+use crate::tui::keys::{Action, Context};
+use crate::tui::msg::{Effect, RunDetail};
+use crate::tui::popup::card::Card;
+use crate::tui::theme::run_word;
+use crate::tui::view::canvas::{Canvas, row, safe, wrapped};
+
+/// What a choice comes to.
+#[derive(Debug, Clone, PartialEq)]
+enum Deed {
+    Nothing,
+    Order(Order),
+    Resume(Option<Decision>),
+    /// The card of the same plan.
+    Retry,
+}
+
+/// Which choice somebody is after, when the popup is opened for it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Aim {
+    Any,
+    Pause,
+    /// After the step in flight.
+    Stop,
+    Resume,
+    Retry,
+}
+
+#[derive(Debug, Clone, PartialEq)]
+struct Choice {
+    label: String,
+    /// What it will do.
+    about: String,
+    deed: Deed,
+    needs_reason: bool,
+}
+
+/// What has the keyboard.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Focus {
+    List,
+    Reason,
+    Back,
+    Do,
+}
+
+/// The choices of one run.
+#[derive(Debug, Clone)]
+pub struct Control {
+    run: RunId,
+    title: String,
+    choices: Vec<Choice>,
+    index: usize,
+    reason: Field,
+    focus: Focus,
+    message: Option<String>,
+    detail: Box<RunDetail>,
+    read_only: bool,
+}
+
+impl Control {
+    /// What can be done with it now; `step` is the one looked at. An aim that is possible is chosen already.
+    #[must_use]
+    pub fn new(detail: &RunDetail, step: Option<u32>, read_only: bool, aim: Aim, reason: Option<&str>) -> Self {
+        let run = &detail.run;
+        let choices = choices(detail, step);
+        let index = choices.iter().position(|c| meant(&c.deed, aim)).unwrap_or(0);
+        let focus = if index == 0 { Focus::List } else { Focus::Back };
+        let title = format!("Run {} {}, {}", run.id, safe(&run.plan.title), run_word(run.status));
+        let reason = Field::with(reason.unwrap_or_default());
+        let detail = Box::new(detail.clone());
+        Self { run: run.id, title, choices, index, reason, focus, message: None, detail, read_only }
+    }
+
+    pub(super) const fn context(&self) -> Context {
+        if matches!(self.focus, Focus::Reason) { Context::Text } else { Context::Dialog }
+    }
+
+    pub(super) fn insert(&mut self, text: &str) {
+        if self.focus == Focus::Reason {
+            self.reason.insert(text);
+        }
+    }
+
+    pub(super) fn act(&mut self, action: Action) -> Outcome {
+        if self.focus == Focus::List { self.choose(action) } else { self.decide(action) }
+    }
+
+    fn choose(&mut self, action: Action) -> Outcome {
+        let last = self.choices.len() - 1;
+        match action {
+            Action::Down | Action::NextField => self.index = if self.index == last { 0 } else { self.index + 1 },
+            Action::Up | Action::PreviousField => self.index = self.index.checked_sub(1).unwrap_or(last),
+            Action::Top | Action::PickNo => self.index = 0,
+            Action::Bottom => self.index = last,
+            Action::Press if self.index == 0 => return Outcome::Close,
+            Action::Press if self.read_only => {
+                self.message = Some("read-only: nothing can be done to a run from this console".to_owned());
+            }
+            Action::Press => (self.focus, self.message) = (Focus::Back, None),
+            _ => {}
+        }
+        Outcome::Stay
+    }
+
+    fn decide(&mut self, action: Action) -> Outcome {
+        const ORDER: [Focus; 3] = [Focus::Reason, Focus::Back, Focus::Do];
+        let at = ORDER.iter().position(|f| *f == self.focus).unwrap_or(1);
+        match action {
+            Action::NextField | Action::Complete | Action::Newer | Action::Accept => self.focus = ORDER[(at + 1) % 3],
+            Action::PreviousField | Action::PreviousChoice | Action::Older => self.focus = ORDER[(at + 2) % 3],
+            Action::Up | Action::Down => self.focus = Focus::Reason,
+            Action::PickYes => self.focus = Focus::Do,
+            Action::PickNo => self.focus = Focus::Back,
+            Action::Press if self.focus == Focus::Do => return self.fire(),
+            Action::Press => (self.focus, self.index, self.message) = (Focus::List, 0, None),
+            other => drop(self.reason.act(other)),
+        }
+        Outcome::Stay
+    }
+
+    fn fire(&mut self) -> Outcome {
+        let Some(choice) = self.choices.get(self.index) else { return Outcome::Close };
+        let reason = Some(self.reason.text().trim().to_owned()).filter(|r| !r.is_empty());
+        if self.read_only {
+            return Outcome::Said("read-only: nothing was done".to_owned());
+        }
+        if choice.needs_reason && reason.is_none() {
+            self.message = Some("this needs a reason: say why".to_owned());
+            self.focus = Focus::Reason;
+            return Outcome::Stay;
+        }
+        let run = self.run;
+        match choice.deed {
+            Deed::Nothing => Outcome::Close,
+            Deed::Order(order) => Outcome::Finish(Effect::Order { run, order, reason }),
+            Deed::Resume(decision) => Outcome::Finish(Effect::Resume { run, decision, reason }),
+            Deed::Retry => Outcome::Open(Box::new(Popup::Card(Box::new(Card::retry(&self.detail.run, reason))))),
+        }
+    }
+
+    pub(super) fn draw(&self, canvas: &mut Canvas<'_>) {
+        let theme = canvas.theme;
+        let screen = canvas.area();
+        let width = screen.width.min(78);
+        let inside = usize::from(width.saturating_sub(4));
+        let about = self.choices.get(self.index).map_or("", |c| &c.about);
+        let mut about = wrapped(about, inside);
+        about.extend(self.message.iter().flat_map(|m| wrapped(m, inside)));
+        let foot = if self.focus == Focus::List { 0 } else { 3 };
+        let rows = if self.focus == Focus::List { self.choices.len() } else { 1 };
+        let height = u16::try_from(rows + about.len() + foot + 3).unwrap_or(u16::MAX);
+        let title = Span::styled(format!(" {} ", self.title), theme.attention());
+        let inner = canvas.window(width, height.min(screen.height.saturating_sub(2)), title.into(), &Line::default());
+        let mut y = inner.y;
+        for (i, choice) in self.choices.iter().enumerate() {
+            if y >= inner.bottom() || (self.focus != Focus::List && i != self.index) {
+                continue;
+            }
+            canvas.line(row(inner, y), &Line::raw(format!(" {}", choice.label)));
+            if i == self.index {
+                let style = if self.focus == Focus::List { theme.selected() } else { theme.strong() };
+                canvas.restyle(row(inner, y), style);
+            }
+            y = y.saturating_add(1);
+        }
+        let rest = Rect { y, height: inner.bottom().saturating_sub(y), ..inner };
+        let lines: Vec<Line<'_>> = about.iter().map(|l| Line::styled(format!(" {l}"), theme.dim())).collect();
+        canvas.lines(Rect { y: rest.y.saturating_add(1), height: rest.height.saturating_sub(1), ..rest }, &lines);
+        if self.focus != Focus::List && rest.height >= 3 {
+            let reason = row(inner, inner.bottom() - 3);
+            canvas.clear(reason);
+            canvas.field(reason, Span::raw(" why: "), &self.reason, self.focus == Focus::Reason, "");
+            let all = [("Back", self.focus == Focus::Back), ("Do it", self.focus == Focus::Do)];
+            canvas.line(row(inner, inner.bottom() - 1), &buttons(&all, theme));
+        }
+    }
+}
+
+const fn meant(deed: &Deed, aim: Aim) -> bool {
+    match aim {
+        Aim::Any => false,
+        Aim::Pause => matches!(deed, Deed::Order(Order::Pause)),
+        Aim::Stop => matches!(deed, Deed::Order(Order::End(Ending::AfterStep))),
+        // Where somebody has to decide about a step first, nothing is chosen for them.
+        Aim::Resume => matches!(deed, Deed::Resume(None) | Deed::Order(Order::Continue)),
+        Aim::Retry => matches!(deed, Deed::Retry),
+    }
+}
+
+fn choices(detail: &RunDetail, step: Option<u32>) -> Vec<Choice> {
+    let choice = |label: &str, about: &str, deed, needs_reason| Choice {
+        label: label.to_owned(),
+        about: about.to_owned(),
+        deed,
+        needs_reason,
+    };
+    let mut all = vec![choice("Leave it as it is", "Nothing changes.", Deed::Nothing, false)];
+    match detail.run.status {
+        RunStatus::Interrupted => interrupted(detail, &mut all, &choice),
+        status if status.is_terminal() => all.push(choice(
+            "Do it again",
+            "Shows the card of the same plan; starting it makes a new run, which waits for approval anew.",
+            Deed::Retry,
+            false,
+        )),
+        _ => {
+            pace(detail, &mut all, &choice);
+            all.extend(skip(detail, step));
+            ends(&mut all, &choice);
+        }
+    }
+    all
+}
+
+type Make<'m> = &'m dyn Fn(&str, &str, Deed, bool) -> Choice;
+
+fn interrupted(detail: &RunDetail, all: &mut Vec<Choice>, choice: Make<'_>) {
+    let give_up = "The run has failed; what is pending is not run.";
+    let resume = |decision| Deed::Resume(Some(decision));
+    if let Standing::Undecided(open) = standing(&detail.run.plan, &detail.steps) {
+        let names: Vec<_> = open.iter().filter_map(|i| detail.run.plan.numbered_step(*i)).collect();
+        let names = names.iter().map(|(s, _)| safe(&s.name)).collect::<Vec<_>>().join(", ");
+        let done = "Its effect is taken to have happened; the run goes on with the next step.";
+        all.push(choice(&format!("It happened: {names}"), done, resume(Decision::Done), true));
+        let again = "The step is done again. Be sure that twice does no harm.";
+        all.push(choice(&format!("Repeat {names}"), again, resume(Decision::Repeat), true));
+    } else {
+        let about = "Nothing was in flight: it goes on at its first unfinished step.";
+        all.push(choice("Resume", about, Deed::Resume(None), false));
+    }
+    all.push(choice("Give up", give_up, resume(Decision::GiveUp), true));
+}
+
+fn pace(detail: &RunDetail, all: &mut Vec<Choice>, choice: Make<'_>) {
+    let pace = detail.run.orders.pace;
+    let mut order = |label: &str, about: &str, order| all.push(choice(label, about, Deed::Order(order), false));
+    if pace == Pace::Stepping
+        && let Some(next) = next_step(&detail.run.plan, &detail.steps)
+    {
+        let name = detail.run.plan.numbered_step(next).map(|(s, _)| safe(&s.name)).unwrap_or_default();
+        order(&format!("Let step {name} go"), "It runs this one step and waits before the next.", Order::LetGo(next));
+    }
+    if pace != Pace::Free {
+        order("Go on", "It runs freely from here.", Order::Continue);
+    }
+    if pace != Pace::Paused {
+        let about = "The step in flight ends, then it waits. What it waits does not count against its time limit.";
+        order("Pause", about, Order::Pause);
+    }
+    if pace != Pace::Stepping {
+        order("Step by step", "It waits before every step until you let that step go.", Order::StepThrough);
+    }
+}
+
+/// Skipping the step that is looked at, or else the next one.
+fn skip(detail: &RunDetail, looked_at: Option<u32>) -> Option<Choice> {
+    let plan = &detail.run.plan;
+    let status = |step: u32| detail.steps.iter().find(|s| s.index == step).map_or(StepStatus::Pending, |s| s.status);
+    let may = |step: &u32| skippable(plan, *step, status(*step)).is_ok();
+    let step = looked_at.filter(may).or_else(|| next_step(plan, &detail.steps).filter(may))?;
+    let (planned, _) = plan.numbered_step(step)?;
+    let uses = dependents(plan, step);
+    let uses = if uses.is_empty() {
+        "No later step uses its result.".to_owned()
+    } else {
+        format!("These use its result and will fail rather than guess: {}.", safe(&uses.join(", ")))
+    };
+    Some(Choice {
+        label: format!("Skip step {}", safe(&planned.name)),
+        about: format!("It is not run; your reason is kept. {uses}"),
+        deed: Deed::Order(Order::Skip(step)),
+        needs_reason: true,
+    })
+}
+
+fn ends(all: &mut Vec<Choice>, choice: Make<'_>) {
+    let end = |ending| Deed::Order(Order::End(ending));
+    let after = "The step in flight ends, the rest is not run, finally steps run; the run is cancelled.";
+    all.push(choice("Stop after this step", after, end(Ending::AfterStep), false));
+    let now = "The step in flight gets TERM, after 1.5 s KILL; the rest is not run, finally steps run.";
+    all.push(choice("Cancel now", now, end(Ending::Cancel), false));
+    let kill = "The step in flight gets KILL at once, with all its processes: it cannot tidy up. Finally steps run.";
+    all.push(choice("Kill now", kill, end(Ending::Kill), false));
+}
