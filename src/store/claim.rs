@@ -1,5 +1,5 @@
 //! Taking a queued run together with its targets: all of them or not at all. One statement a claim; a trigger
-//! (0005_reliability) takes the locks with it, and a lock somebody else has fails the statement as a whole.
+//! (`0005_reliability`) takes the locks with it, and a lock somebody else has fails the statement as a whole.
 
 use sqlx::Database;
 

@@ -39,9 +39,9 @@ pub enum Remains {
 }
 
 impl Birth {
-    pub(super) fn of(pid: Option<u32>, mark: &Path) -> Self {
-        let started = pid.and_then(start_of).unwrap_or_default();
-        let pgid = pid.and_then(|pid| i32::try_from(pid).ok()).unwrap_or(0);
+    pub(super) fn of(leader: Option<u32>, mark: &Path) -> Self {
+        let started = leader.and_then(start_of).unwrap_or_default();
+        let pgid = leader.and_then(|leader| i32::try_from(leader).ok()).unwrap_or(0);
         Self { pgid, started, mark: mark.to_string_lossy().into_owned() }
     }
 
