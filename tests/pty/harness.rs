@@ -431,6 +431,11 @@ impl Console {
         self.wait("the screen given back", |state| {
             !state.screen.screen().alternate_screen() && !state.screen.screen().hide_cursor()
         });
+        // The modes follow the bytes: whoever stays alive afterwards is waited for.
+        let until = Instant::now() + limit();
+        while self.modes() != self.before && Instant::now() < until {
+            thread::sleep(Duration::from_millis(2));
+        }
         assert_eq!(self.modes(), self.before, "modes");
         let state = self.state();
         let screen = state.screen.screen();
