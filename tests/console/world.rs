@@ -135,7 +135,7 @@ impl World {
         let mut reading = self.reading.borrow_mut();
         let (ticket, wish) = match effect {
             Effect::OpenLog { ticket, .. } => {
-                let (file, writer) = Tracked::run("run").expect("room for a log");
+                let (file, writer) = Tracked::run("run").unwrap_or_else(|e| panic!("room for a log: {e}"));
                 reading.insert(*ticket, (Desk::new(vec![file], true, NOW), writer, 0));
                 (ticket, None)
             }
