@@ -106,7 +106,7 @@ impl Adapters {
                 secrets.iter().try_for_each(|s| http::check_secret(&real.outside.vault, &s.secret, &url))
             }
             Call::Shell { argv, env, dir, secrets, .. } => {
-                secrets.iter().try_for_each(|name| real.outside.vault.check(name).map(drop))?;
+                secrets.iter().try_for_each(|s| real.outside.vault.check(&s.secret).map(drop))?;
                 process::check(argv, env, dir.as_deref())
             }
             Call::Sql { database, write, .. } => sql::check(database, *write, &real.outside),

@@ -386,6 +386,7 @@ fn an_interrupted_run_is_decided_about_with_a_reason() {
         env: std::collections::BTreeMap::new(),
         dir: None,
         secrets: vec![],
+        chosen_secrets: std::collections::BTreeMap::default(),
     };
     detail.run.plan.steps[1].spec = StepSpec::Shell(unknown);
     detail.steps[1].status = StepStatus::Unknown;

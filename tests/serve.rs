@@ -141,7 +141,13 @@ fn step(spec: StepSpec) -> PlanStep {
 
 fn shell(script: &str) -> PlanStep {
     let command = ShellCommand::Script(script.to_owned());
-    step(StepSpec::Shell(Shell { command, env: BTreeMap::new(), dir: None, secrets: vec![] }))
+    step(StepSpec::Shell(Shell {
+        command,
+        env: BTreeMap::new(),
+        dir: None,
+        secrets: vec![],
+        chosen_secrets: BTreeMap::default(),
+    }))
 }
 
 #[tokio::test(flavor = "multi_thread")]

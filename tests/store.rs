@@ -105,6 +105,7 @@ fn step(name: &str) -> PlanStep {
             env: BTreeMap::new(),
             dir: None,
             secrets: Vec::new(),
+            chosen_secrets: BTreeMap::default(),
         }),
         timeout_ms: 1000,
         retry: None,

@@ -34,8 +34,7 @@ pub(super) use self::program::check;
 use super::{Brakes, OutputLine, Said, cancelled, deadline, elapsed_ms};
 use crate::core::event::Stream;
 use crate::core::redact::Redactor;
-use crate::core::secret::variable;
-use crate::core::step::Reply;
+use crate::core::step::{Reply, SecretVariable};
 use crate::vault::{Value, Vault};
 
 /// Between TERM and KILL.
@@ -58,8 +57,7 @@ pub(super) struct Invocation {
     pub argv: Vec<String>,
     pub env: BTreeMap<String, String>,
     pub dir: Option<String>,
-    /// Names of secrets, each for its variable.
-    pub secrets: Vec<String>,
+    pub secrets: Vec<SecretVariable>,
 }
 
 /// Runs the command to its end.
@@ -197,15 +195,13 @@ impl Running {
 }
 
 /// The variables of secrets with their values.
-async fn fetch(names: &[String], vault: &Vault) -> Result<Vec<(String, Value)>, String> {
-    let mut found = vault.values(names).await?;
-    for (name, value) in &mut found {
-        if value.expose().contains('\0') {
-            return Err(format!("the secret {name} holds a NUL character, which no variable can"));
-        }
-        *name = variable(name);
+async fn fetch(wanted: &[SecretVariable], vault: &Vault) -> Result<Vec<(String, Value)>, String> {
+    let names: Vec<String> = wanted.iter().map(|w| w.secret.clone()).collect();
+    let found = vault.values(&names).await?;
+    if let Some((name, _)) = found.iter().find(|(_, value)| value.expose().contains('\0')) {
+        return Err(format!("the secret {name} holds a NUL character, which no variable can"));
     }
-    Ok(found)
+    Ok(wanted.iter().map(|w| w.variable.clone()).zip(found.into_iter().map(|(_, value)| value)).collect())
 }
 
 /// Waits for a line, or ends at the end of input; then it is the command, in place, with nothing to read.

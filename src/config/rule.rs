@@ -116,8 +116,7 @@ pub(super) fn one_of<T: Copy>(text: &str, choices: &[(&str, T)]) -> Result<T, St
 
 /// The name of a secret, never its value.
 pub(super) fn secret_ref(text: &str) -> Result<String, String> {
-    let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '-' | '.');
-    if text.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_') && text.len() <= 100 && text.chars().all(plain) {
+    if crate::core::secret::is_name(text) {
         Ok(text.to_owned())
     } else {
         // Not quoted: it may be the secret itself.

@@ -105,7 +105,16 @@ mod tests {
 
     fn shell(idempotent: bool) -> PlanStep {
         let command = ShellCommand::Script("deploy".to_owned());
-        step(StepSpec::Shell(Shell { command, env: BTreeMap::default(), dir: None, secrets: Vec::new() }), idempotent)
+        step(
+            StepSpec::Shell(Shell {
+                command,
+                env: BTreeMap::default(),
+                dir: None,
+                secrets: Vec::new(),
+                chosen_secrets: BTreeMap::default(),
+            }),
+            idempotent,
+        )
     }
 
     fn kinds() -> [PlanStep; 4] {

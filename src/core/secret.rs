@@ -122,6 +122,13 @@ impl std::fmt::Display for HostPattern {
     }
 }
 
+/// Whether a text is right as a secret's name: letters, digits and `_ - .`, 100 at the most, not beginning with a digit.
+#[must_use]
+pub fn is_name(text: &str) -> bool {
+    let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '-' | '.');
+    text.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_') && text.len() <= 100 && text.chars().all(plain)
+}
+
 /// The variable a shell action finds the value in: `OPSROOM_SECRET_DEPLOY_TOKEN`.
 #[must_use]
 pub fn variable(name: &str) -> String {

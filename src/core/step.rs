@@ -123,8 +123,7 @@ pub enum Call {
         argv: Vec<String>,
         env: BTreeMap<String, String>,
         dir: Option<String>,
-        /// Names of secrets, each for its variable.
-        secrets: Vec<String>,
+        secrets: Vec<SecretVariable>,
         timeout_ms: i64,
     },
     Wait {
@@ -169,6 +168,14 @@ pub enum Call {
     Leave {
         artifacts: Vec<super::run::Artifact>,
     },
+}
+
+/// A variable of a command that holds a secret.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SecretVariable {
+    pub variable: String,
+    /// The secret's name.
+    pub secret: String,
 }
 
 /// A header with a secret in it: `Authorization: Bearer ` and the name of the token.

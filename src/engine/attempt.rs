@@ -159,7 +159,8 @@ impl Drive {
                     Gate::Shut(reply) => return Ok(reply),
                 };
                 let (tx, rx) = mpsc::channel(CHANNEL);
-                let origin = Origin { step: place.index, phase: place.phase, kind: step.spec.kind() };
+                let sensitive = step.rules.sensitive;
+                let origin = Origin { step: place.index, phase: place.phase, kind: step.spec.kind(), sensitive };
                 let perform = async { Ok(self.rec.world.adapters.perform(call, tx, halt.brakes()).await) };
                 // A pump that fails drops the call: no effect goes on unrecorded.
                 let (reply, ()) = tokio::try_join!(perform, output::pump(&self.rec, rx, origin))?;
@@ -188,16 +189,18 @@ impl Drive {
             (Verdict::TimedOut, _) => (StepStatus::TimedOut, Level::Error),
         };
         let mut data = serde_json::json!({ "status": status.name(), "attempt": attempt, "ms": ms });
+        let written = !step.rules.sensitive;
         if let Reply::Exited { outputs, .. } = reply
+            && written
             && !outputs.is_empty()
         {
             data["outputs"] = serde_json::json!(outputs);
         }
-        if !weighed.saved.is_empty() {
+        if written && !weighed.saved.is_empty() {
             let saved: serde_json::Map<_, _> = weighed.saved.iter().map(|(k, v)| (k.clone(), v.to_json())).collect();
             data["saved"] = saved.into();
         }
-        if let Some(kept) = self.results.keep(step, status, weighed) {
+        if let Some(kept) = self.results.keep(step, status, weighed).filter(|_| written) {
             data["kept"] = kept;
         }
         let event = Event { data: Some(data), ..event(place, step, level, spoken(step, outcome, ms)) };

@@ -26,12 +26,15 @@ pub(super) struct Origin<'a> {
     pub step: Option<u32>,
     pub phase: Option<Phase>,
     pub kind: &'a str,
+    /// Lines are counted, not kept.
+    pub sensitive: bool,
 }
 
 /// Writes what comes until the sender is dropped.
 pub(super) async fn pump(rec: &Recorder, mut said: mpsc::Receiver<Said>, origin: Origin<'_>) -> Result<(), StoreError> {
     let mut batch = Batch::default();
     let mut begun = None;
+    let mut unkept = 0;
     loop {
         let next = if batch.entries.is_empty() {
             said.recv().await.map(Some)
@@ -51,13 +54,17 @@ pub(super) async fn pump(rec: &Recorder, mut said: mpsc::Receiver<Said>, origin:
                 let _ = go.send(());
                 begun = Some(process);
             }
+            Some(Some(Said::Lines(lines))) if origin.sensitive => unkept += lines.len(),
             Some(Some(Said::Lines(lines))) => batch.lines(rec, lines, origin),
-            Some(Some(Said::Note(message))) => batch.note(rec, message, origin),
+            Some(Some(Said::Note(message))) => batch.note(rec, Level::Warn, message, origin),
             Some(None) => {}
         }
         if batch.is_due() {
             rec.append(&std::mem::take(&mut batch).entries).await?;
         }
+    }
+    if unkept > 0 {
+        batch.note(rec, Level::Info, format!("{unkept} lines of output were not kept: the step is sensitive"), origin);
     }
     rec.append(&batch.entries).await?;
     match begun {
@@ -95,10 +102,10 @@ impl Batch {
         self.entries.extend(lines.into_iter().map(entry));
     }
 
-    fn note(&mut self, rec: &Recorder, message: String, origin: Origin<'_>) {
+    fn note(&mut self, rec: &Recorder, level: Level, message: String, origin: Origin<'_>) {
         self.begin();
-        let Origin { step, phase, kind } = origin;
-        self.entries.push(rec.entry(Event { step, phase, source: kind, level: Level::Warn, message, data: None }));
+        let Origin { step, phase, kind, .. } = origin;
+        self.entries.push(rec.entry(Event { step, phase, source: kind, level, message, data: None }));
     }
 
     /// The first of a batch sets the time it is due.

@@ -425,6 +425,7 @@ fn shell(script: &str) -> StepSpec {
         env: BTreeMap::new(),
         dir: None,
         secrets: vec![],
+        chosen_secrets: BTreeMap::default(),
     })
 }
 

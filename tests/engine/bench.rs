@@ -230,7 +230,17 @@ pub fn http(phase: Phase, name: &str, method: &str) -> PlanStep {
 
 pub fn shell(phase: Phase, name: &str, script: &str) -> PlanStep {
     let command = ShellCommand::Script(script.to_owned());
-    step(phase, name, StepSpec::Shell(Shell { command, env: BTreeMap::new(), dir: None, secrets: vec![] }))
+    step(
+        phase,
+        name,
+        StepSpec::Shell(Shell {
+            command,
+            env: BTreeMap::new(),
+            dir: None,
+            secrets: vec![],
+            chosen_secrets: BTreeMap::default(),
+        }),
+    )
 }
 
 pub fn manual(phase: Phase, name: &str) -> PlanStep {

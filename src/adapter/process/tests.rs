@@ -1,6 +1,7 @@
 //! Real commands: output complete, groups ended, escapes told.
 
 use super::*;
+use crate::core::secret::variable;
 
 fn sh(script: &str) -> Invocation {
     Invocation {
@@ -215,7 +216,13 @@ async fn secrets_reach_only_the_commands_that_name_them_and_never_the_command_li
     let script = "tr '\\0' ' ' < /proc/$$/cmdline; echo; echo \"<$CARGO_MANIFEST_DIR><$OPSROOM_SECRET_PLACE_X>\"";
     let run = async |secrets: &[&str]| {
         let (tx, mut rx) = mpsc::channel(4);
-        let what = Invocation { secrets: secrets.iter().map(|s| (*s).to_owned()).collect(), ..sh(script) };
+        let what = Invocation {
+            secrets: secrets
+                .iter()
+                .map(|s| SecretVariable { variable: variable(s), secret: (*s).to_owned() })
+                .collect(),
+            ..sh(script)
+        };
         let listen = async {
             let mut lines = Vec::new();
             while let Some(said) = rx.recv().await {

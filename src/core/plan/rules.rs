@@ -32,6 +32,9 @@ pub struct Rules {
     /// `inputs`, `env`, `service`, `protected` as its expressions see them.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub known: BTreeMap<String, Value>,
+    /// Neither what it prints nor what it keeps for later steps is written down.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub sensitive: bool,
     /// For a question: "no" is an answer like any other, on which later conditions decide.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub optional: bool,
@@ -66,6 +69,7 @@ impl Rules {
         lines.extend(self.when.iter().map(|when| format!("only when {when}")));
         lines.extend(self.expect.iter().map(|expect| format!("expects {expect}")));
         lines.extend(self.save.iter().map(|(name, from)| format!("keeps {name} = {from}")));
+        lines.extend(self.sensitive.then(|| "is sensitive: its output is not kept".to_owned()));
         lines.extend(self.word.iter().map(|word| format!("wants `{word}` typed as the note")));
         lines.extend(
             self.each

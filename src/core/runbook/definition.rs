@@ -132,6 +132,8 @@ pub struct StepTemplate {
     pub retry: Option<Retry>,
     pub on_failure: OnFailure,
     pub idempotent: bool,
+    /// What it prints and what later steps get of it are not written down.
+    pub sensitive: bool,
     /// Once per service and environment.
     pub for_each: bool,
     /// What a service without the action means.
@@ -217,6 +219,8 @@ pub enum Does {
         dir: Option<String>,
         /// Variables of its own, with placeholders.
         env: Vec<(String, String)>,
+        /// Secrets it gets, by name or as `{inputs.NAME}` of an input of type secret.
+        secrets: Vec<String>,
     },
     Wait(i64),
     Manual(String),

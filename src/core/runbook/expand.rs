@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, HashSet};
 
 use super::call::Call;
 use super::definition::{Body, Does, Items, Missing, StepTemplate, Values};
-use super::fill::{Escape, Filler, Piece, Slot, pieces};
+use super::fill::{Escape, Filler, Piece, Slot, chosen_secret, pieces};
 use super::planner::{Words, fill_or_keep, shell_env};
 use super::targets::{Resolved, configure_hint};
 use super::{Runbook, later, papers, scope};
@@ -257,6 +257,7 @@ impl Expansion<'_> {
             save: template.save.iter().map(|(name, from)| (name.clone(), from.text().to_owned())).collect(),
             fills: later::is_open(spec),
             optional,
+            sensitive: template.sensitive,
             word,
             notes: template.notes.clone(),
             each: turn.each,
@@ -287,7 +288,7 @@ impl Expansion<'_> {
                     None
                 }
             },
-            Does::Shell { command, dir, env } => {
+            Does::Shell { command, dir, env, secrets } => {
                 let mut all = shell_env(filler);
                 for (name, text) in env {
                     match filler.fill(text, Escape::Plain) {
@@ -298,7 +299,19 @@ impl Expansion<'_> {
                         }
                     };
                 }
-                let shell = Shell { command: command.clone(), env: all, dir: dir.clone(), secrets: Vec::new() };
+                let (mut own, mut chosen_secrets) = (Vec::new(), BTreeMap::new());
+                for text in secrets {
+                    match (chosen_secret(text), filler.fill(text, Escape::Plain)) {
+                        (None, _) => own.push(text.clone()),
+                        (Some(input), Ok(name)) => drop(chosen_secrets.insert(input.to_owned(), name)),
+                        (Some(_), Err(slot)) => {
+                            open(&slot);
+                            return None;
+                        }
+                    }
+                }
+                let (command, dir) = (command.clone(), dir.clone());
+                let shell = Shell { command, env: all, dir, secrets: own, chosen_secrets };
                 plain(StepSpec::Shell(shell), SHELL_MS)
             }
             Does::Wait(ms) => plain(StepSpec::Wait(Wait { ms: *ms }), ms.saturating_add(WAIT_SLACK_MS)),
@@ -447,14 +460,19 @@ pub(super) fn action_spec(action: &Action, filler: &Filler<'_>) -> Result<StepSp
         ActionCall::Http(request) => Ok(StepSpec::Http(Http { request: fill_request(request, filler)? })),
         ActionCall::Shell(command) => {
             let (env, secrets) = (shell_env(filler), action.secrets.clone());
-            Ok(StepSpec::Shell(Shell { command: command.clone(), env, dir: None, secrets }))
+            let chosen_secrets = BTreeMap::new();
+            Ok(StepSpec::Shell(Shell { command: command.clone(), env, dir: None, secrets, chosen_secrets }))
         }
     }
 }
 
 fn fill_request(request: &HttpRequest, filler: &Filler<'_>) -> Result<HttpRequest, String> {
     let headers = request.headers.iter().map(|(name, value)| Ok((name.clone(), filler.fill(value, Escape::Header)?)));
+    let secret_headers =
+        request.secret_headers.iter().map(|(header, name)| Ok((header.clone(), filler.fill(name, Escape::Plain)?)));
     Ok(HttpRequest {
+        secret_ref: request.secret_ref.as_ref().map(|name| filler.fill(name, Escape::Plain)).transpose()?,
+        secret_headers: secret_headers.collect::<Result<_, String>>()?,
         url: filler.fill(&request.url, Escape::Url)?,
         headers: headers.collect::<Result<_, String>>()?,
         body: request.body.as_ref().map(|body| filler.fill(body, Escape::Json)).transpose()?,

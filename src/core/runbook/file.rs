@@ -206,6 +206,7 @@ fn read_kind(r: &mut Reader<'_>, section: &Section<'_>, kind: &str) -> InputKind
         "duration" => InputKind::Duration { min: section.duration(r, "min"), max: section.duration(r, "max") },
         "env" => InputKind::Env,
         "service" => InputKind::Service,
+        "secret" => InputKind::Secret,
         "list" => InputKind::List { pattern: read_pattern(r, section) },
         _ => InputKind::Text { pattern: read_pattern(r, section) },
     }

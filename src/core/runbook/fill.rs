@@ -216,6 +216,14 @@ fn percent_encode(out: &mut String, value: &str) {
     }
 }
 
+/// The input a secret is chosen with: all of the text is `{inputs.NAME}`.
+pub(super) fn chosen_secret(text: &str) -> Option<&str> {
+    match pieces(text).as_slice() {
+        [Piece::Slot(Slot::Input(name))] => Some(*name),
+        _ => None,
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;

@@ -2,6 +2,7 @@
 
 use regex::Regex;
 
+use crate::core::secret;
 use crate::core::service::Stack;
 use crate::core::time::{parse_duration, write_duration};
 
@@ -36,6 +37,8 @@ pub enum InputKind {
     },
     Env,
     Service,
+    /// The name of a secret of `opsroom.toml`, never its value.
+    Secret,
     /// Several texts, separated by commas, each matching all of a regular expression, when there is one.
     List {
         pattern: Option<String>,
@@ -43,8 +46,8 @@ pub enum InputKind {
 }
 
 impl InputKind {
-    pub(super) const NAMES: [&'static str; 9] =
-        ["text", "int", "bool", "choice", "version", "duration", "env", "service", "list"];
+    pub(super) const NAMES: [&'static str; 10] =
+        ["text", "int", "bool", "choice", "version", "duration", "env", "service", "secret", "list"];
 
     /// The right way to write a value of this type.
     ///
@@ -64,6 +67,7 @@ impl InputKind {
             Self::Version => version(value),
             Self::Duration { min, max } => duration(value, *min, *max),
             Self::Env => super::targets::find_environment(stack, value).map(|e| e.name.clone()),
+            Self::Secret => secret_name(value),
             Self::Service => super::targets::find_service(stack, value).map(|s| s.name.clone()),
         }
     }
@@ -124,6 +128,12 @@ fn within(number: i64, min: Option<i64>, max: Option<i64>, write: fn(i64) -> Str
     }
 }
 
+fn secret_name(value: &str) -> Result<String, String> {
+    // Not quoted: it may be the secret itself.
+    let wrong = "is not the name of a secret (letters, digits, _ - . up to 100); never write the value here";
+    if secret::is_name(value) { Ok(value.to_owned()) } else { Err(wrong.to_owned()) }
+}
+
 fn boolean(value: &str) -> Result<String, String> {
     match value.trim().to_lowercase().as_str() {
         "true" | "yes" => Ok("true".to_owned()),
@@ -168,6 +178,12 @@ mod tests {
             (&window, "120s", Ok("2m")),
             (&window, "1ms", Err("is below 1s, the least allowed")),
             (&InputKind::Env, "live", Ok("prod")),
+            (&InputKind::Secret, "DEPLOY_TOKEN", Ok("DEPLOY_TOKEN")),
+            (
+                &InputKind::Secret,
+                "hunter2!",
+                Err("is not the name of a secret (letters, digits, _ - . up to 100); never write the value here"),
+            ),
             (&InputKind::Choice(vec!["a".to_owned(), "b".to_owned()]), "c", Err("is not one of a, b")),
         ] {
             let result = result.map(str::to_owned).map_err(str::to_owned);

@@ -4,7 +4,8 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use super::{Call, Outcome, Reply};
+use super::{Call, Outcome, Reply, SecretVariable};
+use crate::core::secret::variable;
 use crate::core::service::ShellCommand;
 use crate::core::time::human_ms;
 
@@ -19,6 +20,9 @@ pub struct Shell {
     /// Names of secrets; their values become variables when the command is started.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub secrets: Vec<String>,
+    /// Secrets that inputs named, by the input: each becomes the variable of its input.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub chosen_secrets: BTreeMap<String, String>,
 }
 
 impl Shell {
@@ -34,13 +38,18 @@ impl Shell {
             ShellCommand::Script(text) => format!("sh -c {text:?}"),
             ShellCommand::Argv(argv) => format!("{argv:?}"),
         };
-        let with =
-            if self.secrets.is_empty() { String::new() } else { format!(" (secret {})", self.secrets.join(", ")) };
+        let names: Vec<&str> = self.secrets.iter().chain(self.chosen_secrets.values()).map(String::as_str).collect();
+        let with = if names.is_empty() { String::new() } else { format!(" (secret {})", names.join(", ")) };
         command + &with
     }
 
     pub(super) fn call(&self, timeout_ms: i64) -> Call {
-        let (env, dir, secrets) = (self.env.clone(), self.dir.clone(), self.secrets.clone());
+        let (env, dir) = (self.env.clone(), self.dir.clone());
+        let own = self.secrets.iter().map(|name| (name, name));
+        let secrets = own
+            .chain(&self.chosen_secrets)
+            .map(|(called, secret)| SecretVariable { variable: variable(called), secret: secret.clone() });
+        let secrets = secrets.collect();
         Call::Shell { argv: self.argv(), env, dir, secrets, timeout_ms }
     }
 

@@ -37,6 +37,7 @@ fn shell() -> StepSpec {
         env: BTreeMap::new(),
         dir: None,
         secrets: vec![],
+        chosen_secrets: BTreeMap::default(),
     })
 }
 

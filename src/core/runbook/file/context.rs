@@ -7,7 +7,7 @@ use std::rc::Rc;
 
 use crate::core::expr::{Expr, Type};
 use crate::core::runbook::definition::{Body, Does, Given};
-use crate::core::runbook::fill::{Piece, Slot, pieces};
+use crate::core::runbook::fill::{Piece, Slot, chosen_secret, pieces};
 use crate::core::runbook::input::{Input, InputKind};
 use crate::core::runbook::read::{Reader, Section, nearest};
 use crate::core::runbook::scope::{self, KnownStep};
@@ -43,6 +43,8 @@ pub(super) struct Context<'i> {
     pub yes_no: Vec<&'i str>,
     /// The inputs of type list: those a step can be repeated over.
     pub lists: Vec<&'i str>,
+    /// The inputs of type secret: those that choose one.
+    secrets: Vec<&'i str>,
     /// The runbook says that it changes things.
     mutates: bool,
     steps: HashMap<String, KnownStep>,
@@ -61,6 +63,7 @@ impl<'i> Context<'i> {
             inputs: inputs.iter().map(|i| i.name.as_str()).collect(),
             yes_no: of_kind(|kind| *kind == InputKind::Bool),
             lists: of_kind(|kind| matches!(kind, InputKind::List { .. })),
+            secrets: of_kind(|kind| *kind == InputKind::Secret),
             mutates,
             early: Rc::new(scope::early_types(inputs)),
             late: scope::late_types(inputs, &steps),
@@ -109,6 +112,19 @@ impl<'i> Context<'i> {
             Rc::new(types)
         };
         Rc::clone(self.made.borrow_mut().entry((place, answer)).or_insert_with(make))
+    }
+
+    /// A secret is chosen by an input of type secret, so that no text ends up where a name should be.
+    fn chosen<'t>(
+        &self,
+        r: &mut Reader<'_>,
+        section: &Section<'_>,
+        key: &str,
+        texts: impl Iterator<Item = &'t String>,
+    ) {
+        for name in texts.filter_map(|text| chosen_secret(text)).filter(|name| !self.secrets.contains(name)) {
+            section.wrong(r, key, format!("{{inputs.{name}}}: there is no input {name} of type secret"));
+        }
     }
 
     /// A step that changes things stands in a runbook that says so, or asks first: it runs on a person's answer.
@@ -242,12 +258,14 @@ impl<'i> Context<'i> {
                         section.wrong(r, "http", message);
                     }
                 }
+                self.chosen(r, section, "http", request.secret_ref.iter().chain(request.secret_headers.values()));
                 let texts = request.headers.values().chain(&request.body).chain(&request.contains);
                 for text in texts.chain([&request.url]) {
                     self.late_placeholders(r, section, "http", text, (place, order));
                 }
             }
-            Does::Shell { env, .. } => {
+            Does::Shell { env, secrets, .. } => {
+                self.chosen(r, section, "secrets", secrets.iter());
                 for (_, text) in env {
                     self.late_placeholders(r, section, "env", text, (place, order));
                 }

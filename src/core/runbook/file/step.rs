@@ -16,10 +16,12 @@ use crate::core::runbook::fill::is_input_name;
 use crate::core::runbook::read::{At, Reader, Section, as_i64};
 use crate::core::runbook::scope::{RESULT_FIELDS, key_of};
 
-const STEP_KEYS: [&str; 18] = [
+const STEP_KEYS: [&str; 20] = [
     "name",
     "dir",
     "env",
+    "secrets",
+    "sensitive",
     "inputs",
     "with",
     "optional",
@@ -97,11 +99,12 @@ fn read_undo(
     (name, phase, at): (&str, Phase, usize),
     repeated: Place,
 ) -> Option<Box<StepTemplate>> {
-    let known: Vec<&str> = ["name", "dir", "env", "with", "timeout", "retry", "idempotent", "expect", "notes"]
-        .iter()
-        .chain(&STEP_KINDS)
-        .copied()
-        .collect();
+    let known: Vec<&str> =
+        ["name", "dir", "env", "secrets", "sensitive", "with", "timeout", "retry", "idempotent", "expect", "notes"]
+            .iter()
+            .chain(&STEP_KINDS)
+            .copied()
+            .collect();
     let section = step.table(r, "undo", &known)?;
     if section.has("runbook") {
         section.wrong(r, "runbook", "an undo is a single step; a runbook cannot stand here");
@@ -137,6 +140,7 @@ fn read_body(
     };
     let retry = read_retry(r, section).or_else(|| matches!(does, Some(Does::Notify { .. })).then_some(NOTIFY_RETRY));
     let idempotent = section.boolean(r, "idempotent");
+    let sensitive = section.boolean(r, "sensitive").unwrap_or(false);
     let missing = section.word(r, "missing", &Missing::NAMES, Missing::from_name);
     if missing.is_some() && !uses {
         section.wrong(r, "missing", "is only for steps with `use`");
@@ -197,6 +201,7 @@ fn read_body(
         retry,
         on_failure,
         idempotent,
+        sensitive,
         for_each: place == Place::PerService,
         missing: missing.unwrap_or_default(),
         optional,

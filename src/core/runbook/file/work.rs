@@ -3,6 +3,7 @@
 use toml::de::DeValue;
 
 use super::super::definition::{Body, Does};
+use super::super::fill::chosen_secret;
 use super::super::read::{Reader, Section, as_i64};
 use super::named::{read_adapter, read_notify, read_sql};
 use crate::core::service::{HttpRequest, ShellCommand, Verb};
@@ -10,7 +11,7 @@ use crate::core::step::approve::{Approve, Comment};
 
 pub(super) const STEP_KINDS: [&str; 11] =
     ["use", "http", "shell", "wait", "manual", "approve", "document", "runbook", "sql", "notify", "adapter"];
-const HTTP_KEYS: [&str; 7] = ["method", "url", "headers", "body", "expect_status", "max_ms", "contains"];
+const HTTP_KEYS: [&str; 8] = ["method", "url", "headers", "body", "auth", "expect_status", "max_ms", "contains"];
 const APPROVE_KEYS: [&str; 5] = ["prompt", "need", "from", "within", "comment"];
 const DOCUMENT_KEYS: [&str; 3] = ["title", "content", "about"];
 
@@ -22,7 +23,7 @@ pub(super) fn read_does(r: &mut Reader<'_>, section: &Section<'_>) -> Option<Doe
         r.problem(section.at, section.key("kind"), message);
         return None;
     };
-    for key in ["dir", "env"] {
+    for key in ["dir", "env", "secrets"] {
         if section.has(key) && *kind != "shell" {
             section.wrong(r, key, "is only for steps with `shell`");
         }
@@ -121,7 +122,7 @@ fn read_http(r: &mut Reader<'_>, step: &Section<'_>) -> Option<HttpRequest> {
             format!("{url:?} is not an address; it starts with http:// or https:// and holds no spaces"),
         );
     }
-    let headers = section.text_map(r, "headers").unwrap_or_default();
+    let (headers, secret_headers) = read_headers(r, &section);
     for (name, value) in headers.iter().filter(|(name, value)| !is_header(name, value)) {
         section.wrong(r, "headers", format!("{name:?}: {value:?} is not a header of one line"));
     }
@@ -130,6 +131,8 @@ fn read_http(r: &mut Reader<'_>, step: &Section<'_>) -> Option<HttpRequest> {
         method: method.to_owned(),
         url: url?.to_owned(),
         headers: headers.into_iter().collect(),
+        secret_ref: read_auth(r, &section),
+        secret_headers: secret_headers.into_iter().collect(),
         body: section.text(r, "body").map(str::to_owned),
         expect_status: read_statuses(r, &section),
         max_ms,
@@ -166,6 +169,53 @@ fn read_statuses(r: &mut Reader<'_>, section: &Section<'_>) -> Vec<u16> {
     }
 }
 
+/// Headers that are texts, and those that are secrets: `{ secret_ref = "NAME" }`.
+type Headers = (Vec<(String, String)>, Vec<(String, String)>);
+
+fn read_headers(r: &mut Reader<'_>, section: &Section<'_>) -> Headers {
+    let (mut plain, mut secret) = (Vec::new(), Vec::new());
+    let Some(table) = section.value("headers") else { return (plain, secret) };
+    let Some(table) = table.get_ref().as_table() else {
+        section.wrong(r, "headers", "must be a table: { \"Name\" = \"value\" }");
+        return (plain, secret);
+    };
+    for (name, value) in table {
+        let name = name.get_ref().to_string();
+        match (value.get_ref().as_str(), secret_ref(value.get_ref())) {
+            (Some(text), _) => plain.push((name, text.to_owned())),
+            (None, Some(text)) => {
+                check_secret(r, section, "headers", text);
+                secret.push((name, text.to_owned()));
+            }
+            _ => section.wrong(r, "headers", format!("{name:?}: must be a text or {{ secret_ref = \"NAME\" }}")),
+        }
+    }
+    (plain, secret)
+}
+
+fn read_auth(r: &mut Reader<'_>, section: &Section<'_>) -> Option<String> {
+    let value = section.value("auth")?.get_ref();
+    let Some(text) = secret_ref(value) else {
+        section.wrong(r, "auth", "must be { secret_ref = \"NAME\" }, the name of a secret");
+        return None;
+    };
+    check_secret(r, section, "auth", text);
+    Some(text.to_owned())
+}
+
+/// The name in `{ secret_ref = "NAME" }`.
+fn secret_ref<'v>(value: &'v DeValue<'_>) -> Option<&'v str> {
+    let table = value.as_table().filter(|table| table.len() == 1)?;
+    table.get("secret_ref")?.get_ref().as_str()
+}
+
+fn check_secret(r: &mut Reader<'_>, section: &Section<'_>, key: &str, text: &str) {
+    if chosen_secret(text).is_none() && !crate::core::secret::is_name(text) {
+        // Not quoted: it may be the secret itself.
+        section.wrong(r, key, "is neither the name of a secret nor {inputs.NAME}; never write the value here");
+    }
+}
+
 fn read_shell(r: &mut Reader<'_>, section: &Section<'_>) -> Option<Does> {
     let is_list = section.value("shell").is_some_and(|v| v.get_ref().is_array());
     let command = if is_list {
@@ -194,7 +244,11 @@ fn read_shell(r: &mut Reader<'_>, section: &Section<'_>) -> Option<Does> {
         );
     }
     let env = read_env(r, section);
-    Some(Does::Shell { command, dir: section.text(r, "dir").map(str::to_owned), env })
+    let secrets = section.texts(r, "secrets").unwrap_or_default();
+    for secret in &secrets {
+        check_secret(r, section, "secrets", secret);
+    }
+    Some(Does::Shell { command, dir: section.text(r, "dir").map(str::to_owned), env, secrets })
 }
 
 fn read_document(r: &mut Reader<'_>, step: &Section<'_>) -> Option<Does> {

@@ -117,7 +117,7 @@ fn command(number: usize, label: String, block: &Block, commands: &Commands, inp
     };
     let scope = scope::late_types(inputs, &[known]);
     let when = Condition::parse(&format!("steps.{key}.done"), &[], &scope).ok();
-    StepTemplate { when, ..template(label, Does::Shell { command, dir: None, env: Vec::new() }) }
+    StepTemplate { when, ..template(label, Does::Shell { command, dir: None, env: Vec::new(), secrets: Vec::new() }) }
 }
 
 fn template(name: String, does: Does) -> StepTemplate {
@@ -130,6 +130,7 @@ fn template(name: String, does: Does) -> StepTemplate {
         retry: None,
         on_failure: OnFailure::Stop,
         idempotent: false,
+        sensitive: false,
         for_each: false,
         missing: Missing::default(),
         optional: false,
