@@ -2,37 +2,35 @@
 //! risks, writes audit, and answers with values.
 
 mod breakers;
+mod engines;
 pub mod library;
 pub mod orders;
+mod overview;
 mod planning;
 pub mod reach;
 pub mod resume;
 mod watch;
+mod workspace;
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex};
 
 use tokio::sync::broadcast;
-use tokio_util::sync::{CancellationToken, DropGuard};
+use tokio_util::sync::DropGuard;
 
-use crate::adapter::Adapters;
 pub use crate::adapter::Outside;
 use crate::bus::{Bus, Notice};
 use crate::clock::Clock;
-use crate::core::breaker::Breaker;
-use crate::core::check::score::{self, Score};
-use crate::core::command::{Catalogue, Parsed};
+use crate::core::command::Parsed;
 use crate::core::event::Entry;
-use crate::core::observation::TargetSummary;
-use crate::core::plan::{Plan, Target};
+use crate::core::plan::Plan;
 use crate::core::run::{Artifact, AuditRow, Run, RunId, RunStep};
-use crate::core::service::Stack;
-use crate::core::stack::{self, Change};
-use crate::core::time::Timestamp;
-use crate::engine::{Engine, EngineConfig};
+use crate::engine::Engine;
 pub use crate::store::{Beginning, RunFilter, StoreError};
-use crate::store::{NewRun, Store, Workspace};
+use crate::store::{NewRun, Store};
 use library::Library;
 use orders::Approval;
+pub use overview::Overview;
+use workspace::Known;
 
 /// Why the door stays shut. Every refusal names its rule.
 #[derive(Debug, thiserror::Error)]
@@ -112,27 +110,6 @@ impl Door {
     }
 }
 
-/// What the home screen shows, read in one go.
-#[derive(Debug, Clone, PartialEq, Default)]
-pub struct Overview {
-    pub at: Timestamp,
-    /// Empty until a stack has been applied.
-    pub workspace: String,
-    pub store_kind: String,
-    pub stack: Arc<Stack>,
-    /// Newest observation and 24 h window per target; a target without one is `unknown`.
-    pub states: Vec<(Target, TargetSummary)>,
-    pub score: Option<Score>,
-    /// Newest first, 50 at the most.
-    pub runs: Vec<Run>,
-    /// Where runs are executed: `engine here`, `engine elsewhere`.
-    pub engine: String,
-    /// Circuit breakers that are open or have counted failures.
-    pub breakers: Vec<Breaker>,
-    /// What is wrong with the console itself: runbooks that did not load, empty contacts …
-    pub problems: Vec<String>,
-}
-
 /// A run with everything about it but its log.
 #[derive(Debug, Clone, PartialEq)]
 pub struct RunDetail {
@@ -153,12 +130,6 @@ pub struct PlanCard {
     pub changed: Vec<String>,
 }
 
-/// Window of the uptime figures, milliseconds.
-const WINDOW_MS: i64 = 24 * 3_600_000;
-/// An observation older than this many pulses (at least this many milliseconds) says nothing about now.
-const STALE_PULSES: i64 = 3;
-const STALE_MIN_MS: i64 = 15 * 60_000;
-
 /// The door. Cheap to clone; the last one dropped stops the engine.
 #[derive(Debug, Clone)]
 pub struct Control(Arc<Inner>);
@@ -173,14 +144,6 @@ struct Inner {
     known: Mutex<Known>,
     engine: Mutex<Option<Engine>>,
     stop_watch: Mutex<Option<DropGuard>>,
-}
-
-/// What was last read of the inventory, so that the catalogue is built once per change.
-#[derive(Debug, Default)]
-struct Known {
-    workspace: Option<Workspace>,
-    stack: Arc<Stack>,
-    catalogue: Option<Arc<Catalogue>>,
 }
 
 impl Control {
@@ -237,38 +200,6 @@ impl Control {
     #[must_use]
     pub fn listen(&self) -> broadcast::Receiver<Notice> {
         self.0.bus.listen()
-    }
-
-    /// Everything the home screen shows.
-    pub async fn overview(&self) -> Result<Overview, Refusal> {
-        let now = self.0.clock.now();
-        let stack = self.refresh().await?;
-        let mut overview = Overview {
-            at: now,
-            store_kind: self.0.store.kind().to_owned(),
-            stack: Arc::clone(&stack),
-            engine: self.engine_word().await?,
-            problems: self.problems(&stack),
-            ..Overview::default()
-        };
-        if let Some(workspace) = self.workspace() {
-            overview.states = self.0.store.summaries(workspace.id, now.plus_ms(-WINDOW_MS)).await?;
-            overview.runs = self.0.store.runs(workspace.id, &RunFilter { limit: 50, ..RunFilter::default() }).await?;
-            overview.breakers = self.0.store.breakers(workspace.id).await?;
-            overview.workspace = workspace.name;
-            let components = score::components(&stack, &overview.states, now, self.stale_ms());
-            overview.score = Some(score::score(&components));
-        }
-        Ok(overview)
-    }
-
-    /// The catalogue of the command language for the present stack and runbooks.
-    pub async fn catalogue(&self) -> Result<Arc<Catalogue>, Refusal> {
-        let stack = self.refresh().await?;
-        let mut known = self.known();
-        let catalogue =
-            known.catalogue.get_or_insert_with(|| Arc::new(Catalogue::new(&stack, &self.0.library.names())));
-        Ok(Arc::clone(catalogue))
     }
 
     /// Makes the plan card of a parsed command whose outcome is `plan`. `inputs` override what was said.
@@ -379,36 +310,6 @@ impl Control {
         Ok(self.0.store.entries_before(run, before, limit).await?)
     }
 
-    /// What applying this stack would change, and (unless `dry_run`) the change itself. Works in the stack's own
-    /// workspace unless one was chosen at the start.
-    pub async fn apply(&self, stack: &Stack, dry_run: bool) -> Result<Vec<Change>, Refusal> {
-        let name = self.0.settings.workspace.as_deref().unwrap_or(&stack.workspace);
-        let existing = self.0.store.workspaces().await?.into_iter().find(|w| w.name == name);
-        let before = match &existing {
-            Some(workspace) => self.0.store.stack(workspace.id).await?,
-            None => Stack { workspace: name.to_owned(), timezone: stack.timezone.clone(), ..Stack::default() },
-        };
-        let changes = stack::diff(&before, stack);
-        if dry_run {
-            return Ok(changes);
-        }
-        self.writable()?;
-        let now = self.0.clock.now();
-        let workspace = match existing {
-            Some(workspace) => workspace,
-            None => self.0.store.ensure_workspace(name, &stack.timezone, now).await?,
-        };
-        self.0.store.apply(workspace.id, &changes, &self.0.settings.actor, now).await?;
-        self.0.bus.tell(Notice::Stack);
-        Ok(changes)
-    }
-
-    /// The stack as the store has it.
-    pub async fn export(&self) -> Result<Stack, Refusal> {
-        let workspace = self.workspace().ok_or(Refusal::NoWorkspace)?;
-        Ok(self.0.store.stack(workspace.id).await?)
-    }
-
     /// The newest audit rows.
     pub async fn audit(&self, limit: u32) -> Result<Vec<AuditRow>, Refusal> {
         match self.workspace() {
@@ -433,28 +334,6 @@ impl Control {
         }
     }
 
-    /// Runs this process holds right now.
-    #[must_use]
-    pub fn live(&self) -> usize {
-        self.engine().map_or(0, |engine| engine.live())
-    }
-
-    /// Returns when this process holds no run any more and has none left to claim.
-    pub async fn idle(&self) {
-        if let Some(engine) = self.engine() {
-            engine.idle().await;
-        }
-    }
-
-    /// Stops the engine (runs in hand finish first when `wait`, else they are interrupted truthfully), closes the store.
-    pub async fn close(&self, wait: bool) {
-        drop(self.0.stop_watch.lock().unwrap_or_else(PoisonError::into_inner).take());
-        if let Some(engine) = self.engine() {
-            engine.stop(wait).await;
-        }
-        self.0.store.close().await;
-    }
-
     fn admit(&self, plan: &Plan, typed: Option<&str>) -> Result<(), Refusal> {
         if plan.mutates || plan.then.iter().any(|p| p.mutates) {
             self.writable()?;
@@ -474,122 +353,5 @@ impl Control {
 
     fn writable(&self) -> Result<(), Refusal> {
         if self.0.settings.read_only { Err(Refusal::ReadOnly) } else { Ok(()) }
-    }
-
-    /// Rereads workspace and stack; drops the catalogue when the stack changed.
-    async fn refresh(&self) -> Result<Arc<Stack>, Refusal> {
-        let Some(workspace) = self.resolve_workspace().await? else {
-            return Ok(Arc::clone(&self.known().stack));
-        };
-        let stack = self.0.store.stack(workspace.id).await?;
-        let mut known = self.known();
-        let appeared = known.workspace.is_none();
-        if *known.stack != stack {
-            known.stack = Arc::new(stack);
-            known.catalogue = None;
-        }
-        let workspace = known.workspace.insert(workspace).id;
-        let stack = Arc::clone(&known.stack);
-        drop(known);
-        if appeared && let Some(engine) = self.engine() {
-            engine.pulse(workspace, self.0.settings.pulse_ms);
-        }
-        Ok(stack)
-    }
-
-    async fn resolve_workspace(&self) -> Result<Option<Workspace>, Refusal> {
-        if let Some(workspace) = self.workspace() {
-            return Ok(Some(workspace));
-        }
-        let mut all = self.0.store.workspaces().await?;
-        match &self.0.settings.workspace {
-            Some(name) => match all.into_iter().find(|w| w.name == *name) {
-                None if self.0.settings.door == Door::Console => Err(Refusal::UnknownWorkspace(name.clone())),
-                found => Ok(found),
-            },
-            None if all.len() > 1 && self.0.settings.door == Door::Console => {
-                let names: Vec<_> = all.into_iter().map(|w| w.name).collect();
-                Err(Refusal::WhichWorkspace(names.join(", ")))
-            }
-            None if all.len() > 1 => Ok(None),
-            None => Ok(all.pop()),
-        }
-    }
-
-    fn workspace(&self) -> Option<Workspace> {
-        self.known().workspace.clone()
-    }
-
-    fn known(&self) -> std::sync::MutexGuard<'_, Known> {
-        self.0.known.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    fn engine(&self) -> Option<Engine> {
-        self.0.engine.lock().unwrap_or_else(PoisonError::into_inner).clone()
-    }
-
-    fn wake(&self) {
-        if let Some(engine) = self.engine() {
-            engine.wake();
-        }
-    }
-
-    fn start_engine(&self, only: Option<RunId>) {
-        let settings = &self.0.settings;
-        let config = EngineConfig {
-            kind: settings.door.name().to_owned(),
-            lease_ms: settings.lease_ms,
-            renew_ms: settings.lease_ms / 3,
-            sweep_ms: settings.lease_ms / 6,
-            concurrency: 8,
-            pulse: match (only, self.workspace()) {
-                (None, Some(workspace)) if settings.pulse_ms > 0 => Some((workspace.id, settings.pulse_ms)),
-                _ => None,
-            },
-            only,
-        };
-        let inner = &self.0;
-        let engine = Engine::start(
-            inner.store.clone(),
-            inner.bus.clone(),
-            Adapters::real(settings.outside.clone()),
-            inner.clock,
-            config,
-        );
-        *inner.engine.lock().unwrap_or_else(PoisonError::into_inner) = Some(engine);
-    }
-
-    fn start_watch(&self) {
-        let Some(engine) = self.engine() else { return };
-        let token = CancellationToken::new();
-        let watcher = watch::Watcher { store: self.0.store.clone(), bus: self.0.bus.clone(), engine };
-        tokio::spawn(watch::watch(watcher, token.clone()));
-        *self.0.stop_watch.lock().unwrap_or_else(PoisonError::into_inner) = Some(token.drop_guard());
-    }
-
-    async fn engine_word(&self) -> Result<String, Refusal> {
-        let door = self.0.settings.door;
-        if door != Door::Serve && crate::engine::is_served(&self.0.store, self.0.clock).await {
-            return Ok("engine elsewhere".to_owned());
-        }
-        if self.engine().is_some() {
-            return Ok("engine here".to_owned());
-        }
-        let engines = self.0.store.engines().await?;
-        Ok(if engines.is_empty() { "no engine" } else { "engine elsewhere" }.to_owned())
-    }
-
-    fn stale_ms(&self) -> i64 {
-        (self.0.settings.pulse_ms * STALE_PULSES).max(STALE_MIN_MS)
-    }
-
-    fn problems(&self, stack: &Stack) -> Vec<String> {
-        let mut problems: Vec<_> = self.0.library.problems.iter().map(ToString::to_string).collect();
-        if self.workspace().is_some() && stack.contacts.is_empty() {
-            problems.push("no on-call contacts: add [[contact]] to the stack file".to_owned());
-        }
-        let blank = stack.contacts.iter().filter(|c| c.email.is_none() && c.phone.is_none());
-        problems.extend(blank.map(|c| format!("contact {} has neither e-mail nor phone", c.name)));
-        problems
     }
 }

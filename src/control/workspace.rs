@@ -1,0 +1,107 @@
+//! The workspace this door works in, and its inventory: found, read, applied, exported.
+
+use std::sync::{Arc, PoisonError};
+
+use super::{Control, Door, Refusal};
+use crate::bus::Notice;
+use crate::core::command::Catalogue;
+use crate::core::service::Stack;
+use crate::core::stack::{self, Change};
+use crate::store::Workspace;
+
+/// What was last read of the inventory, so that the catalogue is built once per change.
+#[derive(Debug, Default)]
+pub(super) struct Known {
+    pub workspace: Option<Workspace>,
+    pub stack: Arc<Stack>,
+    pub catalogue: Option<Arc<Catalogue>>,
+}
+
+impl Control {
+    /// The catalogue of the command language for the present stack and runbooks.
+    pub async fn catalogue(&self) -> Result<Arc<Catalogue>, Refusal> {
+        let stack = self.refresh().await?;
+        let mut known = self.known();
+        let catalogue =
+            known.catalogue.get_or_insert_with(|| Arc::new(Catalogue::new(&stack, &self.0.library.names())));
+        Ok(Arc::clone(catalogue))
+    }
+
+    /// What applying this stack would change, and (unless `dry_run`) the change itself. Works in the stack's own
+    /// workspace unless one was chosen at the start.
+    pub async fn apply(&self, stack: &Stack, dry_run: bool) -> Result<Vec<Change>, Refusal> {
+        let name = self.0.settings.workspace.as_deref().unwrap_or(&stack.workspace);
+        let existing = self.0.store.workspaces().await?.into_iter().find(|w| w.name == name);
+        let before = match &existing {
+            Some(workspace) => self.0.store.stack(workspace.id).await?,
+            None => Stack { workspace: name.to_owned(), timezone: stack.timezone.clone(), ..Stack::default() },
+        };
+        let changes = stack::diff(&before, stack);
+        if dry_run {
+            return Ok(changes);
+        }
+        self.writable()?;
+        let now = self.0.clock.now();
+        let workspace = match existing {
+            Some(workspace) => workspace,
+            None => self.0.store.ensure_workspace(name, &stack.timezone, now).await?,
+        };
+        self.0.store.apply(workspace.id, &changes, &self.0.settings.actor, now).await?;
+        self.0.bus.tell(Notice::Stack);
+        Ok(changes)
+    }
+
+    /// The stack as the store has it.
+    pub async fn export(&self) -> Result<Stack, Refusal> {
+        let workspace = self.workspace().ok_or(Refusal::NoWorkspace)?;
+        Ok(self.0.store.stack(workspace.id).await?)
+    }
+
+    /// Rereads workspace and stack; drops the catalogue when the stack changed.
+    pub(super) async fn refresh(&self) -> Result<Arc<Stack>, Refusal> {
+        let Some(workspace) = self.resolve_workspace().await? else {
+            return Ok(Arc::clone(&self.known().stack));
+        };
+        let stack = self.0.store.stack(workspace.id).await?;
+        let mut known = self.known();
+        let appeared = known.workspace.is_none();
+        if *known.stack != stack {
+            known.stack = Arc::new(stack);
+            known.catalogue = None;
+        }
+        let workspace = known.workspace.insert(workspace).id;
+        let stack = Arc::clone(&known.stack);
+        drop(known);
+        if appeared && let Some(engine) = self.engine() {
+            engine.pulse(workspace, self.0.settings.pulse_ms);
+        }
+        Ok(stack)
+    }
+
+    pub(super) async fn resolve_workspace(&self) -> Result<Option<Workspace>, Refusal> {
+        if let Some(workspace) = self.workspace() {
+            return Ok(Some(workspace));
+        }
+        let mut all = self.0.store.workspaces().await?;
+        match &self.0.settings.workspace {
+            Some(name) => match all.into_iter().find(|w| w.name == *name) {
+                None if self.0.settings.door == Door::Console => Err(Refusal::UnknownWorkspace(name.clone())),
+                found => Ok(found),
+            },
+            None if all.len() > 1 && self.0.settings.door == Door::Console => {
+                let names: Vec<_> = all.into_iter().map(|w| w.name).collect();
+                Err(Refusal::WhichWorkspace(names.join(", ")))
+            }
+            None if all.len() > 1 => Ok(None),
+            None => Ok(all.pop()),
+        }
+    }
+
+    pub(super) fn workspace(&self) -> Option<Workspace> {
+        self.known().workspace.clone()
+    }
+
+    pub(super) fn known(&self) -> std::sync::MutexGuard<'_, Known> {
+        self.0.known.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
