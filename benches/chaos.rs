@@ -27,7 +27,7 @@ async fn main() {
     let kills = args.first().map_or(1000, |n| n.parse().unwrap());
     let asked = args.get(1).cloned().unwrap_or_else(|| harness::sqlite_url(folder.path()));
     let server = (asked == "postgres").then(|| postgres::Cluster::start().unwrap());
-    let url = server.as_ref().map_or(asked, |server| server.url.clone());
+    let url = server.as_ref().map_or(asked, postgres::Cluster::durable_url);
     let seed = args.get(2).map_or(20_261_121, |n| n.parse().unwrap());
     let figures = run(Chaos { url, kills, engines: 4, seed }, server).await;
     println!("{figures:#?}\n{:.1} kills per second", figures.kills as f64 / figures.took.as_secs_f64());

@@ -4,6 +4,7 @@
 
 #[path = "chaos/harness.rs"]
 mod harness;
+#[expect(dead_code, reason = "only the long version has a server of its own")]
 #[path = "support/postgres.rs"]
 mod postgres;
 

@@ -328,16 +328,21 @@ impl Field {
             let (k, did) = (step.index, marks.get(&format!("{n}.{}", step.index)).copied().unwrap_or(0));
             let told = format!("run {} step {k}: {:?}, done {did} times; {}", run.id, step, self.said());
             let (timed, repeatable) = (k == 1, k == 3);
+            // Ten claims; an engine that died before it could say that it started left no trace in the log.
+            let worn_out = spells >= 6;
             match step.status {
                 StepStatus::Succeeded if timed => {}
                 StepStatus::Succeeded => assert!(did == 1 || (repeatable && did > 1), "{told}"),
                 StepStatus::Unknown => {
                     // What is repeatable is left to a person only after it brought ten engines down.
-                    let is_open = if repeatable { spells >= 9 } else { did <= 1 };
+                    let is_open = if repeatable { worn_out } else { did <= 1 };
                     assert!(is_open && run.status == RunStatus::Interrupted, "{told}");
                     self.figures.unknown_steps += 1;
                 }
-                StepStatus::Pending => assert!(did == 0 && run.status == RunStatus::Interrupted, "{told}"),
+                StepStatus::Pending => {
+                    let untouched = did == 0 || (repeatable && worn_out);
+                    assert!(untouched && run.status == RunStatus::Interrupted, "{told}");
+                }
                 _ => panic!("{told}"),
             }
         }

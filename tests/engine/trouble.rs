@@ -22,7 +22,7 @@ async fn a_server_that_is_restarted_under_way_costs_no_line_and_no_run() {
         Ok(cluster) => cluster,
         Err(why) => return assert!(std::env::var("CI").as_deref() != Ok("true"), "CI needs PostgreSQL: {why}"),
     };
-    let bench = Bench::real_on(&cluster.url).await;
+    let bench = Bench::real_on(&cluster.durable_url()).await;
     let engine = bench.engine_with(EngineConfig { lease_ms: 30_000, renew_ms: 500, ..config() });
     let script = "for i in $(seq 1 300); do echo $i; sleep 0.02; done";
     let id = bench.submit(plan(vec![shell(Phase::Action, "long", script)])).await;

@@ -115,6 +115,11 @@ impl Cluster {
         Ok(Self { url: format!("postgres://opsroom@127.0.0.1:{port}/postgres"), keeper, answers })
     }
 
+    /// The URL for a store that a crash of the server must not cost what was committed; the plain one is for speed.
+    pub fn durable_url(&self) -> String {
+        format!("{}?options=-csynchronous_commit%3Don", self.url)
+    }
+
     /// Restarts it: `fast` breaks all connections, `immediate` is a crash with recovery. Returns when it is there again.
     pub fn restart(&mut self, how: &str) {
         writeln!(self.keeper.stdin.as_mut().unwrap(), "{how}").unwrap();
