@@ -43,6 +43,13 @@ fn a_change_starts_when_its_button_is_chosen() {
 }
 
 #[test]
+fn tab_leads_from_cancel_to_start_also_where_there_are_inputs() {
+    let mut console = Console::new(World::default());
+    console.command("deploy web to staging").shows("version =").press("Tab").shows("▸ Start ◂");
+    console.press("Tab").hides("▸ Start ◂").press("Shift-Tab Shift-Tab").shows("▸ Cancel ◂");
+}
+
+#[test]
 fn a_plan_that_only_looks_starts_with_enter() {
     let mut console = Console::new(World::with_plan(check()));
     console.command("check web in prod").shows("only looks").press("Enter");
@@ -105,7 +112,7 @@ fn a_refusal_stays_on_the_card() {
 #[test]
 fn changed_inputs_are_planned_again_before_anything_starts() {
     let mut console = Console::new(World::default());
-    console.command("deploy web to staging").press("Shift-Tab Shift-Tab").press("Backspace").type_text("9");
+    console.command("deploy web to staging").press("Shift-Tab").press("Backspace").type_text("9");
     console.press("Tab").press("y").press("Enter").shows("planned again");
     assert_eq!(console.submitted(), 0);
     let inputs = console.wanted.iter().rev().find_map(|e| match e {

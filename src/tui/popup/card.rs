@@ -128,14 +128,14 @@ impl Card {
         }
     }
 
+    /// As they stand on the card; only after a confirmation Start comes first, for that is what was typed for.
     fn order(&self) -> Vec<Focus> {
-        let mut order: Vec<Focus> = (0..self.inputs.len()).map(Focus::Input).collect();
-        if self.can_start() {
-            order.extend(self.confirm.as_ref().map(|_| Focus::Confirm));
-            order.push(Focus::Start);
+        let inputs = (0..self.inputs.len()).map(Focus::Input);
+        match (self.can_start(), &self.confirm) {
+            (false, _) => inputs.chain([Focus::Cancel]).collect(),
+            (true, None) => inputs.chain([Focus::Cancel, Focus::Start]).collect(),
+            (true, Some(_)) => inputs.chain([Focus::Confirm, Focus::Start, Focus::Cancel]).collect(),
         }
-        order.push(Focus::Cancel);
-        order
     }
 
     fn field(&mut self) -> Option<&mut Field> {
