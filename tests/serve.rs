@@ -222,8 +222,6 @@ async fn the_command_line_decides_about_an_unknown_outcome_and_does_a_run_again(
     assert!(code == 2 && said.contains("resuming it is not possible"), "{said}");
 
     let (code, said) = desk.run(&["retry", "last-failed"]);
-    assert!(code == 2 && said.contains("add --yes"), "{said}");
-    let (code, said) = desk.run(&["retry", "last-failed", "--yes"]);
     assert!(code == 0 && said.contains("run #2 succeeded"), "{said}");
     let run = desk.control.run(RunId(2)).await.unwrap().run;
     assert_eq!(run.reason.as_deref(), Some("retry of run #1"));
