@@ -258,7 +258,8 @@ impl Follower<'_> {
                 continue;
             }
             if !can_ask() {
-                tell(&format!("waiting for a person: {} (answer in the console, run {run})", manual.prompt));
+                let how = format!("answer in the console, run {run}; `opsroom cancel {}` gives it up", run.0);
+                tell(&format!("waiting for a person: {} ({how})", manual.prompt));
                 continue;
             }
             let word = plan.and_then(|step| step.rules.word.as_deref());

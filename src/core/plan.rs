@@ -11,7 +11,7 @@ mod weigh;
 
 pub use changes::diff;
 pub use rules::{Each, Rules, Within};
-pub use weigh::{Scope, Weighed};
+pub use weigh::{SENSITIVE, Scope, Weighed};
 
 use super::observation::State;
 use super::run::Phase;
