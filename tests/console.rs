@@ -6,6 +6,8 @@ mod screen;
 #[path = "console/world.rs"]
 mod world;
 
+use std::collections::BTreeMap;
+
 use opsroom::bus::Notice;
 use opsroom::core::approval::Vote;
 use opsroom::core::breaker::{Breaker, State, Way};
@@ -120,6 +122,24 @@ fn changed_inputs_are_planned_again_before_anything_starts() {
         _ => None,
     });
     assert_eq!(inputs, Some(vec![("version".to_owned(), "1.4.9".to_owned())]));
+}
+
+#[test]
+fn a_value_that_is_refused_stays_on_the_card_to_be_corrected() {
+    let mut console = Console::new(World::default());
+    let message = "version: \"!\" is not a version".to_owned();
+    let risks = vec![Risk { level: RiskLevel::Block, code: "INPUT_INVALID".to_owned(), message }];
+    console.world.again = Some(Plan { risks, inputs: BTreeMap::new(), ..plan("staging", false) });
+    console.command("deploy web to staging").press("Shift-Tab Ctrl-U").type_text("!").press("Enter");
+    console.shows("version = !").shows("cannot be started: INPUT_INVALID: version: \"!\" is not a version");
+    console.hides("planned again").hides("Start");
+    console.world.again = None;
+    console.press("Ctrl-U").type_text("1.4.3").press("Enter").shows("planned again with the new inputs");
+    let inputs = console.wanted.iter().rev().find_map(|e| match e {
+        Effect::Plan { inputs, .. } => Some(inputs.clone()),
+        _ => None,
+    });
+    assert_eq!(inputs, Some(vec![("version".to_owned(), "1.4.3".to_owned())]));
 }
 
 #[test]
