@@ -175,6 +175,14 @@ fn a_question_is_asked_and_its_answer_only_fills_the_line() {
 }
 
 #[test]
+fn a_typed_answer_to_a_question_is_a_word_of_its_own() {
+    let mut console = Console::new(World::default());
+    console.command("deploy web").shows("which environment?").type_text("staging").shows(": deploy web staging");
+    console.press("Ctrl-U").type_text("deploy web").shows(": deploy web");
+    console.press("Enter Space s").shows(": deploy web s").hides("web  s");
+}
+
+#[test]
 fn a_paste_runs_nothing_anywhere() {
     let mut console = Console::new(World::default());
     console.send(Msg::Paste("deploy web to staging\n".to_owned())).shows("a paste does nothing here");
