@@ -316,6 +316,18 @@ fn a_manual_step_is_answered_with_a_note() {
     assert!(console.wanted.contains(&answer), "{:?}", console.wanted.last());
 }
 
+#[test]
+fn a_step_that_wants_a_word_is_not_done_without_it() {
+    let mut world = World::default();
+    world.detail.run.plan.steps[1].rules.word = Some("guided".to_owned());
+    let mut console = Console::new(world);
+    console.press("3 Enter a y Enter").shows("not confirmed: type `guided` as the note");
+    assert_eq!(asked_for(&console, |e| matches!(e, Effect::Answer { .. })), 0);
+    console.type_text("guided").press("Tab y Enter");
+    let answer = Effect::Answer { run: RunId(41), step: 1, done: true, note: Some("guided".to_owned()) };
+    assert!(console.wanted.contains(&answer), "{:?}", console.wanted.last());
+}
+
 fn asked_for(console: &Console, fits: impl Fn(&Effect) -> bool) -> usize {
     console.wanted.iter().filter(|e| fits(e)).count()
 }
