@@ -281,9 +281,15 @@ impl Control {
         Ok(run)
     }
 
-    /// Answers a waiting manual step.
+    /// Answers a waiting manual step. One that wants a word is done only with it; a slip is refused and nothing is
+    /// written, for the run need not fail of it.
     pub async fn answer(&self, run: RunId, step: u32, done: bool, note: Option<&str>) -> Result<(), Refusal> {
         self.writable()?;
+        let plan = self.0.store.run(run).await?.plan;
+        let word = plan.numbered_step(step).and_then(|(step, _)| step.rules.word.as_deref());
+        if let Some(word) = word.filter(|word| done && note.map(str::trim) != Some(word)) {
+            return Err(Refusal::Invalid(format!("not confirmed: the note has to be `{word}`")));
+        }
         self.0.store.answer(run, step, done, note, &self.0.settings.actor, self.0.clock.now()).await?;
         self.0.bus.tell(Notice::Steps(run));
         self.wake();
