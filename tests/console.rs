@@ -430,10 +430,10 @@ fn an_interrupted_run_is_decided_about_with_a_reason() {
     detail.run.status = RunStatus::Interrupted;
     let unknown = opsroom::core::step::shell::Shell {
         command: opsroom::core::service::ShellCommand::Script("deploy".to_owned()),
-        env: std::collections::BTreeMap::new(),
+        env: BTreeMap::new(),
         dir: None,
         secrets: vec![],
-        chosen_secrets: std::collections::BTreeMap::default(),
+        chosen_secrets: BTreeMap::default(),
     };
     detail.run.plan.steps[1].spec = StepSpec::Shell(unknown);
     detail.steps[1].status = StepStatus::Unknown;
