@@ -536,7 +536,7 @@ fn a_rejected_run_is_cancelled_and_its_repetition_is_not_for_who_asked() {
     as_actor(&desk, "ana", &["reject", "last", "--reason", "not on a friday"]).expect(0).prints(&["rejected"]);
     let ended = Ended::from(child.wait_with_output().unwrap()).expect(130);
     assert!(ended.stdout.contains("cancelled: ask: denied by ana: not on a friday"), "{ended:?}");
-    let mut again = desk.command(&["retry", "1"]).env("OPSROOM_ACTOR", "ben").spawn().unwrap();
+    let mut again = desk.command(&["retry", "1", "--yes"]).env("OPSROOM_ACTOR", "ben").spawn().unwrap();
     waits(&desk, "waits for 1 approval");
     desk.run(&["approve", "2", "--yes"]).expect(2).says(&["tester asked for it"]);
     as_actor(&desk, "ana", &["approve", "2", "--yes"]).expect(0);

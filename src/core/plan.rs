@@ -86,6 +86,12 @@ impl Plan {
         })
     }
 
+    /// Whether it is about a service that another is about too.
+    #[must_use]
+    pub fn shares_a_service(&self, other: &Self) -> bool {
+        self.services.iter().any(|service| other.services.contains(service))
+    }
+
     /// What must be typed before a plan for a protected environment starts: the single service, else the environment,
     /// of the first link of the chain that needs it. `None`: Enter is enough.
     #[must_use]
