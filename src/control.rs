@@ -30,6 +30,7 @@ use crate::store::{NewRun, Store};
 use library::Library;
 use orders::Approval;
 pub use overview::Overview;
+use resume::Blocked;
 use workspace::Known;
 
 /// Why the door stays shut. Every refusal names its rule.
@@ -118,6 +119,8 @@ pub struct RunDetail {
     pub artifacts: Vec<Artifact>,
     /// What it waits for, when it waits for approval.
     pub approval: Option<Approval>,
+    /// What it waits for, when it is queued and somebody else has its target.
+    pub blocked: Option<Blocked>,
 }
 
 /// A plan ready to be shown.
@@ -294,8 +297,9 @@ impl Control {
         let store = &self.0.store;
         let (run, steps) = (store.run(run).await?, store.steps(run).await?);
         let approval = self.approval(&run, &steps).await?;
+        let blocked = self.waits_for(&run).await?;
         let artifacts = store.artifacts(run.id).await?;
-        Ok(RunDetail { run, steps, artifacts, approval })
+        Ok(RunDetail { run, steps, artifacts, approval, blocked })
     }
 
     /// Runs of the workspace, newest first.

@@ -9,6 +9,7 @@ mod world;
 use std::collections::BTreeMap;
 
 use opsroom::bus::Notice;
+use opsroom::control::resume::Blocked;
 use opsroom::core::approval::Vote;
 use opsroom::core::breaker::{Breaker, State, Way};
 use opsroom::core::orders::{Order, Orders, Pace};
@@ -365,6 +366,18 @@ fn one_key_lets_a_step_go_and_only_where_somebody_goes_step_by_step() {
     console.send(Msg::Notice(Notice::Steps(RunId(41)))).shows("step by step, asked for by ben").press("s");
     let go = Effect::Order { run: RunId(41), order: Order::LetGo(2), reason: None };
     assert_eq!(asked_for(&console, |e| *e == go), 1);
+}
+
+#[test]
+fn a_queued_run_says_what_it_waits_for() {
+    let mut world = World::default();
+    world.detail.run.status = RunStatus::Queued;
+    let target = Target { service: "web".to_owned(), env: Some("staging".to_owned()) };
+    world.detail.blocked = Some(Blocked { run: RunId(41), target, holder: Some(RunId(39)), ahead: 0 });
+    let mut console = Console::new(world);
+    console.press("3 Enter").shows("waits for web in staging, held by run #39, next in line");
+    console.world.detail.blocked = None;
+    console.send(Msg::Notice(Notice::Run(RunId(39), RunStatus::Succeeded))).hides("held by run #39");
 }
 
 /// Run 41 waits for two people, of whom one has agreed; ana asked for it.

@@ -370,7 +370,7 @@ fn detail(run: Run) -> RunDetail {
         at: NOW,
     };
     let steps = vec![step(0, StepStatus::Succeeded, "HTTP 200 in 41 ms"), step(1, StepStatus::Waiting, ""), pending];
-    RunDetail { run, steps, artifacts: vec![artifact], approval: None }
+    RunDetail { run, steps, artifacts: vec![artifact], approval: None, blocked: None }
 }
 
 /// A log of `n` lines: every 5th is output, every 13th a warning, the 20th an error.

@@ -160,8 +160,11 @@ impl App {
                 self.requests.overview.wanted = true;
                 self.touch(run);
                 for screen in &mut self.screens {
-                    if let Screen::Runs(s) = screen {
-                        s.touch();
+                    match screen {
+                        Screen::Runs(s) => s.touch(),
+                        // It may wait for something else now, or for nothing.
+                        Screen::Run(s) if s.detail.as_ref().is_some_and(|d| d.blocked.is_some()) => s.touch(),
+                        _ => {}
                     }
                 }
             }

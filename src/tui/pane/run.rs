@@ -183,6 +183,9 @@ impl RunScreen {
             (None, None, _) if !run.status.is_terminal() && run.orders.pace != Pace::Free => {
                 format!(" {}", safe(&run.orders.told().unwrap_or_default()))
             }
+            (None, None, _) if detail.blocked.is_some() => {
+                detail.blocked.as_ref().map(|blocked| format!(" {}", safe(&blocked.to_string()))).unwrap_or_default()
+            }
             (None, None, _) if run.status == RunStatus::Waiting => " waits for an answer (a)".to_owned(),
             _ => format!(" {}", safe(&run.plan.restatement)),
         };
