@@ -423,6 +423,16 @@ fn who_asked_for_it_cannot_approve_and_is_told_why() {
 }
 
 #[test]
+fn home_does_not_say_that_an_approval_waits_for_who_asked_for_it() {
+    for (actor, said) in [("ana", "waiting Enter opens it"), ("cleo", "waiting for you: Enter opens it")] {
+        let mut world = asking();
+        world.overview.runs[0] = world.detail.run.clone();
+        let facts = Facts { actor: actor.to_owned(), ..Facts::default() };
+        Console::with(world, facts, true, (140, 40)).press("3").shows(said);
+    }
+}
+
+#[test]
 fn the_command_line_leads_to_the_same_questions() {
     let mut console = as_actor("cleo", asking());
     console.command("approve run 41").shows("Run #41 wants approval").press("Enter");
