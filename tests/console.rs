@@ -447,16 +447,28 @@ fn the_command_line_leads_to_the_same_questions() {
 }
 
 #[test]
+fn what_cannot_be_done_to_an_ended_or_unknown_run_is_said() {
+    let mut console = Console::new(World::at_rest());
+    console.world.detail.run.status = RunStatus::Failed;
+    for command in ["pause run 41", "resume run 41", "stop run 41 after this step"] {
+        console.command(command).shows("run #41 has ended (failed): nothing was done");
+        assert!(console.app.popups.is_empty(), "{command}");
+    }
+    console.command("cancel run 999").shows("there is no run #999; nothing was done");
+    assert!(console.app.popups.is_empty());
+}
+
+#[test]
 fn an_interrupted_run_is_decided_about_with_a_reason() {
     let mut world = World::default();
     let detail = &mut world.detail;
     detail.run.status = RunStatus::Interrupted;
     let unknown = opsroom::core::step::shell::Shell {
         command: opsroom::core::service::ShellCommand::Script("deploy".to_owned()),
-        env: std::collections::BTreeMap::new(),
+        env: BTreeMap::new(),
         dir: None,
         secrets: vec![],
-        chosen_secrets: std::collections::BTreeMap::default(),
+        chosen_secrets: BTreeMap::default(),
     };
     detail.run.plan.steps[1].spec = StepSpec::Shell(unknown);
     detail.steps[1].status = StepStatus::Unknown;

@@ -112,6 +112,7 @@ impl World {
             Effect::Catalogue => Msg::Catalogue(Ok(Arc::new(Catalogue::new(&self.overview.stack, &[])))),
             Effect::Remembered => Msg::Remembered(Ok(self.history.clone())),
             Effect::Remember(_) => Msg::Noted(Ok(())),
+            Effect::Detail(run) if run > RunId(42) => Msg::Detail(run, Err(format!("there is no run {run}"))),
             Effect::Detail(run) => Msg::Detail(run, Ok(Box::new(self.detail.clone()))),
             Effect::Runs { ticket, filter } => {
                 let before = filter.before.unwrap_or(RunId(i64::MAX));

@@ -117,7 +117,7 @@ impl App {
             }
             Msg::Detail(run, detail) => {
                 self.runs_on_screen(run).for_each(|s| s.receive(&detail));
-                return self.fulfil(run);
+                return self.fulfil(run, detail.as_ref().err().map(String::as_str));
             }
             Msg::Runs(ticket, page) => self.runs_came(ticket, page),
             Msg::Entries(ticket, page, result) => self.entries_came(ticket, page, result),
