@@ -845,6 +845,9 @@ fn keys_at_any_size_do_no_harm() {
 #[test]
 fn a_screen_too_small_swallows_everything_but_quit() {
     let mut console = Console::with(World::default(), Facts::default(), true, (40, 10));
+    console.shows("runs are under way").press("q");
+    assert!(!console.quits(), "that asks first, and the question cannot be seen here");
+    let mut console = Console::with(World::at_rest(), Facts::default(), true, (40, 10));
     console.press(": x Enter 3 f").send(Msg::Paste("x".to_owned())).shows("needs 60×15, has 40×10");
     assert!(console.app.bar.is_none());
     console.press("q");
