@@ -235,7 +235,7 @@ impl Follower<'_> {
     }
 
     fn ended(&mut self, run: &Run) -> Result<(), Stop> {
-        let why = run.message.as_ref().map(|m| format!(": {m}")).unwrap_or_default();
+        let why = run.why().map(|m| format!(": {m}")).unwrap_or_default();
         let line = format!("run {} {}{why}", run.id, run.status.name());
         self.say(&line, &Line::End { id: run.id, status: run.status, message: run.message.as_deref() })
     }
