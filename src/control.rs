@@ -12,7 +12,7 @@ pub mod resume;
 mod watch;
 mod workspace;
 
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use tokio::sync::broadcast;
 use tokio_util::sync::DropGuard;
@@ -143,7 +143,7 @@ struct Inner {
     store: Store,
     bus: Bus,
     clock: Clock,
-    library: Library,
+    library: Mutex<Arc<Library>>,
     known: Mutex<Known>,
     engine: Mutex<Option<Engine>>,
     stop_watch: Mutex<Option<DropGuard>>,
@@ -159,7 +159,7 @@ impl Control {
             store,
             bus: Bus::default(),
             clock,
-            library,
+            library: Mutex::new(Arc::new(library)),
             known: Mutex::default(),
             engine: Mutex::default(),
             stop_watch: Mutex::default(),
@@ -195,8 +195,8 @@ impl Control {
 
     /// The loaded runbooks and what was wrong with the others.
     #[must_use]
-    pub fn library(&self) -> &Library {
-        &self.0.library
+    pub fn library(&self) -> Arc<Library> {
+        Arc::clone(&self.0.library.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
     /// Listens to what is written from now on.
@@ -213,7 +213,7 @@ impl Control {
         raw_text: &str,
     ) -> Result<PlanCard, Refusal> {
         let stack = self.refresh().await?;
-        let plan = planning::plan(&self.0.library, &stack, parsed, inputs, raw_text, &self.0.settings.outside.reach)?;
+        let plan = planning::plan(&self.library(), &stack, parsed, inputs, raw_text, &self.0.settings.outside.reach)?;
         let (last, changed) = match self.workspace() {
             None => (Vec::new(), Vec::new()),
             Some(workspace) => {

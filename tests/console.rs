@@ -724,6 +724,13 @@ fn an_idle_console_asks_nothing_and_ticks_by_the_minute() {
 }
 
 #[test]
+fn ctrl_r_reads_the_runbooks_again() {
+    let mut console = Console::new(World::at_rest());
+    console.press("Ctrl-R").shows("read again, with 12 runbooks");
+    assert_eq!(asked_for(&console, |e| *e == Effect::Reload), 1);
+}
+
+#[test]
 fn notices_are_gathered_into_one_question() {
     let mut console = Console::new(World::default());
     let mut asked = console.send_unanswered(Msg::Notice(Notice::Observations));

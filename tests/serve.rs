@@ -39,7 +39,7 @@ impl Desk {
             simulated: false,
             pulse_ms: 0,
             lease_ms: 3000,
-            runbook_dir: None,
+            runbook_dir: Some(home.path().join("runbooks")),
             door: Door::Console,
             outside: Outside::default(),
         };
@@ -102,6 +102,20 @@ impl Desk {
     fn path(&self, name: &str) -> String {
         self.home.path().join(name).display().to_string()
     }
+}
+
+#[tokio::test]
+async fn runbooks_written_meanwhile_are_there_after_reading_again() {
+    let desk = Desk::new().await;
+    let folder = desk.home.path().join("runbooks");
+    std::fs::create_dir(&folder).unwrap();
+    std::fs::write(folder.join("tidy.md"), "# Tidy\n\n```sh\nls\n```\n").unwrap();
+    let before = desk.control.library().all().len();
+    assert!(desk.control.library().get("tidy").is_none());
+    let mut news = desk.control.listen();
+    assert_eq!(desk.control.reload().await.unwrap(), before + 1);
+    assert!(desk.control.library().get("tidy").is_some());
+    assert_eq!(news.recv().await.unwrap(), Notice::Stack, "who shows names reads them again");
 }
 
 /// Killed when the test is over.

@@ -110,6 +110,7 @@ impl World {
             | Effect::File(..) => return None,
             Effect::Overview => Msg::Overview(Ok(Box::new(self.overview.clone()))),
             Effect::Catalogue => Msg::Catalogue(Ok(Arc::new(Catalogue::new(&self.overview.stack, &[])))),
+            Effect::Reload => Msg::Reloaded(Ok(12)),
             Effect::Remembered => Msg::Remembered(Ok(self.history.clone())),
             Effect::Remember(_) => Msg::Noted(Ok(())),
             Effect::Detail(run) if run > RunId(42) => Msg::Detail(run, Err(format!("there is no run {run}"))),

@@ -111,6 +111,8 @@ impl App {
                 }
                 self.read_bar_again();
             }
+            Msg::Reloaded(Ok(count)) => self.say(format!("read again, with {count} runbooks")),
+            Msg::Reloaded(Err(why)) => self.complain(why),
             Msg::Remembered(result) => {
                 self.requests.history.asked = false;
                 self.history = result.unwrap_or_default();
