@@ -127,11 +127,15 @@ pub struct RunDetail {
 #[derive(Debug, Clone, PartialEq)]
 pub struct PlanCard {
     pub plan: Plan,
-    /// The last three runs of the same runbook on the same environment, newest first.
+    /// The last three runs of the same runbook on the same environment and service, newest first.
     pub last: Vec<Run>,
     /// The runbook is not what it was when it last ran: what that changes about the plan, one line each.
     pub changed: Vec<String>,
 }
+
+/// Outcomes shown on a plan card, and how many of the runbook's newest runs are looked through for them.
+const OUTCOMES: usize = 3;
+const OUTCOMES_FROM: u32 = 30;
 
 /// The door. Cheap to clone; the last one dropped stops the engine.
 #[derive(Debug, Clone)]
@@ -220,10 +224,13 @@ impl Control {
                 let filter = RunFilter {
                     runbook: Some(plan.runbook.clone()),
                     env: plan.env.clone(),
-                    limit: 3,
+                    limit: OUTCOMES_FROM,
                     ..RunFilter::default()
                 };
-                let last = self.0.store.runs(workspace.id, &filter).await?;
+                let mut last = self.0.store.runs(workspace.id, &filter).await?;
+                let same = |run: &Run| run.plan.services.is_empty() || run.plan.shares_a_service(&plan);
+                last.retain(same);
+                last.truncate(OUTCOMES);
                 (last, self.changed(workspace.id, &plan).await?)
             }
         };

@@ -676,6 +676,28 @@ fn a_run_being_written_is_followed_on_the_whole_screen_and_old_logs_are_let_go()
     assert!(console.wanted.iter().any(|e| matches!(e, Effect::CloseLog(_))));
 }
 
+#[test]
+fn a_log_that_could_not_be_opened_is_asked_for_again() {
+    let opens = |console: &Console| {
+        console
+            .wanted
+            .iter()
+            .filter_map(|e| match e {
+                Effect::OpenLog { ticket, .. } => Some(*ticket),
+                _ => None,
+            })
+            .collect::<Vec<_>>()
+    };
+    let mut console = in_log(60);
+    console.press("f");
+    let first = opens(&console)[0];
+    console.send(Msg::Unopened(first, "no room for it".to_owned())).shows("no room for it");
+    console.press("q").shows("Stack").press("f").shows("60 of 60");
+    assert_eq!(opens(&console).len(), 2);
+    console.press("q f").shows("60 of 60");
+    assert_eq!(opens(&console).len(), 2, "one that was opened is kept");
+}
+
 // --- untrusted text
 
 #[test]
