@@ -81,7 +81,7 @@ pub(super) async fn perform(args: &Args, start: &Start) -> Result<Code, Stop> {
     let run = control.resume(id, decision, args.reason.as_deref()).await?;
     if run.status.is_terminal() {
         control.close(false).await;
-        Out::new().line(&format!("run {id} {}: {}", run.status.name(), run.message.unwrap_or_default()))?;
+        Out::new().line(&format!("run {id} {}: {}", run.status.name(), run.why().unwrap_or_default()))?;
         return Ok(Code::Succeeded);
     }
     follow_to_end(&control, run, args.json).await

@@ -45,6 +45,8 @@ pub enum Msg {
 
     Overview(Result<Box<Overview>, String>),
     Catalogue(Result<Arc<Catalogue>, String>),
+    /// So many runbooks were read again.
+    Reloaded(Result<usize, String>),
     Remembered(Result<Vec<String>, String>),
     Detail(RunId, Result<Box<RunDetail>, String>),
     Runs(Ticket, Result<Vec<Run>, String>),
@@ -104,6 +106,8 @@ pub enum Effect {
 
     Overview,
     Catalogue,
+    /// Read the runbooks again; a notice tells what follows from it.
+    Reload,
     Remembered,
     Remember(String),
     Detail(RunId),

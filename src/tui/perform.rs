@@ -76,6 +76,7 @@ async fn ask(effect: Effect, control: &Control) -> Option<Msg> {
         | Effect::File(..) => return None,
         Effect::Overview => Msg::Overview(said(control.overview().await.map(Box::new))),
         Effect::Catalogue => Msg::Catalogue(said(control.catalogue().await)),
+        Effect::Reload => Msg::Reloaded(said(control.reload().await)),
         Effect::Remembered => Msg::Remembered(said(control.remembered().await)),
         Effect::Remember(text) => Msg::Noted(said(control.remember(&text).await)),
         Effect::Detail(run) => Msg::Detail(run, said(control.run(run).await.map(Box::new))),

@@ -110,8 +110,10 @@ impl World {
             | Effect::File(..) => return None,
             Effect::Overview => Msg::Overview(Ok(Box::new(self.overview.clone()))),
             Effect::Catalogue => Msg::Catalogue(Ok(Arc::new(Catalogue::new(&self.overview.stack, &[])))),
+            Effect::Reload => Msg::Reloaded(Ok(12)),
             Effect::Remembered => Msg::Remembered(Ok(self.history.clone())),
             Effect::Remember(_) => Msg::Noted(Ok(())),
+            Effect::Detail(run) if run > RunId(42) => Msg::Detail(run, Err(format!("there is no run {run}"))),
             Effect::Detail(run) => Msg::Detail(run, Ok(Box::new(self.detail.clone()))),
             Effect::Runs { ticket, filter } => {
                 let before = filter.before.unwrap_or(RunId(i64::MAX));
@@ -370,7 +372,7 @@ fn detail(run: Run) -> RunDetail {
         at: NOW,
     };
     let steps = vec![step(0, StepStatus::Succeeded, "HTTP 200 in 41 ms"), step(1, StepStatus::Waiting, ""), pending];
-    RunDetail { run, steps, artifacts: vec![artifact], approval: None }
+    RunDetail { run, steps, artifacts: vec![artifact], approval: None, blocked: None }
 }
 
 /// A log of `n` lines: every 5th is output, every 13th a warning, the 20th an error.

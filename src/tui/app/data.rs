@@ -111,13 +111,15 @@ impl App {
                 }
                 self.read_bar_again();
             }
+            Msg::Reloaded(Ok(count)) => self.say(format!("read again, with {count} runbooks")),
+            Msg::Reloaded(Err(why)) => self.complain(why),
             Msg::Remembered(result) => {
                 self.requests.history.asked = false;
                 self.history = result.unwrap_or_default();
             }
             Msg::Detail(run, detail) => {
                 self.runs_on_screen(run).for_each(|s| s.receive(&detail));
-                return self.fulfil(run);
+                return self.fulfil(run, detail.as_ref().err().map(String::as_str));
             }
             Msg::Runs(ticket, page) => self.runs_came(ticket, page),
             Msg::Entries(ticket, page, result) => self.entries_came(ticket, page, result),
@@ -161,8 +163,11 @@ impl App {
                 self.requests.overview.wanted = true;
                 self.touch(run);
                 for screen in &mut self.screens {
-                    if let Screen::Runs(s) = screen {
-                        s.touch();
+                    match screen {
+                        Screen::Runs(s) => s.touch(),
+                        // It may wait for something else now, or for nothing.
+                        Screen::Run(s) if s.detail.as_ref().is_some_and(|d| d.blocked.is_some()) => s.touch(),
+                        _ => {}
                     }
                 }
             }
