@@ -72,6 +72,8 @@ pub struct Viewer {
     times: Times,
     /// Columns of what the store knows of each line.
     lanes: bool,
+    /// Lines are shown in the colours they bring.
+    colours: bool,
     left: usize,
     strip: bool,
     /// One line for the reader.
@@ -127,6 +129,7 @@ impl Viewer {
             wrap: false,
             times,
             lanes: true,
+            colours: false,
             left: 0,
             strip: false,
             notice: None,
