@@ -131,16 +131,39 @@ pub struct Writer {
     heads: File,
     trouble: Arc<Mutex<Option<String>>>,
     ended: Arc<AtomicU8>,
+    joining: Joining,
+}
+
+/// Tells which entries of a run go on with the one before. Fed entry by entry.
+#[derive(Debug, Default)]
+pub struct Joining {
     before: Before,
 }
 
 /// What came last.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Debug, Default, PartialEq, Eq)]
 enum Before {
     /// Nothing that goes on.
+    #[default]
     Closed,
     /// Output of this step that may go on.
     Open(Option<u32>),
+}
+
+impl Joining {
+    /// Whether it is output of the same step that goes on with what came last.
+    pub fn joins(&mut self, entry: &Entry) -> bool {
+        let EntryBody::Output { text, .. } = &entry.body else {
+            self.before = Before::Closed;
+            return false;
+        };
+        let joined = self.before == Before::Open(entry.step) && record::continues(text.as_bytes());
+        if !joined {
+            let heads = record::heads(text.as_bytes());
+            self.before = if heads { Before::Open(entry.step) } else { Before::Closed };
+        }
+        joined
+    }
 }
 
 impl Writer {
@@ -152,7 +175,7 @@ impl Writer {
         let heads = tempfile::tempfile()?;
         let trouble = Arc::default();
         let lanes = Lanes { heads: heads.try_clone()?, trouble: Arc::clone(&trouble) };
-        Ok((Self { text, heads, trouble, ended, before: Before::Closed }, lanes))
+        Ok((Self { text, heads, trouble, ended, joining: Joining::default() }, lanes))
     }
 
     /// Writes what follows. False: there is no room; nothing more can be shown.
@@ -161,7 +184,7 @@ impl Writer {
         for entry in entries {
             let (EntryBody::Event { message: text, .. } | EntryBody::Output { text, .. }) = &entry.body;
             let mut head = Head::of(entry);
-            head.joined = self.joins(entry, text.as_bytes());
+            head.joined = self.joining.joins(entry);
             for line in text.split('\n') {
                 texts.extend_from_slice(line.as_bytes());
                 texts.push(b'\n');
@@ -175,16 +198,6 @@ impl Writer {
             self.ended.store(FULL, Ordering::Release);
         }
         written
-    }
-
-    /// Output of the same step that goes on with what came last.
-    fn joins(&mut self, entry: &Entry, text: &[u8]) -> bool {
-        let is_output = matches!(entry.body, EntryBody::Output { .. });
-        let joined = is_output && self.before == Before::Open(entry.step) && record::continues(text);
-        if !joined {
-            self.before = if is_output && record::heads(text) { Before::Open(entry.step) } else { Before::Closed };
-        }
-        joined
     }
 
     /// Tells the reader of something that went wrong.
