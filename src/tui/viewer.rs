@@ -210,8 +210,8 @@ impl Viewer {
             }
             Told::Answer(Answer::Notice(text)) => self.notice = Some(text),
             Told::Answer(Answer::Copy { text }) => return vec![Effect::Copy(text)],
-            Told::Answer(Answer::Record { line, text, head }) => {
-                let known = head.map(|head| self.known(line, &head));
+            Told::Answer(Answer::Record { line, text, head, data }) => {
+                let known = head.map(|head| self.known(line, &head, data));
                 self.over = Some(Over::Card(Card::new(line, &text, known, self.now, self.marks.get(&line))));
             }
         }
