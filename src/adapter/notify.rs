@@ -2,7 +2,7 @@
 
 use tokio_util::sync::CancellationToken;
 
-use super::{Outside, http, mail};
+use super::{Outside, cancelled, http, mail};
 use crate::core::notify::{Address, Message, Notifier, Way};
 use crate::core::step::Reply;
 
@@ -20,7 +20,11 @@ pub(super) async fn perform(
         if let Way::Email(email) = &notifier.way {
             return Ok(mail::perform(email, message, outside, timeout_ms, cancel).await);
         }
-        let request = request(notifier, message, outside).await?;
+        let request = tokio::select! {
+            biased;
+            () = cancel.cancelled() => return Ok(cancelled()),
+            request = request(notifier, message, outside) => request?,
+        };
         Ok(client.perform(request, &outside.vault, timeout_ms, cancel).await)
     };
     sent.await.unwrap_or_else(|message: String| Reply::Refused { message })
