@@ -21,6 +21,7 @@ pub mod run;
 pub mod runbook;
 pub mod secret;
 pub mod service;
+pub mod sgr;
 pub mod stack;
 pub mod step;
 pub mod text;
