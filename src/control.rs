@@ -124,11 +124,15 @@ pub struct RunDetail {
 #[derive(Debug, Clone, PartialEq)]
 pub struct PlanCard {
     pub plan: Plan,
-    /// The last three runs of the same runbook on the same environment, newest first.
+    /// The last three runs of the same runbook on the same environment and service, newest first.
     pub last: Vec<Run>,
     /// The runbook is not what it was when it last ran: what that changes about the plan, one line each.
     pub changed: Vec<String>,
 }
+
+/// Outcomes shown on a plan card, and how many of the runbook's newest runs are looked through for them.
+const OUTCOMES: usize = 3;
+const OUTCOMES_FROM: u32 = 30;
 
 /// The door. Cheap to clone; the last one dropped stops the engine.
 #[derive(Debug, Clone)]
@@ -217,10 +221,13 @@ impl Control {
                 let filter = RunFilter {
                     runbook: Some(plan.runbook.clone()),
                     env: plan.env.clone(),
-                    limit: 3,
+                    limit: OUTCOMES_FROM,
                     ..RunFilter::default()
                 };
-                let last = self.0.store.runs(workspace.id, &filter).await?;
+                let mut last = self.0.store.runs(workspace.id, &filter).await?;
+                let same = |run: &Run| run.plan.services.is_empty() || run.plan.shares_a_service(&plan);
+                last.retain(same);
+                last.truncate(OUTCOMES);
                 (last, self.changed(workspace.id, &plan).await?)
             }
         };
@@ -274,9 +281,15 @@ impl Control {
         Ok(run)
     }
 
-    /// Answers a waiting manual step.
+    /// Answers a waiting manual step. One that wants a word is done only with it; a slip is refused and nothing is
+    /// written, for the run need not fail of it.
     pub async fn answer(&self, run: RunId, step: u32, done: bool, note: Option<&str>) -> Result<(), Refusal> {
         self.writable()?;
+        let plan = self.0.store.run(run).await?.plan;
+        let word = plan.numbered_step(step).and_then(|(step, _)| step.rules.word.as_deref());
+        if let Some(word) = word.filter(|word| done && note.map(str::trim) != Some(word)) {
+            return Err(Refusal::Invalid(format!("not confirmed: the note has to be `{word}`")));
+        }
         self.0.store.answer(run, step, done, note, &self.0.settings.actor, self.0.clock.now()).await?;
         self.0.bus.tell(Notice::Steps(run));
         self.wake();

@@ -6,6 +6,8 @@ mod screen;
 #[path = "console/world.rs"]
 mod world;
 
+use std::collections::BTreeMap;
+
 use opsroom::bus::Notice;
 use opsroom::core::approval::Vote;
 use opsroom::core::breaker::{Breaker, State, Way};
@@ -123,6 +125,24 @@ fn changed_inputs_are_planned_again_before_anything_starts() {
 }
 
 #[test]
+fn a_value_that_is_refused_stays_on_the_card_to_be_corrected() {
+    let mut console = Console::new(World::default());
+    let message = "version: \"!\" is not a version".to_owned();
+    let risks = vec![Risk { level: RiskLevel::Block, code: "INPUT_INVALID".to_owned(), message }];
+    console.world.again = Some(Plan { risks, inputs: BTreeMap::new(), ..plan("staging", false) });
+    console.command("deploy web to staging").press("Shift-Tab Ctrl-U").type_text("!").press("Enter");
+    console.shows("version = !").shows("cannot be started: INPUT_INVALID: version: \"!\" is not a version");
+    console.hides("planned again").hides("Start");
+    console.world.again = None;
+    console.press("Ctrl-U").type_text("1.4.3").press("Enter").shows("planned again with the new inputs");
+    let inputs = console.wanted.iter().rev().find_map(|e| match e {
+        Effect::Plan { inputs, .. } => Some(inputs.clone()),
+        _ => None,
+    });
+    assert_eq!(inputs, Some(vec![("version".to_owned(), "1.4.3".to_owned())]));
+}
+
+#[test]
 fn a_command_with_two_readings_lists_them_and_runs_none() {
     let mut console = Console::new(World::default());
     console.press(":").type_text("deploy web staging prod").press("Enter").shows("nothing was started");
@@ -152,6 +172,14 @@ fn a_question_is_asked_and_its_answer_only_fills_the_line() {
         .shows("▸ prod  protected");
     console.press("Enter").shows("deploy web in prod").hides("Plan: deploy");
     assert_eq!(console.submitted(), 0);
+}
+
+#[test]
+fn a_typed_answer_to_a_question_is_a_word_of_its_own() {
+    let mut console = Console::new(World::default());
+    console.command("deploy web").shows("which environment?").type_text("staging").shows(": deploy web staging");
+    console.press("Ctrl-U").type_text("deploy web").shows(": deploy web");
+    console.press("Enter Space s").shows(": deploy web s").hides("web  s");
 }
 
 #[test]
@@ -288,6 +316,18 @@ fn a_manual_step_is_answered_with_a_note() {
     assert!(console.wanted.contains(&answer), "{:?}", console.wanted.last());
 }
 
+#[test]
+fn a_step_that_wants_a_word_is_not_done_without_it() {
+    let mut world = World::default();
+    world.detail.run.plan.steps[1].rules.word = Some("guided".to_owned());
+    let mut console = Console::new(world);
+    console.press("3 Enter a y Enter").shows("not confirmed: type `guided` as the note");
+    assert_eq!(asked_for(&console, |e| matches!(e, Effect::Answer { .. })), 0);
+    console.type_text("guided").press("Tab y Enter");
+    let answer = Effect::Answer { run: RunId(41), step: 1, done: true, note: Some("guided".to_owned()) };
+    assert!(console.wanted.contains(&answer), "{:?}", console.wanted.last());
+}
+
 fn asked_for(console: &Console, fits: impl Fn(&Effect) -> bool) -> usize {
     console.wanted.iter().filter(|e| fits(e)).count()
 }
@@ -390,10 +430,10 @@ fn an_interrupted_run_is_decided_about_with_a_reason() {
     detail.run.status = RunStatus::Interrupted;
     let unknown = opsroom::core::step::shell::Shell {
         command: opsroom::core::service::ShellCommand::Script("deploy".to_owned()),
-        env: std::collections::BTreeMap::new(),
+        env: BTreeMap::new(),
         dir: None,
         secrets: vec![],
-        chosen_secrets: std::collections::BTreeMap::default(),
+        chosen_secrets: BTreeMap::default(),
     };
     detail.run.plan.steps[1].spec = StepSpec::Shell(unknown);
     detail.steps[1].status = StepStatus::Unknown;
@@ -599,6 +639,28 @@ fn a_run_being_written_is_followed_on_the_whole_screen_and_old_logs_are_let_go()
     }
     assert_eq!(console.world.reading.borrow().len(), 4);
     assert!(console.wanted.iter().any(|e| matches!(e, Effect::CloseLog(_))));
+}
+
+#[test]
+fn a_log_that_could_not_be_opened_is_asked_for_again() {
+    let opens = |console: &Console| {
+        console
+            .wanted
+            .iter()
+            .filter_map(|e| match e {
+                Effect::OpenLog { ticket, .. } => Some(*ticket),
+                _ => None,
+            })
+            .collect::<Vec<_>>()
+    };
+    let mut console = in_log(60);
+    console.press("f");
+    let first = opens(&console)[0];
+    console.send(Msg::Unopened(first, "no room for it".to_owned())).shows("no room for it");
+    console.press("q").shows("Stack").press("f").shows("60 of 60");
+    assert_eq!(opens(&console).len(), 2);
+    console.press("q f").shows("60 of 60");
+    assert_eq!(opens(&console).len(), 2, "one that was opened is kept");
 }
 
 // --- untrusted text

@@ -1,7 +1,7 @@
 //! Notifiers: the request or the mail that tells somebody, sent.
 
 use super::turns::{Caller, Turns};
-use super::{Outside, http, mail};
+use super::{Outside, cancelled, http, mail};
 use crate::core::notify::{Address, Message, Notifier, Way};
 use crate::core::step::Reply;
 
@@ -19,7 +19,11 @@ pub(super) async fn perform(
         if let Way::Email(email) = &notifier.way {
             return Ok(mail::perform(email, message, outside, caller.timeout_ms, cancel).await);
         }
-        let request = request(notifier, message, outside).await?;
+        let request = tokio::select! {
+            biased;
+            () = cancel.cancelled() => return Ok(cancelled()),
+            request = request(notifier, message, outside) => request?,
+        };
         Ok(match turns.host(&request.url, caller).await {
             Ok(left) => client.perform(request, &outside.vault, left, cancel).await,
             Err(reply) => reply,

@@ -46,7 +46,12 @@ pub(super) async fn perform(args: &Args, start: &Start) -> Result<Code, Stop> {
         Some(given) => given.clone(),
         None => hash,
     };
-    if !args.yes && args.plan.is_none() && can_ask() {
+    if !args.yes && args.plan.is_none() {
+        if !can_ask() {
+            let why =
+                "without a terminal add --yes, or --plan HASH of the plan you have looked at; nothing was approved";
+            return Err(Stop::Usage(why.to_owned()));
+        }
         let answer = ask("approve? [y/N] ").await?;
         if !matches!(answer.as_deref().map(str::trim), Some("y" | "Y" | "yes")) {
             return Err(Stop::Usage("nothing was approved".to_owned()));

@@ -13,7 +13,7 @@ use super::plan::card_lines;
 use super::session::Start;
 use super::stop::{Code, Stop, tell};
 use super::understand;
-use crate::control::{Beginning, Control, PlanCard, RunDetail, RunFilter};
+use crate::control::{Beginning, Control, RunDetail, RunFilter};
 use crate::core::event::Entry;
 use crate::core::orders::Pace;
 use crate::core::plan::Plan;
@@ -72,7 +72,7 @@ pub(super) async fn perform(args: &Args, start: &Start) -> Result<Code, Stop> {
             tell(&line);
         }
     }
-    let typed = consent(args, &card).await?;
+    let typed = consent(&card.plan, args.yes, args.confirm.as_ref()).await?;
     let signals = Signals::new()?;
     let pace = if args.step { Pace::Stepping } else { Pace::Free };
     let beginning = Beginning { pace, ..Beginning::default() };
@@ -93,12 +93,12 @@ async fn follow(control: &Control, run: Run, json: bool, mut signals: Signals) -
 }
 
 /// What was typed to confirm, if anything had to be. Block risks are left to the door, which refuses them.
-async fn consent(args: &Args, card: &PlanCard) -> Result<Option<String>, Stop> {
-    if card.plan.blocks().next().is_some() {
-        return Ok(args.confirm.clone());
+pub(super) async fn consent(plan: &Plan, yes: bool, confirm: Option<&String>) -> Result<Option<String>, Stop> {
+    if plan.blocks().next().is_some() {
+        return Ok(confirm.cloned());
     }
-    match card.plan.confirm_word() {
-        Some(_) if args.confirm.is_some() => Ok(args.confirm.clone()),
+    match plan.confirm_word() {
+        Some(_) if confirm.is_some() => Ok(confirm.cloned()),
         Some(word) if can_ask() => {
             let typed = ask(&format!("protected environment: type `{word}` to start: ")).await?;
             typed.map(Some).ok_or_else(|| Stop::Usage("not confirmed; nothing was started".to_owned()))
@@ -106,7 +106,7 @@ async fn consent(args: &Args, card: &PlanCard) -> Result<Option<String>, Stop> {
         Some(word) => Err(Stop::Usage(format!(
             "protected environment: add --confirm {word} (--yes is not enough); nothing was started"
         ))),
-        None if args.yes || !mutates(&card.plan) => Ok(None),
+        None if yes || !mutates(plan) => Ok(None),
         None if can_ask() => match ask("start? [y/N] ").await?.as_deref().map(str::trim) {
             Some("y" | "Y" | "yes") => Ok(None),
             _ => Err(Stop::Usage("not confirmed; nothing was started".to_owned())),
@@ -258,7 +258,8 @@ impl Follower<'_> {
                 continue;
             }
             if !can_ask() {
-                tell(&format!("waiting for a person: {} (answer in the console, run {run})", manual.prompt));
+                let how = format!("answer in the console, run {run}; `opsroom cancel {}` gives it up", run.0);
+                tell(&format!("waiting for a person: {} ({how})", manual.prompt));
                 continue;
             }
             let word = plan.and_then(|step| step.rules.word.as_deref());

@@ -38,6 +38,8 @@ pub enum Msg {
     Copied(Result<String, String>),
     /// What the reader of a log on the whole screen tells.
     File(Ticket, Told),
+    /// A log on the whole screen could not be opened, and why.
+    Unopened(Ticket, String),
     /// Something behind the screen failed (a background task panicked); one line for the operator.
     Trouble(String),
 

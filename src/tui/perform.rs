@@ -49,7 +49,7 @@ impl Performer {
             Err(error) => {
                 let answers = self.answers.clone();
                 let text = format!("the log cannot be shown: no room for it in the folder of temporary files: {error}");
-                tokio::spawn(async move { answers.send(Msg::Trouble(text)).await });
+                tokio::spawn(async move { answers.send(Msg::Unopened(ticket, text)).await });
             }
         }
     }

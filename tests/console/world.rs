@@ -33,6 +33,8 @@ pub struct World {
     pub log: Vec<Entry>,
     pub detail: RunDetail,
     pub history: Vec<String>,
+    /// A plan made with inputs of one's own is this one.
+    pub again: Option<Plan>,
     /// What starting a plan answers.
     pub refusal: Option<String>,
     /// Logs being read on the whole screen, and how many of their entries were written.
@@ -71,6 +73,7 @@ impl Default for World {
                 "check prod".to_owned(),
                 "deploy api to staging".to_owned(),
             ],
+            again: None,
             refusal: None,
             reading: RefCell::default(),
         }
@@ -115,7 +118,11 @@ impl World {
                 Msg::Runs(ticket, Ok(self.overview.runs.iter().filter(|r| r.id < before).cloned().collect()))
             }
             Effect::Entries { ticket, page, .. } => Msg::Entries(ticket, page, Ok(self.page(page))),
-            Effect::Plan { ticket, .. } => Msg::Planned(ticket, Ok(Box::new(self.card.clone()))),
+            Effect::Plan { ticket, inputs, .. } => {
+                let again = self.again.clone().filter(|_| !inputs.is_empty());
+                let plan = again.unwrap_or_else(|| self.card.plan.clone());
+                Msg::Planned(ticket, Ok(Box::new(PlanCard { plan, ..self.card.clone() })))
+            }
             Effect::Submit { ticket, plan, .. } => {
                 let new = Run { plan: *plan, ..run(42, RunStatus::Queued) };
                 Msg::Submitted(ticket, self.refusal.clone().map_or_else(|| Ok(Box::new(new)), Err))

@@ -116,8 +116,17 @@ impl Bar {
 
     /// Types or pastes. Nothing is run by it.
     pub fn insert(&mut self, text: &str, world: World<'_>) {
+        if self.is_asking() && self.line.at_end() && !self.line.text().ends_with(' ') && !text.starts_with(' ') {
+            self.line.insert(" ");
+        }
         self.line.insert(text);
         self.changed(world);
+    }
+
+    /// Enter has asked for something that is missing: what is typed next is the answer, a word of its own.
+    fn is_asking(&self) -> bool {
+        self.message.is_some()
+            && self.parsed.as_ref().is_some_and(|p| p.outcome == ParseOutcome::Question && !p.missing.is_empty())
     }
 
     /// Replaces the line.

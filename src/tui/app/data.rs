@@ -122,6 +122,7 @@ impl App {
             Msg::Runs(ticket, page) => self.runs_came(ticket, page),
             Msg::Entries(ticket, page, result) => self.entries_came(ticket, page, result),
             Msg::File(ticket, told) => self.log_told(ticket, told),
+            Msg::Unopened(ticket, why) => self.log_unopened(ticket, why),
             Msg::Planned(ticket, card) => self.planned(ticket, card),
             Msg::Submitted(ticket, result) => self.submitted(ticket, result),
             Msg::Cancelled(run, result) => self.cancelled(run, result),
@@ -211,6 +212,19 @@ impl App {
         if let Some(log) = on_screen.chain(&mut self.kept).find(|log| log.ticket == ticket) {
             log.told(told);
         }
+    }
+
+    /// Whoever comes back to it asks for it again.
+    fn log_unopened(&mut self, ticket: Ticket, why: String) {
+        self.kept.retain(|log| log.ticket != ticket);
+        for screen in &mut self.screens {
+            if let Screen::Whole(log) = screen
+                && log.ticket == ticket
+            {
+                log.blank = true;
+            }
+        }
+        self.complain(why);
     }
 
     fn overview_came(&mut self, result: Result<Box<Overview>, String>) {

@@ -258,3 +258,33 @@ notify = { to = "ops", title = "carts", text = "{results}" }
         assert!(problems[0].line == line && said.contains(why), "{said}");
     }
 }
+
+#[test]
+fn a_rollback_is_the_undo_of_a_step_that_ends_in_a_table() {
+    let text = r#"+++
+version = "1"
+mutates = true
+env = "none"
++++
+# Ship
+
+## Action
+
+```step
+name = "ship"
+adapter = "github.dispatch_workflow"
+[step.with]
+repo = "acme/web"
+workflow = "ship.yml"
+```
+
+## Rollback
+
+```sh
+./unship
+```
+"#;
+    let runbook = parse("ship.md", text).unwrap_or_else(|problems| panic!("{problems:#?}"));
+    let undo = runbook.definition.steps[0].undo.as_ref().expect("it has an undo");
+    assert!(matches!(undo.does, crate::core::runbook::definition::Does::Shell { .. }), "{undo:?}");
+}

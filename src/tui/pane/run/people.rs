@@ -47,7 +47,7 @@ impl RunScreen {
         let waiting = waiting.and_then(|step| Some((step.index, detail.run.plan.numbered_step(step.index)?.0)));
         match waiting {
             Some((index, PlanStep { name, spec: StepSpec::Manual(manual), rules, .. })) => {
-                let form = AnswerForm::work(self.run, index, name, &manual.prompt, rules.notes.as_deref());
+                let form = AnswerForm::work(self.run, index, name, &manual.prompt, rules);
                 Reaction::Popup(Box::new(Popup::Answer(Box::new(form))))
             }
             Some(_) => Reaction::Say("the waiting step is not one to answer: it goes on by itself".to_owned()),
