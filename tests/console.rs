@@ -9,6 +9,7 @@ mod world;
 use std::collections::BTreeMap;
 
 use opsroom::bus::Notice;
+use opsroom::control::resume::Blocked;
 use opsroom::core::approval::Vote;
 use opsroom::core::breaker::{Breaker, State, Way};
 use opsroom::core::orders::{Order, Orders, Pace};
@@ -179,7 +180,7 @@ fn a_typed_answer_to_a_question_is_a_word_of_its_own() {
     let mut console = Console::new(World::default());
     console.command("deploy web").shows("which environment?").type_text("staging").shows(": deploy web staging");
     console.press("Ctrl-U").type_text("deploy web").shows(": deploy web");
-    console.press("Enter Space s").shows(": deploy web s").hides("web  s");
+    console.press("Enter").type_text(" s").shows(": deploy web s").hides("web  s");
 }
 
 #[test]
@@ -362,9 +363,25 @@ fn one_key_lets_a_step_go_and_only_where_somebody_goes_step_by_step() {
     let mut console = Console::new(World::default());
     console.press("3 Enter s").shows("only a run that is gone through step by step");
     console.world.detail.run.orders = Orders { pace: Pace::Stepping, by: Some("ben".to_owned()), ..Orders::default() };
-    console.send(Msg::Notice(Notice::Steps(RunId(41)))).shows("step by step, asked for by ben").press("s");
+    console.send(Msg::Notice(Notice::Steps(RunId(41)))).shows("step by step, asked for by ben");
+    console.press("s").shows("let the step in flight end first");
+    console.world.detail.steps[1].status = StepStatus::Succeeded;
+    console.world.detail.run.status = RunStatus::Waiting;
+    console.send(Msg::Notice(Notice::Steps(RunId(41)))).press("s");
     let go = Effect::Order { run: RunId(41), order: Order::LetGo(2), reason: None };
     assert_eq!(asked_for(&console, |e| *e == go), 1);
+}
+
+#[test]
+fn a_queued_run_says_what_it_waits_for() {
+    let mut world = World::default();
+    world.detail.run.status = RunStatus::Queued;
+    let target = Target { service: "web".to_owned(), env: Some("staging".to_owned()) };
+    world.detail.blocked = Some(Blocked { run: RunId(41), target, holder: Some(RunId(39)), ahead: 0 });
+    let mut console = Console::new(world);
+    console.press("3 Enter").shows("waits for web in staging, held by run #39, next in line");
+    console.world.detail.blocked = None;
+    console.send(Msg::Notice(Notice::Run(RunId(39), RunStatus::Succeeded))).hides("held by run #39");
 }
 
 /// Run 41 waits for two people, of whom one has agreed; ana asked for it.
@@ -410,6 +427,16 @@ fn who_asked_for_it_cannot_approve_and_is_told_why() {
 }
 
 #[test]
+fn home_does_not_say_that_an_approval_waits_for_who_asked_for_it() {
+    for (actor, said) in [("ana", "waiting Enter opens it"), ("cleo", "waiting for you: Enter opens it")] {
+        let mut world = asking();
+        world.overview.runs[0] = world.detail.run.clone();
+        let facts = Facts { actor: actor.to_owned(), ..Facts::default() };
+        Console::with(world, facts, true, (140, 40)).press("3").shows(said);
+    }
+}
+
+#[test]
 fn the_command_line_leads_to_the_same_questions() {
     let mut console = as_actor("cleo", asking());
     console.command("approve run 41").shows("Run #41 wants approval").press("Enter");
@@ -421,6 +448,18 @@ fn the_command_line_leads_to_the_same_questions() {
     console.press("y Enter");
     assert_eq!(asked_for(&console, |e| matches!(e, Effect::Retry { run: RunId(41), .. })), 1);
     assert_eq!(asked_for(&console, |e| matches!(e, Effect::Vote { .. } | Effect::Order { .. })), 0);
+}
+
+#[test]
+fn what_cannot_be_done_to_an_ended_or_unknown_run_is_said() {
+    let mut console = Console::new(World::at_rest());
+    console.world.detail.run.status = RunStatus::Failed;
+    for command in ["pause run 41", "resume run 41", "stop run 41 after this step"] {
+        console.command(command).shows("run #41 has ended (failed): nothing was done");
+        assert!(console.app.popups.is_empty(), "{command}");
+    }
+    console.command("cancel run 999").shows("there is no run #999; nothing was done");
+    assert!(console.app.popups.is_empty());
 }
 
 #[test]
@@ -711,6 +750,13 @@ fn an_idle_console_asks_nothing_and_ticks_by_the_minute() {
 }
 
 #[test]
+fn ctrl_r_reads_the_runbooks_again() {
+    let mut console = Console::new(World::at_rest());
+    console.press("Ctrl-R").shows("read again, with 12 runbooks");
+    assert_eq!(asked_for(&console, |e| *e == Effect::Reload), 1);
+}
+
+#[test]
 fn notices_are_gathered_into_one_question() {
     let mut console = Console::new(World::default());
     let mut asked = console.send_unanswered(Msg::Notice(Notice::Observations));
@@ -832,6 +878,9 @@ fn keys_at_any_size_do_no_harm() {
 #[test]
 fn a_screen_too_small_swallows_everything_but_quit() {
     let mut console = Console::with(World::default(), Facts::default(), true, (40, 10));
+    console.shows("runs are under way").press("q");
+    assert!(!console.quits(), "that asks first, and the question cannot be seen here");
+    let mut console = Console::with(World::at_rest(), Facts::default(), true, (40, 10));
     console.press(": x Enter 3 f").send(Msg::Paste("x".to_owned())).shows("needs 60×15, has 40×10");
     assert!(console.app.bar.is_none());
     console.press("q");

@@ -86,7 +86,7 @@ pub(super) async fn follow_to_end(control: &Control, run: Run, json: bool) -> Re
 }
 
 async fn follow(control: &Control, run: Run, json: bool, mut signals: Signals) -> Result<Code, Stop> {
-    let mut follower = Follower { control, out: Some(Out::new()), json, asked: BTreeSet::new() };
+    let mut follower = Follower { control, out: Some(Out::new()), json, asked: BTreeSet::new(), told: None };
     let code = follower.follow_chain(run, &mut signals).await?;
     control.close(true).await;
     Ok(code)
@@ -157,6 +157,8 @@ struct Follower<'a> {
     json: bool,
     /// Steps already asked about.
     asked: BTreeSet<(RunId, u32)>,
+    /// The run of which it was said what it waits for.
+    told: Option<RunId>,
 }
 
 impl Follower<'_> {
@@ -194,6 +196,10 @@ impl Follower<'_> {
             if detail.run.status.is_terminal() {
                 return Ok((detail.run, stopped));
             }
+            if let Some(blocked) = detail.blocked.as_ref().filter(|_| self.told != Some(id)) {
+                self.told = Some(id);
+                tell(&format!("run {id} {blocked}"));
+            }
             self.answer(&detail).await?;
             tokio::select! {
                 heard = signals.next() => match heard {
@@ -229,7 +235,7 @@ impl Follower<'_> {
     }
 
     fn ended(&mut self, run: &Run) -> Result<(), Stop> {
-        let why = run.message.as_ref().map(|m| format!(": {m}")).unwrap_or_default();
+        let why = run.why().map(|m| format!(": {m}")).unwrap_or_default();
         let line = format!("run {} {}{why}", run.id, run.status.name());
         self.say(&line, &Line::End { id: run.id, status: run.status, message: run.message.as_deref() })
     }

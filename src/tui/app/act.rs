@@ -167,7 +167,10 @@ impl App {
             Action::Command => self.bar = Some(bar::Bar::default()),
             Action::Runs => self.open_runs(RunFilter::default()),
             Action::Problems => self.open_problems(),
-            Action::Refresh => self.read_all_again(),
+            Action::Refresh => {
+                self.read_all_again();
+                return vec![Effect::Reload];
+            }
             _ => {}
         }
         Vec::new()

@@ -116,7 +116,8 @@ impl Bar {
 
     /// Types or pastes. Nothing is run by it.
     pub fn insert(&mut self, text: &str, world: World<'_>) {
-        if self.is_asking() && self.line.at_end() && !self.line.text().ends_with(' ') && !text.starts_with(' ') {
+        let word = text.starts_with(char::is_alphanumeric);
+        if word && self.is_asking() && self.line.at_end() && !self.line.text().ends_with(' ') {
             self.line.insert(" ");
         }
         self.line.insert(text);

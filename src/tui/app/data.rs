@@ -6,7 +6,7 @@ use super::command::Wish;
 use super::log::Log;
 use crate::bus::Notice;
 use crate::core::approval::Tally;
-use crate::core::run::{Run, RunId};
+use crate::core::run::{Run, RunId, RunStatus};
 use crate::core::time::Timestamp;
 use crate::logfile::source::Told;
 use crate::tui::msg::{Effect, Msg, Overview, PlanCard, Ticket};
@@ -111,13 +111,15 @@ impl App {
                 }
                 self.read_bar_again();
             }
+            Msg::Reloaded(Ok(count)) => self.say(format!("read again, with {count} runbooks")),
+            Msg::Reloaded(Err(why)) => self.complain(why),
             Msg::Remembered(result) => {
                 self.requests.history.asked = false;
                 self.history = result.unwrap_or_default();
             }
             Msg::Detail(run, detail) => {
                 self.runs_on_screen(run).for_each(|s| s.receive(&detail));
-                return self.fulfil(run);
+                return self.fulfil(run, detail.as_ref().err().map(String::as_str));
             }
             Msg::Runs(ticket, page) => self.runs_came(ticket, page),
             Msg::Entries(ticket, page, result) => self.entries_came(ticket, page, result),
@@ -161,8 +163,11 @@ impl App {
                 self.requests.overview.wanted = true;
                 self.touch(run);
                 for screen in &mut self.screens {
-                    if let Screen::Runs(s) = screen {
-                        s.touch();
+                    match screen {
+                        Screen::Runs(s) => s.touch(),
+                        // It may wait for something else now, or for nothing.
+                        Screen::Run(s) if s.detail.as_ref().is_some_and(|d| d.blocked.is_some()) => s.touch(),
+                        _ => {}
                     }
                 }
             }
@@ -345,9 +350,9 @@ impl App {
         }
     }
 
-    fn cancelled(&mut self, run: RunId, result: Result<Box<Run>, String>) {
+    fn cancelled(&mut self, run: RunId, result: Result<RunStatus, String>) {
         match result {
-            Ok(ended) if ended.status.is_terminal() => self.say(format!("run {run} is cancelled")),
+            Ok(ended) if ended.is_terminal() => self.say(format!("run {run} is cancelled")),
             Ok(_) => self.say(format!("run {run} was asked to stop")),
             Err(why) => self.complain(format!("run {run} was not cancelled: {why}")),
         }
