@@ -2,6 +2,7 @@
 //! Blinking and concealing are not taken over: a log may not hide what it says.
 
 /// How a piece of text wants to look.
+#[expect(clippy::struct_excessive_bools, reason = "attributes a screen has, each on or off by itself")]
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Look {
     pub fg: Option<Colour>,

@@ -54,6 +54,7 @@ pub struct Named {
 }
 
 /// One log, or several, on the whole screen.
+#[expect(clippy::struct_excessive_bools, reason = "independent switches of one view, each with its own key")]
 #[derive(Debug, Clone)]
 pub struct Viewer {
     ticket: Ticket,
