@@ -116,8 +116,8 @@ impl Bar {
 
     /// Types or pastes. Nothing is run by it.
     pub fn insert(&mut self, text: &str, world: World<'_>) {
-        let word = text.starts_with(char::is_alphanumeric);
-        if word && self.is_asking() && self.line.at_end() && !self.line.text().ends_with(' ') {
+        let begins_word = text.starts_with(char::is_alphanumeric);
+        if begins_word && self.is_asking() && self.line.at_end() && !self.line.text().ends_with(' ') {
             self.line.insert(" ");
         }
         self.line.insert(text);
