@@ -23,7 +23,7 @@ use crate::clock::Clock;
 use crate::core::command::Parsed;
 use crate::core::event::Entry;
 use crate::core::plan::Plan;
-use crate::core::run::{Artifact, AuditRow, Run, RunId, RunStep};
+use crate::core::run::{Artifact, AuditRow, Run, RunId, RunStatus, RunStep};
 use crate::engine::Engine;
 pub use crate::store::{Beginning, RunFilter, StoreError};
 use crate::store::{NewRun, Store};
@@ -309,6 +309,11 @@ impl Control {
         Ok(RunDetail { run, steps, artifacts, approval, blocked })
     }
 
+    /// The status of a run, without reading all of it.
+    pub async fn status(&self, run: RunId) -> Result<RunStatus, Refusal> {
+        Ok(self.0.store.glimpse_of(run).await?.status)
+    }
+
     /// Runs of the workspace, newest first.
     pub async fn runs(&self, filter: &RunFilter) -> Result<Vec<Run>, Refusal> {
         match self.workspace() {
@@ -358,7 +363,7 @@ impl Control {
         if let Some(risk) = plan.blocks().next() {
             return Err(Refusal::Blocked { code: risk.code.clone(), message: risk.message.clone() });
         }
-        self.can_be_approved(plan)?;
+        self.can_be_approved(plan, &[])?;
         match plan.confirm_word() {
             Some(word) if typed != Some(word) => {
                 let env = std::iter::once(plan).chain(&plan.then).find(|p| p.protected).and_then(|p| p.env.clone());

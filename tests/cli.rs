@@ -581,6 +581,28 @@ fn escape_sequences_of_a_service_never_reach_plain_output() {
 }
 
 #[test]
+fn a_runs_log_is_printed_in_whole_records_that_match() {
+    let service = Service::start();
+    let script = r"shell = '''printf 'ERROR boom\n  at x\n  at y\nplain\n' '''";
+    let desk = Desk::with_stack(&stack_of(service.port, script));
+    desk.run(&["run", "deploy web to staging", "--yes"]).expect(0);
+    let texts = |args: &[&str]| {
+        let printed = desk.run(&[&["log", "last", "--json"], args].concat()).expect(0).stdout;
+        let text = |line: &str| serde_json::from_str::<Value>(line).unwrap()["body"]["text"].clone();
+        printed.lines().map(text).collect::<Vec<_>>()
+    };
+    assert_eq!(texts(&["--grep", "^  at y"]), ["ERROR boom", "  at x", "  at y"]);
+    assert_eq!(texts(&["--level", "error"]), ["ERROR boom", "  at x", "  at y"]);
+    assert_eq!(texts(&["--grep", "^plain", "--since", "1h"]), ["plain"]);
+    assert!(texts(&["--grep", "plain", "--level", "warn"]).is_empty());
+    let plain = desk.run(&["log", "last", "1", "--grep", "at x", "--level", "warn"]).expect(0).stdout;
+    assert_eq!(plain.matches("ERROR boom").count(), 2, "{plain}");
+    desk.run(&["log", "last", "--grep", "("]).expect(2).says(&["--grep", "unclosed"]);
+    desk.run(&["log", "last", "--budget", "8k"]).expect(2).says(&["--budget is for the viewer"]);
+    service.stop();
+}
+
+#[test]
 fn doctor_says_where_things_come_from() {
     let desk = Desk::with_stack(&stack_of(9, "shell = \"true\""));
     let mut command = desk.command(&["doctor"]);

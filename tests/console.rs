@@ -363,7 +363,11 @@ fn one_key_lets_a_step_go_and_only_where_somebody_goes_step_by_step() {
     let mut console = Console::new(World::default());
     console.press("3 Enter s").shows("only a run that is gone through step by step");
     console.world.detail.run.orders = Orders { pace: Pace::Stepping, by: Some("ben".to_owned()), ..Orders::default() };
-    console.send(Msg::Notice(Notice::Steps(RunId(41)))).shows("step by step, asked for by ben").press("s");
+    console.send(Msg::Notice(Notice::Steps(RunId(41)))).shows("step by step, asked for by ben");
+    console.press("s").shows("let the step in flight end first");
+    console.world.detail.steps[1].status = StepStatus::Succeeded;
+    console.world.detail.run.status = RunStatus::Waiting;
+    console.send(Msg::Notice(Notice::Steps(RunId(41)))).press("s");
     let go = Effect::Order { run: RunId(41), order: Order::LetGo(2), reason: None };
     assert_eq!(asked_for(&console, |e| *e == go), 1);
 }

@@ -94,13 +94,13 @@ async fn let_go(control: &Control, detail: &RunDetail, args: &Args) -> Result<Co
         None if args.step => return Err(Stop::Usage(format!("run {} has no step left to let go", detail.run.id))),
         None => (detail.run.id, Order::Continue),
     };
-    let run = control.order(id, order, args.reason.as_deref()).await?;
-    if run.status == RunStatus::Queued {
+    let status = control.order(id, order, args.reason.as_deref()).await?;
+    if status == RunStatus::Queued {
         control.take_on(id);
-        return follow_to_end(control, run, args.json).await;
+        return follow_to_end(control, control.run(id).await?.run, args.json).await;
     }
     control.close(false).await;
-    Out::new().line(&format!("run {id} {} ({})", order.words(), run.status.name()))?;
+    Out::new().line(&format!("run {id} {} ({})", order.words(), status.name()))?;
     Ok(Code::Succeeded)
 }
 

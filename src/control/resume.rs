@@ -41,6 +41,7 @@ impl Control {
         for link in old.plan.links() {
             self.exists(link)?;
         }
+        self.can_be_approved(&old.plan, &self.0.store.requesters(run).await?)?;
         let because = reason.map(|reason| format!(": {reason}")).unwrap_or_default();
         let beginning = Beginning { retry_of: Some(run), ..Beginning::default() };
         self.submit_as(old.plan, typed, Some(&format!("retry of run {run}{because}")), beginning).await

@@ -11,7 +11,7 @@ use crate::core::event::Entry;
 use crate::core::orders::Order;
 use crate::core::plan::Plan;
 use crate::core::resume::Decision;
-use crate::core::run::{Run, RunId};
+use crate::core::run::{Run, RunId, RunStatus};
 use crate::core::time::Timestamp;
 use crate::logfile::desk::Ask;
 use crate::logfile::source::Told;
@@ -54,10 +54,10 @@ pub enum Msg {
     /// A plan card, for the preview beside the bar or for the card itself; the ticket tells.
     Planned(Ticket, Result<Box<PlanCard>, String>),
     Submitted(Ticket, Result<Box<Run>, String>),
-    Cancelled(RunId, Result<Box<Run>, String>),
+    Cancelled(RunId, Result<RunStatus, String>),
     Answered(RunId, Result<(), String>),
     /// What came of an order.
-    Ordered(RunId, Order, Result<Box<Run>, String>),
+    Ordered(RunId, Order, Result<RunStatus, String>),
     Resumed(RunId, Result<Box<Run>, String>),
     Voted(RunId, Result<Tally, String>),
     /// These breakers were closed, by name.

@@ -129,10 +129,10 @@ impl World {
                 let new = Run { plan: *plan, ..run(42, RunStatus::Queued) };
                 Msg::Submitted(ticket, self.refusal.clone().map_or_else(|| Ok(Box::new(new)), Err))
             }
-            Effect::Cancel(run) => Msg::Cancelled(run, Ok(Box::new(self.detail.run.clone()))),
+            Effect::Cancel(run) => Msg::Cancelled(run, Ok(self.detail.run.status)),
             Effect::ResetBreaker { target, .. } => Msg::BreakersReset(Ok(vec![target])),
             Effect::Answer { run, .. } => Msg::Answered(run, Ok(())),
-            Effect::Order { run, order, .. } => Msg::Ordered(run, order, Ok(Box::new(self.detail.run.clone()))),
+            Effect::Order { run, order, .. } => Msg::Ordered(run, order, Ok(self.detail.run.status)),
             Effect::Resume { run, .. } => Msg::Resumed(run, Ok(Box::new(self.detail.run.clone()))),
             Effect::Vote { run, .. } => Msg::Voted(run, Ok(Tally::Open(Vec::new()))),
             Effect::Retry { ticket, .. } => Msg::Submitted(ticket, Ok(Box::new(run(42, RunStatus::Queued)))),

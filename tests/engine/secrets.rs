@@ -189,14 +189,14 @@ async fn a_sensitive_step_gets_the_chosen_secret_and_leaves_nothing_behind() {
     login.rules.save.insert("word".to_owned(), "response.outputs.word".to_owned());
     login.rules.expect = Some("response.outputs.word != ''".to_owned());
     let used = folder.path().join("used");
-    let mut uses = shell(Phase::Action, "use", &format!("printf %s \"$WORD\" > {}", used.display()));
-    let StepSpec::Shell(command) = &mut uses.spec else { unreachable!() };
+    let mut hand_on = shell(Phase::Action, "use", &format!("printf %s \"$WORD\" > {}", used.display()));
+    let StepSpec::Shell(command) = &mut hand_on.spec else { unreachable!() };
     command.env.insert("WORD".to_owned(), "{steps.login.word}".to_owned());
-    uses.rules.fills = true;
-    uses.rules.when = Some("steps.login.word != 'none'".to_owned());
+    hand_on.rules.fills = true;
+    hand_on.rules.when = Some("steps.login.word != 'none'".to_owned());
     let mut check = shell(Phase::Verify, "check", "exit 0");
     check.rules.expect = Some("steps.login.word == 'none'".to_owned());
-    let run = bench.run(plan(vec![login, uses, check])).await;
+    let run = bench.run(plan(vec![login, hand_on, check])).await;
 
     assert_ended(&run, RunStatus::Failed);
     assert_eq!(std::fs::read_to_string(&got).unwrap(), value(6), "the chosen secret, as a variable of its input");

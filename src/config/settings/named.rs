@@ -11,7 +11,7 @@ use crate::core::reach::{Database, Place, Reach};
 use crate::core::secret::Secret;
 
 /// Most requests a minute that can be asked for.
-const MOST_PER_MINUTE: i64 = 6_000;
+pub(super) const MOST_PER_MINUTE: i64 = 6_000;
 
 /// All three kinds of tables. `folder`: what relative paths are relative to.
 pub(super) fn reach(root: &mut Section<'_>, report: &mut Report, secrets: &[Secret], folder: &Path) -> Reach {

@@ -6,7 +6,7 @@ use super::command::Wish;
 use super::log::Log;
 use crate::bus::Notice;
 use crate::core::approval::Tally;
-use crate::core::run::{Run, RunId};
+use crate::core::run::{Run, RunId, RunStatus};
 use crate::core::time::Timestamp;
 use crate::logfile::source::Told;
 use crate::tui::msg::{Effect, Msg, Overview, PlanCard, Ticket};
@@ -350,9 +350,9 @@ impl App {
         }
     }
 
-    fn cancelled(&mut self, run: RunId, result: Result<Box<Run>, String>) {
+    fn cancelled(&mut self, run: RunId, result: Result<RunStatus, String>) {
         match result {
-            Ok(ended) if ended.status.is_terminal() => self.say(format!("run {run} is cancelled")),
+            Ok(ended) if ended.is_terminal() => self.say(format!("run {run} is cancelled")),
             Ok(_) => self.say(format!("run {run} was asked to stop")),
             Err(why) => self.complain(format!("run {run} was not cancelled: {why}")),
         }
