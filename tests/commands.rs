@@ -57,12 +57,14 @@ fn catalogue() -> Catalogue {
         phrases: vec!["rotate [api] keys of {service} in {env}".to_owned(), "rotate keys".to_owned()],
         mutates: true,
         inputs: vec![("env".to_owned(), true), ("vault".to_owned(), false)],
+        ..RunbookName::default()
     });
     runbooks.push(RunbookName {
         name: "weekly report".to_owned(),
         phrases: vec!["weekly report for {week}".to_owned(), "write the weekly report".to_owned()],
         mutates: false,
         inputs: vec![("week".to_owned(), true)],
+        ..RunbookName::default()
     });
     Catalogue::new(&acme(), &runbooks)
 }
@@ -252,6 +254,28 @@ fn long_texts_are_refused_at_once() {
         assert!(complete(&text, &catalogue, 5).is_empty());
     }
     assert!(started.elapsed().as_secs() < 2, "{:?}", started.elapsed());
+}
+
+/// The stack and one more runbook each: name, phrases, whether it needs no environment.
+fn with_runbooks(runbooks: &[(&str, &[&str], bool)]) -> Catalogue {
+    let named = |(name, phrases, placeless): &(&str, &[&str], bool)| RunbookName {
+        name: (*name).to_owned(),
+        phrases: phrases.iter().map(|p| (*p).to_owned()).collect(),
+        mutates: true,
+        placeless: *placeless,
+        ..RunbookName::default()
+    };
+    Catalogue::new(&acme(), &runbooks.iter().map(named).collect::<Vec<_>>())
+}
+
+#[test]
+fn a_runbook_about_no_environment_is_not_asked_for_one() {
+    let catalogue = with_runbooks(&[("do each", &["tidy the carts"], true), ("placed", &[], false)]);
+    for text in ["run do each", "tidy the carts"] {
+        let got = parse(text, &catalogue);
+        assert_eq!((got.outcome, got.intent.as_str()), (ParseOutcome::Plan, "runbook:do each"), "{text}: {got:?}");
+    }
+    assert_eq!(parse("run placed", &catalogue).missing, ["env"]);
 }
 
 #[test]

@@ -114,6 +114,8 @@ pub struct RunbookName {
     pub name: String,
     pub phrases: Vec<String>,
     pub mutates: bool,
+    /// It is about no environment: none is asked for.
+    pub placeless: bool,
     /// Names of its inputs, required ones first.
     pub inputs: Vec<(String, bool)>,
 }
