@@ -269,6 +269,41 @@ fn with_runbooks(runbooks: &[(&str, &[&str], bool)]) -> Catalogue {
 }
 
 #[test]
+fn a_phrase_never_takes_a_command_over() {
+    let catalogue = with_runbooks(&[
+        ("hijack", &["check web", "is web up", "restart web", "web check", "check {what} in {env}"], false),
+        ("nice", &["tidy the carts"], false),
+    ]);
+    for (text, command) in [
+        ("check web in staging", "check web in staging"),
+        ("please check web in staging", "check web in staging"),
+        ("is web up in staging?", "check web in staging"),
+        ("web check in staging", "check web in staging"),
+        ("check wbe in staging", "check"),
+        ("restart web in prod", "restart web in prod"),
+    ] {
+        let got = parse(text, &catalogue);
+        assert_eq!(got.outcome, ParseOutcome::Question, "{text}: {got:?}");
+        assert!(got.mutates && got.runbook.is_none(), "{text}: {got:?}");
+        assert!(got.ambiguous[0].starts_with(command), "{text}: {got:?}");
+        assert!(got.ambiguous.iter().any(|a| a.starts_with("run hijack")), "{text}: {got:?}");
+    }
+    let got = parse("tidy the carts in staging", &catalogue);
+    assert_eq!((got.outcome, got.intent.as_str()), (ParseOutcome::Plan, "runbook:nice"));
+    let got = parse("run hijack in staging", &catalogue);
+    assert_eq!((got.outcome, got.intent.as_str()), (ParseOutcome::Plan, "runbook:hijack"));
+}
+
+#[test]
+fn a_phrase_of_two_runbooks_is_asked_about() {
+    let catalogue = with_runbooks(&[("left", &["tidy the carts"], false), ("right", &["Tidy the carts"], false)]);
+    let got = parse("tidy the carts in staging", &catalogue);
+    assert_eq!(got.outcome, ParseOutcome::Question, "{got:?}");
+    assert_eq!(got.ambiguous, ["run left in staging", "run right in staging"]);
+    assert_eq!(got.message, "which one: run left in staging or run right in staging?");
+}
+
+#[test]
 fn a_runbook_about_no_environment_is_not_asked_for_one() {
     let catalogue = with_runbooks(&[("do each", &["tidy the carts"], true), ("placed", &[], false)]);
     for text in ["run do each", "tidy the carts"] {
