@@ -314,6 +314,17 @@ fn a_runbook_about_no_environment_is_not_asked_for_one() {
 }
 
 #[test]
+fn leaving_out_a_step_is_no_refusal() {
+    let got = parse("please skip the step drain of run 41", &catalogue());
+    assert_eq!((got.outcome, got.mutates), (ParseOutcome::Suggest, false), "{got:?}");
+    assert!(got.message.contains("opsroom skip RUN STEP"), "{}", got.message);
+    assert_eq!(got.suggestions, ["show run 41"]);
+    for text in ["skip the deploy of web", "don't skip step drain of run 41"] {
+        assert_eq!(parse(text, &catalogue()).outcome, ParseOutcome::Nothing, "{text}");
+    }
+}
+
+#[test]
 fn two_things_of_one_name_are_listed() {
     let service =
         |name: &str| Service { name: name.to_owned(), aliases: vec!["core".to_owned()], ..Service::default() };

@@ -59,6 +59,9 @@ fn read_link(mut r: Reading<'_>, before: Option<&Link>) -> Option<Link> {
     if let Some(condition) = &leading {
         r.words.start = condition.words.end;
     }
+    if let Some(link) = advice::skip_step(&r) {
+        return Some(link);
+    }
     let found = verb::find(&mut r);
     if judge::dismissed(&r) && !takes_text(&found) {
         return Some(refused());
