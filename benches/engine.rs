@@ -81,7 +81,7 @@ async fn claims(store: &Store, workspace: i64, count: usize) -> Result<(), Failu
         tokio::spawn(async move {
             let now = Clock::System.now();
             let mut claimed = Vec::new();
-            while let Some((claim, _)) = store.claim(None, holder, now.plus_ms(3_600_000), now).await? {
+            while let Some((claim, _)) = store.claim(None, holder, now.plus_ms(3_600_000)).await? {
                 claimed.push(claim);
             }
             Ok::<_, opsroom::store::StoreError>(claimed)
@@ -112,7 +112,7 @@ async fn taking_turns(store: &Store, workspace: i64, count: usize) -> Result<(),
             let (mut ended, mut claiming) = (0, std::time::Duration::ZERO);
             loop {
                 let asked = Instant::now();
-                let Some((claim, _)) = store.claim(None, holder, now.plus_ms(3_600_000), now).await? else { break };
+                let Some((claim, _)) = store.claim(None, holder, now.plus_ms(3_600_000)).await? else { break };
                 claiming += asked.elapsed();
                 store.transition(claim, opsroom::core::run::Transition::Cancel, None, &[], now).await?;
                 ended += 1;

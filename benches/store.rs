@@ -46,7 +46,7 @@ async fn opening(url: &str) -> Result<(), StoreError> {
 
 async fn hold(store: &Store, workspace: i64) -> Result<Claim, Box<dyn std::error::Error>> {
     submit(store, workspace).await?;
-    let claimed = store.claim(None, "bench", LATER, NOW).await?;
+    let claimed = store.claim(None, "bench", LATER).await?;
     Ok(claimed.ok_or("the run is not queued")?.0)
 }
 
@@ -113,7 +113,7 @@ async fn claims(store: &Store, workspace: i64, count: usize) -> Result<(), Store
     told("runs submitted", count, start);
     let start = Instant::now();
     let mut claimed = 0;
-    while store.claim(None, "bench", LATER, NOW).await?.is_some() {
+    while store.claim(None, "bench", LATER).await?.is_some() {
         claimed += 1;
     }
     told("runs claimed", claimed, start);

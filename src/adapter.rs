@@ -8,6 +8,7 @@ mod process;
 mod product;
 mod script;
 mod sql;
+mod turns;
 mod wait;
 
 use std::sync::Arc;
@@ -19,6 +20,7 @@ use tokio_util::sync::CancellationToken;
 pub use self::outside::Outside;
 pub use self::process::{Birth, Remains, end_orphan};
 pub use self::script::{Act, Answer, Script};
+use self::turns::{Caller, Turns};
 use crate::core::event::Stream;
 use crate::core::redact::Redactor;
 use crate::core::step::{Call, Reply};
@@ -70,7 +72,7 @@ enum Kind {
 struct Real {
     outside: Outside,
     client: http::Client,
-    pace: product::Pace,
+    turns: Turns,
 }
 
 impl Adapters {
@@ -78,7 +80,8 @@ impl Adapters {
     /// root certificates).
     pub fn real(outside: Outside) -> Self {
         let client = http::Client::new(outside.policy.clone());
-        Self(Kind::Real(Arc::new(Real { outside, client, pace: product::Pace::default() })))
+        let turns = Turns::new(outside.limits);
+        Self(Kind::Real(Arc::new(Real { outside, client, turns })))
     }
 
     /// Adapters that touch nothing and answer from `script`: a dry run, or a test.
@@ -121,20 +124,45 @@ impl Adapters {
     /// Performs one call. Output goes to `output` (bounded: a slow reader slows the child; a dropped one means nobody
     /// wants it). When `cancel` fires the call ends within 2 s (children: TERM to the process group, KILL after a grace
     /// period, or at once when `kill` fires). Dropping the future ends children at once with KILL.
+    /// Where a limit is used up the call waits for its turn, within its own deadline.
     pub async fn perform(&self, call: Call, output: mpsc::Sender<Said>, brakes: impl Into<Brakes>) -> Reply {
-        let brakes: Brakes = brakes.into();
-        let real = match &self.0 {
-            Kind::Real(real) => real,
-            Kind::Scripted(script) => return script.perform(call, output, brakes.cancel).await,
-        };
+        let brakes = brakes.into();
+        match &self.0 {
+            Kind::Real(real) => real.perform(call, output, brakes, true).await,
+            Kind::Scripted(script) => script.perform(call, output, brakes.cancel).await,
+        }
+    }
+
+    /// Performs a call that is worth making now or not at all: refused instead of waiting for its turn, its output lost.
+    pub async fn glance(&self, call: Call) -> Reply {
+        let (output, _) = mpsc::channel(1);
+        match &self.0 {
+            Kind::Real(real) => real.perform(call, output, Brakes::default(), false).await,
+            Kind::Scripted(script) => script.perform(call, output, CancellationToken::new()).await,
+        }
+    }
+}
+
+impl Real {
+    async fn perform(&self, call: Call, output: mpsc::Sender<Said>, brakes: Brakes, waits: bool) -> Reply {
+        let outside = &self.outside;
+        let caller = |timeout_ms| Caller { timeout_ms, waits, output: &output, cancel: &brakes.cancel };
         match call {
             Call::Http { method, url, headers, body, secrets, timeout_ms } => {
+                let left = match self.turns.host(&url, caller(timeout_ms)).await {
+                    Ok(left) => left,
+                    Err(reply) => return reply,
+                };
                 let request = http::Request { method, url, headers, body, secrets };
-                real.client.perform(request, &real.outside.vault, timeout_ms, brakes.cancel).await
+                self.client.perform(request, &outside.vault, left, brakes.cancel).await
             }
             Call::Shell { argv, env, dir, secrets, timeout_ms } => {
+                let (_place, left) = match self.turns.command(caller(timeout_ms)).await {
+                    Ok(held) => held,
+                    Err(reply) => return reply,
+                };
                 let command = process::Invocation { argv, env, dir, secrets };
-                process::perform(&command, &real.outside.vault, timeout_ms, output, brakes).await
+                process::perform(&command, &outside.vault, left, output, brakes).await
             }
             Call::Wait { ms } => wait::perform(ms, brakes.cancel).await,
             Call::Manual { .. } | Call::Approve { .. } | Call::Leave { .. } => {
@@ -143,15 +171,16 @@ impl Adapters {
             Call::Sql { database, statement, params, write, max_rows, timeout_ms } => {
                 let statement = sql::Statement { database, text: statement, params, write, max_rows };
                 // On the heap, like the two below: seldom used, and far larger than the rest.
-                Box::pin(sql::perform(statement, &real.outside, timeout_ms, output, brakes.cancel)).await
+                Box::pin(sql::perform(statement, outside, timeout_ms, output, brakes.cancel)).await
             }
             Call::Notify { to, message, timeout_ms } => {
-                Box::pin(notify::perform(&to, &message, &real.client, &real.outside, timeout_ms, brakes.cancel)).await
+                let ways = (&self.client, &self.turns);
+                Box::pin(notify::perform(&to, &message, ways, outside, caller(timeout_ms))).await
             }
             Call::Operate { operation, args, base_url, token, timeout_ms } => {
                 let job = product::Job { operation, args, base_url, token };
-                let ways = (&real.client, &real.pace);
-                Box::pin(product::perform(job, ways, &real.outside, timeout_ms, output, brakes.cancel)).await
+                let ways = (&self.client, &self.turns);
+                Box::pin(product::perform(job, ways, outside, caller(timeout_ms))).await
             }
         }
     }

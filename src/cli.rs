@@ -20,6 +20,7 @@ mod notify;
 mod out;
 mod parse;
 mod pause;
+mod pick;
 mod plan;
 mod resume;
 mod run;

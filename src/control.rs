@@ -12,7 +12,7 @@ pub mod resume;
 mod watch;
 mod workspace;
 
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use tokio::sync::broadcast;
 use tokio_util::sync::DropGuard;
@@ -23,13 +23,14 @@ use crate::clock::Clock;
 use crate::core::command::Parsed;
 use crate::core::event::Entry;
 use crate::core::plan::Plan;
-use crate::core::run::{Artifact, AuditRow, Run, RunId, RunStep};
+use crate::core::run::{Artifact, AuditRow, Run, RunId, RunStatus, RunStep};
 use crate::engine::Engine;
 pub use crate::store::{Beginning, RunFilter, StoreError};
 use crate::store::{NewRun, Store};
 use library::Library;
 use orders::Approval;
 pub use overview::Overview;
+use resume::Blocked;
 use workspace::Known;
 
 /// Why the door stays shut. Every refusal names its rule.
@@ -118,17 +119,23 @@ pub struct RunDetail {
     pub artifacts: Vec<Artifact>,
     /// What it waits for, when it waits for approval.
     pub approval: Option<Approval>,
+    /// What it waits for, when it is queued and somebody else has its target.
+    pub blocked: Option<Blocked>,
 }
 
 /// A plan ready to be shown.
 #[derive(Debug, Clone, PartialEq)]
 pub struct PlanCard {
     pub plan: Plan,
-    /// The last three runs of the same runbook on the same environment, newest first.
+    /// The last three runs of the same runbook on the same environment and service, newest first.
     pub last: Vec<Run>,
     /// The runbook is not what it was when it last ran: what that changes about the plan, one line each.
     pub changed: Vec<String>,
 }
+
+/// Outcomes shown on a plan card, and how many of the runbook's newest runs are looked through for them.
+const OUTCOMES: usize = 3;
+const OUTCOMES_FROM: u32 = 30;
 
 /// The door. Cheap to clone; the last one dropped stops the engine.
 #[derive(Debug, Clone)]
@@ -140,7 +147,7 @@ struct Inner {
     store: Store,
     bus: Bus,
     clock: Clock,
-    library: Library,
+    library: Mutex<Arc<Library>>,
     known: Mutex<Known>,
     engine: Mutex<Option<Engine>>,
     stop_watch: Mutex<Option<DropGuard>>,
@@ -156,7 +163,7 @@ impl Control {
             store,
             bus: Bus::default(),
             clock,
-            library,
+            library: Mutex::new(Arc::new(library)),
             known: Mutex::default(),
             engine: Mutex::default(),
             stop_watch: Mutex::default(),
@@ -192,8 +199,8 @@ impl Control {
 
     /// The loaded runbooks and what was wrong with the others.
     #[must_use]
-    pub fn library(&self) -> &Library {
-        &self.0.library
+    pub fn library(&self) -> Arc<Library> {
+        Arc::clone(&self.0.library.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
     /// Listens to what is written from now on.
@@ -210,17 +217,20 @@ impl Control {
         raw_text: &str,
     ) -> Result<PlanCard, Refusal> {
         let stack = self.refresh().await?;
-        let plan = planning::plan(&self.0.library, &stack, parsed, inputs, raw_text, &self.0.settings.outside.reach)?;
+        let plan = planning::plan(&self.library(), &stack, parsed, inputs, raw_text, &self.0.settings.outside.reach)?;
         let (last, changed) = match self.workspace() {
             None => (Vec::new(), Vec::new()),
             Some(workspace) => {
                 let filter = RunFilter {
                     runbook: Some(plan.runbook.clone()),
                     env: plan.env.clone(),
-                    limit: 3,
+                    limit: OUTCOMES_FROM,
                     ..RunFilter::default()
                 };
-                let last = self.0.store.runs(workspace.id, &filter).await?;
+                let mut last = self.0.store.runs(workspace.id, &filter).await?;
+                let same = |run: &Run| run.plan.services.is_empty() || run.plan.shares_a_service(&plan);
+                last.retain(same);
+                last.truncate(OUTCOMES);
                 (last, self.changed(workspace.id, &plan).await?)
             }
         };
@@ -274,9 +284,15 @@ impl Control {
         Ok(run)
     }
 
-    /// Answers a waiting manual step.
+    /// Answers a waiting manual step. One that wants a word is done only with it; a slip is refused and nothing is
+    /// written, for the run need not fail of it.
     pub async fn answer(&self, run: RunId, step: u32, done: bool, note: Option<&str>) -> Result<(), Refusal> {
         self.writable()?;
+        let plan = self.0.store.run(run).await?.plan;
+        let word = plan.numbered_step(step).and_then(|(step, _)| step.rules.word.as_deref());
+        if let Some(word) = word.filter(|word| done && note.map(str::trim) != Some(word)) {
+            return Err(Refusal::Invalid(format!("not confirmed: the note has to be `{word}`")));
+        }
         self.0.store.answer(run, step, done, note, &self.0.settings.actor, self.0.clock.now()).await?;
         self.0.bus.tell(Notice::Steps(run));
         self.wake();
@@ -288,8 +304,14 @@ impl Control {
         let store = &self.0.store;
         let (run, steps) = (store.run(run).await?, store.steps(run).await?);
         let approval = self.approval(&run, &steps).await?;
+        let blocked = self.waits_for(&run).await?;
         let artifacts = store.artifacts(run.id).await?;
-        Ok(RunDetail { run, steps, artifacts, approval })
+        Ok(RunDetail { run, steps, artifacts, approval, blocked })
+    }
+
+    /// The status of a run, without reading all of it.
+    pub async fn status(&self, run: RunId) -> Result<RunStatus, Refusal> {
+        Ok(self.0.store.glimpse_of(run).await?.status)
     }
 
     /// Runs of the workspace, newest first.
@@ -341,7 +363,7 @@ impl Control {
         if let Some(risk) = plan.blocks().next() {
             return Err(Refusal::Blocked { code: risk.code.clone(), message: risk.message.clone() });
         }
-        self.can_be_approved(plan)?;
+        self.can_be_approved(plan, &[])?;
         match plan.confirm_word() {
             Some(word) if typed != Some(word) => {
                 let env = std::iter::once(plan).chain(&plan.then).find(|p| p.protected).and_then(|p| p.env.clone());

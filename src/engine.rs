@@ -30,7 +30,7 @@ mod sweep;
 mod undo;
 
 use std::sync::Arc;
-use std::sync::atomic::AtomicUsize;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
@@ -168,6 +168,11 @@ impl Engine {
     /// Runs in hand.
     pub fn live(&self) -> usize {
         self.0.signals.state.borrow().live
+    }
+
+    /// Runs in hand that wait for people.
+    pub fn parked(&self) -> usize {
+        self.0.signals.parked.load(Ordering::Acquire)
     }
 
     /// Returns once no run is in hand and none it may claim is queued (or the engine has stopped).

@@ -78,6 +78,9 @@ pub enum StoreError {
     Skipped { run: RunId, step: u32, message: String },
     #[error("run {run}: {why}")]
     Vote { run: RunId, why: Unfit },
+    /// A queued run was written by a version that knows more; it stays in the queue. Nothing was changed.
+    #[error("run {run} stays in the queue: {why}")]
+    Unreadable { run: RunId, why: String },
     #[error("there is no {0}")]
     NotFound(String),
     #[error("the store failed: {0}")]

@@ -145,11 +145,17 @@ impl Vault {
         })
     }
 
+    /// Whether a program has to be run for its value.
+    #[must_use]
+    pub fn runs_a_program(&self, name: &str) -> bool {
+        self.0.secrets.get(name).is_some_and(|secret| matches!(secret.source, Source::Command(_)))
+    }
+
     /// Every secret and whether it is there. Programs are run only when `run` says so.
     pub async fn presence(&self, run: bool) -> Vec<Presence> {
         let mut all = Vec::new();
         for secret in self.0.secrets.values() {
-            let look = run || !matches!(secret.source, Source::Command(_));
+            let look = run || !self.runs_a_program(&secret.name);
             let found = if look { Some(self.value(&secret.name).await.map(drop)) } else { None };
             all.push(Presence { name: secret.name.clone(), source: secret.source.describe(), found });
         }

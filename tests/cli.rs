@@ -519,10 +519,14 @@ fn as_actor(desk: &Desk, actor: &str, args: &[&str]) -> Ended {
 #[test]
 fn a_run_is_approved_by_somebody_else() {
     let (desk, child) = signing_off(&[], "waits for 1 approval");
-    desk.run(&["approve", "last"]).expect(2).says(&["tester asked for it, and nobody approves what they asked for"]);
+    let unasked = as_actor(&desk, "ana", &["approve", "last"]).expect(2);
+    unasked.says(&["without a terminal add --yes", "nothing was approved"]);
+    desk.run(&["approve", "last", "--yes"])
+        .expect(2)
+        .says(&["tester asked for it, and nobody approves what they asked for"]);
     as_actor(&desk, "ana", &["approve", "last", "--plan", "0123456789"]).expect(2).says(&["look at it again"]);
     desk.run(&["skip", "last", "ask", "--reason", "hurry"]).expect(2).says(&["never skipped"]);
-    let yes = as_actor(&desk, "ana", &["approve", "last", "--note", "tests are green"]);
+    let yes = as_actor(&desk, "ana", &["approve", "last", "--yes", "--note", "tests are green"]);
     yes.expect(0).says(&["ship it?", "plan "]).prints(&["approved by ana"]);
     Ended::from(child.wait_with_output().unwrap()).expect(0).prints(&["shipped"]).says(&["opsroom approve 1"]);
     as_actor(&desk, "ana", &["approve", "last"]).expect(2).says(&["it waits for no approval"]);
@@ -535,10 +539,10 @@ fn a_rejected_run_is_cancelled_and_its_repetition_is_not_for_who_asked() {
     as_actor(&desk, "ana", &["reject", "last", "--reason", "not on a friday"]).expect(0).prints(&["rejected"]);
     let ended = Ended::from(child.wait_with_output().unwrap()).expect(130);
     assert!(ended.stdout.contains("cancelled: ask: denied by ana: not on a friday"), "{ended:?}");
-    let mut again = desk.command(&["retry", "1"]).env("OPSROOM_ACTOR", "ben").spawn().unwrap();
+    let mut again = desk.command(&["retry", "1", "--yes"]).env("OPSROOM_ACTOR", "ben").spawn().unwrap();
     waits(&desk, "waits for 1 approval");
-    desk.run(&["approve", "2"]).expect(2).says(&["tester asked for it"]);
-    as_actor(&desk, "ana", &["approve", "2"]).expect(0);
+    desk.run(&["approve", "2", "--yes"]).expect(2).says(&["tester asked for it"]);
+    as_actor(&desk, "ana", &["approve", "2", "--yes"]).expect(0);
     assert_eq!(again.wait().unwrap().code(), Some(0));
 }
 
@@ -547,7 +551,7 @@ fn a_run_is_gone_through_step_by_step_from_another_terminal() {
     let (desk, child) = signing_off(&["--step"], "waits before step ask");
     desk.run(&["resume", "last", "--step"]).expect(0).prints(&["the step may go"]);
     waits(&desk, "waits for 1 approval");
-    as_actor(&desk, "ana", &["approve", "last"]).expect(0);
+    as_actor(&desk, "ana", &["approve", "last", "--yes"]).expect(0);
     waits(&desk, "waits before step say");
     desk.run(&["skip", "last", "no such step", "--reason", "x"]).expect(2).says(&["1 ask, 2 say, 3 tell"]);
     desk.run(&["skip", "last", "say", "--reason", "done by hand"]).expect(0).prints(&["say is skipped"]);
@@ -576,6 +580,28 @@ fn escape_sequences_of_a_service_never_reach_plain_output() {
     assert!(!ended.stdout.contains(['\u{1b}', '\u{7}', '\u{1}']), "{ended:?}");
     let log = desk.run(&["log", "last"]).expect(0);
     assert!(!log.stdout.contains(['\u{1b}', '\u{7}', '\u{1}']), "{log:?}");
+    service.stop();
+}
+
+#[test]
+fn a_runs_log_is_printed_in_whole_records_that_match() {
+    let service = Service::start();
+    let script = r"shell = '''printf 'ERROR boom\n  at x\n  at y\nplain\n' '''";
+    let desk = Desk::with_stack(&stack_of(service.port, script));
+    desk.run(&["run", "deploy web to staging", "--yes"]).expect(0);
+    let texts = |args: &[&str]| {
+        let printed = desk.run(&[&["log", "last", "--json"], args].concat()).expect(0).stdout;
+        let text = |line: &str| serde_json::from_str::<Value>(line).unwrap()["body"]["text"].clone();
+        printed.lines().map(text).collect::<Vec<_>>()
+    };
+    assert_eq!(texts(&["--grep", "^  at y"]), ["ERROR boom", "  at x", "  at y"]);
+    assert_eq!(texts(&["--level", "error"]), ["ERROR boom", "  at x", "  at y"]);
+    assert_eq!(texts(&["--grep", "^plain", "--since", "1h"]), ["plain"]);
+    assert!(texts(&["--grep", "plain", "--level", "warn"]).is_empty());
+    let plain = desk.run(&["log", "last", "1", "--grep", "at x", "--level", "warn"]).expect(0).stdout;
+    assert_eq!(plain.matches("ERROR boom").count(), 2, "{plain}");
+    desk.run(&["log", "last", "--grep", "("]).expect(2).says(&["--grep", "unclosed"]);
+    desk.run(&["log", "last", "--budget", "8k"]).expect(2).says(&["--budget is for the viewer"]);
     service.stop();
 }
 
@@ -679,6 +705,15 @@ fn what_is_declared_by_name_is_listed_tried_and_told() {
         "unable to open",
         "hook (webhook http://127.0.0.1:1/in) (not told",
     ]);
+    let secret = format!(
+        "{NAMED}[secret.URL]\nfrom = \"command:touch {}\"\n[database.far]\nurl = {{ secret_ref = \"URL\" }}\n",
+        desk.path("ran").display()
+    );
+    desk.write(".config/opsroom/opsroom.toml", &secret);
+    desk.run(&["doctor"]).prints(&["not tried: a command gives the secret URL; doctor --run-secrets"]);
+    assert!(!desk.path("ran").exists());
+    desk.run(&["doctor", "--run-secrets"]).prints(&["the secret URL"]);
+    assert!(desk.path("ran").exists());
     desk.run(&["check"]).expect(0);
     desk.write(".config/opsroom/opsroom.toml", &NAMED.replace("[secret.HOOK]", "[secret.HOOKS]"));
     desk.run(&["check"]).expect(2).says(&["opsroom.toml:11: notify.hook.key: the secret HOOK is not declared"]);

@@ -6,7 +6,10 @@ mod screen;
 #[path = "console/world.rs"]
 mod world;
 
+use std::collections::BTreeMap;
+
 use opsroom::bus::Notice;
+use opsroom::control::resume::Blocked;
 use opsroom::core::approval::Vote;
 use opsroom::core::breaker::{Breaker, State, Way};
 use opsroom::core::orders::{Order, Orders, Pace};
@@ -123,6 +126,24 @@ fn changed_inputs_are_planned_again_before_anything_starts() {
 }
 
 #[test]
+fn a_value_that_is_refused_stays_on_the_card_to_be_corrected() {
+    let mut console = Console::new(World::default());
+    let message = "version: \"!\" is not a version".to_owned();
+    let risks = vec![Risk { level: RiskLevel::Block, code: "INPUT_INVALID".to_owned(), message }];
+    console.world.again = Some(Plan { risks, inputs: BTreeMap::new(), ..plan("staging", false) });
+    console.command("deploy web to staging").press("Shift-Tab Ctrl-U").type_text("!").press("Enter");
+    console.shows("version = !").shows("cannot be started: INPUT_INVALID: version: \"!\" is not a version");
+    console.hides("planned again").hides("Start");
+    console.world.again = None;
+    console.press("Ctrl-U").type_text("1.4.3").press("Enter").shows("planned again with the new inputs");
+    let inputs = console.wanted.iter().rev().find_map(|e| match e {
+        Effect::Plan { inputs, .. } => Some(inputs.clone()),
+        _ => None,
+    });
+    assert_eq!(inputs, Some(vec![("version".to_owned(), "1.4.3".to_owned())]));
+}
+
+#[test]
 fn a_command_with_two_readings_lists_them_and_runs_none() {
     let mut console = Console::new(World::default());
     console.press(":").type_text("deploy web staging prod").press("Enter").shows("nothing was started");
@@ -152,6 +173,14 @@ fn a_question_is_asked_and_its_answer_only_fills_the_line() {
         .shows("▸ prod  protected");
     console.press("Enter").shows("deploy web in prod").hides("Plan: deploy");
     assert_eq!(console.submitted(), 0);
+}
+
+#[test]
+fn a_typed_answer_to_a_question_is_a_word_of_its_own() {
+    let mut console = Console::new(World::default());
+    console.command("deploy web").shows("which environment?").type_text("staging").shows(": deploy web staging");
+    console.press("Ctrl-U").type_text("deploy web").shows(": deploy web");
+    console.press("Enter").type_text(" s").shows(": deploy web s").hides("web  s");
 }
 
 #[test]
@@ -288,6 +317,18 @@ fn a_manual_step_is_answered_with_a_note() {
     assert!(console.wanted.contains(&answer), "{:?}", console.wanted.last());
 }
 
+#[test]
+fn a_step_that_wants_a_word_is_not_done_without_it() {
+    let mut world = World::default();
+    world.detail.run.plan.steps[1].rules.word = Some("guided".to_owned());
+    let mut console = Console::new(world);
+    console.press("3 Enter a y Enter").shows("not confirmed: type `guided` as the note");
+    assert_eq!(asked_for(&console, |e| matches!(e, Effect::Answer { .. })), 0);
+    console.type_text("guided").press("Tab y Enter");
+    let answer = Effect::Answer { run: RunId(41), step: 1, done: true, note: Some("guided".to_owned()) };
+    assert!(console.wanted.contains(&answer), "{:?}", console.wanted.last());
+}
+
 fn asked_for(console: &Console, fits: impl Fn(&Effect) -> bool) -> usize {
     console.wanted.iter().filter(|e| fits(e)).count()
 }
@@ -322,9 +363,25 @@ fn one_key_lets_a_step_go_and_only_where_somebody_goes_step_by_step() {
     let mut console = Console::new(World::default());
     console.press("3 Enter s").shows("only a run that is gone through step by step");
     console.world.detail.run.orders = Orders { pace: Pace::Stepping, by: Some("ben".to_owned()), ..Orders::default() };
-    console.send(Msg::Notice(Notice::Steps(RunId(41)))).shows("step by step, asked for by ben").press("s");
+    console.send(Msg::Notice(Notice::Steps(RunId(41)))).shows("step by step, asked for by ben");
+    console.press("s").shows("let the step in flight end first");
+    console.world.detail.steps[1].status = StepStatus::Succeeded;
+    console.world.detail.run.status = RunStatus::Waiting;
+    console.send(Msg::Notice(Notice::Steps(RunId(41)))).press("s");
     let go = Effect::Order { run: RunId(41), order: Order::LetGo(2), reason: None };
     assert_eq!(asked_for(&console, |e| *e == go), 1);
+}
+
+#[test]
+fn a_queued_run_says_what_it_waits_for() {
+    let mut world = World::default();
+    world.detail.run.status = RunStatus::Queued;
+    let target = Target { service: "web".to_owned(), env: Some("staging".to_owned()) };
+    world.detail.blocked = Some(Blocked { run: RunId(41), target, holder: Some(RunId(39)), ahead: 0 });
+    let mut console = Console::new(world);
+    console.press("3 Enter").shows("waits for web in staging, held by run #39, next in line");
+    console.world.detail.blocked = None;
+    console.send(Msg::Notice(Notice::Run(RunId(39), RunStatus::Succeeded))).hides("held by run #39");
 }
 
 /// Run 41 waits for two people, of whom one has agreed; ana asked for it.
@@ -370,6 +427,16 @@ fn who_asked_for_it_cannot_approve_and_is_told_why() {
 }
 
 #[test]
+fn home_does_not_say_that_an_approval_waits_for_who_asked_for_it() {
+    for (actor, said) in [("ana", "waiting Enter opens it"), ("cleo", "waiting for you: Enter opens it")] {
+        let mut world = asking();
+        world.overview.runs[0] = world.detail.run.clone();
+        let facts = Facts { actor: actor.to_owned(), ..Facts::default() };
+        Console::with(world, facts, true, (140, 40)).press("3").shows(said);
+    }
+}
+
+#[test]
 fn the_command_line_leads_to_the_same_questions() {
     let mut console = as_actor("cleo", asking());
     console.command("approve run 41").shows("Run #41 wants approval").press("Enter");
@@ -384,16 +451,28 @@ fn the_command_line_leads_to_the_same_questions() {
 }
 
 #[test]
+fn what_cannot_be_done_to_an_ended_or_unknown_run_is_said() {
+    let mut console = Console::new(World::at_rest());
+    console.world.detail.run.status = RunStatus::Failed;
+    for command in ["pause run 41", "resume run 41", "stop run 41 after this step"] {
+        console.command(command).shows("run #41 has ended (failed): nothing was done");
+        assert!(console.app.popups.is_empty(), "{command}");
+    }
+    console.command("cancel run 999").shows("there is no run #999; nothing was done");
+    assert!(console.app.popups.is_empty());
+}
+
+#[test]
 fn an_interrupted_run_is_decided_about_with_a_reason() {
     let mut world = World::default();
     let detail = &mut world.detail;
     detail.run.status = RunStatus::Interrupted;
     let unknown = opsroom::core::step::shell::Shell {
         command: opsroom::core::service::ShellCommand::Script("deploy".to_owned()),
-        env: std::collections::BTreeMap::new(),
+        env: BTreeMap::new(),
         dir: None,
         secrets: vec![],
-        chosen_secrets: std::collections::BTreeMap::default(),
+        chosen_secrets: BTreeMap::default(),
     };
     detail.run.plan.steps[1].spec = StepSpec::Shell(unknown);
     detail.steps[1].status = StepStatus::Unknown;
@@ -601,6 +680,28 @@ fn a_run_being_written_is_followed_on_the_whole_screen_and_old_logs_are_let_go()
     assert!(console.wanted.iter().any(|e| matches!(e, Effect::CloseLog(_))));
 }
 
+#[test]
+fn a_log_that_could_not_be_opened_is_asked_for_again() {
+    let opens = |console: &Console| {
+        console
+            .wanted
+            .iter()
+            .filter_map(|e| match e {
+                Effect::OpenLog { ticket, .. } => Some(*ticket),
+                _ => None,
+            })
+            .collect::<Vec<_>>()
+    };
+    let mut console = in_log(60);
+    console.press("f");
+    let first = opens(&console)[0];
+    console.send(Msg::Unopened(first, "no room for it".to_owned())).shows("no room for it");
+    console.press("q").shows("Stack").press("f").shows("60 of 60");
+    assert_eq!(opens(&console).len(), 2);
+    console.press("q f").shows("60 of 60");
+    assert_eq!(opens(&console).len(), 2, "one that was opened is kept");
+}
+
 // --- untrusted text
 
 #[test]
@@ -646,6 +747,13 @@ fn an_idle_console_asks_nothing_and_ticks_by_the_minute() {
     let mut live = Console::new(World::default());
     assert_eq!(live.app.wants_tick(), Some(std::time::Duration::from_secs(1)));
     live.shows("21:04:11Z");
+}
+
+#[test]
+fn ctrl_r_reads_the_runbooks_again() {
+    let mut console = Console::new(World::at_rest());
+    console.press("Ctrl-R").shows("read again, with 12 runbooks");
+    assert_eq!(asked_for(&console, |e| *e == Effect::Reload), 1);
 }
 
 #[test]
@@ -770,6 +878,9 @@ fn keys_at_any_size_do_no_harm() {
 #[test]
 fn a_screen_too_small_swallows_everything_but_quit() {
     let mut console = Console::with(World::default(), Facts::default(), true, (40, 10));
+    console.shows("runs are under way").press("q");
+    assert!(!console.quits(), "that asks first, and the question cannot be seen here");
+    let mut console = Console::with(World::at_rest(), Facts::default(), true, (40, 10));
     console.press(": x Enter 3 f").send(Msg::Paste("x".to_owned())).shows("needs 60×15, has 40×10");
     assert!(console.app.bar.is_none());
     console.press("q");

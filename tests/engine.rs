@@ -19,6 +19,8 @@ mod control;
 mod course;
 #[path = "engine/crash.rs"]
 mod crash;
+#[path = "engine/limits.rs"]
+mod limits;
 #[path = "engine/notify.rs"]
 mod notify;
 #[path = "engine/orphans.rs"]

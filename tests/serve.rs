@@ -9,10 +9,10 @@ use std::time::Duration;
 use opsroom::bus::Notice;
 use opsroom::clock::Clock;
 use opsroom::control::{Control, Door, Outside, Settings};
-use opsroom::core::plan::{OnFailure, Plan, PlanStep};
+use opsroom::core::plan::{OnFailure, Plan, PlanStep, Rules};
 use opsroom::core::run::{Phase, Run, RunId, RunStatus, StepStatus};
 use opsroom::core::service::ShellCommand;
-use opsroom::core::step::{StepSpec, shell::Shell, wait::Wait};
+use opsroom::core::step::{StepSpec, manual::Manual, shell::Shell, wait::Wait};
 use opsroom::store::Store;
 use rustix::process::{Pid, Signal, kill_process};
 
@@ -39,7 +39,7 @@ impl Desk {
             simulated: false,
             pulse_ms: 0,
             lease_ms: 3000,
-            runbook_dir: None,
+            runbook_dir: Some(home.path().join("runbooks")),
             door: Door::Console,
             outside: Outside::default(),
         };
@@ -104,6 +104,36 @@ impl Desk {
     }
 }
 
+#[tokio::test]
+async fn done_without_the_word_a_step_wants_is_refused_and_fails_nothing() {
+    let desk = Desk::new().await;
+    let spec = StepSpec::Manual(Manual { prompt: "Grow the disk?".to_owned() });
+    let rules = Rules { word: Some("grow".to_owned()), ..Rules::default() };
+    let id = desk.submit(PlanStep { rules, ..step(spec) }).await;
+    desk.until(id, |run| run.status == RunStatus::Waiting).await;
+    for note in [None, Some("yes")] {
+        let refused = desk.control.answer(id, 0, true, note).await.unwrap_err().to_string();
+        assert_eq!(refused, "not confirmed: the note has to be `grow`");
+    }
+    desk.control.answer(id, 0, true, Some(" grow ")).await.unwrap();
+    let run = desk.until(id, |run| run.status.is_terminal()).await;
+    assert_eq!(run.status, RunStatus::Succeeded, "{:?}", run.message);
+}
+
+#[tokio::test]
+async fn runbooks_written_meanwhile_are_there_after_reading_again() {
+    let desk = Desk::new().await;
+    let folder = desk.home.path().join("runbooks");
+    std::fs::create_dir(&folder).unwrap();
+    std::fs::write(folder.join("tidy.md"), "# Tidy\n\n```sh\nls\n```\n").unwrap();
+    let before = desk.control.library().all().len();
+    assert!(desk.control.library().get("tidy").is_none());
+    let mut news = desk.control.listen();
+    assert_eq!(desk.control.reload().await.unwrap(), before + 1);
+    assert!(desk.control.library().get("tidy").is_some());
+    assert_eq!(news.recv().await.unwrap(), Notice::Stack, "who shows names reads them again");
+}
+
 /// Killed when the test is over.
 struct Server(Child);
 
@@ -135,7 +165,7 @@ fn step(spec: StepSpec) -> PlanStep {
         idempotent: false,
         target: None,
         probe: false,
-        rules: opsroom::core::plan::Rules::default(),
+        rules: Rules::default(),
     }
 }
 

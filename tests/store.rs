@@ -72,7 +72,7 @@ impl Place {
     /// Queues a run of three steps and claims it until 1000.
     pub async fn claimed(&self) -> Claim {
         let run = self.submit(plan("deploy")).await;
-        let claimed = self.store.claim(Some(run.id), "host:1", at(1000), at(20)).await.unwrap();
+        let claimed = self.store.claim(Some(run.id), "host:1", at(1000)).await.unwrap();
         claimed.expect("it is queued").0
     }
 }
@@ -189,6 +189,7 @@ suite! {
         manual_steps_are_answered_once_per_attempt, lists_are_filtered_and_paged;
     control: orders_are_kept_told_and_audited, a_harsher_end_replaces_a_milder_one_and_not_the_other_way_round,
         a_skipped_step_never_begins, a_paused_run_whose_engine_is_gone_goes_on_to_wait,
+        a_paused_run_that_has_failed_does_not_go_on_by_itself, only_a_run_that_waits_before_a_step_has_one_let_go,
         it_takes_so_many_different_people_who_did_not_ask_for_it, votes_outlive_the_engine_and_are_bound_to_their_time,
         who_asked_for_a_run_does_not_approve_its_repetition, what_steps_left_is_found_by_step_oldest_first;
     table: every_pair_of_state_and_transition;

@@ -1,8 +1,7 @@
 //! Notifiers: the request or the mail that tells somebody, sent.
 
-use tokio_util::sync::CancellationToken;
-
-use super::{Outside, http, mail};
+use super::turns::{Caller, Turns};
+use super::{Outside, cancelled, http, mail};
 use crate::core::notify::{Address, Message, Notifier, Way};
 use crate::core::step::Reply;
 
@@ -10,18 +9,25 @@ use crate::core::step::Reply;
 pub(super) async fn perform(
     to: &str,
     message: &Message,
-    client: &http::Client,
+    (client, turns): (&http::Client, &Turns),
     outside: &Outside,
-    timeout_ms: i64,
-    cancel: CancellationToken,
+    caller: Caller<'_>,
 ) -> Reply {
+    let cancel = caller.cancel.clone();
     let sent = async {
         let notifier = declared(to, outside)?;
         if let Way::Email(email) = &notifier.way {
-            return Ok(mail::perform(email, message, outside, timeout_ms, cancel).await);
+            return Ok(mail::perform(email, message, outside, caller.timeout_ms, cancel).await);
         }
-        let request = request(notifier, message, outside).await?;
-        Ok(client.perform(request, &outside.vault, timeout_ms, cancel).await)
+        let request = tokio::select! {
+            biased;
+            () = cancel.cancelled() => return Ok(cancelled()),
+            request = request(notifier, message, outside) => request?,
+        };
+        Ok(match turns.host(&request.url, caller).await {
+            Ok(left) => client.perform(request, &outside.vault, left, cancel).await,
+            Err(reply) => reply,
+        })
     };
     sent.await.unwrap_or_else(|message: String| Reply::Refused { message })
 }

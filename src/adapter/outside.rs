@@ -2,6 +2,7 @@
 
 use crate::clock::Clock;
 use crate::core::outbound::Policy;
+use crate::core::rate::Limits;
 use crate::core::reach::Reach;
 use crate::vault::Vault;
 
@@ -11,6 +12,7 @@ pub struct Outside {
     pub vault: Vault,
     pub policy: Policy,
     pub reach: Reach,
+    pub limits: Limits,
     /// For messages that say when they were sent.
     pub clock: Clock,
 }

@@ -208,14 +208,15 @@ async fn fetch(wanted: &[SecretVariable], vault: &Vault) -> Result<Vec<(String, 
 const GATE: &str = "read -r _ && exec \"$@\" </dev/null";
 
 /// `setsid sh -c GATE sh PROGRAM …` where there is one (both exec in place: same pid, new session, new group), else a new
-/// group.
+/// group. The shell is ours: the command's own `PATH` need not have one, nor decide which it is.
 fn detached(program: &Path, argv: &[String]) -> Command {
+    let shell = program::find("sh").unwrap_or_else(|| "/bin/sh".into());
     let mut command = if let Some(setsid) = program::find("setsid") {
         let mut command = Command::new(setsid);
-        command.arg("sh");
+        command.arg(shell);
         command
     } else {
-        let mut command = Command::new("sh");
+        let mut command = Command::new(shell);
         command.process_group(0);
         command
     };

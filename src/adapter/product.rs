@@ -1,14 +1,11 @@
 //! Operations of products: their requests one after the other, no faster than the product allows.
 
-use std::collections::{BTreeMap, VecDeque};
-use std::sync::{Mutex, PoisonError};
-use std::time::Duration;
+use std::collections::BTreeMap;
 
-use tokio::sync::mpsc;
-use tokio::time::{Instant, sleep_until};
-use tokio_util::sync::CancellationToken;
+use tokio::time::Instant;
 
-use super::{OutputLine, Outside, Said, cancelled, deadline, elapsed_ms, http};
+use super::turns::{Caller, Turns};
+use super::{OutputLine, Outside, Said, elapsed_ms, http};
 use crate::core::event::Stream;
 use crate::core::product::{self, Kept, Operation, Product, Stage};
 use crate::core::step::adapter::Progress;
@@ -23,64 +20,35 @@ pub(super) struct Job {
     pub token: String,
 }
 
-/// When requests were made lately, by product.
-#[derive(Debug, Default)]
-pub(super) struct Pace(Mutex<BTreeMap<Product, VecDeque<Instant>>>);
-
-const MINUTE: Duration = Duration::from_mins(1);
-
-impl Pace {
-    /// When the next request may be made; it counts as made then.
-    fn turn(&self, product: Product, per_minute: u32) -> Instant {
-        let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let made = all.entry(product).or_default();
-        let now = Instant::now();
-        made.retain(|at| *at + MINUTE > now);
-        let room = usize::try_from(per_minute.max(1)).unwrap_or(usize::MAX);
-        let at = made.len().checked_sub(room).map_or(now, |first| (made[first] + MINUTE).max(now));
-        made.push_back(at);
-        at
-    }
-}
-
 /// Makes the requests until one is not answered well, or all are.
 pub(super) async fn perform(
     job: Job,
-    (client, pace): (&http::Client, &Pace),
+    (client, turns): (&http::Client, &Turns),
     outside: &Outside,
-    timeout_ms: i64,
-    output: mpsc::Sender<Said>,
-    cancel: CancellationToken,
+    caller: Caller<'_>,
 ) -> Reply {
     let (product, operation) = match product::find(&job.operation) {
         Ok(found) => found,
         Err(message) => return Reply::Refused { message },
     };
-    let per_minute = outside.reach.account(product).map_or(product::PER_MINUTE, |a| a.per_minute);
+    let account = outside.reach.account(product);
     let start = Instant::now();
-    let until = start + deadline(timeout_ms);
     let mut kept = Kept::new();
     let mut last = None;
     for (at, stage) in operation.stages.iter().enumerate() {
         let request = request(product, operation, stage, &job, &kept);
         let asked = format!("{} {}", request.method, request.url);
-        let turn = pace.turn(product, per_minute);
-        let reply = tokio::select! {
-            biased;
-            () = cancel.cancelled() => cancelled(),
-            () = sleep_until(turn.min(until)) => {
-                let left = until.saturating_duration_since(Instant::now()).as_millis();
-                match i64::try_from(left) {
-                    Ok(left) if left > 0 => client.perform(request, &outside.vault, left, cancel.clone()).await,
-                    _ => Reply::TimedOut { after_ms: elapsed_ms(start) },
-                }
-            }
+        let timeout_ms = caller.timeout_ms.saturating_sub(elapsed_ms(start));
+        let reply = match turns.product(product, account, Caller { timeout_ms, ..caller }).await {
+            Ok(left) if left > 0 => client.perform(request, &outside.vault, left, caller.cancel.clone()).await,
+            Ok(_) => Reply::TimedOut { after_ms: elapsed_ms(start) },
+            Err(reply) => reply,
         };
         let good = keep(stage, &reply, &mut kept);
         if let Reply::Http { status, ms, .. } = &reply {
             let text = format!("{asked}: HTTP {status} in {ms} ms");
             // Nobody listening is fine: the line is then not wanted.
-            let _ = output.send(Said::Lines(vec![OutputLine { stream: Stream::Stdout, text }])).await;
+            let _ = caller.output.send(Said::Lines(vec![OutputLine { stream: Stream::Stdout, text }])).await;
         }
         last = Some((at, reply));
         if !good {
@@ -139,6 +107,3 @@ fn keep(stage: &Stage, reply: &Reply, kept: &mut Kept) -> bool {
     }
     true
 }
-
-#[cfg(test)]
-mod tests;

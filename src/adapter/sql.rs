@@ -64,7 +64,12 @@ pub(super) async fn perform(
 ) -> Reply {
     let start = Instant::now();
     let until = start + deadline(timeout_ms);
-    let done = match address(&what, outside).await {
+    let found = tokio::select! {
+        biased;
+        () = cancel.cancelled() => return cancelled(),
+        found = address(&what, outside) => found,
+    };
+    let done = match found {
         Err(why) => Err(Failure::Refused(why)),
         Ok(Address::Postgres(options)) => postgres::perform(&what, *options, &outside.policy, until, &cancel).await,
         Ok(Address::Sqlite(path)) => sqlite::perform(&what, &path, until, &cancel).await,
@@ -91,15 +96,8 @@ pub(super) async fn perform(
 /// Whether the statement could be sent at all; see [`super::Adapters::check`].
 pub(super) fn check(name: &str, write: bool, outside: &Outside) -> Result<(), String> {
     let database = declared(name, write, outside)?;
-    let secrets = [database.password.as_ref(), secret_place(database)];
-    secrets.into_iter().flatten().try_for_each(|name| outside.vault.check(name).map(drop))
-}
-
-fn secret_place(database: &Database) -> Option<&String> {
-    match &database.place {
-        Place::Secret(name) => Some(name),
-        Place::Postgres(_) | Place::Sqlite(_) => None,
-    }
+    let mut secrets = database.password.iter().chain(database.place.secret());
+    secrets.try_for_each(|name| outside.vault.check(name).map(drop))
 }
 
 fn declared<'o>(name: &str, write: bool, outside: &'o Outside) -> Result<&'o Database, String> {
@@ -173,7 +171,7 @@ impl Gathered {
 
     /// Takes a row; `false`: no more are wanted.
     fn take(&mut self, row: Vec<serde_json::Value>) -> bool {
-        let size: usize = row.iter().map(|v| v.as_str().map_or(8, str::len)).sum();
+        let size: usize = row.iter().map(size).sum();
         if self.rows.rows.len() >= self.max_rows || self.bytes + size > MAX_BYTES {
             self.rows.truncated = true;
             return false;
@@ -181,6 +179,15 @@ impl Gathered {
         self.bytes += size;
         self.rows.rows.push(row);
         true
+    }
+}
+
+/// Bytes of a value, about.
+fn size(value: &serde_json::Value) -> usize {
+    match value {
+        serde_json::Value::String(text) => text.len(),
+        serde_json::Value::Array(_) | serde_json::Value::Object(_) => value.to_string().len(),
+        _ => 8,
     }
 }
 

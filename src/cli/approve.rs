@@ -4,8 +4,8 @@ use super::log::Which;
 use super::out::{Out, ask, can_ask};
 use super::session::Start;
 use super::stop::{Code, Stop, tell};
-use crate::control::{Control, RunDetail};
-use crate::core::approval::Tally;
+use crate::control::{Control, Refusal, RunDetail, StoreError};
+use crate::core::approval::{Tally, Unfit};
 use crate::core::run::{RunId, RunStatus};
 
 /// Approve the step of a run that waits for it
@@ -46,13 +46,18 @@ pub(super) async fn perform(args: &Args, start: &Start) -> Result<Code, Stop> {
         Some(given) => given.clone(),
         None => hash,
     };
-    if !args.yes && args.plan.is_none() && can_ask() {
+    if !args.yes && args.plan.is_none() {
+        if !can_ask() {
+            let why =
+                "without a terminal add --yes, or --plan HASH of the plan you have looked at; nothing was approved";
+            return Err(Stop::Usage(why.to_owned()));
+        }
         let answer = ask("approve? [y/N] ").await?;
         if !matches!(answer.as_deref().map(str::trim), Some("y" | "Y" | "yes")) {
             return Err(Stop::Usage("nothing was approved".to_owned()));
         }
     }
-    let tally = control.vote(id, true, args.note.as_deref(), &seen).await?;
+    let tally = control.vote(id, true, args.note.as_deref(), &seen).await.map_err(with_hint)?;
     finish(&control, id, &tally).await
 }
 
@@ -77,6 +82,16 @@ fn look(control: &Control, detail: &RunDetail) -> Result<String, Stop> {
     tell(&question.told(&control.settings().actor));
     tell(&format!("plan {}", approval.plan_hash));
     Ok(approval.plan_hash.clone())
+}
+
+/// A comment is given here with `--note`.
+fn with_hint(refusal: Refusal) -> Stop {
+    match refusal {
+        Refusal::Store(StoreError::Vote { why: Unfit::NoComment, .. }) => {
+            Stop::Usage(format!("{refusal} with --note TEXT"))
+        }
+        other => other.into(),
+    }
 }
 
 async fn finish(control: &Control, id: RunId, tally: &Tally) -> Result<Code, Stop> {

@@ -38,14 +38,14 @@ pub(super) async fn perform(args: &Args, start: &Start) -> Result<Code, Stop> {
         (_, true) => Ending::Kill,
         _ => Ending::Cancel,
     };
-    let run = control.order(id, Order::End(ending), args.reason.as_deref()).await?;
+    let status = control.order(id, Order::End(ending), args.reason.as_deref()).await?;
     control.close(false).await;
     let said = match ending {
-        _ if run.status.is_terminal() => "is cancelled",
+        _ if status.is_terminal() => "is cancelled",
         Ending::AfterStep => "has been asked to stop after its step",
         Ending::Cancel => "has been asked to stop",
         Ending::Kill => "is being killed",
     };
-    Out::new().line(&format!("run {id} {said} ({})", run.status.name()))?;
+    Out::new().line(&format!("run {id} {said} ({})", status.name()))?;
     Ok(Code::Succeeded)
 }

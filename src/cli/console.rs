@@ -44,9 +44,15 @@ impl Session {
         let mut terminate = signal(SignalKind::terminate()).map_err(Stop::System)?;
         // Held so that a hang-up, from now on, ends nothing.
         let _hangup = signal(SignalKind::hangup()).map_err(Stop::System)?;
-        let live = self.control.live();
+        let (live, parked) = (self.control.live(), self.control.parked());
+        if exit == Exit::Quit && live > 0 && parked >= live {
+            tell(&format!("{parked} run(s) wait for people; the next console, or opsroom serve, goes on with them"));
+            self.control.close(false).await;
+            return Ok(exit.into());
+        }
         if exit == Exit::Quit && live > 0 {
-            tell(&format!("waiting for {live} run(s) to end; Ctrl-C leaves them behind, interrupted"));
+            let wait = if parked > 0 { format!(", {parked} of them for people") } else { String::new() };
+            tell(&format!("waiting for {live} run(s) to end{wait}; Ctrl-C leaves them behind, interrupted"));
         }
         let ended = tokio::select! {
             () = self.control.idle(), if !matches!(exit, Exit::Signal(_)) => true,

@@ -8,7 +8,8 @@ use serde::Serialize;
 use super::out::Out;
 use super::session::Start;
 use super::stop::{Code, Stop};
-use crate::control::{Control, reach};
+use crate::control::Control;
+use crate::control::reach::{self, Answer};
 use crate::core::time::human_ms;
 use crate::tui::check_terminal;
 
@@ -65,7 +66,7 @@ pub(super) async fn perform(args: &Args, start: &Start) -> Result<Code, Stop> {
     clock(&mut report, start);
     secrets(&mut report, start, args.run_secrets).await;
     report.judge("shell", shell());
-    named(&mut report, start).await;
+    named(&mut report, start, args.run_secrets).await;
     let unreachable = store(&mut report, start).await;
     let mut out = Out::new();
     if args.json {
@@ -156,16 +157,20 @@ async fn secrets(report: &mut Report, start: &Start, run: bool) {
 }
 
 /// Whether the databases and products of the settings answer; notifiers are only listed.
-async fn named(report: &mut Report, start: &Start) {
+async fn named(report: &mut Report, start: &Start, run: bool) {
     let Ok(settings) = start.settings() else { return };
-    for found in reach::probe(&start.outside(settings)).await {
+    for found in reach::probe(&start.outside(settings), run).await {
         let place = format!("{} ({})", found.name, found.place);
         match found.answer {
-            Some(Ok(words)) => report.good(found.kind, format!("{place} {words}")),
-            Some(Err(why)) => report.bad(found.kind, format!("{place}: {why}")),
-            None => {
+            Answer::Came(words) => report.good(found.kind, format!("{place} {words}")),
+            Answer::Failed(why) => report.bad(found.kind, format!("{place}: {why}")),
+            Answer::Untold => {
                 report.fact(found.kind, format!("{place} (not told; opsroom notify {} --test TEXT does)", found.name));
             }
+            Answer::Unrun(secret) => report.fact(
+                found.kind,
+                format!("{place} (not tried: a command gives the secret {secret}; doctor --run-secrets runs it)"),
+            ),
         }
     }
 }

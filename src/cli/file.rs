@@ -4,23 +4,12 @@ use std::io::{IsTerminal as _, Read};
 use std::path::Path;
 
 use super::out::Out;
-use super::session::Start;
+use super::pick::{Picker, Wanted};
 use super::stop::{Code, Stop};
 use crate::core::event::Level;
 use crate::core::record;
 use crate::core::time::Timestamp;
 use crate::logfile::file::Tracked;
-use crate::logfile::scan::pattern;
-
-/// Which lines, and how.
-pub(super) struct Wanted<'a> {
-    pub(super) paths: &'a [String],
-    pub(super) follow: bool,
-    pub(super) json: bool,
-    pub(super) grep: Option<&'a str>,
-    pub(super) level: Option<Level>,
-    pub(super) since: Option<i64>,
-}
 
 /// For the viewer.
 pub(super) fn open(path: &str) -> Result<Tracked, Stop> {
@@ -34,23 +23,10 @@ pub(super) fn open(path: &str) -> Result<Tracked, Stop> {
     opened.map_err(|error| Stop::Usage(format!("cannot read {path}: {error}")))
 }
 
-pub(super) fn print(wanted: &Wanted<'_>, start: &Start) -> Result<Code, Stop> {
-    if wanted.follow {
-        return Err(Stop::Usage(
-            "--follow needs a terminal; to print what is added, pipe: `tail -f FILE | opsroom log -`".to_owned(),
-        ));
-    }
-    let now = start.clock.now();
-    let mut picked = Picked {
-        grep: wanted.grep.map(pattern).transpose().map_err(|why| Stop::Usage(format!("--grep: {why}")))?,
-        level: wanted.level.unwrap_or(Level::Debug),
-        from: wanted.since.map(|ms| now.plus_ms(-ms)),
-        now,
-        last: (Level::Info, None),
-        headed: false,
-    };
+pub(super) fn print(paths: &[String], wanted: &Wanted, json: bool, now: Timestamp) -> Result<Code, Stop> {
     let mut out = Out::new();
-    for path in wanted.paths {
+    for path in paths {
+        let mut records = Records::new(wanted.clone(), now);
         let input: Box<dyn Read> = match path.as_str() {
             "-" => Box::new(std::io::stdin()),
             path => Box::new(
@@ -59,11 +35,10 @@ pub(super) fn print(wanted: &Wanted<'_>, start: &Start) -> Result<Code, Stop> {
         };
         let cannot = |error| Stop::Usage(format!("cannot read {path}: {error}"));
         each_line(input, |line| {
-            if !picked.takes(line) {
-                return Ok(());
-            }
-            let text = String::from_utf8_lossy(line);
-            if wanted.json { out.json_line(&picked.object(&text)) } else { out.line(&text) }
+            records.take(line).into_iter().try_for_each(|line| {
+                let text = String::from_utf8_lossy(&line);
+                if json { out.json_line(&records.object(&text)) } else { out.line(&text) }
+            })
         })
         .map_err(cannot)??;
     }
@@ -95,33 +70,37 @@ fn each_line(
     }
 }
 
-/// Which lines are printed. A line that goes on with a record shares its fate.
-struct Picked {
-    grep: Option<regex::bytes::Regex>,
-    level: Level,
-    from: Option<Timestamp>,
+/// The records of a file.
+struct Records {
+    picker: Picker<Vec<u8>>,
     now: Timestamp,
-    last: (Level, Option<Timestamp>),
+    /// Of the record there is now; one without a time has that of the one before.
+    level: Level,
+    at: Option<Timestamp>,
     /// The record's first line looks like one.
     headed: bool,
 }
 
-impl Picked {
-    fn takes(&mut self, line: &[u8]) -> bool {
-        let (level, time) = (record::level(line), record::time(line, self.now));
+impl Records {
+    const fn new(wanted: Wanted, now: Timestamp) -> Self {
+        Self { picker: Picker::new(wanted), now, level: Level::Info, at: None, headed: false }
+    }
+
+    /// The next line; what of the record is to be printed now.
+    fn take(&mut self, line: &[u8]) -> Vec<Vec<u8>> {
         if !(self.headed && record::continues(line)) {
             self.headed = record::heads(line);
-            self.last = (level.unwrap_or(Level::Info), time.or(self.last.1));
+            self.level = record::level(line).unwrap_or(Level::Info);
+            self.at = record::time(line, self.now).or(self.at);
+            self.picker.begin(self.level, self.at);
         }
-        self.last.0 >= self.level
-            && self.from.is_none_or(|from| self.last.1.is_some_and(|at| at >= from))
-            && self.grep.as_ref().is_none_or(|regex| regex.is_match(line))
+        self.picker.take(line, || line.to_vec())
     }
 
     fn object(&self, text: &str) -> serde_json::Value {
         serde_json::json!({
-            "time": self.last.1.map(Timestamp::rfc3339),
-            "level": self.last.0.name(),
+            "time": self.at.map(Timestamp::rfc3339),
+            "level": self.level.name(),
             "text": text.trim_end_matches('\r'),
         })
     }
@@ -134,22 +113,23 @@ mod tests {
     #[test]
     fn records_are_picked_whole() {
         let text = "2026-11-21T09:00:00Z INFO a\n2026-11-21T09:10:00Z ERROR b\n  at b\n2026-11-21T09:20:00Z WARN c\nERROR no time\r\n";
-        let run = |grep: Option<&str>, level, from| {
-            let now = Timestamp(0);
-            let grep = grep.map(|g| pattern(g).unwrap());
-            let mut picked = Picked { grep, level, from, now, last: (Level::Info, None), headed: false };
+        let now = record::time(b"2026-11-21T09:30:00Z", Timestamp(0)).unwrap();
+        let run = |grep: Option<&str>, level, minutes: Option<i64>| {
+            let since = minutes.map(|minutes| minutes * 60_000);
+            let mut records = Records::new(Wanted::new(grep, Some(level), since, now).unwrap(), now);
             let mut got = Vec::new();
             each_line(Box::new(text.as_bytes()), |line| {
-                got.extend(picked.takes(line).then(|| line[line.len().saturating_sub(4)..].to_vec()));
+                got.extend(records.take(line).iter().map(|line| line[line.len().saturating_sub(4)..].to_vec()));
                 Ok(())
             })
             .unwrap()
             .unwrap();
             got.into_iter().map(|l| String::from_utf8(l).unwrap().trim().to_owned()).collect::<Vec<_>>()
         };
-        let at = |text: &str| record::time(text.as_bytes(), Timestamp(0));
         assert_eq!(run(None, Level::Error, None), ["OR b", "at b", "ime"]);
-        assert_eq!(run(None, Level::Debug, at("2026-11-21T09:15:00Z")), ["RN c", "ime"]);
+        assert_eq!(run(None, Level::Debug, Some(15)), ["RN c", "ime"]);
         assert_eq!(run(Some("warn"), Level::Info, None), ["RN c"]);
+        assert_eq!(run(Some("at b"), Level::Info, None), ["OR b", "at b"], "a trace comes with its first line");
+        assert_eq!(run(Some("at b"), Level::Info, Some(15)), [""; 0]);
     }
 }

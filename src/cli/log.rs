@@ -1,19 +1,22 @@
 //! `opsroom log`: on a terminal the viewer, on runs and files merged by time; else what runs wrote, and with `-f` what they
-//! still write, as plain lines. The lines of files are `file.rs`'s.
+//! still write, as plain lines. The lines of files are `file.rs`'s, and which are printed is `pick.rs`'s.
 
 use std::collections::VecDeque;
 use std::io::IsTerminal as _;
 use std::time::Duration;
 
 use super::out::Out;
+use super::pick::{Picker, Wanted};
 use super::session::Start;
 use super::stop::{Code, Stop};
 use super::{Next, file};
 use crate::control::{Control, RunFilter};
 use crate::core::event::{Entry, EntryBody, Level, Stream};
+use crate::core::record;
 use crate::core::run::{Phase, RunId, RunStatus};
 use crate::core::time::{Timestamp, parse_duration};
 use crate::logfile::file::Tracked;
+use crate::logfile::lanes::Joining;
 use crate::tui::{Log, RunLog, View};
 
 const PAGE: u32 = 500;
@@ -31,13 +34,13 @@ pub struct Args {
     /// One JSON object per line
     #[arg(long)]
     json: bool,
-    /// Lines of files: only those that match this pattern
+    /// Printing: only records that match this pattern
     #[arg(long, value_name = "REGEX")]
     grep: Option<String>,
-    /// Lines of files: only this level and worse (debug, info, warn, error)
+    /// Printing: only records of this level and worse (debug, info, warn, error)
     #[arg(long, value_name = "LEVEL", value_parser = level)]
     level: Option<Level>,
-    /// Lines of files: only from this long ago on (15m, 2h)
+    /// Printing: only records from this long ago on (15m, 2h)
     #[arg(long, value_name = "DURATION", value_parser = parse_duration)]
     since: Option<i64>,
     /// Bytes a second the viewer may send to the terminal (8k)
@@ -102,28 +105,23 @@ pub(super) async fn perform(args: &Args, start: &Start) -> Result<Next, Stop> {
     if !args.json && !picks && std::io::stdout().is_terminal() {
         return view(args, start, is_file).await;
     }
-    if args.what.iter().all(is_file) {
-        let wanted = file::Wanted {
-            paths: &args.what,
-            follow: args.follow,
-            json: args.json,
-            grep: args.grep.as_deref(),
-            level: args.level,
-            since: args.since,
-        };
-        return file::print(&wanted, start).map(Next::Exit);
-    }
     let refuse = |why: &str| Err(Stop::Usage(why.to_owned()));
+    if args.budget.is_some() {
+        return refuse("--budget is for the viewer: leave it out to print lines");
+    }
+    let now = start.clock.now();
+    let wanted = Wanted::new(args.grep.as_deref(), args.level, args.since, now)?;
+    if args.what.iter().all(is_file) {
+        if args.follow {
+            return refuse("--follow needs a terminal; to print what is added, pipe: `tail -f FILE | opsroom log -`");
+        }
+        return file::print(&args.what, &wanted, args.json, now).map(Next::Exit);
+    }
     if args.what.iter().any(is_file) {
         return refuse("runs and files together are for the viewer; to print, name only runs or only files");
     }
-    if picks || args.budget.is_some() {
-        return refuse(
-            "--grep, --level and --since pick lines of files; a run's log is searched in the viewer: opsroom log RUN",
-        );
-    }
     let runs = args.what.iter().map(|text| text.parse().map_err(Stop::Usage)).collect::<Result<Vec<Which>, _>>()?;
-    print_runs(&runs, args, start).await.map(Next::Exit)
+    print_runs(&runs, &wanted, args, start).await.map(Next::Exit)
 }
 
 /// Runs and files, on the screen.
@@ -163,9 +161,15 @@ struct Entries {
     run: RunId,
     after: i64,
     page: VecDeque<Entry>,
+    joining: Joining,
+    picker: Picker<Entry>,
 }
 
 impl Entries {
+    fn new(run: RunId, wanted: Wanted) -> Self {
+        Self { run, after: 0, page: VecDeque::new(), joining: Joining::default(), picker: Picker::new(wanted) }
+    }
+
     /// The next one, when it has been written.
     async fn look(&mut self, control: &Control) -> Result<Option<&Entry>, Stop> {
         if self.page.is_empty() {
@@ -174,13 +178,26 @@ impl Entries {
         }
         Ok(self.page.front())
     }
+
+    /// Takes it; what of its record is to be printed now.
+    fn take(&mut self) -> Vec<Entry> {
+        let Some(entry) = self.page.pop_front() else { return Vec::new() };
+        let (level, text) = match &entry.body {
+            EntryBody::Event { level, message, .. } => (*level, message.clone()),
+            EntryBody::Output { text, .. } => (record::level(text.as_bytes()).unwrap_or(Level::Info), text.clone()),
+        };
+        if !self.joining.joins(&entry) {
+            self.picker.begin(level, Some(entry.at));
+        }
+        self.picker.take(text.as_bytes(), || entry)
+    }
 }
 
-async fn print_runs(runs: &[Which], args: &Args, start: &Start) -> Result<Code, Stop> {
+async fn print_runs(runs: &[Which], wanted: &Wanted, args: &Args, start: &Start) -> Result<Code, Stop> {
     let control = start.open_cli().await?;
     let mut all = Vec::new();
     for which in runs {
-        all.push(Entries { run: which.find(&control).await?, after: 0, page: VecDeque::new() });
+        all.push(Entries::new(which.find(&control).await?, wanted.clone()));
     }
     let mut out = Out::new();
     loop {
@@ -211,11 +228,13 @@ async fn print_merged(control: &Control, out: &mut Out, all: &mut [Entries], jso
                 first = Some((entry.at, at));
             }
         }
-        let Some(entry) = first.and_then(|(_, at)| all[at].page.pop_front()) else { return Ok(()) };
-        match (json, several) {
-            (true, _) => out.json_line(&entry)?,
-            (false, false) => out.line(&entry_line(&entry))?,
-            (false, true) => out.line(&format!("{:<6} {}", entry.run.to_string(), entry_line(&entry)))?,
+        let Some((_, at)) = first else { return Ok(()) };
+        for entry in all[at].take() {
+            match (json, several) {
+                (true, _) => out.json_line(&entry)?,
+                (false, false) => out.line(&entry_line(&entry))?,
+                (false, true) => out.line(&format!("{:<6} {}", entry.run.to_string(), entry_line(&entry)))?,
+            }
         }
     }
 }

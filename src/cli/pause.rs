@@ -39,9 +39,9 @@ pub(super) async fn perform(args: &Args, start: &Start) -> Result<Code, Stop> {
     let control = start.open_cli().await?;
     let id = args.run.find(&control).await?;
     let order = if args.step { Order::StepThrough } else { Order::Pause };
-    let run = control.order(id, order, args.reason.as_deref()).await?;
+    let status = control.order(id, order, args.reason.as_deref()).await?;
     control.close(false).await;
-    Out::new().line(&format!("run {id} {} ({})", order.words(), run.status.name()))?;
+    Out::new().line(&format!("run {id} {} ({})", order.words(), status.name()))?;
     Ok(Code::Succeeded)
 }
 

@@ -1,13 +1,14 @@
 //! `opsroom resume` and `opsroom retry`: going on with an interrupted run, and doing an ended one again.
 
 use super::log::Which;
-use super::out::{Out, ask, can_ask};
-use super::run::follow_to_end;
+use super::out::Out;
+use super::plan::card_lines;
+use super::run::{consent, follow_to_end};
 use super::session::Start;
-use super::stop::{Code, Stop};
+use super::stop::{Code, Stop, tell};
 use crate::control::orders::Order;
 use crate::control::resume::Decision;
-use crate::control::{Control, RunDetail};
+use crate::control::{Control, PlanCard, RunDetail};
 use crate::core::orders::{Pace, next_step};
 use crate::core::run::RunStatus;
 
@@ -50,6 +51,9 @@ pub struct RetryArgs {
     /// Its number, `last` or `last-failed`
     #[arg(value_name = "RUN")]
     run: Which,
+    /// Do not ask before starting (protected environments still want --confirm)
+    #[arg(short = 'y', long)]
+    yes: bool,
     /// The word a protected environment wants typed
     #[arg(long, value_name = "WORD")]
     confirm: Option<String>,
@@ -77,7 +81,7 @@ pub(super) async fn perform(args: &Args, start: &Start) -> Result<Code, Stop> {
     let run = control.resume(id, decision, args.reason.as_deref()).await?;
     if run.status.is_terminal() {
         control.close(false).await;
-        Out::new().line(&format!("run {id} {}: {}", run.status.name(), run.message.unwrap_or_default()))?;
+        Out::new().line(&format!("run {id} {}: {}", run.status.name(), run.why().unwrap_or_default()))?;
         return Ok(Code::Succeeded);
     }
     follow_to_end(&control, run, args.json).await
@@ -90,24 +94,27 @@ async fn let_go(control: &Control, detail: &RunDetail, args: &Args) -> Result<Co
         None if args.step => return Err(Stop::Usage(format!("run {} has no step left to let go", detail.run.id))),
         None => (detail.run.id, Order::Continue),
     };
-    let run = control.order(id, order, args.reason.as_deref()).await?;
-    if run.status == RunStatus::Queued {
+    let status = control.order(id, order, args.reason.as_deref()).await?;
+    if status == RunStatus::Queued {
         control.take_on(id);
-        return follow_to_end(control, run, args.json).await;
+        return follow_to_end(control, control.run(id).await?.run, args.json).await;
     }
     control.close(false).await;
-    Out::new().line(&format!("run {id} {} ({})", order.words(), run.status.name()))?;
+    Out::new().line(&format!("run {id} {} ({})", order.words(), status.name()))?;
     Ok(Code::Succeeded)
 }
 
 pub(super) async fn retry(args: &RetryArgs, start: &Start) -> Result<Code, Stop> {
     let control = start.open_cli().await?;
     let id = args.run.find(&control).await?;
-    let old = control.run(id).await?.run;
-    let mut typed = args.confirm.clone();
-    if let (Some(word), None, true) = (old.plan.confirm_word(), &typed, can_ask()) {
-        typed = ask(&format!("protected environment: type `{word}` to start: ")).await?;
+    let plan = control.run(id).await?.run.plan;
+    let card = PlanCard { plan, last: Vec::new(), changed: Vec::new() };
+    if !args.json {
+        for line in card_lines(&card) {
+            tell(&line);
+        }
     }
+    let typed = consent(&card.plan, args.yes, args.confirm.as_ref()).await?;
     let run = control.retry(id, typed.as_deref(), args.reason.as_deref()).await?;
     follow_to_end(&control, run, args.json).await
 }

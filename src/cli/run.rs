@@ -13,7 +13,7 @@ use super::plan::card_lines;
 use super::session::Start;
 use super::stop::{Code, Stop, tell};
 use super::understand;
-use crate::control::{Beginning, Control, PlanCard, RunDetail, RunFilter};
+use crate::control::{Beginning, Control, RunDetail, RunFilter};
 use crate::core::event::Entry;
 use crate::core::orders::Pace;
 use crate::core::plan::Plan;
@@ -72,7 +72,7 @@ pub(super) async fn perform(args: &Args, start: &Start) -> Result<Code, Stop> {
             tell(&line);
         }
     }
-    let typed = consent(args, &card).await?;
+    let typed = consent(&card.plan, args.yes, args.confirm.as_ref()).await?;
     let signals = Signals::new()?;
     let pace = if args.step { Pace::Stepping } else { Pace::Free };
     let beginning = Beginning { pace, ..Beginning::default() };
@@ -86,19 +86,19 @@ pub(super) async fn follow_to_end(control: &Control, run: Run, json: bool) -> Re
 }
 
 async fn follow(control: &Control, run: Run, json: bool, mut signals: Signals) -> Result<Code, Stop> {
-    let mut follower = Follower { control, out: Some(Out::new()), json, asked: BTreeSet::new() };
+    let mut follower = Follower { control, out: Some(Out::new()), json, asked: BTreeSet::new(), told: None };
     let code = follower.follow_chain(run, &mut signals).await?;
     control.close(true).await;
     Ok(code)
 }
 
 /// What was typed to confirm, if anything had to be. Block risks are left to the door, which refuses them.
-async fn consent(args: &Args, card: &PlanCard) -> Result<Option<String>, Stop> {
-    if card.plan.blocks().next().is_some() {
-        return Ok(args.confirm.clone());
+pub(super) async fn consent(plan: &Plan, yes: bool, confirm: Option<&String>) -> Result<Option<String>, Stop> {
+    if plan.blocks().next().is_some() {
+        return Ok(confirm.cloned());
     }
-    match card.plan.confirm_word() {
-        Some(_) if args.confirm.is_some() => Ok(args.confirm.clone()),
+    match plan.confirm_word() {
+        Some(_) if confirm.is_some() => Ok(confirm.cloned()),
         Some(word) if can_ask() => {
             let typed = ask(&format!("protected environment: type `{word}` to start: ")).await?;
             typed.map(Some).ok_or_else(|| Stop::Usage("not confirmed; nothing was started".to_owned()))
@@ -106,7 +106,7 @@ async fn consent(args: &Args, card: &PlanCard) -> Result<Option<String>, Stop> {
         Some(word) => Err(Stop::Usage(format!(
             "protected environment: add --confirm {word} (--yes is not enough); nothing was started"
         ))),
-        None if args.yes || !mutates(&card.plan) => Ok(None),
+        None if yes || !mutates(plan) => Ok(None),
         None if can_ask() => match ask("start? [y/N] ").await?.as_deref().map(str::trim) {
             Some("y" | "Y" | "yes") => Ok(None),
             _ => Err(Stop::Usage("not confirmed; nothing was started".to_owned())),
@@ -157,6 +157,8 @@ struct Follower<'a> {
     json: bool,
     /// Steps already asked about.
     asked: BTreeSet<(RunId, u32)>,
+    /// The run of which it was said what it waits for.
+    told: Option<RunId>,
 }
 
 impl Follower<'_> {
@@ -194,6 +196,10 @@ impl Follower<'_> {
             if detail.run.status.is_terminal() {
                 return Ok((detail.run, stopped));
             }
+            if let Some(blocked) = detail.blocked.as_ref().filter(|_| self.told != Some(id)) {
+                self.told = Some(id);
+                tell(&format!("run {id} {blocked}"));
+            }
             self.answer(&detail).await?;
             tokio::select! {
                 heard = signals.next() => match heard {
@@ -229,7 +235,7 @@ impl Follower<'_> {
     }
 
     fn ended(&mut self, run: &Run) -> Result<(), Stop> {
-        let why = run.message.as_ref().map(|m| format!(": {m}")).unwrap_or_default();
+        let why = run.why().map(|m| format!(": {m}")).unwrap_or_default();
         let line = format!("run {} {}{why}", run.id, run.status.name());
         self.say(&line, &Line::End { id: run.id, status: run.status, message: run.message.as_deref() })
     }
@@ -258,7 +264,8 @@ impl Follower<'_> {
                 continue;
             }
             if !can_ask() {
-                tell(&format!("waiting for a person: {} (answer in the console, run {run})", manual.prompt));
+                let how = format!("answer in the console, run {run}; `opsroom cancel {}` gives it up", run.0);
+                tell(&format!("waiting for a person: {} ({how})", manual.prompt));
                 continue;
             }
             let word = plan.and_then(|step| step.rules.word.as_deref());

@@ -64,7 +64,7 @@ fn row(run: &Run, now: Timestamp, blocked: &[Blocked]) -> [String; 6] {
     let took =
         run.started_at.map_or_else(|| "–".to_owned(), |from| human_ms(run.finished_at.unwrap_or(now).ms_since(from)));
     let waits = blocked.iter().find(|b| b.run == run.id).map(ToString::to_string);
-    let why = run.message.clone().or(waits).map(|m| format!(": {m}")).unwrap_or_default();
+    let why = run.why().map(str::to_owned).or(waits).map(|m| format!(": {m}")).unwrap_or_default();
     [
         run.id.to_string(),
         run.status.name().to_owned(),

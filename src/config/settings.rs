@@ -14,6 +14,7 @@ use std::path::{Path, PathBuf};
 use super::rule;
 use super::toml_doc::{Section, parse};
 use crate::core::outbound::Policy;
+use crate::core::rate::Limits;
 use crate::core::reach::Reach;
 use crate::core::runbook::Problem;
 use crate::core::secret::Secret;
@@ -56,6 +57,8 @@ pub struct Settings {
     pub outbound: Policy,
     /// The databases, notifiers and product accounts runbooks may name.
     pub reach: Reach,
+    /// How much calls may ask of others.
+    pub limits: Limits,
     pub paths: Paths,
     /// The settings file, when there is one.
     pub file: Option<PathBuf>,
@@ -118,6 +121,7 @@ struct Sources {
     secrets: Vec<Secret>,
     outbound: Policy,
     reach: Reach,
+    limits: Limits,
     problems: Vec<Problem>,
 }
 
@@ -169,6 +173,7 @@ impl Sources {
         }
         self.secrets = reach::secrets(&mut root, &mut report);
         self.outbound = reach::outbound(&mut root, &mut report);
+        self.limits = reach::limits(&mut root, &mut report);
         self.reach = named::reach(&mut root, &mut report, &self.secrets, folder);
         root.close(&mut report);
         self.problems.extend(report.finish(()).err().into_iter().flatten());
@@ -221,6 +226,7 @@ impl Sources {
             secrets: self.secrets,
             outbound: self.outbound,
             reach: self.reach,
+            limits: self.limits,
             rows: rows.iter().map(|(row, _)| row.clone()).collect(),
             paths,
             file,

@@ -16,6 +16,12 @@ impl Control {
         self.engine().map_or(0, |engine| engine.live())
     }
 
+    /// Of those, the ones that wait for people.
+    #[must_use]
+    pub fn parked(&self) -> usize {
+        self.engine().map_or(0, |engine| engine.parked())
+    }
+
     /// Returns when this process holds no run any more and has none left to claim.
     pub async fn idle(&self) {
         if let Some(engine) = self.engine() {

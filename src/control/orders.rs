@@ -5,7 +5,7 @@ use crate::bus::Notice;
 use crate::core::approval::{Question, Tally, Vote};
 pub use crate::core::orders::{Ending, Order};
 use crate::core::plan::{Plan, plan_hash};
-use crate::core::run::{Run, RunId, RunStep};
+use crate::core::run::{Run, RunId, RunStatus, RunStep};
 use crate::core::time::Timestamp;
 use crate::store::{Ballot, Orderer, open_question};
 
@@ -22,8 +22,9 @@ pub struct Approval {
 }
 
 impl Control {
-    /// Gives an order to a run: pause, step through, go on, skip a step, end. Skipping a step needs a reason.
-    pub async fn order(&self, run: RunId, order: Order, reason: Option<&str>) -> Result<Run, Refusal> {
+    /// Gives an order to a run: pause, step through, go on, skip a step, end. Skipping a step needs a reason. The status the
+    /// run has now; the run itself may be one this version cannot read, and can be cancelled all the same.
+    pub async fn order(&self, run: RunId, order: Order, reason: Option<&str>) -> Result<RunStatus, Refusal> {
         self.writable()?;
         let reason = reason.map(str::trim).filter(|reason| !reason.is_empty());
         if matches!(order, Order::Skip(_)) && reason.is_none() {
@@ -31,9 +32,9 @@ impl Control {
         }
         let by = Orderer { actor: &self.0.settings.actor, reason };
         let status = self.0.store.order(run, order, by, self.0.clock.now()).await?;
-        let now = self.told(run).await?;
+        self.told(run).await;
         self.0.bus.tell(Notice::Run(run, status));
-        Ok(now)
+        Ok(status)
     }
 
     /// Drives a queued run in this process, when it is one that drives only what it is told to.
@@ -45,7 +46,7 @@ impl Control {
     }
 
     /// Asks a run to stop: its step in flight gets TERM, then KILL.
-    pub async fn cancel(&self, run: RunId, reason: Option<&str>) -> Result<Run, Refusal> {
+    pub async fn cancel(&self, run: RunId, reason: Option<&str>) -> Result<RunStatus, Refusal> {
         self.order(run, Order::End(Ending::Cancel), reason).await
     }
 
@@ -60,34 +61,25 @@ impl Control {
         self.writable()?;
         let ballot = Ballot { actor: &self.0.settings.actor, approved, note, plan_hash };
         let tally = self.0.store.vote(run, ballot, self.0.clock.now()).await?;
-        self.told(run).await?;
+        self.told(run).await;
         Ok(tally)
     }
 
-    /// Nobody approves what they asked for: a list too short without the one who asks would never be enough.
-    pub(super) fn can_be_approved(&self, plan: &Plan) -> Result<(), Refusal> {
-        let actor = &self.0.settings.actor;
-        for (step, ask) in plan.links().into_iter().flat_map(Plan::approvals) {
-            let others = ask.from.iter().filter(|person| *person != actor).count();
-            if !ask.from.is_empty() && u32::try_from(others).unwrap_or(u32::MAX) < ask.need {
-                let (need, from) = (ask.need, ask.from.join(", "));
-                return Err(Refusal::Invalid(format!(
-                    "step {} wants {need} of {from} to approve, and you ({actor}) cannot approve what you ask for: \
-                     somebody else has to start it",
-                    step.name
-                )));
-            }
-        }
-        Ok(())
+    /// Nobody approves what they asked for: a list too short without those who ask would never be enough. `before`: who
+    /// asked for the run that is done again.
+    pub(super) fn can_be_approved(&self, plan: &Plan, before: &[String]) -> Result<(), Refusal> {
+        enough_people(plan, &self.0.settings.actor, before).map_err(Refusal::Invalid)
     }
 
-    /// The run after something was written to it, told to whoever listens here and to the engine.
-    async fn told(&self, run: RunId) -> Result<Run, Refusal> {
-        let now = self.0.store.run(run).await?;
-        self.0.bus.tell(Notice::Steps(run));
-        self.0.bus.tell(Notice::Entries(run, now.last_seq));
+    /// Tells whoever listens here, and the engine, that something was written to a run. It is written: nothing that fails
+    /// from here on makes it undone.
+    async fn told(&self, run: RunId) {
         self.wake();
-        Ok(now)
+        self.0.bus.tell(Notice::Steps(run));
+        match self.0.store.glimpse_of(run).await {
+            Ok(now) => self.0.bus.tell(Notice::Entries(run, now.last_seq)),
+            Err(error) => tracing::warn!(%run, %error, "cannot look how far its log reaches"),
+        }
     }
 
     /// The approval a run waits for, if it waits for one.
@@ -100,6 +92,24 @@ impl Control {
     }
 }
 
+fn enough_people(plan: &Plan, actor: &str, before: &[String]) -> Result<(), String> {
+    let enough = |people: usize, need| u32::try_from(people).unwrap_or(u32::MAX) >= need;
+    for (step, ask) in plan.links().into_iter().flat_map(Plan::approvals).filter(|(_, ask)| !ask.from.is_empty()) {
+        let free = ask.from.iter().filter(|person| !before.contains(person));
+        if enough(free.clone().filter(|person| *person != actor).count(), ask.need) {
+            continue;
+        }
+        let wants = format!("step {} wants {} of {} to approve", step.name, ask.need, ask.from.join(", "));
+        return Err(if enough(free.count(), ask.need) {
+            format!("{wants}, and you ({actor}) cannot approve what you ask for: somebody else has to start it")
+        } else {
+            let asked = before.join(", ");
+            format!("{wants}, and {asked} cannot approve what they asked for before: make a new plan instead")
+        });
+    }
+    Ok(())
+}
+
 impl Approval {
     /// The question as it stands; `None` when the plan's step is no approval.
     #[must_use]
@@ -108,5 +118,44 @@ impl Approval {
         let crate::core::step::StepSpec::Approve(ask) = &step.spec else { return None };
         let (plan_hash, requesters, votes) = (&self.plan_hash, &self.requesters, &self.votes);
         Some(Question { ask, plan_hash, requesters, votes, until: self.until })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::core::plan::{OnFailure, PlanStep, Rules};
+    use crate::core::run::Phase;
+    use crate::core::step::{StepSpec, approve::Approve};
+
+    #[test]
+    fn whoever_asked_for_it_or_for_what_it_repeats_does_not_count() {
+        let from = ["ana", "ben", "cleo"].map(str::to_owned).to_vec();
+        let ask = Approve { prompt: "ship it?".to_owned(), need: 2, from, ..Approve::default() };
+        let step = PlanStep {
+            name: "sign off".to_owned(),
+            phase: Phase::Preflight,
+            spec: StepSpec::Approve(ask),
+            timeout_ms: 1000,
+            retry: None,
+            on_failure: OnFailure::Stop,
+            idempotent: false,
+            target: None,
+            probe: false,
+            rules: Rules::default(),
+        };
+        let plan = Plan { steps: vec![step], ..Plan::default() };
+        for (actor, before, refused) in [
+            ("dora", vec![], None),
+            ("ana", vec![], None),
+            ("ana", vec!["ana"], None),
+            ("ana", vec!["ben"], Some("you (ana) cannot approve what you ask for")),
+            ("dora", vec!["ana", "ben"], Some("ana, ben cannot approve what they asked for before")),
+        ] {
+            let before: Vec<_> = before.into_iter().map(str::to_owned).collect();
+            let answer = enough_people(&plan, actor, &before);
+            assert_eq!(answer.is_err(), refused.is_some(), "{actor} {before:?} {answer:?}");
+            assert!(refused.is_none_or(|why| answer.unwrap_err().contains(why)), "{actor} {before:?}");
+        }
     }
 }

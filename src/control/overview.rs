@@ -67,7 +67,7 @@ impl Control {
     }
 
     pub(super) fn problems(&self, stack: &Stack) -> Vec<String> {
-        let mut problems: Vec<_> = self.0.library.problems.iter().map(ToString::to_string).collect();
+        let mut problems: Vec<_> = self.library().problems.iter().map(ToString::to_string).collect();
         if self.workspace().is_some() && stack.contacts.is_empty() {
             problems.push("no on-call contacts: add [[contact]] to the stack file".to_owned());
         }

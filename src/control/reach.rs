@@ -23,8 +23,18 @@ pub struct Found {
     pub name: String,
     /// Where it is, for people.
     pub place: String,
-    /// `None`: not tried, because that would tell somebody something.
-    pub answer: Option<Result<String, String>>,
+    pub answer: Answer,
+}
+
+/// What it said when it was asked.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Answer {
+    Came(String),
+    Failed(String),
+    /// Not asked: it would tell somebody something.
+    Untold,
+    /// Not asked: a program would have to be run for the secret of that name.
+    Unrun(String),
 }
 
 /// Sends one message, once. What is said of it holds no secret.
@@ -36,15 +46,17 @@ pub async fn tell(outside: Outside, to: &str, message: Message) -> Outcome {
     Outcome { message: adapters.redactor().redact(&outcome.message), ..outcome }
 }
 
-/// Asks every database and product whether it answers, all at once. Nobody is told anything.
-pub async fn probe(outside: &Outside) -> Vec<Found> {
+/// Asks every database and product whether it answers, all at once. Nobody is told anything. Those whose secret comes
+/// from a program are asked only when `run` says so.
+pub async fn probe(outside: &Outside, run: bool) -> Vec<Found> {
     let adapters = Adapters::real(outside.clone());
     let reach = &outside.reach;
     let asked = reach.databases.iter().map(|d| {
         let (database, statement) = (d.name.clone(), "select 1".to_owned());
         let call =
             Call::Sql { database, statement, params: Vec::new(), write: false, max_rows: 1, timeout_ms: PROBE_MS };
-        ("database", d.name.clone(), d.place.describe(), call)
+        let secrets: Vec<&String> = d.password.iter().chain(d.place.secret()).collect();
+        ("database", d.name.clone(), d.place.describe(), secrets, call)
     });
     let asked = asked.chain(reach.accounts.iter().map(|a| {
         let bearer = SecretHeader { header: "authorization".to_owned(), prefix: "Bearer ", secret: a.token.clone() };
@@ -57,17 +69,21 @@ pub async fn probe(outside: &Outside) -> Vec<Found> {
             secrets: vec![bearer],
             timeout_ms: PROBE_MS,
         };
-        ("adapter", a.product.name().to_owned(), a.base_url.clone(), call)
+        ("adapter", a.product.name().to_owned(), a.base_url.clone(), vec![&a.token], call)
     }));
-    let answers = asked.map(async |(kind, name, place, call)| {
-        let answer = answered(&perform(&adapters, call).await);
-        let answer = answer.map_err(|why| adapters.redactor().redact(&why));
-        Found { kind, name, place, answer: Some(answer) }
+    let answers = asked.map(async |(kind, name, place, secrets, call)| {
+        let program = secrets.into_iter().find(|name| !run && outside.vault.runs_a_program(name));
+        let answer = match program {
+            Some(secret) => Answer::Unrun(secret.clone()),
+            None => answered(&perform(&adapters, call).await)
+                .map_or_else(|why| Answer::Failed(adapters.redactor().redact(&why)), Answer::Came),
+        };
+        Found { kind, name, place, answer }
     });
     let mut found = join_all(answers).await;
     found.extend(reach.notifiers.iter().map(|n| {
         let (name, place) = (n.name.clone(), n.way.describe());
-        Found { kind: "notify", name, place, answer: None }
+        Found { kind: "notify", name, place, answer: Answer::Untold }
     }));
     found
 }

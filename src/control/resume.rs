@@ -4,7 +4,7 @@ use super::{Beginning, Control, Door, Refusal};
 use crate::bus::Notice;
 use crate::core::plan::Plan;
 pub use crate::core::resume::Decision;
-use crate::core::run::{Run, RunId};
+use crate::core::run::{Run, RunId, RunStatus};
 pub use crate::store::Blocked;
 use crate::store::{Resumer, StoreError};
 
@@ -41,6 +41,7 @@ impl Control {
         for link in old.plan.links() {
             self.exists(link)?;
         }
+        self.can_be_approved(&old.plan, &self.0.store.requesters(run).await?)?;
         let because = reason.map(|reason| format!(": {reason}")).unwrap_or_default();
         let beginning = Beginning { retry_of: Some(run), ..Beginning::default() };
         self.submit_as(old.plan, typed, Some(&format!("retry of run {run}{because}")), beginning).await
@@ -52,6 +53,14 @@ impl Control {
             Some(workspace) => Ok(self.0.store.blocked(workspace.id).await?),
             None => Ok(Vec::new()),
         }
+    }
+
+    /// What a queued run waits for, when it cannot start yet.
+    pub(super) async fn waits_for(&self, run: &Run) -> Result<Option<Blocked>, Refusal> {
+        if run.status != RunStatus::Queued {
+            return Ok(None);
+        }
+        Ok(self.blocked().await?.into_iter().find(|blocked| blocked.run == run.id))
     }
 
     fn exists(&self, plan: &Plan) -> Result<(), Refusal> {

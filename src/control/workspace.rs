@@ -2,6 +2,7 @@
 
 use std::sync::{Arc, PoisonError};
 
+use super::library::Library;
 use super::{Control, Door, Refusal};
 use crate::bus::Notice;
 use crate::core::command::Catalogue;
@@ -23,8 +24,21 @@ impl Control {
         let stack = self.refresh().await?;
         let mut known = self.known();
         let catalogue =
-            known.catalogue.get_or_insert_with(|| Arc::new(Catalogue::new(&stack, &self.0.library.names())));
+            known.catalogue.get_or_insert_with(|| Arc::new(Catalogue::new(&stack, &self.library().names())));
         Ok(Arc::clone(catalogue))
+    }
+
+    /// Reads the runbooks again, and tells of it as of a changed stack. How many there are now.
+    pub async fn reload(&self) -> Result<usize, Refusal> {
+        let dir = self.0.settings.runbook_dir.clone();
+        let library = tokio::task::spawn_blocking(move || Library::load(dir.as_deref()))
+            .await
+            .map_err(|error| Refusal::Invalid(format!("the runbooks were not read again: {error}")))?;
+        let count = library.all().len();
+        *self.0.library.lock().unwrap_or_else(PoisonError::into_inner) = Arc::new(library);
+        self.known().catalogue = None;
+        self.0.bus.tell(Notice::Stack);
+        Ok(count)
     }
 
     /// What applying this stack would change, and (unless `dry_run`) the change itself. Works in the stack's own

@@ -128,18 +128,35 @@ pub struct Notifier {
     pub way: Way,
 }
 
-/// The ways of telling.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Way {
-    Webhook(Webhook),
-    Slack(Slack),
-    Discord(Discord),
-    PagerDuty(PagerDuty),
-    Email(Email),
+/// The ways of telling and the words files have for them: one list, so that none is left out of either.
+macro_rules! ways {
+    ($($way:ident $word:literal,)+) => {
+        /// A way of telling.
+        #[derive(Debug, Clone, PartialEq, Eq)]
+        pub enum Way {
+            $($way($way),)+
+        }
+
+        /// Which way of telling.
+        #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+        pub enum Kind {
+            $($way,)+
+        }
+
+        impl Kind {
+            /// Every way with its word in files.
+            pub const WORDS: [(&'static str, Self); [$($word),+].len()] = [$(($word, Self::$way)),+];
+        }
+    };
 }
 
-/// The names of the ways, as files write them.
-pub const WAYS: [&str; 5] = ["webhook", "slack", "discord", "pagerduty", "email"];
+ways! {
+    Webhook "webhook",
+    Slack "slack",
+    Discord "discord",
+    PagerDuty "pagerduty",
+    Email "email",
+}
 
 /// Where a message is posted to.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::plan::Plan;
-use super::run::{Phase, RunStatus, RunStep, StepStatus};
+use super::run::{Phase, Run, RunStatus, RunStep, StepStatus};
 use super::step::StepSpec;
 
 /// How a run goes from one step to the next.
@@ -147,6 +147,12 @@ impl Order {
         }
     }
 
+    /// Whether a run that stands so may be waiting to have its next step let go.
+    #[must_use]
+    pub const fn waits(status: RunStatus) -> bool {
+        matches!(status, RunStatus::Waiting | RunStatus::Queued)
+    }
+
     /// Why it cannot be given to a run that stands so, as in "run #4 is running; REASON is not possible".
     ///
     /// # Errors
@@ -164,6 +170,9 @@ impl Order {
             (Self::LetGo(_), Pace::Free | Pace::Paused) => {
                 Err("letting a single step go (it is not gone through step by step)")
             }
+            (Self::LetGo(_), _) if !Self::waits(status) => {
+                Err("letting the next step go (wait until the step in flight has ended)")
+            }
             (Self::Skip(_), _) if !under_way => Err("skipping a step"),
             (Self::End(_), _) if !under_way => Err("cancelling it"),
             _ => Ok(()),
@@ -177,6 +186,14 @@ pub fn next_step(plan: &Plan, steps: &[RunStep]) -> Option<u32> {
     let pending = |index: &u32| steps.iter().any(|s| s.index == *index && s.status == StepStatus::Pending);
     let of = |phase: Phase| (0..).zip(&plan.steps).filter(move |(_, s)| s.phase == phase).map(|(index, _)| index);
     Phase::ALL.into_iter().flat_map(of).find(pending)
+}
+
+/// The step that a person may let go now: the run is gone through step by step and waits before it.
+#[must_use]
+pub fn to_let_go(run: &Run, steps: &[RunStep]) -> Option<u32> {
+    let in_flight = steps.iter().any(|s| matches!(s.status, StepStatus::Running | StepStatus::Waiting));
+    let waits = run.orders.pace == Pace::Stepping && Order::waits(run.status) && !in_flight;
+    next_step(&run.plan, steps).filter(|_| waits)
 }
 
 /// Whether a step may be left out.
@@ -259,7 +276,8 @@ mod tests {
                 assert_eq!(may(Order::Pause), live && pace != Pace::Paused, "{status:?} {pace:?}");
                 assert_eq!(may(Order::StepThrough), live && pace != Pace::Stepping, "{status:?} {pace:?}");
                 assert_eq!(may(Order::Continue), live && pace != Pace::Free, "{status:?} {pace:?}");
-                assert_eq!(may(Order::LetGo(3)), live && pace == Pace::Stepping, "{status:?} {pace:?}");
+                let waits = matches!(status, RunStatus::Waiting | RunStatus::Queued);
+                assert_eq!(may(Order::LetGo(3)), waits && pace == Pace::Stepping, "{status:?} {pace:?}");
                 assert_eq!(may(Order::Skip(3)), live, "{status:?} {pace:?}");
                 for ending in Ending::ALL {
                     assert_eq!(may(Order::End(ending)), live, "{status:?} {pace:?}");

@@ -11,7 +11,7 @@ mod weigh;
 
 pub use changes::diff;
 pub use rules::{Each, Rules, Within};
-pub use weigh::{Scope, Weighed};
+pub use weigh::{SENSITIVE, Scope, Weighed};
 
 use super::observation::State;
 use super::run::Phase;
@@ -84,6 +84,12 @@ impl Plan {
             StepSpec::Approve(ask) => Some((step, ask)),
             _ => None,
         })
+    }
+
+    /// Whether it is about a service that another is about too.
+    #[must_use]
+    pub fn shares_a_service(&self, other: &Self) -> bool {
+        self.services.iter().any(|service| other.services.contains(service))
     }
 
     /// What must be typed before a plan for a protected environment starts: the single service, else the environment,

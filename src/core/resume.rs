@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::plan::{Plan, PlanStep};
+use super::plan::{OnFailure, Plan, PlanStep};
 use super::run::{RunStep, StepStatus};
 use super::step::StepSpec;
 
@@ -62,6 +62,18 @@ pub const fn is_timed(step: &PlanStep) -> bool {
     matches!(step.spec, StepSpec::Wait(_) | StepSpec::Manual(_) | StepSpec::Approve(_))
 }
 
+/// Whether a step's failure has ended the phases: what follows is `undo` and `finally`, whoever holds the run back.
+#[must_use]
+pub fn has_failed(plan: &Plan, steps: &[RunStep]) -> bool {
+    let failed = |s: &&RunStep| matches!(s.status, StepStatus::Failed | StepStatus::TimedOut);
+    let ends = |step: &PlanStep| step.on_failure == OnFailure::Stop || matches!(step.spec, StepSpec::Approve(_));
+    steps.iter().filter(failed).filter_map(|s| step_at(plan, s.index)).any(ends)
+}
+
+fn is_of_phases(plan: &Plan, index: u32) -> bool {
+    usize::try_from(index).is_ok_and(|index| index < plan.steps.len())
+}
+
 /// How an interrupted run with these step records stands.
 #[must_use]
 pub fn standing(plan: &Plan, steps: &[RunStep]) -> Standing {
@@ -71,9 +83,14 @@ pub fn standing(plan: &Plan, steps: &[RunStep]) -> Standing {
     if !undecided.is_empty() {
         return Standing::Undecided(undecided);
     }
-    let first = steps.iter().find(|s| matches!(s.status, StepStatus::Pending | StepStatus::Unknown));
+    let open = |s: &&RunStep| matches!(s.status, StepStatus::Pending | StepStatus::Unknown);
+    let first = steps.iter().find(open);
+    // After a failure the rest of the phases is passed over.
+    let failed = has_failed(plan, steps);
+    let mut behind = steps.iter().filter(open).filter(|s| failed && !is_of_phases(plan, s.index));
     // With every step recorded only the end of the run is missing.
-    if first.is_none_or(|step| harmless(&step)) { Standing::Harmless } else { Standing::Ready }
+    let gentle = first.is_none_or(|step| harmless(&step)) && behind.all(|step| harmless(&step));
+    if gentle { Standing::Harmless } else { Standing::Ready }
 }
 
 #[cfg(test)]
@@ -83,7 +100,7 @@ mod tests {
     use super::*;
     use std::collections::BTreeMap;
 
-    use crate::core::plan::{OnFailure, Rules};
+    use crate::core::plan::Rules;
     use crate::core::run::Phase;
     use crate::core::service::ShellCommand;
     use crate::core::step::{manual::Manual, shell::Shell, wait::Wait};
@@ -144,6 +161,7 @@ mod tests {
             ([Succeeded, Pending, Pending], Standing::Harmless),
             ([Pending, Pending, Pending], Standing::Ready),
             ([Succeeded, Failed, Pending], Standing::Ready),
+            ([Failed, Pending, Pending], Standing::Ready),
             ([Succeeded, Succeeded, Unknown], Standing::Undecided(vec![2])),
             ([Succeeded, Succeeded, Succeeded], Standing::Harmless),
         ] {

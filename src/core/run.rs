@@ -292,6 +292,28 @@ pub struct RunStep {
     pub message: Option<String>,
 }
 
+impl Run {
+    /// Why it stands as it does; the status is not said again.
+    #[must_use]
+    pub fn why(&self) -> Option<&str> {
+        self.message.as_deref().map(|message| without_status(message, self.status.name()))
+    }
+}
+
+impl RunStep {
+    /// What came of it; the status is not said again.
+    #[must_use]
+    pub fn why(&self) -> Option<&str> {
+        self.message.as_deref().map(|message| without_status(message, self.status.name()))
+    }
+}
+
+/// A message beside a status, which it may begin with: there it would be read twice.
+#[must_use]
+pub fn without_status<'m>(message: &'m str, status: &str) -> &'m str {
+    message.strip_prefix(status).and_then(|rest| rest.strip_prefix(": ")).unwrap_or(message)
+}
+
 /// Something a run leaves behind.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Artifact {

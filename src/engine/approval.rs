@@ -54,6 +54,8 @@ impl Drive {
         let left = Duration::from_millis(u64::try_from(timeout_ms).unwrap_or(0).min(1_000_000_000_000));
         let limit = Instant::now() + left;
         loop {
+            // What was said just within the time counts: the last look comes after it.
+            let over = Instant::now() >= limit;
             match self.votes(index).await {
                 Ok(votes) => match (Question { votes: &votes, ..question }).tally() {
                     Tally::Approved(by) => return Reply::Answered { done: true, by: by.join(", "), note: None },
@@ -62,11 +64,14 @@ impl Drive {
                 },
                 Err(e) => tracing::warn!(run = %self.rec.run(), "cannot look for votes, trying again: {e}"),
             }
+            if over {
+                return Reply::TimedOut { after_ms: timeout_ms };
+            }
             tokio::select! {
                 Ok(()) = wake.changed() => {}
                 () = sleep(LOOK) => {}
                 () = halt.fired() => return Reply::Unreachable { message: "nobody decided".to_owned() },
-                () = sleep_until(limit) => return Reply::TimedOut { after_ms: timeout_ms },
+                () = sleep_until(limit) => {}
             }
         }
     }

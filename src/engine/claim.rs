@@ -17,7 +17,7 @@ use super::keep::Keeper;
 use super::limit::Limit;
 use super::record::Recorder;
 use super::sweep::{GivenUp, Steadiness};
-use super::{Mode, State, World, pulse, resume, sweep};
+use super::{EngineConfig, Mode, State, World, pulse, resume, sweep};
 use crate::core::run::{Run, RunId, RunStatus};
 use crate::core::time::Timestamp;
 use crate::store::{Claim, EngineRow, StoreError};
@@ -31,6 +31,8 @@ const AGAIN: Duration = Duration::from_secs(1);
 const SHOW: Duration = Duration::from_secs(30);
 /// A server shows itself more often: others wait for it to be gone.
 pub(super) const SHOW_SERVING: Duration = Duration::from_secs(5);
+/// However long leases are, a dead process of this machine is seen within this.
+const SWEEP_AT_LEAST: Duration = Duration::from_secs(15);
 
 /// What a run's task leaves.
 struct Left {
@@ -52,6 +54,8 @@ struct Worker {
     shown_at: Option<Instant>,
     /// Nothing was queued or under way anywhere when last looked.
     calm: bool,
+    /// Of the runs up to this one, those still queued cannot be read here; the next sweep looks again.
+    passed_over: RunId,
 }
 
 /// How a look for work went.
@@ -84,6 +88,7 @@ pub(super) async fn work(world: World) {
         started_at,
         shown_at: None,
         calm: false,
+        passed_over: RunId(0),
     }
     .run()
     .await;
@@ -135,11 +140,8 @@ impl Worker {
         }
     }
 
-    /// In calm times a run that somebody else takes on and abandons is still seen well before its lease ends.
     fn sweep_every(&self) -> Duration {
-        let config = &self.world.config;
-        let every = if self.calm { config.sweep_ms.max(config.lease_ms / 2) } else { config.sweep_ms };
-        Duration::from_millis(u64::try_from(every).unwrap_or(0).max(10))
+        sweep_every(&self.world.config, self.world.serves(), self.calm)
     }
 
     fn publish(&self, settled: bool, asked: u64) {
@@ -168,6 +170,11 @@ impl Worker {
                     self.publish(false, 0);
                 }
                 Ok(None) => return Looked::NothingLeft,
+                // Those behind it may be readable.
+                Err(StoreError::Unreadable { run, why }) if self.only.is_none() => {
+                    tracing::warn!(%run, "stays in the queue: {why}");
+                    self.passed_over = run;
+                }
                 Err(e) => return store_failed(&e),
             }
         }
@@ -187,7 +194,11 @@ impl Worker {
     async fn next_claim(&self) -> Result<Option<(Claim, Run, Timestamp)>, StoreError> {
         let now = self.world.clock.now();
         let until = now.plus_ms(self.world.config.lease_ms);
-        let claimed = self.world.store.claim(self.only, &self.world.holder, until, now).await?;
+        let (store, holder) = (&self.world.store, &self.world.holder);
+        let claimed = match self.only {
+            Some(run) => store.claim(Some(run), holder, until).await?,
+            None => store.claim_after(self.passed_over, holder, until).await?,
+        };
         Ok(claimed.map(|(claim, run)| (claim, run, until)))
     }
 
@@ -201,6 +212,7 @@ impl Worker {
     }
 
     async fn sweep(&mut self) {
+        self.passed_over = RunId(0);
         let every = if self.world.serves() { SHOW_SERVING } else { SHOW };
         if self.shown_at.is_none_or(|at| at.elapsed() >= every) {
             self.show().await;
@@ -224,6 +236,14 @@ impl Worker {
             tracing::warn!("cannot show this engine to others: {e}");
         }
     }
+}
+
+/// In calm times a run that somebody else takes on and abandons is still seen well before its lease ends. With a sweep an
+/// engine shows itself, so a server never pauses longer than others wait for a sign of it.
+fn sweep_every(config: &EngineConfig, serves: bool, calm: bool) -> Duration {
+    let every = if calm { config.sweep_ms.max(config.lease_ms / 2) } else { config.sweep_ms };
+    let every = Duration::from_millis(u64::try_from(every).unwrap_or(0).max(10));
+    every.min(if serves { SHOW_SERVING } else { SWEEP_AT_LEAST })
 }
 
 fn store_failed(e: &StoreError) -> Looked {
@@ -294,4 +314,33 @@ fn lost_words(lines: usize) -> String {
 fn panic_words(panic: &(dyn std::any::Any + Send)) -> String {
     let text = panic.downcast_ref::<&str>().map(|s| (*s).to_owned());
     text.or_else(|| panic.downcast_ref::<String>().cloned()).unwrap_or_else(|| "a panic without words".to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_server_is_seen_in_time_however_long_leases_are_and_an_idle_console_seldom_wakes() {
+        for (lease_s, serves, calm, wanted_s) in [
+            (30, false, false, 5),
+            (30, false, true, 15),
+            (30, true, true, 5),
+            (3600, false, true, 15),
+            (3600, true, false, 5),
+            (6, true, true, 3),
+        ] {
+            let config = EngineConfig {
+                kind: "any".to_owned(),
+                lease_ms: lease_s * 1000,
+                renew_ms: lease_s * 333,
+                sweep_ms: lease_s * 1000 / 6,
+                concurrency: 1,
+                pulse: None,
+                only: None,
+            };
+            let every = sweep_every(&config, serves, calm);
+            assert_eq!(every, Duration::from_secs(wanted_s), "{lease_s} {serves} {calm}");
+        }
+    }
 }

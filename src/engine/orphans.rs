@@ -11,22 +11,20 @@ pub(super) const LEASE_MS: i64 = 30_000;
 
 /// What became of them.
 pub(super) enum Left {
-    /// Nothing was under way.
-    Nothing,
-    /// The run is ours now, and this is what is to be told about it.
-    Told(Box<Run>, String),
+    /// The run is ours now; what there is to tell about it, if it had something under way.
+    Ended(Box<Run>, Option<String>),
     /// The engine lives after all.
     Alive,
 }
 
 /// Ends the commands of a run whose engine is gone, as far as they run here.
 pub(super) async fn end(store: &Store, run: &Run, me: &str, until: Timestamp) -> Result<Left, StoreError> {
+    // From here on the old engine can write nothing more, should it wake up; so no command begins behind the look at them.
+    let Some(run) = store.take_over(run, me, until).await? else { return Ok(Left::Alive) };
     let processes = store.processes(run.id).await?;
     if processes.is_empty() {
-        return Ok(Left::Nothing);
+        return Ok(Left::Ended(Box::new(run), None));
     }
-    // From here on the old engine can write nothing more, should it wake up.
-    let Some(run) = store.take_over(run, me, until).await? else { return Ok(Left::Alive) };
     let mut words = Vec::new();
     for process in &processes {
         words.extend(end_one(&run, process).await);
@@ -34,7 +32,7 @@ pub(super) async fn end(store: &Store, run: &Run, me: &str, until: Timestamp) ->
     if words.is_empty() {
         words.push("of what it had started nothing runs any more".to_owned());
     }
-    Ok(Left::Told(Box::new(run), words.join("; ")))
+    Ok(Left::Ended(Box::new(run), Some(words.join("; "))))
 }
 
 /// Ends one; what there is to say about it.

@@ -3,9 +3,7 @@
 use std::time::Duration;
 
 use futures_util::{StreamExt, stream};
-use tokio::sync::mpsc;
 use tokio::time::timeout;
-use tokio_util::sync::CancellationToken;
 
 use super::{World, redact};
 use crate::bus::Notice;
@@ -80,9 +78,8 @@ async fn probe(world: &World, step: PlanStep) -> Option<Observation> {
         tracing::warn!("cannot probe {target}: {why}");
         return None;
     }
-    // Nobody listens: what a probe prints is not kept.
-    let (output, _) = mpsc::channel(1);
-    let reply = world.adapters.perform(call, output, CancellationToken::new()).await;
+    // What a probe prints is not kept; one that would have to wait for its turn would not tell about this slot.
+    let reply = world.adapters.glance(call).await;
     if let (true, Reply::Unreachable { message }) | (_, Reply::Refused { message }) = (local, &reply) {
         tracing::warn!("cannot probe {target}: {message}");
         return None;

@@ -39,16 +39,21 @@ impl Drive {
         // tokio's timers end after about 30 years.
         let limit = begun + Duration::from_millis(u64::try_from(timeout_ms).unwrap_or(0).min(1_000_000_000_000));
         loop {
+            // What was said just within the time counts: the last look comes after it.
+            let over = Instant::now() >= limit;
             match world.store.answer_of(self.rec.run(), index).await {
                 Ok(Some((done, by, note))) => return Reply::Answered { done, by, note },
                 Ok(None) => {}
                 Err(e) => tracing::warn!(run = %self.rec.run(), "cannot look for an answer, trying again: {e}"),
             }
+            if over {
+                return Reply::TimedOut { after_ms: timeout_ms };
+            }
             tokio::select! {
                 Ok(()) = wake.changed() => {}
                 () = sleep(LOOK) => {}
                 () = halt.fired() => return Reply::Unreachable { message: "no answer was given".to_owned() },
-                () = sleep_until(limit) => return Reply::TimedOut { after_ms: timeout_ms },
+                () = sleep_until(limit) => {}
             }
         }
     }

@@ -43,7 +43,13 @@ impl Drive {
         }
         match later::fill(&step.spec, &|name, saved| results::saved(&seen, name, saved)) {
             Ok(spec) => Ok(Ready::Go(Some(Box::new(PlanStep { spec, ..step.clone() })))),
-            Err(why) => self.over(place, step, StepStatus::Failed, self.results.explain(step, why)).await,
+            Err(why) => {
+                let mut why = self.results.explain(step, why);
+                if step.is_quiet(&seen) {
+                    "what a sensitive step left is missing, or does not fit its place here".clone_into(&mut why);
+                }
+                self.over(place, step, StepStatus::Failed, why).await
+            }
         }
     }
 

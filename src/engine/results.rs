@@ -7,7 +7,7 @@ use std::sync::{Mutex, PoisonError};
 use tokio::time::Instant;
 
 use crate::core::expr::Value;
-use crate::core::plan::{PlanStep, Scope, Weighed};
+use crate::core::plan::{PlanStep, SENSITIVE, Scope, Weighed};
 use crate::core::run::{RunStep, StepStatus};
 
 /// Results by the sub-runbook they belong to, and when each sub-runbook must be through.
@@ -23,6 +23,7 @@ pub(super) struct Results {
 const REDACTED: &str = "[secret ";
 const SECRET: &str = "held a secret, which is not kept when a run is interrupted";
 const DECIDED: &str = "was marked done by a person, so what it would have left is not known";
+const PRIVATE: &str = "is sensitive, so what it left is not kept when a run is interrupted";
 const SKIPPED: &str = "was skipped, so it left nothing";
 const NOT_KEPT: &str = "was done before the run was interrupted; of its answer only what it saved was kept";
 
@@ -66,6 +67,8 @@ impl Results {
             self.gap(step, NOT_KEPT);
         } else if record.status == StepStatus::Skipped {
             self.gap(step, SKIPPED);
+        } else if step.rules.sensitive {
+            self.gap(step, PRIVATE);
         } else if record.status == StepStatus::Succeeded && of_this.is_none() {
             self.gap(step, DECIDED);
         }
@@ -99,6 +102,9 @@ impl Results {
             return;
         }
         result.insert("status".to_owned(), Value::Text(status.name().to_owned()));
+        if step.rules.sensitive {
+            result.insert(SENSITIVE.to_owned(), Value::Bool(true));
+        }
         let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
         kept.entry(step.rules.scope.clone()).or_default().insert(step.rules.key.clone(), Value::Map(result));
     }

@@ -118,8 +118,8 @@ impl Sweeper<'_> {
     async fn settle(&self, run: &Run, why: String) {
         let until = self.clock.now().plus_ms(orphans::LEASE_MS);
         match orphans::end(self.store, run, self.holder, until).await {
-            Ok(Left::Nothing) => self.interrupt(run, &why).await,
-            Ok(Left::Told(run, words)) => self.interrupt(&run, &format!("{why}; {words}")).await,
+            Ok(Left::Ended(run, None)) => self.interrupt(&run, &why).await,
+            Ok(Left::Ended(run, Some(words))) => self.interrupt(&run, &format!("{why}; {words}")).await,
             // A renewal came in between: it lives.
             Ok(Left::Alive) => {}
             Err(e) => tracing::warn!(run = %run.id, "cannot look for what it left running: {e}"),

@@ -82,6 +82,8 @@ pub enum Answer {
         text: String,
         /// What the store knows of it.
         head: Option<Head>,
+        /// An event's data, as JSON.
+        data: Option<String>,
     },
     /// One line for the reader.
     Notice(String),
@@ -346,7 +348,8 @@ impl Desk {
         let text = |read: &Line| String::from_utf8_lossy(&read.bytes).into_owned();
         let head = lines.first().and_then(|read| read.head.clone());
         let text = lines.iter().map(text).collect::<Vec<_>>().join("\n");
-        self.answers.push(Answer::Record { line: first, text, head });
+        let data = head.as_ref().and_then(|head| self.files[self.order.locate(first).0].data(head));
+        self.answers.push(Answer::Record { line: first, text, head, data });
     }
 }
 

@@ -272,6 +272,12 @@ impl Tracked {
         self.lanes.as_ref().map(|lanes| lanes.read(from, count)).unwrap_or_default()
     }
 
+    /// The data of an event of a run, as JSON.
+    #[must_use]
+    pub fn data(&self, head: &Head) -> Option<String> {
+        self.lanes.as_ref()?.data(head)
+    }
+
     /// Whether the first bytes hold a NUL: nobody's text.
     #[must_use]
     pub fn looks_binary(&self) -> bool {

@@ -1,8 +1,10 @@
 //! A run's log as lines of a file: the texts in one file nobody else sees, and beside it, in records of one size, what the
-//! store knows of each line. So everything that is done with files can be done with runs, and memory holds neither.
+//! store knows of each line; in a third the data of events. So everything that is done with files can be done with runs,
+//! and memory holds neither.
 
 use std::fs::File;
 use std::io::{self, Write as _};
+use std::os::unix::fs::FileExt as _;
 use std::sync::atomic::{AtomicU8, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -14,9 +16,11 @@ use crate::core::run::Phase;
 use crate::core::time::Timestamp;
 
 /// Bytes of a record.
-const SIZE: usize = 36;
+const SIZE: usize = 48;
 /// Bytes of it that name the source of an event; the rest of a longer name is left out.
 const SOURCE: usize = 12;
+/// Where in a record the place of its data is, and their size.
+const DATA: usize = 24 + SOURCE;
 
 /// What the store knows of a line.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -29,6 +33,8 @@ pub struct Head {
     pub said: Said,
     /// It goes on with the line before.
     pub joined: bool,
+    /// Where an event's data are kept, and how many bytes.
+    pub data: Option<(u64, u32)>,
 }
 
 /// Who said it.
@@ -55,7 +61,7 @@ impl Head {
             }
             EntryBody::Output { stream, .. } => Said::Output(*stream),
         };
-        Self { seq: entry.seq, at: entry.at, step: entry.step, said, joined: false }
+        Self { seq: entry.seq, at: entry.at, step: entry.step, said, joined: false, data: None }
     }
 
     fn write(&self) -> [u8; SIZE] {
@@ -64,6 +70,10 @@ impl Head {
         bytes[8..16].copy_from_slice(&self.at.0.to_le_bytes());
         bytes[16..20].copy_from_slice(&self.step.map_or(0, |step| step.saturating_add(1)).to_le_bytes());
         bytes[20] = u8::from(self.joined);
+        if let Some((place, size)) = self.data {
+            bytes[DATA..DATA + 8].copy_from_slice(&place.to_le_bytes());
+            bytes[DATA + 8..].copy_from_slice(&size.to_le_bytes());
+        }
         match &self.said {
             Said::Output(stream) => bytes[21] = if *stream == Stream::Stdout { 1 } else { 2 },
             Said::Event { level, phase, source } => {
@@ -78,17 +88,20 @@ impl Head {
 
     fn read(bytes: &[u8; SIZE]) -> Self {
         let number = |at: usize| i64::from_le_bytes(std::array::from_fn(|i| bytes[at + i]));
-        let step = u32::from_le_bytes(std::array::from_fn(|i| bytes[16 + i]));
+        let short = |at: usize| u32::from_le_bytes(std::array::from_fn(|i| bytes[at + i]));
+        let (step, size) = (short(16), short(DATA + 8));
         let said = match bytes[21] {
             1 => Said::Output(Stream::Stdout),
             2 => Said::Output(Stream::Stderr),
             _ => Said::Event {
                 level: Level::ALL.get(usize::from(bytes[22])).copied().unwrap_or(Level::Info),
                 phase: usize::from(bytes[23]).checked_sub(1).and_then(|at| Phase::ALL.get(at)).copied(),
-                source: String::from_utf8_lossy(&bytes[24..]).trim_end_matches('\0').to_owned(),
+                source: String::from_utf8_lossy(&bytes[24..DATA]).trim_end_matches('\0').to_owned(),
             },
         };
-        Self { seq: number(0), at: Timestamp(number(8)), step: step.checked_sub(1), said, joined: bytes[20] == 1 }
+        // No JSON is empty.
+        let data = (size > 0).then(|| (number(DATA).cast_unsigned(), size));
+        Self { seq: number(0), at: Timestamp(number(8)), step: step.checked_sub(1), said, joined: bytes[20] == 1, data }
     }
 }
 
@@ -100,6 +113,7 @@ fn place<T: PartialEq>(all: &[T], one: &T) -> u8 {
 #[derive(Debug)]
 pub struct Lanes {
     heads: File,
+    data: File,
     trouble: Arc<Mutex<Option<String>>>,
 }
 
@@ -118,6 +132,17 @@ impl Lanes {
         bytes[..filled].as_chunks().0.iter().map(Head::read).collect()
     }
 
+    /// The data of an event, as JSON.
+    #[must_use]
+    pub fn data(&self, head: &Head) -> Option<String> {
+        let (place, size) = head.data?;
+        let mut bytes = vec![0; size as usize];
+        Some(match self.data.read_exact_at(&mut bytes, place) {
+            Ok(()) => String::from_utf8_lossy(&bytes).into_owned(),
+            Err(error) => format!("cannot be read: {error}"),
+        })
+    }
+
     /// What the writer could not do, told once.
     pub(super) fn trouble(&self) -> Option<String> {
         self.trouble.lock().unwrap_or_else(PoisonError::into_inner).take()
@@ -129,18 +154,44 @@ impl Lanes {
 pub struct Writer {
     text: File,
     heads: File,
+    data: File,
+    /// Bytes of data written.
+    place: u64,
     trouble: Arc<Mutex<Option<String>>>,
     ended: Arc<AtomicU8>,
+    joining: Joining,
+}
+
+/// Tells which entries of a run go on with the one before. Fed entry by entry.
+#[derive(Debug, Default)]
+pub struct Joining {
     before: Before,
 }
 
 /// What came last.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Debug, Default, PartialEq, Eq)]
 enum Before {
     /// Nothing that goes on.
+    #[default]
     Closed,
     /// Output of this step that may go on.
     Open(Option<u32>),
+}
+
+impl Joining {
+    /// Whether it is output of the same step that goes on with what came last.
+    pub fn joins(&mut self, entry: &Entry) -> bool {
+        let EntryBody::Output { text, .. } = &entry.body else {
+            self.before = Before::Closed;
+            return false;
+        };
+        let joined = self.before == Before::Open(entry.step) && record::continues(text.as_bytes());
+        if !joined {
+            let heads = record::heads(text.as_bytes());
+            self.before = if heads { Before::Open(entry.step) } else { Before::Closed };
+        }
+        joined
+    }
 }
 
 impl Writer {
@@ -149,19 +200,24 @@ impl Writer {
     /// # Errors
     /// When there is no room for such files.
     pub(super) fn new(text: File, ended: Arc<AtomicU8>) -> io::Result<(Self, Lanes)> {
-        let heads = tempfile::tempfile()?;
+        let (heads, data) = (tempfile::tempfile()?, tempfile::tempfile()?);
         let trouble = Arc::default();
-        let lanes = Lanes { heads: heads.try_clone()?, trouble: Arc::clone(&trouble) };
-        Ok((Self { text, heads, trouble, ended, before: Before::Closed }, lanes))
+        let lanes = Lanes { heads: heads.try_clone()?, data: data.try_clone()?, trouble: Arc::clone(&trouble) };
+        Ok((Self { text, heads, data, place: 0, trouble, ended, joining: Joining::default() }, lanes))
     }
 
     /// Writes what follows. False: there is no room; nothing more can be shown.
     pub fn push(&mut self, entries: &[Entry]) -> bool {
-        let (mut texts, mut heads) = (Vec::new(), Vec::new());
+        let (mut texts, mut heads, mut data) = (Vec::new(), Vec::new(), Vec::new());
         for entry in entries {
             let (EntryBody::Event { message: text, .. } | EntryBody::Output { text, .. }) = &entry.body;
             let mut head = Head::of(entry);
-            head.joined = self.joins(entry, text.as_bytes());
+            head.joined = self.joining.joins(entry);
+            if let EntryBody::Event { data: Some(value), .. } = &entry.body {
+                let json = value.to_string();
+                head.data = u32::try_from(json.len()).ok().map(|size| (self.place + data.len() as u64, size));
+                data.extend_from_slice(json.as_bytes());
+            }
             for line in text.split('\n') {
                 texts.extend_from_slice(line.as_bytes());
                 texts.push(b'\n');
@@ -169,22 +225,14 @@ impl Writer {
                 head.joined = true;
             }
         }
-        // Heads first: a line that can be seen has one.
-        let written = self.heads.write_all(&heads).and_then(|()| self.text.write_all(&texts)).is_ok();
+        self.place += data.len() as u64;
+        // Heads first: a line that can be seen has one, and a head its data.
+        let beside = self.data.write_all(&data).and_then(|()| self.heads.write_all(&heads));
+        let written = beside.and_then(|()| self.text.write_all(&texts)).is_ok();
         if !written {
             self.ended.store(FULL, Ordering::Release);
         }
         written
-    }
-
-    /// Output of the same step that goes on with what came last.
-    fn joins(&mut self, entry: &Entry, text: &[u8]) -> bool {
-        let is_output = matches!(entry.body, EntryBody::Output { .. });
-        let joined = is_output && self.before == Before::Open(entry.step) && record::continues(text);
-        if !joined {
-            self.before = if is_output && record::heads(text) { Before::Open(entry.step) } else { Before::Closed };
-        }
-        joined
     }
 
     /// Tells the reader of something that went wrong.
@@ -223,7 +271,7 @@ mod tests {
             phase: None,
             source: "engine".into(),
             message: "a\nb".into(),
-            data: None,
+            data: Some(serde_json::json!({"took": 3})),
         };
         assert!(writer.push(&[
             Entry { body, ..output(1, 0, "") },
@@ -249,6 +297,8 @@ mod tests {
             (lines[0].level(), lines[2].level(), lines[5].level()),
             (Some(Level::Warn), Some(Level::Error), None)
         );
+        let data = |line: usize| file.data(lines[line].head.as_ref().unwrap());
+        assert_eq!((data(0).as_deref(), data(2)), (Some("{\"took\":3}"), None));
         assert_eq!(lines[4].time(Timestamp(0)), Some(Timestamp(4000)));
     }
 
@@ -256,12 +306,12 @@ mod tests {
         #[test]
         fn what_is_known_of_a_line_is_kept(
             seq: i64, at: i64, step in prop::option::of(0..u32::MAX - 1), joined: bool, output: bool, out: bool,
-            level in 0usize..5, phase in prop::option::of(0usize..5), source in "[a-zé]{0,6}",
+            level in 0usize..5, data in prop::option::of((any::<u64>(), 1..u32::MAX)), phase in prop::option::of(0usize..5), source in "[a-zé]{0,6}",
         ) {
             let stream = if out { Stream::Stdout } else { Stream::Stderr };
             let event = Said::Event { level: Level::ALL[level], phase: phase.map(|p| Phase::ALL[p]), source };
             let said = if output { Said::Output(stream) } else { event };
-            let head = Head { seq, at: Timestamp(at), step, said, joined };
+            let head = Head { seq, at: Timestamp(at), step, said, joined, data };
             prop_assert_eq!(Head::read(&head.write()), head);
         }
     }

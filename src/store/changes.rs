@@ -16,6 +16,8 @@ use crate::core::run::{RunId, RunStatus};
 /// Told by a trigger with every change of a run; the schema keeps stores in one database apart.
 const CHANNEL: &str = "select 'opsroom_run_' || current_schema()";
 const VERSION: &str = "pragma data_version";
+/// What was written is counted within this.
+const COUNTED: Duration = Duration::from_millis(100);
 
 /// Hears of changes by others. Keeps one connection.
 #[derive(Debug)]
@@ -73,13 +75,23 @@ impl Changes {
         let failed = |e: sqlx::Error| error::translate(&e, &self.url);
         match &mut self.heard {
             Heard::Sqlite { conn, version, nudge } => {
+                let mut nudged = false;
                 match nudge {
                     // Out of time or not, the counter has the last word.
-                    Some(nudge) => drop(timeout(pause, nudge.written()).await),
+                    Some(nudge) => nudged = timeout(pause, nudge.written()).await.is_ok(),
                     None => sleep(between.min(pause)).await,
                 }
-                let now: i64 = sqlx::query_scalar(VERSION).fetch_one(&mut **conn).await.map_err(failed)?;
-                Ok(std::mem::replace(version, now) != now)
+                loop {
+                    let now: i64 = sqlx::query_scalar(VERSION).fetch_one(&mut **conn).await.map_err(failed)?;
+                    if std::mem::replace(version, now) != now {
+                        return Ok(true);
+                    }
+                    if !std::mem::take(&mut nudged) {
+                        return Ok(false);
+                    }
+                    // The file is written first, and counted as changed a moment later.
+                    sleep(between.min(COUNTED)).await;
+                }
             }
             Heard::Postgres(listener) => match timeout(pause, listener.try_recv()).await {
                 Ok(told) => {
@@ -98,6 +110,8 @@ impl Changes {
 const GLIMPSE: &str = "select id, status, last_seq, holder from run \
      where id > (select coalesce(max(id), 0) - 100 from run) or status in ('queued', 'claimed', 'running', 'waiting') \
      order by id";
+const GLIMPSE_OF: &str = "select id, status, last_seq, holder from run where id = $1";
+type Row = (i64, String, i64, Option<String>);
 
 /// As much of a run as tells whether something happened to it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -108,14 +122,25 @@ pub struct Glimpse {
     pub holder: Option<String>,
 }
 
+impl TryFrom<Row> for Glimpse {
+    type Error = StoreError;
+
+    fn try_from((id, status, last_seq, holder): Row) -> Result<Self, StoreError> {
+        Ok(Self { run: RunId(id), status: rows::status(&status)?, last_seq, holder })
+    }
+}
+
 impl Store {
     /// The newest hundred runs of all workspaces and every one that has not ended, oldest first.
     pub async fn glimpse(&self) -> Result<Vec<Glimpse>, StoreError> {
         let mut db = self.db.read().await?;
-        let rows = fetch_all!(db, (i64, String, i64, Option<String>), GLIMPSE)?;
-        let glimpse = |(id, status, last_seq, holder): (i64, String, i64, Option<String>)| {
-            Ok(Glimpse { run: RunId(id), status: rows::status(&status)?, last_seq, holder })
-        };
-        rows.into_iter().map(glimpse).collect()
+        rows::all(fetch_all!(db, Row, GLIMPSE)?)
+    }
+
+    /// The same of one run.
+    pub async fn glimpse_of(&self, run: RunId) -> Result<Glimpse, StoreError> {
+        let mut db = self.db.read().await?;
+        let row = fetch_optional!(db, Row, GLIMPSE_OF, run.0)?;
+        row.ok_or_else(|| StoreError::NotFound(format!("run {run}")))?.try_into()
     }
 }

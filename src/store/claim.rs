@@ -11,7 +11,8 @@ use super::rows::RunRow;
 use super::{Claim, Store, StoreError, dialect, error, locks};
 
 const QUEUED: &str = "select id from run where status = 'queued' and ($1 = 0 or id = $1) limit 1";
-const PUT_BACK: &str = "update run set status = 'queued', holder = null, lease_until = null \
+/// Nobody drove it: this claim does not count against the run's patience with engines that die.
+const PUT_BACK: &str = "update run set status = 'queued', holder = null, lease_until = null, taken_over = taken_over + 1 \
      where id = $1 and token = $2 and status = 'claimed'";
 
 impl Store {
@@ -27,13 +28,35 @@ impl Store {
         only: Option<RunId>,
         holder: &str,
         lease_until: Timestamp,
-        _at: Timestamp,
     ) -> Result<Option<(Claim, Run)>, StoreError> {
-        let statement = dialect::claim(&self.db.pools, only.is_some());
+        match only {
+            Some(run) => self.claim_with(dialect::claim_one(&self.db.pools), run, holder, lease_until).await,
+            None => self.claim_after(RunId(0), holder, lease_until).await,
+        }
+    }
+
+    /// Claims the oldest queued run behind `passed`, for whoever cannot read those up to it. A run that cannot be read is
+    /// [`StoreError::Unreadable`] and stays in the queue for a version that can.
+    pub async fn claim_after(
+        &self,
+        passed: RunId,
+        holder: &str,
+        lease_until: Timestamp,
+    ) -> Result<Option<(Claim, Run)>, StoreError> {
+        self.claim_with(dialect::claim_any(&self.db.pools), passed, holder, lease_until).await
+    }
+
+    async fn claim_with(
+        &self,
+        statement: &'static str,
+        run: RunId,
+        holder: &str,
+        lease_until: Timestamp,
+    ) -> Result<Option<(Claim, Run)>, StoreError> {
         let row = loop {
             let answer = match &self.db.pools {
-                Either::Sqlite(pools) => take(&pools.write, statement, only, holder, lease_until).await,
-                Either::Postgres(pool) => take(pool, statement, only, holder, lease_until).await,
+                Either::Sqlite(pools) => take(&pools.write, statement, run, holder, lease_until).await,
+                Either::Postgres(pool) => take(pool, statement, run, holder, lease_until).await,
             };
             match answer {
                 // Somebody took a target of this run's in the same moment: it stays queued, the next one may be free.
@@ -45,8 +68,10 @@ impl Store {
         let claim = Claim { run: RunId(row.id), token: row.token, workspace: row.workspace_id };
         match Run::try_from(row) {
             Ok(run) => Ok(Some((claim, run))),
-            // A run this version cannot read stays in the queue for one that can.
-            Err(unreadable) => self.put_back(claim).await.and(Err(unreadable)),
+            Err(unreadable) => {
+                self.put_back(claim).await?;
+                Err(StoreError::Unreadable { run: claim.run, why: unreadable.to_string() })
+            }
         }
     }
 
@@ -63,7 +88,7 @@ impl Store {
 async fn take<D: Database>(
     pool: &sqlx::Pool<D>,
     statement: &'static str,
-    only: Option<RunId>,
+    run: RunId,
     holder: &str,
     lease_until: Timestamp,
 ) -> Result<Option<RunRow>, sqlx::Error>
@@ -74,9 +99,6 @@ where
     for<'q> std::borrow::Cow<'q, str>: sqlx::Encode<'q, D> + sqlx::Type<D>,
     i64: for<'q> sqlx::Encode<'q, D> + sqlx::Type<D>,
 {
-    let mut query = sqlx::query_as::<D, RunRow>(statement).bind(text(holder)).bind(lease_until.0);
-    if let Some(run) = only {
-        query = query.bind(run.0);
-    }
+    let query = sqlx::query_as::<D, RunRow>(statement).bind(text(holder)).bind(lease_until.0).bind(run.0);
     Ok(query.fetch_all(pool).await?.pop())
 }

@@ -34,12 +34,12 @@ macro_rules! first_in_line {
     };
 }
 
-/// Takes the oldest queued run whose targets are free.
+/// Takes the oldest queued run behind $3 whose targets are free.
 macro_rules! claim_any {
     ($locking:literal) => {
         concat!(
             "update run set status = 'claimed', token = token + 1, holder = $1, lease_until = $2 where status = 'queued' ",
-            "and id = (select r.id from run r where r.status = 'queued'",
+            "and id = (select r.id from run r where r.status = 'queued' and r.id > $3",
             unlocked!(),
             first_in_line!(),
             " order by r.id limit 1",
@@ -62,13 +62,19 @@ macro_rules! claim_one {
     };
 }
 
-/// A statement of claiming. On PostgreSQL the plain form comes back empty whenever two engines pick the same row, so
-/// claimers skip rows that another one is taking; SQLite lets one writer in at a time.
-pub(super) const fn claim(pools: &Either<SqlitePools, PgPool>, one: bool) -> &'static str {
-    match (pools, one) {
-        (Either::Sqlite(_), false) => claim_any!(""),
-        (Either::Sqlite(_), true) => claim_one!(""),
-        (Either::Postgres(_), false) => claim_any!(" for update of r skip locked"),
-        (Either::Postgres(_), true) => claim_one!(" for update of r skip locked"),
+/// Claims any. On PostgreSQL the plain form comes back empty whenever two engines pick the same row, so claimers skip rows
+/// that another one is taking; SQLite lets one writer in at a time.
+pub(super) const fn claim_any(pools: &Either<SqlitePools, PgPool>) -> &'static str {
+    match pools {
+        Either::Sqlite(_) => claim_any!(""),
+        Either::Postgres(_) => claim_any!(" for update of r skip locked"),
+    }
+}
+
+/// Claims the one that is wanted, in the same manner.
+pub(super) const fn claim_one(pools: &Either<SqlitePools, PgPool>) -> &'static str {
+    match pools {
+        Either::Sqlite(_) => claim_one!(""),
+        Either::Postgres(_) => claim_one!(" for update of r skip locked"),
     }
 }

@@ -24,6 +24,8 @@ const ASK_TO_END: &str = "update run set cancel_requested_by = $2, ending = $3 w
 const STEP: &str = "select status from run_step where run_id = $1 and position = $2";
 const SKIP: &str = "update run_step set status = 'skipped', message = $3, finished_at = $4 \
      where run_id = $1 and position = $2 and status = 'pending'";
+const IN_FLIGHT: &str =
+    "select position from run_step where run_id = $1 and status in ('running', 'waiting') order by position limit 1";
 const HELD_BACK: &str = "select r.pace, r.let_go, s.status from run r join run_step s on s.run_id = r.id \
      where r.id = $1 and s.position = $2";
 
@@ -178,6 +180,10 @@ async fn let_go(tx: &mut Tx, to: &To<'_>, step: u32, by: Orderer<'_>) -> Result<
     let name = step_name(&to.plan()?, i64::from(step));
     if status_of(tx, to.run, step).await? != StepStatus::Pending {
         return Err(StoreError::Step { run: to.run, step: name, why: "it has begun already" });
+    }
+    // It would begin right behind that one, before anybody has seen how that one ended.
+    if fetch_optional!(tx, (i64,), IN_FLIGHT, to.run.0)?.is_some() {
+        return Err(StoreError::Step { run: to.run, step: name, why: "the step before it has not ended" });
     }
     execute!(tx, LET_GO, to.run.0, i64::from(step))?;
     let message = format!("{} lets step {name} go{}", by.actor, by.because());

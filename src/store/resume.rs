@@ -2,7 +2,7 @@
 
 use crate::core::event::Level;
 use crate::core::orders::next_step;
-use crate::core::resume::{Decision, Standing, is_timed, standing, step_at};
+use crate::core::resume::{Decision, Standing, has_failed, is_timed, standing, step_at};
 use crate::core::run::{RunId, RunStatus, RunStep, StepStatus, Transition, next};
 use crate::core::time::Timestamp;
 
@@ -63,7 +63,7 @@ pub(super) async fn go_on(tx: &mut Tx, run: RunId, at: Timestamp) -> Result<bool
     let held = || next_step(plan, &steps).is_some_and(|next| run_now.orders.holds(next));
     let harmless = match standing(plan, &steps) {
         Standing::Harmless => true,
-        Standing::Ready => held(),
+        Standing::Ready => !has_failed(plan, &steps) && held(),
         Standing::Undecided(_) => false,
     };
     // Somebody wanted it to stop: then it does not go on by itself.

@@ -23,9 +23,10 @@ const FORGET: &str = "delete from run_vote where run_id = $1 and position = $2 a
 const STEPS: &str = "select position, status, attempt, started_at, finished_at, message from run_step \
      where run_id = $1 order by position";
 const EXPLAIN: &str = "update run set message = $2 where id = $1 and status = 'waiting'";
-const ASKED_BY: &str = "select actor, parent_id, retry_of from run where id = $1";
-/// A run that repeats a run that repeats a run …
-const DEEPEST: usize = 1000;
+/// Of a run that repeats a run that follows a run …, the newest first.
+const ASKED_BY: &str = "with recursive line (id) as (select id from run where id = $1 \
+     union select b.id from line join run r on r.id = line.id join run b on b.id in (r.parent_id, r.retry_of)) \
+     select actor from run where id in (select id from line) group by actor order by max(id) desc";
 
 /// A yes or a no.
 #[derive(Debug, Clone, Copy)]
@@ -55,10 +56,8 @@ impl Store {
 
     /// Who asked for a run, and for those it repeats or follows.
     pub async fn requesters(&self, run: RunId) -> Result<Vec<String>, StoreError> {
-        let mut tx = self.db.begin().await?;
-        let found = requesters(&mut tx, run).await?;
-        tx.commit().await?;
-        Ok(found)
+        let mut db = self.db.read().await?;
+        Ok(names(fetch_all!(db, (String,), ASKED_BY, run.0)?))
     }
 }
 
@@ -84,7 +83,7 @@ async fn vote(tx: &mut Tx, id: RunId, ballot: Ballot<'_>, at: Timestamp) -> Resu
     let Some((step, ask, until)) = open_question(&run, &steps) else { return Err(refused(Unfit::NotWaiting)) };
     let mut votes: Vec<Vote> = rows::all(fetch_all!(tx, VoteRow, VOTES, id.0)?)?;
     votes.retain(|v| v.step == step);
-    let (requesters, hash) = (requesters(tx, id).await?, plan_hash(&run.plan));
+    let (requesters, hash) = (names(fetch_all!(tx, (String,), ASKED_BY, id.0)?), plan_hash(&run.plan));
     let new = Vote {
         step,
         actor: ballot.actor.to_owned(),
@@ -142,20 +141,6 @@ async fn tell_vote(
     audit::insert(tx, decision).await
 }
 
-async fn requesters(tx: &mut Tx, run: RunId) -> Result<Vec<String>, StoreError> {
-    let (mut found, mut open) = (Vec::new(), vec![run.0]);
-    let mut seen = std::collections::HashSet::new();
-    while let Some(id) = open.pop().filter(|_| seen.len() < DEEPEST) {
-        if !seen.insert(id) {
-            continue;
-        }
-        let row = fetch_optional!(tx, (String, Option<i64>, Option<i64>), ASKED_BY, id)?;
-        if let Some((actor, parent, retried)) = row {
-            if !found.contains(&actor) {
-                found.push(actor);
-            }
-            open.extend(parent.into_iter().chain(retried));
-        }
-    }
-    Ok(found)
+fn names(rows: Vec<(String,)>) -> Vec<String> {
+    rows.into_iter().map(|(name,)| name).collect()
 }

@@ -197,9 +197,9 @@ impl App {
             return Vec::new();
         }
         if layout::is_too_small(self.size) {
-            // What cannot be seen cannot be operated; only leaving works.
+            // What cannot be seen cannot be operated; only leaving works, and only where it needs no question.
             let quit = self.keys.action(Context::List, key) == Some(Action::Quit);
-            return if quit { vec![Effect::Quit] } else { Vec::new() };
+            return if quit && self.live() == 0 { vec![Effect::Quit] } else { Vec::new() };
         }
         let context = self.context();
         if let Some(c) = Key::of(key).printable().filter(|_| context.is_text()) {

@@ -4,6 +4,7 @@ use std::io;
 use std::time::Duration;
 
 use tokio::sync::broadcast::Receiver;
+use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tokio::time::timeout;
 
@@ -21,6 +22,8 @@ use crate::logfile::source::{Nudge, Source, Told};
 pub struct OpenLog {
     source: Source,
     feeds: JoinSet<()>,
+    /// Whether anybody looks at it: one that is only kept is fed again when somebody comes back.
+    watched: watch::Sender<bool>,
 }
 
 /// Entries read at once.
@@ -31,7 +34,7 @@ const LOOK_AGAIN: Duration = Duration::from_millis(500);
 impl OpenLog {
     /// Begins to read. `tell` may block; false from it ends the reading.
     pub fn start(desk: Desk, tell: impl FnMut(Told) -> bool + Send + 'static) -> io::Result<Self> {
-        Ok(Self { source: Source::start(desk, tell)?, feeds: JoinSet::new() })
+        Ok(Self { source: Source::start(desk, tell)?, feeds: JoinSet::new(), watched: watch::Sender::new(true) })
     }
 
     /// The logs of these runs, merged by time, from their ends.
@@ -50,12 +53,14 @@ impl OpenLog {
 
     /// Brings a run's entries.
     pub fn feed(&mut self, run: RunId, writer: Writer, control: &Control) {
-        let feed = Feed { run, writer, control: control.clone(), nudge: self.source.nudge(), after: 0 };
+        let (nudge, watched) = (self.source.nudge(), self.watched.subscribe());
+        let feed = Feed { run, writer, control: control.clone(), nudge, watched, after: 0 };
         self.feeds.spawn(feed.run());
     }
 
     /// Hands over a wish.
     pub fn ask(&self, ask: Ask) {
+        self.watched.send_replace(!matches!(ask, Ask::Rest));
         if !self.source.ask(ask) {
             tracing::warn!("the log's reader is too busy; a wish was dropped");
         }
@@ -68,6 +73,7 @@ struct Feed {
     writer: Writer,
     control: Control,
     nudge: Nudge,
+    watched: watch::Receiver<bool>,
     after: i64,
 }
 
@@ -90,7 +96,7 @@ impl Feed {
     /// Brings what there is. True: nothing will follow.
     async fn bring(&mut self) -> Result<bool, Refusal> {
         // The status first: after a run has ended, nothing is written.
-        let ended = self.control.run(self.run).await?.run.status.is_terminal();
+        let ended = self.control.status(self.run).await?.is_terminal();
         loop {
             let entries = self.control.entries_after(self.run, self.after, PAGE).await?;
             let Some(last) = entries.last() else { break };
@@ -109,8 +115,14 @@ impl Feed {
         Ok(ended)
     }
 
-    /// Waits until something about this run is told, or long enough.
-    async fn wait(&self, notices: &mut Receiver<Notice>) {
+    /// Waits until something about this run is told, or long enough; while nobody looks, until somebody does.
+    async fn wait(&mut self, notices: &mut Receiver<Notice>) {
+        if !*self.watched.borrow() {
+            // Without its log this feed has ended.
+            let _ = self.watched.wait_for(|watched| *watched).await;
+            *notices = notices.resubscribe();
+            return;
+        }
         let news = async {
             loop {
                 match notices.recv().await {

@@ -11,7 +11,7 @@ use crate::core::event::Entry;
 use crate::core::orders::Order;
 use crate::core::plan::Plan;
 use crate::core::resume::Decision;
-use crate::core::run::{Run, RunId};
+use crate::core::run::{Run, RunId, RunStatus};
 use crate::core::time::Timestamp;
 use crate::logfile::desk::Ask;
 use crate::logfile::source::Told;
@@ -38,11 +38,15 @@ pub enum Msg {
     Copied(Result<String, String>),
     /// What the reader of a log on the whole screen tells.
     File(Ticket, Told),
+    /// A log on the whole screen could not be opened, and why.
+    Unopened(Ticket, String),
     /// Something behind the screen failed (a background task panicked); one line for the operator.
     Trouble(String),
 
     Overview(Result<Box<Overview>, String>),
     Catalogue(Result<Arc<Catalogue>, String>),
+    /// So many runbooks were read again.
+    Reloaded(Result<usize, String>),
     Remembered(Result<Vec<String>, String>),
     Detail(RunId, Result<Box<RunDetail>, String>),
     Runs(Ticket, Result<Vec<Run>, String>),
@@ -50,10 +54,10 @@ pub enum Msg {
     /// A plan card, for the preview beside the bar or for the card itself; the ticket tells.
     Planned(Ticket, Result<Box<PlanCard>, String>),
     Submitted(Ticket, Result<Box<Run>, String>),
-    Cancelled(RunId, Result<Box<Run>, String>),
+    Cancelled(RunId, Result<RunStatus, String>),
     Answered(RunId, Result<(), String>),
     /// What came of an order.
-    Ordered(RunId, Order, Result<Box<Run>, String>),
+    Ordered(RunId, Order, Result<RunStatus, String>),
     Resumed(RunId, Result<Box<Run>, String>),
     Voted(RunId, Result<Tally, String>),
     /// These breakers were closed, by name.
@@ -102,6 +106,8 @@ pub enum Effect {
 
     Overview,
     Catalogue,
+    /// Read the runbooks again; a notice tells what follows from it.
+    Reload,
     Remembered,
     Remember(String),
     Detail(RunId),

@@ -49,7 +49,7 @@ impl Performer {
             Err(error) => {
                 let answers = self.answers.clone();
                 let text = format!("the log cannot be shown: no room for it in the folder of temporary files: {error}");
-                tokio::spawn(async move { answers.send(Msg::Trouble(text)).await });
+                tokio::spawn(async move { answers.send(Msg::Unopened(ticket, text)).await });
             }
         }
     }
@@ -76,6 +76,7 @@ async fn ask(effect: Effect, control: &Control) -> Option<Msg> {
         | Effect::File(..) => return None,
         Effect::Overview => Msg::Overview(said(control.overview().await.map(Box::new))),
         Effect::Catalogue => Msg::Catalogue(said(control.catalogue().await)),
+        Effect::Reload => Msg::Reloaded(said(control.reload().await)),
         Effect::Remembered => Msg::Remembered(said(control.remembered().await)),
         Effect::Remember(text) => Msg::Noted(said(control.remember(&text).await)),
         Effect::Detail(run) => Msg::Detail(run, said(control.run(run).await.map(Box::new))),
@@ -95,7 +96,7 @@ async fn ask(effect: Effect, control: &Control) -> Option<Msg> {
         }
         Effect::Order { run, order, reason } => {
             let done = control.order(run, order, reason.as_deref()).await;
-            Msg::Ordered(run, order, said(done.map(Box::new)))
+            Msg::Ordered(run, order, said(done))
         }
         Effect::Resume { run, decision, reason } => {
             Msg::Resumed(run, said(control.resume(run, decision, reason.as_deref()).await.map(Box::new)))
@@ -103,7 +104,7 @@ async fn ask(effect: Effect, control: &Control) -> Option<Msg> {
         Effect::Vote { run, approved, note, plan_hash } => {
             Msg::Voted(run, said(control.vote(run, approved, note.as_deref(), &plan_hash).await))
         }
-        Effect::Cancel(run) => Msg::Cancelled(run, said(control.cancel(run, None).await.map(Box::new))),
+        Effect::Cancel(run) => Msg::Cancelled(run, said(control.cancel(run, None).await)),
         Effect::ResetBreaker { target, env, reason } => {
             let reset = control.reset_breaker(&target, env.as_deref(), reason.as_deref()).await;
             Msg::BreakersReset(said(reset.map(|ways| ways.iter().map(ToString::to_string).collect())))

@@ -8,6 +8,7 @@ use crate::core::event::Level;
 use crate::core::observation::State;
 use crate::core::plan::RiskLevel;
 use crate::core::run::{RunStatus, StepStatus};
+use crate::core::sgr::{Colour, Look};
 
 /// Decides every style on screen.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -174,6 +175,27 @@ impl Theme {
         }
     }
 
+    /// A look somebody's text brings: without colours only what is no colour. What is written in the colour it stands
+    /// on is written in the screen's own: text may not hide.
+    #[must_use]
+    pub fn look(self, look: Look) -> Style {
+        let style = [
+            (look.bold, Modifier::BOLD),
+            (look.dim, Modifier::DIM),
+            (look.italic, Modifier::ITALIC),
+            (look.underline, Modifier::UNDERLINED),
+            (look.reverse, Modifier::REVERSED),
+        ]
+        .into_iter()
+        .filter(|(wanted, _)| *wanted)
+        .fold(Style::new(), |style, (_, modifier)| style.add_modifier(modifier));
+        if !self.colour {
+            return style;
+        }
+        let (fg, bg) = if look.fg == look.bg { (None, None) } else { (look.fg, look.bg) };
+        Style { fg: fg.map(colour), bg: bg.map(colour), ..style }
+    }
+
     const fn tone(self, tone: Tone) -> Style {
         if !self.colour {
             return Style::new();
@@ -185,6 +207,31 @@ impl Theme {
             Tone::Busy => Style::new().fg(Color::Cyan),
             Tone::Plain => Style::new(),
         }
+    }
+}
+
+const fn colour(asked: Colour) -> Color {
+    match asked {
+        Colour::Indexed(index) => match index {
+            0 => Color::Black,
+            1 => Color::Red,
+            2 => Color::Green,
+            3 => Color::Yellow,
+            4 => Color::Blue,
+            5 => Color::Magenta,
+            6 => Color::Cyan,
+            7 => Color::Gray,
+            8 => Color::DarkGray,
+            9 => Color::LightRed,
+            10 => Color::LightGreen,
+            11 => Color::LightYellow,
+            12 => Color::LightBlue,
+            13 => Color::LightMagenta,
+            14 => Color::LightCyan,
+            15 => Color::White,
+            index => Color::Indexed(index),
+        },
+        Colour::Rgb(red, green, blue) => Color::Rgb(red, green, blue),
     }
 }
 
@@ -266,6 +313,17 @@ mod tests {
         ] {
             assert_eq!(Theme::from_env(no_color, term).has_colour(), colour, "{no_color:?} {term:?}");
         }
+    }
+
+    #[test]
+    fn brought_looks_are_taken_over_but_hide_nothing() {
+        let look = Look { fg: Some(Colour::Indexed(9)), bg: Some(Colour::Indexed(200)), bold: true, ..Look::NONE };
+        let bold = Style::new().add_modifier(Modifier::BOLD);
+        assert_eq!(Theme::new(true).look(look), bold.fg(Color::LightRed).bg(Color::Indexed(200)));
+        assert_eq!(Theme::new(false).look(look), bold);
+        assert_eq!(Theme::new(true).look(Look { bg: look.fg, ..look }), bold);
+        let rgb = Look { fg: Some(Colour::Rgb(1, 2, 3)), ..Look::NONE };
+        assert_eq!(Theme::new(true).look(rgb), Style::new().fg(Color::Rgb(1, 2, 3)));
     }
 
     #[test]

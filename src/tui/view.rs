@@ -11,6 +11,7 @@ use ratatui::text::Line;
 
 use self::canvas::Canvas;
 use super::app::App;
+use super::keys::Action;
 
 /// Paints one frame.
 pub fn draw(app: &App, frame: &mut Frame<'_>) {
@@ -25,7 +26,7 @@ fn paint(app: &App, canvas: &mut Canvas<'_>) {
     let area = canvas.area();
     let size = (area.width, area.height);
     if layout::is_too_small(size) {
-        return too_small(size, canvas);
+        return too_small(app, size, canvas);
     }
     let parts = layout::parts(size);
     chrome::title(app, parts.title, canvas);
@@ -43,11 +44,14 @@ fn paint(app: &App, canvas: &mut Canvas<'_>) {
     }
 }
 
-/// One centred line: what is needed, what there is.
-fn too_small((width, height): (u16, u16), canvas: &mut Canvas<'_>) {
+/// Centred: what is needed, what there is, and why quitting has to wait for it.
+fn too_small(app: &App, (width, height): (u16, u16), canvas: &mut Canvas<'_>) {
     let (least_width, least_height) = layout::LEAST;
     let text = format!("needs {least_width}×{least_height}, has {width}×{height}");
-    let used = u16::try_from(text.chars().count()).unwrap_or(u16::MAX);
-    let x = width.saturating_sub(used) / 2;
-    canvas.line(Rect { x, y: height / 2, width: width - x, height: 1 }, &Line::raw(text));
+    let asks = (app.live() > 0).then(|| format!("runs are under way: {} asks", app.key_name(Action::Quit)));
+    for (y, text) in (height / 2..height).zip(std::iter::once(text).chain(asks)) {
+        let used = u16::try_from(text.chars().count()).unwrap_or(u16::MAX);
+        let x = width.saturating_sub(used) / 2;
+        canvas.line(Rect { x, y, width: width - x, height: 1 }, &Line::raw(text));
+    }
 }

@@ -54,6 +54,7 @@ pub struct Named {
 }
 
 /// One log, or several, on the whole screen.
+#[expect(clippy::struct_excessive_bools, reason = "independent switches of one view, each with its own key")]
 #[derive(Debug, Clone)]
 pub struct Viewer {
     ticket: Ticket,
@@ -72,6 +73,8 @@ pub struct Viewer {
     times: Times,
     /// Columns of what the store knows of each line.
     lanes: bool,
+    /// Lines are shown in the colours they bring.
+    colours: bool,
     left: usize,
     strip: bool,
     /// One line for the reader.
@@ -127,6 +130,7 @@ impl Viewer {
             wrap: false,
             times,
             lanes: true,
+            colours: false,
             left: 0,
             strip: false,
             notice: None,
@@ -207,8 +211,8 @@ impl Viewer {
             }
             Told::Answer(Answer::Notice(text)) => self.notice = Some(text),
             Told::Answer(Answer::Copy { text }) => return vec![Effect::Copy(text)],
-            Told::Answer(Answer::Record { line, text, head }) => {
-                let known = head.map(|head| self.known(line, &head));
+            Told::Answer(Answer::Record { line, text, head, data }) => {
+                let known = head.map(|head| self.known(line, &head, data));
                 self.over = Some(Over::Card(Card::new(line, &text, known, self.now, self.marks.get(&line))));
             }
         }

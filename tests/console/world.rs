@@ -33,6 +33,8 @@ pub struct World {
     pub log: Vec<Entry>,
     pub detail: RunDetail,
     pub history: Vec<String>,
+    /// A plan made with inputs of one's own is this one.
+    pub again: Option<Plan>,
     /// What starting a plan answers.
     pub refusal: Option<String>,
     /// Logs being read on the whole screen, and how many of their entries were written.
@@ -71,6 +73,7 @@ impl Default for World {
                 "check prod".to_owned(),
                 "deploy api to staging".to_owned(),
             ],
+            again: None,
             refusal: None,
             reading: RefCell::default(),
         }
@@ -107,23 +110,29 @@ impl World {
             | Effect::File(..) => return None,
             Effect::Overview => Msg::Overview(Ok(Box::new(self.overview.clone()))),
             Effect::Catalogue => Msg::Catalogue(Ok(Arc::new(Catalogue::new(&self.overview.stack, &[])))),
+            Effect::Reload => Msg::Reloaded(Ok(12)),
             Effect::Remembered => Msg::Remembered(Ok(self.history.clone())),
             Effect::Remember(_) => Msg::Noted(Ok(())),
+            Effect::Detail(run) if run > RunId(42) => Msg::Detail(run, Err(format!("there is no run {run}"))),
             Effect::Detail(run) => Msg::Detail(run, Ok(Box::new(self.detail.clone()))),
             Effect::Runs { ticket, filter } => {
                 let before = filter.before.unwrap_or(RunId(i64::MAX));
                 Msg::Runs(ticket, Ok(self.overview.runs.iter().filter(|r| r.id < before).cloned().collect()))
             }
             Effect::Entries { ticket, page, .. } => Msg::Entries(ticket, page, Ok(self.page(page))),
-            Effect::Plan { ticket, .. } => Msg::Planned(ticket, Ok(Box::new(self.card.clone()))),
+            Effect::Plan { ticket, inputs, .. } => {
+                let again = self.again.clone().filter(|_| !inputs.is_empty());
+                let plan = again.unwrap_or_else(|| self.card.plan.clone());
+                Msg::Planned(ticket, Ok(Box::new(PlanCard { plan, ..self.card.clone() })))
+            }
             Effect::Submit { ticket, plan, .. } => {
                 let new = Run { plan: *plan, ..run(42, RunStatus::Queued) };
                 Msg::Submitted(ticket, self.refusal.clone().map_or_else(|| Ok(Box::new(new)), Err))
             }
-            Effect::Cancel(run) => Msg::Cancelled(run, Ok(Box::new(self.detail.run.clone()))),
+            Effect::Cancel(run) => Msg::Cancelled(run, Ok(self.detail.run.status)),
             Effect::ResetBreaker { target, .. } => Msg::BreakersReset(Ok(vec![target])),
             Effect::Answer { run, .. } => Msg::Answered(run, Ok(())),
-            Effect::Order { run, order, .. } => Msg::Ordered(run, order, Ok(Box::new(self.detail.run.clone()))),
+            Effect::Order { run, order, .. } => Msg::Ordered(run, order, Ok(self.detail.run.status)),
             Effect::Resume { run, .. } => Msg::Resumed(run, Ok(Box::new(self.detail.run.clone()))),
             Effect::Vote { run, .. } => Msg::Voted(run, Ok(Tally::Open(Vec::new()))),
             Effect::Retry { ticket, .. } => Msg::Submitted(ticket, Ok(Box::new(run(42, RunStatus::Queued)))),
@@ -363,7 +372,7 @@ fn detail(run: Run) -> RunDetail {
         at: NOW,
     };
     let steps = vec![step(0, StepStatus::Succeeded, "HTTP 200 in 41 ms"), step(1, StepStatus::Waiting, ""), pending];
-    RunDetail { run, steps, artifacts: vec![artifact], approval: None }
+    RunDetail { run, steps, artifacts: vec![artifact], approval: None, blocked: None }
 }
 
 /// A log of `n` lines: every 5th is output, every 13th a warning, the 20th an error.

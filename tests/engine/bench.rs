@@ -10,7 +10,7 @@ use opsroom::clock::Clock;
 use opsroom::core::event::{Entry, EntryBody};
 use opsroom::core::plan::{OnFailure, Plan, PlanStep, Target};
 use opsroom::core::run::{Phase, Run, RunId, RunStatus, RunStep, StepStatus};
-use opsroom::core::service::{HttpRequest, ShellCommand};
+use opsroom::core::service::{Action, ActionCall, HttpRequest, Service, ShellCommand, Verb};
 use opsroom::core::step::{Reply, StepSpec, http::Http, manual::Manual, shell::Shell};
 use opsroom::engine::{Engine, EngineConfig};
 use opsroom::store::{NewRun, Store};
@@ -249,6 +249,18 @@ pub fn manual(phase: Phase, name: &str) -> PlanStep {
 
 pub fn target(service: &str) -> Target {
     Target { service: service.to_owned(), env: None }
+}
+
+pub fn probed(name: &str, call: ActionCall) -> Service {
+    let action = Action {
+        verb: Verb::Probe,
+        environments: Vec::new(),
+        call,
+        timeout_ms: 2000,
+        idempotent: true,
+        secrets: vec![],
+    };
+    Service { name: name.to_owned(), actions: vec![action], ..Service::default() }
 }
 
 pub fn status(status: u16) -> Act {

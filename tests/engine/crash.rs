@@ -13,7 +13,7 @@ use crate::bench::*;
 pub async fn die_with(bench: &Bench, holder: &str, lease_ms: i64) -> RunId {
     let id = bench.submit(plan(vec![get(Phase::Action, "deploy"), get(Phase::Verify, "web")])).await;
     let now = Clock::System.now();
-    let (claim, _) = bench.store.claim(Some(id), holder, now.plus_ms(lease_ms), now).await.unwrap().unwrap();
+    let (claim, _) = bench.store.claim(Some(id), holder, now.plus_ms(lease_ms)).await.unwrap().unwrap();
     bench.store.transition(claim, Transition::Start, None, &[], now).await.unwrap();
     bench.store.step(claim, 0, StepStatus::Running, 1, None, &[], now).await.unwrap();
     id

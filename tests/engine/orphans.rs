@@ -31,7 +31,7 @@ async fn under_way(bench: &Bench, holder: &str, process: &Process, lease_ms: i64
     let target = |p: Plan| Plan { mutates: true, services: vec!["web".to_owned()], ..p };
     let id = bench.submit(target(plan(vec![shell(Phase::Action, "deploy", "true")]))).await;
     let now = Clock::System.now();
-    let (claim, _) = bench.store.claim(Some(id), holder, now.plus_ms(lease_ms), now).await.unwrap().unwrap();
+    let (claim, _) = bench.store.claim(Some(id), holder, now.plus_ms(lease_ms)).await.unwrap().unwrap();
     bench.store.transition(claim, Transition::Start, None, &[], now).await.unwrap();
     bench.store.step(claim, 0, StepStatus::Running, 1, None, &[], now).await.unwrap();
     bench.store.process_began(claim, process).await.unwrap();

@@ -17,7 +17,7 @@ async fn broken_off(bench: &Bench, second: PlanStep, left: StepStatus) -> RunId 
     let steps = vec![get(Phase::Action, "first"), second, get(Phase::Verify, "third")];
     let id = bench.submit(plan(steps)).await;
     let now = Clock::System.now();
-    let (claim, _) = bench.store.claim(Some(id), "elsewhere:7:1:b:1:1", now, now).await.unwrap().unwrap();
+    let (claim, _) = bench.store.claim(Some(id), "elsewhere:7:1:b:1:1", now).await.unwrap().unwrap();
     bench.store.transition(claim, Transition::Start, None, &[], now).await.unwrap();
     bench.store.step(claim, 0, StepStatus::Succeeded, 1, Some("done"), &[], now).await.unwrap();
     bench.store.step(claim, 1, left, 1, None, &[], now).await.unwrap();
@@ -138,7 +138,7 @@ async fn a_timer_remembers_when_it_began() {
     let id = bench.submit(plan(vec![wait])).await;
     // It began an hour ago, less a moment.
     let began = Clock::System.now().plus_ms(-3_599_500);
-    let (claim, _) = bench.store.claim(Some(id), "elsewhere:7:1:b:1:1", began, began).await.unwrap().unwrap();
+    let (claim, _) = bench.store.claim(Some(id), "elsewhere:7:1:b:1:1", began).await.unwrap().unwrap();
     bench.store.transition(claim, Transition::Start, None, &[], began).await.unwrap();
     bench.store.step(claim, 0, StepStatus::Running, 1, None, &[], began).await.unwrap();
     let _engine = bench.engine();
@@ -163,7 +163,7 @@ async fn runs_on_one_target_take_turns_and_say_for_whom_they_wait() {
             bench.submit(change("api")).await,
         );
         let until = now.plus_ms(60_000);
-        let take = async |run: Option<RunId>| bench.store.claim(run, "me", until, now).await.unwrap();
+        let take = async |run: Option<RunId>| bench.store.claim(run, "me", until).await.unwrap();
         let (claim, _) = take(Some(web)).await.unwrap();
         assert!(take(Some(again)).await.is_none(), "its target is taken");
         let blocked = bench.store.blocked(bench.workspace).await.unwrap();

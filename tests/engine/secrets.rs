@@ -162,6 +162,63 @@ async fn a_saved_secret_reaches_the_next_step_and_no_record() {
     }
 }
 
+/// What a sensitive step says is used and stands nowhere; the secret its run chose reaches it.
+#[tokio::test]
+async fn a_sensitive_step_gets_the_chosen_secret_and_leaves_nothing_behind() {
+    let folder = tempfile::tempdir().unwrap();
+    let (secrets, data) = (folder.path().join("secrets"), folder.path().join("data"));
+    std::fs::create_dir(&secrets).unwrap();
+    std::fs::create_dir(&data).unwrap();
+    let store = Store::open(&format!("sqlite:{}", data.join("ops.db").display())).await.unwrap();
+    let mut bench = Bench::real_with(outside(&secrets)).await;
+    bench.workspace = store.ensure_workspace("acme", "UTC", Clock::System.now()).await.unwrap().id;
+    (bench.store, bench.bus) = (store, Bus::default());
+
+    // The word stands in no command.
+    let word = "umbrellas";
+    let got = folder.path().join("got");
+    let script = format!(
+        "w=$(echo hzoeryynf | tr a-z n-za-m); echo \"said $w\"; echo \"err $w\" >&2; echo \"word=$w\" >> \"$OPSROOM_OUTPUT\"
+         printf %s \"$OPSROOM_SECRET_TOKEN\" > {}",
+        got.display()
+    );
+    let mut login = shell(Phase::Preflight, "login", &script);
+    let StepSpec::Shell(command) = &mut login.spec else { unreachable!() };
+    command.chosen_secrets.insert("token".to_owned(), "S6".to_owned());
+    (login.rules.sensitive, login.rules.key) = (true, "login".to_owned());
+    login.rules.save.insert("word".to_owned(), "response.outputs.word".to_owned());
+    login.rules.expect = Some("response.outputs.word != ''".to_owned());
+    let used = folder.path().join("used");
+    let mut hand_on = shell(Phase::Action, "use", &format!("printf %s \"$WORD\" > {}", used.display()));
+    let StepSpec::Shell(command) = &mut hand_on.spec else { unreachable!() };
+    command.env.insert("WORD".to_owned(), "{steps.login.word}".to_owned());
+    hand_on.rules.fills = true;
+    hand_on.rules.when = Some("steps.login.word != 'none'".to_owned());
+    let mut check = shell(Phase::Verify, "check", "exit 0");
+    check.rules.expect = Some("steps.login.word == 'none'".to_owned());
+    let run = bench.run(plan(vec![login, hand_on, check])).await;
+
+    assert_ended(&run, RunStatus::Failed);
+    assert_eq!(std::fs::read_to_string(&got).unwrap(), value(6), "the chosen secret, as a variable of its input");
+    assert_eq!(std::fs::read_to_string(&used).unwrap(), word, "what it saved was handed on");
+    let log = bench.log(run.id).await.join("\n");
+    for said in
+        ["2 lines of output were not kept", "runs because `steps.login.word != 'none'`", "not as expected: `steps"]
+    {
+        assert!(log.contains(said), "{said}: {log}");
+    }
+    bench.store.close().await;
+    let files: Vec<_> = std::fs::read_dir(&data).unwrap().map(|entry| entry.unwrap().path()).collect();
+    assert!(!files.is_empty());
+    for path in files {
+        let text: String = std::fs::read(&path).unwrap().iter().map(|b| char::from(*b)).collect();
+        assert!(!text.contains(word), "{word} stands in {}", path.display());
+        for spelling in spellings(&value(6)) {
+            assert!(!text.contains(&spelling), "{spelling} stands in {}", path.display());
+        }
+    }
+}
+
 #[tokio::test]
 async fn a_missing_secret_fails_the_step_before_anything_is_called() {
     let folder = tempfile::tempdir().unwrap();

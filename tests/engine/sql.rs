@@ -112,6 +112,24 @@ async fn rows_become_a_table_values_stay_values_and_later_steps_use_them() {
 }
 
 #[tokio::test]
+async fn numbers_too_long_for_a_float_stay_what_they_are() {
+    each(async |outside, kind| {
+        if kind != "postgres" {
+            return;
+        }
+        let bench = Bench::real_with(outside).await;
+        let text =
+            "select 12345678901234567.89::numeric as long, 2.50::numeric as price, 7::int8 as n, 0.1::float8 as f";
+        let expect = "response.rows[0].long == '12345678901234567.89' && response.rows[0].price == 2.5 \
+                      && response.rows[0].n == 7 && response.rows[0].f == 0.1";
+        let find = with_rules(sql("find", "shop", text, &[]), Some(expect), &[], "find");
+        let run = bench.run(plan(vec![find])).await;
+        assert_ended(&run, RunStatus::Succeeded);
+    })
+    .await;
+}
+
+#[tokio::test]
 async fn changes_are_made_once_counted_and_may_return_rows() {
     each(async |outside, kind| {
         let bench = Bench::real_with(outside).await;

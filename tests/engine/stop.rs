@@ -7,7 +7,7 @@ use opsroom::bus::Notice;
 use opsroom::clock::Clock;
 use opsroom::core::observation::State;
 use opsroom::core::run::{Phase, RunStatus, StepStatus};
-use opsroom::core::service::{Action, ActionCall, HttpRequest, Service, ShellCommand, Verb};
+use opsroom::core::service::{ActionCall, HttpRequest, ShellCommand};
 use opsroom::core::stack::{Change, Delta};
 use opsroom::core::time::Timestamp;
 use opsroom::engine::EngineConfig;
@@ -63,18 +63,6 @@ async fn a_dropped_engine_leaves_nothing_running() {
     let _engine = bench.engine();
     // The process lives on, so only the lease can tell.
     assert_ended(&bench.ended(id).await, RunStatus::Interrupted);
-}
-
-fn probed(name: &str, call: ActionCall) -> Service {
-    let action = Action {
-        verb: Verb::Probe,
-        environments: Vec::new(),
-        call,
-        timeout_ms: 2000,
-        idempotent: true,
-        secrets: vec![],
-    };
-    Service { name: name.to_owned(), actions: vec![action], ..Service::default() }
 }
 
 #[tokio::test]

@@ -43,6 +43,16 @@ fn a_finished_run_is_searched_filtered_and_taken_apart() {
     console.wait_for("stdout");
     console.send("\x1b");
     console.wait_gone("Record at line");
+    console.send("/");
+    console.wait_for("search:");
+    console.send("exit code 0 in");
+    console.wait_for("search: exit code 0 in");
+    console.send("\r");
+    console.wait_for("/exit code 0 in: 1 of 1 ");
+    console.send("\r");
+    console.wait_for("\"attempt\": 1");
+    console.send("\x1b");
+    console.wait_gone("Record at line");
     console.send("&");
     console.wait_for("show only:");
     console.send("^(begun|finished)$");

@@ -21,7 +21,9 @@ async fn started(place: &Place) -> Claim {
 
 pub async fn orders_are_kept_told_and_audited(place: Place) {
     let store = &place.store;
-    let run = started(&place).await.run;
+    let claim = started(&place).await;
+    let run = claim.run;
+    store.transition(claim, Transition::Wait, None, &[], at(45)).await.unwrap();
     for (order, action, orders) in [
         (Order::Pause, "run.pause", Orders { pace: Pace::Paused, by: Some("ana".to_owned()), ..Orders::default() }),
         (
@@ -37,7 +39,7 @@ pub async fn orders_are_kept_told_and_audited(place: Place) {
         (Order::Continue, "run.continue", Orders::default()),
     ] {
         let before = store.run(run).await.unwrap().last_seq;
-        assert_eq!(store.order(run, order, ANA, at(50)).await.unwrap(), RunStatus::Running);
+        assert_eq!(store.order(run, order, ANA, at(50)).await.unwrap(), RunStatus::Waiting);
         let now = store.run(run).await.unwrap();
         assert_eq!((now.orders, now.last_seq), (orders, before + 1), "{order:?}");
         let audit = store.audit(place.workspace, 1).await.unwrap().remove(0);
@@ -48,6 +50,33 @@ pub async fn orders_are_kept_told_and_audited(place: Place) {
     assert!(matches!(refused, Err(StoreError::Refused { .. })), "{refused:?}");
     let last = store.entries_after(run, 0, 100).await.unwrap().last().map(|e| e.seq);
     assert_eq!(Some(store.run(run).await.unwrap().last_seq), last, "a refused order leaves no gap");
+}
+
+pub async fn only_a_run_that_waits_before_a_step_has_one_let_go(place: Place) {
+    let store = &place.store;
+    let claim = started(&place).await;
+    store.order(claim.run, Order::StepThrough, ANA, at(50)).await.unwrap();
+    let running = store.order(claim.run, Order::LetGo(1), ANA, at(51)).await;
+    assert!(matches!(running, Err(StoreError::Refused { status: RunStatus::Running, .. })), "{running:?}");
+    // A question of the step before it is waited for too.
+    store.step(claim, 0, StepStatus::Waiting, 1, None, &[], at(52)).await.unwrap();
+    store.transition(claim, Transition::Wait, None, &[], at(52)).await.unwrap();
+    let asked = store.order(claim.run, Order::LetGo(1), ANA, at(53)).await;
+    assert!(matches!(&asked, Err(StoreError::Step { why, .. }) if why.contains("has not ended")), "{asked:?}");
+    store.step(claim, 0, StepStatus::Succeeded, 1, None, &[], at(54)).await.unwrap();
+    store.order(claim.run, Order::LetGo(1), ANA, at(55)).await.unwrap();
+    assert!(!store.is_held_back(claim.run, 1).await.unwrap());
+}
+
+pub async fn a_paused_run_that_has_failed_does_not_go_on_by_itself(place: Place) {
+    let store = &place.store;
+    let claim = started(&place).await;
+    store.order(claim.run, Order::Pause, ANA, at(50)).await.unwrap();
+    store.step(claim, 0, StepStatus::Failed, 1, None, &[], at(51)).await.unwrap();
+    let run = store.run(claim.run).await.unwrap();
+    assert!(store.interrupt(&run, "gone", at(5000)).await.unwrap());
+    let status = store.run(claim.run).await.unwrap().status;
+    assert_eq!(status, RunStatus::Interrupted, "its finally steps are not held back");
 }
 
 pub async fn a_harsher_end_replaces_a_milder_one_and_not_the_other_way_round(place: Place) {
@@ -145,7 +174,7 @@ fn asking(need: u32, from: &[&str]) -> Plan {
 async fn waiting(place: &Place, plan: Plan, beginning: Beginning) -> (Claim, String) {
     let hash = plan_hash(&plan);
     let run = place.store.submit_as(place.new_run(plan), beginning).await.unwrap();
-    let (claim, _) = place.store.claim(Some(run.id), "host:1", at(1000), at(20)).await.unwrap().unwrap();
+    let (claim, _) = place.store.claim(Some(run.id), "host:1", at(1000)).await.unwrap().unwrap();
     place.store.transition(claim, Transition::Start, None, &[], at(40)).await.unwrap();
     place.store.step(claim, 0, StepStatus::Waiting, 1, None, &[], at(100)).await.unwrap();
     place.store.transition(claim, Transition::Wait, None, &[], at(100)).await.unwrap();

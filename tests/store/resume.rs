@@ -37,7 +37,7 @@ pub async fn an_unknown_outcome_wants_a_decision(place: Place) {
         let again = store.resume(old.run, Some(decision), WHY, at(6001)).await;
         assert!(matches!(again, Err(StoreError::Refused { .. })));
         if status == RunStatus::Queued {
-            let (new, _) = store.claim(Some(old.run), "host:2", at(9000), at(6002)).await.unwrap().unwrap();
+            let (new, _) = store.claim(Some(old.run), "host:2", at(9000)).await.unwrap().unwrap();
             assert!(new.token > old.token, "the engine that was taken for dead is fenced off");
             assert!(matches!(store.append(old, &[event("late")]).await, Err(StoreError::StaleToken(_))));
             store.transition(new, Transition::Cancel, None, &[], at(6003)).await.unwrap();
@@ -51,7 +51,7 @@ fn change(services: &[&str]) -> Plan {
 
 pub async fn targets_are_taken_all_or_none_and_given_back(place: Place) {
     let store = &place.store;
-    let take = async |run: Option<RunId>| store.claim(run, "host:1", at(1000), at(20)).await.unwrap();
+    let take = async |run: Option<RunId>| store.claim(run, "host:1", at(1000)).await.unwrap();
     let both = place.submit(change(&["web", "api"])).await.id;
     let web = place.submit(change(&["web"])).await.id;
     let db = place.submit(change(&["db"])).await.id;
@@ -84,7 +84,7 @@ pub async fn racing_claimers_never_share_a_target(place: Place) {
         let store = place.store.clone();
         tokio::spawn(async move {
             let mut done = 0;
-            while let Some((claim, run)) = store.claim(None, &format!("host:{n}"), at(1000), at(20)).await.unwrap() {
+            while let Some((claim, run)) = store.claim(None, &format!("host:{n}"), at(1000)).await.unwrap() {
                 let wanted = i64::try_from(run.plan.services.len()).unwrap();
                 assert!(store.locks().await.unwrap() >= wanted && store.locks().await.unwrap() <= 3);
                 store.transition(claim, Transition::Start, None, &[], at(40)).await.unwrap();

@@ -3,6 +3,7 @@
 use std::collections::HashSet;
 
 use opsroom::core::event::{EntryBody, Level};
+use opsroom::core::plan::Plan;
 use opsroom::core::run::{RunId, RunStatus, RunStep, StepStatus, Transition};
 use opsroom::store::{RunFilter, StoreError};
 
@@ -61,33 +62,42 @@ pub async fn a_run_needs_a_workspace(place: Place) {
 
 pub async fn the_oldest_queued_run_is_claimed_first(place: Place) {
     assert!(!place.store.has_queued(None).await.unwrap() && place.store.is_calm().await.unwrap());
-    assert!(place.store.claim(None, "host:1", at(1), at(0)).await.unwrap().is_none());
+    assert!(place.store.claim(None, "host:1", at(1)).await.unwrap().is_none());
     let (first, second) = (place.submit(plan("deploy")).await, place.submit(plan("restart")).await);
     assert!(place.store.has_queued(None).await.unwrap() && place.store.has_queued(Some(second.id)).await.unwrap());
-    let (claim, run) = place.store.claim(None, "host:1", at(1000), at(20)).await.unwrap().unwrap();
+    let (claim, run) = place.store.claim(None, "host:1", at(1000)).await.unwrap().unwrap();
     assert_eq!((claim.run, claim.workspace, run.id), (first.id, place.workspace, first.id));
     assert_eq!(
         (run.status, run.holder.as_deref(), run.lease_until),
         (RunStatus::Claimed, Some("host:1"), Some(at(1000)))
     );
     assert_eq!(place.store.run(first.id).await.unwrap(), run);
-    assert!(place.store.claim(Some(first.id), "host:2", at(1), at(0)).await.unwrap().is_none(), "it is taken");
+    assert!(place.store.claim(Some(first.id), "host:2", at(1)).await.unwrap().is_none(), "it is taken");
     // Given back, it is the oldest again, and its token has grown.
     let status = place.store.transition(claim, Transition::Release, None, &[], at(25)).await.unwrap();
     let released = place.store.run(first.id).await.unwrap();
     assert_eq!((status, released.holder, released.lease_until), (RunStatus::Queued, None, None));
-    let (again, _) = place.store.claim(None, "host:2", at(1000), at(30)).await.unwrap().unwrap();
+    let (again, _) = place.store.claim(None, "host:2", at(1000)).await.unwrap().unwrap();
     assert_eq!(again.run, first.id);
     assert!(again.token > claim.token);
-    let (other, _) = place.store.claim(Some(second.id), "host:2", at(1000), at(30)).await.unwrap().unwrap();
+    let (other, _) = place.store.claim(Some(second.id), "host:2", at(1000)).await.unwrap().unwrap();
     assert_eq!(other.run, second.id);
 }
 
 pub async fn a_run_of_a_newer_version_stays_queued(place: Place) {
-    let run = place.submit(plan("deploy")).await.id;
+    let mutating = Plan { mutates: true, ..plan("deploy") };
+    let run = place.submit(mutating.clone()).await.id;
     crate::opening::sql(&place.url, "update run set plan = '{\"steps\": \"of another kind\"}'").await;
-    let answer = place.store.claim(None, "host:1", at(1000), at(20)).await;
-    assert!(matches!(&answer, Err(StoreError::Database(why)) if why.contains("plan of run #")), "{answer:?}");
+    for _ in 0..12 {
+        let answer = place.store.claim(None, "host:1", at(1000)).await;
+        assert!(matches!(&answer, Err(StoreError::Unreadable { run: r, .. }) if *r == run), "{answer:?}");
+    }
+    assert_eq!(place.store.glimpse_of(run).await.unwrap().status, RunStatus::Queued);
+    // Those behind it are free, but for its own targets.
+    place.submit(mutating.clone()).await;
+    let other = place.submit(Plan { services: vec!["db".into()], ..mutating }).await.id;
+    let (claim, _) = place.store.claim_after(run, "host:1", at(1000)).await.unwrap().unwrap();
+    assert_eq!(claim.run, other);
     // Nobody holds it: it can still be cancelled.
     let status = place.store.request_cancel(run, "bob", None, at(30)).await.unwrap();
     assert_eq!(status, RunStatus::Cancelled);
@@ -101,7 +111,7 @@ pub async fn racing_claimers_get_each_run_once(place: Place) {
     let claimer = |store: opsroom::store::Store, holder: &'static str| {
         tokio::spawn(async move {
             let mut mine = Vec::new();
-            while let Some((claim, run)) = store.claim(None, holder, at(1000), at(20)).await.unwrap() {
+            while let Some((claim, run)) = store.claim(None, holder, at(1000)).await.unwrap() {
                 assert_eq!(run.holder.as_deref(), Some(holder));
                 mine.push(claim.run);
             }
@@ -133,7 +143,7 @@ pub async fn a_stale_token_changes_nothing(place: Place) {
     is_stale_everywhere(&place, stale).await;
     assert_eq!((place.store.run(stale.run).await.unwrap(), messages(&place, stale.run).await), before);
     // Nor when somebody else holds it now.
-    let (claim, _) = place.store.claim(Some(stale.run), "host:2", at(1000), at(22)).await.unwrap().unwrap();
+    let (claim, _) = place.store.claim(Some(stale.run), "host:2", at(1000)).await.unwrap().unwrap();
     let before = place.store.run(stale.run).await.unwrap();
     is_stale_everywhere(&place, stale).await;
     assert_eq!(place.store.run(stale.run).await.unwrap(), before);
@@ -221,7 +231,7 @@ pub async fn the_chain_goes_on_only_with_the_end(place: Place) {
     assert_eq!((queued.status, queued.parent), (RunStatus::Queued, Some(claim.run)));
     let ended = place.store.run(claim.run).await.unwrap();
     assert_eq!((ended.status, ended.message.as_deref()), (RunStatus::Succeeded, Some("all good")));
-    let (last, _) = place.store.claim(None, "host:1", at(1000), at(43)).await.unwrap().unwrap();
+    let (last, _) = place.store.claim(None, "host:1", at(1000)).await.unwrap().unwrap();
     place.store.transition(last, Transition::Start, None, &[], at(44)).await.unwrap();
     assert_eq!(place.store.succeed_and_chain(last, None, &[], None, at(45)).await.unwrap(), None);
 }
@@ -285,7 +295,7 @@ pub async fn cancelling_a_queued_run(place: Place) {
         (2, 2),
         "the refusal left no trace"
     );
-    assert!(place.store.claim(None, "host:1", at(1), at(0)).await.unwrap().is_none());
+    assert!(place.store.claim(None, "host:1", at(1)).await.unwrap().is_none());
 }
 
 pub async fn cancelling_a_held_run(place: Place) {
@@ -331,7 +341,7 @@ pub async fn cancelling_races_with_claiming(place: Place) {
         let run = place.submit(plan("deploy")).await.id;
         let (canceller, claimer) = (place.store.clone(), place.store.clone());
         let cancel = tokio::spawn(async move { canceller.request_cancel(run, "bob", None, at(50)).await });
-        let claim = tokio::spawn(async move { claimer.claim(Some(run), "host:1", at(1000), at(50)).await });
+        let claim = tokio::spawn(async move { claimer.claim(Some(run), "host:1", at(1000)).await });
         let (cancel, claim) = (cancel.await.unwrap().unwrap(), claim.await.unwrap().unwrap());
         let now = place.store.run(run).await.unwrap();
         assert_eq!(now.cancel_requested_by.as_deref(), Some("bob"));

@@ -95,8 +95,7 @@ async fn play(place: &Place, seed: u64) {
 impl Game<'_> {
     async fn claim(&mut self, who: usize) {
         let until = at(self.now + LEASE);
-        let Some((claim, run)) = self.store.claim(None, &format!("far:{who}"), until, at(self.now)).await.unwrap()
-        else {
+        let Some((claim, run)) = self.store.claim(None, &format!("far:{who}"), until).await.unwrap() else {
             return;
         };
         self.store.transition(claim, Transition::Start, None, &[event("begun")], at(self.now)).await.unwrap();

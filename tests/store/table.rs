@@ -74,7 +74,7 @@ async fn after_the_end(place: &Place, way: &[Transition], from: RunStatus, what:
     let before = place.store.run(claim.run).await.unwrap();
     let answer = place.store.transition(claim, what, None, &[event("moved")], at(50)).await;
     assert!(matches!(answer, Err(StoreError::StaleToken(_))), "{from:?} {what:?}: {answer:?}");
-    assert!(place.store.claim(Some(claim.run), "host:2", at(1), at(0)).await.unwrap().is_none());
+    assert!(place.store.claim(Some(claim.run), "host:2", at(1)).await.unwrap().is_none());
     assert!(place.store.request_cancel(claim.run, "bob", None, at(50)).await.is_err());
     assert!(!place.store.interrupt(&before, "gone", at(50)).await.unwrap());
     assert_eq!(place.store.run(claim.run).await.unwrap(), before, "{from:?} {what:?}");
@@ -84,9 +84,7 @@ async fn after_the_end(place: &Place, way: &[Transition], from: RunStatus, what:
 async fn in_the_queue(place: &Place, what: Transition) {
     let run = place.submit(plan("deploy")).await;
     let now = match what {
-        Transition::Claim => {
-            place.store.claim(Some(run.id), "host:1", at(1), at(0)).await.unwrap().map(|(_, run)| run.status)
-        }
+        Transition::Claim => place.store.claim(Some(run.id), "host:1", at(1)).await.unwrap().map(|(_, run)| run.status),
         Transition::Cancel => place.store.request_cancel(run.id, "bob", None, at(50)).await.ok(),
         Transition::Interrupt => {
             place.store.interrupt(&run, "gone", at(50)).await.unwrap().then_some(RunStatus::Interrupted)

@@ -36,7 +36,7 @@ pub(super) fn resolve(argv: &[String], env: &BTreeMap<String, String>, dir: Opti
 
 /// A program in our own `PATH`.
 pub(super) fn find(name: &str) -> Option<PathBuf> {
-    search(name, &env::var_os("PATH")?)
+    search(name, &env::var_os("PATH")?).map(|found| absolute(&found))
 }
 
 /// What starting said.

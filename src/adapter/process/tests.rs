@@ -64,6 +64,21 @@ async fn the_command_has_no_input_and_a_group_and_session_of_its_own() {
 }
 
 #[tokio::test]
+async fn the_path_of_the_command_does_not_choose_the_shell_it_waits_in() {
+    let folder = tempfile::tempdir().unwrap();
+    let other = folder.path().join("sh");
+    std::fs::write(&other, "#!/bin/sh\necho taken\n").unwrap();
+    std::fs::set_permissions(&other, std::os::unix::fs::PermissionsExt::from_mode(0o755)).unwrap();
+    for path in ["/nonexistent", folder.path().to_str().unwrap()] {
+        let argv = ["/bin/sh", "-c", "echo \"$PATH\""].map(str::to_owned).to_vec();
+        let what = Invocation { argv, env: BTreeMap::from([("PATH".to_owned(), path.to_owned())]), ..sh("") };
+        let (reply, lines, _) = run(what, 30_000, CancellationToken::new()).await;
+        assert!(matches!(reply, Reply::Exited { code: Some(0), .. }), "{reply:?}");
+        assert_eq!(lines.into_iter().map(|l| l.text).collect::<Vec<_>>(), [path]);
+    }
+}
+
+#[tokio::test]
 async fn a_hundred_thousand_lines_arrive_whole_and_in_order() {
     let (_, lines, _) = plain("seq 1 100000").await;
     assert_eq!(lines.len(), 100_000);

@@ -40,16 +40,16 @@ pub(super) async fn perform(
 ) -> Result<Rows, Failure> {
     let place = format!("{}:{}", options.get_host(), options.get_port());
     let reach = async {
-        let (conn, options) = connect(options, policy, &place).await?;
-        Ok::<_, Failure>((conn, options))
+        let (mut conn, options) = connect(options, policy, &place).await?;
+        let pid = sqlx::query_scalar("select pg_backend_pid()").fetch_one(&mut conn).await;
+        let pid: i32 = pid.map_err(|e| failure(&e, &place))?;
+        Ok::<_, Failure>((conn, options, pid))
     };
-    let (mut conn, options) = tokio::select! {
+    let (mut conn, options, pid) = tokio::select! {
         biased;
         () = cancel.cancelled() => return Err(Failure::Cancelled),
         reached = timeout_at(until, reach) => reached.map_err(|_| Failure::TimedOut)??,
     };
-    let pid: i32 =
-        sqlx::query_scalar("select pg_backend_pid()").fetch_one(&mut conn).await.map_err(|e| failure(&e, &place))?;
     let mut work = std::pin::pin!(run(&mut conn, what, until, &place));
     let ended = tokio::select! {
         biased;

@@ -16,6 +16,42 @@ fn rows_are_kept_up_to_the_limits() {
     let mut large = Gathered::new(vec!["a".to_owned()], 100);
     assert!(large.take(vec!["x".repeat(MAX_BYTES).into()]));
     assert!(!large.take(vec!["x".into()]) && large.rows.truncated);
+    let mut nested = Gathered::new(vec!["a".to_owned()], 100);
+    let document = || serde_json::json!({ "list": ["x".repeat(MAX_BYTES / 2)] });
+    assert!(nested.take(vec![document()]) && !nested.take(vec![document()]), "what is inside counts");
+}
+
+/// The secret is never there: it is being fetched while the order to stop comes.
+#[tokio::test]
+async fn a_secret_that_is_still_being_fetched_holds_no_stop_up() {
+    use crate::core::reach::Reach;
+    use crate::core::secret::{Secret, Source};
+    use crate::vault::Vault;
+    let folder = tempfile::tempdir().unwrap();
+    let mark = folder.path().join("asked");
+    let script = format!("touch {}; sleep 60", mark.display());
+    let source = Source::Command(["sh", "-c", &script].map(str::to_owned).to_vec());
+    let secret = Secret { name: "URL".to_owned(), source, hosts: vec![] };
+    let database =
+        Database { name: "shop".to_owned(), place: Place::Secret("URL".to_owned()), password: None, read_only: true };
+    let reach = Reach { databases: vec![database], ..Reach::default() };
+    let outside = Outside { reach, vault: Vault::new(vec![secret]), ..Outside::default() };
+    let what = Statement {
+        database: "shop".to_owned(),
+        text: "select 1".to_owned(),
+        params: vec![],
+        write: false,
+        max_rows: 1,
+    };
+    let cancel = CancellationToken::new();
+    let stop = async {
+        while !mark.exists() {
+            tokio::task::yield_now().await;
+        }
+        cancel.cancel();
+    };
+    let (reply, ()) = tokio::join!(perform(what, &outside, 60_000, mpsc::channel(1).0, cancel.clone()), stop);
+    assert_eq!(reply, cancelled());
 }
 
 #[tokio::test]

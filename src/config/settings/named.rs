@@ -5,13 +5,13 @@ use std::path::Path;
 
 use crate::config::rule;
 use crate::config::toml_doc::{Field, Report, Section};
-use crate::core::notify::{Address, Discord, Email, Notifier, PagerDuty, Slack, Tls, WAYS, Way, Webhook};
+use crate::core::notify::{Address, Discord, Email, Kind, Notifier, PagerDuty, Slack, Tls, Way, Webhook};
 use crate::core::product::{Account, PER_MINUTE, Product};
 use crate::core::reach::{Database, Place, Reach};
 use crate::core::secret::Secret;
 
 /// Most requests a minute that can be asked for.
-const MOST_PER_MINUTE: i64 = 6_000;
+pub(super) const MOST_PER_MINUTE: i64 = 6_000;
 
 /// All three kinds of tables. `folder`: what relative paths are relative to.
 pub(super) fn reach(root: &mut Section<'_>, report: &mut Report, secrets: &[Secret], folder: &Path) -> Reach {
@@ -79,20 +79,19 @@ fn beside(place: Place, folder: &Path) -> Place {
 }
 
 fn notifier(mut table: Section<'_>, report: &mut Report, known: &Known<'_>) -> Option<Way> {
-    let kinds = WAYS.map(|way| (way, way));
     let kind = table
-        .required(report, "kind", &format!("one of {}", WAYS.join(", ")))
-        .and_then(|field| field.text_by(report, |text| rule::one_of(text, &kinds)))?;
+        .required(report, "kind", &format!("one of {}", Kind::WORDS.map(|(word, _)| word).join(", ")))
+        .and_then(|field| field.text_by(report, |text| rule::one_of(text, &Kind::WORDS)))?;
     let way = match kind {
-        "webhook" => {
+        Kind::Webhook => {
             let url = address(&mut table, report, known);
             let key = table.required(report, "key", "{ secret_ref = \"NAME\" }, which it is signed with");
             let key = key.and_then(|field| known.secret(&field, report));
             url.zip(key).map(|(url, key)| Way::Webhook(Webhook { url, key }))
         }
-        "slack" => address(&mut table, report, known).map(|url| Way::Slack(Slack { url })),
-        "discord" => address(&mut table, report, known).map(|url| Way::Discord(Discord { url })),
-        "pagerduty" => {
+        Kind::Slack => address(&mut table, report, known).map(|url| Way::Slack(Slack { url })),
+        Kind::Discord => address(&mut table, report, known).map(|url| Way::Discord(Discord { url })),
+        Kind::PagerDuty => {
             let url = table.field("url").map(|field| field.text_by(report, rule::web::url));
             let url = url.unwrap_or_else(|| Some(PagerDuty::EVENTS.to_owned()))?;
             let key = table.required(report, "key", "{ secret_ref = \"NAME\" }, the integration's key");
@@ -100,7 +99,7 @@ fn notifier(mut table: Section<'_>, report: &mut Report, known: &Known<'_>) -> O
             known.may_go(&table, report, "key", &key, &url, 443);
             Some(Way::PagerDuty(PagerDuty { url, key }))
         }
-        _ => email(&mut table, report, known).map(Way::Email),
+        Kind::Email => email(&mut table, report, known).map(Way::Email),
     };
     table.close(report);
     way

@@ -1,9 +1,14 @@
-//! `[secret.NAME]` and `[outbound]`: where secret values are and where calls may go.
+//! `[secret.NAME]`, `[outbound]` and `[limits]`: where secret values are, where calls may go and how many.
 
+use super::named::MOST_PER_MINUTE;
 use crate::config::rule;
 use crate::config::toml_doc::{Field, Report, Section};
 use crate::core::outbound::{Allowed, Policy};
+use crate::core::rate::Limits;
 use crate::core::secret::{HostPattern, Secret, Source, variable};
+
+/// Most commands at once that can be asked for.
+const MOST_AT_ONCE: i64 = 1_000;
 
 /// All `[secret.NAME]` tables.
 pub(super) fn secrets(root: &mut Section<'_>, report: &mut Report) -> Vec<Secret> {
@@ -42,6 +47,23 @@ pub(super) fn outbound(root: &mut Section<'_>, report: &mut Report) -> Policy {
     Policy::new(allow)
 }
 
+/// The `[limits]` table.
+pub(super) fn limits(root: &mut Section<'_>, report: &mut Report) -> Limits {
+    let Some(mut table) = root.field("limits").and_then(|field| field.table(report)) else {
+        return Limits::default();
+    };
+    let mut most = |key, most| {
+        let number = table.field(key).and_then(|field| field.whole(report, 1, most));
+        number.and_then(|n| u32::try_from(n).ok())
+    };
+    let limits = Limits {
+        http_per_minute: most("http_per_minute", MOST_PER_MINUTE),
+        shell_at_once: most("shell_at_once", MOST_AT_ONCE),
+    };
+    table.close(report);
+    limits
+}
+
 fn list<T>(field: Option<Field<'_>>, report: &mut Report, rule: impl Fn(&str) -> Result<T, String>) -> Vec<T> {
     let elements = field.and_then(|field| field.list(report)).unwrap_or_default();
     elements.iter().filter_map(|element| element.text_by(report, &rule)).collect()
@@ -53,10 +75,11 @@ mod tests {
     use crate::config::toml_doc::parse;
     use crate::core::runbook::Problem;
 
-    fn read(text: &str) -> Result<(Vec<Secret>, Policy), Vec<Problem>> {
+    fn read(text: &str) -> Result<(Vec<Secret>, Policy, Limits), Vec<Problem>> {
         let (table, mut report) = parse("opsroom.toml", text);
         let mut root = Section::root(&table);
-        let found = (secrets(&mut root, &mut report), outbound(&mut root, &mut report));
+        let secrets = secrets(&mut root, &mut report);
+        let found = (secrets, outbound(&mut root, &mut report), limits(&mut root, &mut report));
         root.close(&mut report);
         report.finish(found)
     }
@@ -65,14 +88,34 @@ mod tests {
     fn secrets_and_the_policy_are_read() {
         let text = "[secret.DEPLOY]\nfrom = \"env:DEPLOY_TOKEN\"\nhosts = [\"api.example.com\", \"*.example.org\"]\n\
                     [secret.pass]\nfrom = \"command:pass show 'a b'\"\n[outbound]\nallow = [\"10.0.0.0/8\", \"db.internal\"]\n";
-        let (secrets, policy) = read(text).unwrap();
+        let (secrets, policy, _) = read(text).unwrap();
         let deploy = secrets.iter().find(|s| s.name == "DEPLOY").unwrap();
         assert_eq!((&deploy.source, deploy.hosts.len()), (&Source::Env("DEPLOY_TOKEN".to_owned()), 2));
         let argv = ["pass", "show", "a b"].map(str::to_owned).to_vec();
         assert_eq!(secrets.iter().find(|s| s.name == "pass").unwrap().source, Source::Command(argv));
         let allow = ["10.0.0.0/8", "db.internal"].map(|text| Allowed::parse(text).unwrap()).to_vec();
         assert_eq!(policy, Policy::new(allow));
-        assert_eq!(read("").unwrap(), (vec![], Policy::default()));
+        assert_eq!(read("").unwrap(), (vec![], Policy::default(), Limits::default()));
+    }
+
+    #[test]
+    fn limits_are_read_and_wrong_ones_refused() {
+        let text = "[limits]\nhttp_per_minute = 60\nshell_at_once = 4";
+        let limits = Limits { http_per_minute: Some(60), shell_at_once: Some(4) };
+        assert_eq!(read(text).unwrap().2, limits);
+        for (line, problem) in [
+            ("http_per_minute = 0", "limits.http_per_minute: 0 is too small; the least is 1"),
+            ("http_per_minute = 6001", "limits.http_per_minute: 6001 is too large; the most is 6000"),
+            ("http_per_minute = \"60\"", "limits.http_per_minute: must be a whole number, not a text"),
+            ("shell_at_once = 1001", "limits.shell_at_once: 1001 is too large; the most is 1000"),
+            ("http_per_minut = 60", "limits.http_per_minut: unknown key; did you mean `http_per_minute`?"),
+        ] {
+            let problems = read(&format!("[limits]\n{line}")).unwrap_err();
+            assert_eq!(
+                problems.iter().map(ToString::to_string).collect::<Vec<_>>(),
+                [format!("opsroom.toml:2: {problem}")]
+            );
+        }
     }
 
     #[test]

@@ -23,6 +23,9 @@ pub struct Weighed {
     pub result: BTreeMap<String, Value>,
 }
 
+/// Stands among the results of a sensitive step.
+pub const SENSITIVE: &str = "sensitive";
+
 impl PlanStep {
     /// Judges an answer. `steps` are the results so far.
     #[must_use]
@@ -38,8 +41,9 @@ impl PlanStep {
         if outcome.verdict == Verdict::Succeeded {
             let mut scope = self.scope(steps, now);
             scope.insert("response".to_owned(), response);
+            let quiet = self.is_quiet(steps);
             if let Some(expect) = &rules.expect {
-                expected(expect, &scope, &mut outcome);
+                expected(expect, &scope, quiet, &mut outcome);
             }
             for (name, from) in &rules.save {
                 if outcome.verdict != Verdict::Succeeded {
@@ -49,6 +53,7 @@ impl PlanStep {
                     Ok(value) => {
                         weighed.saved.insert(name.clone(), value);
                     }
+                    Err(_) if quiet => fail(&mut outcome, &format!("`{name}` cannot be saved (`{from}`)"), false),
                     Err(why) => fail(&mut outcome, &format!("`{name}` cannot be saved: {why} (`{from}`)"), false),
                 }
             }
@@ -78,8 +83,19 @@ impl PlanStep {
         let Some(when) = &self.rules.when else { return Ok((true, String::new())) };
         let scope = self.scope(steps, now);
         let expr = Expr::stored(when).map_err(|why| why.with_caret(when))?;
+        if self.is_quiet(steps) {
+            let holds = expr.holds(&scope).map_err(|_| format!("`{when}` cannot be decided"))?;
+            return Ok((holds, format!("`{when}` is {holds}")));
+        }
         let holds = expr.holds(&scope).map_err(|why| format!("`{when}` cannot be decided: {why}"))?;
         Ok((holds, expr.explain(&scope).join("; ")))
+    }
+
+    /// What its expressions and places come to is not written down: it is sensitive, or asks about a step that is.
+    #[must_use]
+    pub fn is_quiet(&self, steps: &Scope) -> bool {
+        let sensitive = |result: &Value| matches!(result, Value::Map(fields) if fields.contains_key(SENSITIVE));
+        self.rules.sensitive || steps.iter().any(|(key, result)| sensitive(result) && self.asks_about(key))
     }
 
     fn scope(&self, steps: &Scope, now: Timestamp) -> Scope {
@@ -132,9 +148,11 @@ impl PlanStep {
     }
 }
 
-fn expected(expect: &str, scope: &Scope, outcome: &mut Outcome) {
+fn expected(expect: &str, scope: &Scope, quiet: bool, outcome: &mut Outcome) {
     match Expr::stored(expect).and_then(|expr| expr.holds(scope).map(|holds| (holds, expr))) {
         Ok((true, _)) => {}
+        Ok((false, _)) if quiet => fail(outcome, &format!("not as expected: `{expect}` is false"), true),
+        Err(_) if quiet => fail(outcome, &format!("expect `{expect}` cannot be decided"), false),
         Ok((false, expr)) => {
             let why = expr.explain(scope).join("; ");
             fail(outcome, &format!("not as expected: {why}"), true);

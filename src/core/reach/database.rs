@@ -56,6 +56,15 @@ impl Place {
         Ok(Self::Postgres(text.to_owned()))
     }
 
+    /// The secret that is the whole address.
+    #[must_use]
+    pub const fn secret(&self) -> Option<&String> {
+        match self {
+            Self::Secret(name) => Some(name),
+            Self::Postgres(_) | Self::Sqlite(_) => None,
+        }
+    }
+
     /// The place for people: no parameters, no secret.
     #[must_use]
     pub fn describe(&self) -> String {

@@ -120,6 +120,7 @@ pub struct RiskRule {
 }
 
 /// A step before it has a target and inputs.
+#[expect(clippy::struct_excessive_bools, reason = "independent keys of a step, as files write them")]
 #[derive(Debug, Clone, PartialEq)]
 pub struct StepTemplate {
     pub name: String,

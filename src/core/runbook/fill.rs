@@ -219,7 +219,7 @@ fn percent_encode(out: &mut String, value: &str) {
 /// The input a secret is chosen with: all of the text is `{inputs.NAME}`.
 pub(super) fn chosen_secret(text: &str) -> Option<&str> {
     match pieces(text).as_slice() {
-        [Piece::Slot(Slot::Input(name))] => Some(*name),
+        [Piece::Literal(""), Piece::Slot(Slot::Input(name)), Piece::Literal("")] => Some(*name),
         _ => None,
     }
 }

@@ -17,33 +17,36 @@ use crate::core::step::sql::{Param, Sql};
 /// Something is left to fill in.
 #[must_use]
 pub fn is_open(spec: &StepSpec) -> bool {
-    match spec {
-        StepSpec::Http(http) => {
-            let r = &http.request;
-            r.headers.values().chain(&r.body).chain(&r.contains).chain([&r.url]).any(|text| has_saved(text))
-        }
-        StepSpec::Shell(shell) => shell.env.values().any(|text| has_saved(text)),
-        StepSpec::Sql(sql) => sql.params.iter().any(|p| has_saved(&p.text)),
-        StepSpec::Notify(notify) => {
-            let m = &notify.message;
-            [&m.title, &m.text].into_iter().chain(&m.dedup_key).chain(&m.link).any(|text| has_saved(text))
-        }
-        StepSpec::Adapter(adapter) => adapter.args.values().any(|text| has_saved(text)),
-        StepSpec::Wait(_) | StepSpec::Manual(_) | StepSpec::Approve(_) | StepSpec::Document(_) => false,
-    }
+    texts(spec).into_iter().any(has_saved)
 }
 
 /// Whether something of the step of that name is filled in.
 #[must_use]
 pub fn asks(spec: &StepSpec, name: &str) -> bool {
-    let asked = std::cell::Cell::new(false);
-    let look = |step: &str, _: &str| {
-        asked.set(asked.get() || step == name);
-        Ok(String::new())
-    };
-    // What cannot be filled has been looked at as far as it goes.
-    let _ = fill(spec, &look);
-    asked.get()
+    texts(spec).into_iter().any(|text| {
+        pieces(text).iter().any(|piece| matches!(piece, Piece::Slot(Slot::Saved(step, _)) if *step == name))
+    })
+}
+
+/// The texts that are filled in.
+fn texts(spec: &StepSpec) -> Vec<&str> {
+    match spec {
+        StepSpec::Http(http) => {
+            let r = &http.request;
+            r.headers.values().chain(&r.body).chain(&r.contains).chain([&r.url]).map(String::as_str).collect()
+        }
+        // As in `variable`: what inputs left is a value.
+        StepSpec::Shell(shell) => {
+            shell.env.iter().filter(|(n, _)| !n.starts_with("OPSROOM_")).map(|(_, v)| v.as_str()).collect()
+        }
+        StepSpec::Sql(sql) => sql.params.iter().map(|p| p.text.as_str()).collect(),
+        StepSpec::Notify(notify) => {
+            let m = &notify.message;
+            [&m.title, &m.text].into_iter().chain(&m.dedup_key).chain(&m.link).map(String::as_str).collect()
+        }
+        StepSpec::Adapter(adapter) => adapter.args.values().map(String::as_str).collect(),
+        StepSpec::Wait(_) | StepSpec::Manual(_) | StepSpec::Approve(_) | StepSpec::Document(_) => Vec::new(),
+    }
 }
 
 /// The step with what was saved in its places; `saved` gives the value of a step's name and a saved name.
@@ -141,5 +144,32 @@ pub(super) fn names(does: &Does, into: &mut HashSet<String>) {
             Piece::Slot(Slot::Saved(step, _)) => Some(step.to_owned()),
             _ => None,
         }));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_step_asks_about_all_whose_results_it_uses() {
+        let args = [("repo", "{steps.where.repo}"), ("ref", "{steps.build.sha}"), ("workflow", "ship.yml")];
+        let adapter = StepSpec::Adapter(Adapter {
+            operation: "github.dispatch_workflow".to_owned(),
+            args: args.map(|(name, text)| (name.to_owned(), text.to_owned())).into(),
+            base_url: "https://api.github.com".to_owned(),
+            token: "GITHUB_TOKEN".to_owned(),
+        });
+        assert!(is_open(&adapter) && asks(&adapter, "where") && asks(&adapter, "build"));
+        assert!(!asks(&adapter, "ship"));
+        let env = [("A", "{steps.build.sha}"), ("OPSROOM_INPUT_A", "{steps.typed.sha}")];
+        let shell = StepSpec::Shell(Shell {
+            command: crate::core::service::ShellCommand::Script("true".to_owned()),
+            env: env.map(|(name, text)| (name.to_owned(), text.to_owned())).into(),
+            dir: None,
+            secrets: Vec::new(),
+            chosen_secrets: std::collections::BTreeMap::new(),
+        });
+        assert!(asks(&shell, "build") && !asks(&shell, "typed"));
     }
 }

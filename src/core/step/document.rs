@@ -4,7 +4,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::{Call, Outcome, Reply};
-use crate::core::run::{Artifact, ArtifactKind, RunId, StepStatus};
+use crate::core::run::{Artifact, ArtifactKind, RunId, StepStatus, without_status};
 use crate::core::time::Timestamp;
 
 /// Where in a document the findings of the run go.
@@ -59,7 +59,8 @@ impl Document {
 /// A text with the findings in their place, one line each.
 pub(super) fn findings_in(text: &str, findings: &[Finding<'_>]) -> String {
     let line = |f: &Finding<'_>| {
-        let message = f.message.map(|m| format!(": {}", m.replace(['\n', '\r'], " "))).unwrap_or_default();
+        let message = f.message.map(|m| without_status(m, f.status.name()));
+        let message = message.map(|m| format!(": {}", m.replace(['\n', '\r'], " "))).unwrap_or_default();
         format!("- {}: {}{message}", f.step, f.status.name())
     };
     let lines: Vec<String> = findings.iter().map(line).collect();

@@ -12,7 +12,7 @@ pub struct Manual {
 
 impl Manual {
     pub(super) fn describe(&self) -> String {
-        format!("ask: {}", self.prompt)
+        format!("by hand: {}", self.prompt)
     }
 
     pub(super) fn call(&self, timeout_ms: i64) -> Call {

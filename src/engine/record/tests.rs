@@ -22,7 +22,7 @@ async fn recorder() -> Recorder {
     let plan = Plan::default();
     let new = NewRun { workspace, plan, parent: None, actor, trigger, reason: None, at };
     store.submit(new).await.unwrap();
-    let (claim, run) = store.claim(None, "me", at.plus_ms(60_000), at).await.unwrap().unwrap();
+    let (claim, run) = store.claim(None, "me", at.plus_ms(60_000)).await.unwrap().unwrap();
     let signals = Signals {
         wake: watch::Sender::new(1),
         mode: watch::Sender::new(Mode::Working),

@@ -167,7 +167,10 @@ impl App {
             Action::Command => self.bar = Some(bar::Bar::default()),
             Action::Runs => self.open_runs(RunFilter::default()),
             Action::Problems => self.open_problems(),
-            Action::Refresh => self.read_all_again(),
+            Action::Refresh => {
+                self.read_all_again();
+                return vec![Effect::Reload];
+            }
             _ => {}
         }
         Vec::new()
@@ -223,10 +226,12 @@ impl App {
         WholeLog::new(ticket, run, known, self.keys.clone(), self.theme, self.facts.simulated)
     }
 
-    /// Leaves the view on screen; false at home. A log is kept for a while.
+    /// Leaves the view on screen; false at home. A log is kept for a while, unless it never opened.
     fn leave(&mut self) -> bool {
         let Some(screen) = self.screens.pop() else { return false };
-        if let Screen::Whole(mut log) = screen {
+        if let Screen::Whole(mut log) = screen
+            && !log.blank
+        {
             self.leaving.push(log.rest());
             self.kept.push(*log);
             if self.kept.len() > KEPT {

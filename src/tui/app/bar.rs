@@ -116,8 +116,18 @@ impl Bar {
 
     /// Types or pastes. Nothing is run by it.
     pub fn insert(&mut self, text: &str, world: World<'_>) {
+        let begins_word = text.starts_with(char::is_alphanumeric);
+        if begins_word && self.is_asking() && self.line.at_end() && !self.line.text().ends_with(' ') {
+            self.line.insert(" ");
+        }
         self.line.insert(text);
         self.changed(world);
+    }
+
+    /// Enter has asked for something that is missing: what is typed next is the answer, a word of its own.
+    fn is_asking(&self) -> bool {
+        self.message.is_some()
+            && self.parsed.as_ref().is_some_and(|p| p.outcome == ParseOutcome::Question && !p.missing.is_empty())
     }
 
     /// Replaces the line.

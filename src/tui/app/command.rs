@@ -7,8 +7,9 @@ use crate::core::run::{Run, RunId, RunStatus};
 use crate::core::time::{Timestamp, parse_duration};
 use crate::tui::msg::{Effect, RunFilter};
 use crate::tui::pane::home::Pane;
-use crate::tui::pane::{Destination, Screen, View};
+use crate::tui::pane::{Destination, Reaction, Screen, View};
 use crate::tui::popup::control::Aim;
+use crate::tui::theme::run_word;
 
 /// What somebody wants of a run that has to be read first.
 #[derive(Debug, Clone)]
@@ -136,12 +137,24 @@ impl App {
     }
 
     /// The run was read: what was wanted of it is asked now.
-    pub(super) fn fulfil(&mut self, run: RunId) -> Vec<Effect> {
+    pub(super) fn fulfil(&mut self, run: RunId, trouble: Option<&str>) -> Vec<Effect> {
         let Some((_, wish)) = self.requests.wish.take_if(|(wanted, _)| *wanted == run) else { return Vec::new() };
         let Some(Screen::Run(screen)) = self.screens.last().filter(|_| self.popups.is_empty()) else {
             return Vec::new();
         };
+        if let Some(why) = trouble {
+            self.complain(format!("{why}; nothing was done"));
+            return Vec::new();
+        }
+        let ended = screen.detail.as_ref().map(|d| &d.run).filter(|r| r.status.is_terminal());
         let reaction = match wish {
+            // An interrupted run can still go on.
+            Wish::Control(Aim::Pause | Aim::Stop | Aim::Resume, _)
+                if ended.is_some_and(|r| r.status != RunStatus::Interrupted) =>
+            {
+                let status = ended.map(|r| run_word(r.status)).unwrap_or_default();
+                Reaction::Say(format!("run {run} has ended ({status}): nothing was done"))
+            }
             Wish::Cancel => screen.cancel(),
             Wish::Answer(note) => screen.answer_with(note.as_deref()),
             Wish::Control(aim, reason) => screen.control(aim, reason.as_deref()),

@@ -6,7 +6,7 @@ use super::command::Wish;
 use super::log::Log;
 use crate::bus::Notice;
 use crate::core::approval::Tally;
-use crate::core::run::{Run, RunId};
+use crate::core::run::{Run, RunId, RunStatus};
 use crate::core::time::Timestamp;
 use crate::logfile::source::Told;
 use crate::tui::msg::{Effect, Msg, Overview, PlanCard, Ticket};
@@ -111,17 +111,20 @@ impl App {
                 }
                 self.read_bar_again();
             }
+            Msg::Reloaded(Ok(count)) => self.say(format!("read again, with {count} runbooks")),
+            Msg::Reloaded(Err(why)) => self.complain(why),
             Msg::Remembered(result) => {
                 self.requests.history.asked = false;
                 self.history = result.unwrap_or_default();
             }
             Msg::Detail(run, detail) => {
                 self.runs_on_screen(run).for_each(|s| s.receive(&detail));
-                return self.fulfil(run);
+                return self.fulfil(run, detail.as_ref().err().map(String::as_str));
             }
             Msg::Runs(ticket, page) => self.runs_came(ticket, page),
             Msg::Entries(ticket, page, result) => self.entries_came(ticket, page, result),
             Msg::File(ticket, told) => self.log_told(ticket, told),
+            Msg::Unopened(ticket, why) => self.log_unopened(ticket, why),
             Msg::Planned(ticket, card) => self.planned(ticket, card),
             Msg::Submitted(ticket, result) => self.submitted(ticket, result),
             Msg::Cancelled(run, result) => self.cancelled(run, result),
@@ -160,8 +163,11 @@ impl App {
                 self.requests.overview.wanted = true;
                 self.touch(run);
                 for screen in &mut self.screens {
-                    if let Screen::Runs(s) = screen {
-                        s.touch();
+                    match screen {
+                        Screen::Runs(s) => s.touch(),
+                        // It may wait for something else now, or for nothing.
+                        Screen::Run(s) if s.detail.as_ref().is_some_and(|d| d.blocked.is_some()) => s.touch(),
+                        _ => {}
                     }
                 }
             }
@@ -211,6 +217,19 @@ impl App {
         if let Some(log) = on_screen.chain(&mut self.kept).find(|log| log.ticket == ticket) {
             log.told(told);
         }
+    }
+
+    /// Whoever comes back to it asks for it again.
+    fn log_unopened(&mut self, ticket: Ticket, why: String) {
+        self.kept.retain(|log| log.ticket != ticket);
+        for screen in &mut self.screens {
+            if let Screen::Whole(log) = screen
+                && log.ticket == ticket
+            {
+                log.blank = true;
+            }
+        }
+        self.complain(why);
     }
 
     fn overview_came(&mut self, result: Result<Box<Overview>, String>) {
@@ -331,9 +350,9 @@ impl App {
         }
     }
 
-    fn cancelled(&mut self, run: RunId, result: Result<Box<Run>, String>) {
+    fn cancelled(&mut self, run: RunId, result: Result<RunStatus, String>) {
         match result {
-            Ok(ended) if ended.status.is_terminal() => self.say(format!("run {run} is cancelled")),
+            Ok(ended) if ended.is_terminal() => self.say(format!("run {run} is cancelled")),
             Ok(_) => self.say(format!("run {run} was asked to stop")),
             Err(why) => self.complain(format!("run {run} was not cancelled: {why}")),
         }

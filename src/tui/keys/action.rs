@@ -124,6 +124,7 @@ actions! {
         PreviousMark "previous-mark" "previous marked line",
         Strip "strip" "show where in the log errors are",
         Lanes "lanes" "a run: show or hide level, step and source",
+        Colours "colours" "show the colours lines bring, or not",
         Save "save" "save lines to a file",
     }
     Run: {

@@ -222,7 +222,10 @@ pub fn log_title(app: &App, run: Option<&Run>) -> Line<'static> {
     let mut spans =
         vec![Span::styled(format!(" Run {} ", run.id), theme.strong()), Span::styled(status, theme.run(run.status))];
     if run.status == RunStatus::Waiting {
-        spans.push(Span::styled("for you: Enter opens it ", theme.attention()));
+        // Who asked for it cannot give the approval it may wait for.
+        let asked = run.actor == app.facts.actor && run.plan.approvals().next().is_some();
+        let whom = if asked { "Enter opens it " } else { "for you: Enter opens it " };
+        spans.push(Span::styled(whom, theme.attention()));
     }
     // Last, because it may be cut.
     spans.push(Span::styled(format!(" {} ", safe(&run.plan.title)), theme.strong()));

@@ -173,7 +173,7 @@ impl RunScreen {
             let lines: Vec<_> = std::iter::once(first).chain((told.len() < 2).then_some(by)).chain(told).collect();
             return canvas.lines(area, &lines);
         }
-        let said = match (cancel, &run.message, &self.error) {
+        let said = match (cancel, run.why(), &self.error) {
             (_, _, Some(error)) => format!(" not read again: {}", safe(error)),
             (Some(who), ..) if run.orders.ending == Some(Ending::AfterStep) => {
                 format!(" {} asked to stop it after this step", safe(who))
@@ -182,6 +182,9 @@ impl RunScreen {
             (None, Some(message), _) => format!(" {}", safe(message)),
             (None, None, _) if !run.status.is_terminal() && run.orders.pace != Pace::Free => {
                 format!(" {}", safe(&run.orders.told().unwrap_or_default()))
+            }
+            (None, None, _) if detail.blocked.is_some() => {
+                detail.blocked.as_ref().map(|blocked| format!(" {}", safe(&blocked.to_string()))).unwrap_or_default()
             }
             (None, None, _) if run.status == RunStatus::Waiting => " waits for an answer (a)".to_owned(),
             _ => format!(" {}", safe(&run.plan.restatement)),
@@ -237,10 +240,10 @@ impl RunScreen {
         }
         let first = first_visible(self.artifacts.index(), all.len(), usize::from(inner.height));
         for (y, (i, artifact)) in (inner.y..inner.bottom()).zip(all.iter().enumerate().skip(first)) {
-            let line = Line::from(vec![
-                Span::styled(format!("{:<9}", artifact.kind.name()), theme.dim()),
-                Span::raw(safe(&artifact.title)),
-            ]);
+            let (kind, title) = (artifact.kind.name(), artifact.title.as_str());
+            // "manifest of run #4" need not name its kind twice.
+            let title = title.strip_prefix(kind).and_then(|rest| rest.strip_prefix(' ')).unwrap_or(title);
+            let line = Line::from(vec![Span::styled(format!("{kind:<9}"), theme.dim()), Span::raw(safe(title))]);
             canvas.line(row(inner, y), &line);
             if i == self.artifacts.index() && focused {
                 canvas.restyle(row(inner, y), theme.selected());
@@ -340,7 +343,7 @@ fn step_line((step, place): (&PlanStep, &str), record: Option<&RunStep>, app: &A
         (None, _) => String::new(),
     });
     let again = record.filter(|r| r.attempt > 1).map(|r| format!(" try {}", r.attempt)).unwrap_or_default();
-    let said = record.and_then(|r| r.message.as_deref()).map_or_else(|| safe(&step.spec.describe()), safe);
+    let said = record.and_then(RunStep::why).map_or_else(|| safe(&step.spec.describe()), safe);
     let name = (width / 3).clamp(10, 28);
     // A narrow pane leaves the phase out: what came of the step says more.
     let phase = if width < 80 { String::new() } else { format!("{place:<10}") };

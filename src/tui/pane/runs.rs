@@ -225,7 +225,7 @@ fn when(at: Timestamp, now: Timestamp) -> String {
 pub fn took(run: &Run, now: Timestamp) -> String {
     match (run.started_at, run.finished_at) {
         (Some(from), Some(to)) => human_ms(to.ms_since(from)),
-        (Some(from), None) => format!("{} so far", human_ms(now.ms_since(from))),
+        (Some(from), None) => human_ms(now.ms_since(from)),
         (None, _) => "–".to_owned(),
     }
 }

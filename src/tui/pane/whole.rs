@@ -19,6 +19,8 @@ use crate::tui::viewer::{Facts, Named, Viewer};
 pub struct WholeLog {
     pub ticket: Ticket,
     pub run: RunId,
+    /// It could not be opened.
+    pub blank: bool,
     viewer: Viewer,
     opened: bool,
     size: Option<(u16, u16)>,
@@ -34,7 +36,7 @@ impl WholeLog {
         let named = Named { name: format!("run {run}"), steps: Some(steps.unwrap_or_default()) };
         let facts = Facts { files: vec![named], zone: TimeZone::system(), budget: None, simulated };
         let viewer = Viewer::new(ticket, facts, keys, theme);
-        Self { ticket, run, viewer, opened: false, size: None, wanted: Vec::new() }
+        Self { ticket, run, blank: false, viewer, opened: false, size: None, wanted: Vec::new() }
     }
 
     /// What the reader told.

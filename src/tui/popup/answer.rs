@@ -6,6 +6,7 @@ use ratatui::text::{Line, Span};
 
 use super::Outcome;
 use super::confirm::buttons;
+use crate::core::plan::Rules;
 use crate::core::run::RunId;
 use crate::core::step::approve::Comment;
 use crate::tui::app::field::Field;
@@ -27,8 +28,9 @@ const ORDER: [Focus; 4] = [Focus::Note, Focus::Later, Focus::Yes, Focus::No];
 /// What is asked.
 #[derive(Debug, Clone)]
 enum Asked {
-    /// Whether the step of that number is done.
-    Work(u32),
+    /// Whether the step of that number is done; the word its note has to be, if one; and whether "no" is an answer like
+    /// another.
+    Work { step: u32, word: Option<String>, optional: bool },
     /// Whether the plan of that hash may go on, and when that takes a comment.
     Approval(String, Comment),
 }
@@ -42,14 +44,16 @@ pub struct AnswerForm {
     prompt: String,
     note: Field,
     focus: Focus,
-    message: Option<&'static str>,
+    message: Option<String>,
 }
 
 impl AnswerForm {
-    /// Asks what a manual step asks; `notes` is what the runbook says about it.
+    /// Asks what a manual step asks; `rules` hold what the runbook says about it and which word confirms it.
     #[must_use]
-    pub fn work(run: RunId, step: u32, name: &str, prompt: &str, notes: Option<&str>) -> Self {
-        Self::new(run, Asked::Work(step), format!("Run {run} asks: {}", safe(name)), prompt, notes)
+    pub fn work(run: RunId, step: u32, name: &str, prompt: &str, rules: &Rules) -> Self {
+        let asked = Asked::Work { step, word: rules.word.clone(), optional: rules.optional };
+        let title = format!("Run {run} asks: {}", safe(name));
+        Self::new(run, asked, title, prompt, rules.notes.as_deref())
     }
 
     /// Asks for approval; `told` says how it stands.
@@ -113,12 +117,14 @@ impl AnswerForm {
         };
         let (run, note) = (self.run, Some(self.note.text().trim().to_owned()).filter(|n| !n.is_empty()));
         match &self.asked {
-            Asked::Work(step) => Outcome::Finish(Effect::Answer { run, step: *step, done: yes, note }),
+            Asked::Work { word: Some(word), .. } if yes && note.as_ref() != Some(word) => {
+                self.insist(format!("not confirmed: type `{}` as the note", safe(word)))
+            }
+            Asked::Work { step, .. } => Outcome::Finish(Effect::Answer { run, step: *step, done: yes, note }),
             Asked::Approval(_, comment)
                 if note.is_none() && (*comment == Comment::Always || (*comment == Comment::OnDeny && !yes)) =>
             {
-                (self.message, self.focus) = (Some("this needs a reason: say why"), Focus::Note);
-                Outcome::Stay
+                self.insist("this needs a reason: say why".to_owned())
             }
             Asked::Approval(hash, _) => {
                 Outcome::Finish(Effect::Vote { run, approved: yes, note, plan_hash: hash.clone() })
@@ -126,12 +132,18 @@ impl AnswerForm {
         }
     }
 
+    /// Stays, with what the note has to be.
+    fn insist(&mut self, why: String) -> Outcome {
+        (self.message, self.focus) = (Some(why), Focus::Note);
+        Outcome::Stay
+    }
+
     pub(super) fn draw(&self, canvas: &mut Canvas<'_>) {
         let theme = canvas.theme;
         let width = canvas.area().width.min(72);
         let inside = usize::from(width.saturating_sub(4));
         let mut text: Vec<String> = self.prompt.lines().flat_map(|line| wrapped(line, inside)).collect();
-        text.extend(self.message.map(str::to_owned));
+        text.extend(self.message.iter().flat_map(|message| wrapped(message, inside)));
         let height = u16::try_from(text.len()).unwrap_or(u16::MAX).saturating_add(6);
         let title = Span::styled(format!(" {} ", self.title), theme.attention());
         let inner = canvas.window(width, height.min(canvas.area().height), title.into(), &Line::default());
@@ -142,7 +154,8 @@ impl AnswerForm {
             canvas.field(row(inner, foot), Span::raw(" note: "), &self.note, self.focus == Focus::Note, "");
             let on = |focus| self.focus == focus;
             let (yes, no) = match self.asked {
-                Asked::Work(_) => ("Done", "Not done"),
+                Asked::Work { optional: true, .. } => ("Yes", "No"),
+                Asked::Work { .. } => ("Done", "Not done"),
                 Asked::Approval(..) => ("Approve", "Reject"),
             };
             let all = [("Later", on(Focus::Later)), (yes, on(Focus::Yes)), (no, on(Focus::No))];

@@ -96,17 +96,43 @@ impl Card {
         self.busy
     }
 
-    /// The plan was made again with other inputs: everything typed to confirm the old one is void.
+    /// The plan was made again with other inputs: everything typed to confirm the old one is void. A value that was
+    /// refused is missing in the plan; it stays as it was typed, to be corrected.
     pub fn replanned(&mut self, card: Result<Box<PlanCard>, String>) {
         self.busy = None;
         match card {
             Ok(card) => {
                 let (top, parsed, raw) = (self.top, self.parsed.clone(), std::mem::take(&mut self.raw_text));
+                let (typed, focus) = (std::mem::take(&mut self.inputs), self.focus);
                 *self = Self::new(*card, parsed, raw, self.read_only);
                 self.top = top;
-                self.message = Some("planned again with the new inputs; look, then start".to_owned());
+                self.keep_refused(typed, focus);
+                let again = "planned again with the new inputs; look, then start";
+                self.message = Some(if self.can_start() { again.to_owned() } else { self.why_not() });
             }
             Err(why) => self.message = Some(format!("not planned: {why}")),
+        }
+    }
+
+    /// Puts back the lines whose values the plan lacks, each in its place, and goes to the first of them.
+    fn keep_refused(&mut self, typed: Vec<(String, Field)>, focus: Focus) {
+        let planned = std::mem::take(&mut self.inputs);
+        let (mut lines, mut refused) = (Vec::new(), None);
+        for (name, field) in typed {
+            let right = planned.iter().find(|(known, _)| *known == name).cloned();
+            if right.is_none() {
+                refused.get_or_insert(lines.len());
+            }
+            lines.push(right.unwrap_or((name, field)));
+        }
+        lines.extend(
+            planned.into_iter().filter(|(name, _)| lines.iter().all(|(known, _)| known != name)).collect::<Vec<_>>(),
+        );
+        self.inputs = lines;
+        match (refused, focus) {
+            (Some(at), _) => self.focus = Focus::Input(at),
+            (None, Focus::Input(_)) if !self.can_start() => self.focus = focus,
+            (None, _) => {}
         }
     }
 

@@ -6,7 +6,7 @@ use ratatui::text::{Line, Span};
 
 use super::confirm::buttons;
 use super::{Outcome, Popup};
-use crate::core::orders::{Ending, Order, Pace, dependents, next_step, skippable};
+use crate::core::orders::{Ending, Order, Pace, dependents, next_step, skippable, to_let_go};
 use crate::core::resume::{Decision, Standing, standing};
 use crate::core::run::{RunId, RunStatus, StepStatus};
 use crate::tui::app::field::Field;
@@ -246,9 +246,7 @@ fn interrupted(detail: &RunDetail, all: &mut Vec<Choice>, choice: Make<'_>) {
 fn pace(detail: &RunDetail, all: &mut Vec<Choice>, choice: Make<'_>) {
     let pace = detail.run.orders.pace;
     let mut order = |label: &str, about: &str, order| all.push(choice(label, about, Deed::Order(order), false));
-    if pace == Pace::Stepping
-        && let Some(next) = next_step(&detail.run.plan, &detail.steps)
-    {
+    if let Some(next) = to_let_go(&detail.run, &detail.steps) {
         let name = detail.run.plan.numbered_step(next).map(|(s, _)| safe(&s.name)).unwrap_or_default();
         order(&format!("Let step {name} go"), "It runs this one step and waits before the next.", Order::LetGo(next));
     }

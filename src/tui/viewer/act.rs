@@ -60,6 +60,7 @@ impl Viewer {
                 }
             }
             Action::Lanes => self.lanes = !self.lanes,
+            Action::Colours => self.colours = !self.colours,
             Action::Left => self.left = self.left.saturating_sub(STEP),
             Action::Right if !self.wrap => self.left = (self.left + STEP).min(FURTHEST),
             Action::Strip => {

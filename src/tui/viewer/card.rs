@@ -1,4 +1,5 @@
-//! One record in detail: time, level, shape, fields, the text as it was written, JSON indented. A row can be copied.
+//! One record in detail: time, level, shape, fields, the text as it was written, JSON and an event's data
+//! indented. A row can be copied.
 
 use ratatui::layout::Rect;
 use ratatui::text::{Line, Span};
@@ -33,6 +34,7 @@ impl Card {
         if let Some(note) = note.filter(|n| !n.is_empty()) {
             row("note", note.clone());
         }
+        let data = known.as_ref().and_then(|known| known.data.clone());
         if let Some(known) = known {
             row("time", known.at.rfc3339());
             known.rows.into_iter().for_each(|(name, value)| row(name, value));
@@ -49,12 +51,14 @@ impl Card {
         }
         row("text", first.to_owned());
         rest.lines().for_each(|more| row("", more.to_owned()));
-        if let Ok(value) = serde_json::from_str::<serde_json::Value>(first)
-            && let Ok(pretty) = serde_json::to_string_pretty(&value)
-        {
-            for (at, more) in pretty.lines().enumerate() {
-                row(if at == 0 { "json" } else { "" }, more.to_owned());
-            }
+        let mut indented = |name: &str, text: &str| {
+            text.lines().enumerate().for_each(|(at, more)| row(if at == 0 { name } else { "" }, more.to_owned()));
+        };
+        if let Some(pretty) = pretty(first) {
+            indented("json", &pretty);
+        }
+        if let Some(data) = data {
+            indented("data", pretty(&data).as_ref().unwrap_or(&data));
         }
         rows.truncate(ROWS);
         Self { title: format!(" Record at line {} ", line + 1), rows, index: 0 }
@@ -84,6 +88,12 @@ impl Card {
     }
 }
 
+/// JSON, indented.
+fn pretty(text: &str) -> Option<String> {
+    let value: serde_json::Value = serde_json::from_str(text).ok()?;
+    serde_json::to_string_pretty(&value).ok()
+}
+
 /// Fields that are not already told.
 fn fields(record: &Record) -> impl Iterator<Item = (&String, &String)> {
     record
@@ -104,5 +114,17 @@ mod tests {
         let has = |name: &str, value: &str| card.rows.iter().any(|(n, v)| n == name && v == value);
         assert!(has("note", "look") && has("level", "warn") && has("message", "slow") && has("took", "{\"ms\":3}"));
         assert!(has("", "  more") && has("", "    \"ms\": 3"), "{:?}", card.rows);
+    }
+
+    #[test]
+    fn the_data_of_an_event_is_there_and_can_be_copied() {
+        let data = Some("{\"outputs\":{\"version\":\"1.2\"}}".to_owned());
+        let known = Known { at: Timestamp(0), rows: vec![("level", "info".to_owned())], data };
+        let mut card = Card::new(0, "step deploy succeeded", Some(known), Timestamp(0), None);
+        let from = card.rows.iter().position(|(name, _)| name == "data").unwrap();
+        let shown: Vec<_> = card.rows[from..].iter().map(|(_, value)| value.as_str()).collect();
+        assert_eq!(shown, ["{", "  \"outputs\": {", "    \"version\": \"1.2\"", "  }", "}"]);
+        card.index = from + 2;
+        assert_eq!(card.act(Action::CopyLine, 24), Some(Effect::Copy("    \"version\": \"1.2\"".to_owned())));
     }
 }

@@ -5,7 +5,8 @@ use ratatui::layout::Rect;
 use ratatui::style::Style;
 use ratatui::text::{Line, Span};
 
-use super::{Over, Times, Viewer, row};
+use super::row::{self, Safe};
+use super::{Over, Times, Viewer};
 use crate::core::event::Level;
 use crate::core::{record, text};
 use crate::logfile::desk::Row;
@@ -101,24 +102,29 @@ impl Viewer {
         if row.level == Level::Info { self.theme.plain() } else { self.theme.level(row.level) }
     }
 
+    fn safe(&self, row: &Row, cells: usize) -> Safe {
+        let style = self.style(row);
+        if self.colours { Safe::coloured(row, cells, style, self.theme) } else { Safe::plain(row, cells, style) }
+    }
+
     fn cut(&self, index: usize, line: &Row, width: u16) -> Line<'static> {
         let width = usize::from(width).saturating_sub(self.head_width());
-        let shown = row::safe(line, self.left + width);
-        let piece = row::window(&shown, self.left, width);
+        let shown = self.safe(line, self.left + width);
+        let piece = row::window(&shown.text, self.left, width);
         let hits = self.search.as_ref().map(|(_, regex)| regex);
         let mut spans = self.head(index, line);
-        spans.extend(row::marked(&shown, piece, hits, self.style(line), self.theme.hit()).spans);
+        spans.extend(row::marked(&shown, piece, hits, self.theme.hit()).spans);
         Line::from(spans)
     }
 
     fn wrapped(&self, index: usize, line: &Row, width: u16, height: usize) -> Vec<Line<'static>> {
         let head = self.head_width();
         let width = usize::from(width).saturating_sub(head).max(1);
-        let shown = row::safe(line, width * height);
+        let shown = self.safe(line, width * height);
         let hits = self.search.as_ref().map(|(_, regex)| regex);
-        let pieces = row::wrapped(&shown, width).into_iter().enumerate().map(|(at, piece)| {
+        let pieces = row::wrapped(&shown.text, width).into_iter().enumerate().map(|(at, piece)| {
             let mut spans = if at == 0 { self.head(index, line) } else { vec![Span::raw(" ".repeat(head))] };
-            spans.extend(row::marked(&shown, piece, hits, self.style(line), self.theme.hit()).spans);
+            spans.extend(row::marked(&shown, piece, hits, self.theme.hit()).spans);
             Line::from(spans)
         });
         pieces.take(height).collect()

@@ -24,6 +24,8 @@ const FOR_STEP: u16 = 70;
 pub(super) struct Known {
     pub(super) at: Timestamp,
     pub(super) rows: Vec<(&'static str, String)>,
+    /// An event's data, as JSON.
+    pub(super) data: Option<String>,
 }
 
 impl Viewer {
@@ -69,7 +71,7 @@ impl Viewer {
         name.map_or_else(|| format!("step {}", step + 1), |name| text::show(name).into_owned())
     }
 
-    pub(super) fn known(&self, line: usize, head: &Head) -> Known {
+    pub(super) fn known(&self, line: usize, head: &Head, data: Option<String>) -> Known {
         let file = self.shown.rows.iter().find(|row| row.number == line).map_or(0, |row| row.file);
         let mut rows = Vec::new();
         match &head.said {
@@ -85,6 +87,6 @@ impl Viewer {
         rows.push(("step", self.step(file, head)));
         rows.push(("entry", head.seq.to_string()));
         rows.retain(|(_, value)| !value.is_empty());
-        Known { at: head.at, rows }
+        Known { at: head.at, rows, data }
     }
 }

@@ -1,21 +1,61 @@
 //! One line of a log as cells: made safe, scrolled or wrapped, matches marked.
 
-use ratatui::style::Style;
+use ratatui::style::{Modifier, Style};
 use ratatui::text::{Line, Span};
 use regex::bytes::Regex;
 use unicode_segmentation::UnicodeSegmentation as _;
 
-use crate::core::text;
+use crate::core::text::{self, Coloured};
 use crate::logfile::desk::Row;
+use crate::tui::theme::Theme;
 
-/// The line as text that is safe to show, at most `cells` of it. What was not kept is told.
-pub(super) fn safe(row: &Row, cells: usize) -> String {
+/// A line that is safe to show, and how.
+#[derive(Debug, Clone)]
+pub(super) struct Safe {
+    pub(super) text: String,
+    /// From this byte on, up to the next; the first begins at 0.
+    styles: Vec<(usize, Style)>,
+}
+
+impl Safe {
+    /// At most `cells` of the line, in one style. What was not kept is told.
+    pub(super) fn plain(row: &Row, cells: usize, style: Style) -> Self {
+        Self { text: safe(row, cells, text::strip_sgr_limited), styles: vec![(0, style)] }
+    }
+
+    /// The same, with the looks the line brings laid over the style. They end where the line does.
+    pub(super) fn coloured(row: &Row, cells: usize, style: Style, theme: Theme) -> Self {
+        let mut looks = Vec::new();
+        let text = safe(row, cells, |line, cells| {
+            let coloured: Coloured = text::coloured_limited(line, cells);
+            looks = coloured.looks;
+            coloured.text
+        });
+        let looks = looks.into_iter().map(|(at, look)| (at, style.patch(theme.look(look))));
+        Self { text, styles: std::iter::once((0, style)).chain(looks).collect() }
+    }
+
+    /// Adds what stands between two places.
+    fn push(&self, spans: &mut Vec<Span<'static>>, start: usize, end: usize) {
+        let first = self.styles.partition_point(|(at, _)| *at <= start).saturating_sub(1);
+        for (i, (at, style)) in self.styles.iter().enumerate().skip(first).take_while(|(_, (at, _))| *at < end) {
+            let next = self.styles.get(i + 1).map_or(end, |(next, _)| end.min(*next));
+            spans.push(Span::styled(self.text[start.max(*at)..next].to_owned(), *style));
+        }
+    }
+
+    fn style_at(&self, place: usize) -> Style {
+        self.styles[self.styles.partition_point(|(at, _)| *at <= place).saturating_sub(1)].1
+    }
+}
+
+fn safe(row: &Row, cells: usize, show: impl FnOnce(&str, usize) -> String) -> String {
     let line = String::from_utf8_lossy(&row.bytes);
     if row.len <= row.bytes.len() as u64 {
-        return text::strip_sgr_limited(&line, cells);
+        return show(&line, cells);
     }
     let note = format!("… ({} KiB)", row.len / 1024);
-    let text = text::strip_sgr_limited(&line, cells.saturating_sub(note.len()));
+    let text = show(&line, cells.saturating_sub(note.len()));
     format!("{}{note}", text.trim_end_matches('…'))
 }
 
@@ -57,14 +97,9 @@ pub(super) fn wrapped(shown: &str, width: usize) -> Vec<(usize, usize)> {
     pieces
 }
 
-/// The piece of a text as spans, its matches marked.
-pub(super) fn marked(
-    shown: &str,
-    piece: (usize, usize),
-    hits: Option<&Regex>,
-    style: Style,
-    hit: Style,
-) -> Line<'static> {
+/// The piece of a line as spans, its matches marked.
+pub(super) fn marked(safe: &Safe, piece: (usize, usize), hits: Option<&Regex>, hit: Style) -> Line<'static> {
+    let shown = &*safe.text;
     let mut spans = Vec::new();
     let mut at = piece.0;
     for found in hits.iter().flat_map(|regex| regex.find_iter(shown.as_bytes())) {
@@ -74,28 +109,58 @@ pub(super) fn marked(
         if !whole || start >= end {
             continue;
         }
-        spans.push(Span::styled(shown[at..start].to_owned(), style));
+        safe.push(&mut spans, at, start);
+        // Among what is reversed already, a match is what is not.
+        let is_reversed = safe.style_at(start).add_modifier.contains(Modifier::REVERSED);
+        let hit = if is_reversed { hit.remove_modifier(Modifier::REVERSED) } else { hit };
         spans.push(Span::styled(shown[start..end].to_owned(), hit));
         at = end;
     }
-    spans.push(Span::styled(shown[at..piece.1].to_owned(), style));
+    safe.push(&mut spans, at, piece.1);
     Line::from(spans)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::core::event::Level;
     use crate::logfile::scan::pattern;
     use proptest::prelude::*;
 
     #[test]
     fn matches_are_marked_where_they_are_seen() {
         let regex = pattern("b+").unwrap();
-        let line = marked("abbcab", (2, 6), Some(&regex), Style::new(), Style::new().bold());
+        let safe = Safe { text: "abbcab".to_owned(), styles: vec![(0, Style::new())] };
+        let line = marked(&safe, (2, 6), Some(&regex), Style::new().bold());
         let texts: Vec<_> =
             line.spans.iter().map(|s| (s.content.to_string(), s.style == Style::new().bold())).collect();
         let seen: Vec<_> = texts.iter().filter(|(t, _)| !t.is_empty()).collect();
         assert_eq!(seen, [&("b".to_owned(), true), &("ca".to_owned(), false), &("b".to_owned(), true)]);
+    }
+
+    #[test]
+    fn the_looks_of_a_line_are_cut_and_marked_with_it() {
+        let bytes = b"ab\x1b[31mcd\x1b[7mef\x1b[0mgh".to_vec();
+        let row = Row { number: 0, file: 0, level: Level::Info, len: bytes.len() as u64, bytes, head: None };
+        let base = Style::new().bold();
+        let regex = pattern("[be]").unwrap();
+        let hit = Style::new().reversed();
+        let spans = |theme, piece| {
+            let safe = Safe::coloured(&row, 80, base, theme);
+            let line = marked(&safe, piece, Some(&regex), hit);
+            line.spans.into_iter().map(|s| (s.content.into_owned(), s.style)).collect::<Vec<_>>()
+        };
+        let owned = |all: &[(&str, Style)]| all.iter().map(|(t, s)| ((*t).to_owned(), *s)).collect::<Vec<_>>();
+        let plain = hit.remove_modifier(Modifier::REVERSED);
+        let red = base.red();
+        assert_eq!(
+            spans(Theme::new(true), (0, 8)),
+            owned(&[("a", base), ("b", hit), ("cd", red), ("e", plain), ("f", red.reversed()), ("gh", base)])
+        );
+        assert_eq!(spans(Theme::new(true), (3, 4)), owned(&[("d", red)]));
+        assert_eq!(spans(Theme::new(false), (2, 4)), owned(&[("cd", base)]), "no colours, attributes only");
+        assert_eq!(spans(Theme::new(false), (5, 7)), owned(&[("f", base.reversed()), ("g", base)]));
+        assert_eq!(Safe::plain(&row, 80, base).text, Safe::coloured(&row, 80, base, Theme::new(true)).text);
     }
 
     proptest! {

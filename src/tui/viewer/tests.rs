@@ -3,6 +3,7 @@
 use crossterm::event::{KeyCode, KeyModifiers};
 use ratatui::Terminal;
 use ratatui::backend::TestBackend;
+use ratatui::style::Color;
 
 use super::*;
 use crate::logfile::desk::{Hits, Jump, Move, Row, Sought};
@@ -184,6 +185,26 @@ fn lines_are_safe_cut_scrolled_and_wrapped() {
         }
         v.update(Msg::Key(KeyEvent::from(KeyCode::Esc)));
     }
+}
+
+#[test]
+fn the_colours_of_lines_are_shown_if_wanted() {
+    let mut v = viewer(&["a.log"]);
+    tell(&mut v, &["\x1b[32mgreen\x1b[2J", "plain"]);
+    let colour = |v: &Viewer, x, y| {
+        let mut terminal = Terminal::new(TestBackend::new(60, 6)).unwrap();
+        terminal.draw(|frame| v.draw(frame)).unwrap();
+        terminal.backend().buffer()[(x, y)].fg
+    };
+    let before = screen(&v);
+    assert_eq!((colour(&v, 1, 0), colour(&v, 1, 1)), (Color::Reset, Color::Reset));
+    press(&mut v, 'C');
+    assert_eq!((colour(&v, 1, 0), colour(&v, 1, 1)), (Color::Green, Color::Reset), "they end with the line");
+    assert_eq!(screen(&v), before, "colours change no text");
+    press(&mut v, 'z');
+    assert_eq!(colour(&v, 1, 0), Color::Green);
+    press(&mut v, 'C');
+    assert_eq!(colour(&v, 1, 0), Color::Reset);
 }
 
 #[test]

@@ -428,3 +428,63 @@ fn an_approval_nobody_could_give_is_refused_where_it_stands() {
         assert!(told.iter().any(|p| p.contains(&format!("{key}: ")) && p.contains(says)), "{text}: {told:#?}");
     }
 }
+
+/// A runbook with an input of type secret and this step.
+fn using_secrets(step: &str) -> Result<Runbook, Vec<Problem>> {
+    let head = "name = \"ship\"\ntitle = \"ship\"\nversion = \"1\"\nmutates = true\n[[input]]\nname = \"token\"\ntype = \
+                \"secret\"\n[[input]]\nname = \"who\"\ntype = \"text\"\n[[step]]\nname = \"ship\"\nphase = \"action\"\n";
+    parse("ship.toml", &format!("{head}{step}\n"))
+}
+
+#[test]
+fn secrets_are_named_or_chosen_and_become_variables_and_headers() {
+    let inputs = [("token".to_owned(), "OTHER".to_owned())].into();
+    let request = Request { inputs, ..Request::default() };
+    for (text, wanted) in [
+        ("shell = \"true\"\nsecrets = [\"DEPLOY\"]", "sh -c \"true\" (secret DEPLOY)"),
+        ("shell = \"true\"\nsecrets = [\"DEPLOY\", \"{inputs.token}\"]", "sh -c \"true\" (secret DEPLOY, OTHER)"),
+        (
+            "http = { url = \"https://a.test/\", auth = { secret_ref = \"{inputs.token}\" } }",
+            "GET https://a.test/ (secret OTHER)",
+        ),
+        (
+            "http = { url = \"https://a.test/\", headers = { X-Key = { secret_ref = \"DEPLOY\" }, X = \"y\" } }",
+            "GET https://a.test/ (secret DEPLOY)",
+        ),
+    ] {
+        let runbook = using_secrets(text).unwrap_or_else(|problems| panic!("{text}: {problems:#?}"));
+        let step = plan(&runbook, &request, &Stack::default()).steps.remove(0);
+        assert_eq!((step.spec.describe().as_str(), step.rules.sensitive), (wanted, false), "{text}");
+    }
+    let quiet = using_secrets("shell = \"true\"\nsensitive = true").unwrap();
+    assert!(plan(&quiet, &request, &Stack::default()).steps[0].rules.sensitive);
+}
+
+#[test]
+fn a_secret_that_is_none_is_refused_and_not_repeated() {
+    for (text, key, says) in [
+        ("shell = \"true\"\nsecrets = [\"hunter2 hunter2\"]", "secrets", "neither the name of a secret nor"),
+        ("shell = \"true\"\nsecrets = \"DEPLOY\"", "secrets", "must be a list"),
+        ("shell = \"true\"\nsecrets = [\"{inputs.who}\"]", "secrets", "no input who of type secret"),
+        ("shell = \"true\"\nsecrets = [\"{inputs.nobody}\"]", "secrets", "no input nobody of type secret"),
+        ("shell = \"true\"\nsensitive = \"yes\"", "sensitive", "must be true or false"),
+        ("wait = \"1s\"\nsecrets = [\"DEPLOY\"]", "secrets", "is only for steps with `shell`"),
+        ("http = { url = \"https://a.test/\", auth = \"hunter2\" }", "auth", "must be { secret_ref = \"NAME\" }"),
+        (
+            "http = { url = \"https://a.test/\", auth = { secret_ref = \"DEPLOY\", x = 1 } }",
+            "auth",
+            "must be { secret_ref = \"NAME\" }",
+        ),
+        (
+            "http = { url = \"https://a.test/\", headers = { X = { secret_ref = \"hunter2!\" } } }",
+            "headers",
+            "neither the name of a secret nor",
+        ),
+        ("http = { url = \"https://a.test/\", headers = { X = 1 } }", "headers", "must be a text or { secret_ref"),
+    ] {
+        let Err(found) = using_secrets(text) else { panic!("{text} is taken") };
+        let told: Vec<_> = found.iter().map(ToString::to_string).collect();
+        assert!(told.iter().any(|p| p.contains(&format!("{key}: ")) && p.contains(says)), "{text}: {told:#?}");
+        assert!(!told.iter().any(|p| p.contains("hunter2")), "{told:#?}");
+    }
+}

@@ -137,7 +137,6 @@ fn read_http(r: &mut Reader<'_>, step: &Section<'_>) -> Option<HttpRequest> {
         expect_status: read_statuses(r, &section),
         max_ms,
         contains: section.text(r, "contains").map(str::to_owned),
-        ..HttpRequest::default()
     })
 }
 

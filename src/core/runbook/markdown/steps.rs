@@ -103,18 +103,19 @@ fn step(
     if flags.contains(&"idempotent") {
         toml.line(line, "idempotent = true");
     }
+    // Before what a block writes itself: that may end in a table of its own.
+    if let Some(first) = undo.first() {
+        match undo_of(undo, problems) {
+            Some(work) => toml.line(first.line, &format!("undo = {{ {work} }}")),
+            None => problems.push((first.line, "a rollback is made of shell blocks, or of one request".to_owned())),
+        }
+    }
     match block.language.as_str() {
         "step" => block.code.lines().zip(line + 1..).for_each(|(text, line)| toml.line(line, text)),
         _ => {
             if let Some(work) = work(block, problems) {
                 toml.line(line, &work);
             }
-        }
-    }
-    if let Some(first) = undo.first() {
-        match undo_of(undo, problems) {
-            Some(work) => toml.line(first.line, &format!("undo = {{ {work} }}")),
-            None => problems.push((first.line, "a rollback is made of shell blocks, or of one request".to_owned())),
         }
     }
 }

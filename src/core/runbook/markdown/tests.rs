@@ -262,3 +262,33 @@ notify = { to = "ops", title = "carts", text = "{results}" }
     let said: Vec<String> = unclosed.iter().map(ToString::to_string).collect();
     assert_eq!(said, ["carts.md:1: front matter is never closed; end it with a line +++"]);
 }
+
+#[test]
+fn a_rollback_is_the_undo_of_a_step_that_ends_in_a_table() {
+    let text = r#"+++
+version = "1"
+mutates = true
+env = "none"
++++
+# Ship
+
+## Action
+
+```step
+name = "ship"
+adapter = "github.dispatch_workflow"
+[step.with]
+repo = "acme/web"
+workflow = "ship.yml"
+```
+
+## Rollback
+
+```sh
+./unship
+```
+"#;
+    let runbook = parse("ship.md", text).unwrap_or_else(|problems| panic!("{problems:#?}"));
+    let undo = runbook.definition.steps[0].undo.as_ref().expect("it has an undo");
+    assert!(matches!(undo.does, crate::core::runbook::definition::Does::Shell { .. }), "{undo:?}");
+}

@@ -1,7 +1,7 @@
 //! What people do to a run from its view: every one of these asks first, but for letting a single step go.
 
 use super::{Part, RunScreen};
-use crate::core::orders::{Ending, Order, Pace, next_step};
+use crate::core::orders::{Ending, Order, Pace, to_let_go};
 use crate::core::plan::PlanStep;
 use crate::core::run::StepStatus;
 use crate::core::step::StepSpec;
@@ -47,7 +47,7 @@ impl RunScreen {
         let waiting = waiting.and_then(|step| Some((step.index, detail.run.plan.numbered_step(step.index)?.0)));
         match waiting {
             Some((index, PlanStep { name, spec: StepSpec::Manual(manual), rules, .. })) => {
-                let form = AnswerForm::work(self.run, index, name, &manual.prompt, rules.notes.as_deref());
+                let form = AnswerForm::work(self.run, index, name, &manual.prompt, rules);
                 Reaction::Popup(Box::new(Popup::Answer(Box::new(form))))
             }
             Some(_) => Reaction::Say("the waiting step is not one to answer: it goes on by itself".to_owned()),
@@ -65,9 +65,11 @@ impl RunScreen {
 
     pub(super) fn let_go(&self) -> Reaction {
         let Some(detail) = &self.detail else { return Reaction::Say("the run is still being read".to_owned()) };
-        let next = next_step(&detail.run.plan, &detail.steps).filter(|_| !detail.run.status.is_terminal());
-        match next.filter(|_| detail.run.orders.pace == Pace::Stepping) {
+        match to_let_go(&detail.run, &detail.steps) {
             Some(step) => Reaction::Ask(Effect::Order { run: self.run, order: Order::LetGo(step), reason: None }),
+            None if detail.run.orders.pace == Pace::Stepping && !detail.run.status.is_terminal() => {
+                Reaction::Say("it does not wait before a step now: let the step in flight end first".to_owned())
+            }
             None => Reaction::Say("only a run that is gone through step by step lets a single step go".to_owned()),
         }
     }

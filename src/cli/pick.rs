@@ -1,0 +1,137 @@
+//! Which records are printed: `--grep`, `--level` and `--since`, for lines of files and entries of runs alike. A record is
+//! printed whole or not at all, and as soon as that is known.
+
+use regex::bytes::Regex;
+
+use super::stop::Stop;
+use crate::core::event::Level;
+use crate::core::time::Timestamp;
+use crate::logfile::scan::pattern;
+
+/// What is wanted.
+#[derive(Debug, Clone)]
+pub(super) struct Wanted {
+    grep: Option<Regex>,
+    level: Level,
+    from: Option<Timestamp>,
+}
+
+impl Wanted {
+    pub(super) fn new(
+        grep: Option<&str>,
+        level: Option<Level>,
+        since: Option<i64>,
+        now: Timestamp,
+    ) -> Result<Self, Stop> {
+        Ok(Self {
+            grep: grep.map(pattern).transpose().map_err(|why| Stop::Usage(format!("--grep: {why}")))?,
+            level: level.unwrap_or(Level::Debug),
+            from: since.map(|ms| now.plus_ms(-ms)),
+        })
+    }
+}
+
+/// Bytes of a record's lines that are kept until one matches. Of a longer record the lines before are left out.
+const MOST: usize = 16 << 20;
+/// What a line costs besides its text.
+const LINE: usize = 64;
+
+/// Picks records out of lines that come one by one.
+#[derive(Debug)]
+pub(super) struct Picker<T> {
+    wanted: Wanted,
+    /// Of the record: level and time are good enough, and whether a line of it has matched.
+    may: bool,
+    matched: bool,
+    /// Lines before the first that matches.
+    held: Vec<T>,
+    bytes: usize,
+}
+
+impl<T> Picker<T> {
+    pub(super) const fn new(wanted: Wanted) -> Self {
+        Self { wanted, may: false, matched: false, held: Vec::new(), bytes: 0 }
+    }
+
+    /// A record begins.
+    pub(super) fn begin(&mut self, level: Level, at: Option<Timestamp>) {
+        self.may = level >= self.wanted.level && self.wanted.from.is_none_or(|from| at.is_some_and(|at| at >= from));
+        self.matched = self.wanted.grep.is_none();
+        self.forget();
+    }
+
+    /// A line of the record. What is to be printed now: with the first that matches, all there were.
+    pub(super) fn take(&mut self, text: &[u8], line: impl FnOnce() -> T) -> Vec<T> {
+        if !self.may {
+            return Vec::new();
+        }
+        self.bytes += text.len() + LINE;
+        self.held.push(line());
+        self.matched = self.matched || self.wanted.grep.as_ref().is_some_and(|regex| regex.is_match(text));
+        if self.matched {
+            self.bytes = 0;
+            return std::mem::take(&mut self.held);
+        }
+        if self.bytes > MOST {
+            self.forget();
+        }
+        Vec::new()
+    }
+
+    fn forget(&mut self) {
+        self.held.clear();
+        self.bytes = 0;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Records of lines through a picker: after each line what is printed then.
+    fn picked(wanted: &Wanted, records: &[(Level, i64, &[&str])]) -> Vec<String> {
+        let mut picker = Picker::new(wanted.clone());
+        let mut printed = Vec::new();
+        for (level, at, lines) in records {
+            picker.begin(*level, Some(Timestamp(*at)));
+            printed.extend(lines.iter().map(|line| picker.take(line.as_bytes(), || *line).join("+")));
+        }
+        printed
+    }
+
+    #[test]
+    fn a_record_comes_whole_and_at_once() {
+        let records: &[(Level, i64, &[&str])] = &[
+            (Level::Error, 1000, &["a", "at x", "at y"]),
+            (Level::Info, 2000, &["at x"]),
+            (Level::Warn, 3000, &["b", "c"]),
+        ];
+        let wanted = |grep, level, since| Wanted::new(grep, level, since, Timestamp(3500)).unwrap();
+        assert_eq!(picked(&wanted(None, None, None), records), ["a", "at x", "at y", "at x", "b", "c"]);
+        assert_eq!(picked(&wanted(Some("at x"), None, None), records), ["", "a+at x", "at y", "at x", "", ""]);
+        assert_eq!(picked(&wanted(None, Some(Level::Warn), None), records), ["a", "at x", "at y", "", "b", "c"]);
+        assert_eq!(picked(&wanted(None, None, Some(1500)), records), ["", "", "", "at x", "b", "c"]);
+        assert_eq!(picked(&wanted(Some("x"), Some(Level::Warn), Some(1500)), records), [""; 6]);
+        assert!(Wanted::new(Some("("), None, None, Timestamp(0)).is_err());
+    }
+
+    #[test]
+    fn a_record_without_end_is_not_kept() {
+        let mut picker = Picker::new(Wanted::new(Some("needle"), None, None, Timestamp(0)).unwrap());
+        picker.begin(Level::Info, None);
+        let line = vec![b'x'; 1 << 20];
+        for number in 0..40 {
+            assert!(picker.take(&line, || number).is_empty() && picker.bytes <= MOST);
+        }
+        let printed = picker.take(b"needle", || 40);
+        assert!(printed.len() <= 17 && printed.last() == Some(&40), "{printed:?}");
+        assert_eq!(picker.take(b"x", || 41), [41]);
+    }
+
+    #[test]
+    fn what_has_no_time_is_not_known_to_be_late_enough() {
+        let mut picker = Picker::new(Wanted::new(None, None, Some(1000), Timestamp(5000)).unwrap());
+        picker.begin(Level::Error, None);
+        assert!(picker.take(b"x", || ()).is_empty());
+    }
+}
