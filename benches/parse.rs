@@ -106,6 +106,7 @@ fn catalogue() -> Catalogue {
             phrases: vec![format!("rotate credentials {i} of {{service}} in {{env}}"), format!("do thing number {i}")],
             mutates: i % 2 == 0,
             inputs: vec![("target".to_owned(), false)],
+            ..RunbookName::default()
         })
         .collect();
     Catalogue::new(&Stack { environments, services, routines, ..Stack::default() }, &runbooks)

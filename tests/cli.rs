@@ -308,8 +308,11 @@ fn check_finds_the_mistakes_of_every_file_at_once() {
     desk.run(&["check"]).expect(2).says(&["opsroom.toml:1", "keymap.toml:2", "mine.toml:2"]);
     desk.write(".config/opsroom/opsroom.toml", "");
     desk.write(".config/opsroom/keymap.toml", "");
+    desk.run(&["parse", "polish the widgets"]).expect(0).says(&["1 runbook file has mistakes: opsroom check"]);
+    desk.run(&["run", "polish the widgets", "--yes"]).expect(2).says(&["1 runbook file has mistakes: opsroom check"]);
     std::fs::remove_file(desk.path(".config/opsroom/runbooks/mine.toml")).unwrap();
     desk.run(&["check"]).expect(0);
+    assert!(!desk.run(&["parse", "polish the widgets"]).expect(0).stderr.contains("mistakes"));
 }
 
 #[test]

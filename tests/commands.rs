@@ -57,12 +57,14 @@ fn catalogue() -> Catalogue {
         phrases: vec!["rotate [api] keys of {service} in {env}".to_owned(), "rotate keys".to_owned()],
         mutates: true,
         inputs: vec![("env".to_owned(), true), ("vault".to_owned(), false)],
+        ..RunbookName::default()
     });
     runbooks.push(RunbookName {
         name: "weekly report".to_owned(),
         phrases: vec!["weekly report for {week}".to_owned(), "write the weekly report".to_owned()],
         mutates: false,
         inputs: vec![("week".to_owned(), true)],
+        ..RunbookName::default()
     });
     Catalogue::new(&acme(), &runbooks)
 }
@@ -252,6 +254,74 @@ fn long_texts_are_refused_at_once() {
         assert!(complete(&text, &catalogue, 5).is_empty());
     }
     assert!(started.elapsed().as_secs() < 2, "{:?}", started.elapsed());
+}
+
+/// The stack and one more runbook each: name, phrases, whether it needs no environment.
+fn with_runbooks(runbooks: &[(&str, &[&str], bool)]) -> Catalogue {
+    let named = |(name, phrases, placeless): &(&str, &[&str], bool)| RunbookName {
+        name: (*name).to_owned(),
+        phrases: phrases.iter().map(|p| (*p).to_owned()).collect(),
+        mutates: true,
+        placeless: *placeless,
+        ..RunbookName::default()
+    };
+    Catalogue::new(&acme(), &runbooks.iter().map(named).collect::<Vec<_>>())
+}
+
+#[test]
+fn a_phrase_never_takes_a_command_over() {
+    let catalogue = with_runbooks(&[
+        ("hijack", &["check web", "is web up", "restart web", "web check", "check {what} in {env}"], false),
+        ("nice", &["tidy the carts"], false),
+    ]);
+    for (text, command) in [
+        ("check web in staging", "check web in staging"),
+        ("please check web in staging", "check web in staging"),
+        ("is web up in staging?", "check web in staging"),
+        ("web check in staging", "check web in staging"),
+        ("check wbe in staging", "check"),
+        ("restart web in prod", "restart web in prod"),
+    ] {
+        let got = parse(text, &catalogue);
+        assert_eq!(got.outcome, ParseOutcome::Question, "{text}: {got:?}");
+        assert!(got.mutates && got.runbook.is_none(), "{text}: {got:?}");
+        assert!(got.ambiguous[0].starts_with(command), "{text}: {got:?}");
+        assert!(got.ambiguous.iter().any(|a| a.starts_with("run hijack")), "{text}: {got:?}");
+    }
+    let got = parse("tidy the carts in staging", &catalogue);
+    assert_eq!((got.outcome, got.intent.as_str()), (ParseOutcome::Plan, "runbook:nice"));
+    let got = parse("run hijack in staging", &catalogue);
+    assert_eq!((got.outcome, got.intent.as_str()), (ParseOutcome::Plan, "runbook:hijack"));
+}
+
+#[test]
+fn a_phrase_of_two_runbooks_is_asked_about() {
+    let catalogue = with_runbooks(&[("left", &["tidy the carts"], false), ("right", &["Tidy the carts"], false)]);
+    let got = parse("tidy the carts in staging", &catalogue);
+    assert_eq!(got.outcome, ParseOutcome::Question, "{got:?}");
+    assert_eq!(got.ambiguous, ["run left in staging", "run right in staging"]);
+    assert_eq!(got.message, "which one: run left in staging or run right in staging?");
+}
+
+#[test]
+fn a_runbook_about_no_environment_is_not_asked_for_one() {
+    let catalogue = with_runbooks(&[("do each", &["tidy the carts"], true), ("placed", &[], false)]);
+    for text in ["run do each", "tidy the carts"] {
+        let got = parse(text, &catalogue);
+        assert_eq!((got.outcome, got.intent.as_str()), (ParseOutcome::Plan, "runbook:do each"), "{text}: {got:?}");
+    }
+    assert_eq!(parse("run placed", &catalogue).missing, ["env"]);
+}
+
+#[test]
+fn leaving_out_a_step_is_no_refusal() {
+    let got = parse("please skip the step drain of run 41", &catalogue());
+    assert_eq!((got.outcome, got.mutates), (ParseOutcome::Suggest, false), "{got:?}");
+    assert!(got.message.contains("opsroom skip RUN STEP"), "{}", got.message);
+    assert_eq!(got.suggestions, ["show run 41"]);
+    for text in ["skip the deploy of web", "don't skip step drain of run 41"] {
+        assert_eq!(parse(text, &catalogue()).outcome, ParseOutcome::Nothing, "{text}");
+    }
 }
 
 #[test]

@@ -4,7 +4,8 @@ use std::path::PathBuf;
 
 use super::out::Out;
 use super::session::Start;
-use super::stop::{Code, Stop};
+use super::stop::{Code, Stop, tell};
+use super::understand;
 use crate::config;
 use crate::control::library::Library;
 use crate::core::command::{self, Catalogue, ParseOutcome, Parsed};
@@ -38,6 +39,9 @@ pub(super) async fn perform(args: &Args, start: &Start) -> Result<Code, Stop> {
         out.json(&parsed)?;
     } else {
         show(&mut out, &parsed)?;
+        if let Some(told) = understand::unread(&parsed).then(|| library.warning()).flatten() {
+            tell(&told);
+        }
     }
     Ok(Code::Succeeded)
 }

@@ -20,7 +20,8 @@ pub(super) async fn plan(control: &Control, text: &str, inputs: &[(String, Strin
         parsed = command::parse(&said, &catalogue);
     }
     if parsed.outcome != ParseOutcome::Plan {
-        return Err(Stop::Usage(why_not(&parsed)));
+        let told = unread(&parsed).then(|| control.library().warning()).flatten();
+        return Err(Stop::Usage(why_not(&parsed) + &told.map_or_else(String::new, |told| format!("\n{told}"))));
     }
     for fix in &parsed.corrections {
         tell(&format!("read {} as {}", fix.from, fix.to));
@@ -47,6 +48,12 @@ pub(super) async fn act(control: &Control, text: &str, reason: Option<&str>) -> 
         tell(&format!("the breaker of {way} is closed"));
     }
     Ok(Some(Code::Succeeded))
+}
+
+/// Nothing was understood, or not every word: a runbook that did not load may be what is meant.
+pub(super) fn unread(parsed: &Parsed) -> bool {
+    let no_command = matches!(parsed.outcome, ParseOutcome::Suggest | ParseOutcome::Nothing);
+    no_command || (parsed.outcome == ParseOutcome::Question && !parsed.unknown.is_empty())
 }
 
 /// What is missing or meant otherwise, and what to say instead.

@@ -1,6 +1,7 @@
 //! The runbooks at hand: those that ship with opsroom and those in the user's folder, which win by name. Loading reads
 //! files and nothing else; nothing in them runs.
 
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use crate::core::command::RunbookName;
@@ -66,6 +67,17 @@ impl Library {
     #[must_use]
     pub fn all(&self) -> &[Runbook] {
         &self.runbooks
+    }
+
+    /// How many files have mistakes, in a line for whoever says something that such a file may have taught.
+    #[must_use]
+    pub fn warning(&self) -> Option<String> {
+        let files: BTreeSet<&str> = self.problems.iter().map(|p| p.file.as_str()).collect();
+        match files.len() {
+            0 => None,
+            1 => Some("1 runbook file has mistakes: opsroom check".to_owned()),
+            n => Some(format!("{n} runbook files have mistakes: opsroom check")),
+        }
     }
 
     /// What the command language needs to know of them.

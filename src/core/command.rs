@@ -10,6 +10,7 @@ mod choice;
 mod clause;
 mod complete;
 mod condition;
+mod contest;
 mod explain;
 mod fold;
 mod intent;
@@ -114,6 +115,8 @@ pub struct RunbookName {
     pub name: String,
     pub phrases: Vec<String>,
     pub mutates: bool,
+    /// It is about no environment: none is asked for.
+    pub placeless: bool,
     /// Names of its inputs, required ones first.
     pub inputs: Vec<(String, bool)>,
 }
@@ -152,6 +155,12 @@ impl Catalogue {
 /// The names of all intents, in the order they are listed to people, and how each is typed.
 pub fn intents() -> impl Iterator<Item = (&'static str, &'static str)> {
     intent::ALL.iter().map(|i| (i.name, i.form))
+}
+
+/// The words a phrase begins with that are a verb of the language itself, and the intent they stand for.
+#[must_use]
+pub fn begins_like(phrase: &str) -> Option<(String, &'static str)> {
+    contest::begins_like(phrase)
 }
 
 /// Reads one command.

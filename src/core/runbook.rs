@@ -58,6 +58,7 @@ impl Runbook {
             name: self.name.clone(),
             phrases: self.phrases.clone(),
             mutates: self.mutates,
+            placeless: self.definition.env == definition::Need::None,
             inputs: self.inputs.clone(),
         }
     }

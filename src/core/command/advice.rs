@@ -4,6 +4,7 @@ use super::explain;
 use super::intent::Intent;
 use super::judge::Link;
 use super::names::Name;
+use super::pattern::Words;
 use super::reading::Reading;
 use super::slots;
 use super::verb::Hit;
@@ -45,6 +46,27 @@ pub(super) fn start_service(r: &Reading<'_>, hit: &Hit) -> Option<Link> {
     ];
     let message = format!("services are not started: restart, scale or deploy {service}");
     let parsed = Parsed { outcome: ParseOutcome::Suggest, message, suggestions, ..Parsed::default() };
+    Some(Link { parsed, intent: None, mutates: false, refused: false, doubt: r.doubt, suspects: Vec::new() })
+}
+
+/// "skip step x of run 41": here "skip" says no to nothing; what it asks for is done elsewhere.
+pub(super) fn skip_step(r: &Reading<'_>) -> Option<Link> {
+    let mut at = r.words.start;
+    while let Some(n) = r.phrase(&r.lexicon.fillers, at) {
+        at += n;
+    }
+    let step = (at + 1..r.words.end).find(|&i| !r.skippable(i))?;
+    if r.word(at) != "skip" || !matches!(r.word(step), "step" | "steps") {
+        return None;
+    }
+    let number = r.find_run().map(|(_, run)| run).filter(|run| run.bytes().all(|b| b.is_ascii_digit()));
+    let run = number.map_or_else(|| "show the last run".to_owned(), |run| format!("show run {run}"));
+    let parsed = Parsed {
+        outcome: ParseOutcome::Suggest,
+        message: "steps are skipped in the view of the run, or with `opsroom skip RUN STEP --reason TEXT`".to_owned(),
+        suggestions: vec![run],
+        ..Parsed::default()
+    };
     Some(Link { parsed, intent: None, mutates: false, refused: false, doubt: r.doubt, suspects: Vec::new() })
 }
 

@@ -170,7 +170,8 @@ fn missing(r: &mut Reading<'_>, intent: &Intent, mutates: bool) {
     if let Some(runbook) = r.runbook {
         let declared =
             |names: &[&str]| runbook.inputs.iter().any(|(n, required)| *required && names.contains(&n.as_str()));
-        if (mutates || declared(&["env", "environment"])) && r.envs.is_empty() {
+        let placed = mutates && !runbook.placeless;
+        if (placed || declared(&["env", "environment"])) && r.envs.is_empty() {
             slots.push("env".to_owned());
         }
         if declared(&["service", "services"]) && o.services.is_empty() {

@@ -114,6 +114,8 @@ pub(super) struct Reading<'a> {
     pub verb_end: usize,
     /// The user's runbook this link runs.
     pub runbook: Option<&'a RunbookName>,
+    /// Whether phrases of runbooks are looked for, or only the words of the language itself.
+    pub own_phrases: bool,
 }
 
 impl<'a> Reading<'a> {
@@ -139,6 +141,7 @@ impl<'a> Reading<'a> {
             misspelt_notes: Vec::new(),
             verb_end: 0,
             runbook: None,
+            own_phrases: true,
         }
     }
 

@@ -6,6 +6,7 @@ use super::advice;
 use super::choice::{self, Choice};
 use super::clause;
 use super::condition;
+use super::contest;
 use super::explain;
 use super::intent::{Free, Intent, Need, Object};
 use super::judge::{self, Link};
@@ -58,6 +59,9 @@ fn read_link(mut r: Reading<'_>, before: Option<&Link>) -> Option<Link> {
     if let Some(condition) = &leading {
         r.words.start = condition.words.end;
     }
+    if let Some(link) = advice::skip_step(&r) {
+        return Some(link);
+    }
     let found = verb::find(&mut r);
     if judge::dismissed(&r) && !takes_text(&found) {
         return Some(refused());
@@ -75,6 +79,9 @@ fn read_link(mut r: Reading<'_>, before: Option<&Link>) -> Option<Link> {
             return if nothing { None } else { Some(without_verb(r, before, leading.as_ref(), &all)) };
         }
     };
+    if let Some(link) = contest::settle(&r, &hit, before, leading.as_ref()) {
+        return Some(link);
+    }
     let intent = match choice::choose(&r, &hit) {
         Choice::One(intent) => intent,
         Choice::Several => return Some(several(r, &hit, &all)),
@@ -96,7 +103,7 @@ fn late_objection(r: &Reading<'_>, hit: &Hit) -> String {
     format!("say \"{}\" first if that is what to do", verb.join(" "))
 }
 
-fn read_intent(
+pub(super) fn read_intent(
     mut r: Reading<'_>,
     hit: &Hit,
     intent: &'static Intent,

@@ -13,6 +13,8 @@ pub(super) struct Hit {
     pub intents: Vec<&'static Intent>,
     /// The user's runbook whose phrase it is.
     pub runbook: Option<String>,
+    /// Other runbooks whose phrases say as much.
+    pub rivals: Vec<Hit>,
     /// A noun ("alerts"), not a verb.
     pub noun: bool,
 }
@@ -20,7 +22,9 @@ pub(super) struct Hit {
 impl Hit {
     pub fn mutates(&self, reading: &Reading<'_>) -> bool {
         let runbook = self.runbook.as_ref().and_then(|n| reading.catalogue.runbooks.get(n));
-        self.intents.iter().any(|i| i.mutates) || runbook.is_some_and(|r| r.mutates)
+        self.intents.iter().any(|i| i.mutates)
+            || runbook.is_some_and(|r| r.mutates)
+            || self.rivals.iter().any(|rival| rival.mutates(reading))
     }
 }
 
@@ -256,15 +260,9 @@ fn best(r: &Reading<'_>, at: usize) -> Option<Hit> {
         r.lexicon.verbs.at(r, at, end).into_iter().map(tag(false)).collect();
     hits.extend(r.lexicon.nouns.at(r, at, end).into_iter().map(tag(true)));
     hits.retain(|(m, ..)| m.used.iter().all(|&i| r.is_free(i)));
-    let own = r
-        .catalogue
-        .phrases
-        .at(&Unblocked(r), at, end)
-        .into_iter()
-        .max_by_key(|(m, _)| (m.literals, usize::MAX - m.gaps));
     let top = hits.iter().map(|(m, ..)| (m.literals, usize::MAX - m.gaps)).max();
-    if let Some((found, name)) = own.filter(|(m, _)| top.is_none_or(|t| m.literals > t.0)) {
-        return Some(Hit { found, intents: vec![intent::RUNBOOK], runbook: Some(name), noun: false });
+    if let Some(own) = of_runbooks(r, at).filter(|own| top.is_none_or(|t| own.found.literals > t.0)) {
+        return Some(own);
     }
     let top = top?;
     hits.retain(|(m, ..)| (m.literals, usize::MAX - m.gaps) == top);
@@ -276,7 +274,26 @@ fn best(r: &Reading<'_>, at: usize) -> Option<Hit> {
             intents.push(intent);
         }
     }
-    Some(Hit { found, intents, runbook: None, noun })
+    Some(Hit { found, intents, runbook: None, rivals: Vec::new(), noun })
+}
+
+/// The phrase of a runbook that says most at `at`, and the runbooks whose phrases say as much.
+fn of_runbooks(r: &Reading<'_>, at: usize) -> Option<Hit> {
+    if !r.own_phrases {
+        return None;
+    }
+    let weight = |m: &Match| (m.literals, usize::MAX - m.gaps);
+    let all = r.catalogue.phrases.at(&Unblocked(r), at, r.words.end);
+    let top = all.iter().map(|(m, _)| weight(m)).max()?;
+    let mut hits: Vec<Hit> = Vec::new();
+    for (found, name) in all.into_iter().filter(|(m, _)| weight(m) == top) {
+        let runbook = Some(name);
+        if hits.iter().all(|h| h.runbook != runbook) {
+            hits.push(Hit { found, intents: vec![intent::RUNBOOK], runbook, rivals: Vec::new(), noun: false });
+        }
+    }
+    let rivals = hits.split_off(1);
+    hits.pop().map(|hit| Hit { rivals, ..hit })
 }
 
 /// Phrases of runbooks may hold names of the catalogue as words.

@@ -16,13 +16,19 @@ use crate::core::text::show;
 pub(super) fn parse(file: &str, text: &str) -> Result<Runbook, Vec<Problem>> {
     let page = page::read(text);
     let name = name_of(file);
-    let unclosed = page.unclosed.iter().map(|line| Problem {
+    let told = |line: usize, message: &str| Problem {
         file: file.to_owned(),
-        line: *line,
+        line,
         key: String::new(),
-        message: "this code block is never closed; end it with the same fence".to_owned(),
-    });
+        message: message.to_owned(),
+    };
+    let unclosed =
+        page.unclosed.iter().map(|line| told(*line, "this code block is never closed; end it with the same fence"));
     let mut problems: Vec<Problem> = unclosed.collect();
+    if page.front_unclosed {
+        // Read as a page it would be a guided one, without the rules its author wrote.
+        return Err(vec![told(1, "front matter is never closed; end it with a line +++")]);
+    }
     let front = front::read(&page);
     let read = match front {
         Some(front) => ours(file, &page, &front, &name, &mut problems),

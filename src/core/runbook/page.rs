@@ -7,6 +7,8 @@ use pulldown_cmark::{CodeBlockKind, Event, HeadingLevel, Options, Parser, Tag, T
 pub struct Page {
     /// TOML between `+++` lines, or the text between `---` lines, with the line its content starts on.
     pub front: Option<(String, usize)>,
+    /// A `+++` opens the file and nothing closes it: nobody begins prose like that.
+    pub front_unclosed: bool,
     /// The first heading of level 1.
     pub title: Option<String>,
     pub blocks: Vec<Block>,
@@ -36,7 +38,8 @@ pub struct Block {
 #[must_use]
 pub fn read(text: &str) -> Page {
     let (front, body_at) = front_matter(text);
-    let mut page = Page { front, lines: text.lines().count(), ..Page::default() };
+    let front_unclosed = front.is_none() && text[body_at..].lines().next().is_some_and(|l| l.trim_end() == "+++");
+    let mut page = Page { front, front_unclosed, lines: text.lines().count(), ..Page::default() };
     let body = &text[body_at..];
     let line_of = Lines::new(text, body_at);
     let mut reader = Reader::default();
@@ -176,7 +179,9 @@ mod tests {
         assert_eq!(page.front, Some(("name = \"x\"\n".to_owned(), 2)));
         assert_eq!(page.blocks[0].line, 5);
         assert!(page.unclosed.is_empty());
-        assert_eq!(read("---\nnever closed\n").front, None);
+        let never_closed = read("---\nnever closed\n");
+        assert!(never_closed.front.is_none() && !never_closed.front_unclosed);
+        assert!(read("+++\nmutates = true\n").front_unclosed && !page.front_unclosed);
     }
 
     proptest::proptest! {

@@ -166,8 +166,10 @@ pub(super) fn check_inputs(runbook: &Runbook, request: &Request, stack: &Stack) 
         }
     }
     let names: Vec<&str> = declared.iter().map(|i| i.name.as_str()).collect();
-    for name in request.inputs.keys().filter(|name| !names.contains(&name.as_str())) {
-        risks.push(undeclared(&runbook.name, name, &names));
+    for (name, value) in request.inputs.iter().filter(|(name, _)| !names.contains(&name.as_str())) {
+        // What the command language makes of "in 10 minutes" and "tomorrow 09:00".
+        let risk = if name == "at" { no_later(value) } else { undeclared(&runbook.name, name, &names) };
+        risks.push(risk);
     }
     (values, risks)
 }
@@ -182,6 +184,12 @@ fn said_in_vain(runbook: &Runbook, request: &Request) -> Vec<Risk> {
     let vain = what.into_iter().filter(|(vain, _)| *vain && runbook.mutates);
     vain.map(|(_, what)| block("INPUT_UNDECLARED", format!("{} does not take {what}; leave it out", runbook.name)))
         .collect()
+}
+
+fn no_later(time: &str) -> Risk {
+    let message =
+        format!("scheduling a run for later ({time}) is not in this version; leave the time out and start it then");
+    block("NOT_SCHEDULED", message)
 }
 
 fn undeclared(runbook: &str, name: &str, names: &[&str]) -> Risk {

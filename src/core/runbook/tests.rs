@@ -221,6 +221,7 @@ fn what_stands_in_the_way_is_a_block_that_says_how_to_remove_it() {
         ("scale", "prod", "web", "replicas=1001", "INPUT_INVALID", "the most allowed"),
         ("deploy", "staging", "web", "versoin=1", "INPUT_UNDECLARED", "did you mean version?"),
         ("restart", "staging", "web", "tag=1", "INPUT_UNDECLARED", "it has no inputs"),
+        ("deploy", "staging", "web", "version=1 at=10m", "NOT_SCHEDULED", "is not in this version"),
         ("backup", "staging", "*", "", "NOTHING_TO_DO", "do = \"backup\""),
         ("schema_sync", "prod", "", "", "SCHEMA_DESTRUCTIVE", "reviewed=true"),
         // web's deploy action wants a version

@@ -4,7 +4,7 @@
 use std::collections::{BTreeMap, HashMap};
 
 use super::{Problem, Runbook, built_in, call};
-use crate::core::command::{Catalogue, ParseOutcome, parse};
+use crate::core::command::{Catalogue, ParseOutcome, begins_like, parse};
 use crate::core::service::Stack;
 
 /// Checks runbooks against each other; those that ship with opsroom are taken as right.
@@ -61,14 +61,22 @@ fn phrases(runbooks: &[Runbook], problems: &mut Vec<Problem>) {
                 Some(_) => {}
                 None => {
                     seen.insert(folded, runbook);
-                    if let Some(meaning) = meaning(phrase, &bare).filter(|_| !is_built_in(runbook)) {
-                        let message = format!("{phrase:?} already means {meaning}; choose other words");
+                    if let Some(message) = taken(phrase, &bare).filter(|_| !is_built_in(runbook)) {
                         problems.push(problem(runbook, line, "phrases", message));
                     }
                 }
             }
         }
     }
+}
+
+/// Why a phrase is not free: it is a command, or what follows its first words would make it one in some stack.
+fn taken(phrase: &str, bare: &Catalogue) -> Option<String> {
+    if let Some(meaning) = meaning(phrase, bare) {
+        return Some(format!("{phrase:?} already means {meaning}; choose other words"));
+    }
+    let (words, intent) = begins_like(phrase)?;
+    Some(format!("{phrase:?} begins with {words:?}, which already means {intent}; choose other words"))
 }
 
 /// What a phrase means without the runbook.
@@ -165,6 +173,20 @@ mod tests {
         );
         assert!(!problems.is_empty());
         assert_eq!(told(built_in::all()), Vec::<String>::new());
+    }
+
+    #[test]
+    fn no_phrase_begins_like_a_command() {
+        let taken =
+            ["check web", "is web up", "restart web", "please restart it", "tidy|restart {service}", "run nightly"];
+        let problems = told(&[book("c", &taken, &[])]);
+        assert_eq!(problems.len(), taken.len(), "{problems:#?}");
+        assert!(
+            problems.iter().any(|p| p.contains("\"check web\" begins with \"check\", which already means healthcheck"))
+        );
+        let free =
+            ["shake the tree", "rotate [api] keys of {service} in {env}", "clean the carts", "publish the notes"];
+        assert_eq!(told(&[book("c", &free, &[])]), Vec::<String>::new());
     }
 
     #[test]

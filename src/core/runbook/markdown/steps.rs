@@ -18,6 +18,11 @@ const FLAGS: [&str; 2] = ["idempotent", "mutates"];
 /// Writes the steps; what is wrong, with its line.
 pub(super) fn write(page: &Page, toml: &mut Toml) -> Vec<(usize, String)> {
     let mut problems = Vec::new();
+    for block in page.blocks.iter().filter(|b| b.language == "sql" && !is_step(b)) {
+        let message = "this sql block names no database, so nothing would run it: write `sql database=NAME`, or `text` if it \
+                       is there to be read";
+        problems.push((block.line, message.to_owned()));
+    }
     let mut names = HashSet::new();
     let (undo, steps): (Vec<&Block>, Vec<&Block>) =
         page.blocks.iter().filter(|b| is_step(b)).partition(|b| part_of(b) == Some(Part::Rollback));
@@ -34,7 +39,7 @@ pub(super) fn write(page: &Page, toml: &mut Toml) -> Vec<(usize, String)> {
 }
 
 /// A fence that is a step: a shell's with a command in it, a request, a statement for a named database, or the keys of a
-/// step as a TOML file has them. SQL without a database is something to read.
+/// step as a TOML file has them.
 fn is_step(block: &Block) -> bool {
     let statement = block.language == "sql" && block.info.contains("database=");
     statement

@@ -186,7 +186,7 @@ proptest::proptest! {
 }
 
 #[test]
-fn statements_and_step_blocks_are_steps_and_sql_without_a_database_is_not() {
+fn statements_and_step_blocks_are_steps_and_sql_wants_a_database() {
     let text = r#"+++
 version = "1"
 mutates = true
@@ -201,7 +201,7 @@ default = 7
 
 Reading material:
 
-```sql
+```text
 select 'no step'
 ```
 
@@ -249,6 +249,7 @@ notify = { to = "ops", title = "carts", text = "{results}" }
             21,
             "no input `agee`",
         ),
+        ("```text", "```sql", 15, "names no database"),
         ("mutates\ndelete", "\ndelete", 28, "changes things"),
         ("to = \"ops\", ", "", 37, "notify.to: is missing"),
         ("```step", "```step mutates", 34, "only for sql blocks"),
@@ -257,6 +258,9 @@ notify = { to = "ops", title = "carts", text = "{results}" }
         let said = problems[0].to_string();
         assert!(problems[0].line == line && said.contains(why), "{said}");
     }
+    let unclosed = parse("carts.md", &text.replacen("default = 7\n+++", "default = 7\n", 1)).unwrap_err();
+    let said: Vec<String> = unclosed.iter().map(ToString::to_string).collect();
+    assert_eq!(said, ["carts.md:1: front matter is never closed; end it with a line +++"]);
 }
 
 #[test]
