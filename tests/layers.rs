@@ -93,6 +93,7 @@ const FORBIDDEN: &[(&str, &[&str])] = &[
     ),
     ("src/tui", &["crate::engine", "crate::adapter", "crate::cli", "sqlx", "reqwest"]),
     ("src/cli", &["crate::engine", "crate::adapter", "sqlx", "reqwest"]),
+    ("src/program.rs", &["crate::store", "crate::engine", "crate::adapter", "sqlx", "reqwest"]),
     ("src/tui/app", &["tokio", "crate::control::Control"]),
     ("src/tui/msg", &["tokio", "crate::control::Control"]),
     ("src/tui/keys", &["tokio", "crate::control"]),
