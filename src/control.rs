@@ -327,11 +327,6 @@ impl Control {
         Ok(self.0.store.entries_after(run, after, limit).await?)
     }
 
-    /// The last `limit` entries with `seq < before`, oldest first.
-    pub async fn entries_before(&self, run: RunId, before: i64, limit: u32) -> Result<Vec<Entry>, Refusal> {
-        Ok(self.0.store.entries_before(run, before, limit).await?)
-    }
-
     /// The newest audit rows.
     pub async fn audit(&self, limit: u32) -> Result<Vec<AuditRow>, Refusal> {
         match self.workspace() {

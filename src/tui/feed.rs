@@ -37,24 +37,24 @@ impl OpenLog {
         Ok(Self { source: Source::start(desk, tell)?, feeds: JoinSet::new(), watched: watch::Sender::new(true) })
     }
 
-    /// The logs of these runs, merged by time, from their ends.
-    pub fn runs(
-        runs: &[RunId],
+    /// The log of a run, read at its end, from the entry after this one on.
+    pub fn run(
+        run: RunId,
+        after: i64,
         control: &Control,
         now: Timestamp,
         tell: impl FnMut(Told) -> bool + Send + 'static,
     ) -> io::Result<Self> {
-        let opened = runs.iter().map(|run| Tracked::run(&format!("run {run}"))).collect::<io::Result<Vec<_>>>()?;
-        let (files, writers): (Vec<_>, Vec<_>) = opened.into_iter().unzip();
-        let mut log = Self::start(Desk::new(files, true, now), tell)?;
-        runs.iter().zip(writers).for_each(|(run, writer)| log.feed(*run, writer, control));
+        let (file, writer) = Tracked::run(&format!("run {run}"))?;
+        let mut log = Self::start(Desk::new(vec![file], true, now), tell)?;
+        log.feed(run, after, writer, control);
         Ok(log)
     }
 
-    /// Brings a run's entries.
-    pub fn feed(&mut self, run: RunId, writer: Writer, control: &Control) {
+    /// Brings a run's entries after this one.
+    pub fn feed(&mut self, run: RunId, after: i64, writer: Writer, control: &Control) {
         let (nudge, watched) = (self.source.nudge(), self.watched.subscribe());
-        let feed = Feed { run, writer, control: control.clone(), nudge, watched, after: 0 };
+        let feed = Feed { run, writer, control: control.clone(), nudge, watched, after };
         self.feeds.spawn(feed.run());
     }
 

@@ -7,7 +7,6 @@ use crossterm::event::KeyEvent;
 use crate::bus::Notice;
 use crate::core::approval::Tally;
 use crate::core::command::{Catalogue, Parsed};
-use crate::core::event::Entry;
 use crate::core::orders::Order;
 use crate::core::plan::Plan;
 use crate::core::resume::Decision;
@@ -36,9 +35,9 @@ pub enum Msg {
     Lagged,
     /// What came of [`Effect::Copy`]: what to tell the operator.
     Copied(Result<String, String>),
-    /// What the reader of a log on the whole screen tells.
+    /// What the reader of a log tells.
     File(Ticket, Told),
-    /// A log on the whole screen could not be opened, and why.
+    /// A log could not be opened, and why.
     Unopened(Ticket, String),
     /// Something behind the screen failed (a background task panicked); one line for the operator.
     Trouble(String),
@@ -50,7 +49,6 @@ pub enum Msg {
     Remembered(Result<Vec<String>, String>),
     Detail(RunId, Result<Box<RunDetail>, String>),
     Runs(Ticket, Result<Vec<Run>, String>),
-    Entries(Ticket, Page, Result<Vec<Entry>, String>),
     /// A plan card, for the preview beside the bar or for the card itself; the ticket tells.
     Planned(Ticket, Result<Box<PlanCard>, String>),
     Submitted(Ticket, Result<Box<Run>, String>),
@@ -70,19 +68,6 @@ pub enum Msg {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
 pub struct Ticket(pub u64);
 
-/// Which part of a run's log is wanted.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Page {
-    /// The first entries.
-    Head,
-    /// The last entries.
-    Tail,
-    /// What follows this number.
-    After(i64),
-    /// What precedes this number.
-    Before(i64),
-}
-
 /// Something the console wants done. Each of those below `Copy` is answered by exactly one [`Msg`].
 #[derive(Debug, Clone, PartialEq)]
 pub enum Effect {
@@ -92,12 +77,13 @@ pub enum Effect {
     Suspend,
     /// Forget what is on screen and paint everything.
     Redraw,
-    /// Ask the reader of a log on the whole screen; the answers are its own.
+    /// Ask the reader of a log; the answers are its own.
     File(Ticket, Box<Ask>),
-    /// Begin to read the logs of these runs, merged by time.
+    /// Begin to read the log of a run, from the entry after this one.
     OpenLog {
         ticket: Ticket,
-        runs: Vec<RunId>,
+        run: RunId,
+        after: i64,
     },
     /// Nobody will come back to it.
     CloseLog(Ticket),
@@ -114,11 +100,6 @@ pub enum Effect {
     Runs {
         ticket: Ticket,
         filter: RunFilter,
-    },
-    Entries {
-        ticket: Ticket,
-        run: RunId,
-        page: Page,
     },
     Plan {
         ticket: Ticket,
@@ -168,6 +149,3 @@ pub enum Effect {
         plan_hash: String,
     },
 }
-
-/// Entries asked for at once.
-pub const PAGE_LINES: u32 = 500;

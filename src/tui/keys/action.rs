@@ -42,7 +42,7 @@ impl Table {
             Self::Global => "In every view",
             Self::Move => "Moving in lists, logs and texts",
             Self::Log => "In a log",
-            Self::Viewer => "In a log on the whole screen, of a run or of files",
+            Self::Viewer => "In a log, too; in a pane the keys of the pane come first",
             Self::Run => "In a run",
             Self::Text => "While typing",
             Self::Dialog => "In a dialog or plan card",
