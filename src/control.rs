@@ -47,6 +47,8 @@ pub enum Refusal {
     #[error("read-only: this console was started with --read-only and changes nothing")]
     ReadOnly,
     /// Nothing has been applied yet.
+    #[error("there is no store at {0}: check --store, or make one with `opsroom apply FILE`")]
+    NoStore(String),
     #[error("the store is empty: apply a stack file first (opsroom apply FILE)")]
     NoWorkspace,
     #[error("the store holds several workspaces ({0}): choose one with --workspace")]
@@ -64,7 +66,8 @@ impl Refusal {
         use StoreError as E;
         matches!(
             self,
-            Self::Store(E::Open { .. } | E::Locked { .. } | E::Corrupt { .. } | E::Newer { .. } | E::Database(_))
+            Self::NoStore(_)
+                | Self::Store(E::Open { .. } | E::Locked { .. } | E::Corrupt { .. } | E::Newer { .. } | E::Database(_))
         )
     }
 }

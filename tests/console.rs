@@ -106,6 +106,18 @@ fn a_read_only_console_starts_nothing_and_says_so() {
 }
 
 #[test]
+fn a_read_only_console_starts_what_only_looks() {
+    let facts = Facts { read_only: true, ..Facts::default() };
+    let mut console = Console::with(World::with_plan(check()), facts.clone(), true, (80, 24));
+    console.command("check web in prod").press("Enter");
+    assert_eq!(console.submitted(), 1);
+    let chained = Plan { then: vec![plan("staging", false)], ..check() };
+    let mut console = Console::with(World::with_plan(chained), facts, true, (80, 24));
+    console.command("check web in prod").press("y").shows("read-only: what changes something");
+    assert_eq!(console.submitted(), 0);
+}
+
+#[test]
 fn a_refusal_stays_on_the_card() {
     let mut console = Console::new(World { refusal: Some("run #7 holds web".to_owned()), ..World::default() });
     console.command("deploy web to staging").press("y Enter").shows("nothing was started: run #7 holds web");

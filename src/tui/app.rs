@@ -14,7 +14,6 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crossterm::event::{KeyEvent, KeyEventKind};
-use jiff::tz::TimeZone;
 use ratatui::layout::Rect;
 
 use self::bar::Bar;
@@ -26,7 +25,7 @@ use super::pane::{Scene, Screen};
 use super::popup::Popup;
 use super::theme::Theme;
 use super::view::layout;
-use super::viewer::{Facts as LogFacts, Named, Viewer, step_names};
+use super::viewer::{Facts as LogFacts, Named, Viewer, step_names, zone};
 use crate::core::command::Catalogue;
 use crate::core::run::{Run, RunId};
 use crate::core::time::Timestamp;
@@ -195,7 +194,8 @@ impl App {
         });
         let known = seen.or_else(|| self.run_of(run));
         let files = vec![Named { name: format!("run {run}"), steps: Some(known.map(step_names).unwrap_or_default()) }];
-        let facts = LogFacts { files, zone: TimeZone::system(), budget: None, simulated: self.facts.simulated };
+        let timezone = self.overview.as_ref().map(|o| o.stack.timezone.as_str());
+        let facts = LogFacts { files, zone: zone(timezone), budget: None, simulated: self.facts.simulated };
         let entries = known.map_or(0, |run| run.last_seq);
         let viewer = Viewer::new(ticket, facts, self.keys.clone(), self.theme);
         self.logs.add(RunLog::new(run, ticket, viewer, entries));

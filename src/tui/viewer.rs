@@ -340,6 +340,12 @@ impl Model for Viewer {
     }
 }
 
+/// The zone of the column of local times: the workspace's, where it has one of its own, else this machine's.
+pub(super) fn zone(workspace: Option<&str>) -> TimeZone {
+    let named = workspace.filter(|name| *name != "UTC").and_then(|name| TimeZone::get(name).ok());
+    named.unwrap_or_else(TimeZone::system)
+}
+
 /// The names of a run's steps, by number.
 pub(super) fn step_names(run: &Run) -> Vec<String> {
     run.plan.numbered().map(|(_, step)| step.name.clone()).collect()

@@ -106,7 +106,7 @@ actions! {
         PreviousHit "previous-hit" "previous match of the search",
         Wrap "wrap" "wrap long lines, or cut them",
         Level "level" "raise the least level shown",
-        Times "times" "show or hide times",
+        Times "times" "times: UTC, the zone of the workspace, or none",
         Left "left" "scroll left",
         Right "right" "scroll right",
     }

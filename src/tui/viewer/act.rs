@@ -57,7 +57,12 @@ impl Viewer {
                     Times::AsWritten => Times::Utc,
                     Times::Utc => Times::Local,
                     Times::Local => Times::AsWritten,
-                }
+                };
+                self.notice = Some(match self.times {
+                    Times::AsWritten => "no column of times".to_owned(),
+                    Times::Utc => "times in UTC".to_owned(),
+                    Times::Local => format!("times in {}", self.facts.zone.iana_name().unwrap_or("local time")),
+                });
             }
             Action::Lanes => self.lanes = !self.lanes,
             Action::Colours => self.colours = !self.colours,
