@@ -125,7 +125,7 @@ pub async fn run_viewer(view: View, keys: Keymap, clock: Clock) -> io::Result<Ex
     let desk = Desk::new(files, view.follow, clock.now());
     let mut log = OpenLog::start(desk, move |told| sender.blocking_send(Msg::File(Ticket::default(), told)).is_ok())?;
     for run in runs.into_iter().flatten() {
-        log.feed(run.id, 0, run.writer, &run.control);
+        log.feed(run.id, run.writer, &run.control);
     }
     let perform = |effect| {
         if let Effect::File(_, wish) = effect {

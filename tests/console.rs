@@ -19,6 +19,7 @@ use opsroom::core::run::{RunId, RunStatus, StepStatus};
 use opsroom::core::step::StepSpec;
 use opsroom::core::step::approve::Approve;
 use opsroom::core::time::Timestamp;
+use opsroom::logfile::source::Told;
 use opsroom::tui::app::Facts;
 use opsroom::tui::msg::{Approval, Effect, Msg};
 
@@ -714,7 +715,7 @@ fn a_log_that_could_not_be_opened_is_asked_for_again() {
     else {
         panic!("{:?}", console.wanted)
     };
-    console.send(Msg::Unopened(ticket, "no room for it".to_owned())).shows("no room for it").press("k G");
+    console.send(Msg::File(ticket, Told::Unopened("no room for it".to_owned()))).shows("no room for it").press("k G");
     assert_eq!(opens(&console), 1, "not asked for ever");
     console.press("r q").shows("60 of 60");
     assert_eq!(opens(&console), 2);

@@ -262,11 +262,13 @@ impl App {
 
     fn insert(&mut self, text: &str) {
         let world = bar::World::of(self.catalogue.as_ref(), self.overview.as_ref(), &self.history);
-        let log = self.log_in_focus().filter(|run| self.logs.is_covered(*run));
+        let under = !self.popups.is_empty() || self.bar.is_some();
+        if let Some(run) = self.log_in_focus().filter(|run| !under && self.logs.is_covered(*run)) {
+            return self.logs.insert(run, text);
+        }
         match (self.popups.last_mut(), &mut self.bar, self.screens.last_mut()) {
             (Some(popup), ..) => popup.insert(text),
             (None, Some(bar), _) => bar.insert(text, world),
-            _ if log.is_some() => log.into_iter().for_each(|run| self.logs.insert(run, text)),
             (None, None, Some(screen)) => screen.view_mut().insert(text),
             (None, None, None) => self.home.insert(text, self.overview.as_ref()),
         }

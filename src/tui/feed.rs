@@ -4,7 +4,7 @@ use std::io;
 use std::time::Duration;
 
 use tokio::sync::broadcast::Receiver;
-use tokio::sync::watch;
+use tokio::sync::{oneshot, watch};
 use tokio::task::JoinSet;
 use tokio::time::timeout;
 
@@ -34,7 +34,11 @@ const LOOK_AGAIN: Duration = Duration::from_millis(500);
 impl OpenLog {
     /// Begins to read. `tell` may block; false from it ends the reading.
     pub fn start(desk: Desk, tell: impl FnMut(Told) -> bool + Send + 'static) -> io::Result<Self> {
-        Ok(Self { source: Source::start(desk, tell)?, feeds: JoinSet::new(), watched: watch::Sender::new(true) })
+        Ok(Self {
+            source: Source::start(move || Ok(desk), tell)?,
+            feeds: JoinSet::new(),
+            watched: watch::Sender::new(true),
+        })
     }
 
     /// The log of a run, read at its end, from the entry after this one on.
@@ -45,16 +49,28 @@ impl OpenLog {
         now: Timestamp,
         tell: impl FnMut(Told) -> bool + Send + 'static,
     ) -> io::Result<Self> {
-        let (file, writer) = Tracked::run(&format!("run {run}"))?;
-        let mut log = Self::start(Desk::new(vec![file], true, now), tell)?;
-        log.feed(run, after, writer, control);
+        let (sender, writer) = oneshot::channel();
+        let make = move || {
+            let (file, writer) = Tracked::run(&format!("run {run}"))?;
+            // Without its feed this log was closed meanwhile.
+            let _ = sender.send(writer);
+            Ok(Desk::new(vec![file], true, now))
+        };
+        let mut log =
+            Self { source: Source::start(make, tell)?, feeds: JoinSet::new(), watched: watch::Sender::new(true) };
+        let (nudge, watched, control) = (log.source.nudge(), log.watched.subscribe(), control.clone());
+        log.feeds.spawn(async move {
+            if let Ok(writer) = writer.await {
+                Feed { run, writer, control, nudge, watched, after }.run().await;
+            }
+        });
         Ok(log)
     }
 
-    /// Brings a run's entries after this one.
-    pub fn feed(&mut self, run: RunId, after: i64, writer: Writer, control: &Control) {
+    /// Brings a run's entries.
+    pub fn feed(&mut self, run: RunId, writer: Writer, control: &Control) {
         let (nudge, watched) = (self.source.nudge(), self.watched.subscribe());
-        let feed = Feed { run, writer, control: control.clone(), nudge, watched, after };
+        let feed = Feed { run, writer, control: control.clone(), nudge, watched, after: 0 };
         self.feeds.spawn(feed.run());
     }
 

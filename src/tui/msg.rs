@@ -37,8 +37,6 @@ pub enum Msg {
     Copied(Result<String, String>),
     /// What the reader of a log tells.
     File(Ticket, Told),
-    /// A log could not be opened, and why.
-    Unopened(Ticket, String),
     /// Something behind the screen failed (a background task panicked); one line for the operator.
     Trouble(String),
 

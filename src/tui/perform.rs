@@ -9,6 +9,7 @@ use super::msg::{Effect, Msg, Ticket};
 use crate::clock::Clock;
 use crate::control::{Control, Refusal};
 use crate::core::run::RunId;
+use crate::logfile::source::Told;
 
 /// Performs the console's effects. Holds the logs that are read for it.
 #[derive(Debug)]
@@ -47,8 +48,8 @@ impl Performer {
             Ok(log) => drop(self.logs.insert(ticket, log)),
             Err(error) => {
                 let answers = self.answers.clone();
-                let text = format!("the log cannot be shown: no room for it in the folder of temporary files: {error}");
-                tokio::spawn(async move { answers.send(Msg::Unopened(ticket, text)).await });
+                let told = Told::Unopened(error.to_string());
+                tokio::spawn(async move { answers.send(Msg::File(ticket, told)).await });
             }
         }
     }

@@ -258,7 +258,7 @@ impl Viewer {
                 }
                 self.shown = *shown;
             }
-            Told::Answer(Answer::Notice(text)) => self.notice = Some(text),
+            Told::Answer(Answer::Notice(text)) | Told::Unopened(text) => self.notice = Some(text),
             Told::Answer(Answer::Copy { text }) => return vec![Effect::Copy(text)],
             Told::Answer(Answer::Record { line, text, head, data }) => {
                 let known = head.map(|head| self.known(line, &head, data));

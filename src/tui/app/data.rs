@@ -7,6 +7,7 @@ use crate::bus::Notice;
 use crate::core::approval::Tally;
 use crate::core::run::{Run, RunId, RunStatus};
 use crate::core::time::Timestamp;
+use crate::logfile::source::Told;
 use crate::tui::msg::{Effect, Msg, Overview, PlanCard, Ticket};
 use crate::tui::pane::home::Pane;
 use crate::tui::pane::{Destination, Screen, View};
@@ -136,11 +137,13 @@ impl App {
                 return self.fulfil(run, detail.as_ref().err().map(String::as_str));
             }
             Msg::Runs(ticket, page) => self.runs_came(ticket, page),
-            Msg::File(ticket, told) => self.logs.told(ticket, told),
-            Msg::Unopened(ticket, why) => {
+            Msg::File(ticket, Told::Unopened(why)) => {
                 self.logs.unopened(ticket);
-                self.complain(why);
+                self.complain(format!(
+                    "the log cannot be shown: no room for it in the folder of temporary files: {why}"
+                ));
             }
+            Msg::File(ticket, told) => self.logs.told(ticket, told),
             Msg::Planned(ticket, card) => self.planned(ticket, card),
             Msg::Submitted(ticket, result) => self.submitted(ticket, result),
             Msg::Cancelled(run, result) => self.cancelled(run, result),

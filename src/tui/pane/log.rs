@@ -21,7 +21,7 @@ pub fn draw(log: Option<&Viewer>, title: Line<'_>, area: Rect, focused: bool, ca
         ];
         return canvas.lines(inner, &lines);
     };
-    log.paint_framed(inner, focused, canvas);
+    log.paint_lines(inner, focused, canvas);
     if area.height > 2 && area.width > 8 {
         let edge = Rect { x: area.x + 2, y: area.bottom() - 1, width: area.width - 4, height: 1 };
         log.paint_edge(edge, focused, canvas);

@@ -39,15 +39,10 @@ impl Viewer {
     /// Paints the log and its status, the last row.
     pub(in crate::tui) fn paint(&self, area: Rect, canvas: &mut Canvas<'_>) {
         let status = area.height.min(1);
-        self.body(Rect { height: area.height - status, ..area }, true, canvas);
+        self.paint_lines(Rect { height: area.height - status, ..area }, true, canvas);
         if area.height > 1 {
             self.foot(Rect { y: area.bottom() - 1, height: 1, ..area }, canvas);
         }
-    }
-
-    /// Paints the log within a frame, which has the status on its edges.
-    pub(in crate::tui) fn paint_framed(&self, inner: Rect, focused: bool, canvas: &mut Canvas<'_>) {
-        self.body(inner, focused, canvas);
     }
 
     /// Paints what lies over the log and is larger than a line.
@@ -59,7 +54,8 @@ impl Viewer {
         }
     }
 
-    fn body(&self, area: Rect, focused: bool, canvas: &mut Canvas<'_>) {
+    /// Paints the log without its status: within a frame, which has that on its edges.
+    pub(in crate::tui) fn paint_lines(&self, area: Rect, focused: bool, canvas: &mut Canvas<'_>) {
         let strip = u16::from(self.strip && area.height > 1);
         self.lines(Rect { height: area.height - strip, ..area }, focused, canvas);
         if strip > 0 {
