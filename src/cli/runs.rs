@@ -1,10 +1,12 @@
 //! `opsroom runs`: the newest runs, filtered.
 
+use serde::Serialize;
+
 use super::out::Out;
 use super::session::Start;
 use super::stop::{Code, Stop};
-use crate::control::RunFilter;
-use crate::control::resume::Blocked;
+use crate::control::{RunFilter, RunPage};
+use crate::core::queue::Queued;
 use crate::core::run::{Run, RunStatus};
 use crate::core::time::{Timestamp, human_ms, parse_duration};
 
@@ -47,31 +49,40 @@ pub(super) async fn perform(args: &Args, start: &Start) -> Result<Code, Stop> {
         limit: args.limit,
     };
     let control = start.open_cli().await?;
-    let runs = control.runs(&filter).await?;
-    let blocked = control.blocked().await?;
+    let RunPage { runs, queue } = control.run_page(&filter).await?;
     control.close(false).await;
     let mut out = Out::new();
     if args.json {
-        out.json(&runs)?;
+        let rows = runs.iter().map(|run| Listed { run, queue: queue.iter().find(|q| q.run == run.id) });
+        out.json(&rows.collect::<Vec<_>>())?;
     } else {
-        let rows: Vec<_> = runs.iter().map(|run| row(run, now, &blocked)).collect();
+        let rows: Vec<_> = runs.iter().map(|run| row(run, now, &queue)).collect();
         out.table(["RUN", "STATUS", "REQUESTED", "TOOK", "BY", "WHAT"], &rows)?;
     }
     Ok(Code::Succeeded)
 }
 
-fn row(run: &Run, now: Timestamp, blocked: &[Blocked]) -> [String; 6] {
+/// A run as `--json` lists it.
+#[derive(Serialize)]
+struct Listed<'a> {
+    #[serde(flatten)]
+    run: &'a Run,
+    /// Where it stands, when it is queued.
+    queue: Option<&'a Queued>,
+}
+
+fn row(run: &Run, now: Timestamp, queue: &[Queued]) -> [String; 6] {
     let took =
         run.started_at.map_or_else(|| "–".to_owned(), |from| human_ms(run.finished_at.unwrap_or(now).ms_since(from)));
-    let waits = blocked.iter().find(|b| b.run == run.id).map(ToString::to_string);
-    let why = run.why().map(str::to_owned).or(waits).map(|m| format!(": {m}")).unwrap_or_default();
+    let why = run.stands(queue.iter().find(|q| q.run == run.id)).map(|m| format!(": {m}")).unwrap_or_default();
+    let priority = if run.priority.is_normal() { String::new() } else { format!(" [{}]", run.priority.name()) };
     [
         run.id.to_string(),
         run.status.name().to_owned(),
         run.requested_at.rfc3339(),
         took,
         run.actor.clone(),
-        format!("{}{why}", run.plan.title),
+        format!("{}{priority}{why}", run.plan.title),
     ]
 }
 

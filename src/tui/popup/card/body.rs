@@ -14,6 +14,9 @@ use crate::tui::view::canvas::{safe, wrapped};
 pub fn lines(card: &PlanCard, theme: Theme, width: usize) -> Vec<Line<'static>> {
     let mut page = Page { lines: Vec::new(), theme, width };
     plan(&mut page, &card.plan);
+    for line in &card.queue {
+        page.item(&Span::styled("queue  ", theme.dim()), &safe(line));
+    }
     for (i, next) in card.plan.then.iter().enumerate() {
         page.heading(&format!(
             "Then ({} of {}), only if all before succeeded: {}",
@@ -63,6 +66,12 @@ fn plan(page: &mut Page, plan: &Plan) {
     let env = plan.env.as_deref().map_or_else(|| "no environment".to_owned(), |e| format!("{}{place}", safe(e)));
     page.item(&Span::styled("where  ", theme.dim()), &format!("{env} · {} · {kind}", list(&plan.services)));
     page.item(&Span::styled("limit  ", theme.dim()), &human_ms(plan.timeout_ms));
+    if !plan.priority.is_normal() {
+        page.item(&Span::styled("prio   ", theme.dim()), plan.priority.name());
+    }
+    if let Some(concurrency) = &plan.concurrency {
+        page.item(&Span::styled("group  ", theme.dim()), &safe(&concurrency.to_string()));
+    }
     page.item(&Span::styled("talks  ", theme.dim()), &list(&plan.integrations));
     let mut risks: Vec<_> = plan.risks.iter().collect();
     risks.sort_by_key(|risk| std::cmp::Reverse(risk.level));
