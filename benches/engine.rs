@@ -243,7 +243,7 @@ fn config() -> EngineConfig {
         lease_ms: 30_000,
         renew_ms: 10_000,
         sweep_ms: 5000,
-        concurrency: 8,
+        lanes: opsroom::core::queue::Lanes::default(),
         pulse: None,
         only: None,
     }

@@ -36,7 +36,15 @@ impl Store {
     /// An engine shows itself.
     pub async fn beat(&self, engine: &EngineRow) -> Result<(), StoreError> {
         let mut tx = self.db.begin().await?;
-        execute!(tx, BEAT, text(&engine.holder), text(&engine.kind), engine.started_at.0, engine.seen_at.0, engine.draining)?;
+        execute!(
+            tx,
+            BEAT,
+            text(&engine.holder),
+            text(&engine.kind),
+            engine.started_at.0,
+            engine.seen_at.0,
+            engine.draining
+        )?;
         tx.commit().await
     }
 

@@ -34,7 +34,8 @@ impl Store {
         }
         let found = fetch_all!(db, (i64, String, String, Option<i64>, i64), WANTED, workspace, first.0, last.0)?;
         let waits_for = |run: i64| {
-            let of_run = found.iter().filter(|(of, _, _, holder, ahead)| *of == run && (holder.is_some() || *ahead > 0));
+            let of_run =
+                found.iter().filter(|(of, _, _, holder, ahead)| *of == run && (holder.is_some() || *ahead > 0));
             let blocked = of_run.map(|(_, service, env, holder, ahead)| Blocked {
                 wanted: meant(service, env),
                 holder: holder.map(RunId),

@@ -111,9 +111,9 @@ impl RunsScreen {
     /// What the selected run waits for, below the list; the rows left to the list.
     fn draw_waits(&self, list: Rect, canvas: &mut Canvas<'_>) -> Rect {
         let run = self.picker.key().and_then(|id| self.runs.iter().find(|run| run.id == *id));
-        let waits = run.filter(|run| run.status == RunStatus::Queued).and_then(|run| {
-            Some(format!("  {} {}", run.id, run.stands(self.queue.iter().find(|q| q.run == run.id))?))
-        });
+        let waits = run
+            .filter(|run| run.status == RunStatus::Queued)
+            .and_then(|run| Some(format!("  {} {}", run.id, run.stands(self.queue.iter().find(|q| q.run == run.id))?)));
         let Some(waits) = waits.filter(|_| list.height > 2) else { return list };
         canvas.line(row(list, list.bottom() - 1), &Line::styled(safe(&waits), canvas.theme.dim()));
         Rect { height: list.height - 1, ..list }

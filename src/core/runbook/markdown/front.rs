@@ -6,8 +6,7 @@ use toml::de::DeTable;
 use crate::core::runbook::page::Page;
 
 /// Keys that make front matter ours; others (`title`, `weight`, `tags`) are found on any web page.
-const OURS: [&str; 8] =
-    ["mutates", "phrases", "input", "risk", "step", "finally", "restatement", "concurrency"];
+const OURS: [&str; 8] = ["mutates", "phrases", "input", "risk", "step", "finally", "restatement", "concurrency"];
 
 /// Front matter as TOML.
 #[derive(Debug, Default)]
