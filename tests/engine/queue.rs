@@ -58,7 +58,12 @@ async fn whoever_cancels_the_others_begins_when_they_have_tidied_up() {
         let engines = [bench.engine(), bench.engine()];
         let old = bench.submit(grouped("old", Policy::Queue)).await;
         engines[0].wake();
-        bench.until(old, |r| r.status == RunStatus::Running).await;
+        let began = async {
+            while bench.statuses(old).await[0] != StepStatus::Running {
+                tokio::time::sleep(Duration::from_millis(10)).await;
+            }
+        };
+        tokio::time::timeout(Duration::from_secs(10), began).await.unwrap();
         let new = bench.submit(grouped("new", Policy::CancelRunning)).await;
         engines.iter().for_each(Engine::wake);
         let old = bench.ended(old).await;

@@ -158,7 +158,7 @@ mod tests {
         for (line, problem) in [
             ("lanes = { interactive = 0 }", "engine.lanes.interactive: 0 is too small; the least is 1"),
             ("lanes = { routine = 1001 }", "engine.lanes.routine: 1001 is too large; the most is 1000"),
-            ("lanes = 4", "engine.lanes: must be a table, not a whole number"),
+            ("lanes = 4", "engine.lanes: must be a table like { key = value }, not a whole number"),
             ("lanes = { routines = 4 }", "engine.lanes.routines: unknown key; did you mean `routine`?"),
             ("lane = { routine = 4 }", "engine.lane: unknown key; did you mean `lanes`?"),
         ] {
