@@ -219,12 +219,11 @@ impl Worker {
         let now = self.world.clock.now();
         let until = now.plus_ms(self.world.config.lease_ms);
         let (store, holder) = (&self.world.store, &self.world.holder);
-        let claimed = match self.only {
-            Some(run) => store.claim(Some(run), holder, until).await?,
-            None => {
-                let passed = self.passed_over.get(&lane).copied().unwrap_or(Place::HEAD);
-                store.claim_next(lane, passed, holder, until).await?
-            }
+        let claimed = if let Some(run) = self.only {
+            store.claim(Some(run), holder, until).await?
+        } else {
+            let passed = self.passed_over.get(&lane).copied().unwrap_or(Place::HEAD);
+            store.claim_next(lane, passed, holder, until).await?
         };
         Ok(claimed.map(|(claim, run)| (claim, run, until)))
     }

@@ -72,7 +72,7 @@ async fn play(place: &Place, seed: u64) {
         let who = usize::try_from(dice.below(2)).unwrap();
         match dice.below(14) {
             0 if runs.len() < 12 => {
-                runs.extend(game.submit(&place, &mut dice).await);
+                runs.extend(game.submit(place, &mut dice).await);
             }
             0 | 1 => game.claim(who, &runs).await,
             2 | 3 => game.renew(who).await,

@@ -79,10 +79,10 @@ impl RunsScreen {
         };
         self.error = None;
         // What stood for older ones may not be true any more.
-        if asked != Some(Page::Newest) {
-            self.queue.retain(|old| !queue.iter().any(|new| new.run == old.run));
-        } else {
+        if asked == Some(Page::Newest) {
             self.queue.clear();
+        } else {
+            self.queue.retain(|old| !queue.iter().any(|new| new.run == old.run));
         }
         self.queue.extend(queue);
         if page.len() < PAGE as usize && (asked != Some(Page::Newest) || self.runs.is_empty()) {
