@@ -16,6 +16,7 @@ mod console;
 mod decisions;
 mod dialect;
 mod error;
+mod groups;
 mod journal;
 mod listing;
 mod locks;
@@ -25,6 +26,7 @@ mod observations;
 mod open;
 mod orders;
 mod processes;
+mod queue;
 mod resume;
 mod rows;
 mod runs;
@@ -34,7 +36,8 @@ mod votes;
 mod written;
 
 pub use changes::{Changes, Glimpse};
-pub use locks::Blocked;
+pub use claim::Place;
+pub use listing::Held;
 pub use orders::Orderer;
 pub use processes::Process;
 pub use resume::Resumer;
@@ -43,6 +46,7 @@ pub use votes::{Ballot, open_question};
 
 use crate::core::approval::Unfit;
 use crate::core::plan::Plan;
+use crate::core::queue::Member;
 use crate::core::run::{RunId, RunStatus};
 use crate::core::time::Timestamp;
 
@@ -79,8 +83,11 @@ pub enum StoreError {
     #[error("run {run}: {why}")]
     Vote { run: RunId, why: Unfit },
     /// A queued run was written by a version that knows more; it stays in the queue. Nothing was changed.
-    #[error("run {run} stays in the queue: {why}")]
-    Unreadable { run: RunId, why: String },
+    #[error("run {run} stays in the queue: {why}", run = .place.run)]
+    Unreadable { place: Place, why: String },
+    /// Its runbook refuses to run beside another run of its group. Nothing was changed.
+    #[error("group {group} is taken by {by}, and its runbook says policy = \"refuse\"; nothing was started")]
+    GroupTaken { group: String, by: Member },
     #[error("there is no {0}")]
     NotFound(String),
     #[error("the store failed: {0}")]
@@ -139,6 +146,8 @@ pub struct EngineRow {
     pub kind: String,
     pub started_at: Timestamp,
     pub seen_at: Timestamp,
+    /// It finishes what it has in hand and takes nothing more.
+    pub draining: bool,
 }
 
 /// An open store. Cheap to clone.

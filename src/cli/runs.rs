@@ -1,11 +1,13 @@
 //! `opsroom runs`: the newest runs, filtered.
 
+use serde::Serialize;
+
 use super::out::Out;
 use super::session::Start;
 use super::stop::{Code, Stop};
 use crate::config::toml_doc::nearest;
-use crate::control::RunFilter;
-use crate::control::resume::Blocked;
+use crate::control::{RunFilter, RunPage};
+use crate::core::queue::Queued;
 use crate::core::run::{Run, RunStatus};
 use crate::core::time::{Timestamp, human_ms, parse_duration};
 
@@ -48,7 +50,7 @@ pub(super) async fn perform(args: &Args, start: &Start) -> Result<Code, Stop> {
         limit: args.limit,
     };
     let control = start.open_cli().await?;
-    let runs = control.runs(&filter).await?;
+    let RunPage { runs, queue } = control.run_page(&filter).await?;
     if runs.is_empty() {
         let stack = control.overview().await?.stack;
         let library = control.library();
@@ -60,13 +62,13 @@ pub(super) async fn perform(args: &Args, start: &Start) -> Result<Code, Stop> {
             known_name(option, asked.as_deref(), &known)?;
         }
     }
-    let blocked = control.blocked().await?;
     control.close(false).await;
     let mut out = Out::new();
     if args.json {
-        out.json(&runs)?;
+        let rows = runs.iter().map(|run| Listed { run, queue: queue.iter().find(|q| q.run == run.id) });
+        out.json(&rows.collect::<Vec<_>>())?;
     } else {
-        let rows: Vec<_> = runs.iter().map(|run| row(run, now, &blocked)).collect();
+        let rows: Vec<_> = runs.iter().map(|run| row(run, now, &queue)).collect();
         out.table(["RUN", "STATUS", "REQUESTED", "TOOK", "BY", "WHAT"], &rows)?;
     }
     Ok(Code::Succeeded)
@@ -83,18 +85,27 @@ fn known_name(option: &str, asked: Option<&str>, known: &[&str]) -> Result<(), S
     Err(Stop::Usage(format!("{option}: there is no `{asked}`, and no run of it; {hint}")))
 }
 
-fn row(run: &Run, now: Timestamp, blocked: &[Blocked]) -> [String; 6] {
+/// A run as `--json` lists it.
+#[derive(Serialize)]
+struct Listed<'a> {
+    #[serde(flatten)]
+    run: &'a Run,
+    /// Where it stands, when it is queued.
+    queue: Option<&'a Queued>,
+}
+
+fn row(run: &Run, now: Timestamp, queue: &[Queued]) -> [String; 6] {
     let took =
         run.started_at.map_or_else(|| "–".to_owned(), |from| human_ms(run.finished_at.unwrap_or(now).ms_since(from)));
-    let waits = blocked.iter().find(|b| b.run == run.id).map(ToString::to_string);
-    let why = run.why().map(str::to_owned).or(waits).map(|m| format!(": {m}")).unwrap_or_default();
+    let why = run.stands(queue.iter().find(|q| q.run == run.id)).map(|m| format!(": {m}")).unwrap_or_default();
+    let priority = if run.priority.is_normal() { String::new() } else { format!(" [{}]", run.priority.name()) };
     [
         run.id.to_string(),
         run.status.name().to_owned(),
         run.requested_at.rfc3339(),
         took,
         run.actor.clone(),
-        format!("{}{why}", run.plan.title),
+        format!("{}{priority}{why}", run.plan.title),
     ]
 }
 

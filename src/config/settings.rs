@@ -14,6 +14,7 @@ use std::path::{Path, PathBuf};
 use super::rule;
 use super::toml_doc::{Section, parse};
 use crate::core::outbound::Policy;
+use crate::core::queue::Lanes;
 use crate::core::rate::Limits;
 use crate::core::reach::Reach;
 use crate::core::runbook::Problem;
@@ -59,6 +60,8 @@ pub struct Settings {
     pub reach: Reach,
     /// How much calls may ask of others.
     pub limits: Limits,
+    /// How many runs of each lane an engine drives at once.
+    pub lanes: Lanes,
     pub paths: Paths,
     /// The settings file, when there is one.
     pub file: Option<PathBuf>,
@@ -122,6 +125,7 @@ struct Sources {
     outbound: Policy,
     reach: Reach,
     limits: Limits,
+    lanes: Lanes,
     problems: Vec<Problem>,
 }
 
@@ -174,6 +178,7 @@ impl Sources {
         self.secrets = reach::secrets(&mut root, &mut report);
         self.outbound = reach::outbound(&mut root, &mut report);
         self.limits = reach::limits(&mut root, &mut report);
+        self.lanes = reach::lanes(&mut root, &mut report);
         self.reach = named::reach(&mut root, &mut report, &self.secrets, folder);
         root.close(&mut report);
         self.problems.extend(report.finish(()).err().into_iter().flatten());
@@ -227,6 +232,7 @@ impl Sources {
             outbound: self.outbound,
             reach: self.reach,
             limits: self.limits,
+            lanes: self.lanes,
             rows: rows.iter().map(|(row, _)| row.clone()).collect(),
             paths,
             file,

@@ -17,7 +17,7 @@ use crate::logfile::source::Told;
 
 // The values the door answers with, named here once so that panes need not know the door.
 pub use crate::control::orders::Approval;
-pub use crate::control::{Overview, PlanCard, RunDetail, RunFilter};
+pub use crate::control::{Overview, PlanCard, RunDetail, RunFilter, RunPage};
 
 /// Something happened. Results carry the refusal's text when it went wrong.
 #[derive(Debug, Clone)]
@@ -46,7 +46,7 @@ pub enum Msg {
     Reloaded(Result<usize, String>),
     Remembered(Result<Vec<String>, String>),
     Detail(RunId, Result<Box<RunDetail>, String>),
-    Runs(Ticket, Result<Vec<Run>, String>),
+    Runs(Ticket, Result<RunPage, String>),
     /// A plan card, for the preview beside the bar or for the card itself; the ticket tells.
     Planned(Ticket, Result<Box<PlanCard>, String>),
     Submitted(Ticket, Result<Box<Run>, String>),
