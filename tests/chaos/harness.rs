@@ -202,7 +202,7 @@ impl Field {
         // Some outlive their engine until somebody looks for what it left.
         let (short, outlives) = (self.dice.below(90), self.dice.below(8) == 0);
         // Every fourth is in a group, whatever its service.
-        let group = (n % 4 == 0).then_some("nightly");
+        let group = n.is_multiple_of(4).then_some("nightly");
         let mark = |k: usize| {
             let lasts = if outlives && k == 3 { "1.5".to_owned() } else { format!("0.0{short:02}") };
             let alone = group.map_or(String::new(), |group| {
