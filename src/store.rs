@@ -7,6 +7,7 @@
 #[macro_use]
 mod db;
 
+mod artifacts;
 mod audit;
 mod breakers;
 mod changes;
@@ -16,6 +17,7 @@ mod console;
 mod decisions;
 mod dialect;
 mod error;
+mod history;
 mod journal;
 mod listing;
 mod locks;
@@ -33,6 +35,7 @@ mod submit;
 mod votes;
 mod written;
 
+pub use artifacts::NewArtifact;
 pub use changes::{Changes, Glimpse};
 pub use locks::Blocked;
 pub use orders::Orderer;

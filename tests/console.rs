@@ -473,6 +473,7 @@ fn an_interrupted_run_is_decided_about_with_a_reason() {
         dir: None,
         secrets: vec![],
         chosen_secrets: BTreeMap::default(),
+        artifacts: opsroom::core::artifact::Wanted::default(),
     };
     detail.run.plan.steps[1].spec = StepSpec::Shell(unknown);
     detail.steps[1].status = StepStatus::Unknown;

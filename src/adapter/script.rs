@@ -103,7 +103,7 @@ fn describe(call: &Call) -> String {
         Call::Wait { .. } => "wait".to_owned(),
         Call::Manual { prompt, .. } => prompt.clone(),
         Call::Approve { ask, .. } => ask.prompt.clone(),
-        Call::Leave { .. } => "leave".to_owned(),
+        Call::Leave(_) => "leave".to_owned(),
         Call::Sql { database, statement, .. } => format!("sql {database}: {statement}"),
         Call::Notify { to, message, .. } => format!("notify {to}: {}", message.title),
         Call::Operate { operation, .. } => operation.clone(),
@@ -119,19 +119,19 @@ fn timeout_of(call: &Call) -> i64 {
         Call::Sql { timeout_ms, .. } | Call::Notify { timeout_ms, .. } | Call::Operate { timeout_ms, .. } => {
             *timeout_ms
         }
-        Call::Wait { .. } | Call::Leave { .. } => i64::MAX,
+        Call::Wait { .. } | Call::Leave(_) => i64::MAX,
     }
 }
 
 fn plain(call: &Call) -> Answer {
     let reply = match call {
         Call::Http { .. } => good_http(),
-        Call::Shell { .. } => Reply::Exited { code: Some(0), signal: None, outputs: BTreeMap::new(), ms: 0 },
+        Call::Shell { .. } => Reply::Exited { code: Some(0), signal: None, outputs: BTreeMap::new(), lacks: Vec::new(), ms: 0 },
         Call::Wait { ms } => Reply::Waited { ms: *ms },
         Call::Manual { .. } | Call::Approve { .. } => {
             Reply::Answered { done: true, by: "the script".to_owned(), note: None }
         }
-        Call::Leave { .. } => Reply::Left,
+        Call::Leave(_) => Reply::Left,
         Call::Sql { .. } => {
             Reply::Rows(Rows { columns: Vec::new(), rows: Vec::new(), affected: 0, truncated: false, ms: 0 })
         }

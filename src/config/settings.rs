@@ -13,6 +13,7 @@ use std::path::{Path, PathBuf};
 
 use super::rule;
 use super::toml_doc::{Section, parse};
+use crate::core::artifact;
 use crate::core::outbound::Policy;
 use crate::core::rate::Limits;
 use crate::core::reach::Reach;
@@ -59,6 +60,8 @@ pub struct Settings {
     pub reach: Reach,
     /// How much calls may ask of others.
     pub limits: Limits,
+    /// How much runs may leave behind.
+    pub artifacts: artifact::Limits,
     pub paths: Paths,
     /// The settings file, when there is one.
     pub file: Option<PathBuf>,
@@ -122,6 +125,7 @@ struct Sources {
     outbound: Policy,
     reach: Reach,
     limits: Limits,
+    artifacts: artifact::Limits,
     problems: Vec<Problem>,
 }
 
@@ -174,6 +178,7 @@ impl Sources {
         self.secrets = reach::secrets(&mut root, &mut report);
         self.outbound = reach::outbound(&mut root, &mut report);
         self.limits = reach::limits(&mut root, &mut report);
+        self.artifacts = reach::artifacts(&mut root, &mut report);
         self.reach = named::reach(&mut root, &mut report, &self.secrets, folder);
         root.close(&mut report);
         self.problems.extend(report.finish(()).err().into_iter().flatten());
@@ -227,6 +232,7 @@ impl Sources {
             outbound: self.outbound,
             reach: self.reach,
             limits: self.limits,
+            artifacts: self.artifacts,
             rows: rows.iter().map(|(row, _)| row.clone()).collect(),
             paths,
             file,

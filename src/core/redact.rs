@@ -1,12 +1,15 @@
 //! Secret values never leave: found in any text (plain, base64, percent-encoded, hexadecimal, JSON-escaped, wrapped over
 //! lines) and replaced by the secret's name before the text reaches store, screen, log or export.
 
+use std::borrow::Cow;
 use std::collections::HashSet;
 
 use aho_corasick::{AhoCorasick, MatchKind};
 
 /// Values shorter than this are not looked for: they would mark half the log. They are refused as secrets instead.
 pub const MIN_LEN: usize = 6;
+/// In place of what cannot be searched.
+const NOT_SEARCHED: &str = "[not shown: it could not be searched for secrets]";
 /// `base64` and PEM wrap at these columns.
 const WRAPS: [usize; 2] = [64, 76];
 
@@ -80,8 +83,19 @@ impl Redactor {
     pub fn redact(&self, text: &str) -> String {
         match &self.finder {
             None if self.marks.is_empty() => text.to_owned(),
-            None => "[not shown: it could not be searched for secrets]".to_owned(),
+            None => NOT_SEARCHED.to_owned(),
             Some(finder) => finder.replace_all(text, &self.marks),
+        }
+    }
+
+    /// The same for contents of any kind.
+    #[must_use]
+    pub fn redact_bytes<'b>(&self, bytes: &'b [u8]) -> Cow<'b, [u8]> {
+        match &self.finder {
+            None if self.marks.is_empty() => Cow::Borrowed(bytes),
+            None => Cow::Owned(NOT_SEARCHED.as_bytes().to_vec()),
+            Some(finder) if finder.is_match(bytes) => Cow::Owned(finder.replace_all_bytes(bytes, &self.marks)),
+            Some(_) => Cow::Borrowed(bytes),
         }
     }
 

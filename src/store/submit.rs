@@ -6,12 +6,12 @@ use sqlx::QueryBuilder;
 
 use crate::core::event::Level;
 use crate::core::orders::Pace;
-use crate::core::run::{Run, RunId};
+use crate::core::run::{Run, RunId, RunStatus};
 
 use super::audit::{self, Decision};
 use super::db::{Tx, text, text_opt};
 use super::rows::RunRow;
-use super::{NewRun, Store, StoreError, dialect, journal, locks, orders};
+use super::{NewRun, Store, StoreError, dialect, history, journal, locks, orders};
 
 const INSERT: &str = "insert into run (workspace_id, parent_id, plan, runbook, env, status, actor, started_by, reason, \
      requested_at, token, last_seq) select id, $2, $3, $4, $5, 'queued', $6, $7, $8, $9, 0, 1 from workspace \
@@ -71,6 +71,7 @@ pub(super) async fn insert(tx: &mut Tx, new: &NewRun) -> Result<Run, StoreError>
     let run = RunId(row.id);
     insert_services(tx, run, &new.plan.services).await?;
     locks::want(tx, new.workspace, run, &new.plan).await?;
+    history::of_run(tx, run, RunStatus::Queued, Some(&new.actor), new.at).await?;
     insert_steps(tx, run, new.plan.numbered().count()).await?;
     let message = format!("queued by {}: {}", new.actor, new.plan.title);
     journal::write(tx, run, row.last_seq, &[journal::event(Level::Info, "control", None, message, new.at)]).await?;

@@ -11,7 +11,8 @@ use opsroom::core::event::{Entry, EntryBody, Level, Stream};
 use opsroom::core::observation::{Observation, State, TargetSummary};
 use opsroom::core::orders::Orders;
 use opsroom::core::plan::{OnFailure, Plan, PlanStep, Risk, RiskLevel, Target};
-use opsroom::core::run::{Artifact, ArtifactKind, Phase, Run, RunId, RunStatus, RunStep, StepStatus};
+use opsroom::core::artifact::{Artifact, ArtifactKind};
+use opsroom::core::run::{Phase, Run, RunId, RunStatus, RunStep, StepStatus};
 use opsroom::core::service::{Action, ActionCall, Environment, HttpRequest, Service, Stack, Tier, Verb};
 use opsroom::core::step::StepSpec;
 use opsroom::core::step::http::Http;
@@ -368,7 +369,11 @@ fn detail(run: Run) -> RunDetail {
         run: run.id,
         kind: ArtifactKind::Manifest,
         title: "versions before".to_owned(),
-        content: "web 1.4.1\n\x1b[31mevil\x1b[0m \u{202e}text".to_owned(),
+        number: 1,
+        step: None,
+        hash: "5f16".repeat(16),
+        bytes: 1536,
+        url: None,
         at: NOW,
     };
     let steps = vec![step(0, StepStatus::Succeeded, "HTTP 200 in 41 ms"), step(1, StepStatus::Waiting, ""), pending];

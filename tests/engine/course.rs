@@ -4,7 +4,8 @@ use opsroom::adapter::{Answer, OutputLine, Script};
 use opsroom::core::event::{EntryBody, Stream};
 use opsroom::core::observation::State;
 use opsroom::core::plan::{Gate, OnFailure, Plan, PlanStep, Retry};
-use opsroom::core::run::{ArtifactKind, Phase, RunStatus, StepStatus};
+use opsroom::core::artifact::ArtifactKind;
+use opsroom::core::run::{Phase, RunStatus, StepStatus};
 use opsroom::core::step::{StepSpec, document::Document};
 use opsroom::store::RunFilter;
 
@@ -208,7 +209,10 @@ async fn documents_and_a_manifest_are_left_behind() {
     let left = bench.store.artifacts(run.id).await.unwrap();
     assert_eq!(left.iter().map(|a| a.kind).collect::<Vec<_>>(), [ArtifactKind::File, ArtifactKind::Manifest]);
     assert!(left.iter().all(|a| a.run == run.id && a.at.0 > 0));
-    let manifest: serde_json::Value = serde_json::from_str(&left[1].content).unwrap();
+    assert_eq!(left.iter().map(|a| a.step).collect::<Vec<_>>(), [Some(1), None]);
+    assert_eq!(bench.store.artifact(run.id, 1).await.unwrap().1, b"# Spec");
+    let content = bench.store.artifact(run.id, 2).await.unwrap().1;
+    let manifest: serde_json::Value = serde_json::from_slice(&content).unwrap();
     assert_eq!(manifest["status"], "succeeded");
     assert_eq!(manifest["actor"], "amos");
     assert_eq!(manifest["plan_hash"], opsroom::core::plan::plan_hash(&run.plan));

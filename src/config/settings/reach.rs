@@ -3,6 +3,7 @@
 use super::named::MOST_PER_MINUTE;
 use crate::config::rule;
 use crate::config::toml_doc::{Field, Report, Section};
+use crate::core::artifact;
 use crate::core::outbound::{Allowed, Policy};
 use crate::core::rate::Limits;
 use crate::core::secret::{HostPattern, Secret, Source, variable};
@@ -60,6 +61,30 @@ pub(super) fn limits(root: &mut Section<'_>, report: &mut Report) -> Limits {
         http_per_minute: most("http_per_minute", MOST_PER_MINUTE),
         shell_at_once: most("shell_at_once", MOST_AT_ONCE),
     };
+    table.close(report);
+    limits
+}
+
+/// The `[artifacts]` table: how much runs may leave behind.
+pub(super) fn artifacts(root: &mut Section<'_>, report: &mut Report) -> artifact::Limits {
+    let mut limits = artifact::Limits::default();
+    let Some(mut table) = root.field("artifacts").and_then(|field| field.table(report)) else { return limits };
+    let mut size = |key, most: i64| {
+        table.field(key).and_then(|field| {
+            field.text_by(report, |text| match artifact::parse_bytes(text)? {
+                bytes if bytes > most => Err(format!("{text} is too large; the most is {}", artifact::human_bytes(most))),
+                bytes => Ok(bytes),
+            })
+        })
+    };
+    let (each, run) = (size("max", artifact::Limits::MOST.each), size("max_per_run", artifact::Limits::MOST.run));
+    limits.each = each.unwrap_or(limits.each);
+    limits.run = run.unwrap_or_else(|| limits.run.max(limits.each));
+    if limits.run < limits.each
+        && let Some(field) = table.field("max_per_run")
+    {
+        field.conflict(report, format!("is less than one artifact may have ({})", artifact::human_bytes(limits.each)));
+    }
     table.close(report);
     limits
 }

@@ -1,0 +1,73 @@
+//! The whole record of a run: who asked for it and why, from which definition, with what, and when each thing changed. And
+//! what keeps the values of secrets out of it.
+
+use serde::Serialize;
+
+use super::{Control, Refusal};
+use crate::core::artifact::Artifact;
+use crate::core::plan::{Plan, PlanStep, plan_hash};
+use crate::core::run::{Change, Run, RunId, RunStep};
+
+/// Everything that is kept of a run but its log and the contents of its artifacts.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Record {
+    pub run: Run,
+    pub plan_hash: String,
+    pub steps: Vec<RunStep>,
+    /// Every change of the run and of its steps, oldest first.
+    pub changes: Vec<Change>,
+    pub artifacts: Vec<Artifact>,
+}
+
+impl Control {
+    /// The record of a run.
+    pub async fn record(&self, run: RunId) -> Result<Record, Refusal> {
+        let store = &self.0.store;
+        let run = store.run(run).await?;
+        let (steps, changes) = (store.steps(run.id).await?, store.history(run.id).await?);
+        let artifacts = store.artifacts(run.id).await?;
+        Ok(Record { plan_hash: plan_hash(&run.plan), run, steps, changes, artifacts })
+    }
+
+    /// A plan is kept as it is, for whoever resumes it needs it so: a secret's value in it would lie in plain sight.
+    pub(super) fn holds_no_secret(&self, plan: &Plan) -> Result<(), Refusal> {
+        let redactor = self.0.settings.outside.vault.redactor();
+        if redactor.is_empty() {
+            return Ok(());
+        }
+        // A plan has JSON: it is about to be stored as such.
+        let found = |value: &serde_json::Value| {
+            let mut clean = value.clone();
+            redactor.redact_json(&mut clean);
+            clean != *value
+        };
+        let whole = serde_json::to_value(plan).unwrap_or_default();
+        if !found(&whole) {
+            return Ok(());
+        }
+        let in_step = |step: &&PlanStep| serde_json::to_value(step).is_ok_and(|step| found(&step));
+        for link in plan.links() {
+            if let Some((name, _)) = link.inputs.iter().find(|(_, value)| redactor.finds(value)) {
+                return Err(Refusal::Invalid(format!(
+                    "the input {name} holds the value of a secret, which would be kept with the run; give the secret's name \
+                     to an input of type secret instead"
+                )));
+            }
+            if let Some((_, step)) = link.numbered().find(|(_, step)| in_step(step)) {
+                return Err(Refusal::Invalid(format!(
+                    "step {} holds the value of a secret, which would be kept with the run; write the secret's name where \
+                     its value stands (secrets, auth, headers)",
+                    step.name
+                )));
+            }
+        }
+        Err(Refusal::Invalid(
+            "what was asked for holds the value of a secret, which would be kept with the run; say it without".to_owned(),
+        ))
+    }
+
+    /// What a person says, without the values of secrets.
+    pub(super) fn clean(&self, said: Option<&str>) -> Option<String> {
+        said.map(|said| self.0.settings.outside.vault.redactor().redact(said))
+    }
+}
