@@ -63,7 +63,7 @@ impl Script {
 
     pub(super) async fn perform(&self, call: Call, output: mpsc::Sender<Said>, cancel: CancellationToken) -> Reply {
         let answer = self.choose(&call);
-        let timeout = timeout_of(&call);
+        let timeout = call.timeout_ms().unwrap_or(i64::MAX);
         self.asked.lock().unwrap_or_else(PoisonError::into_inner).push(call);
         if !answer.says.is_empty() {
             // Nobody listening is fine: the lines are then not wanted.
@@ -107,19 +107,6 @@ fn describe(call: &Call) -> String {
         Call::Sql { database, statement, .. } => format!("sql {database}: {statement}"),
         Call::Notify { to, message, .. } => format!("notify {to}: {}", message.title),
         Call::Operate { operation, .. } => operation.clone(),
-    }
-}
-
-fn timeout_of(call: &Call) -> i64 {
-    match call {
-        Call::Http { timeout_ms, .. }
-        | Call::Shell { timeout_ms, .. }
-        | Call::Manual { timeout_ms, .. }
-        | Call::Approve { timeout_ms, .. } => *timeout_ms,
-        Call::Sql { timeout_ms, .. } | Call::Notify { timeout_ms, .. } | Call::Operate { timeout_ms, .. } => {
-            *timeout_ms
-        }
-        Call::Wait { .. } | Call::Leave(_) => i64::MAX,
     }
 }
 

@@ -171,6 +171,21 @@ pub enum Call {
     Leave(Left),
 }
 
+impl Call {
+    /// The total deadline of the call, where it has one.
+    #[must_use]
+    pub const fn timeout_ms(&self) -> Option<i64> {
+        match self {
+            Self::Http { timeout_ms, .. } | Self::Shell { timeout_ms, .. } | Self::Sql { timeout_ms, .. } => {
+                Some(*timeout_ms)
+            }
+            Self::Notify { timeout_ms, .. } | Self::Operate { timeout_ms, .. } => Some(*timeout_ms),
+            Self::Manual { timeout_ms, .. } | Self::Approve { timeout_ms, .. } => Some(*timeout_ms),
+            Self::Wait { .. } | Self::Leave(_) => None,
+        }
+    }
+}
+
 /// A variable of a command that holds a secret.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SecretVariable {

@@ -95,7 +95,7 @@ async fn reading_is_tried_again_and_writing_is_not() {
     let script = script.on("GET", status(503)).on("GET", status(502)).on("GET", status(200)).on("POST", status(503));
     let bench = Bench::scripted(script).await;
     let retry = Some(Retry { attempts: 3, base_ms: 20, cap_ms: 50 });
-    let get = PlanStep { retry, ..get(Phase::Preflight, "api") };
+    let get = PlanStep { retry, idempotent: true, ..get(Phase::Preflight, "api") };
     let run = bench.run(plan(vec![get, PlanStep { retry, ..http(Phase::Action, "deploy", "POST") }])).await;
     assert_ended(&run, RunStatus::Failed);
     let steps = bench.steps(run.id).await;
@@ -105,6 +105,12 @@ async fn reading_is_tried_again_and_writing_is_not() {
     let log = bench.log(run.id).await;
     let has = |text: &str| log.iter().filter(|l| l.contains(text)).count();
     assert_eq!((has("trying again in"), has("attempt 3 of 3"), has("not tried again")), (2, 1, 1), "{log:#?}");
+    let history = bench.store.history(run.id).await.unwrap();
+    let of_first: Vec<_> = history.iter().filter(|c| c.step == Some(0)).map(|c| (c.attempt, c.status.as_str())).collect();
+    let tries = [(1, "running"), (1, "failed"), (2, "running"), (2, "failed"), (3, "running"), (3, "succeeded")];
+    assert_eq!(of_first, tries.map(|(attempt, status)| (Some(attempt), status)), "every attempt has its times");
+    let of_run: Vec<_> = history.iter().filter(|c| c.step.is_none()).map(|c| c.status.as_str()).collect();
+    assert_eq!(of_run, ["queued", "claimed", "running", "failed"]);
 }
 
 fn gated(negated: bool) -> Plan {
@@ -147,14 +153,17 @@ fn chain_of(names: [&str; 3]) -> Plan {
 #[tokio::test]
 async fn a_chain_goes_on_after_success_only() {
     let bench = Bench::scripted(Script::default().on("three", status(500))).await;
-    let first = bench.run(chain_of(["one", "two", "three"])).await;
+    // One engine for all of it: another would have to wait until the next link of a dropped one is nobody's.
     let engine = bench.engine();
+    let first = bench.submit(chain_of(["one", "two", "three"])).await;
+    engine.wake();
+    bench.ended(first).await;
     engine.idle().await;
     let runs = bench.store.runs(bench.workspace, &RunFilter { limit: 10, ..RunFilter::default() }).await.unwrap();
     let told: Vec<_> = runs.iter().rev().map(|r| (r.plan.title.as_str(), r.status, r.trigger.as_str())).collect();
     let (ok, bad) = (RunStatus::Succeeded, RunStatus::Failed);
     assert_eq!(told, [("one", ok, "console"), ("two", ok, "chain"), ("three", bad, "chain")]);
-    assert_eq!((runs[1].parent, runs[0].parent), (Some(first.id), Some(runs[1].id)));
+    assert_eq!((runs[1].parent, runs[0].parent), (Some(first), Some(runs[1].id)));
     assert!(runs.iter().all(|r| r.actor == "amos"));
 }
 

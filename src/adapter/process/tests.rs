@@ -181,7 +181,7 @@ async fn a_slow_reader_slows_the_child_and_loses_nothing() {
         while let Some(said) = rx.recv().await {
             let more = match said {
                 Said::Lines(more) => more,
-                Said::Ready(..) => continue,
+                Said::Ready(..) | Said::Left(..) => continue,
                 Said::Note(note) => panic!("no notes expected: {note}"),
             };
             lines += more.len();
@@ -246,7 +246,7 @@ async fn secrets_reach_only_the_commands_that_name_them_and_never_the_command_li
             while let Some(said) = rx.recv().await {
                 let more = match said {
                     Said::Lines(more) => more,
-                    Said::Ready(..) => continue,
+                    Said::Ready(..) | Said::Left(..) => continue,
                     Said::Note(note) => panic!("no notes expected: {note}"),
                 };
                 lines.extend(more.into_iter().map(|l| l.text));
