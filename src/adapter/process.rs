@@ -32,7 +32,7 @@ use self::group::Group;
 use self::lines::Lines;
 pub use self::orphan::{Birth, Remains, end_orphan};
 pub(super) use self::program::check;
-use super::{Brakes, Outside, OutputLine, Said, cancelled, deadline, elapsed_ms};
+use super::{Brakes, OutputLine, Outside, Said, cancelled, deadline, elapsed_ms};
 use crate::core::artifact::Wanted;
 use crate::core::event::Stream;
 use crate::core::redact::Redactor;

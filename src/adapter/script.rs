@@ -113,7 +113,9 @@ fn describe(call: &Call) -> String {
 fn plain(call: &Call) -> Answer {
     let reply = match call {
         Call::Http { .. } => good_http(),
-        Call::Shell { .. } => Reply::Exited { code: Some(0), signal: None, outputs: BTreeMap::new(), lacks: Vec::new(), ms: 0 },
+        Call::Shell { .. } => {
+            Reply::Exited { code: Some(0), signal: None, outputs: BTreeMap::new(), lacks: Vec::new(), ms: 0 }
+        }
         Call::Wait { ms } => Reply::Waited { ms: *ms },
         Call::Manual { .. } | Call::Approve { .. } => {
             Reply::Answered { done: true, by: "the script".to_owned(), note: None }

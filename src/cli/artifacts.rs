@@ -135,7 +135,8 @@ mod tests {
             at: Timestamp(0),
         };
         let all = [artifact(1, "3"), artifact(2, "a"), artifact(3, "b"), artifact(4, "a")];
-        for (name, wanted) in [("3", Ok(1)), ("b", Ok(3)), ("4", Ok(4)), ("a", Err("2, 4")), ("c", Err("it left no c"))] {
+        for (name, wanted) in [("3", Ok(1)), ("b", Ok(3)), ("4", Ok(4)), ("a", Err("2, 4")), ("c", Err("it left no c"))]
+        {
             let picked = pick(&all, name).map(|a| a.number);
             match wanted {
                 Ok(number) => assert_eq!(picked, Ok(number), "{name}"),

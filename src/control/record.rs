@@ -62,7 +62,8 @@ impl Control {
             }
         }
         Err(Refusal::Invalid(
-            "what was asked for holds the value of a secret, which would be kept with the run; say it without".to_owned(),
+            "what was asked for holds the value of a secret, which would be kept with the run; say it without"
+                .to_owned(),
         ))
     }
 

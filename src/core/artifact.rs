@@ -179,9 +179,12 @@ pub fn parse_bytes(text: &str) -> Result<i64, String> {
         "GiB" => 1024 * MIB,
         _ => return Err(format!("`{text}` is no size: write 512KiB, 16MiB or 1GiB")),
     };
-    number.parse::<i64>().ok().and_then(|n| n.checked_mul(factor)).filter(|n| *n > 0).ok_or_else(|| {
-        format!("`{text}` is no size: write a whole number with its unit, like 16MiB")
-    })
+    number
+        .parse::<i64>()
+        .ok()
+        .and_then(|n| n.checked_mul(factor))
+        .filter(|n| *n > 0)
+        .ok_or_else(|| format!("`{text}` is no size: write a whole number with its unit, like 16MiB"))
 }
 
 #[cfg(test)]

@@ -38,7 +38,8 @@ impl Redactor {
         for (name, value) in secrets {
             let mark = format!("[secret {name}]");
             let whole = codes_of(value);
-            let coded = (0..=BEFORE).flat_map(|n| whole.iter().filter_map(move |code| code.get(n..)).map(<[u8]>::to_vec));
+            let coded =
+                (0..=BEFORE).flat_map(|n| whole.iter().filter_map(move |code| code.get(n..)).map(<[u8]>::to_vec));
             let coded: Vec<Vec<u8>> = coded.filter(|code| code.len() >= MIN_LEN).collect();
             codes.extend(coded.iter().map(|code| (code.clone(), mark.clone())));
             for form in forms(value).into_iter().chain(coded) {

@@ -6,9 +6,9 @@ use serde_json::json;
 
 use super::drive::{Course, Drive};
 use super::halt::Why;
+use crate::core::artifact::{ArtifactKind, Left};
 use crate::core::event::{Level, NewEntry};
 use crate::core::plan::{Plan, plan_hash};
-use crate::core::artifact::{ArtifactKind, Left};
 use crate::core::run::{RunId, RunStatus, RunStep, StepStatus, Transition};
 use crate::core::time::{Timestamp, human_ms};
 use crate::store::{NewRun, StoreError};

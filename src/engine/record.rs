@@ -9,10 +9,10 @@ use tokio::time::{Instant, sleep};
 
 use super::{World, redact};
 use crate::bus::Notice;
+use crate::core::artifact::Left;
 use crate::core::breaker::{self, Pass, Way};
 use crate::core::event::{EntryBody, Level, NewEntry};
 use crate::core::observation::Observation;
-use crate::core::artifact::Left;
 use crate::core::run::{Phase, Run, RunId, RunStatus, StepStatus, Transition, next};
 use crate::core::time::Timestamp;
 use crate::store::{Claim, NewArtifact, NewRun, Process, StoreError};

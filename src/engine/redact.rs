@@ -2,10 +2,10 @@
 
 use std::borrow::Cow;
 
+use crate::core::artifact::Left;
 use crate::core::event::{EntryBody, NewEntry};
 use crate::core::observation::Observation;
 use crate::core::redact::Redactor;
-use crate::core::artifact::Left;
 
 /// Output lines and events; copied only when there is something to look for and it is found.
 pub(super) fn entries<'a>(redactor: &Redactor, entries: &'a [NewEntry]) -> Cow<'a, [NewEntry]> {

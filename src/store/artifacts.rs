@@ -12,8 +12,10 @@ use super::db::text;
 use super::rows::{ArtifactRow, small};
 use super::{Claim, Store, StoreError, chunk, journal};
 
-const LIST: &str = "select run_id, kind, title, step, hash, bytes, content, at from artifact where run_id = $1 order by id";
-const USED: &str = "select coalesce(cast(sum(bytes) as bigint), 0) from artifact where run_id = $1 and kind <> 'manifest'";
+const LIST: &str =
+    "select run_id, kind, title, step, hash, bytes, content, at from artifact where run_id = $1 order by id";
+const USED: &str =
+    "select coalesce(cast(sum(bytes) as bigint), 0) from artifact where run_id = $1 and kind <> 'manifest'";
 const IS_KEPT: &str = "select bytes from artifact_content where hash = $1";
 const INSERT_CONTENT: &str =
     "insert into artifact_content (hash, bytes, body) values ($1, $2, $3) on conflict (hash) do nothing";
@@ -124,12 +126,23 @@ impl Store {
 
 impl ArtifactRow {
     fn read(self, number: u32) -> Result<Artifact, StoreError> {
-        let kind = ArtifactKind::from_name(&self.kind).ok_or_else(|| super::rows::unreadable("artifact kind", &self.kind))?;
+        let kind =
+            ArtifactKind::from_name(&self.kind).ok_or_else(|| super::rows::unreadable("artifact kind", &self.kind))?;
         let content = Cow::Borrowed(self.content.as_str());
         let hash = self.hash.unwrap_or_else(|| hex_sha256(content.as_bytes()));
         let bytes = self.bytes.unwrap_or_else(|| i64::try_from(content.len()).unwrap_or(i64::MAX));
         let url = (kind == ArtifactKind::Link).then(|| content.into_owned());
         let step = self.step.map(small).transpose()?;
-        Ok(Artifact { run: RunId(self.run_id), number, kind, title: self.title, step, hash, bytes, url, at: Timestamp(self.at) })
+        Ok(Artifact {
+            run: RunId(self.run_id),
+            number,
+            kind,
+            title: self.title,
+            step,
+            hash,
+            bytes,
+            url,
+            at: Timestamp(self.at),
+        })
     }
 }

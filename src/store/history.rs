@@ -11,7 +11,8 @@ use crate::core::event::NewEntry;
 
 const INSERT: &str =
     "insert into run_change (run_id, at, position, attempt, status, actor) values ($1, $2, $3, $4, $5, $6)";
-const CLAIMED: &str = "insert into run_change (run_id, at, status, actor) select id, $2, 'claimed', holder from run where id = $1";
+const CLAIMED: &str =
+    "insert into run_change (run_id, at, status, actor) select id, $2, 'claimed', holder from run where id = $1";
 const LOST: &str = "insert into run_change (run_id, at, position, attempt, status) \
      select run_id, $2, position, attempt, 'unknown' from run_step where run_id = $1 and status = 'running'";
 const LIST: &str = "select at, position, attempt, status, actor from run_change where run_id = $1 order by id";

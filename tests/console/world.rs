@@ -5,13 +5,13 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use opsroom::core::approval::Tally;
+use opsroom::core::artifact::{Artifact, ArtifactKind};
 use opsroom::core::check::score::{Health, Line, Score};
 use opsroom::core::command::Catalogue;
 use opsroom::core::event::{Entry, EntryBody, Level, Stream};
 use opsroom::core::observation::{Observation, State, TargetSummary};
 use opsroom::core::orders::Orders;
 use opsroom::core::plan::{OnFailure, Plan, PlanStep, Risk, RiskLevel, Target};
-use opsroom::core::artifact::{Artifact, ArtifactKind};
 use opsroom::core::run::{Phase, Run, RunId, RunStatus, RunStep, StepStatus};
 use opsroom::core::service::{Action, ActionCall, Environment, HttpRequest, Service, Stack, Tier, Verb};
 use opsroom::core::step::StepSpec;
@@ -116,6 +116,11 @@ impl World {
             Effect::Remember(_) => Msg::Noted(Ok(())),
             Effect::Detail(run) if run > RunId(42) => Msg::Detail(run, Err(format!("there is no run {run}"))),
             Effect::Detail(run) => Msg::Detail(run, Ok(Box::new(self.detail.clone()))),
+            Effect::Artifact { number, .. } => {
+                let found = self.detail.artifacts.iter().find(|artifact| artifact.number == number).cloned();
+                let text = "web 1.4.1\n\x1b[31mevil\x1b[0m \u{202e}text".as_bytes().to_vec();
+                Msg::Artifact(found.map(|artifact| Box::new((artifact, text))).ok_or("there is none".to_owned()))
+            }
             Effect::Runs { ticket, filter } => {
                 let before = filter.before.unwrap_or(RunId(i64::MAX));
                 Msg::Runs(ticket, Ok(self.overview.runs.iter().filter(|r| r.id < before).cloned().collect()))

@@ -36,7 +36,8 @@ async fn left(bench: &Bench, run: RunId) -> Vec<(String, Vec<u8>)> {
 async fn what_a_command_leaves_in_its_folder_is_kept_whatever_came_of_it() {
     let folder = tempfile::tempdir().unwrap();
     let bench = Bench::real().await;
-    let script = "mkdir -p out/deep; printf 'a\\000b' > out/bin; echo log > out/deep/x.log; echo no > out/.hidden; exit 3";
+    let script =
+        "mkdir -p out/deep; printf 'a\\000b' > out/bin; echo log > out/deep/x.log; echo no > out/.hidden; exit 3";
     let run = bench.run(plan(vec![leaving(script, folder.path(), &["out/**", "out/bin", "none.txt"], false)])).await;
     assert_ended(&run, RunStatus::Failed);
     let wanted = [("out/bin".to_owned(), b"a\0b".to_vec()), ("out/deep/x.log".to_owned(), b"log\n".to_vec())];
@@ -84,7 +85,12 @@ async fn a_required_file_that_is_missing_or_too_large_fails_the_step() {
         ("true", &["a"][..], false, "exit code 0 in"),
         ("printf 123456789 > a", &["a"], true, ""),
         ("printf 12345678901 > b", &["b"], false, "b is not kept: it has 11 B, an artifact at most 10 B"),
-        ("printf 123456789 > c; printf 123456789 > d", &["c", "d"], false, "this run would leave more than 15 B behind"),
+        (
+            "printf 123456789 > c; printf 123456789 > d",
+            &["c", "d"],
+            false,
+            "this run would leave more than 15 B behind",
+        ),
     ] {
         let run = bench.run(plan(vec![leaving(script, folder.path(), paths, true)])).await;
         let steps = bench.steps(run.id).await;

@@ -4,8 +4,8 @@ use opsroom::adapter::{Act, Script};
 use opsroom::clock::Clock;
 use opsroom::core::breaker::{Pass, State, THRESHOLD, Way};
 use opsroom::core::plan::{Plan, PlanStep, Retry};
-use opsroom::core::run::{Phase, RunStatus};
 use opsroom::core::product::Kept;
+use opsroom::core::run::{Phase, RunStatus};
 use opsroom::core::step::adapter::{Adapter, Progress};
 use opsroom::core::step::notify::Notify;
 use opsroom::core::step::sql::Sql;
@@ -113,7 +113,9 @@ async fn other_ways_of_acting_are_guarded_too() {
     let operate = |operation: &str| {
         StepSpec::Adapter(Adapter {
             operation: operation.to_owned(),
-            args: [("repo", "acme/web"), ("workflow", "a.yml"), ("ref", "main")].map(|(k, v)| (k.to_owned(), v.to_owned())).into(),
+            args: [("repo", "acme/web"), ("workflow", "a.yml"), ("ref", "main")]
+                .map(|(k, v)| (k.to_owned(), v.to_owned()))
+                .into(),
             base_url: "https://ghe.test".to_owned(),
             token: "GH".to_owned(),
         })

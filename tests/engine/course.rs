@@ -1,10 +1,10 @@
 //! The course of a run: phases, outcomes, retries, conditions, chains, questions, what is left behind.
 
 use opsroom::adapter::{Answer, OutputLine, Script};
+use opsroom::core::artifact::ArtifactKind;
 use opsroom::core::event::{EntryBody, Stream};
 use opsroom::core::observation::State;
 use opsroom::core::plan::{Gate, OnFailure, Plan, PlanStep, Retry};
-use opsroom::core::artifact::ArtifactKind;
 use opsroom::core::run::{Phase, RunStatus, StepStatus};
 use opsroom::core::step::{StepSpec, document::Document};
 use opsroom::store::RunFilter;
@@ -106,7 +106,8 @@ async fn reading_is_tried_again_and_writing_is_not() {
     let has = |text: &str| log.iter().filter(|l| l.contains(text)).count();
     assert_eq!((has("trying again in"), has("attempt 3 of 3"), has("not tried again")), (2, 1, 1), "{log:#?}");
     let history = bench.store.history(run.id).await.unwrap();
-    let of_first: Vec<_> = history.iter().filter(|c| c.step == Some(0)).map(|c| (c.attempt, c.status.as_str())).collect();
+    let of_first: Vec<_> =
+        history.iter().filter(|c| c.step == Some(0)).map(|c| (c.attempt, c.status.as_str())).collect();
     let tries = [(1, "running"), (1, "failed"), (2, "running"), (2, "failed"), (3, "running"), (3, "succeeded")];
     assert_eq!(of_first, tries.map(|(attempt, status)| (Some(attempt), status)), "every attempt has its times");
     let of_run: Vec<_> = history.iter().filter(|c| c.step.is_none()).map(|c| c.status.as_str()).collect();

@@ -83,7 +83,8 @@ impl Lines {
         }
         self.held.extend_from_slice(line);
         // What is longer than any secret, with its line ends, is none.
-        if self.held.len() > self.redactor.longest() * 3 + self.max.min(MAX_HELD) || !self.redactor.goes_on(&self.held) {
+        if self.held.len() > self.redactor.longest() * 3 + self.max.min(MAX_HELD) || !self.redactor.goes_on(&self.held)
+        {
             self.release(out);
         }
     }

@@ -121,7 +121,9 @@ impl PlanStep {
                 }
                 any.judge(reply)
             }
-            (StepSpec::Shell(_), Reply::Exited { code: Some(code), signal, outputs, lacks, ms }) if asks("exit_code") => {
+            (StepSpec::Shell(_), Reply::Exited { code: Some(code), signal, outputs, lacks, ms })
+                if asks("exit_code") =>
+            {
                 let (signal, outputs, lacks) = (*signal, outputs.clone(), lacks.clone());
                 let ended = Reply::Exited { code: Some(0), signal, outputs, lacks, ms: *ms };
                 let mut outcome = self.judge(&ended);

@@ -62,8 +62,9 @@ impl Wrapped {
 
     /// See [`super::Redactor::goes_on`].
     pub(super) fn goes_on(&self, lines: &[u8]) -> bool {
-        let run = lines.iter().rev().take_while(|b| is_letter(**b)).count();
-        if self.codes.is_empty() || run < LEAST_RUN {
+        if self.codes.is_empty()
+            || lines.iter().rev().take_while(|b| is_letter(**b)).take(LEAST_RUN).count() < LEAST_RUN
+        {
             return false;
         }
         let joined = Joined::of(lines);
@@ -115,7 +116,8 @@ impl Joined {
             let from = at + found;
             joined.text.extend_from_slice(&text[at..from]);
             let to = from + line_end(&text[from..]);
-            let between = joined.text.last().is_some_and(|b| is_letter(*b)) && text.get(to).is_some_and(|b| is_letter(*b));
+            let between =
+                joined.text.last().is_some_and(|b| is_letter(*b)) && text.get(to).is_some_and(|b| is_letter(*b));
             if to > from && between {
                 joined.breaks.push((joined.text.len(), to));
                 joined.lengths.push(to - from);

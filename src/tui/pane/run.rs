@@ -8,9 +8,9 @@ use ratatui::text::{Line, Span};
 use super::home::{act_on_log, back_in_log};
 use super::runs::took;
 use super::{Destination, Reaction, Scene, View, log};
+use crate::core::artifact::human_bytes;
 use crate::core::orders::{Ending, Pace};
 use crate::core::plan::PlanStep;
-use crate::core::artifact::human_bytes;
 use crate::core::run::{RunId, RunStatus, RunStep, StepStatus};
 use crate::core::time::human_ms;
 use crate::tui::app::log::Log;
@@ -132,9 +132,7 @@ impl RunScreen {
         let keys: Vec<usize> = (0..detail.artifacts.len()).collect();
         let selected = self.artifacts.key().and_then(|i| detail.artifacts.get(*i));
         match (action, selected) {
-            (Action::Open, Some(a)) => {
-                Reaction::Ask(Effect::Artifact { run: self.run, number: a.number })
-            }
+            (Action::Open, Some(a)) => Reaction::Ask(Effect::Artifact { run: self.run, number: a.number }),
             (Action::CopyLine, Some(a)) => Reaction::Ask(Effect::Copy(safe(a.url.as_ref().unwrap_or(&a.title)))),
             _ if self.artifacts.act(action, &keys, page) => Reaction::Done,
             _ => Reaction::Ignored,

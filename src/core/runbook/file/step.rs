@@ -101,12 +101,24 @@ fn read_undo(
     (name, phase, at): (&str, Phase, usize),
     repeated: Place,
 ) -> Option<Box<StepTemplate>> {
-    let known: Vec<&str> =
-        ["name", "dir", "env", "secrets", "artifacts", "sensitive", "with", "timeout", "retry", "idempotent", "expect", "notes"]
-            .iter()
-            .chain(&STEP_KINDS)
-            .copied()
-            .collect();
+    let known: Vec<&str> = [
+        "name",
+        "dir",
+        "env",
+        "secrets",
+        "artifacts",
+        "sensitive",
+        "with",
+        "timeout",
+        "retry",
+        "idempotent",
+        "expect",
+        "notes",
+    ]
+    .iter()
+    .chain(&STEP_KINDS)
+    .copied()
+    .collect();
     let section = step.table(r, "undo", &known)?;
     if section.has("runbook") {
         section.wrong(r, "runbook", "an undo is a single step; a runbook cannot stand here");
