@@ -91,8 +91,8 @@ fn pick<'a>(all: &'a [Artifact], name: &str) -> Result<&'a Artifact, String> {
     }
     let numbered = name.parse().ok().and_then(|number: u32| all.iter().find(|a| a.number == number));
     numbered.ok_or_else(|| {
-        let names: Vec<&str> = all.iter().map(|a| a.title.as_str()).collect();
-        let there = if names.is_empty() { "nothing".to_owned() } else { names.join(", ") };
+        let titles: Vec<&str> = all.iter().map(|a| a.title.as_str()).collect();
+        let there = if titles.is_empty() { "nothing".to_owned() } else { titles.join(", ") };
         format!("it left no {name}; it left {there}")
     })
 }

@@ -230,8 +230,8 @@ mod tests {
 
     #[test]
     fn the_name_of_a_file_tells_what_it_is() {
-        let kinds = ["a.LOG", "x/y.patch", "a.diff", "report.json", "log"].map(ArtifactKind::of_file);
         use ArtifactKind::{Diff, File, Log};
+        let kinds = ["a.LOG", "x/y.patch", "a.diff", "report.json", "log"].map(ArtifactKind::of_file);
         assert_eq!(kinds, [Log, Diff, Diff, File, File]);
         for kind in ArtifactKind::ALL {
             assert_eq!(ArtifactKind::from_name(kind.name()), Some(kind));

@@ -38,11 +38,12 @@ impl Redactor {
         for (name, value) in secrets {
             let mark = format!("[secret {name}]");
             let whole = codes_of(value);
-            let coded =
+            // Also without the first letters, which may stand on a line before.
+            let rests =
                 (0..=BEFORE).flat_map(|n| whole.iter().filter_map(move |code| code.get(n..)).map(<[u8]>::to_vec));
-            let coded: Vec<Vec<u8>> = coded.filter(|code| code.len() >= MIN_LEN).collect();
-            codes.extend(coded.iter().map(|code| (code.clone(), mark.clone())));
-            for form in forms(value).into_iter().chain(coded) {
+            let letters: Vec<Vec<u8>> = rests.filter(|rest| rest.len() >= MIN_LEN).collect();
+            codes.extend(letters.iter().map(|code| (code.clone(), mark.clone())));
+            for form in forms(value).into_iter().chain(letters) {
                 if form.len() >= MIN_LEN && known.insert(form.clone()) {
                     patterns.push(form);
                     marks.push(mark.clone());

@@ -104,22 +104,19 @@ impl Store {
         // From before contents were kept apart.
         let inline = row.hash.is_none().then(|| row.content.clone().into_bytes());
         let artifact = row.read(number)?;
-        let content = match inline {
-            Some(content) => content,
-            None => {
-                let damaged = |why: &str| StoreError::Corrupt {
-                    url: self.db.url.to_string(),
-                    why: format!("artifact {number} of run {run} {why}"),
-                };
-                let body = fetch_optional!(db, (Vec<u8>,), BODY, &artifact.hash)?;
-                let (body,) = body.ok_or_else(|| damaged("has lost its contents"))?;
-                let content = chunk::decompress(&body).ok_or_else(|| damaged("cannot be unpacked"))?;
-                if hex_sha256(&content) != artifact.hash {
-                    return Err(damaged("is not what its hash says"));
-                }
-                content
-            }
+        if let Some(content) = inline {
+            return Ok((artifact, content));
+        }
+        let damaged = |why: &str| StoreError::Corrupt {
+            url: self.db.url.to_string(),
+            why: format!("artifact {number} of run {run} {why}"),
         };
+        let body = fetch_optional!(db, (Vec<u8>,), BODY, &artifact.hash)?;
+        let (body,) = body.ok_or_else(|| damaged("has lost its contents"))?;
+        let content = chunk::decompress(&body).ok_or_else(|| damaged("cannot be unpacked"))?;
+        if hex_sha256(&content) != artifact.hash {
+            return Err(damaged("is not what its hash says"));
+        }
         Ok((artifact, content))
     }
 }

@@ -1,5 +1,7 @@
 //! A target that keeps failing is left in peace, and asked once before everybody calls it again.
 
+use std::collections::BTreeMap;
+
 use opsroom::adapter::{Act, Script};
 use opsroom::clock::Clock;
 use opsroom::core::breaker::{Pass, State, THRESHOLD, Way};
@@ -144,7 +146,7 @@ async fn other_ways_of_acting_are_guarded_too() {
 }
 
 fn http_reply(status: u16) -> Reply {
-    Reply::Http { status, headers: Default::default(), body: String::new(), truncated: false, ms: 1 }
+    Reply::Http { status, headers: BTreeMap::default(), body: String::new(), truncated: false, ms: 1 }
 }
 
 #[tokio::test]

@@ -166,7 +166,10 @@ mod tests {
         for (text, says) in [
             ("max = \"16\"", "opsroom.toml:2: artifacts.max: `16` is no size: write 512KiB, 16MiB or 1GiB"),
             ("max = \"1GiB\"", "opsroom.toml:2: artifacts.max: 1GiB is too large; the most is 256 MiB"),
-            ("max_per_run = \"1MiB\"", "opsroom.toml:2: artifacts.max_per_run: is less than one artifact may have (16 MiB)"),
+            (
+                "max_per_run = \"1MiB\"",
+                "opsroom.toml:2: artifacts.max_per_run: is less than one artifact may have (16 MiB)",
+            ),
             ("min = \"1MiB\"", "opsroom.toml:2: artifacts.min: unknown key; known here: max, max_per_run"),
         ] {
             assert_eq!(read(&format!("[artifacts]\n{text}")), Err(vec![says.to_owned()]));

@@ -36,7 +36,7 @@ impl Wrapped {
             }
         }
         let longest = codes.iter().map(Vec::len).max().unwrap_or(0);
-        Self { finder, marks, codes, starts, longest }
+        Self { finder, codes, marks, starts, longest }
     }
 
     pub(super) fn finds(&self, text: &[u8]) -> bool {

@@ -490,20 +490,28 @@ fn a_secret_that_is_none_is_refused_and_not_repeated() {
 }
 
 fn leaving(keys: &str) -> Result<Runbook, Vec<Problem>> {
-    let head = "name = \"x\"\ntitle = \"x\"\nversion = \"1\"\nmutates = true\n[[input]]\nname = \"tag\"\ntype = \"text\"\n";
+    let head =
+        "name = \"x\"\ntitle = \"x\"\nversion = \"1\"\nmutates = true\n[[input]]\nname = \"tag\"\ntype = \"text\"\n";
     parse("x.toml", &format!("{head}[[step]]\nname = \"build\"\nphase = \"action\"\n{keys}\n"))
 }
 
 #[test]
 fn the_files_a_command_leaves_are_named_from_its_folder_on() {
     for (keys, paths, required) in [
-        ("shell = \"make\"\nartifacts = [\"out/{inputs.tag}.json\", \"logs/**\"]", &["out/{inputs.tag}.json", "logs/**"][..], false),
+        (
+            "shell = \"make\"\nartifacts = [\"out/{inputs.tag}.json\", \"logs/**\"]",
+            &["out/{inputs.tag}.json", "logs/**"][..],
+            false,
+        ),
         ("shell = \"make\"\nartifacts = { paths = [\"a\"], required = true }", &["a"], true),
         ("shell = \"make\"", &[], false),
     ] {
         let runbook = leaving(keys).unwrap_or_else(|problems| panic!("{problems:#?}"));
         let Does::Shell { artifacts, .. } = &runbook.definition.steps[0].does else { panic!("{keys}") };
-        assert_eq!((artifacts.paths.as_slice(), artifacts.required), (&paths.iter().map(|p| (*p).to_owned()).collect::<Vec<_>>()[..], required));
+        assert_eq!(
+            (artifacts.paths.as_slice(), artifacts.required),
+            (&paths.iter().map(|p| (*p).to_owned()).collect::<Vec<_>>()[..], required)
+        );
     }
     for (keys, says) in [
         ("shell = \"make\"\nartifacts = []", "names no file"),
