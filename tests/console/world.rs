@@ -34,6 +34,8 @@ pub struct World {
     pub log: Vec<Entry>,
     pub detail: RunDetail,
     pub history: Vec<String>,
+    /// Of every artifact.
+    pub contents: Vec<u8>,
     /// A plan made with inputs of one's own is this one.
     pub again: Option<Plan>,
     /// What starting a plan answers.
@@ -68,6 +70,7 @@ impl Default for World {
                 changed: Vec::new(),
             },
             detail: detail(run),
+            contents: "web 1.4.1\n\x1b[31mevil\x1b[0m \u{202e}text".as_bytes().to_vec(),
             log,
             history: vec![
                 "deploy web to staging".to_owned(),
@@ -118,8 +121,7 @@ impl World {
             Effect::Detail(run) => Msg::Detail(run, Ok(Box::new(self.detail.clone()))),
             Effect::Artifact { number, .. } => {
                 let found = self.detail.artifacts.iter().find(|artifact| artifact.number == number).cloned();
-                let text = "web 1.4.1\n\x1b[31mevil\x1b[0m \u{202e}text".as_bytes().to_vec();
-                Msg::Artifact(found.map(|artifact| Box::new((artifact, text))).ok_or("there is none".to_owned()))
+                Msg::Artifact(found.map(|artifact| Box::new((artifact, self.contents.clone()))).ok_or("there is none".to_owned()))
             }
             Effect::Runs { ticket, filter } => {
                 let before = filter.before.unwrap_or(RunId(i64::MAX));
