@@ -23,6 +23,7 @@ mod parse;
 mod pause;
 mod pick;
 mod plan;
+mod record;
 mod resume;
 mod run;
 mod runs;

@@ -7,6 +7,7 @@ pub mod library;
 pub mod orders;
 mod overview;
 mod planning;
+mod queue;
 pub mod reach;
 pub mod record;
 pub mod resume;
@@ -25,6 +26,7 @@ use crate::core::artifact::Artifact;
 use crate::core::command::Parsed;
 use crate::core::event::Entry;
 use crate::core::plan::Plan;
+use crate::core::queue::{Lanes, Policy, Queued};
 use crate::core::run::{AuditRow, Run, RunId, RunStatus, RunStep};
 use crate::engine::Engine;
 pub use crate::store::{Beginning, RunFilter, StoreError};
@@ -32,7 +34,7 @@ use crate::store::{NewRun, Store};
 use library::Library;
 use orders::Approval;
 pub use overview::Overview;
-use resume::Blocked;
+pub use queue::RunPage;
 use workspace::Known;
 
 /// Why the door stays shut. Every refusal names its rule.
@@ -84,6 +86,8 @@ pub struct Settings {
     /// Period of the pulse that probes every configured service, milliseconds; 0: none.
     pub pulse_ms: i64,
     pub lease_ms: i64,
+    /// How many runs of each lane the engine of this process drives at once.
+    pub lanes: Lanes,
     pub runbook_dir: Option<std::path::PathBuf>,
     pub door: Door,
     /// The secrets calls may use, and where they may go.
@@ -121,8 +125,8 @@ pub struct RunDetail {
     pub artifacts: Vec<Artifact>,
     /// What it waits for, when it waits for approval.
     pub approval: Option<Approval>,
-    /// What it waits for, when it is queued and somebody else has its target.
-    pub blocked: Option<Blocked>,
+    /// Where it stands, when it is queued.
+    pub queued: Option<Queued>,
 }
 
 /// A plan ready to be shown.
@@ -133,6 +137,8 @@ pub struct PlanCard {
     pub last: Vec<Run>,
     /// The runbook is not what it was when it last ran: what that changes about the plan, one line each.
     pub changed: Vec<String>,
+    /// What stands in its way as things are now, one line each.
+    pub queue: Vec<String>,
 }
 
 /// Outcomes shown on a plan card, and how many of the runbook's newest runs are looked through for them.
@@ -236,7 +242,8 @@ impl Control {
                 (last, self.changed(workspace.id, &plan).await?)
             }
         };
-        Ok(PlanCard { plan, last, changed })
+        let queue = self.in_the_way(&plan).await?;
+        Ok(PlanCard { plan, last, changed, queue })
     }
 
     /// Compares the plan with that of the runbook's last run, if it was made from another definition.
@@ -313,9 +320,9 @@ impl Control {
         let store = &self.0.store;
         let (run, steps) = (store.run(run).await?, store.steps(run).await?);
         let approval = self.approval(&run, &steps).await?;
-        let blocked = self.waits_for(&run).await?;
+        let queued = self.queued(&run).await?;
         let artifacts = store.artifacts(run.id).await?;
-        Ok(RunDetail { run, steps, artifacts, approval, blocked })
+        Ok(RunDetail { run, steps, artifacts, approval, queued })
     }
 
     /// The status of a run, without reading all of it.
@@ -367,7 +374,9 @@ impl Control {
     }
 
     fn admit(&self, plan: &Plan, typed: Option<&str>) -> Result<(), Refusal> {
-        if plan.mutates || plan.then.iter().any(|p| p.mutates) {
+        // Cancelling other people's runs is a change too.
+        let cancels = |p: &Plan| p.concurrency.as_ref().is_some_and(|c| c.policy == Policy::CancelRunning);
+        if plan.links().into_iter().any(|p| p.mutates || cancels(p)) {
             self.writable()?;
         }
         if let Some(risk) = plan.blocks().next() {

@@ -14,6 +14,7 @@ pub mod orders;
 pub mod outbound;
 pub mod plan;
 pub mod product;
+pub mod queue;
 pub mod rate;
 pub mod reach;
 pub mod record;

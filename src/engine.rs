@@ -39,6 +39,7 @@ use tokio_util::task::AbortOnDropHandle;
 use crate::adapter::Adapters;
 use crate::bus::Bus;
 use crate::clock::Clock;
+use crate::core::queue::{Lane, Lanes};
 use crate::core::run::RunId;
 use crate::store::Store;
 
@@ -50,8 +51,8 @@ pub struct EngineConfig {
     pub lease_ms: i64,
     pub renew_ms: i64,
     pub sweep_ms: i64,
-    /// Runs driven at once; those that wait for people do not count.
-    pub concurrency: usize,
+    /// Runs driven at once.
+    pub lanes: Lanes,
     /// Workspace to pulse and the period; `None`: no pulse until [`Engine::pulse`] asks for one.
     pub pulse: Option<(i64, i64)>,
     /// Only this run (and its chain) is claimed: `opsroom run`.
@@ -79,8 +80,23 @@ struct Signals {
     /// What to pulse: workspace and period.
     pulse: watch::Sender<Option<(i64, i64)>>,
     state: watch::Sender<State>,
-    /// Runs in hand that wait for people.
-    parked: AtomicUsize,
+    parked: Count,
+}
+
+/// Runs in hand that wait for people, by lane.
+#[derive(Debug, Default)]
+struct Count {
+    interactive: AtomicUsize,
+    routine: AtomicUsize,
+}
+
+impl Count {
+    fn of(&self, lane: Lane) -> &AtomicUsize {
+        match lane {
+            Lane::Interactive => &self.interactive,
+            Lane::Routine => &self.routine,
+        }
+    }
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -129,7 +145,7 @@ impl Engine {
             mode: watch::Sender::new(Mode::Working),
             pulse: watch::Sender::new(config.pulse),
             state: watch::Sender::new(State::default()),
-            parked: AtomicUsize::new(0),
+            parked: Count::default(),
         });
         let holder: Arc<str> = holder::identity().into();
         let world = World {
@@ -172,7 +188,7 @@ impl Engine {
 
     /// Runs in hand that wait for people.
     pub fn parked(&self) -> usize {
-        self.0.signals.parked.load(Ordering::Acquire)
+        Lane::ALL.iter().map(|lane| self.0.signals.parked.of(*lane).load(Ordering::Acquire)).sum()
     }
 
     /// Returns once no run is in hand and none it may claim is queued (or the engine has stopped).

@@ -17,6 +17,7 @@ mod console;
 mod decisions;
 mod dialect;
 mod error;
+mod groups;
 mod history;
 mod journal;
 mod listing;
@@ -27,6 +28,7 @@ mod observations;
 mod open;
 mod orders;
 mod processes;
+mod queue;
 mod resume;
 mod rows;
 mod runs;
@@ -37,7 +39,8 @@ mod written;
 
 pub use artifacts::NewArtifact;
 pub use changes::{Changes, Glimpse};
-pub use locks::Blocked;
+pub use claim::Place;
+pub use listing::Held;
 pub use orders::Orderer;
 pub use processes::Process;
 pub use resume::Resumer;
@@ -46,6 +49,7 @@ pub use votes::{Ballot, open_question};
 
 use crate::core::approval::Unfit;
 use crate::core::plan::Plan;
+use crate::core::queue::Member;
 use crate::core::run::{RunId, RunStatus};
 use crate::core::time::Timestamp;
 
@@ -82,8 +86,11 @@ pub enum StoreError {
     #[error("run {run}: {why}")]
     Vote { run: RunId, why: Unfit },
     /// A queued run was written by a version that knows more; it stays in the queue. Nothing was changed.
-    #[error("run {run} stays in the queue: {why}")]
-    Unreadable { run: RunId, why: String },
+    #[error("run {run} stays in the queue: {why}", run = .place.run)]
+    Unreadable { place: Place, why: String },
+    /// Its runbook refuses to run beside another run of its group. Nothing was changed.
+    #[error("group {group} is taken by {by}, and its runbook says policy = \"refuse\"; nothing was started")]
+    GroupTaken { group: String, by: Member },
     #[error("there is no {0}")]
     NotFound(String),
     #[error("the store failed: {0}")]
@@ -142,6 +149,8 @@ pub struct EngineRow {
     pub kind: String,
     pub started_at: Timestamp,
     pub seen_at: Timestamp,
+    /// It finishes what it has in hand and takes nothing more.
+    pub draining: bool,
 }
 
 /// An open store. Cheap to clone.

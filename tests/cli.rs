@@ -571,6 +571,70 @@ fn a_paused_run_stops_when_it_is_told_to() {
     desk.run(&["cancel", "last", "--after-step", "--kill"]).expect(2).says(&["cannot be used with"]);
 }
 
+/// Three runbooks of one group: one waits its turn, one is refused, one has the others cancelled.
+fn sharing_a_group() -> Desk {
+    let desk = Desk::with_stack(&stack_of(9, "shell = \"true\""));
+    let runbook = |phrase: &str, policy: &str, step: &str| {
+        format!(
+            "name = \"{phrase}\"\ntitle = \"{phrase}\"\nversion = \"1\"\nmutates = true\nenv = \"required\"\n\
+             services = \"none\"\nphrases = [\"{phrase}\"]\nconcurrency = {{ group = \"notes-{{env}}\", policy = \"{policy}\" }}\n\
+             [[step]]\nname = \"one\"\nphase = \"action\"\n{step}\n"
+        )
+    };
+    let ask = "approve = { prompt = \"ship it?\", within = \"1h\" }";
+    for (file, text) in [
+        ("publish", runbook("publish the notes", "queue", ask)),
+        ("print", runbook("print the notes", "refuse", ask)),
+        ("replace", runbook("replace the notes", "cancel_running", "shell = \"echo replaced\"")),
+    ] {
+        desk.write(&format!(".config/opsroom/runbooks/{file}.toml"), &text);
+    }
+    desk
+}
+
+#[test]
+fn runs_of_a_group_wait_are_refused_or_take_over_and_everybody_is_told() {
+    let desk = sharing_a_group();
+    let start = |args: &[&str]| desk.command(&[&["run"], args].concat()).spawn().unwrap();
+    let first = start(&["publish the notes in staging", "--yes"]);
+    waits(&desk, "waits for 1 approval");
+    let second = start(&["publish the notes in staging", "--yes", "--priority", "high", "--lane", "routine"]);
+    let listed = || desk.json(&["runs", "--json"]);
+    let found = (0..200).any(|_| {
+        std::thread::sleep(std::time::Duration::from_millis(50));
+        listed().as_array().unwrap().len() == 2
+    });
+    assert!(found, "{:#}", listed());
+    let run = &listed()[0];
+    let queue = serde_json::json!({
+        "lane": "routine", "ahead": 0, "waits_for": [{ "group": "notes-staging", "holder": 1, "ahead": 0 }],
+    });
+    assert_eq!((&run["queue"], &run["priority"], &run["lane"]), (&queue, &"high".into(), &"routine".into()));
+    assert_eq!(listed()[1]["queue"], Value::Null, "it is under way");
+    let waits_for = "waits for group notes-staging, held by run #1, next in line";
+    desk.run(&["pause", "2"]).expect(0);
+    desk.run(&["runs"]).expect(0).prints(&["[high]", &format!("paused by tester; {waits_for}")]);
+
+    let refused = "group notes-staging is taken by run #1 (waiting), and its runbook says policy = \"refuse\"";
+    desk.run(&["run", "print the notes in staging", "--yes"]).expect(2).says(&[refused, "nothing was started"]);
+    let card = desk.run(&["plan", "replace the notes in staging"]).expect(0);
+    card.prints(&[
+        "notes-staging: one run at a time",
+        "cancels run #1 (waiting), run #2 (queued), of group notes-staging",
+    ]);
+    let replaced = desk.run(&["run", "replace the notes in staging", "--yes"]).expect(0);
+    replaced.prints(&["group notes-staging: cancels run #1 (waiting), run #2 (queued)", "replaced"]);
+    let first = Ended::from(first.wait_with_output().unwrap()).expect(130);
+    first.prints(&["cancellation asked for by tester: run #3 takes its place in group notes-staging"]);
+    let second = Ended::from(second.wait_with_output().unwrap()).expect(130);
+    second.says(&[waits_for]).prints(&["cancelled by tester: run #3 takes its place in group notes-staging"]);
+    // Another environment is another group.
+    desk.run(&["plan", "print the notes in prod"]).expect(0).prints(&["notes-prod: one run at a time"]);
+    desk.run(&["run", "replace the notes in staging", "--yes", "--priority", "asap"])
+        .expect(2)
+        .says(&["`asap` is none of low, normal, high, urgent"]);
+}
+
 #[test]
 fn escape_sequences_of_a_service_never_reach_plain_output() {
     let service = Service::start();

@@ -9,11 +9,11 @@ mod world;
 use std::collections::BTreeMap;
 
 use opsroom::bus::Notice;
-use opsroom::control::resume::Blocked;
 use opsroom::core::approval::Vote;
 use opsroom::core::breaker::{Breaker, State, Way};
 use opsroom::core::orders::{Order, Orders, Pace};
 use opsroom::core::plan::{Plan, Risk, RiskLevel, Target, plan_hash};
+use opsroom::core::queue::{Blocked, Concurrency, Lane, Policy, Priority, Queued, Wanted};
 use opsroom::core::resume::Decision;
 use opsroom::core::run::{RunId, RunStatus, StepStatus};
 use opsroom::core::step::StepSpec;
@@ -388,11 +388,34 @@ fn a_queued_run_says_what_it_waits_for() {
     let mut world = World::default();
     world.detail.run.status = RunStatus::Queued;
     let target = Target { service: "web".to_owned(), env: Some("staging".to_owned()) };
-    world.detail.blocked = Some(Blocked { run: RunId(41), target, holder: Some(RunId(39)), ahead: 0 });
+    let blocked = Blocked { wanted: Wanted::Target(target), holder: Some(RunId(39)), ahead: 0 };
+    world.detail.queued = Some(Queued { run: RunId(41), lane: Lane::Interactive, ahead: 3, waits_for: vec![blocked] });
     let mut console = Console::new(world);
     console.press("3 Enter").shows("waits for web in staging, held by run #39, next in line");
-    console.world.detail.blocked = None;
-    console.send(Msg::Notice(Notice::Run(RunId(39), RunStatus::Succeeded))).hides("held by run #39");
+    console.world.detail.queued.as_mut().unwrap().waits_for.clear();
+    console
+        .send(Msg::Notice(Notice::Run(RunId(39), RunStatus::Succeeded)))
+        .hides("held by run #39")
+        .shows("3 before it in the interactive lane");
+}
+
+#[test]
+fn the_list_of_runs_says_what_the_selected_one_waits_for_and_the_card_what_it_would_meet() {
+    let mut world = World::default();
+    let queued = &mut world.overview.runs[0];
+    (queued.status, queued.priority) = (RunStatus::Queued, Priority::High);
+    queued.orders = Orders { pace: Pace::Paused, by: Some("ben".to_owned()), ..Orders::default() };
+    let blocked = Blocked { wanted: Wanted::Group("notes".to_owned()), holder: Some(RunId(39)), ahead: 2 };
+    world.detail.queued = Some(Queued { run: queued.id, lane: Lane::Routine, ahead: 5, waits_for: vec![blocked] });
+    let concurrency = Concurrency { group: "notes".to_owned(), policy: Policy::CancelRunning };
+    world.card.plan.concurrency = Some(concurrency);
+    world.card.queue = vec!["cancels run #39 (running), of group notes".to_owned()];
+    let mut console = Console::new(world);
+    console.press("r").shows("[high]").shows("paused by ben; waits for group notes, held by run #39, 2 before it");
+    console.press("j").hides("waits for group notes");
+    console.press("q").command("deploy web to staging");
+    console.shows("notes: one run at a time, a new one cancels the others");
+    console.shows("cancels run #39 (running), of group notes");
 }
 
 /// Run 41 waits for two people, of whom one has agreed; ana asked for it.

@@ -33,6 +33,8 @@ mod postgres;
 mod process;
 #[path = "engine/product.rs"]
 mod product;
+#[path = "engine/queue.rs"]
+mod queue;
 #[path = "engine/resume.rs"]
 mod resume;
 #[path = "engine/rules.rs"]

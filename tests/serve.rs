@@ -39,6 +39,7 @@ impl Desk {
             simulated: false,
             pulse_ms: 0,
             lease_ms: 3000,
+            lanes: opsroom::core::queue::Lanes::default(),
             runbook_dir: Some(home.path().join("runbooks")),
             door: Door::Console,
             outside: Outside::default(),

@@ -17,6 +17,8 @@ mod opening;
 #[expect(dead_code, reason = "only the engine suite restarts its own server")]
 #[path = "support/postgres.rs"]
 mod postgres;
+#[path = "store/queue.rs"]
+mod queue;
 #[path = "store/reliability.rs"]
 mod reliability;
 #[path = "store/rest.rs"]
@@ -36,7 +38,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use opsroom::core::event::{EntryBody, Level, NewEntry, Stream};
 use opsroom::core::plan::{OnFailure, Plan, PlanStep, Rules};
-use opsroom::core::run::{Phase, Run};
+use opsroom::core::run::{Phase, Run, RunId};
 use opsroom::core::service::ShellCommand;
 use opsroom::core::step::{StepSpec, shell::Shell};
 use opsroom::core::time::Timestamp;
@@ -71,6 +73,12 @@ impl Place {
             reason: Some("release 4".into()),
             at: at(10),
         }
+    }
+
+    /// The queued runs that wait for something besides free hands, and what for.
+    pub async fn waiting(&self) -> Vec<(RunId, String)> {
+        let queue = self.store.queue(self.workspace, RunId(0), RunId(i64::MAX)).await.unwrap();
+        queue.into_iter().filter(|q| !q.waits_for.is_empty()).map(|q| (q.run, q.to_string())).collect()
     }
 
     /// Queues a run of three steps and claims it until 1000.
@@ -200,6 +208,11 @@ suite! {
     table: every_pair_of_state_and_transition;
     resume: an_unknown_outcome_wants_a_decision, targets_are_taken_all_or_none_and_given_back,
         racing_claimers_never_share_a_target, a_write_that_happened_after_all_is_found;
+    queue: the_more_urgent_goes_first_and_nobody_starves, lanes_are_claimed_apart_and_a_chain_stays_in_its_lane,
+        one_run_of_a_group_is_under_way_at_a_time, racing_claimers_never_share_a_group, a_taken_group_refuses_the_next_run,
+        racing_submitters_of_a_group_that_refuses, a_new_run_cancels_the_others_of_its_group,
+        a_link_kept_out_of_its_group_ends_with_a_word, an_interrupted_run_leaves_its_group_and_lines_up_again,
+        a_group_is_of_one_workspace, places_in_the_queue_are_told, a_run_nobody_can_read_hides_no_other;
     changes: what_others_write_is_heard;
     reliability: a_breaker_opens_for_everybody_and_one_of_them_probes, a_reset_is_audited, commands_are_known_until_they_end,
         whoever_takes_over_fences_the_old_engine_off;

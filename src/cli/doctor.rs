@@ -130,6 +130,7 @@ fn settings(report: &mut Report, start: &Start) {
             for row in &settings.rows {
                 report.fact(row.key, format!("{} ({})", row.value, row.origin));
             }
+            report.fact("lanes", format!("{} at once", settings.lanes));
             let file = settings.file.as_ref().map_or_else(|| "none".to_owned(), |file| file.display().to_string());
             report.fact("settings", file);
             report.fact("config", settings.paths.config.display().to_string());

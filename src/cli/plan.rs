@@ -43,6 +43,7 @@ pub(super) fn card_lines(card: &PlanCard) -> Vec<String> {
     if let Some(word) = card.plan.confirm_word() {
         lines.push(format!("confirm      type `{word}` (--confirm {word})"));
     }
+    lines.extend(card.queue.iter().map(|line| format!("queue        {line}")));
     lines.extend(card.changed.iter().map(|line| format!("changed      {line}")));
     for run in &card.last {
         lines.push(format!("last         {} {} {}", run.id, run.status.name(), run.requested_at.rfc3339()));
@@ -61,6 +62,12 @@ fn plan_lines(plan: &Plan, lines: &mut Vec<String>) {
         lines.push(format!("talks to     {}", plan.integrations.join(", ")));
     }
     lines.push(format!("deadline     {}", human_ms(plan.timeout_ms)));
+    if !plan.priority.is_normal() {
+        lines.push(format!("priority     {}", plan.priority.name()));
+    }
+    if let Some(concurrency) = &plan.concurrency {
+        lines.push(format!("group        {concurrency}"));
+    }
     for risk in &plan.risks {
         lines.push(format!("risk         {} {}: {}", risk.level.name(), risk.code, risk.message));
     }

@@ -108,7 +108,8 @@ pub(super) async fn retry(args: &RetryArgs, start: &Start) -> Result<Code, Stop>
     let control = start.open_cli().await?;
     let id = args.run.find(&control).await?;
     let plan = control.run(id).await?.run.plan;
-    let card = PlanCard { plan, last: Vec::new(), changed: Vec::new() };
+    let queue = control.in_the_way(&plan).await?;
+    let card = PlanCard { plan, last: Vec::new(), changed: Vec::new(), queue };
     if !args.json {
         for line in card_lines(&card) {
             tell(&line);

@@ -17,6 +17,7 @@ use crate::control::{Beginning, Control, RunDetail, RunFilter};
 use crate::core::event::Entry;
 use crate::core::orders::Pace;
 use crate::core::plan::Plan;
+use crate::core::queue::{Lane, Priority};
 use crate::core::run::{Run, RunId, RunStatus, StepStatus};
 use crate::core::step::StepSpec;
 
@@ -42,12 +43,26 @@ pub struct Args {
     /// Wait before every step; `opsroom resume RUN --step` lets one go
     #[arg(long)]
     step: bool,
+    /// Its place in the queue: low, normal, high or urgent; usually the runbook's
+    #[arg(long, value_name = "PRIORITY", value_parser = priority)]
+    priority: Option<Priority>,
+    /// Whose hands it takes: interactive, or routine for what cron or a pipeline starts
+    #[arg(long, value_name = "LANE", value_parser = lane, default_value = "interactive", hide_default_value = true)]
+    lane: Lane,
     /// Why, kept with the run
     #[arg(long, value_name = "TEXT")]
     reason: Option<String>,
     /// One JSON object per line: run, entries, end
     #[arg(long)]
     json: bool,
+}
+
+fn priority(text: &str) -> Result<Priority, String> {
+    Priority::from_name(text).ok_or_else(|| format!("`{text}` is none of {}", Priority::NAMES.join(", ")))
+}
+
+fn lane(text: &str) -> Result<Lane, String> {
+    Lane::from_name(text).ok_or_else(|| format!("`{text}` is neither {}", Lane::ALL.map(Lane::name).join(" nor ")))
 }
 
 /// One line of `--json`.
@@ -75,7 +90,7 @@ pub(super) async fn perform(args: &Args, start: &Start) -> Result<Code, Stop> {
     let typed = consent(&card.plan, args.yes, args.confirm.as_ref()).await?;
     let signals = Signals::new()?;
     let pace = if args.step { Pace::Stepping } else { Pace::Free };
-    let beginning = Beginning { pace, ..Beginning::default() };
+    let beginning = Beginning { pace, lane: Some(args.lane), priority: args.priority, ..Beginning::default() };
     let run = control.submit_as(card.plan, typed.as_deref(), args.reason.as_deref(), beginning).await?;
     follow(&control, run, args.json, signals).await
 }
@@ -196,9 +211,9 @@ impl Follower<'_> {
             if detail.run.status.is_terminal() {
                 return Ok((detail.run, stopped));
             }
-            if let Some(blocked) = detail.blocked.as_ref().filter(|_| self.told != Some(id)) {
+            if let Some(queued) = detail.queued.as_ref().filter(|q| !q.waits_for.is_empty() && self.told != Some(id)) {
                 self.told = Some(id);
-                tell(&format!("run {id} {blocked}"));
+                tell(&format!("run {id} {queued}"));
             }
             self.answer(&detail).await?;
             tokio::select! {

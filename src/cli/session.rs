@@ -96,6 +96,7 @@ impl Start {
             simulated: false,
             pulse_ms: settings.pulse_ms,
             lease_ms: settings.lease_ms,
+            lanes: settings.lanes,
             runbook_dir: Some(settings.runbook_dir.clone()),
             door,
             outside: self.outside(settings),

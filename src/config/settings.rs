@@ -15,6 +15,7 @@ use super::rule;
 use super::toml_doc::{Section, parse};
 use crate::core::artifact;
 use crate::core::outbound::Policy;
+use crate::core::queue::Lanes;
 use crate::core::rate::Limits;
 use crate::core::reach::Reach;
 use crate::core::runbook::Problem;
@@ -62,6 +63,8 @@ pub struct Settings {
     pub limits: Limits,
     /// How much runs may leave behind.
     pub artifacts: artifact::Limits,
+    /// How many runs of each lane an engine drives at once.
+    pub lanes: Lanes,
     pub paths: Paths,
     /// The settings file, when there is one.
     pub file: Option<PathBuf>,
@@ -126,6 +129,7 @@ struct Sources {
     reach: Reach,
     limits: Limits,
     artifacts: artifact::Limits,
+    lanes: Lanes,
     problems: Vec<Problem>,
 }
 
@@ -179,6 +183,7 @@ impl Sources {
         self.outbound = reach::outbound(&mut root, &mut report);
         self.limits = reach::limits(&mut root, &mut report);
         self.artifacts = reach::artifacts(&mut root, &mut report);
+        self.lanes = reach::lanes(&mut root, &mut report);
         self.reach = named::reach(&mut root, &mut report, &self.secrets, folder);
         root.close(&mut report);
         self.problems.extend(report.finish(()).err().into_iter().flatten());
@@ -233,6 +238,7 @@ impl Sources {
             reach: self.reach,
             limits: self.limits,
             artifacts: self.artifacts,
+            lanes: self.lanes,
             rows: rows.iter().map(|(row, _)| row.clone()).collect(),
             paths,
             file,

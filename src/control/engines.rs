@@ -55,7 +55,7 @@ impl Control {
             lease_ms: settings.lease_ms,
             renew_ms: settings.lease_ms / 3,
             sweep_ms: settings.lease_ms / 6,
-            concurrency: 8,
+            lanes: settings.lanes,
             pulse: match (only, self.workspace()) {
                 (None, Some(workspace)) if settings.pulse_ms > 0 => Some((workspace.id, settings.pulse_ms)),
                 _ => None,

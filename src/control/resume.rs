@@ -1,11 +1,10 @@
-//! Going on after an interruption, doing an ended run again, and who waits for whom.
+//! Going on after an interruption, and doing an ended run again.
 
 use super::{Beginning, Control, Door, Refusal};
 use crate::bus::Notice;
 use crate::core::plan::Plan;
 pub use crate::core::resume::Decision;
-use crate::core::run::{Run, RunId, RunStatus};
-pub use crate::store::Blocked;
+use crate::core::run::{Run, RunId};
 use crate::store::{Resumer, StoreError};
 
 impl Control {
@@ -46,22 +45,6 @@ impl Control {
         let because = reason.map(|reason| format!(": {reason}")).unwrap_or_default();
         let beginning = Beginning { retry_of: Some(run), ..Beginning::default() };
         self.submit_as(old.plan, typed, Some(&format!("retry of run {run}{because}")), beginning).await
-    }
-
-    /// The queued runs that cannot start yet, and what each of them waits for.
-    pub async fn blocked(&self) -> Result<Vec<Blocked>, Refusal> {
-        match self.workspace() {
-            Some(workspace) => Ok(self.0.store.blocked(workspace.id).await?),
-            None => Ok(Vec::new()),
-        }
-    }
-
-    /// What a queued run waits for, when it cannot start yet.
-    pub(super) async fn waits_for(&self, run: &Run) -> Result<Option<Blocked>, Refusal> {
-        if run.status != RunStatus::Queued {
-            return Ok(None);
-        }
-        Ok(self.blocked().await?.into_iter().find(|blocked| blocked.run == run.id))
     }
 
     fn exists(&self, plan: &Plan) -> Result<(), Refusal> {

@@ -14,6 +14,7 @@ pub use rules::{Each, Rules, Within};
 pub use weigh::{SENSITIVE, Scope, Weighed};
 
 use super::observation::State;
+use super::queue::{Concurrency, Priority};
 use super::run::Phase;
 use super::service::Service;
 use super::step::approve::Approve;
@@ -49,6 +50,12 @@ pub struct Plan {
     pub undo: Vec<PlanStep>,
     /// Total deadline of the run, milliseconds.
     pub timeout_ms: i64,
+    /// Its place in the queue, unless whoever starts it says otherwise.
+    #[serde(default, skip_serializing_if = "Priority::is_normal")]
+    pub priority: Priority,
+    /// The runs it is never under way together with.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub concurrency: Option<Concurrency>,
     /// The text as typed, and what was understood.
     pub raw_text: String,
     pub restatement: String,

@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use super::orders::Orders;
 use super::plan::Plan;
+use super::queue::{Lane, Priority, Queued};
 use super::time::Timestamp;
 
 /// Number of a run, unique in a store, shown as `#41`.
@@ -275,6 +276,10 @@ pub struct Run {
     /// The ended run whose plan it does again.
     #[serde(default)]
     pub retry_of: Option<RunId>,
+    #[serde(default)]
+    pub lane: Lane,
+    #[serde(default)]
+    pub priority: Priority,
     /// Number of the last entry written.
     pub last_seq: i64,
 }
@@ -313,6 +318,16 @@ impl Run {
     #[must_use]
     pub fn why(&self) -> Option<&str> {
         self.message.as_deref().map(|message| without_status(message, self.status.name()))
+    }
+}
+
+impl Run {
+    /// Why it stands as it does: its message, or for a queued one who holds it back and what it waits for.
+    #[must_use]
+    pub fn stands(&self, queued: Option<&Queued>) -> Option<String> {
+        let told = self.orders.told().into_iter().chain(queued.map(ToString::to_string));
+        let waits = told.filter(|_| self.status == RunStatus::Queued).collect::<Vec<_>>().join("; ");
+        Some(waits).filter(|waits| !waits.is_empty()).or_else(|| self.why().map(str::to_owned))
     }
 }
 

@@ -8,6 +8,7 @@ mod expand;
 mod file;
 mod fill;
 mod gate;
+mod group;
 pub mod guided;
 pub mod input;
 pub mod later;

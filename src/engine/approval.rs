@@ -34,7 +34,7 @@ impl Drive {
         let question = Question { ask, plan_hash: &hash, requesters: &requesters, votes: &votes, until };
         self.rec.transition(Transition::Wait, Some(&question.told("")), &[]).await?;
         let reply = {
-            let _parked = Parked::new(&self.rec.world.signals);
+            let _parked = Parked::new(self);
             let still = self.limit.still();
             let reply = self.decision(index, question, timeout_ms, halt).await;
             self.results.stand_still(still.elapsed());

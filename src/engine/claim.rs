@@ -1,6 +1,6 @@
 //! The background task: claims queued runs, lets each be driven by a task of its own, sweeps, and leaves in good order.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::panic::AssertUnwindSafe;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
@@ -18,9 +18,10 @@ use super::limit::Limit;
 use super::record::Recorder;
 use super::sweep::{GivenUp, Steadiness};
 use super::{EngineConfig, Mode, State, World, pulse, resume, sweep};
+use crate::core::queue::Lane;
 use crate::core::run::{Run, RunId, RunStatus};
 use crate::core::time::Timestamp;
-use crate::store::{Claim, EngineRow, StoreError};
+use crate::store::{Claim, EngineRow, Place, StoreError};
 
 /// Runs queued by another process, which `control` hears of, are found at latest after this (or with a sweep).
 const POLL: Duration = Duration::from_secs(5);
@@ -46,16 +47,20 @@ struct Left {
 struct Worker {
     world: World,
     only: Option<RunId>,
-    in_hand: HashSet<RunId>,
+    in_hand: HashMap<RunId, Lane>,
     given_up: GivenUp,
     steadiness: Steadiness,
     tasks: JoinSet<Left>,
     started_at: Timestamp,
     shown_at: Option<Instant>,
+    /// The others know that it takes nothing more.
+    shown_draining: bool,
     /// Nothing was queued or under way anywhere when last looked.
     calm: bool,
-    /// Of the runs up to this one, those still queued cannot be read here; the next sweep looks again.
-    passed_over: RunId,
+    /// Of the runs of a lane up to this place, those still queued cannot be read here; the next sweep looks again.
+    passed_over: HashMap<Lane, Place>,
+    /// Runs under way that cannot be read here, of which that was said.
+    unreadable: HashSet<RunId>,
 }
 
 /// How a look for work went.
@@ -82,13 +87,15 @@ pub(super) async fn work(world: World) {
         world,
         only,
         steadiness,
-        in_hand: HashSet::new(),
+        in_hand: HashMap::new(),
         given_up: GivenUp::new(),
         tasks: JoinSet::new(),
         started_at,
         shown_at: None,
+        shown_draining: false,
         calm: false,
-        passed_over: RunId(0),
+        passed_over: HashMap::new(),
+        unreadable: HashSet::new(),
     }
     .run()
     .await;
@@ -103,6 +110,10 @@ impl Worker {
         loop {
             let asked = *wake.borrow_and_update();
             let working = *mode.borrow_and_update() == Mode::Working;
+            if !working && !self.shown_draining {
+                self.shown_draining = true;
+                self.show().await;
+            }
             let looked = if working { self.claim().await } else { Looked::NothingLeft };
             self.publish(looked == Looked::NothingLeft, asked);
             if !working && self.tasks.is_empty() {
@@ -162,18 +173,30 @@ impl Worker {
             Ok(false) => return Looked::NothingLeft,
             Err(e) => return store_failed(&e),
         }
-        while self.driven() < self.world.config.concurrency.max(1) {
-            match self.next_claim().await {
+        let mut full = false;
+        for lane in Lane::ALL {
+            match self.claim_in(lane).await {
+                Looked::NothingLeft => {}
+                Looked::HandsFull => full = true,
+                Looked::StoreFailed => return Looked::StoreFailed,
+            }
+        }
+        if full { Looked::HandsFull } else { Looked::NothingLeft }
+    }
+
+    async fn claim_in(&mut self, lane: Lane) -> Looked {
+        while self.driven(lane) < self.world.config.lanes.width(lane) {
+            match self.next_claim(lane).await {
                 Ok(Some((claim, run, until))) => {
-                    self.in_hand.insert(run.id);
+                    self.in_hand.insert(run.id, run.lane);
                     self.tasks.spawn(take_on(self.world.clone(), claim, run, until));
                     self.publish(false, 0);
                 }
                 Ok(None) => return Looked::NothingLeft,
                 // Those behind it may be readable.
-                Err(StoreError::Unreadable { run, why }) if self.only.is_none() => {
-                    tracing::warn!(%run, "stays in the queue: {why}");
-                    self.passed_over = run;
+                Err(StoreError::Unreadable { place, why }) if self.only.is_none() => {
+                    tracing::warn!(run = %place.run, "stays in the queue: {why}");
+                    self.passed_over.insert(lane, place);
                 }
                 Err(e) => return store_failed(&e),
             }
@@ -181,9 +204,10 @@ impl Worker {
         Looked::HandsFull
     }
 
-    /// Runs in hand that do not wait for people.
-    fn driven(&self) -> usize {
-        self.tasks.len().saturating_sub(self.world.signals.parked.load(Ordering::Acquire))
+    /// Runs of a lane in hand that do not wait for people.
+    fn driven(&self, lane: Lane) -> usize {
+        let in_hand = self.in_hand.values().filter(|of| **of == lane).count();
+        in_hand.saturating_sub(self.world.signals.parked.of(lane).load(Ordering::Acquire))
     }
 
     /// Whether there is something in the queue, and no server takes care of it.
@@ -191,13 +215,15 @@ impl Worker {
         Ok(self.world.store.has_queued(self.only).await? && !self.world.defers().await?)
     }
 
-    async fn next_claim(&self) -> Result<Option<(Claim, Run, Timestamp)>, StoreError> {
+    async fn next_claim(&self, lane: Lane) -> Result<Option<(Claim, Run, Timestamp)>, StoreError> {
         let now = self.world.clock.now();
         let until = now.plus_ms(self.world.config.lease_ms);
         let (store, holder) = (&self.world.store, &self.world.holder);
-        let claimed = match self.only {
-            Some(run) => store.claim(Some(run), holder, until).await?,
-            None => store.claim_after(self.passed_over, holder, until).await?,
+        let claimed = if let Some(run) = self.only {
+            store.claim(Some(run), holder, until).await?
+        } else {
+            let passed = self.passed_over.get(&lane).copied().unwrap_or(Place::HEAD);
+            store.claim_next(lane, passed, holder, until).await?
         };
         Ok(claimed.map(|(claim, run)| (claim, run, until)))
     }
@@ -212,7 +238,7 @@ impl Worker {
     }
 
     async fn sweep(&mut self) {
-        self.passed_over = RunId(0);
+        self.passed_over.clear();
         let every = if self.world.serves() { SHOW_SERVING } else { SHOW };
         if self.shown_at.is_none_or(|at| at.elapsed() >= every) {
             self.show().await;
@@ -221,7 +247,14 @@ impl Worker {
         let steady = self.steadiness.is_steady(self.world.clock, self.world.config.renew_ms);
         self.calm = self.tasks.is_empty() && self.world.store.is_calm().await.unwrap_or(false);
         if !self.calm {
-            sweep::sweep(&self.world, &self.in_hand, &mut self.given_up, steady).await;
+            let in_hand = self.in_hand.keys().copied().collect();
+            let unreadable = sweep::sweep(&self.world, &in_hand, &mut self.given_up, steady).await;
+            for (run, why) in &unreadable {
+                if !self.unreadable.contains(run) {
+                    tracing::error!(%run, "is under way, and cannot be looked after here: {why}");
+                }
+            }
+            self.unreadable = unreadable.into_iter().map(|(run, _)| run).collect();
         }
     }
 
@@ -231,6 +264,7 @@ impl Worker {
             kind: self.world.config.kind.clone(),
             started_at: self.started_at,
             seen_at: self.world.clock.now(),
+            draining: self.shown_draining,
         };
         if let Err(e) = self.world.store.beat(&me).await {
             tracing::warn!("cannot show this engine to others: {e}");
@@ -335,7 +369,7 @@ mod tests {
                 lease_ms: lease_s * 1000,
                 renew_ms: lease_s * 333,
                 sweep_ms: lease_s * 1000 / 6,
-                concurrency: 1,
+                lanes: crate::core::queue::Lanes::default(),
                 pulse: None,
                 only: None,
             };

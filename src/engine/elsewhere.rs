@@ -10,11 +10,13 @@ const SERVE: &str = "serve";
 /// It shows itself every [`super::claim::SHOW_SERVING`].
 const SILENT_MS: i64 = 15_000;
 
-/// Whether a live server is on the store.
+/// Whether a live server is on the store that takes what is queued.
 pub(super) async fn is_served(store: &Store, clock: Clock) -> Result<bool, StoreError> {
     let now = clock.now();
     let engines = store.engines().await?;
-    Ok(engines.iter().any(|e| e.kind == SERVE && now.ms_since(e.seen_at) < SILENT_MS && !holder::is_gone(&e.holder)))
+    Ok(engines
+        .iter()
+        .any(|e| e.kind == SERVE && !e.draining && now.ms_since(e.seen_at) < SILENT_MS && !holder::is_gone(&e.holder)))
 }
 
 impl World {

@@ -11,6 +11,7 @@ use super::Signals;
 use super::drive::Drive;
 use crate::core::event::Level;
 use crate::core::plan::PlanStep;
+use crate::core::queue::Lane;
 use crate::core::run::Transition;
 use crate::store::StoreError;
 
@@ -18,20 +19,21 @@ use crate::store::StoreError;
 pub(super) const LOOK: Duration = Duration::from_secs(1);
 
 /// A run that waits for people, for as long as this lives.
-pub(super) struct Parked(Arc<Signals>);
+pub(super) struct Parked(Arc<Signals>, Lane);
 
 impl Parked {
-    pub(super) fn new(signals: &Arc<Signals>) -> Self {
-        signals.parked.fetch_add(1, Ordering::AcqRel);
+    pub(super) fn new(drive: &Drive) -> Self {
+        let (signals, lane) = (drive.rec.world.signals.clone(), drive.run.lane);
+        signals.parked.of(lane).fetch_add(1, Ordering::AcqRel);
         // Another run can take its place.
         signals.wake.send_modify(|n| *n += 1);
-        Self(signals.clone())
+        Self(signals, lane)
     }
 }
 
 impl Drop for Parked {
     fn drop(&mut self) {
-        self.0.parked.fetch_sub(1, Ordering::AcqRel);
+        self.0.parked.of(self.1).fetch_sub(1, Ordering::AcqRel);
     }
 }
 
@@ -49,7 +51,7 @@ impl Drive {
         let event = self.rec.note(Some(step.phase), Level::Info, message.clone());
         self.rec.transition(Transition::Wait, Some(&message), &[event]).await?;
         {
-            let _parked = Parked::new(&self.rec.world.signals);
+            let _parked = Parked::new(self);
             let still = self.limit.still();
             self.wait_until_let_go(index).await;
             self.results.stand_still(still.elapsed());

@@ -25,7 +25,7 @@ impl Drive {
         };
         self.rec.step(index, StepStatus::Waiting, 1, Some(prompt), &[]).await?;
         self.rec.transition(Transition::Wait, Some(prompt), &[]).await?;
-        let parked = Parked::new(&self.rec.world.signals);
+        let parked = Parked::new(self);
         let reply = self.answer(index, timeout_ms, halt).await;
         drop(parked);
         self.rec.transition(Transition::Continue, None, &[]).await?;

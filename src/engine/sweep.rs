@@ -12,7 +12,7 @@ use crate::bus::{Bus, Notice};
 use crate::clock::Clock;
 use crate::core::run::{Run, RunId};
 use crate::core::time::Timestamp;
-use crate::store::Store;
+use crate::store::{Held, Store};
 
 /// Runs this engine had to let go of without being able to say so in the store, and why.
 pub(super) type GivenUp = HashMap<RunId, String>;
@@ -61,17 +61,25 @@ enum Leases {
 
 /// Interrupts what nobody drives any more. `in_hand`: our own, never touched. What is settled leaves `given_up`.
 /// `steady`: the clock can be trusted.
-pub(super) async fn sweep(world: &World, in_hand: &HashSet<RunId>, given_up: &mut GivenUp, steady: bool) {
+/// The runs under way that this version cannot read are returned, with why.
+pub(super) async fn sweep(
+    world: &World,
+    in_hand: &HashSet<RunId>,
+    given_up: &mut GivenUp,
+    steady: bool,
+) -> Vec<(RunId, String)> {
     let leases = if steady { Leases::All } else { Leases::None };
     let sweeper = Sweeper { store: &world.store, bus: &world.bus, clock: world.clock, holder: &world.holder, leases };
-    sweeper.sweep(in_hand, given_up).await;
+    sweeper.sweep(in_hand, given_up).await
 }
 
 /// The same without an engine: what a reading subcommand does first, so that it does not show a dead run as running.
 pub(super) async fn sweep_store(store: &Store, bus: &Bus, clock: Clock) {
     let holder = holder::identity();
     let sweeper = Sweeper { store, bus, clock, holder: &holder, leases: Leases::Elsewhere };
-    sweeper.sweep(&HashSet::new(), &mut GivenUp::new()).await;
+    for (run, why) in sweeper.sweep(&HashSet::new(), &mut GivenUp::new()).await {
+        tracing::error!(%run, "is under way, and cannot be looked after here: {why}");
+    }
 }
 
 struct Sweeper<'a> {
@@ -83,10 +91,13 @@ struct Sweeper<'a> {
 }
 
 impl Sweeper<'_> {
-    async fn sweep(&self, in_hand: &HashSet<RunId>, given_up: &mut GivenUp) {
-        let held = match self.store.held().await {
+    async fn sweep(&self, in_hand: &HashSet<RunId>, given_up: &mut GivenUp) -> Vec<(RunId, String)> {
+        let Held { runs: held, unreadable } = match self.store.held().await {
             Ok(held) => held,
-            Err(e) => return tracing::warn!("cannot look for abandoned runs: {e}"),
+            Err(e) => {
+                tracing::warn!("cannot look for abandoned runs: {e}");
+                return Vec::new();
+            }
         };
         given_up.retain(|id, _| held.iter().any(|run| run.id == *id && run.holder.as_deref() == Some(self.holder)));
         let ours = |run: &Run| given_up.get(&run.id).cloned();
@@ -94,6 +105,7 @@ impl Sweeper<'_> {
         let left = left.filter_map(|run| Some((run, ours(run).or_else(|| self.abandoned(run))?)));
         // Each may have something left running that takes its time to end.
         join_all(left.map(|(run, why)| self.settle(run, why))).await;
+        unreadable
     }
 
     /// Why nobody drives this run any more, if so.

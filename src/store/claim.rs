@@ -3,6 +3,7 @@
 
 use sqlx::Database;
 
+use crate::core::queue::Lane;
 use crate::core::run::{Run, RunId};
 use crate::core::time::Timestamp;
 
@@ -15,6 +16,26 @@ const QUEUED: &str = "select id from run where status = 'queued' and ($1 = 0 or 
 const PUT_BACK: &str = "update run set status = 'queued', holder = null, lease_until = null, taken_over = taken_over + 1 \
      where id = $1 and token = $2 and status = 'claimed'";
 
+/// A place in the queue.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Place {
+    pub rank: i64,
+    pub run: RunId,
+}
+
+impl Place {
+    /// Before all others.
+    pub const HEAD: Self = Self { rank: i64::MIN, run: RunId(0) };
+}
+
+/// What is to be claimed.
+#[derive(Clone, Copy)]
+enum What {
+    One(RunId),
+    /// The first of the lane behind that place.
+    Next(Lane, Place),
+}
+
 impl Store {
     /// Whether anything (or just `only`) is queued, free to start or not. Takes no lock: an idle engine asks often.
     pub async fn has_queued(&self, only: Option<RunId>) -> Result<bool, StoreError> {
@@ -22,41 +43,52 @@ impl Store {
         Ok(fetch_optional!(db, (i64,), QUEUED, only.map_or(0, |run| run.0))?.is_some())
     }
 
-    /// Claims the oldest queued run of any workspace (or just `only`), or says there is none that can start.
+    /// Claims the first run of the queue, of any workspace, people's before routine work (or just `only`), or says there is
+    /// none that can start.
     pub async fn claim(
         &self,
         only: Option<RunId>,
         holder: &str,
         lease_until: Timestamp,
     ) -> Result<Option<(Claim, Run)>, StoreError> {
-        match only {
-            Some(run) => self.claim_with(dialect::claim_one(&self.db.pools), run, holder, lease_until).await,
-            None => self.claim_after(RunId(0), holder, lease_until).await,
+        if let Some(run) = only {
+            return self.claim_what(What::One(run), holder, lease_until).await;
         }
+        for lane in Lane::ALL {
+            let claimed = self.claim_next(lane, Place::HEAD, holder, lease_until).await?;
+            if claimed.is_some() {
+                return Ok(claimed);
+            }
+        }
+        Ok(None)
     }
 
-    /// Claims the oldest queued run behind `passed`, for whoever cannot read those up to it. A run that cannot be read is
-    /// [`StoreError::Unreadable`] and stays in the queue for a version that can.
-    pub async fn claim_after(
+    /// Claims the first queued run of a lane behind `passed`, for whoever cannot read those up to it. A run that cannot be
+    /// read is [`StoreError::Unreadable`] and stays in the queue for a version that can.
+    pub async fn claim_next(
         &self,
-        passed: RunId,
+        lane: Lane,
+        passed: Place,
         holder: &str,
         lease_until: Timestamp,
     ) -> Result<Option<(Claim, Run)>, StoreError> {
-        self.claim_with(dialect::claim_any(&self.db.pools), passed, holder, lease_until).await
+        self.claim_what(What::Next(lane, passed), holder, lease_until).await
     }
 
-    async fn claim_with(
+    async fn claim_what(
         &self,
-        statement: &'static str,
-        run: RunId,
+        what: What,
         holder: &str,
         lease_until: Timestamp,
     ) -> Result<Option<(Claim, Run)>, StoreError> {
+        let statement = match what {
+            What::One(_) => dialect::claim_one(&self.db.pools),
+            What::Next(..) => dialect::claim_next(&self.db.pools),
+        };
         let row = loop {
             let answer = match &self.db.pools {
-                Either::Sqlite(pools) => take(&pools.write, statement, run, holder, lease_until).await,
-                Either::Postgres(pool) => take(pool, statement, run, holder, lease_until).await,
+                Either::Sqlite(pools) => take(&pools.write, statement, what, holder, lease_until).await,
+                Either::Postgres(pool) => take(pool, statement, what, holder, lease_until).await,
             };
             match answer {
                 // Somebody took a target of this run's in the same moment: it stays queued, the next one may be free.
@@ -65,12 +97,13 @@ impl Store {
             }
         };
         let Some(row) = row else { return Ok(None) };
+        let place = Place { rank: row.rank, run: RunId(row.id) };
         let claim = Claim { run: RunId(row.id), token: row.token, workspace: row.workspace_id };
         match Run::try_from(row) {
             Ok(run) => Ok(Some((claim, run))),
             Err(unreadable) => {
                 self.put_back(claim).await?;
-                Err(StoreError::Unreadable { run: claim.run, why: unreadable.to_string() })
+                Err(StoreError::Unreadable { place, why: unreadable.to_string() })
             }
         }
     }
@@ -88,7 +121,7 @@ impl Store {
 async fn take<D: Database>(
     pool: &sqlx::Pool<D>,
     statement: &'static str,
-    run: RunId,
+    what: What,
     holder: &str,
     lease_until: Timestamp,
 ) -> Result<Option<RunRow>, sqlx::Error>
@@ -97,8 +130,13 @@ where
     D::Arguments: sqlx::IntoArguments<D>,
     for<'c> &'c mut D::Connection: sqlx::Executor<'c, Database = D>,
     for<'q> std::borrow::Cow<'q, str>: sqlx::Encode<'q, D> + sqlx::Type<D>,
+    for<'q> &'q str: sqlx::Encode<'q, D> + sqlx::Type<D>,
     i64: for<'q> sqlx::Encode<'q, D> + sqlx::Type<D>,
 {
-    let query = sqlx::query_as::<D, RunRow>(statement).bind(text(holder)).bind(lease_until.0).bind(run.0);
+    let query = sqlx::query_as::<D, RunRow>(statement).bind(text(holder)).bind(lease_until.0);
+    let query = match what {
+        What::One(run) => query.bind(run.0),
+        What::Next(lane, passed) => query.bind(passed.rank).bind(passed.run.0).bind(lane.name()),
+    };
     Ok(query.fetch_all(pool).await?.pop())
 }

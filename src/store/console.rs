@@ -8,9 +8,10 @@ use super::{EngineRow, Store, StoreError};
 
 const NEWEST: &str = "select body from console_line where workspace_id = $1 and actor = $2 order by id desc limit $3";
 const REMEMBER: &str = "insert into console_line (workspace_id, actor, body, at) values ($1, $2, $3, $4)";
-const BEAT: &str = "insert into engine (holder, kind, started_at, seen_at) values ($1, $2, $3, $4) \
-     on conflict (holder) do update set kind = excluded.kind, started_at = excluded.started_at, seen_at = excluded.seen_at";
-const ENGINES: &str = "select holder, kind, started_at, seen_at from engine order by started_at, holder";
+const BEAT: &str = "insert into engine (holder, kind, started_at, seen_at, draining) values ($1, $2, $3, $4, $5) \
+     on conflict (holder) do update set kind = excluded.kind, started_at = excluded.started_at, seen_at = excluded.seen_at, \
+     draining = excluded.draining";
+const ENGINES: &str = "select holder, kind, started_at, seen_at, draining from engine order by started_at, holder";
 const LEAVE: &str = "delete from engine where holder = $1";
 
 impl Store {
@@ -35,7 +36,15 @@ impl Store {
     /// An engine shows itself.
     pub async fn beat(&self, engine: &EngineRow) -> Result<(), StoreError> {
         let mut tx = self.db.begin().await?;
-        execute!(tx, BEAT, text(&engine.holder), text(&engine.kind), engine.started_at.0, engine.seen_at.0)?;
+        execute!(
+            tx,
+            BEAT,
+            text(&engine.holder),
+            text(&engine.kind),
+            engine.started_at.0,
+            engine.seen_at.0,
+            engine.draining
+        )?;
         tx.commit().await
     }
 

@@ -28,21 +28,22 @@ macro_rules! first_in_line {
     () => {
         concat!(
             " and not exists (select 1 from run_target t join run_target e on e.workspace_id = t.workspace_id ",
-            "and e.service = t.service and e.env = t.env and e.run_id < t.run_id join run q on q.id = e.run_id ",
+            "and e.service = t.service and e.env = t.env and (e.rank, e.run_id) < (t.rank, t.run_id) ",
+            "join run q on q.id = e.run_id ",
             "where t.run_id = r.id and q.status = 'queued' limit 1 offset 0)",
         )
     };
 }
 
-/// Takes the oldest queued run behind $3 whose targets are free.
-macro_rules! claim_any {
+/// Takes the first queued run of lane $5 behind the place ($3, $4) whose targets are free.
+macro_rules! claim_next {
     ($locking:literal) => {
         concat!(
             "update run set status = 'claimed', token = token + 1, holder = $1, lease_until = $2 where status = 'queued' ",
-            "and id = (select r.id from run r where r.status = 'queued' and r.id > $3",
+            "and id = (select r.id from run r where r.status = 'queued' and r.lane = $5 and (r.rank, r.id) > ($3, $4)",
             unlocked!(),
             first_in_line!(),
-            " order by r.id limit 1",
+            " order by r.rank, r.id limit 1",
             $locking,
             ") returning *",
         )
@@ -62,12 +63,12 @@ macro_rules! claim_one {
     };
 }
 
-/// Claims any. On PostgreSQL the plain form comes back empty whenever two engines pick the same row, so claimers skip rows
+/// Claims the next. On PostgreSQL the plain form comes back empty whenever two engines pick the same row, so claimers skip rows
 /// that another one is taking; SQLite lets one writer in at a time.
-pub(super) const fn claim_any(pools: &Either<SqlitePools, PgPool>) -> &'static str {
+pub(super) const fn claim_next(pools: &Either<SqlitePools, PgPool>) -> &'static str {
     match pools {
-        Either::Sqlite(_) => claim_any!(""),
-        Either::Postgres(_) => claim_any!(" for update of r skip locked"),
+        Either::Sqlite(_) => claim_next!(""),
+        Either::Postgres(_) => claim_next!(" for update of r skip locked"),
     }
 }
 

@@ -17,6 +17,14 @@ const EXPIRED: &str =
 const STEPS: &str = "select position, status, attempt, started_at, finished_at, message from run_step \
      where run_id = $1 order by position";
 
+/// The runs under way.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct Held {
+    pub runs: Vec<Run>,
+    /// Written by a version that knows more, or damaged: which, and why they cannot be read.
+    pub unreadable: Vec<(RunId, String)>,
+}
+
 impl Store {
     /// One run.
     pub async fn run(&self, run: RunId) -> Result<Run, StoreError> {
@@ -66,10 +74,19 @@ impl Store {
         all(fetch_all!(db, RunRow, EXPIRED, at.0)?)
     }
 
-    /// All held runs (claimed, running, waiting).
-    pub async fn held(&self) -> Result<Vec<Run>, StoreError> {
+    /// All held runs (claimed, running, waiting). One that this version cannot read stands beside the others, so that those
+    /// are looked after all the same.
+    pub async fn held(&self) -> Result<Held, StoreError> {
         let mut db = self.db.read().await?;
-        all(fetch_all!(db, RunRow, HELD)?)
+        let mut held = Held::default();
+        for row in fetch_all!(db, RunRow, HELD)? {
+            let id = RunId(row.id);
+            match Run::try_from(row) {
+                Ok(run) => held.runs.push(run),
+                Err(why) => held.unreadable.push((id, why.to_string())),
+            }
+        }
+        Ok(held)
     }
 
     /// Whether no run of any workspace is queued or under way.

@@ -124,7 +124,7 @@ struct Given {
     status: RunStatus,
 }
 
-async fn give(
+pub(super) async fn give(
     tx: &mut Tx,
     run: RunId,
     numbered: &Numbered,

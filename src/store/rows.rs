@@ -5,6 +5,7 @@ use crate::core::event::{Entry, EntryBody, Level};
 use crate::core::observation::{Observation, State, TargetSummary};
 use crate::core::orders::{Ending, Orders, Pace};
 use crate::core::plan::{Plan, Target};
+use crate::core::queue::{Lane, Priority};
 use crate::core::run::{AuditRow, Change, Phase, Run, RunId, RunStatus, RunStep, StepStatus};
 use crate::core::time::Timestamp;
 
@@ -33,6 +34,9 @@ row! {
         let_go: Option<i64>,
         ending: Option<String>,
         retry_of: Option<i64>,
+        lane: String,
+        priority: String,
+        pub rank: i64,
         pub last_seq: i64,
     }
 }
@@ -63,6 +67,8 @@ impl TryFrom<RunRow> for Run {
                 ending: row.ending.as_deref().map(ending).transpose()?,
             },
             retry_of: row.retry_of.map(RunId),
+            lane: lane(&row.lane)?,
+            priority: priority(&row.priority)?,
             last_seq: row.last_seq,
         })
     }
@@ -261,6 +267,7 @@ row! {
         kind: String,
         started_at: i64,
         seen_at: i64,
+        draining: bool,
     }
 }
 
@@ -271,6 +278,7 @@ impl From<EngineRecord> for EngineRow {
             kind: row.kind,
             started_at: Timestamp(row.started_at),
             seen_at: Timestamp(row.seen_at),
+            draining: row.draining,
         }
     }
 }
@@ -290,6 +298,14 @@ pub(super) fn step_status(name: &str) -> Result<StepStatus, StoreError> {
 
 pub(super) fn pace(name: &str) -> Result<Pace, StoreError> {
     Pace::from_name(name).ok_or_else(|| unreadable("pace", name))
+}
+
+pub(super) fn lane(name: &str) -> Result<Lane, StoreError> {
+    Lane::from_name(name).ok_or_else(|| unreadable("lane", name))
+}
+
+pub(super) fn priority(name: &str) -> Result<Priority, StoreError> {
+    Priority::from_name(name).ok_or_else(|| unreadable("priority", name))
 }
 
 pub(super) fn ending(name: &str) -> Result<Ending, StoreError> {

@@ -6,7 +6,7 @@ use crate::core::time::Timestamp;
 
 use super::db::{Tx, text_opt};
 use super::rows;
-use super::{Claim, NewRun, Store, StoreError, history, journal, locks, resume, submit};
+use super::{Claim, NewRun, Store, StoreError, groups, history, journal, locks, resume, submit};
 
 const RENEW: &str = "update run set lease_until = $3 where id = $1 and token = $2 \
      and status in ('claimed', 'running', 'waiting')";
@@ -82,9 +82,12 @@ impl Store {
         at: Timestamp,
     ) -> Result<Option<Run>, StoreError> {
         let mut tx = self.db.begin().await?;
+        if let Some(new) = &next {
+            groups::lock(&mut tx, new).await?;
+        }
         step_along(&mut tx, claim, Transition::Succeed, message, entries, at).await?;
         let run = match &next {
-            Some(new) => Some(submit::insert(&mut tx, new).await?),
+            Some(new) => Some(submit::follow(&mut tx, new).await?),
             None => None,
         };
         tx.commit().await?;

@@ -6,16 +6,19 @@ use sqlx::QueryBuilder;
 
 use crate::core::event::Level;
 use crate::core::orders::Pace;
+use crate::core::queue::{Lane, Priority, rank};
 use crate::core::run::{Run, RunId, RunStatus};
 
 use super::audit::{self, Decision};
 use super::db::{Tx, text, text_opt};
 use super::rows::RunRow;
-use super::{NewRun, Store, StoreError, dialect, history, journal, locks, orders};
+use super::{NewRun, Store, StoreError, dialect, groups, history, journal, locks, orders, rows};
 
 const INSERT: &str = "insert into run (workspace_id, parent_id, plan, runbook, env, status, actor, started_by, reason, \
-     requested_at, token, last_seq) select id, $2, $3, $4, $5, 'queued', $6, $7, $8, $9, 0, 1 from workspace \
+     requested_at, lane, priority, rank, token, last_seq) \
+     select id, $2, $3, $4, $5, 'queued', $6, $7, $8, $9, $10, $11, $12, 0, 1 from workspace \
      where id = $1 returning *";
+const PLACE_OF: &str = "select lane, priority from run where id = $1";
 const BEGIN_AS: &str = "update run set pace = $2, paced_by = $3, retry_of = $4 where id = $1";
 const INSERT_SERVICE: &str = "insert into run_service (run_id, service) values ($1, $2)";
 const INSERT_STEPS: &str = "insert into run_step (run_id, position, status, attempt) ";
@@ -27,6 +30,9 @@ pub struct Beginning {
     pub pace: Pace,
     /// The ended run whose plan it does again.
     pub retry_of: Option<RunId>,
+    /// Absent: people's; for a link of a chain that of the run it follows. Priority likewise, or the plan's.
+    pub lane: Option<Lane>,
+    pub priority: Option<Priority>,
 }
 
 impl Store {
@@ -38,19 +44,52 @@ impl Store {
     /// [`Store::submit`] of a run that begins in another way than most.
     pub async fn submit_as(&self, new: NewRun, beginning: Beginning) -> Result<Run, StoreError> {
         let mut tx = self.db.begin().await?;
-        let mut run = insert(&mut tx, &new).await?;
-        if beginning != Beginning::default() {
-            let (pace, retry_of) = (beginning.pace, beginning.retry_of);
-            let by = (pace != Pace::Free).then(|| text(&new.actor));
-            execute!(tx, BEGIN_AS, run.id.0, pace.name(), by, retry_of.map(|of| of.0))?;
-            run = orders::read(&mut tx, run.id).await?;
+        match queue(&mut tx, &new, beginning).await {
+            Ok(run) => tx.commit().await.map(|()| run),
+            Err(refused) => tx.rollback().await.and(Err(refused)),
         }
-        tx.commit().await?;
-        Ok(run)
     }
 }
 
-pub(super) async fn insert(tx: &mut Tx, new: &NewRun) -> Result<Run, StoreError> {
+async fn queue(tx: &mut Tx, new: &NewRun, beginning: Beginning) -> Result<Run, StoreError> {
+    groups::lock(tx, new).await?;
+    if let (Some(by), Some(concurrency)) = (groups::keeps_out(tx, new).await?, &new.plan.concurrency) {
+        return Err(StoreError::GroupTaken { group: concurrency.group.clone(), by });
+    }
+    let mut run = insert(tx, new, beginning).await?;
+    let (pace, retry_of) = (beginning.pace, beginning.retry_of);
+    if pace != Pace::Free || retry_of.is_some() {
+        let by = (pace != Pace::Free).then(|| text(&new.actor));
+        execute!(tx, BEGIN_AS, run.id.0, pace.name(), by, retry_of.map(|of| of.0))?;
+        run = orders::read(tx, run.id).await?;
+    }
+    groups::make_room(tx, new, run).await
+}
+
+/// Queues the next link of a chain, whose group was locked before ([`groups::lock`]). One that its group keeps out has ended
+/// when this returns: the run before it has succeeded all the same.
+pub(super) async fn follow(tx: &mut Tx, new: &NewRun) -> Result<Run, StoreError> {
+    let kept_out = groups::keeps_out(tx, new).await?;
+    let run = insert(tx, new, Beginning::default()).await?;
+    match kept_out {
+        Some(by) => groups::turn_away(tx, new, &run, &by).await,
+        None => groups::make_room(tx, new, run).await,
+    }
+}
+
+/// The lane and priority a run has if nobody says otherwise.
+async fn place(tx: &mut Tx, new: &NewRun) -> Result<(Lane, Priority), StoreError> {
+    let usual = (Lane::default(), new.plan.priority);
+    let Some(parent) = new.parent else { return Ok(usual) };
+    match fetch_optional!(tx, (String, String), PLACE_OF, parent.0)? {
+        Some((lane, priority)) => Ok((rows::lane(&lane)?, rows::priority(&priority)?)),
+        None => Ok(usual),
+    }
+}
+
+async fn insert(tx: &mut Tx, new: &NewRun, beginning: Beginning) -> Result<Run, StoreError> {
+    let (lane, priority) = place(tx, new).await?;
+    let (lane, priority) = (beginning.lane.unwrap_or(lane), beginning.priority.unwrap_or(priority));
     let plan =
         serde_json::to_string(&new.plan).map_err(|e| StoreError::Database(format!("the plan has no JSON: {e}")))?;
     let row = fetch_optional!(
@@ -66,6 +105,9 @@ pub(super) async fn insert(tx: &mut Tx, new: &NewRun) -> Result<Run, StoreError>
         text(&new.trigger),
         text_opt(new.reason.as_deref()),
         new.at.0,
+        lane.name(),
+        priority.name(),
+        rank(new.at, priority, lane),
     )?;
     let row = row.ok_or_else(|| StoreError::NotFound(format!("workspace number {}", new.workspace)))?;
     let run = RunId(row.id);
@@ -73,7 +115,8 @@ pub(super) async fn insert(tx: &mut Tx, new: &NewRun) -> Result<Run, StoreError>
     locks::want(tx, new.workspace, run, &new.plan).await?;
     history::of_run(tx, run, RunStatus::Queued, Some(&new.actor), new.at).await?;
     insert_steps(tx, run, new.plan.numbered().count()).await?;
-    let message = format!("queued by {}: {}", new.actor, new.plan.title);
+    let how = if priority.is_normal() { String::new() } else { format!(" at {} priority", priority.name()) };
+    let message = format!("queued by {}{how}: {}", new.actor, new.plan.title);
     journal::write(tx, run, row.last_seq, &[journal::event(Level::Info, "control", None, message, new.at)]).await?;
     let decision = Decision {
         workspace: new.workspace,
@@ -82,7 +125,7 @@ pub(super) async fn insert(tx: &mut Tx, new: &NewRun) -> Result<Run, StoreError>
         action: "run.submit",
         object: format!("run {run}"),
         before: None,
-        after: Some(summary(new)),
+        after: Some(summary(new, lane, priority)),
         reason: new.reason.as_deref(),
     };
     audit::insert(tx, decision).await?;
@@ -90,7 +133,7 @@ pub(super) async fn insert(tx: &mut Tx, new: &NewRun) -> Result<Run, StoreError>
 }
 
 /// What was asked for; the whole plan is in the run's own row.
-fn summary(new: &NewRun) -> String {
+fn summary(new: &NewRun, lane: Lane, priority: Priority) -> String {
     let plan = &new.plan;
     serde_json::json!({
         "title": plan.title,
@@ -100,6 +143,8 @@ fn summary(new: &NewRun) -> String {
         "inputs": plan.inputs,
         "trigger": new.trigger,
         "parent": new.parent,
+        "lane": lane,
+        "priority": priority,
     })
     .to_string()
 }

@@ -19,7 +19,7 @@ use crate::logfile::source::Told;
 
 // The values the door answers with, named here once so that panes need not know the door.
 pub use crate::control::orders::Approval;
-pub use crate::control::{Overview, PlanCard, RunDetail, RunFilter};
+pub use crate::control::{Overview, PlanCard, RunDetail, RunFilter, RunPage};
 
 /// Something happened. Results carry the refusal's text when it went wrong.
 #[derive(Debug, Clone)]
@@ -52,7 +52,7 @@ pub enum Msg {
     Detail(RunId, Result<Box<RunDetail>, String>),
     /// An artifact and its contents.
     Artifact(Result<Box<(Artifact, Vec<u8>)>, String>),
-    Runs(Ticket, Result<Vec<Run>, String>),
+    Runs(Ticket, Result<RunPage, String>),
     Entries(Ticket, Page, Result<Vec<Entry>, String>),
     /// A plan card, for the preview beside the bar or for the card itself; the ticket tells.
     Planned(Ticket, Result<Box<PlanCard>, String>),

@@ -12,6 +12,7 @@ use opsroom::core::event::{Entry, EntryBody, Level, Stream};
 use opsroom::core::observation::{Observation, State, TargetSummary};
 use opsroom::core::orders::Orders;
 use opsroom::core::plan::{OnFailure, Plan, PlanStep, Risk, RiskLevel, Target};
+use opsroom::core::queue::{Lane, Priority};
 use opsroom::core::run::{Phase, Run, RunId, RunStatus, RunStep, StepStatus};
 use opsroom::core::service::{Action, ActionCall, Environment, HttpRequest, Service, Stack, Tier, Verb};
 use opsroom::core::step::StepSpec;
@@ -22,7 +23,7 @@ use opsroom::logfile::desk::Desk;
 use opsroom::logfile::file::Tracked;
 use opsroom::logfile::lanes::Writer;
 use opsroom::logfile::source::Told;
-use opsroom::tui::msg::{Effect, Msg, Overview, PAGE_LINES, Page, PlanCard, RunDetail, Ticket};
+use opsroom::tui::msg::{Effect, Msg, Overview, PAGE_LINES, Page, PlanCard, RunDetail, RunPage, Ticket};
 
 /// 2026-11-21 21:04:11 UTC.
 pub const NOW: Timestamp = Timestamp(1_795_295_051_000);
@@ -68,6 +69,7 @@ impl Default for World {
                 plan: plan("staging", false),
                 last: vec![run_of(39, RunStatus::Succeeded, "deploy web → staging")],
                 changed: Vec::new(),
+                queue: Vec::new(),
             },
             detail: detail(run),
             contents: "web 1.4.1\n\x1b[31mevil\x1b[0m \u{202e}text".as_bytes().to_vec(),
@@ -87,7 +89,7 @@ impl Default for World {
 impl World {
     /// The same world with another plan on the card.
     pub fn with_plan(plan: Plan) -> Self {
-        Self { card: PlanCard { plan, last: Vec::new(), changed: Vec::new() }, ..Self::default() }
+        Self { card: PlanCard { plan, last: Vec::new(), changed: Vec::new(), queue: Vec::new() }, ..Self::default() }
     }
 
     /// A world in which nothing runs.
@@ -125,7 +127,8 @@ impl World {
             }
             Effect::Runs { ticket, filter } => {
                 let before = filter.before.unwrap_or(RunId(i64::MAX));
-                Msg::Runs(ticket, Ok(self.overview.runs.iter().filter(|r| r.id < before).cloned().collect()))
+                let runs = self.overview.runs.iter().filter(|r| r.id < before).cloned().collect();
+                Msg::Runs(ticket, Ok(RunPage { runs, queue: self.detail.queued.iter().cloned().collect() }))
             }
             Effect::Entries { ticket, page, .. } => Msg::Entries(ticket, page, Ok(self.page(page))),
             Effect::Plan { ticket, inputs, .. } => {
@@ -352,6 +355,8 @@ pub fn run(id: i64, status: RunStatus) -> Run {
         cancel_requested_by: None,
         orders: Orders::default(),
         retry_of: None,
+        lane: Lane::Interactive,
+        priority: Priority::Normal,
         last_seq: 0,
     }
 }
@@ -384,7 +389,7 @@ fn detail(run: Run) -> RunDetail {
         at: NOW,
     };
     let steps = vec![step(0, StepStatus::Succeeded, "HTTP 200 in 41 ms"), step(1, StepStatus::Waiting, ""), pending];
-    RunDetail { run, steps, artifacts: vec![artifact], approval: None, blocked: None }
+    RunDetail { run, steps, artifacts: vec![artifact], approval: None, queued: None }
 }
 
 /// A log of `n` lines: every 5th is output, every 13th a warning, the 20th an error.

@@ -9,6 +9,7 @@ use opsroom::bus::Bus;
 use opsroom::clock::Clock;
 use opsroom::core::event::{Entry, EntryBody};
 use opsroom::core::plan::{OnFailure, Plan, PlanStep, Target};
+use opsroom::core::queue::Lanes;
 use opsroom::core::run::{Phase, Run, RunId, RunStatus, RunStep, StepStatus};
 use opsroom::core::service::{Action, ActionCall, HttpRequest, Service, ShellCommand, Verb};
 use opsroom::core::step::{Reply, StepSpec, http::Http, manual::Manual, shell::Shell};
@@ -77,6 +78,12 @@ impl Bench {
         let (actor, trigger) = ("amos".to_owned(), "console".to_owned());
         let new = NewRun { workspace, plan, parent: None, actor, trigger, reason: None, at };
         self.store.submit(new).await.unwrap().id
+    }
+
+    /// The queued runs that wait for something besides free hands, and what for.
+    pub async fn waiting(&self) -> Vec<(RunId, String)> {
+        let queue = self.store.queue(self.workspace, RunId(0), RunId(i64::MAX)).await.unwrap();
+        queue.into_iter().filter(|q| !q.waits_for.is_empty()).map(|q| (q.run, q.to_string())).collect()
     }
 
     /// Submits, runs, and returns the ended run.
@@ -186,13 +193,18 @@ pub fn only(id: RunId) -> EngineConfig {
     EngineConfig { only: Some(id), ..config() }
 }
 
+/// As many hands for each lane.
+pub fn lanes(width: usize) -> Lanes {
+    Lanes { interactive: width, routine: width }
+}
+
 pub fn config() -> EngineConfig {
     EngineConfig {
         kind: "test".to_owned(),
         lease_ms: 3000,
         renew_ms: 100,
         sweep_ms: 100,
-        concurrency: 4,
+        lanes: lanes(4),
         pulse: None,
         only: None,
     }

@@ -28,7 +28,7 @@ async fn submit_at(bench: &Bench, plan: Plan, pace: Pace) -> RunId {
     let (actor, trigger) = ("amos".to_owned(), "console".to_owned());
     let at = Clock::System.now();
     let new = NewRun { workspace: bench.workspace, plan, parent: None, actor, trigger, reason: None, at };
-    bench.store.submit_as(new, Beginning { pace, retry_of: None }).await.unwrap().id
+    bench.store.submit_as(new, Beginning { pace, ..Beginning::default() }).await.unwrap().id
 }
 
 async fn order(bench: &Bench, id: RunId, order: Order) {
@@ -295,7 +295,7 @@ async fn the_time_to_approve_goes_on_while_no_engine_waits() {
 #[tokio::test]
 async fn who_waits_for_people_takes_no_place_among_those_at_work() {
     let bench = Bench::scripted(Script::default()).await;
-    let engine = bench.engine_with(EngineConfig { concurrency: 1, ..config() });
+    let engine = bench.engine_with(EngineConfig { lanes: lanes(1), ..config() });
     let waits = bench.submit(gated(1, 600_000)).await;
     engine.wake();
     let run = bench.until(waits, |r| r.status == RunStatus::Waiting).await;

@@ -119,7 +119,7 @@ async fn two_engines_never_run_the_same_thing_twice() {
 #[tokio::test]
 async fn no_more_runs_are_in_hand_than_allowed() {
     let bench = Bench::scripted(Script::default().on("job", Act::Hang)).await;
-    let engine = bench.engine_with(EngineConfig { concurrency: 2, ..config() });
+    let engine = bench.engine_with(EngineConfig { lanes: lanes(2), ..config() });
     let mut ids = Vec::new();
     for _ in 0..4 {
         ids.push(bench.submit(plan(vec![get(Phase::Action, "job")])).await);

@@ -166,8 +166,7 @@ async fn runs_on_one_target_take_turns_and_say_for_whom_they_wait() {
         let take = async |run: Option<RunId>| bench.store.claim(run, "me", until).await.unwrap();
         let (claim, _) = take(Some(web)).await.unwrap();
         assert!(take(Some(again)).await.is_none(), "its target is taken");
-        let blocked = bench.store.blocked(bench.workspace).await.unwrap();
-        let told: Vec<_> = blocked.iter().map(|b| (b.run, b.to_string())).collect();
+        let told = bench.waiting().await;
         let wait = format!("waits for web in prod, held by run {web}");
         assert_eq!(told, [(again, format!("{wait}, next in line")), (third, format!("{wait}, 1 before it"))]);
         assert!(take(Some(api)).await.is_some(), "another target is free");
@@ -177,7 +176,7 @@ async fn runs_on_one_target_take_turns_and_say_for_whom_they_wait() {
         assert!(bench.store.interrupt(&run, "gone", now).await.unwrap());
         bench.store.request_cancel(web, "amos", None, now).await.unwrap();
         let (claim, _) = take(Some(third)).await.unwrap();
-        assert_eq!(bench.store.blocked(bench.workspace).await.unwrap(), []);
+        assert_eq!(bench.waiting().await, []);
         bench.store.transition(claim, Transition::Cancel, None, &[], now).await.unwrap();
         let api = bench.store.run(api).await.unwrap();
         bench.store.interrupt(&api, "gone", now).await.unwrap();

@@ -18,7 +18,7 @@ use crate::process::{is_running, pids};
 #[tokio::test]
 async fn stopping_patiently_lets_runs_finish_and_takes_no_more() {
     let bench = Bench::real().await;
-    let engine = bench.engine_with(EngineConfig { concurrency: 1, ..config() });
+    let engine = bench.engine_with(EngineConfig { lanes: lanes(1), ..config() });
     let first = bench.submit(plan(vec![shell(Phase::Action, "short", "echo on; sleep 0.5")])).await;
     let second = bench.submit(plan(vec![shell(Phase::Action, "next", "echo next")])).await;
     engine.wake();

@@ -25,8 +25,8 @@ pub async fn what_others_write_is_heard(place: Place) {
     heard(&mut changes).await;
     let glimpse = place.store.glimpse().await.unwrap().pop().unwrap();
     assert_eq!((glimpse.run, glimpse.status, glimpse.holder.as_deref()), (run.id, RunStatus::Queued, None));
+    // A claim need not be told: what follows it at once is.
     let (claim, _) = other.claim(Some(run.id), "host:9", at(1000)).await.unwrap().unwrap();
-    heard(&mut changes).await;
     for entry in [event("one"), line(0, "two")] {
         let last = other.append(claim, &[entry]).await.unwrap();
         heard(&mut changes).await;

@@ -242,7 +242,7 @@ pub async fn who_asked_for_a_run_does_not_approve_its_repetition(place: Place) {
         place.store.submit_as(again, Beginning { retry_of: Some(claim.run), ..Beginning::default() }).await.unwrap();
     assert_eq!(run.retry_of, Some(claim.run));
     assert_eq!(place.store.requesters(run.id).await.unwrap(), ["eve".to_owned(), asked_by]);
-    let paced = Beginning { pace: Pace::Stepping, retry_of: None };
+    let paced = Beginning { pace: Pace::Stepping, ..Beginning::default() };
     let run = place.store.submit_as(place.new_run(plan("deploy")), paced).await.unwrap();
     assert_eq!(run.orders.pace, Pace::Stepping);
 }

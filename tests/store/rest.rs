@@ -100,11 +100,18 @@ pub async fn the_command_bar_remembers(place: Place) {
 }
 
 pub async fn engines_come_and_go(place: Place) {
-    let one = EngineRow { holder: "host:1".into(), kind: "console".into(), started_at: at(1), seen_at: at(1) };
-    let two = EngineRow { holder: "host:2".into(), kind: "serve".into(), started_at: at(0), seen_at: at(2) };
+    let one = EngineRow {
+        holder: "host:1".into(),
+        kind: "console".into(),
+        started_at: at(1),
+        seen_at: at(1),
+        draining: false,
+    };
+    let two =
+        EngineRow { holder: "host:2".into(), kind: "serve".into(), started_at: at(0), seen_at: at(2), draining: false };
     place.store.beat(&one).await.unwrap();
     place.store.beat(&two).await.unwrap();
-    let later = EngineRow { seen_at: at(9), ..one };
+    let later = EngineRow { seen_at: at(9), draining: true, ..one };
     place.store.beat(&later).await.unwrap();
     assert_eq!(place.store.engines().await.unwrap(), [two.clone(), later]);
     place.store.leave_engine("host:1").await.unwrap();

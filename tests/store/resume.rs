@@ -59,15 +59,15 @@ pub async fn targets_are_taken_all_or_none_and_given_back(place: Place) {
     let (claim, _) = take(None).await.unwrap();
     assert_eq!((claim.run, store.locks().await.unwrap()), (both, 2));
     assert!(take(Some(web)).await.is_none());
-    let waits = store.blocked(place.workspace).await.unwrap();
+    let waits = place.waiting().await;
     assert_eq!(waits.len(), 1);
-    assert_eq!(waits[0].to_string(), format!("waits for web in staging, held by run {both}, next in line"));
+    assert_eq!(waits[0].1, format!("waits for web in staging, held by run {both}, next in line"));
     assert_eq!(take(None).await.unwrap().0.run, db, "the first that can start");
     assert_eq!(take(None).await.unwrap().0.run, look, "looking needs no lock");
     assert!(take(None).await.is_none());
     store.transition(claim, Transition::Start, None, &[], at(40)).await.unwrap();
     store.transition(claim, Transition::Fail, None, &[], at(41)).await.unwrap();
-    assert_eq!(store.blocked(place.workspace).await.unwrap(), []);
+    assert_eq!(place.waiting().await, []);
     let (claim, _) = take(None).await.unwrap();
     assert_eq!(claim.run, web);
     let read = store.run(db).await.unwrap();

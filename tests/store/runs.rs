@@ -4,8 +4,9 @@ use std::collections::HashSet;
 
 use opsroom::core::event::{EntryBody, Level};
 use opsroom::core::plan::Plan;
+use opsroom::core::queue::Lane;
 use opsroom::core::run::{RunId, RunStatus, RunStep, StepStatus, Transition};
-use opsroom::store::{RunFilter, StoreError};
+use opsroom::store::{Held, Place as Spot, RunFilter, StoreError};
 
 use crate::{Place, at, event, line, plan, said};
 
@@ -88,15 +89,19 @@ pub async fn a_run_of_a_newer_version_stays_queued(place: Place) {
     let mutating = Plan { mutates: true, ..plan("deploy") };
     let run = place.submit(mutating.clone()).await.id;
     crate::opening::sql(&place.url, "update run set plan = '{\"steps\": \"of another kind\"}'").await;
+    let mut passed = Spot::HEAD;
     for _ in 0..12 {
         let answer = place.store.claim(None, "host:1", at(1000)).await;
-        assert!(matches!(&answer, Err(StoreError::Unreadable { run: r, .. }) if *r == run), "{answer:?}");
+        assert!(matches!(&answer, Err(StoreError::Unreadable { place, .. }) if place.run == run), "{answer:?}");
+        if let Err(StoreError::Unreadable { place, .. }) = answer {
+            passed = place;
+        }
     }
     assert_eq!(place.store.glimpse_of(run).await.unwrap().status, RunStatus::Queued);
     // Those behind it are free, but for its own targets.
     place.submit(mutating.clone()).await;
     let other = place.submit(Plan { services: vec!["db".into()], ..mutating }).await.id;
-    let (claim, _) = place.store.claim_after(run, "host:1", at(1000)).await.unwrap().unwrap();
+    let (claim, _) = place.store.claim_next(Lane::Interactive, passed, "host:1", at(1000)).await.unwrap().unwrap();
     assert_eq!(claim.run, other);
     // Nobody holds it: it can still be cancelled.
     let status = place.store.request_cancel(run, "bob", None, at(30)).await.unwrap();
@@ -122,7 +127,7 @@ pub async fn racing_claimers_get_each_run_once(place: Place) {
     let (one, two) = (one.await.unwrap(), two.await.unwrap());
     let all: HashSet<RunId> = one.iter().chain(&two).copied().collect();
     assert_eq!((all.len(), one.len() + two.len()), (200, 200));
-    assert_eq!(place.store.held().await.unwrap().len(), 200);
+    assert_eq!(place.store.held().await.unwrap().runs.len(), 200);
     other.close().await;
 }
 
@@ -132,7 +137,7 @@ pub async fn renewing_holds_off_the_sweeper(place: Place) {
     assert_eq!(place.store.expired(at(1001)).await.unwrap()[0].id, claim.run);
     place.store.renew(claim, at(2000)).await.unwrap();
     assert!(place.store.expired(at(1001)).await.unwrap().is_empty());
-    let held = place.store.held().await.unwrap();
+    let held = place.store.held().await.unwrap().runs;
     assert_eq!((held.len(), held[0].lease_until), (1, Some(at(2000))));
 }
 
@@ -205,7 +210,7 @@ pub async fn a_run_lives_and_ends(place: Place) {
         "who held it stays"
     );
     assert_eq!(messages(&place, run.id).await[1..], ["begins", "it broke", "the end"]);
-    assert!(store.held().await.unwrap().is_empty());
+    assert_eq!(store.held().await.unwrap(), Held::default());
 }
 
 pub async fn an_end_leaves_no_step_open(place: Place) {

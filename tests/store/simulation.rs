@@ -1,14 +1,16 @@
 //! Two engines, a sweeper and an operator take turns at random on a clock of their own. Whatever the order: no step begins
-//! twice unless somebody said so, a target is never shared, logs have no gaps, and everything ends.
+//! twice unless somebody said so, neither a target nor a group is ever shared, what is claimed is the first that can start,
+//! logs have no gaps, and everything ends.
 //! A failure prints its seed; `OPSROOM_SEED` plays it again.
 
 use std::collections::{BTreeMap, HashMap};
 
 use opsroom::core::orders::{Ending, Order};
 use opsroom::core::plan::Plan;
+use opsroom::core::queue::{Concurrency, Lane, Policy, Priority, Wanted, rank, wanted};
 use opsroom::core::resume::Decision;
 use opsroom::core::run::{Run, RunId, RunStatus, RunStep, StepStatus, Transition};
-use opsroom::store::{Claim, Orderer, Resumer, Store, StoreError};
+use opsroom::store::{Beginning, Claim, NewRun, Orderer, Resumer, Store, StoreError};
 
 use crate::{Place, at, event, plan};
 
@@ -70,11 +72,9 @@ async fn play(place: &Place, seed: u64) {
         let who = usize::try_from(dice.below(2)).unwrap();
         match dice.below(14) {
             0 if runs.len() < 12 => {
-                let service = ["web", "api"][usize::try_from(dice.below(2)).unwrap()].to_owned();
-                let plan = Plan { mutates: true, services: vec![service], ..plan("deploy") };
-                runs.push(place.submit(plan).await.id);
+                runs.extend(game.submit(place, &mut dice).await);
             }
-            0 | 1 => game.claim(who).await,
+            0 | 1 => game.claim(who, &runs).await,
             2 | 3 => game.renew(who).await,
             4 => game.sweep().await,
             5 => game.decide(&runs, dice.below(3)).await,
@@ -93,11 +93,67 @@ async fn play(place: &Place, seed: u64) {
 }
 
 impl Game<'_> {
-    async fn claim(&mut self, who: usize) {
-        let until = at(self.now + LEASE);
-        let Some((claim, run)) = self.store.claim(None, &format!("far:{who}"), until).await.unwrap() else {
-            return;
+    /// A run for a service, of any priority and lane, half of them in one of two groups with any policy.
+    async fn submit(&self, place: &Place, dice: &mut Dice) -> Option<RunId> {
+        let mut one_of = |n: usize| usize::try_from(dice.below(u64::try_from(n).unwrap())).unwrap();
+        let service = ["web", "api", "db"][one_of(3)].to_owned();
+        let policy = Policy::ALL[one_of(3)];
+        let group = ["red", "blue", "", ""][one_of(4)].to_owned();
+        let concurrency = Some(Concurrency { group, policy }).filter(|c| !c.group.is_empty());
+        let (lane, priority) = (Lane::ALL[one_of(2)], Priority::ALL[one_of(4)]);
+        let plan = Plan { mutates: true, services: vec![service], concurrency: concurrency.clone(), ..plan("deploy") };
+        let new = NewRun { at: at(self.now), ..place.new_run(plan) };
+        let members = match &concurrency {
+            Some(c) => self.store.members(place.workspace, &c.group).await.unwrap(),
+            None => Vec::new(),
         };
+        let beginning = Beginning { lane: Some(lane), priority: Some(priority), ..Beginning::default() };
+        let refuses = policy == Policy::Refuse && !members.is_empty();
+        match self.store.submit_as(new, beginning).await {
+            Ok(run) => {
+                assert!(!refuses, "{members:?}; {}", self.said());
+                if policy == Policy::CancelRunning {
+                    for member in members {
+                        let other = self.store.run(member.run).await.unwrap();
+                        let told = other.status == RunStatus::Cancelled || other.cancel_requested_by.is_some();
+                        assert!(told, "{other:?}; {}", self.said());
+                    }
+                }
+                Some(run.id)
+            }
+            Err(StoreError::GroupTaken { .. }) => {
+                assert!(refuses, "{}", self.said());
+                None
+            }
+            Err(e) => panic!("{e}; {}", self.said()),
+        }
+    }
+
+    /// The queued run that is to be claimed next: the first of people's lane, then of the other, of which nothing is taken
+    /// and that nobody is before in line for anything.
+    async fn next(&self, runs: &[RunId]) -> Option<RunId> {
+        let mut all = Vec::new();
+        for id in runs {
+            all.push(self.store.run(*id).await.unwrap());
+        }
+        let wants = |run: &Run| wanted(&run.plan);
+        let place = |run: &Run| (rank(run.requested_at, run.priority, run.lane), run.id);
+        let shares = |a: &Run, b: &Run| a.id != b.id && !wants(a).is_disjoint(&wants(b));
+        let queued = || all.iter().filter(|run| run.status == RunStatus::Queued);
+        let free = queued().filter(|run| {
+            let taken = all.iter().any(|other| other.status.is_held() && shares(run, other));
+            let behind = queued().any(|other| shares(run, other) && place(other) < place(run));
+            !taken && !behind
+        });
+        free.min_by_key(|run| (run.lane, place(run))).map(|run| run.id)
+    }
+
+    async fn claim(&mut self, who: usize, runs: &[RunId]) {
+        let until = at(self.now + LEASE);
+        let next = self.next(runs).await;
+        let claimed = self.store.claim(None, &format!("far:{who}"), until).await.unwrap();
+        assert_eq!(claimed.as_ref().map(|(claim, _)| claim.run), next, "{}", self.said());
+        let Some((claim, run)) = claimed else { return };
         self.store.transition(claim, Transition::Start, None, &[event("begun")], at(self.now)).await.unwrap();
         let steps = self.store.steps(run.id).await.unwrap();
         let over = |s: &&RunStep| matches!(s.status, StepStatus::Succeeded | StepStatus::Skipped);
@@ -201,13 +257,13 @@ impl Game<'_> {
     }
 
     async fn judge(&self, runs: &[RunId]) {
-        let mut held: BTreeMap<String, RunId> = BTreeMap::new();
+        let mut held: BTreeMap<Wanted, RunId> = BTreeMap::new();
         for id in runs {
             let run = self.store.run(*id).await.unwrap();
-            if run.status.is_held()
-                && let Some(other) = held.insert(run.plan.services[0].clone(), *id)
-            {
-                panic!("{id} and {other} are on {} at once; {}", run.plan.services[0], self.said());
+            for wanted in wanted(&run.plan).into_iter().filter(|_| run.status.is_held()) {
+                if let Some(other) = held.insert(wanted.clone(), *id) {
+                    panic!("{id} and {other} have {wanted} at once; {}", self.said());
+                }
             }
             for step in 0..3 {
                 let did = self.effects.get(&(*id, step)).copied().unwrap_or(0);
@@ -216,7 +272,7 @@ impl Game<'_> {
             }
         }
         let locks = usize::try_from(self.store.locks().await.unwrap()).unwrap();
-        assert_eq!(locks, held.len(), "as many locks as runs under way; {}", self.said());
+        assert_eq!(locks, held.len(), "as many locks as the runs under way want; {}", self.said());
     }
 
     /// Both engines are gone; the sweeper and the operator bring everything to an end.

@@ -1,14 +1,16 @@
-//! `[secret.NAME]`, `[outbound]` and `[limits]`: where secret values are, where calls may go and how many.
+//! `[secret.NAME]`, `[outbound]`, `[limits]` and `[engine]`: where secret values are, where calls may go and how many, how
+//! many runs go on at once.
 
 use super::named::MOST_PER_MINUTE;
 use crate::config::rule;
 use crate::config::toml_doc::{Field, Report, Section};
 use crate::core::artifact;
 use crate::core::outbound::{Allowed, Policy};
+use crate::core::queue::Lanes;
 use crate::core::rate::Limits;
 use crate::core::secret::{HostPattern, Secret, Source, variable};
 
-/// Most commands at once that can be asked for.
+/// Most commands, and most runs of a lane, at once that can be asked for.
 const MOST_AT_ONCE: i64 = 1_000;
 
 /// All `[secret.NAME]` tables.
@@ -89,6 +91,24 @@ pub(super) fn artifacts(root: &mut Section<'_>, report: &mut Report) -> artifact
     }
     table.close(report);
     limits
+}
+
+/// `lanes` of the `[engine]` table.
+pub(super) fn lanes(root: &mut Section<'_>, report: &mut Report) -> Lanes {
+    let usual = Lanes::default();
+    let Some(mut engine) = root.field("engine").and_then(|field| field.table(report)) else { return usual };
+    let table = engine.field("lanes").and_then(|field| field.table(report));
+    let lanes = table.map_or(usual, |mut table| {
+        let mut width = |key, usual| {
+            let number = table.field(key).and_then(|field| field.whole(report, 1, MOST_AT_ONCE));
+            number.and_then(|n| usize::try_from(n).ok()).unwrap_or(usual)
+        };
+        let (interactive, routine) = (width("interactive", usual.interactive), width("routine", usual.routine));
+        table.close(report);
+        Lanes { interactive, routine }
+    });
+    engine.close(report);
+    lanes
 }
 
 fn list<T>(field: Option<Field<'_>>, report: &mut Report, rule: impl Fn(&str) -> Result<T, String>) -> Vec<T> {
@@ -173,6 +193,34 @@ mod tests {
             ("min = \"1MiB\"", "opsroom.toml:2: artifacts.min: unknown key; known here: max, max_per_run"),
         ] {
             assert_eq!(read(&format!("[artifacts]\n{text}")), Err(vec![says.to_owned()]));
+        }
+    }
+
+    #[test]
+    fn lanes_are_read_and_wrong_ones_refused() {
+        let read = |text: &str| {
+            let (table, mut report) = parse("opsroom.toml", text);
+            let mut root = Section::root(&table);
+            let lanes = lanes(&mut root, &mut report);
+            root.close(&mut report);
+            report.finish(lanes).map_err(|problems| problems.iter().map(ToString::to_string).collect::<Vec<_>>())
+        };
+        for (text, interactive, routine) in [
+            ("", 8, 4),
+            ("[engine]", 8, 4),
+            ("[engine]\nlanes = { routine = 1 }", 8, 1),
+            ("[engine.lanes]\ninteractive = 20\nroutine = 2", 20, 2),
+        ] {
+            assert_eq!(read(text), Ok(Lanes { interactive, routine }), "{text}");
+        }
+        for (line, problem) in [
+            ("lanes = { interactive = 0 }", "engine.lanes.interactive: 0 is too small; the least is 1"),
+            ("lanes = { routine = 1001 }", "engine.lanes.routine: 1001 is too large; the most is 1000"),
+            ("lanes = 4", "engine.lanes: must be a table like { key = value }, not a whole number"),
+            ("lanes = { routines = 4 }", "engine.lanes.routines: unknown key; did you mean `routine`?"),
+            ("lane = { routine = 4 }", "engine.lane: unknown key; did you mean `lanes`?"),
+        ] {
+            assert_eq!(read(&format!("[engine]\n{line}")), Err(vec![format!("opsroom.toml:2: {problem}")]));
         }
     }
 

@@ -11,10 +11,16 @@ use crate::core::time::write_duration;
 pub fn diff(old: &Plan, new: &Plan) -> Vec<String> {
     let mut lines = Vec::new();
     let services = |plan: &Plan| plan.services.join(", ");
+    let group = |plan: &Plan| {
+        let group = plan.concurrency.as_ref().map(|c| format!("{} ({})", c.group, c.policy.name()));
+        group.unwrap_or_default()
+    };
     for (what, before, after) in [
         ("title", old.title.clone(), new.title.clone()),
         ("services", services(old), services(new)),
         ("deadline", write_duration(old.timeout_ms), write_duration(new.timeout_ms)),
+        ("priority", old.priority.name().to_owned(), new.priority.name().to_owned()),
+        ("group", group(old), group(new)),
         ("changes things", old.mutates.to_string(), new.mutates.to_string()),
     ] {
         if before != after {

@@ -10,6 +10,7 @@ use crate::core::expr::Expr;
 use crate::core::notify::Message;
 use crate::core::plan::{OnFailure, Retry, RiskLevel};
 use crate::core::product;
+use crate::core::queue::{Policy, Priority};
 use crate::core::run::Phase;
 use crate::core::service::{HttpRequest, ShellCommand, Verb};
 use crate::core::step::approve::Approve;
@@ -23,6 +24,8 @@ pub struct Definition {
     pub restatement: Option<String>,
     /// Total deadline as declared.
     pub timeout_ms: Option<i64>,
+    pub priority: Priority,
+    pub concurrency: Option<Group>,
     pub env: Need,
     pub services: Need,
     pub inputs: Vec<Input>,
@@ -32,6 +35,14 @@ pub struct Definition {
     pub source: Source,
     /// How it came to be.
     pub origin: Origin,
+}
+
+/// The group its runs belong to, of which one is under way at a time.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Group {
+    /// With placeholders.
+    pub name: String,
+    pub policy: Policy,
 }
 
 /// What kind of file a runbook was.

@@ -15,22 +15,25 @@ use step::{Spot, read_step};
 use toml::de::DeTable;
 
 use super::condition::Condition;
-use super::definition::{Definition, Does, Need, Origin, RiskRule, Source, StepTemplate};
+use super::definition::{Definition, Does, Group, Need, Origin, RiskRule, Source, StepTemplate};
 use super::fill::{Filler, is_input_name};
 use super::input::{Input, InputKind, compile};
 use super::read::{At, Reader, Section, plain_text};
 use super::{Problem, Runbook};
 use crate::core::expr::Type;
 use crate::core::plan::{RiskLevel, hex_sha256};
+use crate::core::queue::{Policy, Priority};
 use crate::core::text::show;
 
-pub(super) const FILE_KEYS: [&str; 13] = [
+pub(super) const FILE_KEYS: [&str; 15] = [
     "name",
     "title",
     "version",
     "phrases",
     "mutates",
     "timeout",
+    "priority",
+    "concurrency",
     "env",
     "services",
     "restatement",
@@ -40,6 +43,7 @@ pub(super) const FILE_KEYS: [&str; 13] = [
     "finally",
 ];
 const INPUT_KEYS: [&str; 8] = ["name", "type", "required", "default", "choices", "pattern", "min", "max"];
+const CONCURRENCY_KEYS: [&str; 2] = ["group", "policy"];
 const RISK_KEYS: [&str; 4] = ["level", "code", "message", "when"];
 
 /// Reads a runbook file.
@@ -90,6 +94,8 @@ fn read_file<'t>(r: &mut Reader<'_>, table: &'t DeTable<'t>, text: &str) -> Opti
         }
     }
     let timeout_ms = file.duration(r, "timeout");
+    let priority = file.word(r, "priority", &Priority::NAMES, Priority::from_name);
+    let concurrency = read_concurrency(r, &file, &context);
     let env = file.word(r, "env", &Need::NAMES, Need::from_name);
     let services = file.word(r, "services", &Need::NAMES, Need::from_name);
     let mutates = mutates?;
@@ -98,6 +104,8 @@ fn read_file<'t>(r: &mut Reader<'_>, table: &'t DeTable<'t>, text: &str) -> Opti
         title: title?.to_owned(),
         restatement: file.text(r, "restatement").map(str::to_owned),
         timeout_ms,
+        priority: priority.unwrap_or_default(),
+        concurrency,
         env: env.unwrap_or(if mutates { Need::Required } else { Need::Optional }),
         services: services.unwrap_or(if acts { Need::Optional } else { Need::None }),
         inputs,
@@ -261,6 +269,22 @@ fn read_risk<'t>(r: &mut Reader<'_>, table: &At<&'t DeTable<'t>>, context: &Cont
     });
     let when = read_when(r, &section, context, context.early());
     Some(RiskRule { level: level?, code: code?.to_owned(), message: message?.to_owned(), when })
+}
+
+fn read_concurrency(r: &mut Reader<'_>, file: &Section<'_>, context: &Context<'_>) -> Option<Group> {
+    let section = file.table(r, "concurrency", &CONCURRENCY_KEYS)?;
+    let name = section.required_text(r, "group");
+    if let Some(name) = name {
+        context.placeholders(r, &section, "group", name, Place::Title);
+        if show(name) != *name {
+            section.wrong(r, "group", format!("{name:?} is not a name: visible characters on one line"));
+        }
+    }
+    if !section.has("policy") {
+        r.problem(section.at, section.key("policy"), format!("is missing; one of {}", Policy::NAMES.join(", ")));
+    }
+    let policy = section.word(r, "policy", &Policy::NAMES, Policy::from_name);
+    Some(Group { name: name?.to_owned(), policy: policy? })
 }
 
 fn read_when(

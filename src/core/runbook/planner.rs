@@ -45,6 +45,10 @@ pub(super) fn plan(runbook: &Runbook, request: &Request, stack: &Stack, library:
     finally.extend(later);
     risks.extend(expansion.risks(&request.inputs));
     risks.extend(declared_risks(definition, protected, &values, &words.filler(&values), reach));
+    let concurrency = super::group::group(definition, &resolved, &values).unwrap_or_else(|risk| {
+        risks.push(risk);
+        None
+    });
     let (steps, finally, undo) = numbered(drafts, finally, &mut risks);
     let changes = steps.iter().chain(&finally).any(|step| step.spec.mutates());
     let mutates = runbook.mutates || super::call::mutates(runbook, library) || changes;
@@ -71,6 +75,8 @@ pub(super) fn plan(runbook: &Runbook, request: &Request, stack: &Stack, library:
         risks: worst_first(risks),
         integrations: integrations(&all),
         timeout_ms: definition.timeout_ms.unwrap_or_else(|| DEFAULT_TIMEOUT_MS.max(longest_ms(&all))),
+        priority: definition.priority,
+        concurrency,
         raw_text: request.raw_text.clone(),
         restatement: restatement(runbook, &words.filler(&values), &request.inputs),
         inputs: values,

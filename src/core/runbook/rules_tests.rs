@@ -222,3 +222,81 @@ fn what_changed_between_two_plans_is_told() {
         assert!(lines.iter().any(|l| l.starts_with(wanted)), "{wanted}: {lines:#?}");
     }
 }
+
+const WORK: &str = "\n[[step]]\nname = \"work\"\nphase = \"action\"\nshell = \"true\"\n";
+
+#[test]
+fn a_group_is_named_by_what_the_plan_is_about() {
+    use crate::core::queue::{Concurrency, Policy, Priority};
+    use crate::core::service::Service;
+
+    let service =
+        |name: &str| Service { name: name.to_owned(), environments: vec!["prod".to_owned()], ..Service::default() };
+    let stack = Stack { services: vec![service("web"), service("api")], ..stack() };
+    let said = |env: Option<&str>, services: &[&str], inputs: &[(&str, &str)]| Request {
+        env: env.map(str::to_owned),
+        services: services.iter().map(ToString::to_string).collect(),
+        inputs: inputs.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned())).collect(),
+        ..Request::default()
+    };
+    let group = |template: &str, request: &Request| {
+        let head = format!("services = \"optional\"\nconcurrency = {{ group = \"{template}\", policy = \"refuse\" }}");
+        let text = format!("{head}\n[[input]]\nname = \"shard\"\ntype = \"text\"\n{WORK}");
+        plan(&read(&text), request, &stack)
+    };
+    for (template, request, name) in [
+        ("nightly", said(None, &[], &[]), "nightly"),
+        ("deploy-{env}", said(Some("prod"), &[], &[]), "deploy-prod"),
+        ("deploy-{env}", said(None, &[], &[]), "deploy-all"),
+        ("{services} {env}", said(Some("prod"), &["web", "api"], &[]), "api,web prod"),
+        ("{services} {env}", said(Some("prod"), &["api", "web"], &[]), "api,web prod"),
+        ("{target}", said(Some("prod"), &[], &[]), "all in prod"),
+        ("shard {inputs.shard}", said(None, &[], &[("shard", "7 {env}")]), "shard 7 {env}"),
+        ("shard {inputs.shard}", said(None, &[], &[]), "shard none"),
+    ] {
+        let planned = group(template, &request);
+        let wanted = Concurrency { group: name.to_owned(), policy: Policy::Refuse };
+        assert_eq!((planned.concurrency, planned.priority), (Some(wanted), Priority::Normal), "{template}");
+    }
+    let long = group("{inputs.shard}", &said(None, &[], &[("shard", &"x".repeat(201))]));
+    let codes: Vec<_> = long.blocks().map(|risk| risk.code.clone()).collect();
+    assert_eq!((codes, long.concurrency), (vec!["GROUP_TOO_LONG".to_owned()], None));
+    let urgent = plan(&read(&format!("priority = \"urgent\"{WORK}")), &Request::default(), &stack);
+    assert_eq!((urgent.priority, urgent.concurrency), (Priority::Urgent, None));
+}
+
+#[test]
+fn a_group_or_priority_that_is_wrong_is_told_with_its_line() {
+    for (line, told) in [
+        (r#"concurrency = { group = "a" }"#, "concurrency.policy: is missing; one of queue, refuse, cancel_running"),
+        (r#"concurrency = { policy = "queue" }"#, "concurrency.group: is missing"),
+        (r#"concurrency = { group = " ", policy = "queue" }"#, "concurrency.group: must not be empty"),
+        (
+            r#"concurrency = { group = "a", policy = "cancel" }"#,
+            "concurrency.policy: `cancel` is not one of queue, refuse, cancel_running",
+        ),
+        (r#"concurrency = { group = "{service}", policy = "queue" }"#, "concurrency.group: {service} is only known in"),
+        (r#"concurrency = { group = "{inputs.a}", policy = "queue" }"#, "concurrency.group: there is no input `a`"),
+        (r#"concurrency = { group = "a\nb", policy = "queue" }"#, "is not a name: visible characters on one line"),
+        (r#"concurrency = { group = "a", policy = "queue", max = 2 }"#, "concurrency.max: unknown key"),
+        (r#"concurrency = "a""#, "concurrency: must be a table, not a string"),
+        (r#"priority = "hihg""#, "priority: `hihg` is not one of low, normal, high, urgent; did you mean `high`?"),
+        ("priority = 1", "priority: must be a text in quotes, not an integer"),
+    ] {
+        let found = problems(&format!("{line}{WORK}"));
+        assert!(found.len() == 1 && found[0].starts_with("x.toml:6: ") && found[0].contains(told), "{line}: {found:?}");
+    }
+}
+
+#[test]
+fn a_page_names_its_group_too() {
+    let page = "+++\nversion = \"1\"\nmutates = false\nconcurrency = { group = \"nightly\", policy = \"cancel_running\" }\n+++\n# X\n\n```sh\ntrue\n```\n";
+    let runbook = parse("x.md", page).unwrap();
+    let plan = plan(&runbook, &Request::default(), &stack());
+    assert_eq!(
+        plan.concurrency.map(|c| c.to_string()).as_deref(),
+        Some("nightly: one run at a time, a new one cancels the others")
+    );
+    let wrong = parse("x.md", &page.replace("cancel_running", "cancel")).unwrap_err();
+    assert!(wrong.len() == 1 && wrong[0].to_string().starts_with("x.md:4: concurrency.policy"), "{wrong:?}");
+}

@@ -2,7 +2,6 @@
 
 use std::cell::Cell;
 use std::sync::Arc;
-use std::sync::atomic::AtomicUsize;
 
 use tokio::sync::watch;
 
@@ -27,7 +26,7 @@ async fn recorder() -> Recorder {
         wake: watch::Sender::new(1),
         mode: watch::Sender::new(Mode::Working),
         pulse: watch::Sender::new(None),
-        parked: AtomicUsize::new(0),
+        parked: crate::engine::Count::default(),
         state: watch::Sender::new(State::default()),
     };
     let config = EngineConfig {
@@ -35,7 +34,7 @@ async fn recorder() -> Recorder {
         lease_ms: 5000,
         renew_ms: 1000,
         sweep_ms: 1000,
-        concurrency: 1,
+        lanes: crate::core::queue::Lanes::default(),
         pulse: None,
         only: None,
     };

@@ -10,7 +10,7 @@ use crate::core::artifact::Artifact;
 use crate::core::run::{Run, RunId, RunStatus};
 use crate::core::time::Timestamp;
 use crate::logfile::source::Told;
-use crate::tui::msg::{Effect, Msg, Overview, PlanCard, Ticket};
+use crate::tui::msg::{Effect, Msg, Overview, PlanCard, RunPage, Ticket};
 use crate::tui::pane::{Destination, Screen, View};
 use crate::tui::popup::Popup;
 use crate::tui::popup::card::Card;
@@ -169,7 +169,7 @@ impl App {
                     match screen {
                         Screen::Runs(s) => s.touch(),
                         // It may wait for something else now, or for nothing.
-                        Screen::Run(s) if s.detail.as_ref().is_some_and(|d| d.blocked.is_some()) => s.touch(),
+                        Screen::Run(s) if s.detail.as_ref().is_some_and(|d| d.queued.is_some()) => s.touch(),
                         _ => {}
                     }
                 }
@@ -288,7 +288,7 @@ impl App {
         }
     }
 
-    fn runs_came(&mut self, ticket: Ticket, page: Result<Vec<Run>, String>) {
+    fn runs_came(&mut self, ticket: Ticket, page: Result<RunPage, String>) {
         let wanted = self.screens.iter_mut().find_map(|screen| match screen {
             Screen::Runs(s) if s.ticket == ticket => Some(s),
             _ => None,

@@ -154,8 +154,9 @@ impl RunScreen {
         ]);
         let reason = run.reason.as_ref().map(|r| format!(" · {}", safe(r))).unwrap_or_default();
         let parent = run.parent.map(|p| format!(" · after {p}")).unwrap_or_default();
+        let priority = if run.priority.is_normal() { String::new() } else { format!(" · {}", run.priority.name()) };
         let by = format!(
-            " by {} from {} at {}Z{parent}{reason}",
+            " by {} from {} at {}Z{priority}{parent}{reason}",
             safe(&run.actor),
             safe(&run.trigger),
             run.requested_at.clock_utc()
@@ -176,11 +177,11 @@ impl RunScreen {
             }
             (Some(who), ..) => format!(" {} asked to cancel it; it ends within seconds", safe(who)),
             (None, Some(message), _) => format!(" {}", safe(message)),
+            (None, None, _) if run.status == RunStatus::Queued => {
+                format!(" {}", safe(&run.stands(detail.queued.as_ref()).unwrap_or_default()))
+            }
             (None, None, _) if !run.status.is_terminal() && run.orders.pace != Pace::Free => {
                 format!(" {}", safe(&run.orders.told().unwrap_or_default()))
-            }
-            (None, None, _) if detail.blocked.is_some() => {
-                detail.blocked.as_ref().map(|blocked| format!(" {}", safe(&blocked.to_string()))).unwrap_or_default()
             }
             (None, None, _) if run.status == RunStatus::Waiting => " waits for an answer (a)".to_owned(),
             _ => format!(" {}", safe(&run.plan.restatement)),

@@ -4,13 +4,14 @@ use ratatui::layout::Rect;
 use ratatui::text::{Line, Span};
 
 use super::{Destination, Reaction, Scene, View};
-use crate::core::run::{Run, RunId};
+use crate::core::queue::Queued;
+use crate::core::run::{Run, RunId, RunStatus};
 use crate::core::time::{Timestamp, human_ms};
 use crate::tui::app::App;
 use crate::tui::app::filter::Filter;
 use crate::tui::app::picker::{Picker, first_visible};
 use crate::tui::keys::{Action, Context};
-use crate::tui::msg::{Effect, RunFilter, Ticket};
+use crate::tui::msg::{Effect, RunFilter, RunPage, Ticket};
 use crate::tui::theme::{run_symbol, run_word};
 use crate::tui::view::canvas::{Canvas, column, row, safe};
 use crate::tui::view::layout;
@@ -35,6 +36,8 @@ pub struct RunsScreen {
     said: String,
     narrow: Filter,
     runs: Vec<Run>,
+    /// Where the queued ones stand, as far as it was read.
+    queue: Vec<Queued>,
     picker: Picker<RunId>,
     asked: Option<Page>,
     stale: bool,
@@ -55,6 +58,7 @@ impl RunsScreen {
             filter: RunFilter { limit: PAGE, ..filter },
             narrow: Filter::default(),
             runs: Vec::new(),
+            queue: Vec::new(),
             picker: Picker::default(),
             asked: None,
             stale: true,
@@ -64,9 +68,9 @@ impl RunsScreen {
     }
 
     /// A page came: newer facts replace older ones, nothing stands twice.
-    pub fn receive(&mut self, page: Result<Vec<Run>, String>) {
+    pub fn receive(&mut self, page: Result<RunPage, String>) {
         let asked = self.asked.take();
-        let page = match page {
+        let RunPage { runs: page, queue } = match page {
             Ok(page) => page,
             Err(why) => {
                 (self.error, self.ended) = (Some(why), true);
@@ -74,6 +78,13 @@ impl RunsScreen {
             }
         };
         self.error = None;
+        // What stood for older ones may not be true any more.
+        if asked == Some(Page::Newest) {
+            self.queue.clear();
+        } else {
+            self.queue.retain(|old| !queue.iter().any(|new| new.run == old.run));
+        }
+        self.queue.extend(queue);
         if page.len() < PAGE as usize && (asked != Some(Page::Newest) || self.runs.is_empty()) {
             self.ended = true;
         }
@@ -95,6 +106,17 @@ impl RunsScreen {
     fn sync(&mut self) {
         let keys = self.keys();
         self.picker.sync(&keys);
+    }
+
+    /// What the selected run waits for, below the list; the rows left to the list.
+    fn draw_waits(&self, list: Rect, canvas: &mut Canvas<'_>) -> Rect {
+        let run = self.picker.key().and_then(|id| self.runs.iter().find(|run| run.id == *id));
+        let waits = run
+            .filter(|run| run.status == RunStatus::Queued)
+            .and_then(|run| Some(format!("  {} {}", run.id, run.stands(self.queue.iter().find(|q| q.run == run.id))?)));
+        let Some(waits) = waits.filter(|_| list.height > 2) else { return list };
+        canvas.line(row(list, list.bottom() - 1), &Line::styled(safe(&waits), canvas.theme.dim()));
+        Rect { height: list.height - 1, ..list }
     }
 
     fn next_page(&mut self) -> Option<Effect> {
@@ -183,6 +205,7 @@ impl View for RunsScreen {
         );
         canvas.line(inner, &Line::styled(head, theme.dim()));
         let list = Rect { y: inner.y + 1, height: inner.height.saturating_sub(1), ..inner };
+        let list = self.draw_waits(list, canvas);
         let first = first_visible(self.picker.index(), shown.len(), usize::from(list.height));
         for (y, (i, run)) in (list.y..list.bottom()).zip(shown.iter().enumerate().skip(first)) {
             canvas.line(row(list, y), &line(run, app, title_width));
@@ -204,11 +227,19 @@ fn line(run: &Run, app: &App, title_width: usize) -> Line<'static> {
         Span::styled(format!("{} {:<12} ", run_symbol(run.status), run_word(run.status)), app.theme.run(run.status)),
         Span::raw(format!(
             "{} {} {started:<9} {}",
-            column(&run.plan.title, title_width),
+            column(&title(run), title_width),
             column(&run.actor, 12),
             took(run, app.now)
         )),
     ])
+}
+
+/// With its priority, where that is not the usual one.
+fn title(run: &Run) -> String {
+    if run.priority.is_normal() {
+        return run.plan.title.clone();
+    }
+    format!("[{}] {}", run.priority.name(), run.plan.title)
 }
 
 /// The clock time for today, the age for older ones.
@@ -231,5 +262,5 @@ pub fn took(run: &Run, now: Timestamp) -> String {
 }
 
 fn words(run: &Run) -> String {
-    format!("{} {} {} {}", run.id, run_word(run.status), run.plan.title, run.actor).to_lowercase()
+    format!("{} {} {} {}", run.id, run_word(run.status), title(run), run.actor).to_lowercase()
 }

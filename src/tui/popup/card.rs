@@ -81,7 +81,8 @@ impl Card {
     /// The card of an ended run's plan, as it was: its inputs are not changed here.
     #[must_use]
     pub fn retry(run: &Run, reason: Option<String>) -> Self {
-        let card = PlanCard { plan: run.plan.clone(), last: vec![run.clone()], changed: Vec::new() };
+        let (plan, last) = (run.plan.clone(), vec![run.clone()]);
+        let card = PlanCard { plan, last, changed: Vec::new(), queue: Vec::new() };
         let mut new = Self::new(card, Box::default(), run.plan.raw_text.clone(), false);
         new.inputs.clear();
         new.retry_of = Some((run.id, reason));

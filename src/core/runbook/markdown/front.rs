@@ -6,7 +6,7 @@ use toml::de::DeTable;
 use crate::core::runbook::page::Page;
 
 /// Keys that make front matter ours; others (`title`, `weight`, `tags`) are found on any web page.
-const OURS: [&str; 7] = ["mutates", "phrases", "input", "risk", "step", "finally", "restatement"];
+const OURS: [&str; 8] = ["mutates", "phrases", "input", "risk", "step", "finally", "restatement", "concurrency"];
 
 /// Front matter as TOML.
 #[derive(Debug, Default)]

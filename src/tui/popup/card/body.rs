@@ -13,7 +13,7 @@ use crate::tui::view::canvas::{safe, wrapped};
 #[must_use]
 pub fn lines(card: &PlanCard, theme: Theme, width: usize) -> Vec<Line<'static>> {
     let mut page = Page { lines: Vec::new(), theme, width };
-    plan(&mut page, &card.plan);
+    plan(&mut page, &card.plan, &card.queue);
     for (i, next) in card.plan.then.iter().enumerate() {
         page.heading(&format!(
             "Then ({} of {}), only if all before succeeded: {}",
@@ -21,7 +21,7 @@ pub fn lines(card: &PlanCard, theme: Theme, width: usize) -> Vec<Line<'static>> 
             card.plan.then.len(),
             safe(&next.title)
         ));
-        plan(&mut page, next);
+        plan(&mut page, next, &[]);
     }
     if !card.changed.is_empty() {
         page.heading("changed since it last ran");
@@ -55,7 +55,8 @@ impl Page {
     }
 }
 
-fn plan(page: &mut Page, plan: &Plan) {
+/// `queue`: what stands in its way as things are now.
+fn plan(page: &mut Page, plan: &Plan, queue: &[String]) {
     let theme = page.theme;
     page.item(&Span::raw(""), &safe(&plan.restatement));
     let kind = if plan.mutates { "changes things" } else { "only looks" };
@@ -63,6 +64,15 @@ fn plan(page: &mut Page, plan: &Plan) {
     let env = plan.env.as_deref().map_or_else(|| "no environment".to_owned(), |e| format!("{}{place}", safe(e)));
     page.item(&Span::styled("where  ", theme.dim()), &format!("{env} · {} · {kind}", list(&plan.services)));
     page.item(&Span::styled("limit  ", theme.dim()), &human_ms(plan.timeout_ms));
+    if !plan.priority.is_normal() {
+        page.item(&Span::styled("prio   ", theme.dim()), plan.priority.name());
+    }
+    if let Some(concurrency) = &plan.concurrency {
+        page.item(&Span::styled("group  ", theme.dim()), &safe(&concurrency.to_string()));
+    }
+    for line in queue {
+        page.item(&Span::styled("queue  ", theme.attention()), &safe(line));
+    }
     page.item(&Span::styled("talks  ", theme.dim()), &list(&plan.integrations));
     let mut risks: Vec<_> = plan.risks.iter().collect();
     risks.sort_by_key(|risk| std::cmp::Reverse(risk.level));

@@ -1,0 +1,55 @@
+//! Who waits for whom: where queued runs stand, and what a new one would meet.
+
+use super::{Control, Refusal, RunFilter};
+use crate::core::plan::Plan;
+use crate::core::queue::{Lane, Queued, Wanted, met, rank};
+use crate::core::run::{Run, RunId, RunStatus};
+
+/// Some runs, and where those of them that are queued stand.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct RunPage {
+    pub runs: Vec<Run>,
+    pub queue: Vec<Queued>,
+}
+
+impl Control {
+    /// [`Control::runs`], with where they stand.
+    pub async fn run_page(&self, filter: &RunFilter) -> Result<RunPage, Refusal> {
+        let runs = self.runs(filter).await?;
+        let queue = self.queue(runs.iter()).await?;
+        Ok(RunPage { runs, queue })
+    }
+
+    /// Where those of the runs that are queued stand.
+    async fn queue<'r>(&self, runs: impl Iterator<Item = &'r Run>) -> Result<Vec<Queued>, Refusal> {
+        let queued: Vec<RunId> = runs.filter(|run| run.status == RunStatus::Queued).map(|run| run.id).collect();
+        match (self.workspace(), queued.iter().min(), queued.iter().max()) {
+            (Some(workspace), Some(first), Some(last)) => Ok(self.0.store.queue(workspace.id, *first, *last).await?),
+            _ => Ok(Vec::new()),
+        }
+    }
+
+    /// Where a run stands, when it is queued.
+    pub(super) async fn queued(&self, run: &Run) -> Result<Option<Queued>, Refusal> {
+        Ok(self.queue(std::iter::once(run)).await?.into_iter().find(|queued| queued.run == run.id))
+    }
+
+    /// What stands in the way of a run of this plan as things are now, one line each.
+    pub async fn in_the_way(&self, plan: &Plan) -> Result<Vec<String>, Refusal> {
+        let mut lines = Vec::new();
+        let Some(workspace) = self.workspace() else { return Ok(lines) };
+        for link in plan.links() {
+            let Some(concurrency) = &link.concurrency else { continue };
+            let members = self.0.store.members(workspace.id, &concurrency.group).await?;
+            lines.extend(met(concurrency, &members).map(|met| format!("{met}, of group {}", concurrency.group)));
+        }
+        let rank = rank(self.0.clock.now(), plan.priority, Lane::Interactive);
+        for blocked in self.0.store.in_the_way(workspace.id, plan, rank).await? {
+            // What its group means was said.
+            if !matches!(blocked.wanted, Wanted::Group(_)) {
+                lines.push(format!("waits for {blocked}"));
+            }
+        }
+        Ok(lines)
+    }
+}

@@ -1,0 +1,413 @@
+//! The queue: in which order runs are taken, how many of them at once, and which never run together.
+
+use std::collections::BTreeSet;
+
+use serde::{Deserialize, Serialize};
+
+use super::plan::{Plan, Target};
+use super::run::{RunId, RunStatus};
+use super::time::Timestamp;
+use super::touch::touched;
+
+/// How much a run matters beside the others in the queue.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Priority {
+    Low,
+    #[default]
+    Normal,
+    High,
+    Urgent,
+}
+
+const HOUR_MS: i64 = 3_600_000;
+
+impl Priority {
+    /// All of them, least first.
+    pub const ALL: [Self; 4] = [Self::Low, Self::Normal, Self::High, Self::Urgent];
+    /// Their words, for messages.
+    pub const NAMES: [&'static str; 4] = ["low", "normal", "high", "urgent"];
+
+    /// The word in files, in the store and in JSON.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Low => "low",
+            Self::Normal => "normal",
+            Self::High => "high",
+            Self::Urgent => "urgent",
+        }
+    }
+
+    /// Reads [`Priority::name`].
+    #[must_use]
+    pub fn from_name(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|p| p.name() == name)
+    }
+
+    /// Nothing is said about it.
+    #[must_use]
+    pub const fn is_normal(&self) -> bool {
+        matches!(self, Self::Normal)
+    }
+
+    /// How much longer than it has waited it counts as having waited.
+    const fn head_start_ms(self) -> i64 {
+        match self {
+            Self::Low => -HOUR_MS,
+            Self::Normal => 0,
+            Self::High => HOUR_MS,
+            Self::Urgent => 24 * HOUR_MS,
+        }
+    }
+}
+
+/// What a run is for decides whose hands it takes: a crowd of routine work never keeps people waiting.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Lane {
+    /// A person asked for it, and watches.
+    #[default]
+    Interactive,
+    /// A timetable asked for it: cron, a pipeline.
+    Routine,
+}
+
+impl Lane {
+    /// All of them, in the order an engine looks at them.
+    pub const ALL: [Self; 2] = [Self::Interactive, Self::Routine];
+
+    /// The word in the store and in JSON.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Interactive => "interactive",
+            Self::Routine => "routine",
+        }
+    }
+
+    /// Reads [`Lane::name`].
+    #[must_use]
+    pub fn from_name(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|l| l.name() == name)
+    }
+}
+
+/// How many runs of each lane one engine drives at once; those that wait for people do not count.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Lanes {
+    pub interactive: usize,
+    pub routine: usize,
+}
+
+impl Default for Lanes {
+    fn default() -> Self {
+        Self { interactive: 8, routine: 4 }
+    }
+}
+
+impl Lanes {
+    /// Never less than one: a lane nothing moves in would keep its runs for ever.
+    #[must_use]
+    pub fn width(self, lane: Lane) -> usize {
+        match lane {
+            Lane::Interactive => self.interactive.max(1),
+            Lane::Routine => self.routine.max(1),
+        }
+    }
+}
+
+impl std::fmt::Display for Lanes {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let each = Lane::ALL.map(|lane| format!("{} {}", lane.name(), self.width(lane)));
+        f.write_str(&each.join(", "))
+    }
+}
+
+/// Where a run stands in the queue: the least is taken first, then the oldest. It never changes while the run waits, so
+/// whoever was passed over is passed over only by what is asked for within their difference: an hour for each step of
+/// priority, a day for `urgent`. Routine work counts as asked for an hour later than people's where both want the same.
+#[must_use]
+pub const fn rank(requested_at: Timestamp, priority: Priority, lane: Lane) -> i64 {
+    let lane = match lane {
+        Lane::Interactive => 0,
+        Lane::Routine => HOUR_MS,
+    };
+    requested_at.0.saturating_sub(priority.head_start_ms()).saturating_add(lane)
+}
+
+/// What a run does about another one of its group.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Policy {
+    /// Waits for its turn.
+    #[default]
+    Queue,
+    /// Is not accepted.
+    Refuse,
+    /// Has it cancelled, and begins when it has ended.
+    CancelRunning,
+}
+
+impl Policy {
+    /// All of them.
+    pub const ALL: [Self; 3] = [Self::Queue, Self::Refuse, Self::CancelRunning];
+    /// Their words, for messages.
+    pub const NAMES: [&'static str; 3] = ["queue", "refuse", "cancel_running"];
+
+    /// The word in files and in JSON.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Queue => "queue",
+            Self::Refuse => "refuse",
+            Self::CancelRunning => "cancel_running",
+        }
+    }
+
+    /// Reads [`Policy::name`].
+    #[must_use]
+    pub fn from_name(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|p| p.name() == name)
+    }
+
+    /// What it does, for the plan card.
+    #[must_use]
+    pub const fn words(self) -> &'static str {
+        match self {
+            Self::Queue => "one run at a time, others wait",
+            Self::Refuse => "one run at a time, others are refused",
+            Self::CancelRunning => "one run at a time, a new one cancels the others",
+        }
+    }
+}
+
+/// The group of a plan: of all runs in it, whatever their runbooks, one is under way at a time.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Concurrency {
+    pub group: String,
+    pub policy: Policy,
+}
+
+impl std::fmt::Display for Concurrency {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{}: {}", self.group, self.policy.words())
+    }
+}
+
+/// The longest name of a group, in bytes: it is part of a key.
+pub const LONGEST_GROUP: usize = 200;
+
+/// Something only one run has at a time.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Wanted {
+    Target(Target),
+    Group(String),
+}
+
+impl std::fmt::Display for Wanted {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Target(target) => target.fmt(f),
+            Self::Group(name) => write!(f, "group {name}"),
+        }
+    }
+}
+
+/// All that a run of this plan has to itself while it is under way.
+#[must_use]
+pub fn wanted(plan: &Plan) -> BTreeSet<Wanted> {
+    let group = plan.concurrency.iter().map(|c| Wanted::Group(c.group.clone()));
+    touched(plan).into_iter().map(Wanted::Target).chain(group).collect()
+}
+
+/// Why something wanted cannot be had yet.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Blocked {
+    #[serde(flatten)]
+    pub wanted: Wanted,
+    /// The run that has it now.
+    pub holder: Option<RunId>,
+    /// Queued runs that get it before.
+    pub ahead: i64,
+}
+
+impl std::fmt::Display for Blocked {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{}", self.wanted)?;
+        match self.holder {
+            Some(holder) => write!(f, ", held by run {holder}")?,
+            None => f.write_str(", free")?,
+        }
+        if self.ahead > 0 { write!(f, ", {} before it", self.ahead) } else { f.write_str(", next in line") }
+    }
+}
+
+/// A queued run: where it stands, and what it waits for besides free hands.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Queued {
+    #[serde(skip)]
+    pub run: RunId,
+    pub lane: Lane,
+    /// Queued runs of its lane, of whatever workspace, that stand before it.
+    pub ahead: i64,
+    pub waits_for: Vec<Blocked>,
+}
+
+impl std::fmt::Display for Queued {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        if !self.waits_for.is_empty() {
+            let each: Vec<_> = self.waits_for.iter().map(ToString::to_string).collect();
+            return write!(f, "waits for {}", each.join("; "));
+        }
+        match self.ahead {
+            0 => write!(f, "next in the {} lane", self.lane.name()),
+            ahead => write!(f, "{ahead} before it in the {} lane", self.lane.name()),
+        }
+    }
+}
+
+/// A run that is in a group: queued, or under way.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Member {
+    pub run: RunId,
+    pub status: RunStatus,
+}
+
+impl std::fmt::Display for Member {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "run {} ({})", self.run, self.status.name())
+    }
+}
+
+/// What starting a run comes to, with those that are in its group now; `None`: it has the group to itself.
+#[must_use]
+pub fn met(concurrency: &Concurrency, members: &[Member]) -> Option<String> {
+    let (first, rest) = members.split_first()?;
+    let more = if rest.is_empty() { String::new() } else { format!(" and {} more", rest.len()) };
+    Some(match concurrency.policy {
+        Policy::Queue => format!("waits for {first}{more}"),
+        Policy::Refuse => format!("is refused because of {first}{more}"),
+        Policy::CancelRunning => {
+            let all: Vec<_> = members.iter().map(ToString::to_string).collect();
+            format!("cancels {}", all.join(", "))
+        }
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    const NOW: Timestamp = Timestamp(1_795_000_000_000);
+
+    #[test]
+    fn words_are_read_back() {
+        for priority in Priority::ALL {
+            assert_eq!(Priority::from_name(priority.name()), Some(priority));
+        }
+        for policy in Policy::ALL {
+            assert_eq!(Policy::from_name(policy.name()), Some(policy));
+        }
+        for lane in Lane::ALL {
+            assert_eq!(Lane::from_name(lane.name()), Some(lane));
+        }
+        assert_eq!(Priority::ALL.map(Priority::name), Priority::NAMES);
+        assert_eq!(Policy::ALL.map(Policy::name), Policy::NAMES);
+        assert_eq!(Priority::from_name("highest"), None);
+    }
+
+    #[test]
+    fn higher_goes_first_and_waiting_weighs_as_much_as_priority() {
+        use Lane::{Interactive, Routine};
+        use Priority::{High, Low, Normal, Urgent};
+        let rank = |minutes: i64, priority, lane| rank(NOW.plus_ms(minutes * 60_000), priority, lane);
+        for (first, second) in [
+            // Asked for at the same time, or a little later.
+            ((0, Urgent, Interactive), (0, High, Interactive)),
+            ((0, High, Interactive), (0, Normal, Interactive)),
+            ((0, Normal, Interactive), (0, Low, Interactive)),
+            ((59, High, Interactive), (0, Normal, Interactive)),
+            ((1439, Urgent, Interactive), (0, Normal, Interactive)),
+            ((5, Normal, Interactive), (0, Normal, Routine)),
+            ((0, High, Routine), (1, Normal, Interactive)),
+            // The same priority: the older one.
+            ((0, Low, Interactive), (1, Low, Interactive)),
+            // Whoever has waited long enough is not passed over any more.
+            ((0, Normal, Interactive), (61, High, Interactive)),
+            ((0, Low, Interactive), (61, Normal, Interactive)),
+            ((0, Low, Interactive), (1501, Urgent, Interactive)),
+            ((0, Normal, Routine), (61, Normal, Interactive)),
+        ] {
+            let (a, b) = (rank(first.0, first.1, first.2), rank(second.0, second.1, second.2));
+            assert!(a < b, "{first:?} before {second:?}");
+        }
+    }
+
+    proptest! {
+        /// Nobody starves: what is asked for 26 hours later never goes first, whatever the two are.
+        #[test]
+        fn what_comes_a_day_later_waits(a in 0..4_usize, b in 0..4_usize, routine in any::<bool>(), more in 0..1_000_000_i64) {
+            let lane = if routine { Lane::Routine } else { Lane::Interactive };
+            let late = rank(NOW.plus_ms(26 * HOUR_MS + 1 + more), Priority::ALL[a], Lane::Interactive);
+            prop_assert!(rank(NOW, Priority::ALL[b], lane) < late);
+        }
+    }
+
+    #[test]
+    fn a_plan_wants_its_group_beside_its_targets_also_when_it_only_looks() {
+        let concurrency = Some(Concurrency { group: "deploy-prod".to_owned(), policy: Policy::Queue });
+        let plan = Plan { services: vec!["web".to_owned()], concurrency, ..Plan::default() };
+        let names = |plan: &Plan| wanted(plan).iter().map(ToString::to_string).collect::<Vec<_>>();
+        assert_eq!(names(&plan), ["group deploy-prod"]);
+        assert_eq!(names(&Plan { mutates: true, ..plan }), ["web", "group deploy-prod"]);
+    }
+
+    #[test]
+    fn the_place_in_the_queue_is_told_with_its_reason() {
+        let target = Target { service: "web".to_owned(), env: Some("prod".to_owned()) };
+        let on_web = Blocked { wanted: Wanted::Target(target), holder: Some(RunId(3)), ahead: 0 };
+        let in_group = Blocked { wanted: Wanted::Group("migrations".to_owned()), holder: None, ahead: 2 };
+        let queued = |ahead, waits_for: &[&Blocked]| Queued {
+            run: RunId(9),
+            lane: Lane::Routine,
+            ahead,
+            waits_for: waits_for.iter().map(|b| (*b).clone()).collect(),
+        };
+        for (queued, told) in [
+            (queued(0, &[]), "next in the routine lane"),
+            (queued(4, &[]), "4 before it in the routine lane"),
+            (queued(4, &[&on_web]), "waits for web in prod, held by run #3, next in line"),
+            (
+                queued(0, &[&on_web, &in_group]),
+                "waits for web in prod, held by run #3, next in line; group migrations, free, 2 before it",
+            ),
+        ] {
+            assert_eq!(queued.to_string(), told);
+        }
+        assert_eq!(
+            serde_json::to_value(queued(1, &[&in_group])).unwrap(),
+            serde_json::json!({
+                "lane": "routine", "ahead": 1, "waits_for": [{ "group": "migrations", "holder": null, "ahead": 2 }],
+            }),
+        );
+    }
+
+    #[test]
+    fn what_a_run_meets_in_its_group_depends_on_its_policy() {
+        let group = |policy| Concurrency { group: "g".to_owned(), policy };
+        let members = [(3, RunStatus::Running), (5, RunStatus::Queued)];
+        let members = members.map(|(run, status)| Member { run: RunId(run), status });
+        for (policy, told) in [
+            (Policy::Queue, "waits for run #3 (running) and 1 more"),
+            (Policy::Refuse, "is refused because of run #3 (running) and 1 more"),
+            (Policy::CancelRunning, "cancels run #3 (running), run #5 (queued)"),
+        ] {
+            assert_eq!(met(&group(policy), &members).as_deref(), Some(told));
+            assert_eq!(met(&group(policy), &[]), None);
+        }
+    }
+}

@@ -1,0 +1,45 @@
+//! The name of a plan's group: the same for the same services and values, in whatever order they were said.
+
+use super::definition::{Definition, Group, Values};
+use super::fill::{Piece, Slot, pieces};
+use super::targets::{Resolved, block};
+use crate::core::plan::Risk;
+use crate::core::queue::{Concurrency, LONGEST_GROUP};
+
+/// What a placeholder stands for that was left out: everything there is. An input without a value is its own case.
+const ALL: &str = "all";
+const NONE: &str = "none";
+
+/// The group of a plan, if its runbook has one.
+///
+/// # Errors
+/// The name cannot be one.
+pub(super) fn group(
+    definition: &Definition,
+    resolved: &Resolved<'_>,
+    values: &Values,
+) -> Result<Option<Concurrency>, Risk> {
+    let Some(Group { name, policy }) = &definition.concurrency else { return Ok(None) };
+    let env = resolved.env.map_or(ALL, |env| env.name.as_str());
+    let mut services = resolved.services();
+    services.sort();
+    let services = if resolved.named { services.join(",") } else { ALL.to_owned() };
+    let fill = |piece: Piece<'_>| match piece {
+        Piece::Literal(text) => text.to_owned(),
+        Piece::Slot(Slot::Env) => env.to_owned(),
+        Piece::Slot(Slot::Services) => services.clone(),
+        Piece::Slot(Slot::Target) => format!("{services} in {env}"),
+        Piece::Slot(Slot::Input(name)) => values.get(name).cloned().unwrap_or_else(|| NONE.to_owned()),
+        // Refused when the file is read.
+        Piece::Slot(Slot::Service | Slot::Item | Slot::Saved(..)) => String::new(),
+        Piece::Unknown(word) => format!("{{{word}}}"),
+    };
+    let filled: String = pieces(name).into_iter().map(fill).collect();
+    let group = filled.split_whitespace().collect::<Vec<_>>().join(" ");
+    if group.len() > LONGEST_GROUP {
+        let message =
+            format!("the name of its concurrency group is longer than {LONGEST_GROUP} bytes: give shorter inputs");
+        return Err(block("GROUP_TOO_LONG", message));
+    }
+    Ok(Some(Concurrency { group, policy: *policy }))
+}

@@ -1,0 +1,105 @@
+//! Groups of runs that exclude each other. Holding a group is a lock like any other (`locks.rs`); here is what a new run
+//! does about those that are in its group: waits, is refused, or has them cancelled. Decided where it is queued, by one
+//! submitter at a time.
+
+use crate::core::event::Level;
+use crate::core::orders::{Ending, Order};
+use crate::core::queue::{Member, Policy, met};
+use crate::core::run::{Run, RunId};
+
+use super::db::{Tx, text};
+use super::decisions::{number, tell};
+use super::orders::{self, Orderer};
+use super::rows::{self, all};
+use super::{NewRun, Store, StoreError, journal};
+
+/// Locks the group's row until the transaction ends.
+const LOCK: &str = "insert into run_group (workspace_id, name) values ($1, $2) \
+     on conflict (workspace_id, name) do update set name = excluded.name";
+const MEMBERS: &str = "select t.run_id, r.status from run_target t join run r on r.id = t.run_id \
+     where t.workspace_id = $1 and t.service = '' and t.env = $2 and t.run_id <> $3 order by t.run_id";
+/// The run's status, which stays so until the transaction ends.
+const SETTLE: &str = "update run set last_seq = last_seq where id = $1 returning status";
+
+type Row = (i64, String);
+
+struct Found(Row);
+
+impl TryFrom<Found> for Member {
+    type Error = StoreError;
+
+    fn try_from(Found((run, status)): Found) -> Result<Self, StoreError> {
+        Ok(Self { run: RunId(run), status: rows::status(&status)? })
+    }
+}
+
+impl Store {
+    /// The runs that are in a group now, oldest first.
+    pub async fn members(&self, workspace: i64, group: &str) -> Result<Vec<Member>, StoreError> {
+        let mut db = self.db.read().await?;
+        let rows = fetch_all!(db, Row, MEMBERS, workspace, text(group), 0_i64)?;
+        all(rows.into_iter().map(Found).collect())
+    }
+}
+
+/// From here on nobody else puts a run into the group until the transaction ends. Comes before anything else that is locked:
+/// two transactions that take both a run and its group take them in the same order.
+pub(super) async fn lock(tx: &mut Tx, new: &NewRun) -> Result<(), StoreError> {
+    if let Some(concurrency) = &new.plan.concurrency {
+        execute!(tx, LOCK, new.workspace, text(&concurrency.group))?;
+    }
+    Ok(())
+}
+
+/// Who keeps a new run out of its group, if its policy is to be refused.
+pub(super) async fn keeps_out(tx: &mut Tx, new: &NewRun) -> Result<Option<Member>, StoreError> {
+    match &new.plan.concurrency {
+        Some(concurrency) if concurrency.policy == Policy::Refuse => {
+            Ok(others(tx, new.workspace, &concurrency.group, RunId(0)).await?.into_iter().next())
+        }
+        _ => Ok(None),
+    }
+}
+
+/// Has the others of its group cancelled, if that is the policy of a run that was just queued. The run as it is then.
+pub(super) async fn make_room(tx: &mut Tx, new: &NewRun, run: Run) -> Result<Run, StoreError> {
+    let Some(concurrency) = new.plan.concurrency.as_ref().filter(|c| c.policy == Policy::CancelRunning) else {
+        return Ok(run);
+    };
+    let mut cancelled = Vec::new();
+    for member in others(tx, new.workspace, &concurrency.group, run.id).await? {
+        let reason = format!("run {} takes its place in group {}", run.id, concurrency.group);
+        if cancel(tx, member.run, new, &reason).await? {
+            cancelled.push(member);
+        }
+    }
+    let Some(told) = met(concurrency, &cancelled) else { return Ok(run) };
+    let numbered = number(tx, run.id).await?;
+    let message = format!("group {}: {told}", concurrency.group);
+    tell(tx, run.id, &numbered, journal::event(Level::Warn, "control", None, message, new.at)).await?;
+    orders::read(tx, run.id).await
+}
+
+/// Ends a link of a chain that was kept out of its group: it is not lost without a word.
+pub(super) async fn turn_away(tx: &mut Tx, new: &NewRun, run: &Run, by: &Member) -> Result<Run, StoreError> {
+    let group = new.plan.concurrency.as_ref().map_or("", |c| c.group.as_str());
+    cancel(tx, run.id, new, &format!("group {group} is taken by {by}, and its runbook refuses to wait")).await?;
+    orders::read(tx, run.id).await
+}
+
+/// Asks a run to end, in the name of whoever asked for the new one; false: it has ended meanwhile.
+async fn cancel(tx: &mut Tx, run: RunId, new: &NewRun, reason: &str) -> Result<bool, StoreError> {
+    let Some((status,)) = fetch_optional!(tx, (String,), SETTLE, run.0)? else { return Ok(false) };
+    if rows::status(&status)?.is_terminal() {
+        return Ok(false);
+    }
+    let numbered = number(tx, run).await?;
+    let by = Orderer { actor: &new.actor, reason: Some(reason) };
+    orders::give(tx, run, &numbered, Order::End(Ending::Cancel), by, new.at).await?;
+    Ok(true)
+}
+
+async fn others(tx: &mut Tx, workspace: i64, group: &str, but: RunId) -> Result<Vec<Member>, StoreError> {
+    let rows = fetch_all!(tx, Row, MEMBERS, workspace, text(group), but.0)?;
+    all(rows.into_iter().map(Found).collect())
+}

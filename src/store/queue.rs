@@ -1,0 +1,94 @@
+//! Where queued runs stand, and what each of them waits for.
+
+use crate::core::plan::{Plan, Target};
+use crate::core::queue::{Blocked, Queued, Wanted, wanted};
+use crate::core::run::RunId;
+
+use super::db::text;
+use super::locks::columns;
+use super::{Store, StoreError, rows};
+
+/// Lanes are of all workspaces: engines take from all.
+const PLACES: &str = "select id, lane, ahead from (select id, workspace_id, lane, \
+     row_number() over (partition by lane order by rank, id) - 1 as ahead from run where status = 'queued') as place \
+     where workspace_id = $1 and id >= $2 and id <= $3 order by id";
+/// What a run under way has, it holds the lock of; so whoever else wants it is queued.
+const WANTED: &str = "select t.run_id, t.service, t.env, l.run_id, (select count(*) from run_target e \
+     where e.workspace_id = t.workspace_id and e.service = t.service and e.env = t.env \
+     and (e.rank, e.run_id) < (t.rank, t.run_id) and e.run_id <> coalesce(l.run_id, 0)) \
+     from run_target t join run r on r.id = t.run_id \
+     left join run_lock l on l.workspace_id = t.workspace_id and l.service = t.service and l.env = t.env \
+     where t.workspace_id = $1 and t.run_id >= $2 and t.run_id <= $3 and r.status = 'queued' \
+     order by t.run_id, t.service, t.env";
+const HOLDER: &str = "select run_id from run_lock where workspace_id = $1 and service = $2 and env = $3";
+const BEFORE: &str = "select count(*) from run_target where workspace_id = $1 and service = $2 and env = $3 \
+     and rank <= $4 and run_id <> $5";
+
+impl Store {
+    /// The queued runs of a workspace with numbers from `first` to `last`, in their order.
+    pub async fn queue(&self, workspace: i64, first: RunId, last: RunId) -> Result<Vec<Queued>, StoreError> {
+        let mut db = self.db.read().await?;
+        let places = fetch_all!(db, (i64, String, i64), PLACES, workspace, first.0, last.0)?;
+        if places.is_empty() {
+            return Ok(Vec::new());
+        }
+        let found = fetch_all!(db, (i64, String, String, Option<i64>, i64), WANTED, workspace, first.0, last.0)?;
+        let waits_for = |run: i64| {
+            let of_run =
+                found.iter().filter(|(of, _, _, holder, ahead)| *of == run && (holder.is_some() || *ahead > 0));
+            let blocked = of_run.map(|(_, service, env, holder, ahead)| Blocked {
+                wanted: meant(service, env),
+                holder: holder.map(RunId),
+                ahead: *ahead,
+            });
+            blocked.collect()
+        };
+        let queued = |(run, lane, ahead): (i64, String, i64)| {
+            Ok(Queued { run: RunId(run), lane: rows::lane(&lane)?, ahead, waits_for: waits_for(run) })
+        };
+        places.into_iter().map(queued).collect()
+    }
+
+    /// What a run of this plan would have to wait for, if it took a place of that rank in the queue.
+    pub async fn in_the_way(&self, workspace: i64, plan: &Plan, rank: i64) -> Result<Vec<Blocked>, StoreError> {
+        let mut db = self.db.read().await?;
+        let mut blocked = Vec::new();
+        for wanted in wanted(plan) {
+            let (service, env) = columns(&wanted);
+            let holder = fetch_optional!(db, (i64,), HOLDER, workspace, text(service), text(env))?;
+            let holder = holder.map(|(run,)| run);
+            let but = holder.unwrap_or(0);
+            let before = fetch_optional!(db, (i64,), BEFORE, workspace, text(service), text(env), rank, but)?;
+            let ahead = before.map_or(0, |(count,)| count);
+            if holder.is_some() || ahead > 0 {
+                blocked.push(Blocked { wanted, holder: holder.map(RunId), ahead });
+            }
+        }
+        Ok(blocked)
+    }
+}
+
+/// What two columns of a lock stand for; see [`columns`].
+fn meant(service: &str, env: &str) -> Wanted {
+    match (service, env) {
+        ("", group) => Wanted::Group(group.to_owned()),
+        (service, "") => Wanted::Target(Target { service: service.to_owned(), env: None }),
+        (service, env) => Wanted::Target(Target { service: service.to_owned(), env: Some(env.to_owned()) }),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_wanted_comes_back_from_its_columns() {
+        let target = |env: Option<&str>| Target { service: "web".to_owned(), env: env.map(str::to_owned) };
+        for wanted in
+            [Wanted::Group("web".to_owned()), Wanted::Target(target(None)), Wanted::Target(target(Some("prod")))]
+        {
+            let (service, env) = columns(&wanted);
+            assert_eq!(meant(service, env), wanted);
+        }
+    }
+}

@@ -1,0 +1,165 @@
+//! Engines and the queue: groups that exclude each other, lanes that do not wait for each other, servers that leave.
+
+use std::time::Duration;
+
+use opsroom::adapter::{Act, Answer, Script};
+use opsroom::clock::Clock;
+use opsroom::core::plan::Plan;
+use opsroom::core::queue::{Concurrency, Lane, Lanes, Policy, Priority};
+use opsroom::core::run::{Phase, RunId, RunStatus, StepStatus};
+use opsroom::engine::{Engine, EngineConfig};
+use opsroom::store::{Beginning, NewRun};
+
+use crate::bench::*;
+use crate::crash::{dead_neighbour, die_with};
+
+fn grouped(name: &str, policy: Policy) -> Plan {
+    let concurrency = Some(Concurrency { group: "nightly".to_owned(), policy });
+    Plan { concurrency, finally: vec![get(Phase::Summarize, "tidy")], ..plan(vec![get(Phase::Action, name)]) }
+}
+
+async fn submit_to(bench: &Bench, plan: Plan, lane: Lane, priority: Priority) -> RunId {
+    let (actor, trigger, at) = ("amos".to_owned(), "cli".to_owned(), Clock::System.now());
+    let new = NewRun { workspace: bench.workspace, plan, parent: None, actor, trigger, reason: None, at };
+    let beginning = Beginning { lane: Some(lane), priority: Some(priority), ..Beginning::default() };
+    bench.store.submit_as(new, beginning).await.unwrap().id
+}
+
+#[tokio::test]
+async fn two_engines_drive_one_run_of_a_group_at_a_time() {
+    on_both(async |url| {
+        let slow = Answer { to: "job".to_owned(), says: Vec::new(), after_ms: 5, act: status(200) };
+        let bench = Bench::scripted_on(url, Script::default().answer(slow)).await;
+        let mut ids = Vec::new();
+        for n in 0..12 {
+            ids.push(bench.submit(grouped(&format!("job{n}"), Policy::Queue)).await);
+        }
+        let engines = [bench.engine(), bench.engine()];
+        let mut spans = Vec::new();
+        for id in &ids {
+            // What one engine has let go of, the other one finds when it looks.
+            engines.iter().for_each(Engine::wake);
+            let run = bench.ended(*id).await;
+            assert_ended(&run, RunStatus::Succeeded);
+            spans.push((run.started_at.unwrap(), run.finished_at.unwrap(), run.id));
+        }
+        assert!(spans.is_sorted_by_key(|(from, ..)| *from), "in their order: {spans:?}");
+        assert!(spans.windows(2).all(|pair| pair[0].1 <= pair[1].0), "one after the other: {spans:?}");
+        assert_eq!(bench.script.asked().len(), 24, "each once, and its finally step");
+        assert_eq!(bench.store.locks().await.unwrap(), 0);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn whoever_cancels_the_others_begins_when_they_have_tidied_up() {
+    on_both(async |url| {
+        let bench = Bench::scripted_on(url, Script::default().on("old", Act::Hang)).await;
+        let engines = [bench.engine(), bench.engine()];
+        let old = bench.submit(grouped("old", Policy::Queue)).await;
+        engines[0].wake();
+        let began = async {
+            while bench.statuses(old).await[0] != StepStatus::Running {
+                tokio::time::sleep(Duration::from_millis(10)).await;
+            }
+        };
+        tokio::time::timeout(Duration::from_secs(10), began).await.unwrap();
+        let new = bench.submit(grouped("new", Policy::CancelRunning)).await;
+        engines.iter().for_each(Engine::wake);
+        let old = bench.ended(old).await;
+        assert_ended(&old, RunStatus::Cancelled);
+        assert_eq!(bench.statuses(old.id).await, [StepStatus::Cancelled, StepStatus::Succeeded]);
+        engines.iter().for_each(Engine::wake);
+        let new = bench.ended(new).await;
+        assert_ended(&new, RunStatus::Succeeded);
+        assert!(old.finished_at <= new.started_at, "{:?} {:?}", old.finished_at, new.started_at);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_crowd_of_routine_work_does_not_keep_people_waiting() {
+    let bench = Bench::scripted(Script::default().on("report", Act::Hang)).await;
+    let engine = bench.engine_with(EngineConfig { lanes: Lanes { interactive: 1, routine: 2 }, ..config() });
+    let mut reports = Vec::new();
+    for _ in 0..4 {
+        let report = plan(vec![get(Phase::Action, "report")]);
+        reports.push(submit_to(&bench, report, Lane::Routine, Priority::Urgent).await);
+    }
+    engine.wake();
+    for id in &reports[..2] {
+        bench.until(*id, |r| r.status == RunStatus::Running).await;
+    }
+    let person = submit_to(&bench, plan(vec![get(Phase::Action, "web")]), Lane::Interactive, Priority::Low).await;
+    engine.wake();
+    assert_ended(&bench.ended(person).await, RunStatus::Succeeded);
+    for id in &reports[2..] {
+        let status = bench.store.run(*id).await.unwrap().status;
+        assert_eq!(status, RunStatus::Queued, "its hands for routine work are full");
+    }
+    bench.store.request_cancel(reports[0], "amos", None, Clock::System.now()).await.unwrap();
+    engine.wake();
+    bench.until(reports[2], |r| r.status == RunStatus::Running).await;
+}
+
+#[tokio::test]
+async fn the_more_urgent_is_driven_first() {
+    let bench = Bench::scripted(Script::default()).await;
+    for (name, priority) in
+        [("low", Priority::Low), ("normal", Priority::Normal), ("urgent", Priority::Urgent), ("high", Priority::High)]
+    {
+        submit_to(&bench, plan(vec![get(Phase::Action, name)]), Lane::Interactive, priority).await;
+    }
+    let engine = bench.engine_with(EngineConfig { lanes: lanes(1), ..config() });
+    engine.idle().await;
+    let asked: Vec<_> = bench.script.asked().iter().map(|call| format!("{call:?}")).collect();
+    let places: Vec<_> =
+        ["urgent", "high", "normal", "low"].map(|name| asked.iter().position(|call| call.contains(name))).into();
+    assert_eq!(places, [Some(0), Some(1), Some(2), Some(3)], "{asked:#?}");
+}
+
+#[tokio::test]
+async fn a_server_that_is_leaving_serves_nobody_any_more() {
+    let bench = Bench::scripted(Script::default().on("long", Act::Hang)).await;
+    let serve = EngineConfig { kind: "serve".to_owned(), ..config() };
+    let server = bench.engine_with(serve);
+    let long = bench.submit(plan(vec![get(Phase::Action, "long")])).await;
+    server.wake();
+    bench.until(long, |r| r.status == RunStatus::Running).await;
+    let console = bench.engine();
+    let leaving = tokio::spawn({
+        let server = server.clone();
+        async move { server.stop(true).await }
+    });
+    let seen = async {
+        while !bench.store.engines().await.unwrap().iter().any(|e| e.holder == server.holder() && e.draining) {
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(10), seen).await.unwrap();
+    let next = bench.submit(plan(vec![get(Phase::Action, "next")])).await;
+    console.wake();
+    let run = bench.ended(next).await;
+    assert_ended(&run, RunStatus::Succeeded);
+    assert_eq!(run.holder.as_deref(), Some(console.holder()));
+    assert_eq!(bench.store.run(long).await.unwrap().status, RunStatus::Running, "it still has that one in hand");
+    bench.store.request_cancel(long, "amos", None, Clock::System.now()).await.unwrap();
+    leaving.await.unwrap();
+    assert_ended(&bench.ended(long).await, RunStatus::Cancelled);
+}
+
+#[tokio::test]
+async fn a_run_that_cannot_be_read_keeps_no_other_from_being_swept() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("ops.db");
+    let bench = Bench::scripted_on(&format!("sqlite:{}", file.display()), Script::default()).await;
+    let dead = dead_neighbour(bench.engine().holder());
+    let (bad, good) = (die_with(&bench, &dead, 3_600_000).await, die_with(&bench, &dead, 3_600_000).await);
+    let options = sqlx::sqlite::SqliteConnectOptions::new().filename(&file);
+    let pool = sqlx::SqlitePool::connect_with(options).await.unwrap();
+    sqlx::query("update run set plan = '{\"steps\": 4}' where id = $1").bind(bad.0).execute(&pool).await.unwrap();
+    pool.close().await;
+    let _engine = bench.engine();
+    assert_ended(&bench.ended(good).await, RunStatus::Interrupted);
+    assert_eq!(bench.store.glimpse_of(bad).await.unwrap().status, RunStatus::Running, "who can read it judges it");
+}
