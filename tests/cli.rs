@@ -852,6 +852,8 @@ fn a_run_is_told_whole_and_gives_back_what_it_left() {
     desk.run(&["run", "--yes", "write the report", "--set", "for=hunter2/hunter2"])
         .expect(2)
         .says(&["the input for holds the value of a secret"]);
+    desk.write("bad.toml", "workspace = \"acme\"\n[[service]]\nname = \"web\"\nnotes = \"it is hunter2/hunter2\"\n");
+    desk.run(&["apply", "bad.toml"]).expect(2).says(&["service web holds the value of a secret"]);
     let data = std::fs::read_dir(desk.path(".local/share/opsroom")).unwrap();
     for file in data.chain(std::fs::read_dir(desk.path(".local/state/opsroom")).unwrap()) {
         let text = std::fs::read(file.unwrap().path()).unwrap();

@@ -57,9 +57,7 @@ fn an_artifact_is_fetched_when_it_is_opened_and_only_text_is_shown() {
     let mut console = Console::new(World::default());
     console.press("3 Enter 3").shows("Left behind 1").hides("web 1.4.1");
     console.press("Enter").shows("web 1.4.1").shows("evil").hides("\x1b[31m").press("Esc").hides("web 1.4.1");
-    let mut world = World::default();
-    world.contents = b"PK\0\x01".to_vec();
-    let mut console = Console::new(world);
+    let mut console = Console::new(World { contents: b"PK\0\x01".to_vec(), ..World::default() });
     console.press("3 Enter 3 Enter").shows("no text: `opsroom artifacts 41 1 > FILE` writes it to a file");
 }
 

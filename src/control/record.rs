@@ -6,7 +6,9 @@ use serde::Serialize;
 use super::{Control, Refusal};
 use crate::core::artifact::Artifact;
 use crate::core::plan::{Plan, PlanStep, plan_hash};
+use crate::core::redact::Redactor;
 use crate::core::run::{Change, Run, RunId, RunStep};
+use crate::core::service::Stack;
 
 /// Everything that is kept of a run but its log and the contents of its artifacts.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -31,16 +33,12 @@ impl Control {
 
     /// A plan is kept as it is, for whoever resumes it needs it so: a secret's value in it would lie in plain sight.
     pub(super) fn holds_no_secret(&self, plan: &Plan) -> Result<(), Refusal> {
-        let redactor = self.0.settings.outside.vault.redactor();
+        let redactor = self.0.settings.outside.vault.strict_redactor();
         if redactor.is_empty() {
             return Ok(());
         }
+        let found = |value: &serde_json::Value| is_in(&redactor, value);
         // A plan has JSON: it is about to be stored as such.
-        let found = |value: &serde_json::Value| {
-            let mut clean = value.clone();
-            redactor.redact_json(&mut clean);
-            clean != *value
-        };
         let whole = serde_json::to_value(plan).unwrap_or_default();
         if !found(&whole) {
             return Ok(());
@@ -67,8 +65,29 @@ impl Control {
         ))
     }
 
+    /// A stack file is kept as it is, too.
+    pub(super) fn stack_holds_no_secret(&self, stack: &Stack) -> Result<(), Refusal> {
+        let redactor = self.0.settings.outside.vault.strict_redactor();
+        let found = |json: serde_json::Result<serde_json::Value>| json.is_ok_and(|json| is_in(&redactor, &json));
+        if redactor.is_empty() || !found(serde_json::to_value(stack)) {
+            return Ok(());
+        }
+        let service = stack.services.iter().find(|service| found(serde_json::to_value(service)));
+        let place = service.map_or_else(|| "the stack file".to_owned(), |service| format!("service {}", service.name));
+        Err(Refusal::Invalid(format!(
+            "{place} holds the value of a secret, which would be kept in the store; write the secret's name where its value \
+             stands (secret_ref, secrets)"
+        )))
+    }
+
     /// What a person says, without the values of secrets.
     pub(super) fn clean(&self, said: Option<&str>) -> Option<String> {
         said.map(|said| self.0.settings.outside.vault.redactor().redact(said))
     }
+}
+
+fn is_in(redactor: &Redactor, value: &serde_json::Value) -> bool {
+    let mut clean = value.clone();
+    redactor.redact_json(&mut clean);
+    clean != *value
 }

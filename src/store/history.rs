@@ -1,13 +1,13 @@
 //! When a run and its steps changed: one row per change, written in the transaction that makes it. The log tells the same in
 //! words, but not every change is worth a line there.
 
+use crate::core::event::NewEntry;
 use crate::core::run::{Change, RunId, RunStatus, StepStatus};
 use crate::core::time::Timestamp;
 
 use super::db::{Tx, text_opt};
 use super::rows::ChangeRow;
 use super::{Claim, Store, StoreError, journal, rows};
-use crate::core::event::NewEntry;
 
 const INSERT: &str =
     "insert into run_change (run_id, at, position, attempt, status, actor) values ($1, $2, $3, $4, $5, $6)";
