@@ -439,6 +439,7 @@ fn shell(script: &str) -> StepSpec {
         dir: None,
         secrets: vec![],
         chosen_secrets: BTreeMap::default(),
+        artifacts: opsroom::core::artifact::Wanted::default(),
     })
 }
 

@@ -6,6 +6,7 @@ use super::command::Wish;
 use super::log::Log;
 use crate::bus::Notice;
 use crate::core::approval::Tally;
+use crate::core::artifact::Artifact;
 use crate::core::run::{Run, RunId, RunStatus};
 use crate::core::time::Timestamp;
 use crate::logfile::source::Told;
@@ -121,6 +122,8 @@ impl App {
                 self.runs_on_screen(run).for_each(|s| s.receive(&detail));
                 return self.fulfil(run, detail.as_ref().err().map(String::as_str));
             }
+            Msg::Artifact(Ok(artifact)) => self.read_artifact(&artifact.0, &artifact.1),
+            Msg::Artifact(Err(why)) => self.complain(why),
             Msg::Runs(ticket, page) => self.runs_came(ticket, page),
             Msg::Entries(ticket, page, result) => self.entries_came(ticket, page, result),
             Msg::File(ticket, told) => self.log_told(ticket, told),
@@ -207,6 +210,17 @@ impl App {
             _ => None,
         });
         self.home.log.iter_mut().chain(on_screens)
+    }
+
+    /// Text is shown; the rest cannot be read on a screen.
+    fn read_artifact(&mut self, artifact: &Artifact, content: &[u8]) {
+        let (run, number) = (artifact.run.0, artifact.number);
+        match std::str::from_utf8(content).ok().filter(|text| !text.contains('\0')) {
+            Some(text) => {
+                self.open(Destination::Read { title: artifact.title.clone(), text: text.to_owned() });
+            }
+            None => self.say(format!("no text: `opsroom artifacts {run} {number} > FILE` writes it to a file")),
+        }
     }
 
     fn log_told(&mut self, ticket: Ticket, told: Told) {
