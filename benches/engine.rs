@@ -197,8 +197,14 @@ async fn executes(store: &Store, workspace: i64, count: usize) -> Result<(), Fai
 
 async fn output(store: &Store, workspace: i64, lines: usize) -> Result<(), Failure> {
     let command = ShellCommand::Script(printer(lines));
-    let shell =
-        Shell { command, env: BTreeMap::new(), dir: None, secrets: Vec::new(), chosen_secrets: BTreeMap::default() };
+    let shell = Shell {
+        command,
+        env: BTreeMap::new(),
+        dir: None,
+        secrets: Vec::new(),
+        chosen_secrets: BTreeMap::default(),
+        artifacts: opsroom::core::artifact::Wanted::default(),
+    };
     let id = submit(store, workspace, vec![step(StepSpec::Shell(shell))]).await?;
     let before = memory_kb("VmRSS:");
     let start = Instant::now();

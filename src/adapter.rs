@@ -21,6 +21,7 @@ pub use self::outside::Outside;
 pub use self::process::{Birth, Remains, end_orphan};
 pub use self::script::{Act, Answer, Script};
 use self::turns::{Caller, Turns};
+use crate::core::artifact::{self, Left};
 use crate::core::event::Stream;
 use crate::core::redact::Redactor;
 use crate::core::step::{Call, Reply};
@@ -39,6 +40,8 @@ pub enum Said {
     Ready(Birth, oneshot::Sender<()>),
     /// Lines of output, in the order they were read.
     Lines(Vec<OutputLine>),
+    /// A file the command left; the answer says whether it is kept, or why not. One at a time: they may be large.
+    Left(Left, oneshot::Sender<Result<(), String>>),
     /// Something a person should know about how the call went: a warning of ours, not output.
     Note(String),
 }
@@ -97,6 +100,14 @@ impl Adapters {
         }
     }
 
+    /// How much runs may leave behind.
+    pub fn artifact_limits(&self) -> artifact::Limits {
+        match &self.0 {
+            Kind::Real(real) => real.outside.artifacts,
+            Kind::Scripted(_) => artifact::Limits::default(),
+        }
+    }
+
     /// Whether the call could be made at all from here. `Err` says what is wrong on our side (an address that is none,
     /// a program that is not installed), so that it is not held against the target.
     pub fn check(&self, call: &Call) -> Result<(), String> {
@@ -117,7 +128,7 @@ impl Adapters {
             Call::Operate { operation, base_url, token, .. } => {
                 product::check(operation, base_url, token, &real.outside)
             }
-            Call::Manual { .. } | Call::Approve { .. } | Call::Leave { .. } => Err(NOT_OURS.to_owned()),
+            Call::Manual { .. } | Call::Approve { .. } | Call::Leave(_) => Err(NOT_OURS.to_owned()),
         }
     }
 
@@ -156,16 +167,16 @@ impl Real {
                 let request = http::Request { method, url, headers, body, secrets };
                 self.client.perform(request, &outside.vault, left, brakes.cancel).await
             }
-            Call::Shell { argv, env, dir, secrets, timeout_ms } => {
+            Call::Shell { argv, env, dir, secrets, artifacts, timeout_ms } => {
                 let (_place, left) = match self.turns.command(caller(timeout_ms)).await {
                     Ok(held) => held,
                     Err(reply) => return reply,
                 };
-                let command = process::Invocation { argv, env, dir, secrets };
-                process::perform(&command, &outside.vault, left, output, brakes).await
+                let command = process::Invocation { argv, env, dir, secrets, artifacts };
+                process::perform(&command, outside, left, output, brakes).await
             }
             Call::Wait { ms } => wait::perform(ms, brakes.cancel).await,
-            Call::Manual { .. } | Call::Approve { .. } | Call::Leave { .. } => {
+            Call::Manual { .. } | Call::Approve { .. } | Call::Leave(_) => {
                 Reply::Unreachable { message: NOT_OURS.to_owned() }
             }
             Call::Sql { database, statement, params, write, max_rows, timeout_ms } => {

@@ -3,6 +3,7 @@
 
 mod apply;
 mod approve;
+mod artifacts;
 mod breakers;
 mod cancel;
 mod check;
@@ -22,6 +23,7 @@ mod parse;
 mod pause;
 mod pick;
 mod plan;
+mod record;
 mod resume;
 mod run;
 mod runs;
@@ -79,6 +81,7 @@ pub enum Command {
     Run(run::Args),
     Runs(runs::Args),
     Log(log::Args),
+    Artifacts(artifacts::Args),
     Cancel(cancel::Args),
     Pause(pause::Args),
     Skip(pause::SkipArgs),
@@ -139,6 +142,7 @@ pub async fn perform(command: Option<Command>, start: &Start) -> Result<Next, St
         Some(Command::Run(args)) => run::perform(&args, start).await?,
         Some(Command::Runs(args)) => runs::perform(&args, start).await?,
         Some(Command::Log(args)) => return log::perform(&args, start).await,
+        Some(Command::Artifacts(args)) => return artifacts::perform(&args, start).await,
         Some(Command::Cancel(args)) => cancel::perform(&args, start).await?,
         Some(Command::Pause(args)) => pause::perform(&args, start).await?,
         Some(Command::Skip(args)) => pause::skip(&args, start).await?,

@@ -9,6 +9,7 @@ mod overview;
 mod planning;
 mod queue;
 pub mod reach;
+pub mod record;
 pub mod resume;
 mod watch;
 mod workspace;
@@ -21,11 +22,12 @@ use tokio_util::sync::DropGuard;
 pub use crate::adapter::Outside;
 use crate::bus::{Bus, Notice};
 use crate::clock::Clock;
+use crate::core::artifact::Artifact;
 use crate::core::command::Parsed;
 use crate::core::event::Entry;
 use crate::core::plan::Plan;
 use crate::core::queue::{Lanes, Policy, Queued};
-use crate::core::run::{Artifact, AuditRow, Run, RunId, RunStatus, RunStep};
+use crate::core::run::{AuditRow, Run, RunId, RunStatus, RunStep};
 use crate::engine::Engine;
 pub use crate::store::{Beginning, RunFilter, StoreError};
 use crate::store::{NewRun, Store};
@@ -276,13 +278,14 @@ impl Control {
     ) -> Result<Run, Refusal> {
         let workspace = self.workspace().ok_or(Refusal::NoWorkspace)?;
         self.admit(&plan, typed)?;
+        self.holds_no_secret(&plan)?;
         let new = NewRun {
             workspace: workspace.id,
             plan,
             parent: None,
             actor: self.0.settings.actor.clone(),
             trigger: self.0.settings.door.name().to_owned(),
-            reason: reason.map(str::to_owned),
+            reason: self.clean(reason),
             at: self.0.clock.now(),
         };
         let run = self.0.store.submit_as(new, beginning).await?;
@@ -303,10 +306,16 @@ impl Control {
         if let Some(word) = word.filter(|word| done && note.map(str::trim) != Some(word)) {
             return Err(Refusal::Invalid(format!("not confirmed: the note has to be `{word}`")));
         }
-        self.0.store.answer(run, step, done, note, &self.0.settings.actor, self.0.clock.now()).await?;
+        let note = self.clean(note);
+        self.0.store.answer(run, step, done, note.as_deref(), &self.0.settings.actor, self.0.clock.now()).await?;
         self.0.bus.tell(Notice::Steps(run));
         self.wake();
         Ok(())
+    }
+
+    /// One artifact of a run with its contents.
+    pub async fn artifact(&self, run: RunId, number: u32) -> Result<(Artifact, Vec<u8>), Refusal> {
+        Ok(self.0.store.artifact(run, number).await?)
     }
 
     /// One run with its steps and artifacts.
@@ -348,7 +357,8 @@ impl Control {
     /// Remembers a line of the command bar.
     pub async fn remember(&self, text: &str) -> Result<(), Refusal> {
         if let Some(workspace) = self.workspace() {
-            self.0.store.remember(workspace.id, &self.0.settings.actor, text, self.0.clock.now()).await?;
+            let text = self.clean(Some(text)).unwrap_or_default();
+            self.0.store.remember(workspace.id, &self.0.settings.actor, &text, self.0.clock.now()).await?;
         }
         Ok(())
     }

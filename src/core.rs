@@ -1,6 +1,7 @@
 //! The pure core: values in, values out. No I/O, no clock, no runtime, no terminal.
 
 pub mod approval;
+pub mod artifact;
 pub mod breaker;
 pub mod check;
 pub mod command;
@@ -18,6 +19,7 @@ pub mod rate;
 pub mod reach;
 pub mod record;
 pub mod redact;
+pub mod repeat;
 pub mod resume;
 pub mod run;
 pub mod runbook;

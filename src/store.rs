@@ -7,6 +7,7 @@
 #[macro_use]
 mod db;
 
+mod artifacts;
 mod audit;
 mod breakers;
 mod changes;
@@ -17,6 +18,7 @@ mod decisions;
 mod dialect;
 mod error;
 mod groups;
+mod history;
 mod journal;
 mod listing;
 mod locks;
@@ -35,6 +37,7 @@ mod submit;
 mod votes;
 mod written;
 
+pub use artifacts::NewArtifact;
 pub use changes::{Changes, Glimpse};
 pub use claim::Place;
 pub use listing::Held;

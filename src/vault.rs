@@ -13,6 +13,9 @@ use crate::core::secret::{Secret, Source};
 /// Values of one secret kept for redaction: a token that changes all the time must not fill the memory.
 const KEEP: usize = 8;
 
+/// A word that is shorter may be the name of something.
+const LEAST_TELLTALE: usize = 12;
+
 /// The secrets that are declared. Cheap to clone; all clones share what they remember.
 #[derive(Clone, Default)]
 pub struct Vault(Arc<Inner>);
@@ -86,6 +89,15 @@ impl Vault {
     #[must_use]
     pub fn redactor(&self) -> Arc<Redactor> {
         self.0.known.read().unwrap_or_else(PoisonError::into_inner).redactor.clone()
+    }
+
+    /// Finds values that stand nowhere by chance: where something is refused because of them. A password that is an ordinary
+    /// word must not keep anybody from restarting the service of that name.
+    #[must_use]
+    pub fn strict_redactor(&self) -> Redactor {
+        let known = self.0.known.read().unwrap_or_else(PoisonError::into_inner);
+        let values = known.values.iter().flat_map(|(name, values)| values.iter().map(|v| (name.as_str(), v.as_str())));
+        Redactor::new(values.filter(|(_, value)| !is_word(value)))
     }
 
     /// Whether a secret is declared.
@@ -184,6 +196,11 @@ impl Vault {
             known.redactor = Arc::new(Redactor::new(pairs));
         }
     }
+}
+
+/// It may as well be the name of something.
+fn is_word(value: &str) -> bool {
+    value.len() < LEAST_TELLTALE && value.chars().all(|c| c.is_alphanumeric() || matches!(c, '-' | '_' | '.'))
 }
 
 /// Too short a value could not be kept out of the log.

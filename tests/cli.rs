@@ -836,3 +836,61 @@ fn a_breaker_opens_is_listed_and_reset() {
     desk.run(&["run", "reset breaker of web in dev"]).expect(0).says(&["the breaker of web in dev", "is closed"]);
     desk.run(&["breakers"]).expect(0).prints(&["every breaker is closed"]);
 }
+
+/// What a run leaves behind, who asked for it and when each thing changed; and the value of a secret, which is in none of it.
+#[test]
+fn a_run_is_told_whole_and_gives_back_what_it_left() {
+    let desk = Desk::with_stack("workspace = \"acme\"\n[[environment]]\nname = \"dev\"\n");
+    let token = desk.write("token", "hunter2/hunter2");
+    let settings = format!("pulse = \"off\"\n[secret.TOKEN]\nfrom = \"file:{}\"\n", token.display());
+    desk.write(".config/opsroom/opsroom.toml", &settings);
+    std::fs::set_permissions(&token, std::os::unix::fs::PermissionsExt::from_mode(0o600)).unwrap();
+    desk.write(
+        ".config/opsroom/runbooks/report.toml",
+        &format!(
+            "name = \"report\"\ntitle = \"write the report\"\nversion = \"1\"\nphrases = [\"write the report\"]\nenv = \"none\"\nmutates = true\n\
+             [[input]]\nname = \"for\"\ntype = \"text\"\ndefault = \"all\"\n\
+             [[step]]\nname = \"build\"\nphase = \"action\"\ndir = {:?}\nsecrets = [\"TOKEN\"]\n\
+             shell = \"printf 'a\\\\000%s' \\\"$OPSROOM_SECRET_TOKEN\\\" > report.bin; echo two > notes.txt\"\n\
+             artifacts = [\"*.bin\", \"*.txt\", \"missing\"]\n",
+            desk.home.path()
+        ),
+    );
+    desk.run(&["run", "--yes", "write the report", "--reason", "because hunter2/hunter2"]).expect(0);
+
+    let listed = desk.json(&["artifacts", "last", "--json"]);
+    let titles: Vec<_> = listed.as_array().unwrap().iter().map(|a| a["title"].as_str().unwrap()).collect();
+    assert_eq!(titles, ["report.bin", "notes.txt", "manifest of run #1"]);
+    desk.run(&["artifacts", "1"]).expect(0).prints(&["build", "16 B", "notes.txt"]);
+    let bytes = desk.command(&["artifacts", "1", "report.bin"]).output().unwrap().stdout;
+    assert_eq!(bytes, b"a\0[secret TOKEN]");
+    desk.run(&["artifacts", "1", "2"]).expect(0).prints(&["two"]);
+    desk.run(&["artifacts", "1", "none"]).expect(2).says(&["it left no none; it left report.bin, notes.txt"]);
+    desk.run(&["artifacts", "2"]).expect(2).says(&["there is no run #2"]);
+
+    desk.run(&["runs", "1"]).expect(0).prints(&[
+        "write the report: succeeded",
+        "by          tester from cli",
+        "reason      because [secret TOKEN]",
+        "runbook     report 1 (definition ",
+        "inputs      for=all",
+        "claimed",
+        "report.bin",
+    ]);
+    let record = desk.json(&["runs", "1", "--json"]);
+    let became: Vec<_> = record["changes"].as_array().unwrap().iter().map(|c| c["status"].as_str().unwrap()).collect();
+    assert_eq!(became, ["queued", "claimed", "running", "running", "succeeded", "succeeded"]);
+    assert_eq!(record["run"]["plan"]["inputs"]["for"], "all");
+    desk.run(&["runs", "1", "--limit", "3"]).expect(2).says(&["cannot be used with"]);
+
+    desk.run(&["run", "--yes", "write the report", "--set", "for=hunter2/hunter2"])
+        .expect(2)
+        .says(&["the input for holds the value of a secret"]);
+    desk.write("bad.toml", "workspace = \"acme\"\n[[service]]\nname = \"web\"\nnotes = \"it is hunter2/hunter2\"\n");
+    desk.run(&["apply", "bad.toml"]).expect(2).says(&["service web holds the value of a secret"]);
+    let data = std::fs::read_dir(desk.path(".local/share/opsroom")).unwrap();
+    for file in data.chain(std::fs::read_dir(desk.path(".local/state/opsroom")).unwrap()) {
+        let text = std::fs::read(file.unwrap().path()).unwrap();
+        assert!(!text.windows(15).any(|w| w == b"hunter2/hunter2"));
+    }
+}

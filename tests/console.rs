@@ -54,6 +54,15 @@ fn tab_leads_from_cancel_to_start_also_where_there_are_inputs() {
 }
 
 #[test]
+fn an_artifact_is_fetched_when_it_is_opened_and_only_text_is_shown() {
+    let mut console = Console::new(World::default());
+    console.press("3 Enter 3").shows("Left behind 1").hides("web 1.4.1");
+    console.press("Enter").shows("web 1.4.1").shows("evil").hides("\x1b[31m").press("Esc").hides("web 1.4.1");
+    let mut console = Console::new(World { contents: b"PK\0\x01".to_vec(), ..World::default() });
+    console.press("3 Enter 3 Enter").shows("no text: `opsroom artifacts 41 1 > FILE` writes it to a file");
+}
+
+#[test]
 fn a_plan_that_only_looks_starts_with_enter() {
     let mut console = Console::new(World::with_plan(check()));
     console.command("check web in prod").shows("only looks").press("Enter");
@@ -509,6 +518,7 @@ fn an_interrupted_run_is_decided_about_with_a_reason() {
         dir: None,
         secrets: vec![],
         chosen_secrets: BTreeMap::default(),
+        artifacts: opsroom::core::artifact::Wanted::default(),
     };
     detail.run.plan.steps[1].spec = StepSpec::Shell(unknown);
     detail.steps[1].status = StepStatus::Unknown;

@@ -11,6 +11,8 @@
 #[path = "engine/bench.rs"]
 mod bench;
 
+#[path = "engine/artifacts.rs"]
+mod artifacts;
 #[path = "engine/breaker.rs"]
 mod breaker;
 #[path = "engine/control.rs"]

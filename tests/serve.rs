@@ -178,6 +178,7 @@ fn shell(script: &str) -> PlanStep {
         dir: None,
         secrets: vec![],
         chosen_secrets: BTreeMap::default(),
+        artifacts: opsroom::core::artifact::Wanted::default(),
     }))
 }
 

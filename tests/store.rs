@@ -2,10 +2,14 @@
 
 #![expect(clippy::unwrap_used, clippy::expect_used, reason = "a test that cannot go on stops there")]
 
+#[path = "store/artifacts.rs"]
+mod artifacts;
 #[path = "store/changes.rs"]
 mod changes;
 #[path = "store/control.rs"]
 mod control;
+#[path = "store/history.rs"]
+mod history;
 #[path = "store/journal.rs"]
 mod journal;
 #[path = "store/opening.rs"]
@@ -114,6 +118,7 @@ fn step(name: &str) -> PlanStep {
             dir: None,
             secrets: Vec::new(),
             chosen_secrets: BTreeMap::default(),
+            artifacts: opsroom::core::artifact::Wanted::default(),
         }),
         timeout_ms: 1000,
         retry: None,
@@ -213,8 +218,11 @@ suite! {
         whoever_takes_over_fences_the_old_engine_off;
     simulation: any_interleaving_keeps_the_promises;
     journal: numbers_have_no_gaps_under_racing_writers, pages_cut_chunks_anywhere, everything_comes_back_as_it_went_in,
-        a_line_of_ten_megabytes, pages_of_long_lines_end_early, thousands_of_events_at_once, artifacts_are_kept,
+        a_line_of_ten_megabytes, pages_of_long_lines_end_early, thousands_of_events_at_once,
         damaged_output_is_told;
+    artifacts: artifacts_are_kept, the_same_contents_are_kept_once, what_exceeds_the_limits_is_refused_whole,
+        damaged_contents_are_told, artifacts_from_before_can_be_read;
+    history: every_change_is_kept_with_its_time, a_run_that_never_began_has_a_history_too;
     stack: an_applied_stack_reads_the_same, a_stack_that_changed_meanwhile_is_refused_whole, racing_appliers,
         workspaces_are_made_once;
     rest: a_pulse_is_written_once_per_slot, summaries_count_a_window, racing_observers, the_command_bar_remembers,

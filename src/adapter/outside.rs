@@ -1,6 +1,7 @@
 //! What calls may use and where they may go: the secrets there are, the outbound policy, and what is declared by name.
 
 use crate::clock::Clock;
+use crate::core::artifact;
 use crate::core::outbound::Policy;
 use crate::core::rate::Limits;
 use crate::core::reach::Reach;
@@ -13,6 +14,8 @@ pub struct Outside {
     pub policy: Policy,
     pub reach: Reach,
     pub limits: Limits,
+    /// How much runs may leave behind.
+    pub artifacts: artifact::Limits,
     /// For messages that say when they were sent.
     pub clock: Clock,
 }

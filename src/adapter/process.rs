@@ -7,6 +7,7 @@
 //! A command begins only when it is let go: what is started is a shell that waits for a line and then becomes the command.
 //! Until somebody has written down which group it is, nothing has happened; and when we die before, it ends by itself.
 
+mod files;
 mod group;
 mod lines;
 mod orphan;
@@ -31,7 +32,8 @@ use self::group::Group;
 use self::lines::Lines;
 pub use self::orphan::{Birth, Remains, end_orphan};
 pub(super) use self::program::check;
-use super::{Brakes, OutputLine, Said, cancelled, deadline, elapsed_ms};
+use super::{Brakes, OutputLine, Outside, Said, cancelled, deadline, elapsed_ms};
+use crate::core::artifact::Wanted;
 use crate::core::event::Stream;
 use crate::core::redact::Redactor;
 use crate::core::step::{Reply, SecretVariable};
@@ -58,16 +60,18 @@ pub(super) struct Invocation {
     pub env: BTreeMap<String, String>,
     pub dir: Option<String>,
     pub secrets: Vec<SecretVariable>,
+    pub artifacts: Wanted,
 }
 
 /// Runs the command to its end.
 pub(super) async fn perform(
     what: &Invocation,
-    vault: &Vault,
+    outside: &Outside,
     timeout_ms: i64,
     output: mpsc::Sender<Said>,
     brakes: Brakes,
 ) -> Reply {
+    let vault = &outside.vault;
     let cancel = &brakes.cancel;
     if cancel.is_cancelled() {
         return cancelled();
@@ -90,10 +94,20 @@ pub(super) async fn perform(
     }
     let end = running.follow(deadline(timeout_ms), &vault.redactor(), &output, &brakes).await;
     let ms = elapsed_ms(start);
+    // What a command that failed has left is often just what explains it. One that was stopped leaves at once.
+    let lacks = if cancel.is_cancelled() || matches!(end, End::Lost(_)) {
+        Vec::new()
+    } else {
+        tokio::select! {
+            biased;
+            () = cancel.cancelled() => Vec::new(),
+            lacks = files::gather(what, outside.artifacts, outputs.made(), &output) => lacks,
+        }
+    };
     match end {
         End::Exited(status) => {
             let outputs = if status.success() { outputs.read(&output).await } else { BTreeMap::new() };
-            Reply::Exited { code: status.code(), signal: status.signal(), outputs, ms }
+            Reply::Exited { code: status.code(), signal: status.signal(), outputs, lacks, ms }
         }
         End::TimedOut => Reply::TimedOut { after_ms: ms },
         End::Lost(why) => Reply::Unreachable { message: format!("lost track of the process: {why}") },

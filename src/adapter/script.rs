@@ -63,7 +63,7 @@ impl Script {
 
     pub(super) async fn perform(&self, call: Call, output: mpsc::Sender<Said>, cancel: CancellationToken) -> Reply {
         let answer = self.choose(&call);
-        let timeout = timeout_of(&call);
+        let timeout = call.timeout_ms().unwrap_or(i64::MAX);
         self.asked.lock().unwrap_or_else(PoisonError::into_inner).push(call);
         if !answer.says.is_empty() {
             // Nobody listening is fine: the lines are then not wanted.
@@ -103,35 +103,24 @@ fn describe(call: &Call) -> String {
         Call::Wait { .. } => "wait".to_owned(),
         Call::Manual { prompt, .. } => prompt.clone(),
         Call::Approve { ask, .. } => ask.prompt.clone(),
-        Call::Leave { .. } => "leave".to_owned(),
+        Call::Leave(_) => "leave".to_owned(),
         Call::Sql { database, statement, .. } => format!("sql {database}: {statement}"),
         Call::Notify { to, message, .. } => format!("notify {to}: {}", message.title),
         Call::Operate { operation, .. } => operation.clone(),
     }
 }
 
-fn timeout_of(call: &Call) -> i64 {
-    match call {
-        Call::Http { timeout_ms, .. }
-        | Call::Shell { timeout_ms, .. }
-        | Call::Manual { timeout_ms, .. }
-        | Call::Approve { timeout_ms, .. } => *timeout_ms,
-        Call::Sql { timeout_ms, .. } | Call::Notify { timeout_ms, .. } | Call::Operate { timeout_ms, .. } => {
-            *timeout_ms
-        }
-        Call::Wait { .. } | Call::Leave { .. } => i64::MAX,
-    }
-}
-
 fn plain(call: &Call) -> Answer {
     let reply = match call {
         Call::Http { .. } => good_http(),
-        Call::Shell { .. } => Reply::Exited { code: Some(0), signal: None, outputs: BTreeMap::new(), ms: 0 },
+        Call::Shell { .. } => {
+            Reply::Exited { code: Some(0), signal: None, outputs: BTreeMap::new(), lacks: Vec::new(), ms: 0 }
+        }
         Call::Wait { ms } => Reply::Waited { ms: *ms },
         Call::Manual { .. } | Call::Approve { .. } => {
             Reply::Answered { done: true, by: "the script".to_owned(), note: None }
         }
-        Call::Leave { .. } => Reply::Left,
+        Call::Leave(_) => Reply::Left,
         Call::Sql { .. } => {
             Reply::Rows(Rows { columns: Vec::new(), rows: Vec::new(), affected: 0, truncated: false, ms: 0 })
         }

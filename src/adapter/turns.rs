@@ -12,7 +12,7 @@ use tokio::time::{Instant, sleep, sleep_until};
 use tokio_util::sync::CancellationToken;
 
 use super::{Said, cancelled, deadline, elapsed_ms};
-use crate::core::breaker::Way;
+use crate::core::breaker::host_of;
 use crate::core::product::{Account, PER_MINUTE, Product};
 use crate::core::rate::{Limits, Recent};
 use crate::core::step::Reply;
@@ -71,8 +71,8 @@ impl Turns {
 
     /// Waits for the turn of a call to that address. What is left of its time, or why it is not made.
     pub async fn host(&self, url: &str, caller: Caller<'_>) -> Result<i64, Reply> {
-        match self.http_per_minute.zip(Way::of(None, url)) {
-            Some((per_minute, way)) => self.wait(Lane::Host(way.host), per_minute, caller).await,
+        match self.http_per_minute.zip(host_of(url)) {
+            Some((per_minute, host)) => self.wait(Lane::Host(host), per_minute, caller).await,
             None => Ok(caller.timeout_ms),
         }
     }

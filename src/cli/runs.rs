@@ -1,7 +1,8 @@
-//! `opsroom runs`: the newest runs, filtered.
+//! `opsroom runs`: the newest runs, filtered; or the whole record of one.
 
 use serde::Serialize;
 
+use super::log::Which;
 use super::out::Out;
 use super::session::Start;
 use super::stop::{Code, Stop};
@@ -11,9 +12,12 @@ use crate::core::queue::Queued;
 use crate::core::run::{Run, RunStatus};
 use crate::core::time::{Timestamp, human_ms, parse_duration};
 
-/// List runs, newest first
+/// List runs, newest first, or tell all about one
 #[derive(Debug, clap::Args)]
 pub struct Args {
+    /// One run and its whole record: a number, `last` or `last-failed`
+    #[arg(conflicts_with_all = ["status", "runbook", "service", "env", "since", "limit"])]
+    run: Option<Which>,
     /// Only runs in this state; may be given several times
     #[arg(long, value_name = "STATUS", value_parser = status)]
     status: Vec<RunStatus>,
@@ -32,12 +36,15 @@ pub struct Args {
     /// At most this many
     #[arg(long, value_name = "N", default_value_t = 20, value_parser = clap::value_parser!(u32).range(1..=10_000))]
     limit: u32,
-    /// One JSON array
+    /// One JSON array; of one run, one object
     #[arg(long)]
     json: bool,
 }
 
 pub(super) async fn perform(args: &Args, start: &Start) -> Result<Code, Stop> {
+    if let Some(which) = args.run {
+        return super::record::tell(which, args.json, start).await;
+    }
     let now = start.clock.now();
     let since = args.since.as_deref().map(|text| since(text, now)).transpose().map_err(Stop::Usage)?;
     let filter = RunFilter {

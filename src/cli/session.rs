@@ -107,7 +107,14 @@ impl Start {
     /// What calls may use and where they may go.
     pub(super) fn outside(&self, settings: &settings::Settings) -> Outside {
         let (policy, reach) = (settings.outbound.clone(), settings.reach.clone());
-        Outside { vault: self.vault.clone(), policy, reach, limits: settings.limits, clock: self.clock }
+        Outside {
+            vault: self.vault.clone(),
+            policy,
+            reach,
+            limits: settings.limits,
+            artifacts: settings.artifacts,
+            clock: self.clock,
+        }
     }
 
     /// Opens the store for a subcommand that needs one: a mistyped path or name makes nothing and finds nothing.

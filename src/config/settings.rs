@@ -13,6 +13,7 @@ use std::path::{Path, PathBuf};
 
 use super::rule;
 use super::toml_doc::{Section, parse};
+use crate::core::artifact;
 use crate::core::outbound::Policy;
 use crate::core::queue::Lanes;
 use crate::core::rate::Limits;
@@ -60,6 +61,8 @@ pub struct Settings {
     pub reach: Reach,
     /// How much calls may ask of others.
     pub limits: Limits,
+    /// How much runs may leave behind.
+    pub artifacts: artifact::Limits,
     /// How many runs of each lane an engine drives at once.
     pub lanes: Lanes,
     pub paths: Paths,
@@ -125,6 +128,7 @@ struct Sources {
     outbound: Policy,
     reach: Reach,
     limits: Limits,
+    artifacts: artifact::Limits,
     lanes: Lanes,
     problems: Vec<Problem>,
 }
@@ -178,6 +182,7 @@ impl Sources {
         self.secrets = reach::secrets(&mut root, &mut report);
         self.outbound = reach::outbound(&mut root, &mut report);
         self.limits = reach::limits(&mut root, &mut report);
+        self.artifacts = reach::artifacts(&mut root, &mut report);
         self.lanes = reach::lanes(&mut root, &mut report);
         self.reach = named::reach(&mut root, &mut report, &self.secrets, folder);
         root.close(&mut report);
@@ -232,6 +237,7 @@ impl Sources {
             outbound: self.outbound,
             reach: self.reach,
             limits: self.limits,
+            artifacts: self.artifacts,
             lanes: self.lanes,
             rows: rows.iter().map(|(row, _)| row.clone()).collect(),
             paths,

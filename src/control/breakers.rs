@@ -25,7 +25,8 @@ impl Control {
         let all = self.0.store.breakers(workspace.id).await?;
         let meant: Vec<Way> = all.into_iter().map(|b| b.way).filter(|way| is_meant(way, target, env)).collect();
         let (actor, now) = (&self.0.settings.actor, self.0.clock.now());
-        let reset = self.0.store.reset_breakers(workspace.id, &meant, actor, reason, now).await?;
+        let reason = self.clean(reason);
+        let reset = self.0.store.reset_breakers(workspace.id, &meant, actor, reason.as_deref(), now).await?;
         if reset.is_empty() {
             let place = env.map(|env| format!(" in {env}")).unwrap_or_default();
             let message = format!("no breaker of {target}{place} is open or counting; `opsroom breakers` lists them");

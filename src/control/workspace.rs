@@ -50,6 +50,7 @@ impl Control {
             Some(workspace) => self.0.store.stack(workspace.id).await?,
             None => Stack { workspace: name.to_owned(), timezone: stack.timezone.clone(), ..Stack::default() },
         };
+        self.stack_holds_no_secret(stack)?;
         let changes = stack::diff(&before, stack);
         if dry_run {
             return Ok(changes);

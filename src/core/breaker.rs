@@ -1,14 +1,17 @@
 //! Circuit breakers: a target that has failed several times in a row is left in peace for a while, then asked once.
 //! A pure table of states; the store keeps them, the engine asks before a call and tells how it went.
 //!
-//! Guarded are the HTTP calls of a run's steps, each by the breaker of its target (service and environment, where the
-//! step acts on one) and the host it calls: a host that fails says nothing about another way to act on the same service.
-//! Looking is never refused and never counted: probes, the pulse, and conditions must see that a target is back, and
+//! Guarded is what a run's steps do to others: requests, statements and operations that change something, messages. Each by
+//! the breaker of its target (service and environment, where the step acts on one) and of whom it calls: a host, a database
+//! or a notifier that fails says nothing about another way to act on the same service. Commands are not guarded: whom they
+//! call is not known. Looking is never refused and never counted: probes, the pulse, conditions, and statements and
+//! operations that only read must see that a target is back, and
 //! what is wrong with a service must not keep anybody from restarting it or rolling it back. Neither are `finally` and
 //! `undo` steps refused: they clean up. What fails is what retries count as worth another try on the target's side:
 //! no connection, no answer in time, 5xx. Any other answer is an answer.
 
 use super::plan::Target;
+use super::step::{Call, Reply};
 use super::time::Timestamp;
 
 /// Failures in a row that open a breaker.
@@ -16,10 +19,11 @@ pub const THRESHOLD: u32 = 5;
 /// How long it stays open before one call is let through.
 pub const REST_MS: i64 = 5 * 60_000;
 
-/// What a breaker stands before: a host, as it is called on behalf of a target.
+/// What a breaker stands before: a host, a database or a notifier, as it is called on behalf of a target.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize)]
 pub struct Way {
     pub target: Option<Target>,
+    /// `api.acme.test:8443`; databases and notifiers as `opsroom.toml` has them: `database.shop`, `notify.ops`.
     pub host: String,
 }
 
@@ -33,18 +37,47 @@ impl std::fmt::Display for Way {
 }
 
 impl Way {
-    /// The way a call to that address takes on behalf of a target; `None` when it has no host.
+    /// The way a call takes on behalf of a target; `None` when nobody guards it.
     #[must_use]
-    pub fn of(target: Option<&Target>, url: &str) -> Option<Self> {
-        let url = url::Url::parse(url).ok()?;
-        let port = url.port().map(|port| format!(":{port}")).unwrap_or_default();
-        Some(Self { target: target.cloned(), host: format!("{}{port}", url.host_str()?) })
+    pub fn of(target: Option<&Target>, call: &Call) -> Option<Self> {
+        let host = match call {
+            Call::Http { url, .. } => host_of(url)?,
+            Call::Operate { operation, base_url, .. } => {
+                let (_, operation) = super::product::find(operation).ok()?;
+                operation.mutates().then(|| host_of(base_url)).flatten()?
+            }
+            Call::Sql { database, write: true, .. } => format!("database.{database}"),
+            Call::Notify { to, .. } => format!("notify.{to}"),
+            Call::Sql { .. } | Call::Shell { .. } | Call::Wait { .. } => return None,
+            Call::Manual { .. } | Call::Approve { .. } | Call::Leave(_) => return None,
+        };
+        Some(Self { target: target.cloned(), host })
     }
 
     /// What `reset breaker of …` takes: the target, or the host where there is none.
     #[must_use]
     pub fn name(&self) -> String {
         self.target.as_ref().map_or_else(|| self.host.clone(), ToString::to_string)
+    }
+}
+
+/// Host and port of an address.
+#[must_use]
+pub fn host_of(url: &str) -> Option<String> {
+    let url = url::Url::parse(url).ok()?;
+    let port = url.port().map(|port| format!(":{port}")).unwrap_or_default();
+    Some(format!("{}{port}", url.host_str()?))
+}
+
+/// Whether an answer is held against whom was called: no connection, no answer in time, or an error on its side. Any other
+/// answer is an answer, also "no".
+#[must_use]
+pub fn is_targets_fault(reply: &Reply) -> bool {
+    match reply {
+        Reply::Http { status, .. } => *status >= 500,
+        Reply::Unreachable { .. } | Reply::TimedOut { .. } => true,
+        Reply::Operated(progress) => is_targets_fault(&progress.last),
+        _ => false,
     }
 }
 

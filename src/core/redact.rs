@@ -1,14 +1,21 @@
-//! Secret values never leave: found in any text (plain, base64, percent-encoded, hexadecimal, JSON-escaped, wrapped over
-//! lines) and replaced by the secret's name before the text reaches store, screen, log or export.
+//! Secret values never leave: found in any text (plain, base64, percent-encoded, hexadecimal, JSON-escaped; base64 and
+//! hexadecimal also wrapped over lines, see `wrapped.rs`) and replaced by the secret's name before the text reaches store, screen, log or export.
 
+mod wrapped;
+
+use std::borrow::Cow;
 use std::collections::HashSet;
 
 use aho_corasick::{AhoCorasick, MatchKind};
 
+use self::wrapped::Wrapped;
+
 /// Values shorter than this are not looked for: they would mark half the log. They are refused as secrets instead.
 pub const MIN_LEN: usize = 6;
-/// `base64` and PEM wrap at these columns.
-const WRAPS: [usize; 2] = [64, 76];
+/// In place of what cannot be searched.
+const NOT_SEARCHED: &str = "[not shown: it could not be searched for secrets]";
+/// So many of the first letters may stand on a line before, where nobody could know yet what they begin.
+const BEFORE: usize = 3;
 
 /// Finds and replaces the values of some secrets. Cheap to use, not to build.
 #[derive(Debug, Clone, Default)]
@@ -17,6 +24,7 @@ pub struct Redactor {
     /// For each pattern, what replaces it.
     marks: Vec<String>,
     longest: usize,
+    wrapped: Wrapped,
 }
 
 impl Redactor {
@@ -26,9 +34,16 @@ impl Redactor {
         let mut patterns: Vec<Vec<u8>> = Vec::new();
         let mut marks = Vec::new();
         let mut known = HashSet::new();
+        let mut codes = Vec::new();
         for (name, value) in secrets {
             let mark = format!("[secret {name}]");
-            for form in forms(value) {
+            let whole = codes_of(value);
+            // Also without the first letters, which may stand on a line before.
+            let rests =
+                (0..=BEFORE).flat_map(|n| whole.iter().filter_map(move |code| code.get(n..)).map(<[u8]>::to_vec));
+            let letters: Vec<Vec<u8>> = rests.filter(|rest| rest.len() >= MIN_LEN).collect();
+            codes.extend(letters.iter().map(|code| (code.clone(), mark.clone())));
+            for form in forms(value).into_iter().chain(letters) {
                 if form.len() >= MIN_LEN && known.insert(form.clone()) {
                     patterns.push(form);
                     marks.push(mark.clone());
@@ -41,7 +56,7 @@ impl Redactor {
         let longest = patterns.iter().map(Vec::len).max().unwrap_or(0);
         // Building fails only beyond 2^31 states; then nothing may pass at all, which `redact` sees to.
         let finder = AhoCorasick::builder().match_kind(MatchKind::LeftmostLongest).build(&patterns).ok();
-        Self { finder, marks, longest }
+        Self { finder, marks, longest, wrapped: Wrapped::new(codes) }
     }
 
     /// Nothing to look for.
@@ -59,7 +74,15 @@ impl Redactor {
     /// Whether the text holds any of the values (or cannot be searched).
     #[must_use]
     pub fn finds(&self, text: &str) -> bool {
-        !self.is_empty() && self.finder.as_ref().is_none_or(|finder| finder.is_match(text))
+        !self.is_empty()
+            && (self.finder.as_ref().is_none_or(|finder| finder.is_match(text)) || self.wrapped.finds(text.as_bytes()))
+    }
+
+    /// Whether a line (or several, joined by `\n`) ends within the beginning of an encoded value, as far as can be told:
+    /// then only together with the next line can it be searched.
+    #[must_use]
+    pub fn goes_on(&self, lines: &[u8]) -> bool {
+        self.wrapped.goes_on(lines)
     }
 
     /// Where to cut these bytes, at `at` or before it, so that no value is cut in two. What follows must hold
@@ -80,8 +103,25 @@ impl Redactor {
     pub fn redact(&self, text: &str) -> String {
         match &self.finder {
             None if self.marks.is_empty() => text.to_owned(),
-            None => "[not shown: it could not be searched for secrets]".to_owned(),
-            Some(finder) => finder.replace_all(text, &self.marks),
+            None => NOT_SEARCHED.to_owned(),
+            Some(finder) => match self.wrapped.redact(text.as_bytes()) {
+                Cow::Borrowed(_) => finder.replace_all(text, &self.marks),
+                // Only letters of one byte each were taken out.
+                Cow::Owned(clean) => finder.replace_all(&String::from_utf8_lossy(&clean), &self.marks),
+            },
+        }
+    }
+
+    /// The same for contents of any kind.
+    #[must_use]
+    pub fn redact_bytes<'b>(&self, bytes: &'b [u8]) -> Cow<'b, [u8]> {
+        match &self.finder {
+            None if self.marks.is_empty() => Cow::Borrowed(bytes),
+            None => Cow::Owned(NOT_SEARCHED.as_bytes().to_vec()),
+            Some(finder) => match self.wrapped.redact(bytes) {
+                clean if finder.is_match(&*clean) => Cow::Owned(finder.replace_all_bytes(&clean, &self.marks)),
+                clean => clean,
+            },
         }
     }
 
@@ -108,27 +148,28 @@ impl Redactor {
     }
 }
 
-/// All the ways a value may be written. A value of several lines is also looked for line by line.
+/// The ways a value may be written but for those of [`codes_of`]. A value of several lines is also looked for line by line.
 fn forms(value: &str) -> Vec<Vec<u8>> {
     let mut forms = vec![value.as_bytes().to_vec()];
     forms.extend(value.lines().filter(|l| l.len() >= 8).map(|l| l.trim().as_bytes().to_vec()));
     forms.push(percent(value, false));
     forms.push(percent(value, true));
-    forms.push(value.bytes().flat_map(|b| format!("{b:02x}").into_bytes()).collect());
-    forms.push(value.bytes().flat_map(|b| format!("{b:02X}").into_bytes()).collect());
     if let Ok(json) = serde_json::to_string(value) {
         forms.push(json.as_bytes()[1..json.len() - 1].to_vec());
     }
-    for alphabet in [STANDARD, URL_SAFE] {
-        for shift in 0..3 {
-            let encoded = base64(value.as_bytes(), shift, alphabet);
-            for columns in WRAPS {
-                forms.extend(encoded.chunks(columns).filter(|piece| piece.len() >= 12).map(<[u8]>::to_vec));
-            }
-            forms.push(encoded);
-        }
-    }
     forms
+}
+
+/// The ways programs write a value in letters, which they may wrap over lines.
+fn codes_of(value: &str) -> Vec<Vec<u8>> {
+    let mut codes: Vec<Vec<u8>> = vec![
+        value.bytes().flat_map(|b| format!("{b:02x}").into_bytes()).collect(),
+        value.bytes().flat_map(|b| format!("{b:02X}").into_bytes()).collect(),
+    ];
+    for alphabet in [STANDARD, URL_SAFE] {
+        codes.extend((0..3).map(|shift| base64(value.as_bytes(), shift, alphabet)));
+    }
+    codes
 }
 
 /// Percent-encoding: everything but unreserved characters; `plus` writes a space as `+` (forms).
@@ -229,6 +270,25 @@ mod tests {
             prop_assert!(shown.contains("[secret X]"), "{}", shown);
             // At most the letters shared with a neighbour stay: fewer than three bytes' worth on each side.
             prop_assert!(shown.len() <= "[secret X]".len() + 12 + 12 + 8, "{}", shown);
+        }
+
+        /// As `base64 -w N` and PEM files have it, at any place of any text: of the letters that tell something of the value
+        /// alone none is left.
+        #[test]
+        fn base64_wrapped_over_lines_shows_none_of_it(
+            before in prop::collection::vec(any::<u8>(), 0..100),
+            value in "[ -~]{6,200}",
+            after in prop::collection::vec(any::<u8>(), 0..100),
+            columns in 8usize..80,
+            end in prop::sample::select(vec!["\n", "\r\n", "\n    ", "\\n"]),
+        ) {
+            let r = Redactor::new([("X", value.as_str())]);
+            let whole: Vec<u8> = [before.as_slice(), value.as_bytes(), after.as_slice()].concat();
+            let coded = encode(&whole);
+            let lines: Vec<&str> = coded.as_bytes().chunks(columns).map(|l| std::str::from_utf8(l).unwrap()).collect();
+            let shown = r.redact(&lines.join(end)).replace("[secret X]", "").replace(end, "");
+            let own = base64(value.as_bytes(), before.len() % 3, STANDARD).len();
+            prop_assert!(shown.len() <= coded.len() - own, "{} of {} in {:?}", shown, coded, own);
         }
 
         #[test]

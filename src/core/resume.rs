@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::plan::{OnFailure, Plan, PlanStep};
+use super::repeat::is_safe;
 use super::run::{RunStep, StepStatus};
 use super::step::StepSpec;
 
@@ -50,12 +51,6 @@ pub fn step_at(plan: &Plan, index: u32) -> Option<&PlanStep> {
     plan.numbered_step(index).map(|(step, _)| step)
 }
 
-/// Safe to do again without asking: it says so, it only looks, waits, asks a person or writes a document.
-#[must_use]
-pub fn is_harmless(step: &PlanStep) -> bool {
-    step.idempotent || step.probe || is_timed(step) || matches!(step.spec, StepSpec::Document(_))
-}
-
 /// A step that waits, for a time or for a person: what counts is when it first began.
 #[must_use]
 pub const fn is_timed(step: &PlanStep) -> bool {
@@ -77,7 +72,7 @@ fn is_of_phases(plan: &Plan, index: u32) -> bool {
 /// How an interrupted run with these step records stands.
 #[must_use]
 pub fn standing(plan: &Plan, steps: &[RunStep]) -> Standing {
-    let harmless = |step: &&RunStep| step_at(plan, step.index).is_some_and(is_harmless);
+    let harmless = |step: &&RunStep| step_at(plan, step.index).is_some_and(is_safe);
     let unknown = steps.iter().filter(|s| s.status == StepStatus::Unknown);
     let undecided: Vec<_> = unknown.filter(|s| !harmless(s)).map(|s| s.index).collect();
     if !undecided.is_empty() {
@@ -129,6 +124,7 @@ mod tests {
                 dir: None,
                 secrets: Vec::new(),
                 chosen_secrets: BTreeMap::default(),
+                artifacts: crate::core::artifact::Wanted::default(),
             }),
             idempotent,
         )
@@ -180,7 +176,7 @@ mod tests {
             let statuses: Vec<_> = steps.iter().zip(&statuses).map(|(_, s)| StepStatus::ALL[*s]).collect();
             let plan = Plan { steps, ..Plan::default() };
             let next = standing(&plan, &records(&statuses));
-            let risky = |i: usize| !is_harmless(&plan.steps[i]);
+            let risky = |i: usize| !is_safe(&plan.steps[i]);
             let unknown = (0..statuses.len()).any(|i| statuses[i] == StepStatus::Unknown && risky(i));
             prop_assert_eq!(matches!(next, Standing::Undecided(_)), unknown);
             let first = (0..statuses.len()).find(|i| matches!(statuses[*i], StepStatus::Pending | StepStatus::Unknown));

@@ -297,6 +297,22 @@ pub struct RunStep {
     pub message: Option<String>,
 }
 
+/// One change of a run, or of one of its steps.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Change {
+    pub at: Timestamp,
+    /// Absent: the run itself.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub step: Option<u32>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub attempt: Option<u32>,
+    /// What it became: a [`RunStatus`], or a [`StepStatus`] of a step (of one attempt, when another followed).
+    pub status: String,
+    /// The person who made it, or the engine that claimed the run; absent: the engine that holds it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub by: Option<String>,
+}
+
 impl Run {
     /// Why it stands as it does; the status is not said again.
     #[must_use]
@@ -327,51 +343,6 @@ impl RunStep {
 #[must_use]
 pub fn without_status<'m>(message: &'m str, status: &str) -> &'m str {
     message.strip_prefix(status).and_then(|rest| rest.strip_prefix(": ")).unwrap_or(message)
-}
-
-/// Something a run leaves behind.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Artifact {
-    pub run: RunId,
-    pub kind: ArtifactKind,
-    pub title: String,
-    /// A URL for links; the text itself otherwise.
-    pub content: String,
-    pub at: Timestamp,
-}
-
-/// What an artifact is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum ArtifactKind {
-    Link,
-    Diff,
-    File,
-    Log,
-    Manifest,
-}
-
-impl ArtifactKind {
-    /// All kinds.
-    pub const ALL: [Self; 5] = [Self::Link, Self::Diff, Self::File, Self::Log, Self::Manifest];
-
-    /// The word in the store and in JSON.
-    #[must_use]
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::Link => "link",
-            Self::Diff => "diff",
-            Self::File => "file",
-            Self::Log => "log",
-            Self::Manifest => "manifest",
-        }
-    }
-
-    /// Reads [`ArtifactKind::name`].
-    #[must_use]
-    pub fn from_name(name: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|k| k.name() == name)
-    }
 }
 
 /// One row of the audit log: a decision by an identity.

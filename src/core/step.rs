@@ -15,6 +15,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+use super::artifact::{Left, Wanted};
 use super::observation::State;
 
 /// Lists the step kinds: the closed set of them, and how any of them is reached.
@@ -124,6 +125,8 @@ pub enum Call {
         env: BTreeMap<String, String>,
         dir: Option<String>,
         secrets: Vec<SecretVariable>,
+        /// Files it leaves behind, to be taken when it has ended.
+        artifacts: Wanted,
         timeout_ms: i64,
     },
     Wait {
@@ -164,10 +167,23 @@ pub enum Call {
         ask: approve::Approve,
         timeout_ms: i64,
     },
-    /// Nothing to ask: the step leaves these artifacts behind.
-    Leave {
-        artifacts: Vec<super::run::Artifact>,
-    },
+    /// Nothing to ask: the step leaves this behind.
+    Leave(Left),
+}
+
+impl Call {
+    /// The total deadline of the call, where it has one.
+    #[must_use]
+    pub const fn timeout_ms(&self) -> Option<i64> {
+        match self {
+            Self::Http { timeout_ms, .. } | Self::Shell { timeout_ms, .. } | Self::Sql { timeout_ms, .. } => {
+                Some(*timeout_ms)
+            }
+            Self::Notify { timeout_ms, .. } | Self::Operate { timeout_ms, .. } => Some(*timeout_ms),
+            Self::Manual { timeout_ms, .. } | Self::Approve { timeout_ms, .. } => Some(*timeout_ms),
+            Self::Wait { .. } | Self::Leave(_) => None,
+        }
+    }
 }
 
 /// A variable of a command that holds a secret.
@@ -200,11 +216,12 @@ pub enum Reply {
         ms: i64,
     },
     /// The process ended by itself: its exit code, or the signal that ended it. `outputs` is what it wrote to
-    /// `$OPSROOM_OUTPUT`, read only after exit 0.
+    /// `$OPSROOM_OUTPUT`, read only after exit 0. `lacks`: what it had to leave behind and did not, one sentence each.
     Exited {
         code: Option<i32>,
         signal: Option<i32>,
         outputs: BTreeMap<String, String>,
+        lacks: Vec<String>,
         ms: i64,
     },
     Waited {

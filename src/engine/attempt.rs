@@ -14,8 +14,9 @@ use super::record::Event;
 use crate::core::event::{Level, NewEntry};
 use crate::core::observation::{Observation, State};
 use crate::core::plan::{PlanStep, Retry, Weighed};
+use crate::core::repeat::is_safe;
 use crate::core::resume::is_timed;
-use crate::core::run::{Artifact, Phase, StepStatus};
+use crate::core::run::{Phase, StepStatus};
 use crate::core::step::document::Finding;
 use crate::core::step::{Call, Outcome, Reply, StepSpec, Verdict};
 use crate::core::time::human_ms;
@@ -89,7 +90,13 @@ impl Drive {
             match again(step, attempt, &outcome, &reply, jitter()) {
                 Again::After(pause) => {
                     let message = format!("{}; trying again in {}", spoken(step, &outcome, ms), human_ms(pause));
-                    self.rec.append(&[self.said(place, step, Level::Warn, message)]).await?;
+                    let said = [self.said(place, step, Level::Warn, message)];
+                    match place.index {
+                        Some(index) => {
+                            self.rec.attempt_ended(index, (attempt, verdict_of(&outcome).0), &said).await?;
+                        }
+                        None => self.rec.append(&said).await?,
+                    }
                     tokio::select! {
                         () = sleep(millis(pause)) => {}
                         () = halt.fired() => return self.end(place, step, attempt, &weighed, &reply, ms).await,
@@ -144,12 +151,10 @@ impl Drive {
 
     async fn make(&self, place: Place, step: &PlanStep, call: Call, halt: &Halt) -> Result<Reply, StoreError> {
         match self.rest_of(place, call) {
-            Call::Leave { artifacts } => {
-                let at = self.rec.world.clock.now();
-                let mine = |a| Artifact { run: self.rec.run(), at, ..a };
-                self.rec.leave(&artifacts.into_iter().map(mine).collect::<Vec<_>>()).await?;
-                Ok(Reply::Left)
-            }
+            Call::Leave(left) => Ok(match self.rec.leave(place.index, left).await? {
+                Ok(_hash) => Reply::Left,
+                Err(message) => Reply::Refused { message },
+            }),
             Call::Manual { prompt, timeout_ms } => self.ask(place, &prompt, timeout_ms, halt).await,
             Call::Approve { ask, timeout_ms } => self.approval(place, &ask, timeout_ms, halt).await,
             call => {
@@ -182,12 +187,7 @@ impl Drive {
         ms: i64,
     ) -> Result<Ended, StoreError> {
         let outcome = &weighed.outcome;
-        let (status, level) = match (outcome.verdict, outcome.state) {
-            (Verdict::Succeeded, State::Ok) => (StepStatus::Succeeded, Level::Success),
-            (Verdict::Succeeded, _) => (StepStatus::Succeeded, Level::Warn),
-            (Verdict::Failed { .. }, _) => (StepStatus::Failed, Level::Error),
-            (Verdict::TimedOut, _) => (StepStatus::TimedOut, Level::Error),
-        };
+        let (status, level) = verdict_of(outcome);
         let mut data = serde_json::json!({ "status": status.name(), "attempt": attempt, "ms": ms });
         let written = !step.rules.sensitive;
         if let Reply::Exited { outputs, .. } = reply
@@ -231,7 +231,7 @@ impl Drive {
         if matches!(reply, Reply::Exited { .. }) {
             message = format!("{message} ({})", step.judge(reply).message);
         }
-        if !is_repeatable(step) && !asks_people(step) {
+        if !is_safe(step) {
             message.push_str("; whether it took effect is not known");
         }
         let event = self.said(place, step, Level::Warn, format!("{}: {message}", step.name));
@@ -270,6 +270,15 @@ impl Drive {
     }
 }
 
+const fn verdict_of(outcome: &Outcome) -> (StepStatus, Level) {
+    match (outcome.verdict, outcome.state) {
+        (Verdict::Succeeded, State::Ok) => (StepStatus::Succeeded, Level::Success),
+        (Verdict::Succeeded, _) => (StepStatus::Succeeded, Level::Warn),
+        (Verdict::Failed { .. }, _) => (StepStatus::Failed, Level::Error),
+        (Verdict::TimedOut, _) => (StepStatus::TimedOut, Level::Error),
+    }
+}
+
 fn event(place: Place, step: &PlanStep, level: Level, message: String) -> Event<'static> {
     Event { step: place.index, phase: place.phase, source: step.spec.kind(), level, message, data: None }
 }
@@ -287,7 +296,7 @@ fn again(step: &PlanStep, attempt: u32, outcome: &Outcome, reply: &Reply, jitter
     let worth = matches!(outcome.verdict, Verdict::Failed { again: true } | Verdict::TimedOut);
     match step.retry.filter(|r| worth && attempt < r.attempts) {
         None => Again::No,
-        Some(_) if !is_repeatable(step) => Again::Unsafe,
+        Some(_) if !is_safe(step) => Again::Unsafe,
         Some(retry) => Again::After(pause_ms(retry, attempt, jitter).max(retry_after_ms(reply))),
     }
 }
@@ -295,18 +304,6 @@ fn again(step: &PlanStep, attempt: u32, outcome: &Outcome, reply: &Reply, jitter
 /// Its work is somebody's answer.
 const fn asks_people(step: &PlanStep) -> bool {
     matches!(step.spec, StepSpec::Manual(_) | StepSpec::Approve(_))
-}
-
-/// Safe to do twice: it says so, it only looks, or it asks with a method that only reads.
-fn is_repeatable(step: &PlanStep) -> bool {
-    let reads = match &step.spec {
-        StepSpec::Http(http) => ["GET", "HEAD", "OPTIONS"].contains(&http.request.method.to_ascii_uppercase().as_str()),
-        StepSpec::Wait(_) | StepSpec::Document(_) | StepSpec::Notify(_) => true,
-        StepSpec::Sql(sql) => !sql.mutates,
-        StepSpec::Adapter(adapter) => adapter.only_looks(),
-        StepSpec::Shell(_) | StepSpec::Manual(_) | StepSpec::Approve(_) => false,
-    };
-    step.idempotent || step.probe || reads
 }
 
 /// Exponential, ±25 % before the cap.

@@ -4,7 +4,7 @@
 use super::attempt::Place;
 use super::drive::Drive;
 use super::halt::Halt;
-use crate::core::breaker::{Pass, State, THRESHOLD, Way};
+use crate::core::breaker::{Pass, State, THRESHOLD, Way, is_targets_fault};
 use crate::core::event::Level;
 use crate::core::plan::PlanStep;
 use crate::core::step::{Call, Reply, Verdict};
@@ -27,14 +27,13 @@ pub(super) enum Gate {
 
 impl Drive {
     pub(super) async fn gate_of(&self, place: Place, step: &PlanStep, call: &Call) -> Result<Gate, StoreError> {
-        let Call::Http { url, timeout_ms, .. } = call else { return Ok(Gate::Open) };
         let cleans_up = place.phase.is_none();
-        let way = Way::of(step.target.as_ref(), url).filter(|_| {
+        let way = Way::of(step.target.as_ref(), call).filter(|_| {
             // Only looks: a probe, a condition's step.
             !cleans_up && !step.probe && place.index.is_some() && self.rec.world.adapters.check(call).is_ok()
         });
         let Some(way) = way else { return Ok(Gate::Open) };
-        let patience_ms = (*timeout_ms).clamp(0, PATIENCE_MS) + SLACK_MS;
+        let patience_ms = call.timeout_ms().unwrap_or(PATIENCE_MS).clamp(0, PATIENCE_MS) + SLACK_MS;
         match self.rec.ask_breaker(&way, patience_ms).await? {
             Pass::Refused { since, next } => {
                 let name = way.name();
@@ -96,14 +95,5 @@ impl Drive {
             }
             None => Ok(()),
         }
-    }
-}
-
-/// No connection, no answer in time, or an error on its side; any other answer is an answer.
-const fn is_targets_fault(reply: &Reply) -> bool {
-    match reply {
-        Reply::Http { status, .. } => *status >= 500,
-        Reply::Unreachable { .. } | Reply::TimedOut { .. } => true,
-        _ => false,
     }
 }

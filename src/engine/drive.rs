@@ -13,7 +13,7 @@ use super::results::Results;
 use crate::core::event::{Level, NewEntry};
 use crate::core::orders::Orders;
 use crate::core::plan::{OnFailure, Plan, PlanStep};
-use crate::core::run::{Phase, Run, RunId, RunStep, StepStatus, Transition};
+use crate::core::run::{Phase, Run, RunId, RunStep, StepStatus};
 use crate::core::step::StepSpec;
 use crate::core::time::{Timestamp, human_ms};
 use crate::store::StoreError;
@@ -128,7 +128,7 @@ impl Drive {
     pub(super) async fn drive(&self) -> Result<Option<RunId>, StoreError> {
         self.halt.heed(self.run.cancel_requested_by.clone(), self.run.orders.ending);
         let started = format!("started: {}", self.run.plan.title);
-        self.rec.transition(Transition::Start, None, &[self.rec.note(None, Level::Info, started)]).await?;
+        self.rec.start(self.began, &[self.rec.note(None, Level::Info, started)]).await?;
         let mut course = Course::default();
         for phase in Phase::ALL {
             if !course.is_left() {

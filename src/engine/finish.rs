@@ -6,9 +6,10 @@ use serde_json::json;
 
 use super::drive::{Course, Drive};
 use super::halt::Why;
+use crate::core::artifact::{ArtifactKind, Left};
 use crate::core::event::{Level, NewEntry};
 use crate::core::plan::{Plan, plan_hash};
-use crate::core::run::{Artifact, ArtifactKind, RunId, RunStatus, RunStep, StepStatus, Transition};
+use crate::core::run::{RunId, RunStatus, RunStep, StepStatus, Transition};
 use crate::core::time::{Timestamp, human_ms};
 use crate::store::{NewRun, StoreError};
 
@@ -175,7 +176,9 @@ impl Drive {
         });
         let content = serde_json::to_string_pretty(&manifest).unwrap_or_else(|_| manifest.to_string());
         let title = format!("manifest of run {}", run.id);
-        self.rec.leave(&[Artifact { run: run.id, kind: ArtifactKind::Manifest, title, content, at: now }]).await
+        let left = Left { kind: ArtifactKind::Manifest, title, content: content.into_bytes() };
+        // A manifest is never too large to be kept.
+        self.rec.leave(None, left).await.map(drop)
     }
 }
 

@@ -40,7 +40,7 @@ impl Drive {
     fn can_ask(&self, step: &PlanStep) -> Result<(), String> {
         match step.spec.call(step.timeout_ms) {
             Call::Manual { .. } | Call::Approve { .. } => Err("a condition cannot ask a person".to_owned()),
-            Call::Leave { .. } => Err("a condition cannot leave a document".to_owned()),
+            Call::Leave(_) => Err("a condition cannot leave a document".to_owned()),
             call => self.rec.world.adapters.check(&call),
         }
     }

@@ -8,6 +8,7 @@ use tokio::time::{Instant, sleep_until};
 
 use super::record::{Event, Recorder};
 use crate::adapter::{Birth, OutputLine, Said};
+use crate::core::artifact::{Left, human_bytes};
 use crate::core::event::{EntryBody, Level, NewEntry};
 use crate::core::run::Phase;
 use crate::store::{Process, StoreError};
@@ -56,6 +57,13 @@ pub(super) async fn pump(rec: &Recorder, mut said: mpsc::Receiver<Said>, origin:
             }
             Some(Some(Said::Lines(lines))) if origin.sensitive => unkept += lines.len(),
             Some(Some(Said::Lines(lines))) => batch.lines(rec, lines, origin),
+            Some(Some(Said::Left(left, answer))) => {
+                // What the command said before stands before what it left.
+                rec.append(&std::mem::take(&mut batch).entries).await?;
+                let kept = leave(rec, left, origin).await?;
+                // Whoever waited has been cancelled: the file is kept all the same.
+                let _ = answer.send(kept);
+            }
             Some(Some(Said::Note(message))) => batch.note(rec, Level::Warn, message, origin),
             Some(None) => {}
         }
@@ -71,6 +79,23 @@ pub(super) async fn pump(rec: &Recorder, mut said: mpsc::Receiver<Said>, origin:
         Some(process) => rec.over(&process).await,
         None => Ok(()),
     }
+}
+
+/// Keeps a file and says so.
+async fn leave(rec: &Recorder, left: Left, origin: Origin<'_>) -> Result<Result<(), String>, StoreError> {
+    let (title, bytes) = (left.title.clone(), i64::try_from(left.content.len()).unwrap_or(i64::MAX));
+    let kept = rec.leave(origin.step, left).await?;
+    if let Ok(hash) = &kept {
+        let short: String = hash.chars().take(12).collect();
+        let message = format!("left {title} ({}, sha256 {short}…)", human_bytes(bytes));
+        rec.append(&[event(rec, Level::Info, message, origin)]).await?;
+    }
+    Ok(kept.map(drop))
+}
+
+fn event(rec: &Recorder, level: Level, message: String, origin: Origin<'_>) -> NewEntry {
+    let Origin { step, phase, kind, .. } = origin;
+    rec.entry(Event { step, phase, source: kind, level, message, data: None })
 }
 
 fn process(birth: Birth, step: Option<u32>) -> Process {
@@ -104,8 +129,7 @@ impl Batch {
 
     fn note(&mut self, rec: &Recorder, level: Level, message: String, origin: Origin<'_>) {
         self.begin();
-        let Origin { step, phase, kind, .. } = origin;
-        self.entries.push(rec.entry(Event { step, phase, source: kind, level, message, data: None }));
+        self.entries.push(event(rec, level, message, origin));
     }
 
     /// The first of a batch sets the time it is due.

@@ -9,11 +9,13 @@ use tokio::time::{Instant, sleep};
 
 use super::{World, redact};
 use crate::bus::Notice;
+use crate::core::artifact::Left;
 use crate::core::breaker::{self, Pass, Way};
 use crate::core::event::{EntryBody, Level, NewEntry};
 use crate::core::observation::Observation;
-use crate::core::run::{Artifact, Phase, Run, RunId, RunStatus, StepStatus, Transition, next};
-use crate::store::{Claim, NewRun, Process, StoreError};
+use crate::core::run::{Phase, Run, RunId, RunStatus, StepStatus, Transition, next};
+use crate::core::time::Timestamp;
+use crate::store::{Claim, NewArtifact, NewRun, Process, StoreError};
 
 /// The pen of one run.
 pub(super) struct Recorder {
@@ -111,6 +113,35 @@ impl Recorder {
         Ok(status)
     }
 
+    /// The run begins; this engine took it at `claimed_at`.
+    pub(super) async fn start(&self, claimed_at: Timestamp, entries: &[NewEntry]) -> Result<(), StoreError> {
+        let (store, claim, at) = (&self.world.store, self.claim, self.world.clock.now());
+        let before = self.known();
+        let entries = &*self.clean(entries);
+        let write = move || store.start(claim, claimed_at, entries, at);
+        let status = self.persist(write, move || self.moved(before, Transition::Start, entries)).await?;
+        self.world.bus.tell(Notice::Run(claim.run, status));
+        self.tell_entries(before, entries);
+        Ok(())
+    }
+
+    /// An attempt at a step has ended, and another will follow.
+    pub(super) async fn attempt_ended(
+        &self,
+        step: u32,
+        attempt: (u32, StepStatus),
+        entries: &[NewEntry],
+    ) -> Result<(), StoreError> {
+        let (store, claim, at) = (&self.world.store, self.claim, self.world.clock.now());
+        let before = self.known();
+        let entries = &*self.clean(entries);
+        let write = move || store.attempt_ended(claim, step, attempt, entries, at);
+        let written = move || async move { Ok(self.written(before, entries).await?.map(drop)) };
+        self.persist(write, written).await?;
+        self.tell_entries(before, entries);
+        Ok(())
+    }
+
     /// Ends the run as succeeded and queues the next link of its chain.
     pub(super) async fn succeed(&self, entries: &[NewEntry], next: Option<NewRun>) -> Result<Option<Run>, StoreError> {
         let (store, claim, at, next) = (&self.world.store, self.claim, self.world.clock.now(), &next);
@@ -134,14 +165,21 @@ impl Recorder {
         Ok(())
     }
 
-    pub(super) async fn leave(&self, artifacts: &[Artifact]) -> Result<(), StoreError> {
-        let (store, claim) = (&self.world.store, self.claim);
-        let artifacts = &redact::artifacts(&self.world.adapters.redactor(), artifacts);
+    /// Keeps what a step (or the run itself) leaves behind. The inner answer: its hash, or why it is not kept.
+    pub(super) async fn leave(&self, step: Option<u32>, left: Left) -> Result<Result<String, String>, StoreError> {
+        let (store, claim, at) = (&self.world.store, self.claim, self.world.clock.now());
+        let limits = self.world.adapters.artifact_limits();
+        let redactor = self.world.adapters.redactor();
+        // Searching, hashing and packing megabytes would hold up whatever else this thread has to do.
+        let packed = tokio::task::spawn_blocking(move || NewArtifact::pack(redact::left(&redactor, left))).await;
+        let packed = packed.map_err(|e| StoreError::Database(format!("an artifact could not be packed: {e}")))?;
+        let Some(artifact) = &packed else { return Ok(Err("contents of 4 GiB and more are not kept".to_owned())) };
         let there = move || async move {
             let there = store.artifacts(claim.run).await?;
-            Ok(artifacts.iter().all(|a| there.contains(a)).then_some(()))
+            Ok(there.iter().any(|a| artifact.is(a, step, at)).then_some(Ok(())))
         };
-        self.persist(move || store.leave(claim, artifacts), there).await
+        let kept = self.persist(move || store.leave(claim, step, artifact, limits, at), there).await?;
+        Ok(kept.map(|()| artifact.hash().to_owned()))
     }
 
     /// A command is about to begin.

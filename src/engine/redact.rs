@@ -2,10 +2,10 @@
 
 use std::borrow::Cow;
 
+use crate::core::artifact::Left;
 use crate::core::event::{EntryBody, NewEntry};
 use crate::core::observation::Observation;
 use crate::core::redact::Redactor;
-use crate::core::run::Artifact;
 
 /// Output lines and events; copied only when there is something to look for and it is found.
 pub(super) fn entries<'a>(redactor: &Redactor, entries: &'a [NewEntry]) -> Cow<'a, [NewEntry]> {
@@ -36,10 +36,13 @@ fn body(redactor: &Redactor, body: EntryBody) -> EntryBody {
     }
 }
 
-pub(super) fn artifacts(redactor: &Redactor, artifacts: &[Artifact]) -> Vec<Artifact> {
-    let clean =
-        |a: &Artifact| Artifact { title: redactor.redact(&a.title), content: redactor.redact(&a.content), ..a.clone() };
-    artifacts.iter().map(clean).collect()
+/// Contents may be anything; a value is found where it stands in one of its spellings, not inside of an archive.
+pub(super) fn left(redactor: &Redactor, left: Left) -> Left {
+    let content = match redactor.redact_bytes(&left.content) {
+        Cow::Borrowed(_) => left.content,
+        Cow::Owned(clean) => clean,
+    };
+    Left { title: redactor.redact(&left.title), content, ..left }
 }
 
 pub(super) fn observation(redactor: &Redactor, seen: Observation) -> Observation {

@@ -41,17 +41,27 @@ pub(super) fn pack(lines: &[Line<'_>]) -> Option<Vec<u8>> {
         raw.extend_from_slice(&u32::try_from(line.text.len()).ok()?.to_le_bytes());
         raw.extend_from_slice(line.text.as_bytes());
     }
-    u32::try_from(raw.len()).ok()?;
-    Some(lz4_flex::block::compress_prepend_size(&raw))
+    compress(&raw)
 }
 
-/// Unpacks what [`pack`] made. `None`: it is damaged.
-pub(super) fn unpack(body: &[u8]) -> Option<Vec<Line<'static>>> {
+/// An LZ4 block with its raw size in front. `None`: 4 GiB or more.
+pub(super) fn compress(raw: &[u8]) -> Option<Vec<u8>> {
+    u32::try_from(raw.len()).ok()?;
+    Some(lz4_flex::block::compress_prepend_size(raw))
+}
+
+/// What [`compress`] made. `None`: it is damaged.
+pub(super) fn decompress(body: &[u8]) -> Option<Vec<u8>> {
     let (size, _) = lz4_flex::block::uncompressed_size(body).ok()?;
     if size > body.len().saturating_mul(MAX_RATIO) {
         return None;
     }
-    let raw = lz4_flex::block::decompress_size_prepended(body).ok()?;
+    lz4_flex::block::decompress_size_prepended(body).ok()
+}
+
+/// Unpacks what [`pack`] made. `None`: it is damaged.
+pub(super) fn unpack(body: &[u8]) -> Option<Vec<Line<'static>>> {
+    let raw = decompress(body)?;
     let mut rest = raw.as_slice();
     let mut lines = Vec::new();
     while !rest.is_empty() {

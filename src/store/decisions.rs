@@ -8,7 +8,7 @@ use crate::core::time::Timestamp;
 use super::audit::{self, Decision};
 use super::db::{Tx, text, text_opt};
 use super::journal::Numbered;
-use super::{Store, StoreError, journal, locks, resume, rows, runs};
+use super::{Store, StoreError, history, journal, locks, resume, rows, runs};
 
 /// Takes the next number of a run that nobody here has claimed; the row stays locked until the transaction ends.
 const NUMBER: &str =
@@ -41,6 +41,7 @@ impl Store {
             names => format!("interrupted: {why}; the outcome of step {} is unknown", names.join(", ")),
         };
         execute!(tx, EXPLAIN, run.id.0, text(&message))?;
+        history::of_run(&mut tx, run.id, RunStatus::Interrupted, None, at).await?;
         runs::end_steps(&mut tx, run.id, RunStatus::Interrupted, at).await?;
         locks::end(&mut tx, run.id).await?;
         let step = match in_flight.as_slice() {

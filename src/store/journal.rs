@@ -5,12 +5,12 @@
 use sqlx::QueryBuilder;
 
 use crate::core::event::{Entry, EntryBody, NewEntry};
-use crate::core::run::{Artifact, Phase, RunId};
+use crate::core::run::{Phase, RunId};
 use crate::core::time::Timestamp;
 
 use super::chunk::{self, Line};
 use super::db::{Session, Tx, text};
-use super::rows::{ArtifactRow, EventRow, all, small};
+use super::rows::{EventRow, all, small};
 use super::{Claim, Store, StoreError, dialect};
 
 /// Takes `$2` numbers for a holder of the token; the row stays locked until the transaction ends.
@@ -28,8 +28,6 @@ const CHUNK_SIZES: &str = "select first_seq, last_seq, raw_bytes from output_chu
      where run_id = $1 and last_seq >= $2 and first_seq <= $3 order by first_seq";
 const CHUNKS: &str = "select first_seq, step, body from output_chunk \
      where run_id = $1 and last_seq >= $2 and first_seq <= $3 order by first_seq";
-const INSERT_ARTIFACT: &str = "insert into artifact (run_id, kind, title, content, at) values ($1, $2, $3, $4, $5)";
-const ARTIFACTS: &str = "select run_id, kind, title, content, at from artifact where run_id = $1 order by id";
 
 /// A page holds at most this much captured text, unless a single chunk is larger: a page of ten-megabyte lines would not
 /// fit into memory.
@@ -68,22 +66,6 @@ impl Store {
             Ok((small(step)?, data))
         };
         rows.into_iter().map(read).collect()
-    }
-
-    /// Adds artifacts, conditional on the token.
-    pub async fn leave(&self, claim: Claim, artifacts: &[Artifact]) -> Result<(), StoreError> {
-        let mut tx = self.db.begin().await?;
-        number(&mut tx, claim, 0).await?;
-        for a in artifacts {
-            execute!(tx, INSERT_ARTIFACT, claim.run.0, a.kind.name(), text(&a.title), text(&a.content), a.at.0)?;
-        }
-        tx.commit().await
-    }
-
-    /// What a run has left behind, in order.
-    pub async fn artifacts(&self, run: RunId) -> Result<Vec<Artifact>, StoreError> {
-        let mut db = self.db.read().await?;
-        all(fetch_all!(db, ArtifactRow, ARTIFACTS, run.0)?)
     }
 }
 

@@ -25,13 +25,14 @@ macro_rules! version {
     };
 }
 
-const VERSIONS: [Version; 6] = [
+const VERSIONS: [Version; 7] = [
     version!(1, "0001_start"),
     version!(2, "0002_locks"),
     version!(3, "0003_told"),
     version!(4, "0004_control"),
     version!(5, "0005_reliability"),
     version!(6, "0006_queue"),
+    version!(7, "0007_record"),
 ];
 
 const APPLIED: &str = "select version, checksum from _sqlx_migrations order by version";

@@ -12,7 +12,7 @@ use super::db::{Tx, text};
 use super::decisions::{number, step_name, tell};
 use super::journal::Numbered;
 use super::rows::{self, RunRow};
-use super::{Store, StoreError, journal, locks, runs};
+use super::{Store, StoreError, history, journal, locks, runs};
 
 const RUN: &str = "select * from run where id = $1";
 const STOOD: &str = "select pace, let_go, ending from run where id = $1";
@@ -198,6 +198,7 @@ async fn skip(tx: &mut Tx, to: &To<'_>, step: u32, by: Orderer<'_>, at: Timestam
     skippable(&plan, step, found).map_err(|why| StoreError::Step { run: to.run, step: name.clone(), why })?;
     let said = format!("skipped by {}{}", by.actor, by.because());
     execute!(tx, SKIP, to.run.0, i64::from(step), text(&said), at.0)?;
+    history::of_step(tx, to.run, (step, None), StepStatus::Skipped, Some(by.actor), at).await?;
     let uses = dependents(&plan, step);
     let uses = if uses.is_empty() {
         String::new()
@@ -220,6 +221,7 @@ async fn end(tx: &mut Tx, to: &To<'_>, ending: Ending, by: Orderer<'_>, at: Time
     if to.status == RunStatus::Queued {
         let message = format!("cancelled by {actor}{because}");
         execute!(tx, END_QUEUED, to.run.0, text(actor), ending.name(), at.0, text(&message))?;
+        history::of_run(tx, to.run, RunStatus::Cancelled, Some(actor), at).await?;
         runs::end_steps(tx, to.run, RunStatus::Cancelled, at).await?;
         locks::end(tx, to.run).await?;
         return given(message, RunStatus::Cancelled);

@@ -11,7 +11,7 @@ use super::db::{Tx, text};
 use super::decisions::{number, tell};
 use super::journal::Numbered;
 use super::rows::{self, StepRow};
-use super::{Store, StoreError, journal, locks, orders, runs};
+use super::{Store, StoreError, history, journal, locks, orders, runs};
 
 const STEPS: &str = "select position, status, attempt, started_at, finished_at, message from run_step \
      where run_id = $1 order by position";
@@ -100,10 +100,12 @@ async fn resume(
             Some(Decision::Done) => {
                 let message = format!("marked done by {}{because}", by.actor);
                 execute!(tx, DONE, run.0, i64::from(*index), text(&message))?;
+                history::of_step(tx, run, (*index, None), StepStatus::Succeeded, Some(by.actor), at).await?;
             }
             Some(Decision::Repeat) | None => {
                 let keeps_time = step_at(&plan, *index).is_some_and(is_timed);
                 execute!(tx, AGAIN, run.0, i64::from(*index), keeps_time)?;
+                history::of_step(tx, run, (*index, None), StepStatus::Pending, Some(by.actor), at).await?;
             }
             Some(Decision::GiveUp) => {}
         }
@@ -121,6 +123,7 @@ async fn resume(
         locks::want(tx, numbered.workspace_id, run, &plan).await?;
         format!("resumed by {}{about}{because}", by.actor)
     };
+    history::of_run(tx, run, to, Some(by.actor), at).await?;
     let level = if to == RunStatus::Failed { Level::Error } else { Level::Warn };
     tell(tx, run, numbered, journal::event(level, "control", None, message.clone(), at)).await?;
     let decision = Decided {

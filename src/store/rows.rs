@@ -6,7 +6,7 @@ use crate::core::observation::{Observation, State, TargetSummary};
 use crate::core::orders::{Ending, Orders, Pace};
 use crate::core::plan::{Plan, Target};
 use crate::core::queue::{Lane, Priority};
-use crate::core::run::{Artifact, ArtifactKind, AuditRow, Phase, Run, RunId, RunStatus, RunStep, StepStatus};
+use crate::core::run::{AuditRow, Change, Phase, Run, RunId, RunStatus, RunStep, StepStatus};
 use crate::core::time::Timestamp;
 
 use super::{EngineRow, StoreError, Workspace};
@@ -101,6 +101,25 @@ impl TryFrom<StepRow> for RunStep {
 }
 
 row! {
+    pub(super) struct ChangeRow {
+        at: i64,
+        position: Option<i64>,
+        attempt: Option<i64>,
+        status: String,
+        actor: Option<String>,
+    }
+}
+
+impl TryFrom<ChangeRow> for Change {
+    type Error = StoreError;
+
+    fn try_from(row: ChangeRow) -> Result<Self, StoreError> {
+        let (step, attempt) = (row.position.map(small).transpose()?, row.attempt.map(small).transpose()?);
+        Ok(Self { at: Timestamp(row.at), step, attempt, status: row.status, by: row.actor })
+    }
+}
+
+row! {
     pub(super) struct VoteRow {
         position: i64,
         actor: String,
@@ -158,25 +177,14 @@ impl TryFrom<EventRow> for Entry {
 
 row! {
     pub(super) struct ArtifactRow {
-        run_id: i64,
-        kind: String,
-        title: String,
-        content: String,
-        at: i64,
-    }
-}
-
-impl TryFrom<ArtifactRow> for Artifact {
-    type Error = StoreError;
-
-    fn try_from(row: ArtifactRow) -> Result<Self, StoreError> {
-        Ok(Self {
-            run: RunId(row.run_id),
-            kind: ArtifactKind::from_name(&row.kind).ok_or_else(|| unreadable("artifact kind", &row.kind))?,
-            title: row.title,
-            content: row.content,
-            at: Timestamp(row.at),
-        })
+        pub run_id: i64,
+        pub kind: String,
+        pub title: String,
+        pub step: Option<i64>,
+        pub hash: Option<String>,
+        pub bytes: Option<i64>,
+        pub content: String,
+        pub at: i64,
     }
 }
 
@@ -313,6 +321,6 @@ pub(super) fn small(number: i64) -> Result<u32, StoreError> {
     u32::try_from(number).map_err(|_| unreadable("number", &number.to_string()))
 }
 
-fn unreadable(what: &str, found: &str) -> StoreError {
+pub(super) fn unreadable(what: &str, found: &str) -> StoreError {
     StoreError::Database(format!("it holds a {what} this version does not know: `{found}`; update opsroom"))
 }

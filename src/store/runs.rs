@@ -6,7 +6,7 @@ use crate::core::time::Timestamp;
 
 use super::db::{Tx, text_opt};
 use super::rows;
-use super::{Claim, NewRun, Store, StoreError, groups, journal, locks, resume, submit};
+use super::{Claim, NewRun, Store, StoreError, groups, history, journal, locks, resume, submit};
 
 const RENEW: &str = "update run set lease_until = $3 where id = $1 and token = $2 \
      and status in ('claimed', 'running', 'waiting')";
@@ -53,6 +53,21 @@ impl Store {
     ) -> Result<RunStatus, StoreError> {
         let mut tx = self.db.begin().await?;
         let to = step_along(&mut tx, claim, what, message, entries, at).await?;
+        tx.commit().await?;
+        Ok(to)
+    }
+
+    /// The first change of an engine that claimed the run at `claimed_at`: it begins.
+    pub async fn start(
+        &self,
+        claim: Claim,
+        claimed_at: Timestamp,
+        entries: &[NewEntry],
+        at: Timestamp,
+    ) -> Result<RunStatus, StoreError> {
+        let mut tx = self.db.begin().await?;
+        history::claimed(&mut tx, claim.run, claimed_at).await?;
+        let to = step_along(&mut tx, claim, Transition::Start, None, entries, at).await?;
         tx.commit().await?;
         Ok(to)
     }
@@ -109,6 +124,9 @@ impl Store {
             let why = not_to_begin(&mut tx, claim.run, index).await?;
             return tx.rollback().await.and(Err(why));
         }
+        if found > 0 {
+            history::of_step(&mut tx, claim.run, (index, Some(attempt)), status, None, at).await?;
+        }
         journal::write(&mut tx, claim.run, last_seq, entries).await?;
         tx.commit().await
     }
@@ -149,6 +167,7 @@ async fn step_along(
     let from = rows::status(&status)?;
     let to = next(from, what).ok_or(StoreError::Refused { run, status: from, what: word(what) })?;
     journal::write(tx, run, last_seq, entries).await?;
+    history::of_run(tx, run, to, None, at).await?;
     let message = text_opt(message);
     match (what, to.is_terminal()) {
         (_, true) => {
@@ -174,6 +193,7 @@ async fn step_along(
 pub(super) async fn end_steps(tx: &mut Tx, run: RunId, ended: RunStatus, at: Timestamp) -> Result<(), StoreError> {
     if ended == RunStatus::Interrupted {
         execute!(tx, WAITING_STEPS, run.0)?;
+        history::lost(tx, run, at).await?;
     }
     execute!(tx, LOST_STEPS, run.0, at.0)?;
     if ended != RunStatus::Interrupted {

@@ -7,12 +7,12 @@ use sqlx::QueryBuilder;
 use crate::core::event::Level;
 use crate::core::orders::Pace;
 use crate::core::queue::{Lane, Priority, rank};
-use crate::core::run::{Run, RunId};
+use crate::core::run::{Run, RunId, RunStatus};
 
 use super::audit::{self, Decision};
 use super::db::{Tx, text, text_opt};
 use super::rows::RunRow;
-use super::{NewRun, Store, StoreError, dialect, groups, journal, locks, orders, rows};
+use super::{NewRun, Store, StoreError, dialect, groups, history, journal, locks, orders, rows};
 
 const INSERT: &str = "insert into run (workspace_id, parent_id, plan, runbook, env, status, actor, started_by, reason, \
      requested_at, lane, priority, rank, token, last_seq) \
@@ -113,6 +113,7 @@ async fn insert(tx: &mut Tx, new: &NewRun, beginning: Beginning) -> Result<Run, 
     let run = RunId(row.id);
     insert_services(tx, run, &new.plan.services).await?;
     locks::want(tx, new.workspace, run, &new.plan).await?;
+    history::of_run(tx, run, RunStatus::Queued, Some(&new.actor), new.at).await?;
     insert_steps(tx, run, new.plan.numbered().count()).await?;
     let how = if priority.is_normal() { String::new() } else { format!(" at {} priority", priority.name()) };
     let message = format!("queued by {}{how}: {}", new.actor, new.plan.title);

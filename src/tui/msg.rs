@@ -6,6 +6,7 @@ use crossterm::event::KeyEvent;
 
 use crate::bus::Notice;
 use crate::core::approval::Tally;
+use crate::core::artifact::Artifact;
 use crate::core::command::{Catalogue, Parsed};
 use crate::core::orders::Order;
 use crate::core::plan::Plan;
@@ -46,6 +47,8 @@ pub enum Msg {
     Reloaded(Result<usize, String>),
     Remembered(Result<Vec<String>, String>),
     Detail(RunId, Result<Box<RunDetail>, String>),
+    /// An artifact and its contents.
+    Artifact(Result<Box<(Artifact, Vec<u8>)>, String>),
     Runs(Ticket, Result<RunPage, String>),
     /// A plan card, for the preview beside the bar or for the card itself; the ticket tells.
     Planned(Ticket, Result<Box<PlanCard>, String>),
@@ -95,6 +98,11 @@ pub enum Effect {
     Remembered,
     Remember(String),
     Detail(RunId),
+    /// The contents of an artifact.
+    Artifact {
+        run: RunId,
+        number: u32,
+    },
     Runs {
         ticket: Ticket,
         filter: RunFilter,

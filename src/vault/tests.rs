@@ -109,3 +109,20 @@ async fn a_value_that_changes_is_kept_out_in_its_old_form_too() {
     let shown = vault.redactor().redact("later-value-18 later-value-19 first-value");
     assert_eq!(shown, "[secret TOKEN] [secret TOKEN] first-value", "only the latest eight are kept");
 }
+
+#[test]
+fn an_ordinary_word_is_no_reason_to_refuse() {
+    for (value, refuses) in [
+        ("postgres", false),
+        ("change-me", false),
+        ("web.prod_1", false),
+        ("hunter2/hunter2", true),
+        ("abcdefghijkl", true),
+        ("pass word", true),
+    ] {
+        let vault = Vault::default();
+        vault.remember(vec![("X".to_owned(), value.to_owned())]);
+        assert_eq!(vault.strict_redactor().finds(&format!("restart {value} in prod")), refuses, "{value}");
+        assert!(vault.redactor().finds(value), "never shown all the same");
+    }
+}

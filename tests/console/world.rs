@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use opsroom::core::approval::Tally;
+use opsroom::core::artifact::{Artifact, ArtifactKind};
 use opsroom::core::check::score::{Health, Line, Score};
 use opsroom::core::command::Catalogue;
 use opsroom::core::event::{Entry, EntryBody, Level, Stream};
@@ -12,7 +13,7 @@ use opsroom::core::observation::{Observation, State, TargetSummary};
 use opsroom::core::orders::Orders;
 use opsroom::core::plan::{OnFailure, Plan, PlanStep, Risk, RiskLevel, Target};
 use opsroom::core::queue::{Lane, Priority};
-use opsroom::core::run::{Artifact, ArtifactKind, Phase, Run, RunId, RunStatus, RunStep, StepStatus};
+use opsroom::core::run::{Phase, Run, RunId, RunStatus, RunStep, StepStatus};
 use opsroom::core::service::{Action, ActionCall, Environment, HttpRequest, Service, Stack, Tier, Verb};
 use opsroom::core::step::StepSpec;
 use opsroom::core::step::http::Http;
@@ -34,6 +35,8 @@ pub struct World {
     pub log: Vec<Entry>,
     pub detail: RunDetail,
     pub history: Vec<String>,
+    /// Of every artifact.
+    pub contents: Vec<u8>,
     /// A plan made with inputs of one's own is this one.
     pub again: Option<Plan>,
     /// What starting a plan answers.
@@ -69,6 +72,7 @@ impl Default for World {
                 queue: Vec::new(),
             },
             detail: detail(run),
+            contents: "web 1.4.1\n\x1b[31mevil\x1b[0m \u{202e}text".as_bytes().to_vec(),
             log,
             history: vec![
                 "deploy web to staging".to_owned(),
@@ -117,6 +121,12 @@ impl World {
             Effect::Remember(_) => Msg::Noted(Ok(())),
             Effect::Detail(run) if run > RunId(42) => Msg::Detail(run, Err(format!("there is no run {run}"))),
             Effect::Detail(run) => Msg::Detail(run, Ok(Box::new(self.detail.clone()))),
+            Effect::Artifact { number, .. } => {
+                let found = self.detail.artifacts.iter().find(|artifact| artifact.number == number).cloned();
+                Msg::Artifact(
+                    found.map(|artifact| Box::new((artifact, self.contents.clone()))).ok_or("there is none".to_owned()),
+                )
+            }
             Effect::Runs { ticket, filter } => {
                 let before = filter.before.unwrap_or(RunId(i64::MAX));
                 let runs = self.overview.runs.iter().filter(|r| r.id < before).cloned().collect();
@@ -365,7 +375,11 @@ fn detail(run: Run) -> RunDetail {
         run: run.id,
         kind: ArtifactKind::Manifest,
         title: "versions before".to_owned(),
-        content: "web 1.4.1\n\x1b[31mevil\x1b[0m \u{202e}text".to_owned(),
+        number: 1,
+        step: None,
+        hash: "5f16".repeat(16),
+        bytes: 1536,
+        url: None,
         at: NOW,
     };
     let steps = vec![step(0, StepStatus::Succeeded, "HTTP 200 in 41 ms"), step(1, StepStatus::Waiting, ""), pending];

@@ -251,6 +251,7 @@ pub fn shell(phase: Phase, name: &str, script: &str) -> PlanStep {
             dir: None,
             secrets: vec![],
             chosen_secrets: BTreeMap::default(),
+            artifacts: opsroom::core::artifact::Wanted::default(),
         }),
     )
 }

@@ -1,11 +1,17 @@
 //! A target that keeps failing is left in peace, and asked once before everybody calls it again.
 
+use std::collections::BTreeMap;
+
 use opsroom::adapter::{Act, Script};
 use opsroom::clock::Clock;
 use opsroom::core::breaker::{Pass, State, THRESHOLD, Way};
 use opsroom::core::plan::{Plan, PlanStep, Retry};
+use opsroom::core::product::Kept;
 use opsroom::core::run::{Phase, RunStatus};
-use opsroom::core::step::Reply;
+use opsroom::core::step::adapter::{Adapter, Progress};
+use opsroom::core::step::notify::Notify;
+use opsroom::core::step::sql::Sql;
+use opsroom::core::step::{Reply, StepSpec};
 
 use crate::bench::*;
 
@@ -90,6 +96,57 @@ async fn looking_and_cleaning_up_are_neither_refused_nor_counted() {
     assert!(run.message.unwrap().contains("step act: not called"));
     assert_eq!(bench.script.asked().len(), 2, "the probe and the finally step");
     assert!(breaker(&bench).await.unwrap().is_open(), "their success does not close it");
+}
+
+/// Statements that change something, operations of products and messages are guarded like requests; what reads is not.
+#[tokio::test]
+async fn other_ways_of_acting_are_guarded_too() {
+    let sql = |mutates| {
+        let statement = if mutates { "delete from carts" } else { "select 1" };
+        StepSpec::Sql(Sql {
+            database: "shop".to_owned(),
+            place: "postgres://db.test/shop".to_owned(),
+            statement: statement.to_owned(),
+            params: Vec::new(),
+            mutates,
+            max_rows: 1,
+        })
+    };
+    let operate = |operation: &str| {
+        StepSpec::Adapter(Adapter {
+            operation: operation.to_owned(),
+            args: [("repo", "acme/web"), ("workflow", "a.yml"), ("ref", "main")]
+                .map(|(k, v)| (k.to_owned(), v.to_owned()))
+                .into(),
+            base_url: "https://ghe.test".to_owned(),
+            token: "GH".to_owned(),
+        })
+    };
+    let message = serde_json::from_str(r#"{"title": "disk full"}"#).unwrap();
+    let tell = StepSpec::Notify(Notify { to: "ops".to_owned(), place: "webhook".to_owned(), message });
+    let later = Progress { stage: 0, last: Box::new(http_reply(503)), kept: Kept::new(), ms: 1 };
+    for (to, spec, answer, host) in [
+        ("delete from carts", sql(true), unreachable(), Some("database.shop")),
+        ("select 1", sql(false), unreachable(), None),
+        ("dispatch", operate("github.dispatch_workflow"), Act::Reply(Reply::Operated(later)), Some("ghe.test")),
+        ("disk full", tell, status(502), Some("notify.ops")),
+    ] {
+        let bench = Bench::scripted(Script::default().on(to, answer)).await;
+        let act = || plan(vec![on_web(step(Phase::Action, "act", spec.clone()))]);
+        for _ in 0..THRESHOLD {
+            assert_ended(&bench.run(act()).await, RunStatus::Failed);
+        }
+        let run = bench.run(act()).await;
+        let refused = run.message.unwrap().contains("not called: the breaker of web");
+        assert_eq!(refused, host.is_some(), "{to}");
+        let known = bench.store.breakers(bench.workspace).await.unwrap();
+        assert_eq!(known.first().map(|breaker| breaker.way.host.as_str()), host);
+        assert_eq!(bench.script.asked().len(), THRESHOLD as usize + usize::from(host.is_none()));
+    }
+}
+
+fn http_reply(status: u16) -> Reply {
+    Reply::Http { status, headers: BTreeMap::default(), body: String::new(), truncated: false, ms: 1 }
 }
 
 #[tokio::test]

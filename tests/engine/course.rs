@@ -1,10 +1,11 @@
 //! The course of a run: phases, outcomes, retries, conditions, chains, questions, what is left behind.
 
 use opsroom::adapter::{Answer, OutputLine, Script};
+use opsroom::core::artifact::ArtifactKind;
 use opsroom::core::event::{EntryBody, Stream};
 use opsroom::core::observation::State;
 use opsroom::core::plan::{Gate, OnFailure, Plan, PlanStep, Retry};
-use opsroom::core::run::{ArtifactKind, Phase, RunStatus, StepStatus};
+use opsroom::core::run::{Phase, RunStatus, StepStatus};
 use opsroom::core::step::{StepSpec, document::Document};
 use opsroom::store::RunFilter;
 
@@ -94,7 +95,7 @@ async fn reading_is_tried_again_and_writing_is_not() {
     let script = script.on("GET", status(503)).on("GET", status(502)).on("GET", status(200)).on("POST", status(503));
     let bench = Bench::scripted(script).await;
     let retry = Some(Retry { attempts: 3, base_ms: 20, cap_ms: 50 });
-    let get = PlanStep { retry, ..get(Phase::Preflight, "api") };
+    let get = PlanStep { retry, idempotent: true, ..get(Phase::Preflight, "api") };
     let run = bench.run(plan(vec![get, PlanStep { retry, ..http(Phase::Action, "deploy", "POST") }])).await;
     assert_ended(&run, RunStatus::Failed);
     let steps = bench.steps(run.id).await;
@@ -104,6 +105,13 @@ async fn reading_is_tried_again_and_writing_is_not() {
     let log = bench.log(run.id).await;
     let has = |text: &str| log.iter().filter(|l| l.contains(text)).count();
     assert_eq!((has("trying again in"), has("attempt 3 of 3"), has("not tried again")), (2, 1, 1), "{log:#?}");
+    let history = bench.store.history(run.id).await.unwrap();
+    let of_first: Vec<_> =
+        history.iter().filter(|c| c.step == Some(0)).map(|c| (c.attempt, c.status.as_str())).collect();
+    let tries = [(1, "running"), (1, "failed"), (2, "running"), (2, "failed"), (3, "running"), (3, "succeeded")];
+    assert_eq!(of_first, tries.map(|(attempt, status)| (Some(attempt), status)), "every attempt has its times");
+    let of_run: Vec<_> = history.iter().filter(|c| c.step.is_none()).map(|c| c.status.as_str()).collect();
+    assert_eq!(of_run, ["queued", "claimed", "running", "failed"]);
 }
 
 fn gated(negated: bool) -> Plan {
@@ -146,14 +154,17 @@ fn chain_of(names: [&str; 3]) -> Plan {
 #[tokio::test]
 async fn a_chain_goes_on_after_success_only() {
     let bench = Bench::scripted(Script::default().on("three", status(500))).await;
-    let first = bench.run(chain_of(["one", "two", "three"])).await;
+    // One engine for all of it: another would have to wait until the next link of a dropped one is nobody's.
     let engine = bench.engine();
+    let first = bench.submit(chain_of(["one", "two", "three"])).await;
+    engine.wake();
+    bench.ended(first).await;
     engine.idle().await;
     let runs = bench.store.runs(bench.workspace, &RunFilter { limit: 10, ..RunFilter::default() }).await.unwrap();
     let told: Vec<_> = runs.iter().rev().map(|r| (r.plan.title.as_str(), r.status, r.trigger.as_str())).collect();
     let (ok, bad) = (RunStatus::Succeeded, RunStatus::Failed);
     assert_eq!(told, [("one", ok, "console"), ("two", ok, "chain"), ("three", bad, "chain")]);
-    assert_eq!((runs[1].parent, runs[0].parent), (Some(first.id), Some(runs[1].id)));
+    assert_eq!((runs[1].parent, runs[0].parent), (Some(first), Some(runs[1].id)));
     assert!(runs.iter().all(|r| r.actor == "amos"));
 }
 
@@ -208,7 +219,10 @@ async fn documents_and_a_manifest_are_left_behind() {
     let left = bench.store.artifacts(run.id).await.unwrap();
     assert_eq!(left.iter().map(|a| a.kind).collect::<Vec<_>>(), [ArtifactKind::File, ArtifactKind::Manifest]);
     assert!(left.iter().all(|a| a.run == run.id && a.at.0 > 0));
-    let manifest: serde_json::Value = serde_json::from_str(&left[1].content).unwrap();
+    assert_eq!(left.iter().map(|a| a.step).collect::<Vec<_>>(), [Some(1), None]);
+    assert_eq!(bench.store.artifact(run.id, 1).await.unwrap().1, b"# Spec");
+    let content = bench.store.artifact(run.id, 2).await.unwrap().1;
+    let manifest: serde_json::Value = serde_json::from_slice(&content).unwrap();
     assert_eq!(manifest["status"], "succeeded");
     assert_eq!(manifest["actor"], "amos");
     assert_eq!(manifest["plan_hash"], opsroom::core::plan::plan_hash(&run.plan));

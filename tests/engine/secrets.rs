@@ -6,6 +6,7 @@ use std::path::Path;
 use opsroom::adapter::{Adapters, Outside};
 use opsroom::bus::Bus;
 use opsroom::clock::Clock;
+use opsroom::core::artifact::Wanted;
 use opsroom::core::run::{Phase, RunStatus, StepStatus};
 use opsroom::core::secret::{HostPattern, Secret, Source};
 use opsroom::core::service::HttpRequest;
@@ -46,6 +47,8 @@ for name in $(env | sed -n 's/^\(OPSROOM_SECRET_S[0-9]*\)=.*/\1/p'); do
   printf '%s' "$v" | od -An -v -tx1 | tr -d ' \n'; echo
   printf '%s' "$v" | sed 's/%/%25/g; s/&/%26/g; s/+/%2B/g; s|/|%2F|g'; echo
   printf '{"token": "%s"}\n' "$v"
+  printf 'some text that moves it %s and more behind' "$v" | base64; printf 'user: %s and more' "$v" | base64 -w64
+  printf 'in a file: %s;' "$v" >> left-plain; printf 'some text that moves it %s;' "$v" | base64 >> left-coded
   half=$(( ${#v} / 2 ))
   printf 'split %.*s' $half "$v"; sleep 0.01; printf '%s\n' "$(printf '%s' "$v" | cut -c$((half + 1))-)"
   echo "$name=$v" >> "$OPSROOM_OUTPUT"
@@ -61,8 +64,10 @@ fn spellings(value: &str) -> Vec<String> {
     // Without the letters at both ends that depend on what stands around the value.
     let inner = |text: String| text[8..text.len() - 6].to_owned();
     let coded = [value.to_owned(), format!("user:{value}"), format!("ab{value}xyz")].map(|text| inner(base64(&text)));
+    // The last letters by themselves: what a line end too many used to leave behind.
+    let tails = coded.clone().map(|code| code[code.len() - 9..].to_owned());
     let safe = coded[2].replace('+', "-").replace('/', "_");
-    [value.to_owned(), value[4..].to_owned(), hex, percent, safe].into_iter().chain(coded).collect()
+    [value.to_owned(), value[4..].to_owned(), hex, percent, safe].into_iter().chain(coded).chain(tails).collect()
 }
 
 /// The letters of RFC 4648, without padding.
@@ -89,6 +94,8 @@ async fn fifty_planted_secrets_are_found_nowhere() {
     let mut leak = shell(Phase::Action, "leak", LEAK);
     let StepSpec::Shell(command) = &mut leak.spec else { unreachable!() };
     command.secrets = names;
+    command.dir = Some(folder.path().display().to_string());
+    command.artifacts = Wanted { paths: vec!["left-*".to_owned()], required: true };
     let run = bench.run(plan(vec![leak])).await;
     assert_ended(&run, RunStatus::Succeeded);
 
@@ -101,6 +108,15 @@ async fn fifty_planted_secrets_are_found_nowhere() {
     let mut left: Vec<(String, String)> = vec![("log".into(), bench.log(run.id).await.join("\n"))];
     left.push(("entries".into(), format!("{:?}", bench.entries(run.id).await)));
     left.push(("run".into(), format!("{run:?} {:?}", bench.steps(run.id).await)));
+    // What was wrapped over lines, put together again.
+    left.push(("output".into(), bench.output(run.id).await.concat()));
+    let artifacts = bench.store.artifacts(run.id).await.unwrap();
+    assert_eq!(artifacts.len(), 3, "two files and the manifest");
+    for artifact in artifacts {
+        let text = String::from_utf8(bench.store.artifact(run.id, artifact.number).await.unwrap().1).unwrap();
+        assert!(artifact.step.is_none() || text.matches("[secret S").count() >= SECRETS, "{text}");
+        left.push((artifact.title, text.replace('\n', "")));
+    }
     for entry in std::fs::read_dir(&data).unwrap() {
         let path = entry.unwrap().path();
         let bytes = std::fs::read(&path).unwrap();

@@ -1,7 +1,7 @@
 //! The journal: numbering, paging, what text survives.
 
 use opsroom::core::event::{Entry, EntryBody, Level, NewEntry, Stream};
-use opsroom::core::run::{Artifact, ArtifactKind, Phase, RunId, Transition};
+use opsroom::core::run::{Phase, RunId};
 use opsroom::store::{Store, StoreError};
 
 use crate::{Place, at, event, line, plan, said};
@@ -160,26 +160,6 @@ pub async fn thousands_of_events_at_once(place: Place) {
     long.steps = vec![long.steps[0].clone(); 5000];
     let run = place.submit(long).await;
     assert_eq!(place.store.steps(run.id).await.unwrap().len(), 5001);
-}
-
-pub async fn artifacts_are_kept(place: Place) {
-    let claim = place.claimed().await;
-    let artifacts: Vec<Artifact> = ArtifactKind::ALL
-        .into_iter()
-        .map(|kind| Artifact {
-            run: claim.run,
-            kind,
-            title: kind.name().into(),
-            content: "a\n\u{1b}b".into(),
-            at: at(60),
-        })
-        .collect();
-    place.store.leave(claim, &artifacts[..3]).await.unwrap();
-    place.store.leave(claim, &artifacts[3..]).await.unwrap();
-    assert_eq!(place.store.artifacts(claim.run).await.unwrap(), artifacts);
-    place.store.transition(claim, Transition::Cancel, None, &[], at(61)).await.unwrap();
-    assert!(place.store.leave(claim, &artifacts).await.is_err());
-    assert_eq!(place.store.artifacts(claim.run).await.unwrap().len(), 5);
 }
 
 pub async fn damaged_output_is_told(place: Place) {

@@ -22,6 +22,18 @@ pub async fn sql(url: &str, text: &str) {
     }
 }
 
+/// The number a query answers with, behind the store's back.
+pub async fn number(url: &str, text: &'static str) -> i64 {
+    if let Some(file) = url.strip_prefix("sqlite:") {
+        let options = sqlx::sqlite::SqliteConnectOptions::new().filename(file);
+        let mut conn = SqliteConnection::connect_with(&options).await.unwrap();
+        sqlx::query_scalar(text).fetch_one(&mut conn).await.unwrap()
+    } else {
+        let mut conn = PgConnection::connect(url).await.unwrap();
+        sqlx::query_scalar(text).fetch_one(&mut conn).await.unwrap()
+    }
+}
+
 pub async fn a_closed_store_refuses(place: Place) {
     let kind = if place.url.starts_with("sqlite") { "sqlite" } else { "postgres" };
     assert_eq!(place.store.kind(), kind);

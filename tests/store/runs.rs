@@ -165,11 +165,19 @@ pub async fn a_stale_token_changes_nothing(place: Place) {
 async fn is_stale_everywhere(place: &Place, claim: opsroom::store::Claim) {
     let (store, entries) = (&place.store, [event("late")]);
     let next = Some(place.new_run(plan("next")));
+    let left = opsroom::core::artifact::Left {
+        kind: opsroom::core::artifact::ArtifactKind::File,
+        title: "late".to_owned(),
+        content: Vec::new(),
+    };
+    let left = opsroom::store::NewArtifact::pack(left).unwrap();
     let answers = [
         store.renew(claim, at(9000)).await.err(),
         store.append(claim, &entries).await.err(),
         store.append(claim, &[]).await.err(),
-        store.leave(claim, &[]).await.err(),
+        store.leave(claim, None, &left, opsroom::core::artifact::Limits::default(), at(40)).await.err(),
+        store.start(claim, at(39), &entries, at(40)).await.err(),
+        store.attempt_ended(claim, 0, (1, StepStatus::Failed), &entries, at(40)).await.err(),
         store.step(claim, 0, StepStatus::Running, 1, None, &entries, at(40)).await.err(),
         store.transition(claim, Transition::Start, None, &entries, at(40)).await.err(),
         store.succeed_and_chain(claim, None, &entries, next, at(40)).await.err(),

@@ -1,5 +1,6 @@
 //! Bytes into lines: split at `\n`, one `\r` before it dropped, a lone `\r` kept, bad UTF-8 replaced, no line unbounded,
-//! no secret cut in two. Secrets are taken out where the lines are written.
+//! no secret cut in two. Secrets are taken out where the lines are written; only one that goes over several lines has to be
+//! taken out here, where they are still together.
 
 use std::sync::Arc;
 
@@ -10,17 +11,22 @@ use crate::core::redact::Redactor;
 /// A longer line is cut into pieces of this size.
 const MAX_LINE: usize = 10 * 1024 * 1024;
 
+/// Longest first line that is held.
+const MAX_HELD: usize = 64 * 1024;
+
 /// The cutter of one stream.
 pub(super) struct Lines {
     stream: Stream,
     partial: Vec<u8>,
+    /// Lines that end within something that may be a secret, until it is seen how they go on.
+    held: Vec<u8>,
     max: usize,
     redactor: Arc<Redactor>,
 }
 
 impl Lines {
     pub(super) fn new(stream: Stream, redactor: Arc<Redactor>) -> Self {
-        Self { stream, partial: Vec::new(), max: MAX_LINE, redactor }
+        Self { stream, partial: Vec::new(), held: Vec::new(), max: MAX_LINE, redactor }
     }
 
     /// Adds all complete lines to `out`.
@@ -29,7 +35,7 @@ impl Lines {
             let line = &bytes[..end];
             bytes = &bytes[end + 1..];
             if self.partial.is_empty() && line.len() <= self.max {
-                self.push(line.strip_suffix(b"\r").unwrap_or(line), out);
+                self.line(line.strip_suffix(b"\r").unwrap_or(line), out);
                 continue;
             }
             self.partial.extend_from_slice(line);
@@ -37,7 +43,8 @@ impl Lines {
             if self.partial.last() == Some(&b'\r') {
                 self.partial.pop();
             }
-            self.push_all(out);
+            let line = std::mem::take(&mut self.partial);
+            self.line(&line, out);
         }
         self.partial.extend_from_slice(bytes);
         // Not the whole line yet: a value may begin before the cut and go on in what is still to come.
@@ -48,8 +55,10 @@ impl Lines {
     pub(super) fn finish(&mut self, out: &mut Vec<OutputLine>) {
         self.cut(out, self.max);
         if !self.partial.is_empty() {
-            self.push_all(out);
+            let line = std::mem::take(&mut self.partial);
+            self.line(&line, out);
         }
+        self.release(out);
     }
 
     /// Cuts pieces off while there is more than `room`.
@@ -57,8 +66,34 @@ impl Lines {
         while self.partial.len() > room {
             let at = char_boundary(&self.partial, self.redactor.cut_before(&self.partial, self.max));
             let rest = self.partial.split_off(at);
+            self.release(out);
             self.push_all(out);
             self.partial = rest;
+        }
+    }
+
+    /// A whole line, or the last piece of one.
+    fn line(&mut self, line: &[u8], out: &mut Vec<OutputLine>) {
+        if self.held.is_empty() {
+            if !self.redactor.goes_on(line) {
+                return self.push(line, out);
+            }
+        } else {
+            self.held.push(b'\n');
+        }
+        self.held.extend_from_slice(line);
+        // What is longer than any secret, with its line ends, is none.
+        if self.held.len() > self.redactor.longest() * 3 + self.max.min(MAX_HELD) || !self.redactor.goes_on(&self.held)
+        {
+            self.release(out);
+        }
+    }
+
+    fn release(&mut self, out: &mut Vec<OutputLine>) {
+        if !self.held.is_empty() {
+            let held = std::mem::take(&mut self.held);
+            let clean = self.redactor.redact_bytes(&held);
+            clean.split(|b| *b == b'\n').for_each(|line| self.push(line, out));
         }
     }
 
@@ -84,13 +119,18 @@ mod tests {
 
     use super::*;
 
+    /// Plain RFC 4648.
+    fn encode(bytes: &[u8]) -> String {
+        base64::Engine::encode(&base64::engine::general_purpose::STANDARD, bytes)
+    }
+
     fn cut(chunks: &[&[u8]], max: usize) -> Vec<String> {
         cut_around("", chunks, max)
     }
 
     fn cut_around(secret: &str, chunks: &[&[u8]], max: usize) -> Vec<String> {
         let redactor = Arc::new(Redactor::new([("X", secret)]));
-        let mut lines = Lines { stream: Stream::Stdout, partial: Vec::new(), max, redactor };
+        let mut lines = Lines { stream: Stream::Stdout, partial: Vec::new(), held: Vec::new(), max, redactor };
         let mut out = Vec::new();
         for chunk in chunks {
             lines.feed(chunk, &mut out);
@@ -132,6 +172,24 @@ mod tests {
             prop_assert_eq!(pieces.iter().filter(|piece| piece.contains(secret)).count(), 2, "{:?}", pieces);
             prop_assert_eq!(pieces.concat(), text.replace('\n', ""));
             prop_assert!(pieces.iter().all(|piece| piece.len() <= 40));
+        }
+
+        /// What is wrapped over lines is taken out here, but for the first letters where nothing else tells what they begin.
+        #[test]
+        fn no_line_shows_what_goes_over_several(
+            before in "[ -~]{0,90}", value in "[ -~]{20,150}", after in "[ -~]{0,90}",
+            columns in prop::sample::select(vec![60usize, 64, 76]),
+            at in 0usize..500,
+        ) {
+            let coded = encode(format!("{before}{value}{after}").as_bytes());
+            let text: String = coded.as_bytes().chunks(columns).map(|l| format!("{}\n", String::from_utf8_lossy(l))).collect();
+            let (left, right) = text.as_bytes().split_at(at.min(text.len()));
+            let redactor = Redactor::new([("X", value.as_str())]);
+            let lines = cut_around(&value, &[left, right], 1000);
+            prop_assert_eq!(lines.len(), text.lines().count(), "every line stays one");
+            let shown: String = lines.iter().map(|line| redactor.redact(line).replace("[secret X]", "")).collect();
+            let own = value.len() * 8 / 6 - 1;
+            prop_assert!(shown.len() <= coded.len() - own + 3, "{} of {}", shown, coded);
         }
 
         #[test]

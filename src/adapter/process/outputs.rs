@@ -24,6 +24,11 @@ impl OutputFile {
             .map_err(|e| format!("cannot create a file for the command's results in the temporary folder: {e}"))
     }
 
+    /// When it was made, just before the command began; where the file system knows.
+    pub(super) fn made(&self) -> Option<std::time::SystemTime> {
+        self.0.as_file().metadata().ok()?.created().ok()
+    }
+
     pub(super) fn path(&self) -> &Path {
         self.0.path()
     }

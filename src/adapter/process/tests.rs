@@ -9,12 +9,13 @@ fn sh(script: &str) -> Invocation {
         env: BTreeMap::new(),
         dir: None,
         secrets: vec![],
+        artifacts: Wanted::default(),
     }
 }
 
 /// Without secrets.
 async fn perform(what: &Invocation, timeout_ms: i64, output: mpsc::Sender<Said>, cancel: CancellationToken) -> Reply {
-    super::perform(what, &Vault::default(), timeout_ms, output, cancel.into()).await
+    super::perform(what, &Outside::default(), timeout_ms, output, cancel.into()).await
 }
 
 /// Runs to the end and returns the answer, the lines and the notes.
@@ -26,7 +27,7 @@ async fn run(what: Invocation, timeout_ms: i64, cancel: CancellationToken) -> (R
             match said {
                 Said::Lines(more) => lines.extend(more),
                 Said::Note(note) => notes.push(note),
-                Said::Ready(..) => {}
+                Said::Ready(..) | Said::Left(..) => {}
             }
         }
         (lines, notes)
@@ -113,6 +114,7 @@ async fn a_relative_program_is_found_in_its_folder_once() {
         env: BTreeMap::new(),
         dir: Some(dir.path().to_str().unwrap().to_owned()),
         secrets: vec![],
+        artifacts: Wanted::default(),
     };
     let (reply, lines, _) = run(what, 5000, CancellationToken::new()).await;
     assert!(matches!(reply, Reply::Exited { code: Some(0), .. }), "{reply:?}");
@@ -179,7 +181,7 @@ async fn a_slow_reader_slows_the_child_and_loses_nothing() {
         while let Some(said) = rx.recv().await {
             let more = match said {
                 Said::Lines(more) => more,
-                Said::Ready(..) => continue,
+                Said::Ready(..) | Said::Left(..) => continue,
                 Said::Note(note) => panic!("no notes expected: {note}"),
             };
             lines += more.len();
@@ -228,6 +230,7 @@ async fn secrets_reach_only_the_commands_that_name_them_and_never_the_command_li
     let value = std::env::var("CARGO_MANIFEST_DIR").unwrap();
     let source = Source::Env("CARGO_MANIFEST_DIR".to_owned());
     let vault = Vault::new(vec![Secret { name: "place.x".to_owned(), source, hosts: vec![] }]);
+    let outside = Outside { vault, ..Outside::default() };
     let script = "tr '\\0' ' ' < /proc/$$/cmdline; echo; echo \"<$CARGO_MANIFEST_DIR><$OPSROOM_SECRET_PLACE_X>\"";
     let run = async |secrets: &[&str]| {
         let (tx, mut rx) = mpsc::channel(4);
@@ -243,14 +246,14 @@ async fn secrets_reach_only_the_commands_that_name_them_and_never_the_command_li
             while let Some(said) = rx.recv().await {
                 let more = match said {
                     Said::Lines(more) => more,
-                    Said::Ready(..) => continue,
+                    Said::Ready(..) | Said::Left(..) => continue,
                     Said::Note(note) => panic!("no notes expected: {note}"),
                 };
                 lines.extend(more.into_iter().map(|l| l.text));
             }
             lines
         };
-        tokio::join!(super::perform(&what, &vault, 5000, tx, CancellationToken::new().into()), listen)
+        tokio::join!(super::perform(&what, &outside, 5000, tx, CancellationToken::new().into()), listen)
     };
     let (_, lines) = run(&[]).await;
     assert_eq!(lines[1], "<><>");

@@ -4,6 +4,7 @@
 use super::named::MOST_PER_MINUTE;
 use crate::config::rule;
 use crate::config::toml_doc::{Field, Report, Section};
+use crate::core::artifact;
 use crate::core::outbound::{Allowed, Policy};
 use crate::core::queue::Lanes;
 use crate::core::rate::Limits;
@@ -62,6 +63,32 @@ pub(super) fn limits(root: &mut Section<'_>, report: &mut Report) -> Limits {
         http_per_minute: most("http_per_minute", MOST_PER_MINUTE),
         shell_at_once: most("shell_at_once", MOST_AT_ONCE),
     };
+    table.close(report);
+    limits
+}
+
+/// The `[artifacts]` table: how much runs may leave behind.
+pub(super) fn artifacts(root: &mut Section<'_>, report: &mut Report) -> artifact::Limits {
+    let mut limits = artifact::Limits::default();
+    let Some(mut table) = root.field("artifacts").and_then(|field| field.table(report)) else { return limits };
+    let mut size = |key, most: i64| {
+        table.field(key).and_then(|field| {
+            field.text_by(report, |text| match artifact::parse_bytes(text)? {
+                bytes if bytes > most => {
+                    Err(format!("{text} is too large; the most is {}", artifact::human_bytes(most)))
+                }
+                bytes => Ok(bytes),
+            })
+        })
+    };
+    let (each, run) = (size("max", artifact::Limits::MOST.each), size("max_per_run", artifact::Limits::MOST.run));
+    limits.each = each.unwrap_or(limits.each);
+    limits.run = run.unwrap_or_else(|| limits.run.max(limits.each));
+    if limits.run < limits.each
+        && let Some(field) = table.field("max_per_run")
+    {
+        field.conflict(report, format!("is less than one artifact may have ({})", artifact::human_bytes(limits.each)));
+    }
     table.close(report);
     limits
 }
@@ -135,6 +162,37 @@ mod tests {
                 problems.iter().map(ToString::to_string).collect::<Vec<_>>(),
                 [format!("opsroom.toml:2: {problem}")]
             );
+        }
+    }
+
+    #[test]
+    fn what_may_be_left_behind_is_read_and_wrong_sizes_refused() {
+        let read = |text: &str| {
+            let (table, mut report) = parse("opsroom.toml", text);
+            let mut root = Section::root(&table);
+            let limits = artifacts(&mut root, &mut report);
+            root.close(&mut report);
+            report.finish(limits).map_err(|problems| problems.iter().map(ToString::to_string).collect::<Vec<_>>())
+        };
+        let mib = 1024 * 1024;
+        for (text, each, run) in [
+            ("", 16, 64),
+            ("[artifacts]\nmax = \"1MiB\"", 1, 64),
+            ("[artifacts]\nmax = \"100 MiB\"", 100, 100),
+            ("[artifacts]\nmax = \"2MiB\"\nmax_per_run = \"1GiB\"", 2, 1024),
+        ] {
+            assert_eq!(read(text), Ok(artifact::Limits { each: each * mib, run: run * mib }), "{text}");
+        }
+        for (text, says) in [
+            ("max = \"16\"", "opsroom.toml:2: artifacts.max: `16` is no size: write 512KiB, 16MiB or 1GiB"),
+            ("max = \"1GiB\"", "opsroom.toml:2: artifacts.max: 1GiB is too large; the most is 256 MiB"),
+            (
+                "max_per_run = \"1MiB\"",
+                "opsroom.toml:2: artifacts.max_per_run: is less than one artifact may have (16 MiB)",
+            ),
+            ("min = \"1MiB\"", "opsroom.toml:2: artifacts.min: unknown key; known here: max, max_per_run"),
+        ] {
+            assert_eq!(read(&format!("[artifacts]\n{text}")), Err(vec![says.to_owned()]));
         }
     }
 

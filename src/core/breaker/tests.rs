@@ -3,6 +3,7 @@
 use proptest::prelude::*;
 
 use super::*;
+use std::collections::BTreeMap;
 
 const T: fn(i64) -> Timestamp = Timestamp;
 const FREE: Pass = Pass::Free { clean: false };
@@ -147,5 +148,47 @@ proptest! {
                 }
             }
         }
+    }
+}
+
+#[test]
+fn what_acts_is_guarded_by_whom_it_calls() {
+    let http = |url: &str| Call::Http {
+        method: "POST".to_owned(),
+        url: url.to_owned(),
+        headers: BTreeMap::new(),
+        body: None,
+        secrets: Vec::new(),
+        timeout_ms: 1,
+    };
+    let sql = |write| Call::Sql {
+        database: "shop".to_owned(),
+        statement: "delete from carts".to_owned(),
+        params: Vec::new(),
+        write,
+        max_rows: 1,
+        timeout_ms: 1,
+    };
+    let operate = |operation: &str| Call::Operate {
+        operation: operation.to_owned(),
+        args: BTreeMap::new(),
+        base_url: "https://ghe.test:8443/api/v3".to_owned(),
+        token: "GH".to_owned(),
+        timeout_ms: 1,
+    };
+    let message = serde_json::from_str(r#"{"title": "x"}"#).unwrap();
+    for (call, host) in [
+        (http("https://api.test/x"), Some("api.test")),
+        (http("http://127.0.0.1:8080/"), Some("127.0.0.1:8080")),
+        (http("no address"), None),
+        (sql(true), Some("database.shop")),
+        (sql(false), None),
+        (operate("github.dispatch_workflow"), Some("ghe.test:8443")),
+        (operate("github.combined_status"), None),
+        (operate("github.no_such"), None),
+        (Call::Notify { to: "ops".to_owned(), message, timeout_ms: 1 }, Some("notify.ops")),
+        (Call::Wait { ms: 1 }, None),
+    ] {
+        assert_eq!(Way::of(None, &call).map(|way| way.host).as_deref(), host, "{call:?}");
     }
 }

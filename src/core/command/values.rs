@@ -251,7 +251,7 @@ impl Reading<'_> {
         let host = self.find_free(|r, i| {
             let raw = &r.text.token(i).raw;
             let labels = raw.split(':').next().unwrap_or_default().split('.').count();
-            labels > 1 && raw.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | ':'))
+            labels > 1 && raw.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | '_' | ':'))
         });
         if let Some(at) = host {
             let words = self.text.token_words(at);

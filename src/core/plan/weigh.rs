@@ -121,8 +121,11 @@ impl PlanStep {
                 }
                 any.judge(reply)
             }
-            (StepSpec::Shell(_), Reply::Exited { code: Some(code), signal, outputs, ms }) if asks("exit_code") => {
-                let ended = Reply::Exited { code: Some(0), signal: *signal, outputs: outputs.clone(), ms: *ms };
+            (StepSpec::Shell(_), Reply::Exited { code: Some(code), signal, outputs, lacks, ms })
+                if asks("exit_code") =>
+            {
+                let (signal, outputs, lacks) = (*signal, outputs.clone(), lacks.clone());
+                let ended = Reply::Exited { code: Some(0), signal, outputs, lacks, ms: *ms };
                 let mut outcome = self.judge(&ended);
                 outcome.message = outcome.message.replacen("exit code 0", &format!("exit code {code}"), 1);
                 outcome

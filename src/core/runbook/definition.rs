@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use super::condition::Condition;
 use super::input::Input;
 use super::statement::Statement;
+use crate::core::artifact::Wanted;
 use crate::core::expr::Expr;
 use crate::core::notify::Message;
 use crate::core::plan::{OnFailure, Retry, RiskLevel};
@@ -233,6 +234,8 @@ pub enum Does {
         env: Vec<(String, String)>,
         /// Secrets it gets, by name or as `{inputs.NAME}` of an input of type secret.
         secrets: Vec<String>,
+        /// Files it leaves behind, with placeholders.
+        artifacts: Wanted,
     },
     Wait(i64),
     Manual(String),

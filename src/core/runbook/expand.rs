@@ -9,6 +9,7 @@ use super::fill::{Escape, Filler, Piece, Slot, chosen_secret, pieces};
 use super::planner::{Words, fill_or_keep, shell_env};
 use super::targets::{Resolved, configure_hint};
 use super::{Runbook, later, papers, scope};
+use crate::core::artifact::{Pattern, Wanted};
 use crate::core::expr::Value;
 use crate::core::plan::{Each, PlanStep, Risk, RiskLevel, Rules, Target, Within};
 use crate::core::reach::Reach;
@@ -288,7 +289,7 @@ impl Expansion<'_> {
                     None
                 }
             },
-            Does::Shell { command, dir, env, secrets } => {
+            Does::Shell { command, dir, env, secrets, artifacts } => {
                 let mut all = shell_env(filler);
                 for (name, text) in env {
                     match filler.fill(text, Escape::Plain) {
@@ -311,7 +312,8 @@ impl Expansion<'_> {
                     }
                 }
                 let (command, dir) = (command.clone(), dir.clone());
-                let shell = Shell { command, env: all, dir, secrets: own, chosen_secrets };
+                let artifacts = self.files(template, artifacts, filler).map_err(|slot| open(&slot)).ok()?;
+                let shell = Shell { command, env: all, dir, secrets: own, chosen_secrets, artifacts };
                 plain(StepSpec::Shell(shell), SHELL_MS)
             }
             Does::Wait(ms) => plain(StepSpec::Wait(Wait { ms: *ms }), ms.saturating_add(WAIT_SLACK_MS)),
@@ -333,6 +335,16 @@ impl Expansion<'_> {
             // Expanded into the steps of that runbook before.
             Does::Runbook { .. } => None,
         }
+    }
+
+    /// The files a command leaves, filled in. What an input made of a path may lead out of the folder: that blocks.
+    fn files(&self, template: &StepTemplate, wanted: &Wanted, filler: &Filler<'_>) -> Result<Wanted, String> {
+        let paths: Vec<String> =
+            wanted.paths.iter().map(|path| filler.fill(path, Escape::Plain)).collect::<Result<_, _>>()?;
+        for why in paths.iter().filter_map(|path| Pattern::parse(path).err()) {
+            self.risk(RiskLevel::Block, "INPUT_WRONG", format!("step {:?}: artifacts: {why}", template.name));
+        }
+        Ok(Wanted { paths, required: wanted.required })
     }
 
     pub(super) fn content(&self, body: &Body, filler: &Filler<'_>) -> String {
@@ -461,7 +473,8 @@ pub(super) fn action_spec(action: &Action, filler: &Filler<'_>) -> Result<StepSp
         ActionCall::Shell(command) => {
             let (env, secrets) = (shell_env(filler), action.secrets.clone());
             let chosen_secrets = BTreeMap::new();
-            Ok(StepSpec::Shell(Shell { command: command.clone(), env, dir: None, secrets, chosen_secrets }))
+            let (command, artifacts) = (command.clone(), Wanted::default());
+            Ok(StepSpec::Shell(Shell { command, env, dir: None, secrets, chosen_secrets, artifacts }))
         }
     }
 }

@@ -169,6 +169,7 @@ mod tests {
             dir: None,
             secrets: Vec::new(),
             chosen_secrets: std::collections::BTreeMap::new(),
+            artifacts: crate::core::artifact::Wanted::default(),
         });
         assert!(asks(&shell, "build") && !asks(&shell, "typed"));
     }

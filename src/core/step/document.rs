@@ -4,13 +4,13 @@
 use serde::{Deserialize, Serialize};
 
 use super::{Call, Outcome, Reply};
-use crate::core::run::{Artifact, ArtifactKind, RunId, StepStatus, without_status};
-use crate::core::time::Timestamp;
+use crate::core::artifact::{ArtifactKind, Left};
+use crate::core::run::{StepStatus, without_status};
 
 /// Where in a document the findings of the run go.
 pub const RESULTS: &str = "{results}";
 
-/// A file artifact. The engine fills in run and time.
+/// A file artifact.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Document {
     pub title: String,
@@ -37,19 +37,13 @@ impl Document {
     }
 
     pub(super) fn call(&self, _timeout_ms: i64) -> Call {
-        Call::Leave {
-            artifacts: vec![Artifact {
-                run: RunId(0),
-                kind: ArtifactKind::File,
-                title: self.title.clone(),
-                content: self.content.replace(RESULTS, "What each step found is told by the log of this run."),
-                at: Timestamp(0),
-            }],
-        }
+        let content = self.content.replace(RESULTS, "What each step found is told by the log of this run.");
+        Call::Leave(Left { kind: ArtifactKind::File, title: self.title.clone(), content: content.into_bytes() })
     }
 
     pub(super) fn judge(&self, reply: &Reply) -> Outcome {
         match reply {
+            Reply::Refused { message } => Outcome::refused(message),
             Reply::Left => Outcome::ok(format!("wrote {}", self.title), None),
             other => Outcome::unexpected("document", other),
         }
@@ -74,7 +68,7 @@ mod tests {
 
     fn left(document: &Document) -> String {
         match document.call(1000) {
-            Call::Leave { artifacts } => artifacts[0].content.clone(),
+            Call::Leave(left) => String::from_utf8(left.content).unwrap(),
             other => panic!("{other:?}"),
         }
     }

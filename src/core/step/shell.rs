@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use super::{Call, Outcome, Reply, SecretVariable};
+use crate::core::artifact::Wanted;
 use crate::core::secret::variable;
 use crate::core::service::ShellCommand;
 use crate::core::time::human_ms;
@@ -23,6 +24,9 @@ pub struct Shell {
     /// Secrets that inputs named, by the input: each becomes the variable of its input.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub chosen_secrets: BTreeMap<String, String>,
+    /// Files it leaves behind.
+    #[serde(default, skip_serializing_if = "Wanted::is_none")]
+    pub artifacts: Wanted,
 }
 
 impl Shell {
@@ -40,7 +44,12 @@ impl Shell {
         };
         let names: Vec<&str> = self.secrets.iter().chain(self.chosen_secrets.values()).map(String::as_str).collect();
         let with = if names.is_empty() { String::new() } else { format!(" (secret {})", names.join(", ")) };
-        command + &with
+        let left = if self.artifacts.is_none() {
+            String::new()
+        } else {
+            format!(" (leaves {})", self.artifacts.paths.join(", "))
+        };
+        command + &with + &left
     }
 
     pub(super) fn call(&self, timeout_ms: i64) -> Call {
@@ -50,12 +59,15 @@ impl Shell {
             .chain(&self.chosen_secrets)
             .map(|(called, secret)| SecretVariable { variable: variable(called), secret: secret.clone() });
         let secrets = secrets.collect();
-        Call::Shell { argv: self.argv(), env, dir, secrets, timeout_ms }
+        Call::Shell { argv: self.argv(), env, dir, secrets, artifacts: self.artifacts.clone(), timeout_ms }
     }
 
     #[expect(clippy::unused_self, reason = "every step kind has the same shape")]
     pub(super) fn judge(&self, reply: &Reply) -> Outcome {
         match reply {
+            Reply::Exited { code: Some(0), lacks, ms, .. } if !lacks.is_empty() => {
+                Outcome::failed(format!("exit code 0 in {}, but {}", human_ms(*ms), lacks.join("; ")), false, Some(*ms))
+            }
             Reply::Exited { code: Some(0), ms, .. } => {
                 Outcome::ok(format!("exit code 0 in {}", human_ms(*ms)), Some(*ms))
             }

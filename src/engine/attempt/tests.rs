@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use proptest::prelude::*;
 
 use super::*;
+use crate::core::artifact::Wanted;
 use crate::core::plan::OnFailure;
 use crate::core::service::{HttpRequest, ShellCommand};
 use crate::core::step::{http::Http, shell::Shell};
@@ -38,6 +39,7 @@ fn shell() -> StepSpec {
         dir: None,
         secrets: vec![],
         chosen_secrets: BTreeMap::default(),
+        artifacts: Wanted::default(),
     })
 }
 
@@ -54,17 +56,18 @@ fn after(step: &PlanStep, attempt: u32, reply: &Reply) -> Again {
 fn only_what_is_worth_it_and_safe_is_tried_again() {
     let late = Reply::TimedOut { after_ms: 5 };
     let table = [
-        (step(http("GET"), false), answer(503, &[]), Again::After(2000)),
-        (step(http("get"), false), late.clone(), Again::After(2000)),
-        (step(http("GET"), false), answer(404, &[]), Again::No),
-        (step(http("GET"), false), answer(200, &[]), Again::No),
+        (step(http("GET"), true), answer(503, &[]), Again::After(2000)),
+        (step(http("get"), true), late.clone(), Again::After(2000)),
+        (step(http("GET"), true), answer(404, &[]), Again::No),
+        (step(http("GET"), true), answer(200, &[]), Again::No),
+        (step(http("GET"), false), answer(503, &[]), Again::Unsafe),
         (step(http("POST"), false), answer(503, &[]), Again::Unsafe),
         (step(http("POST"), false), late.clone(), Again::Unsafe),
         (step(http("POST"), true), late.clone(), Again::After(2000)),
         (step(shell(), false), late.clone(), Again::Unsafe),
         (step(shell(), true), late.clone(), Again::After(2000)),
         (PlanStep { probe: true, ..step(shell(), false) }, late.clone(), Again::After(2000)),
-        (PlanStep { retry: None, ..step(http("GET"), false) }, late, Again::No),
+        (PlanStep { retry: None, ..step(http("GET"), true) }, late, Again::No),
     ];
     for (step, reply, wanted) in table {
         assert_eq!(after(&step, 1, &reply), wanted, "{:?} {reply:?}", step.spec);
@@ -73,7 +76,7 @@ fn only_what_is_worth_it_and_safe_is_tried_again() {
 
 #[test]
 fn attempts_end_and_the_server_may_ask_for_patience() {
-    let get = step(http("GET"), false);
+    let get = step(http("GET"), true);
     assert_eq!(after(&get, 2, &answer(503, &[])), Again::After(4000));
     assert_eq!(after(&get, 3, &answer(503, &[])), Again::No);
     assert_eq!(after(&get, 1, &answer(429, &[("retry-after", "7")])), Again::After(7000));
@@ -91,7 +94,7 @@ fn attempts_end_and_the_server_may_ask_for_patience() {
 
 #[test]
 fn what_a_status_means_for_another_attempt() {
-    let get = step(http("GET"), false);
+    let get = step(http("GET"), true);
     for status in 300..600 {
         let worth = matches!(status, 408 | 425 | 429 | 500..);
         let wanted = if worth { Again::After(2000) } else { Again::No };

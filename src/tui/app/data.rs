@@ -5,6 +5,7 @@ use super::App;
 use super::command::Wish;
 use crate::bus::Notice;
 use crate::core::approval::Tally;
+use crate::core::artifact::Artifact;
 use crate::core::run::{Run, RunId, RunStatus};
 use crate::core::time::Timestamp;
 use crate::logfile::source::Told;
@@ -136,6 +137,8 @@ impl App {
                 }
                 return self.fulfil(run, detail.as_ref().err().map(String::as_str));
             }
+            Msg::Artifact(Ok(artifact)) => self.read_artifact(&artifact.0, &artifact.1),
+            Msg::Artifact(Err(why)) => self.complain(why),
             Msg::Runs(ticket, page) => self.runs_came(ticket, page),
             Msg::File(ticket, Told::Unopened(why)) => {
                 self.logs.unopened(ticket);
@@ -219,6 +222,17 @@ impl App {
             Screen::Run(s) if s.run == run => Some(&mut **s),
             _ => None,
         })
+    }
+
+    /// Text is shown; the rest cannot be read on a screen.
+    fn read_artifact(&mut self, artifact: &Artifact, content: &[u8]) {
+        let (run, number) = (artifact.run.0, artifact.number);
+        match std::str::from_utf8(content).ok().filter(|text| !text.contains('\0')) {
+            Some(text) => {
+                self.open(Destination::Read { title: artifact.title.clone(), text: text.to_owned() });
+            }
+            None => self.say(format!("no text: `opsroom artifacts {run} {number} > FILE` writes it to a file")),
+        }
     }
 
     fn overview_came(&mut self, result: Result<Box<Overview>, String>) {

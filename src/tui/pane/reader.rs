@@ -31,7 +31,7 @@ impl Reader {
         let mut lines: Vec<String> = body.lines().take(MOST_LINES).map(|l| text::strip_sgr_limited(l, 4096)).collect();
         let left = body.lines().count().saturating_sub(MOST_LINES);
         if left > 0 {
-            lines.push(format!("… {left} more lines are not shown; `opsroom log` prints them all"));
+            lines.push(format!("… {left} more lines are not shown here"));
         }
         Self { title: text::show(title).into_owned(), lines, top: 0 }
     }

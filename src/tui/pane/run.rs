@@ -7,9 +7,10 @@ use ratatui::text::{Line, Span};
 
 use super::runs::took;
 use super::{Destination, Reaction, Scene, View, log};
+use crate::core::artifact::human_bytes;
 use crate::core::orders::{Ending, Pace};
 use crate::core::plan::PlanStep;
-use crate::core::run::{ArtifactKind, RunId, RunStatus, RunStep, StepStatus};
+use crate::core::run::{RunId, RunStatus, RunStep, StepStatus};
 use crate::core::time::human_ms;
 use crate::tui::app::logs::Place;
 use crate::tui::app::picker::{Picker, first_visible};
@@ -120,13 +121,8 @@ impl RunScreen {
         let keys: Vec<usize> = (0..detail.artifacts.len()).collect();
         let selected = self.artifacts.key().and_then(|i| detail.artifacts.get(*i));
         match (action, selected) {
-            (Action::Open, Some(a)) => {
-                Reaction::Open(Destination::Read { title: a.title.clone(), text: a.content.clone() })
-            }
-            (Action::CopyLine, Some(a)) if a.kind == ArtifactKind::Link => {
-                Reaction::Ask(Effect::Copy(safe(&a.content)))
-            }
-            (Action::CopyLine, Some(a)) => Reaction::Ask(Effect::Copy(safe(&a.title))),
+            (Action::Open, Some(a)) => Reaction::Ask(Effect::Artifact { run: self.run, number: a.number }),
+            (Action::CopyLine, Some(a)) => Reaction::Ask(Effect::Copy(safe(a.url.as_ref().unwrap_or(&a.title)))),
             _ if self.artifacts.act(action, &keys, page) => Reaction::Done,
             _ => Reaction::Ignored,
         }
@@ -233,7 +229,11 @@ impl RunScreen {
             let (kind, title) = (artifact.kind.name(), artifact.title.as_str());
             // "manifest of run #4" need not name its kind twice.
             let title = title.strip_prefix(kind).and_then(|rest| rest.strip_prefix(' ')).unwrap_or(title);
-            let line = Line::from(vec![Span::styled(format!("{kind:<9}"), theme.dim()), Span::raw(safe(title))]);
+            let line = Line::from(vec![
+                Span::styled(format!("{kind:<9}"), theme.dim()),
+                Span::raw(safe(title)),
+                Span::styled(format!("  {}", human_bytes(artifact.bytes)), theme.dim()),
+            ]);
             canvas.line(row(inner, y), &line);
             if i == self.artifacts.index() && focused {
                 canvas.restyle(row(inner, y), theme.selected());

@@ -264,7 +264,10 @@ impl<'i> Context<'i> {
                     self.late_placeholders(r, section, "http", text, (place, order));
                 }
             }
-            Does::Shell { env, secrets, .. } => {
+            Does::Shell { env, secrets, artifacts, .. } => {
+                for path in &artifacts.paths {
+                    self.placeholders(r, section, "artifacts", path, place);
+                }
                 self.chosen(r, section, "secrets", secrets.iter());
                 for (_, text) in env {
                     self.late_placeholders(r, section, "env", text, (place, order));

@@ -9,6 +9,7 @@ use super::read_when;
 use super::work::{STEP_KINDS, read_does};
 use crate::core::expr::Expr;
 use crate::core::plan::{OnFailure, Retry};
+use crate::core::repeat::{Work, is_idempotent};
 use crate::core::run::Phase;
 use crate::core::runbook::condition::Condition;
 use crate::core::runbook::definition::{Bounds, Does, Items, Missing, StepTemplate, Tolerance};
@@ -16,11 +17,12 @@ use crate::core::runbook::fill::is_input_name;
 use crate::core::runbook::read::{At, Reader, Section, as_i64};
 use crate::core::runbook::scope::{RESULT_FIELDS, key_of};
 
-const STEP_KEYS: [&str; 20] = [
+const STEP_KEYS: [&str; 21] = [
     "name",
     "dir",
     "env",
     "secrets",
+    "artifacts",
     "sensitive",
     "inputs",
     "with",
@@ -99,12 +101,24 @@ fn read_undo(
     (name, phase, at): (&str, Phase, usize),
     repeated: Place,
 ) -> Option<Box<StepTemplate>> {
-    let known: Vec<&str> =
-        ["name", "dir", "env", "secrets", "sensitive", "with", "timeout", "retry", "idempotent", "expect", "notes"]
-            .iter()
-            .chain(&STEP_KINDS)
-            .copied()
-            .collect();
+    let known: Vec<&str> = [
+        "name",
+        "dir",
+        "env",
+        "secrets",
+        "artifacts",
+        "sensitive",
+        "with",
+        "timeout",
+        "retry",
+        "idempotent",
+        "expect",
+        "notes",
+    ]
+    .iter()
+    .chain(&STEP_KINDS)
+    .copied()
+    .collect();
     let section = step.table(r, "undo", &known)?;
     if section.has("runbook") {
         section.wrong(r, "runbook", "an undo is a single step; a runbook cannot stand here");
@@ -154,7 +168,7 @@ fn read_body(
     let bounds = read_bounds(r, section, place, does.as_ref());
     let notes = section.text(r, "notes").map(str::to_owned);
     let (name, does, phase) = (name?, does?, phase?);
-    let idempotent = idempotent.unwrap_or_else(|| is_idempotent(&does));
+    let idempotent = is_idempotent(work_of(&does), idempotent);
     if retry.is_some() && matches!(does, Does::Runbook { .. }) {
         section.wrong(r, "retry", "a runbook is not repeated as a whole; give retry to its own steps");
     } else if retry.is_some() && !idempotent && !uses {
@@ -358,17 +372,18 @@ const fn answers(does: &Does) -> bool {
     }
 }
 
-fn is_idempotent(does: &Does) -> bool {
+/// What it does, as far as it matters for doing it twice.
+fn work_of(does: &Does) -> Work<'_> {
     match does {
-        Does::Http(request) => ["GET", "HEAD", "OPTIONS"].contains(&request.method.as_str()),
-        Does::Wait(_) | Does::Document { .. } | Does::Notify { .. } => true,
-        Does::Sql { .. } | Does::Adapter { .. } => !does.mutates(),
-        Does::Use(_)
-        | Does::Shell { .. }
-        | Does::Manual(_)
-        | Does::Approve { .. }
-        | Does::Ask { .. }
-        | Does::Runbook { .. } => false,
+        Does::Http(request) => Work::Request(&request.method),
+        Does::Shell { .. } => Work::Command,
+        Does::Sql { .. } => Work::Statement { mutates: does.mutates() },
+        Does::Adapter { .. } => Work::Operation { mutates: does.mutates() },
+        Does::Notify { .. } => Work::Message,
+        Does::Wait(_) => Work::Pause,
+        Does::Manual(_) | Does::Approve { .. } | Does::Ask { .. } => Work::Question,
+        Does::Document { .. } => Work::Document,
+        Does::Use(_) | Does::Runbook { .. } => Work::Elsewhere,
     }
 }
 

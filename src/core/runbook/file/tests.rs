@@ -488,3 +488,44 @@ fn a_secret_that_is_none_is_refused_and_not_repeated() {
         assert!(!told.iter().any(|p| p.contains("hunter2")), "{told:#?}");
     }
 }
+
+fn leaving(keys: &str) -> Result<Runbook, Vec<Problem>> {
+    let head =
+        "name = \"x\"\ntitle = \"x\"\nversion = \"1\"\nmutates = true\n[[input]]\nname = \"tag\"\ntype = \"text\"\n";
+    parse("x.toml", &format!("{head}[[step]]\nname = \"build\"\nphase = \"action\"\n{keys}\n"))
+}
+
+#[test]
+fn the_files_a_command_leaves_are_named_from_its_folder_on() {
+    for (keys, paths, required) in [
+        (
+            "shell = \"make\"\nartifacts = [\"out/{inputs.tag}.json\", \"logs/**\"]",
+            &["out/{inputs.tag}.json", "logs/**"][..],
+            false,
+        ),
+        ("shell = \"make\"\nartifacts = { paths = [\"a\"], required = true }", &["a"], true),
+        ("shell = \"make\"", &[], false),
+    ] {
+        let runbook = leaving(keys).unwrap_or_else(|problems| panic!("{problems:#?}"));
+        let Does::Shell { artifacts, .. } = &runbook.definition.steps[0].does else { panic!("{keys}") };
+        assert_eq!(
+            (artifacts.paths.as_slice(), artifacts.required),
+            (&paths.iter().map(|p| (*p).to_owned()).collect::<Vec<_>>()[..], required)
+        );
+    }
+    for (keys, says) in [
+        ("shell = \"make\"\nartifacts = []", "names no file"),
+        ("shell = \"make\"\nartifacts = \"a\"", "must be a list of texts"),
+        ("shell = \"make\"\nartifacts = [\"/etc/passwd\"]", "is absolute"),
+        ("shell = \"make\"\nartifacts = [\"a\", \"../b\"]", "leads out of the step's folder"),
+        ("shell = \"make\"\nartifacts = { required = true }", "is missing; the files"),
+        ("shell = \"make\"\nartifacts = { paths = [\"a\"], optional = true }", "unknown key"),
+        ("shell = \"make\"\nartifacts = [\"{inputs.tga}\"]", "did you mean {inputs.tag}?"),
+        ("shell = \"make\"\nsensitive = true\nartifacts = [\"a\"]", "a sensitive step leaves nothing behind"),
+        ("wait = \"1s\"\nartifacts = [\"a\"]", "is only for steps with `shell`"),
+    ] {
+        let problems = leaving(keys).unwrap_err();
+        let found = problems.iter().find(|p| p.key.contains("artifacts") && p.message.contains(says));
+        assert!(found.is_some_and(|p| p.line >= 10), "{keys}: {problems:#?}");
+    }
+}

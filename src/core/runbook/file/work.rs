@@ -6,6 +6,7 @@ use super::super::definition::{Body, Does};
 use super::super::fill::chosen_secret;
 use super::super::read::{Reader, Section, as_i64};
 use super::named::{read_adapter, read_notify, read_sql};
+use crate::core::artifact::{Pattern, Wanted};
 use crate::core::service::{HttpRequest, ShellCommand, Verb};
 use crate::core::step::approve::{Approve, Comment};
 
@@ -23,7 +24,7 @@ pub(super) fn read_does(r: &mut Reader<'_>, section: &Section<'_>) -> Option<Doe
         r.problem(section.at, section.key("kind"), message);
         return None;
     };
-    for key in ["dir", "env", "secrets"] {
+    for key in ["dir", "env", "secrets", "artifacts"] {
         if section.has(key) && *kind != "shell" {
             section.wrong(r, key, "is only for steps with `shell`");
         }
@@ -247,7 +248,36 @@ fn read_shell(r: &mut Reader<'_>, section: &Section<'_>) -> Option<Does> {
     for secret in &secrets {
         check_secret(r, section, "secrets", secret);
     }
-    Some(Does::Shell { command, dir: section.text(r, "dir").map(str::to_owned), env, secrets })
+    let artifacts = read_artifacts(r, section);
+    Some(Does::Shell { command, dir: section.text(r, "dir").map(str::to_owned), env, secrets, artifacts })
+}
+
+/// `artifacts = ["report.json", "logs/*.log"]`, or a table that says whether the step has failed without them.
+fn read_artifacts(r: &mut Reader<'_>, step: &Section<'_>) -> Wanted {
+    let Some(value) = step.value("artifacts") else { return Wanted::default() };
+    let (paths, required) = if value.get_ref().is_table() {
+        let Some(section) = step.table(r, "artifacts", &["paths", "required"]) else { return Wanted::default() };
+        if !section.has("paths") {
+            r.problem(section.at, section.key("paths"), "is missing; the files, from the step's folder on");
+        }
+        (section.texts(r, "paths"), section.boolean(r, "required").unwrap_or(false))
+    } else {
+        (step.texts(r, "artifacts"), false)
+    };
+    let paths = paths.unwrap_or_default();
+    for path in &paths {
+        // What a placeholder stands for is checked when it is known.
+        if let Err(why) = Pattern::parse(path) {
+            step.wrong(r, "artifacts", why);
+        }
+    }
+    if paths.is_empty() {
+        step.wrong(r, "artifacts", "names no file");
+    }
+    if step.boolean(r, "sensitive") == Some(true) {
+        step.wrong(r, "artifacts", "a sensitive step leaves nothing behind; take one of the two out");
+    }
+    Wanted { paths, required }
 }
 
 fn read_document(r: &mut Reader<'_>, step: &Section<'_>) -> Option<Does> {

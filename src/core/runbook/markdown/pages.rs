@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::output;
 use super::{Part, part_of, plain};
+use crate::core::artifact::Wanted;
 use crate::core::plan::OnFailure;
 use crate::core::run::Phase;
 use crate::core::runbook::condition::Condition;
@@ -117,7 +118,13 @@ fn command(number: usize, label: String, block: &Block, commands: &Commands, inp
     };
     let scope = scope::late_types(inputs, &[known]);
     let when = Condition::parse(&format!("steps.{key}.done"), &[], &scope).ok();
-    StepTemplate { when, ..template(label, Does::Shell { command, dir: None, env: Vec::new(), secrets: Vec::new() }) }
+    StepTemplate {
+        when,
+        ..template(
+            label,
+            Does::Shell { command, dir: None, env: Vec::new(), secrets: Vec::new(), artifacts: Wanted::default() },
+        )
+    }
 }
 
 fn template(name: String, does: Does) -> StepTemplate {

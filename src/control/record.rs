@@ -1,0 +1,93 @@
+//! The whole record of a run: who asked for it and why, from which definition, with what, and when each thing changed. And
+//! what keeps the values of secrets out of it.
+
+use serde::Serialize;
+
+use super::{Control, Refusal};
+use crate::core::artifact::Artifact;
+use crate::core::plan::{Plan, PlanStep, plan_hash};
+use crate::core::redact::Redactor;
+use crate::core::run::{Change, Run, RunId, RunStep};
+use crate::core::service::Stack;
+
+/// Everything that is kept of a run but its log and the contents of its artifacts.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Record {
+    pub run: Run,
+    pub plan_hash: String,
+    pub steps: Vec<RunStep>,
+    /// Every change of the run and of its steps, oldest first.
+    pub changes: Vec<Change>,
+    pub artifacts: Vec<Artifact>,
+}
+
+impl Control {
+    /// The record of a run.
+    pub async fn record(&self, run: RunId) -> Result<Record, Refusal> {
+        let store = &self.0.store;
+        let run = store.run(run).await?;
+        let (steps, changes) = (store.steps(run.id).await?, store.history(run.id).await?);
+        let artifacts = store.artifacts(run.id).await?;
+        Ok(Record { plan_hash: plan_hash(&run.plan), run, steps, changes, artifacts })
+    }
+
+    /// A plan is kept as it is, for whoever resumes it needs it so: a secret's value in it would lie in plain sight.
+    pub(super) fn holds_no_secret(&self, plan: &Plan) -> Result<(), Refusal> {
+        let redactor = self.0.settings.outside.vault.strict_redactor();
+        if redactor.is_empty() {
+            return Ok(());
+        }
+        let found = |value: &serde_json::Value| is_in(&redactor, value);
+        // A plan has JSON: it is about to be stored as such.
+        let whole = serde_json::to_value(plan).unwrap_or_default();
+        if !found(&whole) {
+            return Ok(());
+        }
+        let in_step = |step: &&PlanStep| serde_json::to_value(step).is_ok_and(|step| found(&step));
+        for link in plan.links() {
+            if let Some((name, _)) = link.inputs.iter().find(|(_, value)| redactor.finds(value)) {
+                return Err(Refusal::Invalid(format!(
+                    "the input {name} holds the value of a secret, which would be kept with the run; give the secret's name \
+                     to an input of type secret instead"
+                )));
+            }
+            if let Some((_, step)) = link.numbered().find(|(_, step)| in_step(step)) {
+                return Err(Refusal::Invalid(format!(
+                    "step {} holds the value of a secret, which would be kept with the run; write the secret's name where \
+                     its value stands (secrets, auth, headers)",
+                    step.name
+                )));
+            }
+        }
+        Err(Refusal::Invalid(
+            "what was asked for holds the value of a secret, which would be kept with the run; say it without"
+                .to_owned(),
+        ))
+    }
+
+    /// A stack file is kept as it is, too.
+    pub(super) fn stack_holds_no_secret(&self, stack: &Stack) -> Result<(), Refusal> {
+        let redactor = self.0.settings.outside.vault.strict_redactor();
+        let found = |json: serde_json::Result<serde_json::Value>| json.is_ok_and(|json| is_in(&redactor, &json));
+        if redactor.is_empty() || !found(serde_json::to_value(stack)) {
+            return Ok(());
+        }
+        let service = stack.services.iter().find(|service| found(serde_json::to_value(service)));
+        let place = service.map_or_else(|| "the stack file".to_owned(), |service| format!("service {}", service.name));
+        Err(Refusal::Invalid(format!(
+            "{place} holds the value of a secret, which would be kept in the store; write the secret's name where its value \
+             stands (secret_ref, secrets)"
+        )))
+    }
+
+    /// What a person says, without the values of secrets.
+    pub(super) fn clean(&self, said: Option<&str>) -> Option<String> {
+        said.map(|said| self.0.settings.outside.vault.redactor().redact(said))
+    }
+}
+
+fn is_in(redactor: &Redactor, value: &serde_json::Value) -> bool {
+    let mut clean = value.clone();
+    redactor.redact_json(&mut clean);
+    clean != *value
+}

@@ -1,0 +1,240 @@
+//! Artifacts: what a run leaves behind. Contents are named by their SHA-256 and kept apart from the list, so that the same
+//! contents are kept once and a list costs nothing. How much may be left is decided here.
+
+mod pattern;
+
+use serde::{Deserialize, Serialize};
+
+use super::run::RunId;
+use super::time::Timestamp;
+
+pub use pattern::Pattern;
+
+/// Something a run left behind, without its contents.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Artifact {
+    pub run: RunId,
+    /// Its place among what the run left, from 1.
+    pub number: u32,
+    pub kind: ArtifactKind,
+    pub title: String,
+    /// The step that left it; absent: the run itself.
+    pub step: Option<u32>,
+    /// SHA-256 of the contents, as hex digits.
+    pub hash: String,
+    /// Size of the contents.
+    pub bytes: i64,
+    /// Where a link leads.
+    pub url: Option<String>,
+    pub at: Timestamp,
+}
+
+/// What an artifact is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum ArtifactKind {
+    Link,
+    Diff,
+    File,
+    Log,
+    Manifest,
+}
+
+impl ArtifactKind {
+    /// All kinds.
+    pub const ALL: [Self; 5] = [Self::Link, Self::Diff, Self::File, Self::Log, Self::Manifest];
+
+    /// The word in the store and in JSON.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Link => "link",
+            Self::Diff => "diff",
+            Self::File => "file",
+            Self::Log => "log",
+            Self::Manifest => "manifest",
+        }
+    }
+
+    /// Reads [`ArtifactKind::name`].
+    #[must_use]
+    pub fn from_name(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|k| k.name() == name)
+    }
+
+    /// What a file of that name is.
+    #[must_use]
+    pub fn of_file(name: &str) -> Self {
+        let ending = name.rsplit_once('.').map_or("", |(_, ending)| ending);
+        match ending.to_ascii_lowercase().as_str() {
+            "log" => Self::Log,
+            "diff" | "patch" => Self::Diff,
+            _ => Self::File,
+        }
+    }
+}
+
+/// Something on its way to where artifacts are kept.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Left {
+    pub kind: ArtifactKind,
+    pub title: String,
+    pub content: Vec<u8>,
+}
+
+/// The files a command leaves as artifacts.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct Wanted {
+    /// Paths and patterns, from the command's folder on.
+    pub paths: Vec<String>,
+    /// Without one of them the step has failed.
+    #[serde(default)]
+    pub required: bool,
+}
+
+impl Wanted {
+    /// It leaves none.
+    #[must_use]
+    pub const fn is_none(&self) -> bool {
+        self.paths.is_empty()
+    }
+}
+
+/// How much may be left behind, in bytes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Limits {
+    /// By one artifact.
+    pub each: i64,
+    /// By all of a run together.
+    pub run: i64,
+}
+
+const MIB: i64 = 1024 * 1024;
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self { each: 16 * MIB, run: 64 * MIB }
+    }
+}
+
+impl Limits {
+    /// The most that can be asked for: contents pass through memory, and both databases keep them in one value.
+    pub const MOST: Self = Self { each: 256 * MIB, run: 64 * 1024 * MIB };
+
+    /// Whether an artifact of that size may be kept beside the `used` bytes the run has left already. A manifest always
+    /// is: what a run did must be told, however much it left.
+    ///
+    /// # Errors
+    /// A sentence for the run's log: what is not kept is never cut instead.
+    pub fn admit(&self, kind: ArtifactKind, title: &str, bytes: i64, used: i64) -> Result<(), String> {
+        if kind == ArtifactKind::Manifest {
+            return Ok(());
+        }
+        if bytes > self.each {
+            return Err(format!(
+                "{title} is not kept: it has {}, an artifact at most {} (max of [artifacts] in opsroom.toml)",
+                human_bytes(bytes),
+                human_bytes(self.each)
+            ));
+        }
+        if used.saturating_add(bytes) > self.run {
+            return Err(format!(
+                "{title} is not kept: it has {}, and with it this run would leave more than {} behind (max_per_run of \
+                 [artifacts] in opsroom.toml)",
+                human_bytes(bytes),
+                human_bytes(self.run)
+            ));
+        }
+        Ok(())
+    }
+}
+
+/// A size in people's units: `840 B`, `12.3 KiB`, `16 MiB`.
+#[must_use]
+pub fn human_bytes(bytes: i64) -> String {
+    let bytes = bytes.max(0);
+    let mut unit = 1_i64;
+    for name in ["B", "KiB", "MiB", "GiB"] {
+        if bytes < unit.saturating_mul(1024) || name == "GiB" {
+            let (whole, tenth) = (bytes / unit, bytes % unit * 10 / unit);
+            return if tenth == 0 { format!("{whole} {name}") } else { format!("{whole}.{tenth} {name}") };
+        }
+        unit = unit.saturating_mul(1024);
+    }
+    format!("{bytes} B")
+}
+
+/// Reads a size as people write it: `512 KiB`, `16MiB`, `1 GiB`.
+///
+/// # Errors
+/// A sentence that says what to write.
+pub fn parse_bytes(text: &str) -> Result<i64, String> {
+    let text = text.trim();
+    let digits = text.bytes().take_while(u8::is_ascii_digit).count();
+    let (number, unit) = text.split_at(digits);
+    let factor = match unit.trim() {
+        "B" => 1,
+        "KiB" => 1024,
+        "MiB" => MIB,
+        "GiB" => 1024 * MIB,
+        _ => return Err(format!("`{text}` is no size: write 512KiB, 16MiB or 1GiB")),
+    };
+    number
+        .parse::<i64>()
+        .ok()
+        .and_then(|n| n.checked_mul(factor))
+        .filter(|n| *n > 0)
+        .ok_or_else(|| format!("`{text}` is no size: write a whole number with its unit, like 16MiB"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn sizes_are_read_and_written() {
+        for (text, bytes, shown) in [
+            ("1B", 1, "1 B"),
+            ("1023 B", 1023, "1023 B"),
+            ("512KiB", 524_288, "512 KiB"),
+            ("16 MiB", 16 * MIB, "16 MiB"),
+            ("3GiB", 3072 * MIB, "3 GiB"),
+        ] {
+            assert_eq!(parse_bytes(text), Ok(bytes), "{text}");
+            assert_eq!(human_bytes(bytes), shown);
+        }
+        assert_eq!(human_bytes(1536), "1.5 KiB");
+        assert_eq!(human_bytes(-1), "0 B");
+        for wrong in ["", "16", "16MB", "MiB", "-1MiB", "0MiB", "1.5MiB", "99999999999GiB", "16 mib"] {
+            assert!(parse_bytes(wrong).is_err(), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn what_is_too_much_is_refused_and_a_manifest_never() {
+        let limits = Limits { each: 100, run: 150 };
+        for (kind, bytes, used, kept) in [
+            (ArtifactKind::File, 100, 0, true),
+            (ArtifactKind::File, 100, 50, true),
+            (ArtifactKind::File, 101, 0, false),
+            (ArtifactKind::Log, 100, 51, false),
+            (ArtifactKind::File, 0, 150, true),
+            (ArtifactKind::Manifest, 1000, 150, true),
+            (ArtifactKind::File, i64::MAX, i64::MAX, false),
+        ] {
+            let answer = limits.admit(kind, "report.bin", bytes, used);
+            assert_eq!(answer.is_ok(), kept, "{kind:?} {bytes} {used}");
+            assert!(answer.err().is_none_or(|why| why.contains("report.bin") && why.contains("opsroom.toml")));
+        }
+    }
+
+    #[test]
+    fn the_name_of_a_file_tells_what_it_is() {
+        use ArtifactKind::{Diff, File, Log};
+        let kinds = ["a.LOG", "x/y.patch", "a.diff", "report.json", "log"].map(ArtifactKind::of_file);
+        assert_eq!(kinds, [Log, Diff, Diff, File, File]);
+        for kind in ArtifactKind::ALL {
+            assert_eq!(ArtifactKind::from_name(kind.name()), Some(kind));
+        }
+    }
+}

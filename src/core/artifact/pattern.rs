@@ -1,0 +1,200 @@
+//! Which files of a folder are meant: a path, or one with `*` and `?` in its names and `**` for any folders between. As in a
+//! shell, only a name that begins with a dot in the pattern matches one that does.
+
+/// A checked pattern. It never leads out of the folder it starts from.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Pattern(Vec<Part>);
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum Part {
+    /// Any folders, or none.
+    Folders,
+    Name(String),
+}
+
+impl Pattern {
+    /// Reads a path or pattern.
+    ///
+    /// # Errors
+    /// A sentence that says what is wrong with it.
+    pub fn parse(text: &str) -> Result<Self, String> {
+        if text.trim().is_empty() {
+            return Err("is empty; write the path of a file, from the step's folder on".to_owned());
+        }
+        if text.contains(char::is_control) {
+            return Err(format!("{text:?} holds a control character"));
+        }
+        if text.starts_with('/') {
+            return Err(format!("{text:?} is absolute; write it from the step's folder on (`dir` says which that is)"));
+        }
+        let mut parts = Vec::new();
+        for name in text.split('/') {
+            match name {
+                "" | "." => {}
+                ".." => return Err(format!("{text:?} leads out of the step's folder")),
+                "**" if parts.last() == Some(&Part::Folders) => {}
+                "**" => parts.push(Part::Folders),
+                _ if name.contains("**") => return Err(format!("{text:?}: `**` stands alone between slashes")),
+                name => parts.push(Part::Name(name.to_owned())),
+            }
+        }
+        match parts.last() {
+            None => Err(format!("{text:?} names no file")),
+            // `logs/**`: everything below.
+            Some(Part::Folders) => {
+                parts.push(Part::Name("*".to_owned()));
+                Ok(Self(parts))
+            }
+            Some(Part::Name(_)) if text.ends_with('/') => {
+                Err(format!("{text:?} is a folder; `{text}**` means all files in it"))
+            }
+            Some(Part::Name(_)) => Ok(Self(parts)),
+        }
+    }
+
+    /// The path, when the pattern is nothing but one.
+    #[must_use]
+    pub fn path(&self) -> Option<String> {
+        let names: Option<Vec<&str>> = self
+            .0
+            .iter()
+            .map(|part| match part {
+                Part::Name(name) if !name.contains(['*', '?']) => Some(name.as_str()),
+                _ => None,
+            })
+            .collect();
+        names.map(|names| names.join("/"))
+    }
+
+    /// Whether the file of that path (its names in order) is meant.
+    #[must_use]
+    pub fn matches(&self, path: &[&str]) -> bool {
+        is_match(&self.0, path, false)
+    }
+
+    /// Whether something below the folder of that path may be meant.
+    #[must_use]
+    pub fn may_match_below(&self, folder: &[&str]) -> bool {
+        is_match(&self.0, folder, true)
+    }
+}
+
+/// `below`: the path is a folder, and what is left of the pattern is for what is in it.
+fn is_match(parts: &[Part], path: &[&str], below: bool) -> bool {
+    match (parts, path) {
+        ([], []) => !below,
+        ([], _) => false,
+        (_, []) => below,
+        ([Part::Folders, rest @ ..], [name, deeper @ ..]) => {
+            is_match(rest, path, below) || (!name.starts_with('.') && is_match(parts, deeper, below))
+        }
+        ([Part::Name(pattern), rest @ ..], [name, deeper @ ..]) => {
+            is_name(pattern, name) && is_match(rest, deeper, below)
+        }
+    }
+}
+
+/// One name against one pattern: after a mismatch the last `*` takes one more sign, which is never more than the product
+/// of both lengths.
+fn is_name(pattern: &str, name: &str) -> bool {
+    if name.starts_with('.') && !pattern.starts_with('.') {
+        return false;
+    }
+    let (pattern, name): (Vec<char>, Vec<char>) = (pattern.chars().collect(), name.chars().collect());
+    let (mut p, mut n) = (0, 0);
+    let mut star = None;
+    while n < name.len() {
+        match pattern.get(p) {
+            Some('*') => {
+                star = Some((p, n));
+                p += 1;
+            }
+            Some(sign) if *sign == '?' || *sign == name[n] => {
+                p += 1;
+                n += 1;
+            }
+            _ => match star {
+                Some((at, from)) => {
+                    star = Some((at, from + 1));
+                    p = at + 1;
+                    n = from + 1;
+                }
+                None => return false,
+            },
+        }
+    }
+    pattern[p..].iter().all(|sign| *sign == '*')
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn names(path: &str) -> Vec<&str> {
+        path.split('/').collect()
+    }
+
+    #[test]
+    fn patterns_mean_what_shells_mean_by_them() {
+        for (pattern, path, meant) in [
+            ("report.json", "report.json", true),
+            ("./out//report.json", "out/report.json", true),
+            ("report.json", "out/report.json", false),
+            ("*.log", "a.log", true),
+            ("*.log", "a.log.gz", false),
+            ("*.log", ".hidden.log", false),
+            (".*.log", ".hidden.log", true),
+            ("logs/*.log", "logs/deep/a.log", false),
+            ("logs/**/*.log", "logs/a.log", true),
+            ("logs/**/*.log", "logs/deep/er/a.log", true),
+            ("logs/**/*.log", "logs/.git/a.log", false),
+            ("logs/**", "logs/deep/a", true),
+            ("**", "a", true),
+            ("**/a", "a", true),
+            ("a?c", "abc", true),
+            ("a?c", "ac", false),
+            ("a*b*c", "axxbxxbc", true),
+            ("*a*a*a*b", "aaaaaaaaaaaaaaaaaaaaaaaa", false),
+            ("grüße-*", "grüße-ä", true),
+        ] {
+            assert_eq!(Pattern::parse(pattern).unwrap().matches(&names(path)), meant, "{pattern} {path}");
+        }
+    }
+
+    #[test]
+    fn what_leads_elsewhere_is_no_pattern() {
+        for (wrong, says) in [
+            ("", "empty"),
+            ("/etc/passwd", "absolute"),
+            ("../x", "leads out"),
+            ("a/../../x", "leads out"),
+            (".", "names no file"),
+            ("logs/", "`logs/**` means"),
+            ("a**b", "stands alone"),
+            ("a\nb", "control"),
+        ] {
+            let why = Pattern::parse(wrong).unwrap_err();
+            assert!(why.contains(says), "{wrong:?}: {why}");
+        }
+        assert_eq!(Pattern::parse("./a/b.txt").unwrap().path().as_deref(), Some("a/b.txt"));
+        assert_eq!(Pattern::parse("a/*.txt").unwrap().path(), None);
+    }
+
+    proptest! {
+        /// Whoever walks only into folders below which something may match finds every match.
+        #[test]
+        fn every_folder_on_the_way_to_a_match_is_walked_into(
+            pattern in prop::sample::select(vec!["a/*/c", "**/c", "a/**", "*/b/**/c", "?/*", "c", ".a/**"]),
+            path in prop::collection::vec(prop::sample::select(vec!["a", "b", "c", ".a", "cc"]), 1..5),
+        ) {
+            let pattern = Pattern::parse(pattern).unwrap();
+            if pattern.matches(&path) {
+                for at in 1..path.len() {
+                    prop_assert!(pattern.may_match_below(&path[..at]), "{:?}", path);
+                }
+            }
+        }
+    }
+}

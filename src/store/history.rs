@@ -1,0 +1,78 @@
+//! When a run and its steps changed: one row per change, written in the transaction that makes it. The log tells the same in
+//! words, but not every change is worth a line there.
+
+use crate::core::event::NewEntry;
+use crate::core::run::{Change, RunId, RunStatus, StepStatus};
+use crate::core::time::Timestamp;
+
+use super::db::{Tx, text_opt};
+use super::rows::ChangeRow;
+use super::{Claim, Store, StoreError, journal, rows};
+
+const INSERT: &str =
+    "insert into run_change (run_id, at, position, attempt, status, actor) values ($1, $2, $3, $4, $5, $6)";
+const CLAIMED: &str =
+    "insert into run_change (run_id, at, status, actor) select id, $2, 'claimed', holder from run where id = $1";
+const LOST: &str = "insert into run_change (run_id, at, position, attempt, status) \
+     select run_id, $2, position, attempt, 'unknown' from run_step where run_id = $1 and status = 'running'";
+const LIST: &str = "select at, position, attempt, status, actor from run_change where run_id = $1 order by id";
+
+impl Store {
+    /// How a run and its steps came to stand as they do, oldest first.
+    pub async fn history(&self, run: RunId) -> Result<Vec<Change>, StoreError> {
+        let mut db = self.db.read().await?;
+        rows::all(fetch_all!(db, ChangeRow, LIST, run.0)?)
+    }
+
+    /// An attempt at a step has ended, and another will follow: the step itself goes on. Conditional on the token.
+    pub async fn attempt_ended(
+        &self,
+        claim: Claim,
+        step: u32,
+        (attempt, status): (u32, StepStatus),
+        entries: &[NewEntry],
+        at: Timestamp,
+    ) -> Result<(), StoreError> {
+        let mut tx = self.db.begin().await?;
+        let (_, last_seq) = journal::number(&mut tx, claim, entries.len()).await?;
+        of_step(&mut tx, claim.run, (step, Some(attempt)), status, None, at).await?;
+        journal::write(&mut tx, claim.run, last_seq, entries).await?;
+        tx.commit().await
+    }
+}
+
+/// The run itself changed. `by`: a person; an engine says who it is when it claims.
+pub(super) async fn of_run(
+    tx: &mut Tx,
+    run: RunId,
+    status: RunStatus,
+    by: Option<&str>,
+    at: Timestamp,
+) -> Result<(), StoreError> {
+    let none: Option<i64> = None;
+    execute!(tx, INSERT, run.0, at.0, none, none, status.name(), text_opt(by)).map(drop)
+}
+
+/// A step changed.
+pub(super) async fn of_step(
+    tx: &mut Tx,
+    run: RunId,
+    (step, attempt): (u32, Option<u32>),
+    status: StepStatus,
+    by: Option<&str>,
+    at: Timestamp,
+) -> Result<(), StoreError> {
+    let (step, attempt) = (i64::from(step), attempt.map(i64::from));
+    execute!(tx, INSERT, run.0, at.0, step, attempt, status.name(), text_opt(by)).map(drop)
+}
+
+/// The engine that holds it had claimed it. Written with the first change it makes: a claim is a single statement, which
+/// many engines race for.
+pub(super) async fn claimed(tx: &mut Tx, run: RunId, at: Timestamp) -> Result<(), StoreError> {
+    execute!(tx, CLAIMED, run.0, at.0).map(drop)
+}
+
+/// What is still recorded as running is about to become unknown.
+pub(super) async fn lost(tx: &mut Tx, run: RunId, at: Timestamp) -> Result<(), StoreError> {
+    execute!(tx, LOST, run.0, at.0).map(drop)
+}

@@ -1,0 +1,62 @@
+//! When a run and its steps changed.
+
+use opsroom::core::orders::{Ending, Order};
+use opsroom::core::resume::Decision;
+use opsroom::core::run::{RunId, StepStatus, Transition};
+use opsroom::store::{Orderer, Resumer};
+
+use crate::{Place, at, plan};
+
+async fn told(place: &Place, run: RunId) -> Vec<String> {
+    let line = |c: opsroom::core::run::Change| {
+        let step = c.step.map(|step| format!(" step {step}")).unwrap_or_default();
+        let attempt = c.attempt.map(|attempt| format!(" try {attempt}")).unwrap_or_default();
+        let by = c.by.map(|by| format!(" by {by}")).unwrap_or_default();
+        format!("{}{step}{attempt} {}{by}", c.at.ms_since(at(0)), c.status)
+    };
+    place.store.history(run).await.unwrap().into_iter().map(line).collect()
+}
+
+pub async fn every_change_is_kept_with_its_time(place: Place) {
+    let (store, claim) = (&place.store, place.claimed().await);
+    let run = claim.run;
+    store.start(claim, at(20), &[], at(21)).await.unwrap();
+    store.step(claim, 0, StepStatus::Running, 1, None, &[], at(30)).await.unwrap();
+    store.attempt_ended(claim, 0, (1, StepStatus::TimedOut), &[], at(31)).await.unwrap();
+    store.step(claim, 0, StepStatus::Running, 2, None, &[], at(32)).await.unwrap();
+    store.step(claim, 0, StepStatus::Succeeded, 2, None, &[], at(33)).await.unwrap();
+    store.transition(claim, Transition::Wait, Some("held"), &[], at(34)).await.unwrap();
+    let naomi = Orderer { actor: "naomi", reason: Some("not today") };
+    store.order(run, Order::Skip(1), naomi, at(35)).await.unwrap();
+    store.transition(claim, Transition::Continue, None, &[], at(36)).await.unwrap();
+    store.step(claim, 2, StepStatus::Running, 1, None, &[], at(37)).await.unwrap();
+    let held = store.run(run).await.unwrap();
+    assert!(store.interrupt(&held, "gone", at(40)).await.unwrap());
+    let by = Resumer { actor: "amos", reason: Some("looked") };
+    store.resume(run, Some(Decision::Repeat), by, at(50)).await.unwrap();
+    let wanted = [
+        "10 queued by ana",
+        "20 claimed by host:1",
+        "21 running",
+        "30 step 0 try 1 running",
+        "31 step 0 try 1 timed_out",
+        "32 step 0 try 2 running",
+        "33 step 0 try 2 succeeded",
+        "34 waiting",
+        "35 step 1 skipped by naomi",
+        "36 running",
+        "37 step 2 try 1 running",
+        "40 interrupted",
+        "40 step 2 try 1 unknown",
+        "50 step 2 pending by amos",
+        "50 queued by amos",
+    ];
+    assert_eq!(told(&place, run).await, wanted);
+}
+
+pub async fn a_run_that_never_began_has_a_history_too(place: Place) {
+    let run = place.submit(plan("deploy")).await.id;
+    let naomi = Orderer { actor: "naomi", reason: None };
+    place.store.order(run, Order::End(Ending::Cancel), naomi, at(15)).await.unwrap();
+    assert_eq!(told(&place, run).await, ["10 queued by ana", "15 cancelled by naomi"]);
+}
