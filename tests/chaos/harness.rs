@@ -12,6 +12,7 @@ use axum::extract::{Path as Segment, State};
 use opsroom::clock::Clock;
 use opsroom::core::event::{Entry, EntryBody};
 use opsroom::core::plan::{OnFailure, Plan, PlanStep};
+use opsroom::core::queue::{Concurrency, Policy, Priority};
 use opsroom::core::run::{Phase, Run, RunId, RunStatus, StepStatus};
 use opsroom::core::service::{HttpRequest, ShellCommand};
 use opsroom::core::step::{StepSpec, http::Http, shell::Shell, wait::Wait};
@@ -200,10 +201,15 @@ impl Field {
         let home = self.home.path().display().to_string();
         // Some outlive their engine until somebody looks for what it left.
         let (short, outlives) = (self.dice.below(90), self.dice.below(8) == 0);
+        // Every fourth is in a group, whatever its service.
+        let group = n.is_multiple_of(4).then_some("nightly");
         let mark = |k: usize| {
             let lasts = if outlives && k == 3 { "1.5".to_owned() } else { format!("0.0{short:02}") };
+            let alone = group.map_or(String::new(), |group| {
+                format!("exec 8>>'{home}/{group}.group'; flock -n 8 || echo {n}.{k} >> '{home}/overlaps'; ")
+            });
             format!(
-                "exec 9>>'{home}/{service}.lock'; flock -n 9 || echo {n}.{k} >> '{home}/overlaps'; \
+                "{alone}exec 9>>'{home}/{service}.lock'; flock -n 9 || echo {n}.{k} >> '{home}/overlaps'; \
                  printf '%s\\n' {n}.{k} >> '{home}/effects'; sleep {lasts}; echo {n}.{k}"
             )
         };
@@ -222,6 +228,8 @@ impl Field {
             env: Some("prod".to_owned()),
             services: vec![service.clone()],
             mutates: true,
+            priority: Priority::ALL[n % 3],
+            concurrency: group.map(|group| Concurrency { group: group.to_owned(), policy: Policy::Queue }),
             steps,
             finally: vec![step(Phase::Summarize, "tidy", shell(&mark(5)))],
             timeout_ms: 120_000,

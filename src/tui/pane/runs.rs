@@ -13,7 +13,7 @@ use crate::tui::app::picker::{Picker, first_visible};
 use crate::tui::keys::{Action, Context};
 use crate::tui::msg::{Effect, RunFilter, RunPage, Ticket};
 use crate::tui::theme::{run_symbol, run_word};
-use crate::tui::view::canvas::{Canvas, column, row, safe};
+use crate::tui::view::canvas::{Canvas, column, row, safe, wrapped};
 use crate::tui::view::layout;
 
 const PAGE: u32 = 100;
@@ -111,12 +111,16 @@ impl RunsScreen {
     /// What the selected run waits for, below the list; the rows left to the list.
     fn draw_waits(&self, list: Rect, canvas: &mut Canvas<'_>) -> Rect {
         let run = self.picker.key().and_then(|id| self.runs.iter().find(|run| run.id == *id));
-        let waits = run
-            .filter(|run| run.status == RunStatus::Queued)
-            .and_then(|run| Some(format!("  {} {}", run.id, run.stands(self.queue.iter().find(|q| q.run == run.id))?)));
-        let Some(waits) = waits.filter(|_| list.height > 2) else { return list };
-        canvas.line(row(list, list.bottom() - 1), &Line::styled(safe(&waits), canvas.theme.dim()));
-        Rect { height: list.height - 1, ..list }
+        let Some(run) = run.filter(|run| run.status == RunStatus::Queued) else { return list };
+        let Some(waits) = run.stands(self.queue.iter().find(|q| q.run == run.id)) else { return list };
+        let lines = wrapped(&safe(&format!("{} {waits}", run.id)), usize::from(list.width.saturating_sub(2)));
+        // Most of the rows stay with the list.
+        let room = u16::try_from(lines.len()).unwrap_or(u16::MAX).min(list.height / 3);
+        let split = list.height - room;
+        let below = Rect { y: list.y + split, height: room, ..list };
+        let style = canvas.theme.dim();
+        canvas.lines(below, &lines.iter().map(|l| Line::styled(format!("  {l}"), style)).collect::<Vec<_>>());
+        Rect { height: split, ..list }
     }
 
     fn next_page(&mut self) -> Option<Effect> {

@@ -1,0 +1,114 @@
+//! Who goes first, who waits for what, and how it is told.
+
+use proptest::prelude::*;
+
+use super::*;
+
+const NOW: Timestamp = Timestamp(1_795_000_000_000);
+
+#[test]
+fn words_are_read_back() {
+    for priority in Priority::ALL {
+        assert_eq!(Priority::from_name(priority.name()), Some(priority));
+    }
+    for policy in Policy::ALL {
+        assert_eq!(Policy::from_name(policy.name()), Some(policy));
+    }
+    for lane in Lane::ALL {
+        assert_eq!(Lane::from_name(lane.name()), Some(lane));
+    }
+    assert_eq!(Priority::ALL.map(Priority::name), Priority::NAMES);
+    assert_eq!(Policy::ALL.map(Policy::name), Policy::NAMES);
+    assert_eq!(Priority::from_name("highest"), None);
+}
+
+#[test]
+fn higher_goes_first_and_waiting_weighs_as_much_as_priority() {
+    use Lane::{Interactive, Routine};
+    use Priority::{High, Low, Normal, Urgent};
+    let rank = |minutes: i64, priority, lane| rank(NOW.plus_ms(minutes * 60_000), priority, lane);
+    for (first, second) in [
+        // Asked for at the same time, or a little later.
+        ((0, Urgent, Interactive), (0, High, Interactive)),
+        ((0, High, Interactive), (0, Normal, Interactive)),
+        ((0, Normal, Interactive), (0, Low, Interactive)),
+        ((59, High, Interactive), (0, Normal, Interactive)),
+        ((1439, Urgent, Interactive), (0, Normal, Interactive)),
+        ((5, Normal, Interactive), (0, Normal, Routine)),
+        ((0, High, Routine), (1, Normal, Interactive)),
+        // The same priority: the older one.
+        ((0, Low, Interactive), (1, Low, Interactive)),
+        // Whoever has waited long enough is not passed over any more.
+        ((0, Normal, Interactive), (61, High, Interactive)),
+        ((0, Low, Interactive), (61, Normal, Interactive)),
+        ((0, Low, Interactive), (1501, Urgent, Interactive)),
+        ((0, Normal, Routine), (61, Normal, Interactive)),
+    ] {
+        let (a, b) = (rank(first.0, first.1, first.2), rank(second.0, second.1, second.2));
+        assert!(a < b, "{first:?} before {second:?}");
+    }
+}
+
+proptest! {
+    /// Nobody starves: what is asked for 26 hours later never goes first, whatever the two are.
+    #[test]
+    fn what_comes_a_day_later_waits(a in 0..4_usize, b in 0..4_usize, routine in any::<bool>(), more in 0..1_000_000_i64) {
+        let lane = if routine { Lane::Routine } else { Lane::Interactive };
+        let late = rank(NOW.plus_ms(26 * HOUR_MS + 1 + more), Priority::ALL[a], Lane::Interactive);
+        prop_assert!(rank(NOW, Priority::ALL[b], lane) < late);
+    }
+}
+
+#[test]
+fn a_plan_wants_its_group_beside_its_targets_also_when_it_only_looks() {
+    let concurrency = Some(Concurrency { group: "deploy-prod".to_owned(), policy: Policy::Queue });
+    let plan = Plan { services: vec!["web".to_owned()], concurrency, ..Plan::default() };
+    let names = |plan: &Plan| wanted(plan).iter().map(ToString::to_string).collect::<Vec<_>>();
+    assert_eq!(names(&plan), ["group deploy-prod"]);
+    assert_eq!(names(&Plan { mutates: true, ..plan }), ["web", "group deploy-prod"]);
+}
+
+#[test]
+fn the_place_in_the_queue_is_told_with_its_reason() {
+    let target = Target { service: "web".to_owned(), env: Some("prod".to_owned()) };
+    let on_web = Blocked { wanted: Wanted::Target(target), holder: Some(RunId(3)), ahead: 0 };
+    let in_group = Blocked { wanted: Wanted::Group("migrations".to_owned()), holder: None, ahead: 2 };
+    let queued = |ahead, waits_for: &[&Blocked]| Queued {
+        run: RunId(9),
+        lane: Lane::Routine,
+        ahead,
+        waits_for: waits_for.iter().map(|b| (*b).clone()).collect(),
+    };
+    for (queued, told) in [
+        (queued(0, &[]), "next in the routine lane"),
+        (queued(4, &[]), "4 before it in the routine lane"),
+        (queued(4, &[&on_web]), "waits for web in prod, held by run #3, next in line"),
+        (
+            queued(0, &[&on_web, &in_group]),
+            "waits for web in prod, held by run #3, next in line; group migrations, free, 2 before it",
+        ),
+    ] {
+        assert_eq!(queued.to_string(), told);
+    }
+    assert_eq!(
+        serde_json::to_value(queued(1, &[&in_group])).unwrap(),
+        serde_json::json!({
+            "lane": "routine", "ahead": 1, "waits_for": [{ "group": "migrations", "holder": null, "ahead": 2 }],
+        }),
+    );
+}
+
+#[test]
+fn what_a_run_meets_in_its_group_depends_on_its_policy() {
+    let group = |policy| Concurrency { group: "g".to_owned(), policy };
+    let members = [(3, RunStatus::Running), (5, RunStatus::Queued)];
+    let members = members.map(|(run, status)| Member { run: RunId(run), status });
+    for (policy, told) in [
+        (Policy::Queue, "waits for run #3 (running) and 1 more"),
+        (Policy::Refuse, "is refused because of run #3 (running) and 1 more"),
+        (Policy::CancelRunning, "cancels run #3 (running), run #5 (queued)"),
+    ] {
+        assert_eq!(met(&group(policy), &members).as_deref(), Some(told));
+        assert_eq!(met(&group(policy), &[]), None);
+    }
+}
