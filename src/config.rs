@@ -6,6 +6,6 @@ pub mod stack;
 
 mod rule;
 mod text_file;
-mod toml_doc;
+pub(crate) mod toml_doc;
 
 pub use text_file::{MAX_BYTES, read_text};

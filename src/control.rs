@@ -50,6 +50,9 @@ pub enum Refusal {
     Unconfirmed { env: String, word: String },
     #[error("read-only: this console was started with --read-only and changes nothing")]
     ReadOnly,
+    /// A subcommand that makes nothing was pointed at nothing.
+    #[error("there is no store at {0}: check --store, or make one with `opsroom apply FILE`")]
+    NoStore(String),
     /// Nothing has been applied yet.
     #[error("the store is empty: apply a stack file first (opsroom apply FILE)")]
     NoWorkspace,
@@ -68,7 +71,8 @@ impl Refusal {
         use StoreError as E;
         matches!(
             self,
-            Self::Store(E::Open { .. } | E::Locked { .. } | E::Corrupt { .. } | E::Newer { .. } | E::Database(_))
+            Self::NoStore(_)
+                | Self::Store(E::Open { .. } | E::Locked { .. } | E::Corrupt { .. } | E::Newer { .. } | E::Database(_))
         )
     }
 }
@@ -341,11 +345,6 @@ impl Control {
     /// Entries with `after < seq`, oldest first.
     pub async fn entries_after(&self, run: RunId, after: i64, limit: u32) -> Result<Vec<Entry>, Refusal> {
         Ok(self.0.store.entries_after(run, after, limit).await?)
-    }
-
-    /// The last `limit` entries with `seq < before`, oldest first.
-    pub async fn entries_before(&self, run: RunId, before: i64, limit: u32) -> Result<Vec<Entry>, Refusal> {
-        Ok(self.0.store.entries_before(run, before, limit).await?)
     }
 
     /// The newest audit rows.

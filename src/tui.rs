@@ -18,7 +18,6 @@ use std::io;
 use std::ops::ControlFlow;
 use std::time::Duration;
 
-use jiff::tz::TimeZone;
 use ratatui::Frame;
 use tokio::sync::{broadcast, mpsc};
 use tokio::time::{Instant, sleep, sleep_until};
@@ -115,7 +114,7 @@ pub async fn run_viewer(view: View, keys: Keymap, clock: Clock) -> io::Result<Ex
     let theme = Theme::from_env(no_color.as_deref(), term.as_deref());
     let facts = Facts {
         files: view.logs.iter().map(Log::named).collect(),
-        zone: TimeZone::system(),
+        zone: viewer::zone(view.timezone.as_deref()),
         budget: view.budget,
         simulated: false,
     };
@@ -148,6 +147,8 @@ pub struct View {
     pub follow: bool,
     /// Bytes a second the screen may take.
     pub budget: Option<u64>,
+    /// The time zone of the workspace the runs are of.
+    pub timezone: Option<String>,
 }
 
 /// A file, or the log of a run.
@@ -214,7 +215,8 @@ const BATCH: usize = 512;
 const FRAME: Duration = Duration::from_millis(33);
 /// What a key asked for comes a moment after the key: it is not to wait a whole frame.
 const FRAME_AFTER_KEY: Duration = Duration::from_millis(3);
-const ANSWERS_WITHIN: Duration = Duration::from_millis(100);
+/// A search through millions of lines takes about as long.
+const ANSWERS_WITHIN: Duration = Duration::from_millis(200);
 /// A model that wants no ticks still shows the minute.
 const MINUTE: Duration = Duration::from_mins(1);
 

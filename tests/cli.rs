@@ -295,13 +295,13 @@ fn a_bad_stack_file_is_told_whole_and_changes_nothing() {
             assert!(ended.stderr.contains(place), "{command} lacks {place}: {ended:#?}");
         }
     }
-    desk.run(&["export"]).expect(2);
+    desk.run(&["export"]).expect(3).says(&["there is no store", "opsroom apply"]);
     desk.run(&["apply", "missing.toml"]).expect(2).says(&["missing.toml"]);
 }
 
 #[test]
 fn check_finds_the_mistakes_of_every_file_at_once() {
-    let desk = Desk::new();
+    let desk = Desk::with_stack("workspace = \"acme\"\n");
     desk.write(".config/opsroom/opsroom.toml", "stroe = \"x\"\n");
     desk.write(".config/opsroom/keymap.toml", "[global]\nquti = \"q\"\n");
     desk.write(".config/opsroom/runbooks/mine.toml", "name = \"mine\"\nphrazes = []\n");
@@ -332,6 +332,40 @@ fn a_damaged_or_unreachable_store_is_exit_code_three() {
 }
 
 #[test]
+fn what_is_mistyped_is_told_and_nothing_is_made_of_it() {
+    let service = Service::start();
+    let desk = Desk::with_stack(&service.stack());
+    for args in [&["runs"][..], &["services"], &["log", "last"], &["run", "check web in prod"], &["cancel", "1"]] {
+        let args: Vec<&str> = args.iter().copied().chain(["--store", "mistyped.db"]).collect();
+        desk.run(&args).expect(3).says(&["there is no store at sqlite:mistyped.db", "--store"]);
+        assert!(!desk.path("mistyped.db").exists(), "{args:?}");
+    }
+    desk.run(&["doctor", "--store", "mistyped.db"]).expect(0).prints(&["there is no store at sqlite:mistyped.db"]);
+    assert!(!desk.path("mistyped.db").exists());
+    desk.run(&["runs", "--workspace", "acne"]).expect(2).says(&["there is no workspace acne"]);
+    desk.run(&["runs", "--env", "stagin"]).expect(2).says(&["--env", "`stagin`", "did you mean `staging`?"]);
+    desk.run(&["runs", "--service", "wbe", "--json"]).expect(2).says(&["--service", "did you mean `web`?"]);
+    desk.run(&["runs", "--runbook", "moonshot"]).expect(2).says(&["--runbook", "known: ", "deploy"]);
+    for args in [["--env", "staging"], ["--service", "web"], ["--runbook", "deploy"]] {
+        assert_eq!(desk.json(&["runs", "--json", args[0], args[1]]), Value::Array(Vec::new()));
+    }
+    desk.write("other.toml", "workspace = \"other\"\n[[environment]]\nname = \"dev\"\n");
+    desk.run(&["apply", "other.toml"]).expect(0);
+    desk.run(&["runs"]).expect(2).says(&["several workspaces", "--workspace"]);
+}
+
+#[test]
+fn read_only_starts_what_looks_and_refuses_what_changes() {
+    let service = Service::start();
+    let desk = Desk::with_stack(&service.stack());
+    desk.run(&["--read-only", "run", "check web in prod"]).expect(0).prints(&["succeeded"]);
+    desk.run(&["--read-only", "run", "deploy web to staging", "--yes"]).expect(2).says(&["read-only"]);
+    let both = "check web in prod then deploy web to staging";
+    desk.run(&["--read-only", "run", both, "--yes"]).expect(2).says(&["read-only"]);
+    assert_eq!(desk.json(&["runs", "--json"]).as_array().unwrap().len(), 1);
+}
+
+#[test]
 fn parse_needs_no_store_and_makes_none() {
     let desk = Desk::new();
     desk.write("stack.toml", &stack_of(9, "shell = \"true\""));
@@ -358,7 +392,7 @@ fn arguments_that_are_not_text_are_refused() {
 
 #[test]
 fn usage_errors_and_help_go_where_they_belong() {
-    let desk = Desk::new();
+    let desk = Desk::with_stack("workspace = \"acme\"\n");
     let wrong = desk.run(&["rnus"]).expect(2).says(&["runs"]);
     assert!(wrong.stdout.is_empty());
     let help = desk.run(&["--help"]).expect(0).prints(&["apply", "doctor", "Exit codes"]);

@@ -19,6 +19,7 @@ use opsroom::core::run::{RunId, RunStatus, StepStatus};
 use opsroom::core::step::StepSpec;
 use opsroom::core::step::approve::Approve;
 use opsroom::core::time::Timestamp;
+use opsroom::logfile::source::Told;
 use opsroom::tui::app::Facts;
 use opsroom::tui::msg::{Approval, Effect, Msg};
 
@@ -111,6 +112,18 @@ fn a_read_only_console_starts_nothing_and_says_so() {
     let mut console = Console::with(World::default(), facts, true, (80, 24));
     console.shows("READ-ONLY").command("deploy web to staging").hides("Start").press("y").shows("read-only");
     console.press("Enter");
+    assert_eq!(console.submitted(), 0);
+}
+
+#[test]
+fn a_read_only_console_starts_what_only_looks() {
+    let facts = Facts { read_only: true, ..Facts::default() };
+    let mut console = Console::with(World::with_plan(check()), facts.clone(), true, (80, 24));
+    console.command("check web in prod").press("Enter");
+    assert_eq!(console.submitted(), 1);
+    let chained = Plan { then: vec![plan("staging", false)], ..check() };
+    let mut console = Console::with(World::with_plan(chained), facts, true, (80, 24));
+    console.command("check web in prod").press("y").shows("read-only: what changes something");
     assert_eq!(console.submitted(), 0);
 }
 
@@ -574,10 +587,14 @@ fn an_overview_that_cannot_be_read_is_said() {
 // --- the log
 
 fn in_log(lines: i64) -> Console {
+    in_log_of(lines, "3")
+}
+
+fn in_log_of(lines: i64, keys: &str) -> Console {
     let mut world = World { log: log(lines), ..World::default() };
     world.overview.runs[0].last_seq = lines;
     let mut console = Console::new(world);
-    console.press("3");
+    go(&mut console, keys);
     console
 }
 
@@ -585,13 +602,15 @@ fn in_log(lines: i64) -> Console {
 fn write_line(console: &mut Console) {
     let seq = console.world.log.last().map_or(0, |e| e.seq) + 1;
     console.world.log.push(entry(seq));
-    console.send(Msg::Notice(Notice::Entries(RunId(41), seq)));
+    for told in console.world.written() {
+        console.send(told);
+    }
 }
 
 #[test]
 fn a_log_follows_until_somebody_reads() {
     let mut console = in_log(99);
-    console.shows("line 99").shows("follow");
+    console.shows("line 99").shows("following");
     write_line(&mut console);
     write_line(&mut console);
     console.shows("line 101");
@@ -600,64 +619,68 @@ fn a_log_follows_until_somebody_reads() {
     write_line(&mut console);
     write_line(&mut console);
     console.shows("paused, 2 new").hides("line 103");
-    let same = |t: &str| t.lines().skip(9).map(str::to_owned).collect::<Vec<_>>();
+    let same = |t: &str| t.lines().skip(9).take(12).map(str::to_owned).collect::<Vec<_>>();
     assert_eq!(same(&before), same(&console.text()), "what is being read does not move");
-    console.press("G").shows("line 103").shows("follow");
+    console.press("G").shows("line 103").shows("following");
 }
 
 #[test]
-fn going_up_reads_older_pages_and_memory_stays_bounded() {
-    let mut console = in_log(20_000);
-    console.shows("line 19999");
-    for _ in 0..2000 {
-        console.press("PgUp");
-        let held = console.app.home.log.as_ref().map_or(0, opsroom::tui::app::log::Log::held);
-        assert!(held <= 3000, "{held}");
-    }
-    console.shows("line 1 ").press("G").shows("line 19999").press("g").shows("line 1 ");
-    for _ in 0..2000 {
-        console.press("PgDn");
-    }
-    console.shows("line 19999").shows("follow");
+fn a_glance_reads_the_end_and_turning_to_the_log_reads_all() {
+    let read =
+        |console: &Console| console.world.reading.borrow().values().map(|(desk, ..)| desk.lines()).collect::<Vec<_>>();
+    let mut console = in_log_of(20_000, "");
+    console.shows("compiled 20000").shows("following");
+    assert_eq!(read(&console), [2000], "nobody has turned to it");
+    console.press("3").shows("compiled 20000").shows("following").shows("20000 of 20000");
+    assert_eq!(read(&console), [20_000]);
+    console.press("g").shows("line 1 ").shows("    1 of 20000").press("1 3 Enter");
+    console.shows("Run #41").shows("line 1 ").shows("    1 of 20000");
+    let mut short = in_log_of(2000, "");
+    assert_eq!(read(&short), [2000]);
+    short.press("3");
+    assert_eq!(asked_for(&short, |e| matches!(e, Effect::OpenLog { .. })), 1, "it was read whole");
 }
 
 #[test]
-fn searching_goes_beyond_the_window() {
-    let mut console = in_log(20_000);
-    console.press("g").press("/").type_text("line 15001$").press("Enter").shows("api reachable, line 15001");
-    console.press("n").shows("no match below");
-    console.press("/").type_text("(").press("Enter").shows("is not a pattern").press("Esc");
-    console.shows("/line 15001$");
-}
-
-#[test]
-fn matches_are_counted_and_gone_round() {
+fn a_pane_has_the_whole_grammar_and_is_the_same_log_on_the_whole_screen() {
     let mut console = in_log(60);
-    console.press("g /").type_text("COLD").press("Enter").shows("0 of 0").shows("no match");
-    console.press("/").type_text("cold").press("Enter").shows("1 of 4").shows("line 13");
-    console.press("n").shows("2 of 4").press("N N").shows("4 of 4").shows("went round");
-}
-
-#[test]
-fn errors_and_levels() {
-    let mut console = in_log(60);
-    console.press("g e").shows("the build cache is gone").shows("paused");
-    assert_eq!(console.app.home.log.as_ref().and_then(|l| l.line()), Some("the build cache is gone"));
-    console.press("e").shows("no more errors below").press("W");
-    assert_eq!(console.app.home.log.as_ref().and_then(|l| l.line()), Some("build cache cold, line 13"));
-    console.press("l l").shows("≥warn").shows("hidden").hides("reachable").press("l l").shows("reachable");
+    console.press("g e").shows("the build cache is gone").shows("20 of 60").shows("paused");
+    console.press("e").shows("no other error").press("W").shows("13 of 60");
     console.press("y");
     assert!(console.wanted.contains(&Effect::Copy("build cache cold, line 13".to_owned())));
+    console.press("l l").shows("warn and worse").shows("55 hidden").hides("reachable").press("l l").shows("reachable");
+    console.press("&").type_text("line 2").press("Enter").shows("51 hidden").hides("line 19");
+    console.press("/").type_text("(").press("Enter").shows("unclosed").press("Esc");
+    console.press("g /").type_text("line 2[13]").press("Enter").shows("1 of 2").press("n").shows("2 of 2");
+    console.press("m").type_text("look").press("Enter").shows("Mline 23".trim_start_matches('M'));
+    console.press("1").shows("51 hidden").shows("2 of 2").press("3");
+    let before = console.text();
+    console
+        .press("f")
+        .shows("log of run #41")
+        .shows("2 of 2 ·")
+        .shows("51 hidden")
+        .shows("1 of 1 filters")
+        .shows("M21:");
+    console.press("Enter").shows("Record at line 23").press("Esc q");
+    assert_eq!(console.text(), before, "the pane is as it was");
+    console.press("Enter").shows("Run #41 deploy web").shows("2 of 2").press("Enter").shows("Record at line 23");
+    console.press("q").hides("Record at").press("v").shows("only line 2").press("x").hides("51 hidden").shows("60");
+    assert_eq!(console.cancelled(), 0);
+    console.press("x").shows("Cancel run #41?").press("Esc").press("Esc").hides("2 of 2").press("Esc").shows("Stack");
 }
 
 #[test]
-fn a_log_that_cannot_be_read_is_said_and_not_asked_forever() {
-    let mut console = in_log(60);
-    let asked = console.send_unanswered(Msg::Notice(Notice::Entries(RunId(41), 61)));
-    let [Effect::Entries { ticket, page, .. }] = asked[..] else { panic!("{asked:?}") };
-    let more = console.send_unanswered(Msg::Entries(ticket, page, Err("the store is locked".to_owned())));
-    assert_eq!(more, []);
-    console.shows("log not read: the store is locked");
+fn a_step_leads_to_its_first_line() {
+    let mut console = Console::new(World::default());
+    console.press("3 Enter 1 Enter").shows(" 1 of 40").shows("paused");
+    console.press("1 j j Enter").shows("this step has written nothing yet").shows(" 1 of 40");
+}
+
+#[test]
+fn the_command_line_searches_the_log_at_home() {
+    let mut console = Console::new(World::default());
+    console.press("r").command("filter line 13").hides("Runs 2").shows("/lin…: 1 of 1").shows("13 of 40");
 }
 
 #[test]
@@ -698,41 +721,39 @@ fn a_runs_log_on_the_whole_screen_has_the_whole_grammar() {
 fn a_run_being_written_is_followed_on_the_whole_screen_and_old_logs_are_let_go() {
     let mut console = in_log(60);
     console.press("f").shows("60 of 60");
-    console.world.log.push(entry(61));
-    console.press("F F").shows("61 of 61").shows("following").press("k");
-    console.world.log.push(entry(62));
-    console.press("k").shows("1 new").press(": Esc q");
-    for run in 1..=5 {
+    write_line(&mut console);
+    console.shows("61 of 61").shows("following").press("k");
+    write_line(&mut console);
+    console.shows("1 new").press(": Esc q");
+    for run in 1..=6 {
         console.app.home.log = None;
         let mut new = world::run(100 + run, RunStatus::Succeeded);
         new.last_seq = 60;
         console.world.overview.runs.insert(0, new);
         console.send(Msg::Notice(Notice::Observations)).press("3 f q");
     }
-    assert_eq!(console.world.reading.borrow().len(), 4);
-    assert!(console.wanted.iter().any(|e| matches!(e, Effect::CloseLog(_))));
+    assert_eq!(console.world.reading.borrow().len(), 5);
+    let watched = console.world.reading.borrow().values().filter(|(desk, ..)| desk.is_watched()).count();
+    assert_eq!(watched, 1, "only what is on screen");
+    console.press("r");
+    assert!(console.world.reading.borrow().values().all(|(desk, ..)| !desk.is_watched()));
 }
 
 #[test]
 fn a_log_that_could_not_be_opened_is_asked_for_again() {
-    let opens = |console: &Console| {
-        console
-            .wanted
-            .iter()
-            .filter_map(|e| match e {
-                Effect::OpenLog { ticket, .. } => Some(*ticket),
-                _ => None,
-            })
-            .collect::<Vec<_>>()
-    };
+    let opens = |console: &Console| asked_for(console, |e| matches!(e, Effect::OpenLog { .. }));
     let mut console = in_log(60);
-    console.press("f");
-    let first = opens(&console)[0];
-    console.send(Msg::Unopened(first, "no room for it".to_owned())).shows("no room for it");
-    console.press("q").shows("Stack").press("f").shows("60 of 60");
-    assert_eq!(opens(&console).len(), 2);
-    console.press("q f").shows("60 of 60");
-    assert_eq!(opens(&console).len(), 2, "one that was opened is kept");
+    let Some(Effect::OpenLog { ticket, .. }) =
+        console.wanted.iter().find(|e| matches!(e, Effect::OpenLog { .. })).cloned()
+    else {
+        panic!("{:?}", console.wanted)
+    };
+    console.send(Msg::File(ticket, Told::Unopened("no room for it".to_owned()))).shows("no room for it").press("k G");
+    assert_eq!(opens(&console), 1, "not asked for ever");
+    console.press("r q").shows("60 of 60");
+    assert_eq!(opens(&console), 2);
+    console.press("f").shows("60 of 60").press("q f").shows("60 of 60");
+    assert_eq!(opens(&console), 2, "one that was opened is kept");
 }
 
 // --- untrusted text
@@ -809,10 +830,6 @@ fn who_fell_behind_reads_everything_again() {
     for effect in [Effect::Overview, Effect::Catalogue, Effect::Detail(RunId(41))] {
         assert!(asked.contains(&effect), "{effect:?} is not among {asked:?}");
     }
-    console.world.log = log(45);
-    console.world.overview.runs[0].last_seq = 45;
-    let answer = console.world.answer(&Effect::Overview).expect("an answer");
-    console.send(answer).shows("compiled 45");
 }
 
 // --- every screen

@@ -8,6 +8,7 @@
 #![expect(clippy::unwrap_used, clippy::expect_used, reason = "a harness that cannot go on fails its test")]
 
 mod pty {
+    mod attacks;
     mod bad_logs;
     mod bytes;
     mod exits;

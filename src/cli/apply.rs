@@ -29,7 +29,7 @@ pub struct Args {
 
 pub(super) async fn perform(args: &Args, start: &Start) -> Result<Code, Stop> {
     let stacks = read(&args.files)?;
-    let control = start.open_cli().await?;
+    let control = start.open_or_make().await?;
     let mut out = Out::new();
     let mut all = Vec::new();
     for stack in &stacks {

@@ -111,7 +111,7 @@ fn give(artifact: &Artifact, content: Vec<u8>) -> Result<Next, Stop> {
     }
     crate::tui::check_viewer().map_err(Stop::Usage)?;
     let file = Tracked::spool(&artifact.title, std::io::Cursor::new(content)).map_err(Stop::System)?;
-    Ok(Next::View(Box::new(View { logs: vec![Log { file, run: None }], follow: false, budget: None })))
+    Ok(Next::View(Box::new(View { logs: vec![Log { file, run: None }], follow: false, budget: None, timezone: None })))
 }
 
 #[cfg(test)]

@@ -8,8 +8,8 @@ use serde::Serialize;
 use super::out::Out;
 use super::session::Start;
 use super::stop::{Code, Stop};
-use crate::control::Control;
 use crate::control::reach::{self, Answer};
+use crate::control::{Control, Refusal};
 use crate::core::time::human_ms;
 use crate::tui::check_terminal;
 
@@ -204,6 +204,10 @@ fn shell() -> Result<String, String> {
 async fn store(report: &mut Report, start: &Start) -> bool {
     let control = match start.open_cli().await {
         Ok(control) => control,
+        Err(Stop::Refused(none @ Refusal::NoStore(_))) => {
+            report.fact("database", none.to_string());
+            return false;
+        }
         Err(Stop::Refused(refusal)) => {
             report.bad("database", refusal.to_string());
             return refusal.is_unreachable();

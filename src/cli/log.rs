@@ -144,7 +144,11 @@ async fn view(args: &Args, start: &Start, is_file: impl Fn(&String) -> bool) -> 
         logs.push(log);
         follow |= live;
     }
-    Ok(Next::View(Box::new(View { logs, follow, budget: args.budget })))
+    let timezone = match &control {
+        Some(control) => Some(control.overview().await?.stack.timezone.clone()),
+        None => None,
+    };
+    Ok(Next::View(Box::new(View { logs, follow, budget: args.budget, timezone })))
 }
 
 /// The log of a run, and whether it goes on.

@@ -6,6 +6,7 @@ use super::log::Which;
 use super::out::Out;
 use super::session::Start;
 use super::stop::{Code, Stop};
+use crate::config::toml_doc::nearest;
 use crate::control::{RunFilter, RunPage};
 use crate::core::queue::Queued;
 use crate::core::run::{Run, RunStatus};
@@ -57,6 +58,17 @@ pub(super) async fn perform(args: &Args, start: &Start) -> Result<Code, Stop> {
     };
     let control = start.open_cli().await?;
     let RunPage { runs, queue } = control.run_page(&filter).await?;
+    if runs.is_empty() {
+        let stack = control.overview().await?.stack;
+        let library = control.library();
+        for (option, asked, known) in [
+            ("--env", &args.env, stack.environments.iter().map(|e| &*e.name).collect::<Vec<_>>()),
+            ("--service", &args.service, stack.services.iter().map(|s| &*s.name).collect()),
+            ("--runbook", &args.runbook, library.all().iter().map(|r| &*r.name).collect()),
+        ] {
+            known_name(option, asked.as_deref(), &known)?;
+        }
+    }
     control.close(false).await;
     let mut out = Out::new();
     if args.json {
@@ -67,6 +79,17 @@ pub(super) async fn perform(args: &Args, start: &Start) -> Result<Code, Stop> {
         out.table(["RUN", "STATUS", "REQUESTED", "TOOK", "BY", "WHAT"], &rows)?;
     }
     Ok(Code::Succeeded)
+}
+
+/// Nothing was found: a name nobody knows is a mistake, not an empty list. Of what is no longer known there may be runs.
+fn known_name(option: &str, asked: Option<&str>, known: &[&str]) -> Result<(), Stop> {
+    let Some(asked) = asked.filter(|asked| !known.contains(asked)) else { return Ok(()) };
+    let hint = match (nearest(asked, known), known) {
+        (Some(near), _) => format!("did you mean `{near}`?"),
+        (None, []) => "none is known; `opsroom apply FILE` brings some".to_owned(),
+        (None, known) => format!("known: {}", known.join(", ")),
+    };
+    Err(Stop::Usage(format!("{option}: there is no `{asked}`, and no run of it; {hint}")))
 }
 
 /// A run as `--json` lists it.

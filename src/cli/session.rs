@@ -8,7 +8,7 @@ use super::Global;
 use super::stop::Stop;
 use crate::clock::Clock;
 use crate::config::settings::{self, Flags, Paths};
-use crate::control::{self, Control, Door, Outside};
+use crate::control::{self, Control, Door, Outside, Refusal};
 use crate::core::runbook::Problem;
 use crate::tui::keys::Keymap;
 use crate::vault::Vault;
@@ -80,6 +80,7 @@ impl Start {
     pub(super) fn has_store(&self) -> Result<bool, Stop> {
         let url = &self.settings()?.store_url;
         Ok(match url.strip_prefix("sqlite:") {
+            Some("" | ":memory:" | "//:memory:") => true,
             Some(path) => Path::new(path.strip_prefix("//").unwrap_or(path)).exists(),
             None => true,
         })
@@ -116,8 +117,18 @@ impl Start {
         }
     }
 
-    /// Opens the store for a subcommand.
+    /// Opens the store for a subcommand that needs one: a mistyped path or name makes nothing and finds nothing.
     pub(super) async fn open_cli(&self) -> Result<Control, Stop> {
+        if !self.has_store()? {
+            return Err(Refusal::NoStore(self.settings()?.store_url.clone()).into());
+        }
+        let control = self.open_or_make().await?;
+        control.require_workspace().await?;
+        Ok(control)
+    }
+
+    /// Opens the store for a subcommand that makes what is missing.
+    pub(super) async fn open_or_make(&self) -> Result<Control, Stop> {
         Ok(Control::open(self.control(Door::Cli)?, self.clock).await?)
     }
 }

@@ -300,7 +300,7 @@ pub(super) fn shown(text: &str) -> String {
 }
 
 /// The known word a misspelt one is nearest to, if it is near at all: few letters differ, or one begins with the other.
-pub(super) fn nearest<'k>(word: &str, known: &[&'k str]) -> Option<&'k str> {
+pub(crate) fn nearest<'k>(word: &str, known: &[&'k str]) -> Option<&'k str> {
     let word = word.to_lowercase();
     let length = word.chars().count();
     let far = if length > 4 { 2 } else { 1 };

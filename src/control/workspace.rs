@@ -97,17 +97,29 @@ impl Control {
         if let Some(workspace) = self.workspace() {
             return Ok(Some(workspace));
         }
+        match (self.chosen_workspace().await, self.0.settings.door) {
+            // A subcommand may be there to make it, and a server may be waiting for it.
+            (Err(Refusal::UnknownWorkspace(_) | Refusal::WhichWorkspace(_)), Door::Cli | Door::Serve) => Ok(None),
+            (chosen, _) => chosen,
+        }
+    }
+
+    /// Refuses when there is no workspace of the name that was given, or several and none was named.
+    pub async fn require_workspace(&self) -> Result<(), Refusal> {
+        self.chosen_workspace().await.map(drop)
+    }
+
+    async fn chosen_workspace(&self) -> Result<Option<Workspace>, Refusal> {
         let mut all = self.0.store.workspaces().await?;
         match &self.0.settings.workspace {
             Some(name) => match all.into_iter().find(|w| w.name == *name) {
-                None if self.0.settings.door == Door::Console => Err(Refusal::UnknownWorkspace(name.clone())),
+                None => Err(Refusal::UnknownWorkspace(name.clone())),
                 found => Ok(found),
             },
-            None if all.len() > 1 && self.0.settings.door == Door::Console => {
+            None if all.len() > 1 => {
                 let names: Vec<_> = all.into_iter().map(|w| w.name).collect();
                 Err(Refusal::WhichWorkspace(names.join(", ")))
             }
-            None if all.len() > 1 => Ok(None),
             None => Ok(all.pop()),
         }
     }

@@ -147,9 +147,17 @@ impl Desk {
 
     /// Takes a wish.
     pub fn ask(&mut self, ask: Ask) {
-        (self.changed, self.watched) = (!matches!(ask, Ask::Look), !matches!(ask, Ask::Rest));
         match ask {
-            Ask::Look | Ask::Rest => return,
+            // Says nothing about whether anybody looks.
+            Ask::Look => return,
+            Ask::Rest => {
+                self.watched = false;
+                return;
+            }
+            _ => (self.changed, self.watched) = (true, true),
+        }
+        match ask {
+            Ask::Look | Ask::Rest => {}
             Ask::Fit { rows, strip } => self.place.fit(rows, strip),
             Ask::Move(movement) => self.go(movement),
             Ask::Rules { rules, floor } => self.rules.set(rules, floor, self.files.len()),

@@ -272,6 +272,12 @@ impl Tracked {
         self.lanes.as_ref().map(|lanes| lanes.read(from, count)).unwrap_or_default()
     }
 
+    /// The first of these lines that a step of a run wrote.
+    #[must_use]
+    pub fn first_of_step(&self, step: u32, from: usize, to: usize) -> Option<usize> {
+        self.lanes.as_ref()?.first_of_step(step, from, to)
+    }
+
     /// The data of an event of a run, as JSON.
     #[must_use]
     pub fn data(&self, head: &Head) -> Option<String> {

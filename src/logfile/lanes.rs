@@ -121,6 +121,10 @@ impl Lanes {
     /// The heads of lines `from..from + count`; fewer when they cannot be read.
     #[must_use]
     pub fn read(&self, from: usize, count: usize) -> Vec<Head> {
+        self.bytes(from, count).as_chunks().0.iter().map(Head::read).collect()
+    }
+
+    fn bytes(&self, from: usize, count: usize) -> Vec<u8> {
         let mut bytes = vec![0; count * SIZE];
         let (mut filled, start) = (0, (from * SIZE) as u64);
         while filled < bytes.len() {
@@ -129,7 +133,19 @@ impl Lanes {
                 _ => break,
             }
         }
-        bytes[..filled].as_chunks().0.iter().map(Head::read).collect()
+        bytes.truncate(filled);
+        bytes
+    }
+
+    /// The first of these lines that a step wrote.
+    pub(super) fn first_of_step(&self, step: u32, from: usize, to: usize) -> Option<usize> {
+        const PIECE: usize = 4096;
+        let wanted = step.saturating_add(1).to_le_bytes();
+        (from..to).step_by(PIECE).find_map(|start| {
+            let bytes = self.bytes(start, PIECE.min(to - start));
+            let at = bytes.as_chunks::<SIZE>().0.iter().position(|head| head[16..20] == wanted)?;
+            Some(start + at)
+        })
     }
 
     /// The data of an event, as JSON.

@@ -6,7 +6,7 @@ use std::io;
 use regex::bytes::{Regex, RegexBuilder};
 
 use super::bits::Bits;
-use super::index::{BLOCK, read_some};
+use super::index::{BLOCK, Index, read_some};
 
 /// Compiles a search pattern: smart case (ignored unless the pattern holds a capital), `^` and `$` at lines, bounded size.
 ///
@@ -46,6 +46,8 @@ pub struct Scan {
     inside: bool,
 }
 
+/// A distance within which lines are counted without asking where the nearest remembered one is.
+const NEAR: usize = 64 * 1024;
 /// Of a line longer than this only so much is looked at.
 const LONGEST: usize = 16 << 20;
 
@@ -76,12 +78,13 @@ impl Scan {
         self.offset
     }
 
-    /// Looks at one more block up to `end` (bytes of the file known by now). False: nothing complete was left. An
-    /// unfinished last line is looked at only when `at_end`.
+    /// Looks at one more block of what is indexed by now. False: nothing complete was left. An unfinished last line is
+    /// looked at only when `at_end`.
     ///
     /// # Errors
     /// When the file cannot be read.
-    pub fn step(&mut self, file: &File, end: u64, at_end: bool) -> io::Result<bool> {
+    pub fn step(&mut self, file: &File, index: &Index, at_end: bool) -> io::Result<bool> {
+        let end = index.end();
         if self.inside {
             return self.skip(file, end, at_end);
         }
@@ -100,11 +103,11 @@ impl Scan {
             let reached = filled >= room;
             match last {
                 Some(cut) => {
-                    self.look(cut);
+                    self.look(cut, index);
                     return Ok(true);
                 }
                 None if reached && at_end && filled > 0 => {
-                    self.look(filled);
+                    self.look(filled, index);
                     return Ok(true);
                 }
                 None if reached || filled < wanted => return Ok(false),
@@ -138,7 +141,7 @@ impl Scan {
         Ok(got > 0 || !self.inside)
     }
 
-    fn look(&mut self, len: usize) {
+    fn look(&mut self, len: usize, index: &Index) {
         let bytes = &self.buffer[..len];
         let (mut at, mut line) = (0, self.line);
         while at < bytes.len() {
@@ -148,7 +151,7 @@ impl Scan {
             if start >= bytes.len() {
                 break;
             }
-            line += memchr::memchr_iter(b'\n', &bytes[at..start]).count();
+            line += self.lines_between(at, start, line, index);
             let end = memchr::memchr(b'\n', &bytes[start..]).map_or(bytes.len(), |n| start + n);
             if found.end() <= end || self.alone(bytes, start, end) {
                 self.hits.set_next(line);
@@ -156,14 +159,26 @@ impl Scan {
             at = end + 1;
             line += 1;
         }
-        let rest = bytes.get(at..).unwrap_or_default();
-        line += memchr::memchr_iter(b'\n', rest).count();
-        if rest.last().is_some_and(|b| *b != b'\n') {
-            line += 1;
+        if at < len {
+            line += self.lines_between(at, len, line, index) + usize::from(bytes[len - 1] != b'\n');
         }
         self.line = line;
         self.hits.extend_to(line);
         self.offset += len as u64;
+    }
+
+    /// Lines that begin after one place of the buffer and up to another, where `line` is the one the first place is in.
+    /// Counting every line end costs a fifth of a search; the index knows most of them.
+    fn lines_between(&self, at: usize, to: usize, line: usize, index: &Index) -> usize {
+        let count = |from: usize| memchr::memchr_iter(b'\n', &self.buffer[from..to]).count();
+        if to - at > NEAR {
+            let (known, start) = index.mark_at(self.offset + to as u64);
+            let start = start.checked_sub(self.offset).and_then(|start| usize::try_from(start).ok());
+            if let Some(start) = start.filter(|start| *start > at) {
+                return known - line + count(start);
+            }
+        }
+        count(at)
     }
 
     /// A match that runs into the next line (`\s`, `[^x]`) counts only if the line matches by itself.
@@ -180,12 +195,36 @@ mod tests {
     use std::io::Write;
 
     fn scan(text: &str, regex: &str) -> Bits {
-        let mut file = tempfile::tempfile().unwrap();
-        file.write_all(text.as_bytes()).unwrap();
+        let (file, index) = indexed(text);
         let mut scan = Scan::new(pattern(regex).unwrap());
         scan.buffer = vec![0; 16];
-        while scan.step(&file, text.len() as u64, true).unwrap() {}
+        while scan.step(&file, &index, true).unwrap() {}
         scan.hits
+    }
+
+    fn indexed(text: &str) -> (File, Index) {
+        let mut file = tempfile::tempfile().unwrap();
+        file.write_all(text.as_bytes()).unwrap();
+        let mut index = Index::default();
+        index.feed(text.as_bytes());
+        (file, index)
+    }
+
+    #[test]
+    fn lines_far_apart_have_their_numbers() {
+        // Hits within a block and across blocks, far enough apart that the index is asked, and near each other.
+        let hits = [0, 3, 4000, 4001, 9999, 20_000, 20_255, 20_256, 70_001];
+        let line =
+            |n: usize| format!("{:0width$}{}\n", n, if hits.contains(&n) { " here" } else { "" }, width = 5 + n % 60);
+        let text: String = (0..70_002).map(line).collect();
+        let (file, index) = indexed(&text);
+        for block in [BLOCK, 100_000, 7000] {
+            let mut scan = Scan::new(pattern("here$").unwrap());
+            scan.buffer = vec![0; block];
+            while scan.step(&file, &index, true).unwrap() {}
+            assert_eq!((0..scan.hits.len()).filter(|n| scan.hits.contains(*n)).collect::<Vec<_>>(), hits);
+            assert_eq!(scan.hits.len(), 70_002);
+        }
     }
 
     #[test]
@@ -201,11 +240,10 @@ mod tests {
         for ended in [true, false] {
             let long = "x".repeat(LONGEST + (3 << 20));
             let text = format!("a\n{long}needle{}", if ended { "\nneedle\n" } else { "" });
-            let mut file = tempfile::tempfile().unwrap();
-            file.write_all(text.as_bytes()).unwrap();
+            let (file, index) = indexed(&text);
             let run = |regex: &str| {
                 let mut scan = Scan::new(pattern(regex).unwrap());
-                while scan.step(&file, text.len() as u64, true).unwrap() {}
+                while scan.step(&file, &index, true).unwrap() {}
                 assert!(scan.buffer.capacity() <= 2 * BLOCK);
                 (scan.hits.len(), scan.hits.next(0), scan.hits.count())
             };

@@ -1,5 +1,6 @@
 //! A desk with a thread of its own: takes wishes, works in small pieces between them, tells what to show.
 
+use std::io;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, TryRecvError, TrySendError, sync_channel};
 use std::time::{Duration, Instant};
 
@@ -10,6 +11,8 @@ use super::desk::{Answer, Ask, Desk, Shown};
 pub enum Told {
     Shown(Box<Shown>),
     Answer(Answer),
+    /// There is no desk, and why; nothing follows.
+    Unopened(String),
 }
 
 /// A running desk. Dropping it (and its nudges) ends the thread after the piece of work in hand.
@@ -44,13 +47,20 @@ const TELL: Duration = Duration::from_millis(40);
 const CHECK: Duration = Duration::from_millis(250);
 
 impl Source {
-    /// Starts the thread. `tell` may block; false from it ends the thread.
+    /// Starts the thread, which makes its desk itself: whoever starts it does not wait for files to open. `tell` may block;
+    /// false from it ends the thread.
     ///
     /// # Errors
     /// When there can be no more threads.
-    pub fn start(desk: Desk, tell: impl FnMut(Told) -> bool + Send + 'static) -> std::io::Result<Self> {
+    pub fn start(
+        make: impl FnOnce() -> io::Result<Desk> + Send + 'static,
+        mut tell: impl FnMut(Told) -> bool + Send + 'static,
+    ) -> io::Result<Self> {
         let (asks, wishes) = sync_channel(WAITING);
-        std::thread::Builder::new().name("log".to_owned()).spawn(move || run(desk, &wishes, tell))?;
+        std::thread::Builder::new().name("log".to_owned()).spawn(move || match make() {
+            Ok(desk) => run(desk, &wishes, tell),
+            Err(error) => drop(tell(Told::Unopened(error.to_string()))),
+        })?;
         Ok(Self { asks })
     }
 
@@ -137,10 +147,10 @@ mod tests {
     use crate::logfile::scan::pattern;
 
     fn source(text: &str) -> (Source, Receiver<Told>) {
-        let file = Tracked::spool("test", std::io::Cursor::new(text.to_owned().into_bytes())).unwrap();
+        let file = Tracked::spool("test", io::Cursor::new(text.to_owned().into_bytes())).unwrap();
         let (sender, told) = sync_channel(8);
         let desk = Desk::new(vec![file], false, Timestamp(0));
-        (Source::start(desk, move |t| sender.send(t).is_ok()).unwrap(), told)
+        (Source::start(move || Ok(desk), move |t| sender.send(t).is_ok()).unwrap(), told)
     }
 
     fn until(told: &Receiver<Told>, fact: impl Fn(&Shown) -> bool) -> Shown {
@@ -163,6 +173,14 @@ mod tests {
         assert!(source.ask(Ask::Move(Move::Line(100))));
         assert!(source.ask(Ask::Seek { what: Sought::Hit, forward: true }));
         until(&told, |shown| shown.rows[shown.cursor].number == 107);
+    }
+
+    #[test]
+    fn a_desk_that_cannot_be_made_is_told() {
+        let (sender, told) = sync_channel(8);
+        let made = Source::start(|| Err(io::Error::other("no room")), move |t| sender.send(t).is_ok()).unwrap();
+        assert!(matches!(told.recv_timeout(Duration::from_secs(20)), Ok(Told::Unopened(why)) if why == "no room"));
+        drop(made);
     }
 
     #[test]

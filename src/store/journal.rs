@@ -57,20 +57,6 @@ impl Store {
         page(&mut db, run, from, to).await
     }
 
-    /// The last `limit` entries with `seq < before`, oldest first. A page with very long lines may begin later; only an
-    /// empty one means that there is nothing more.
-    pub async fn entries_before(&self, run: RunId, before: i64, limit: u32) -> Result<Vec<Entry>, StoreError> {
-        let mut db = self.db.read().await?;
-        let last = last_seq(&mut db, run).await?;
-        let to = last.min(before.saturating_sub(1));
-        let mut from = to.saturating_sub(i64::from(limit)).saturating_add(1).max(1);
-        let sizes: Vec<(i64, i64, i64)> = fetch_all!(db, (i64, i64, i64), CHUNK_SIZES, run.0, from, to)?;
-        if let Some((_, last, _)) = over_budget(sizes.iter().rev()) {
-            from = last + 1;
-        }
-        page(&mut db, run, from, to).await
-    }
-
     /// What the events of a run's steps carry beside their words, oldest first.
     pub async fn outcomes(&self, run: RunId) -> Result<Vec<(u32, serde_json::Value)>, StoreError> {
         let mut db = self.db.read().await?;

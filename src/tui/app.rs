@@ -7,7 +7,7 @@ mod command;
 mod data;
 pub mod field;
 pub mod filter;
-pub mod log;
+pub mod logs;
 pub mod picker;
 
 use std::sync::Arc;
@@ -17,14 +17,15 @@ use crossterm::event::{KeyEvent, KeyEventKind};
 use ratatui::layout::Rect;
 
 use self::bar::Bar;
+use self::logs::{Logs, Place, RunLog};
 use super::keys::{Action, Context, Key, Keymap};
 use super::msg::{Effect, Msg, Overview, Ticket};
 use super::pane::home::Home;
-use super::pane::whole::WholeLog;
 use super::pane::{Scene, Screen};
 use super::popup::Popup;
 use super::theme::Theme;
 use super::view::layout;
+use super::viewer::{Facts as LogFacts, Named, Viewer, step_names, zone};
 use crate::core::command::Catalogue;
 use crate::core::run::{Run, RunId};
 use crate::core::time::Timestamp;
@@ -64,10 +65,8 @@ pub struct App {
     pub home: Home,
     /// Views opened over home; the last one is on screen.
     pub screens: Vec<Screen>,
-    /// Logs that were left and are found again as they were, the last one last.
-    kept: Vec<WholeLog>,
-    /// What leaving a view asks for.
-    leaving: Vec<Effect>,
+    /// The logs of runs, on screen or left a while ago.
+    pub logs: Logs,
     pub popups: Vec<Popup>,
     pub bar: Option<Bar>,
     pub toast: Option<Toast>,
@@ -92,8 +91,7 @@ impl App {
             trouble: None,
             home: Home::default(),
             screens: Vec::new(),
-            kept: Vec::new(),
-            leaving: Vec::new(),
+            logs: Logs::default(),
             popups: Vec::new(),
             bar: None,
             toast: None,
@@ -162,9 +160,45 @@ impl App {
         match (self.popups.last(), &self.bar, self.screens.last()) {
             (Some(popup), ..) => popup.context(),
             (None, Some(_), _) => Context::Text,
-            (None, None, Some(screen)) => screen.view().context(),
-            (None, None, None) => self.home.context(),
+            (None, None, screen) => {
+                let base = screen.map_or_else(|| self.home.context(), |screen| screen.view().context());
+                self.log_in_focus().map_or(base, |run| self.logs.context(run, base))
+            }
         }
+    }
+
+    /// Where the view on screen shows a log.
+    fn log_place(&self) -> Option<Place> {
+        let body = self.body();
+        match self.screens.last() {
+            Some(screen) => screen.view().log(body),
+            None => self.home.log(body),
+        }
+    }
+
+    /// The log that has the keyboard, unless a popup or the bar has it.
+    #[must_use]
+    pub fn log_in_focus(&self) -> Option<RunId> {
+        self.log_place().filter(|place| place.focused).map(|place| place.run)
+    }
+
+    /// Makes sure that there is a log of this run; nothing is read before it is on screen.
+    fn keep_log(&mut self, run: RunId) {
+        if self.logs.get(run).is_some() {
+            return;
+        }
+        let ticket = self.ticket();
+        let seen = self.screens.iter().find_map(|screen| match screen {
+            Screen::Run(s) if s.run == run => s.detail.as_ref().map(|detail| &detail.run),
+            _ => None,
+        });
+        let known = seen.or_else(|| self.run_of(run));
+        let files = vec![Named { name: format!("run {run}"), steps: Some(known.map(step_names).unwrap_or_default()) }];
+        let timezone = self.overview.as_ref().map(|o| o.stack.timezone.as_str());
+        let facts = LogFacts { files, zone: zone(timezone), budget: None, simulated: self.facts.simulated };
+        let entries = known.map_or(0, |run| run.last_seq);
+        let viewer = Viewer::new(ticket, facts, self.keys.clone(), self.theme);
+        self.logs.add(RunLog::new(run, ticket, viewer, entries));
     }
 
     /// Everything that is wrong with the console itself.
@@ -228,6 +262,10 @@ impl App {
 
     fn insert(&mut self, text: &str) {
         let world = bar::World::of(self.catalogue.as_ref(), self.overview.as_ref(), &self.history);
+        let under = !self.popups.is_empty() || self.bar.is_some();
+        if let Some(run) = self.log_in_focus().filter(|run| !under && self.logs.is_covered(*run)) {
+            return self.logs.insert(run, text);
+        }
         match (self.popups.last_mut(), &mut self.bar, self.screens.last_mut()) {
             (Some(popup), ..) => popup.insert(text),
             (None, Some(bar), _) => bar.insert(text, world),

@@ -4,7 +4,7 @@ use std::io;
 use std::time::Duration;
 
 use tokio::sync::broadcast::Receiver;
-use tokio::sync::watch;
+use tokio::sync::{oneshot, watch};
 use tokio::task::JoinSet;
 use tokio::time::timeout;
 
@@ -34,20 +34,36 @@ const LOOK_AGAIN: Duration = Duration::from_millis(500);
 impl OpenLog {
     /// Begins to read. `tell` may block; false from it ends the reading.
     pub fn start(desk: Desk, tell: impl FnMut(Told) -> bool + Send + 'static) -> io::Result<Self> {
-        Ok(Self { source: Source::start(desk, tell)?, feeds: JoinSet::new(), watched: watch::Sender::new(true) })
+        Ok(Self {
+            source: Source::start(move || Ok(desk), tell)?,
+            feeds: JoinSet::new(),
+            watched: watch::Sender::new(true),
+        })
     }
 
-    /// The logs of these runs, merged by time, from their ends.
-    pub fn runs(
-        runs: &[RunId],
+    /// The log of a run, read at its end, from the entry after this one on.
+    pub fn run(
+        run: RunId,
+        after: i64,
         control: &Control,
         now: Timestamp,
         tell: impl FnMut(Told) -> bool + Send + 'static,
     ) -> io::Result<Self> {
-        let opened = runs.iter().map(|run| Tracked::run(&format!("run {run}"))).collect::<io::Result<Vec<_>>>()?;
-        let (files, writers): (Vec<_>, Vec<_>) = opened.into_iter().unzip();
-        let mut log = Self::start(Desk::new(files, true, now), tell)?;
-        runs.iter().zip(writers).for_each(|(run, writer)| log.feed(*run, writer, control));
+        let (sender, writer) = oneshot::channel();
+        let make = move || {
+            let (file, writer) = Tracked::run(&format!("run {run}"))?;
+            // Without its feed this log was closed meanwhile.
+            let _ = sender.send(writer);
+            Ok(Desk::new(vec![file], true, now))
+        };
+        let mut log =
+            Self { source: Source::start(make, tell)?, feeds: JoinSet::new(), watched: watch::Sender::new(true) };
+        let (nudge, watched, control) = (log.source.nudge(), log.watched.subscribe(), control.clone());
+        log.feeds.spawn(async move {
+            if let Ok(writer) = writer.await {
+                Feed { run, writer, control, nudge, watched, after }.run().await;
+            }
+        });
         Ok(log)
     }
 

@@ -56,6 +56,7 @@ impl Context {
     pub const fn fallback(self) -> Option<Table> {
         match self {
             Self::Text | Self::Dialog => Some(Table::Move),
+            Self::Log | Self::RunLog => Some(Table::Viewer),
             Self::WholeLog => Some(Table::Global),
             _ => None,
         }

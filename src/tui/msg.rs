@@ -8,7 +8,6 @@ use crate::bus::Notice;
 use crate::core::approval::Tally;
 use crate::core::artifact::Artifact;
 use crate::core::command::{Catalogue, Parsed};
-use crate::core::event::Entry;
 use crate::core::orders::Order;
 use crate::core::plan::Plan;
 use crate::core::resume::Decision;
@@ -37,10 +36,8 @@ pub enum Msg {
     Lagged,
     /// What came of [`Effect::Copy`]: what to tell the operator.
     Copied(Result<String, String>),
-    /// What the reader of a log on the whole screen tells.
+    /// What the reader of a log tells.
     File(Ticket, Told),
-    /// A log on the whole screen could not be opened, and why.
-    Unopened(Ticket, String),
     /// Something behind the screen failed (a background task panicked); one line for the operator.
     Trouble(String),
 
@@ -53,7 +50,6 @@ pub enum Msg {
     /// An artifact and its contents.
     Artifact(Result<Box<(Artifact, Vec<u8>)>, String>),
     Runs(Ticket, Result<RunPage, String>),
-    Entries(Ticket, Page, Result<Vec<Entry>, String>),
     /// A plan card, for the preview beside the bar or for the card itself; the ticket tells.
     Planned(Ticket, Result<Box<PlanCard>, String>),
     Submitted(Ticket, Result<Box<Run>, String>),
@@ -73,19 +69,6 @@ pub enum Msg {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
 pub struct Ticket(pub u64);
 
-/// Which part of a run's log is wanted.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Page {
-    /// The first entries.
-    Head,
-    /// The last entries.
-    Tail,
-    /// What follows this number.
-    After(i64),
-    /// What precedes this number.
-    Before(i64),
-}
-
 /// Something the console wants done. Each of those below `Copy` is answered by exactly one [`Msg`].
 #[derive(Debug, Clone, PartialEq)]
 pub enum Effect {
@@ -95,12 +78,13 @@ pub enum Effect {
     Suspend,
     /// Forget what is on screen and paint everything.
     Redraw,
-    /// Ask the reader of a log on the whole screen; the answers are its own.
+    /// Ask the reader of a log; the answers are its own.
     File(Ticket, Box<Ask>),
-    /// Begin to read the logs of these runs, merged by time.
+    /// Begin to read the log of a run, from the entry after this one.
     OpenLog {
         ticket: Ticket,
-        runs: Vec<RunId>,
+        run: RunId,
+        after: i64,
     },
     /// Nobody will come back to it.
     CloseLog(Ticket),
@@ -122,11 +106,6 @@ pub enum Effect {
     Runs {
         ticket: Ticket,
         filter: RunFilter,
-    },
-    Entries {
-        ticket: Ticket,
-        run: RunId,
-        page: Page,
     },
     Plan {
         ticket: Ticket,
@@ -176,6 +155,3 @@ pub enum Effect {
         plan_hash: String,
     },
 }
-
-/// Entries asked for at once.
-pub const PAGE_LINES: u32 = 500;

@@ -18,6 +18,7 @@ use self::runs::RunsScreen;
 use self::service::ServiceScreen;
 use self::whole::WholeLog;
 use super::app::App;
+use super::app::logs::Place;
 use super::keys::{Action, Context};
 use super::msg::{Effect, Overview};
 use super::popup::Popup;
@@ -79,8 +80,13 @@ pub trait View {
     /// Text typed into its prompt.
     fn insert(&mut self, _text: &str) {}
 
-    /// What it wants to know, given the space it has.
-    fn ask(&mut self, _body: Rect) -> Vec<Effect> {
+    /// The log it shows, given the space it has.
+    fn log(&self, _body: Rect) -> Option<Place> {
+        None
+    }
+
+    /// What it wants to know.
+    fn ask(&mut self) -> Vec<Effect> {
         Vec::new()
     }
 
@@ -111,6 +117,10 @@ pub enum Reaction {
     Done,
     Say(String),
     Ask(Effect),
+    /// The log shown is to do this.
+    Log(Action),
+    /// The log shown is to go to the first line of this step.
+    Step(u32),
     Open(Destination),
     /// Leave the view.
     Close,

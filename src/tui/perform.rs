@@ -5,13 +5,13 @@ use std::collections::HashMap;
 use tokio::sync::mpsc::Sender;
 
 use super::feed::OpenLog;
-use super::msg::{Effect, Msg, PAGE_LINES, Page, Ticket};
+use super::msg::{Effect, Msg, Ticket};
 use crate::clock::Clock;
 use crate::control::{Control, Refusal};
-use crate::core::event::Entry;
 use crate::core::run::RunId;
+use crate::logfile::source::Told;
 
-/// Performs the console's effects. Holds the logs that are read for it on the whole screen.
+/// Performs the console's effects. Holds the logs that are read for it.
 #[derive(Debug)]
 pub struct Performer {
     control: Control,
@@ -30,7 +30,7 @@ impl Performer {
     pub fn perform(&mut self, effect: Effect) {
         match effect {
             Effect::Quit | Effect::Suspend | Effect::Redraw | Effect::Copy(_) => {}
-            Effect::OpenLog { ticket, runs } => self.open_log(ticket, &runs),
+            Effect::OpenLog { ticket, run, after } => self.open_log(ticket, run, after),
             Effect::CloseLog(ticket) => drop(self.logs.remove(&ticket)),
             Effect::File(ticket, wish) => {
                 if let Some(log) = self.logs.get(&ticket) {
@@ -41,15 +41,15 @@ impl Performer {
         }
     }
 
-    fn open_log(&mut self, ticket: Ticket, runs: &[RunId]) {
+    fn open_log(&mut self, ticket: Ticket, run: RunId, after: i64) {
         let answers = self.answers.clone();
         let tell = move |told| answers.blocking_send(Msg::File(ticket, told)).is_ok();
-        match OpenLog::runs(runs, &self.control, self.clock.now(), tell) {
+        match OpenLog::run(run, after, &self.control, self.clock.now(), tell) {
             Ok(log) => drop(self.logs.insert(ticket, log)),
             Err(error) => {
                 let answers = self.answers.clone();
-                let text = format!("the log cannot be shown: no room for it in the folder of temporary files: {error}");
-                tokio::spawn(async move { answers.send(Msg::Unopened(ticket, text)).await });
+                let told = Told::Unopened(error.to_string());
+                tokio::spawn(async move { answers.send(Msg::File(ticket, told)).await });
             }
         }
     }
@@ -82,7 +82,6 @@ async fn ask(effect: Effect, control: &Control) -> Option<Msg> {
         Effect::Detail(run) => Msg::Detail(run, said(control.run(run).await.map(Box::new))),
         Effect::Artifact { run, number } => Msg::Artifact(said(control.artifact(run, number).await.map(Box::new))),
         Effect::Runs { ticket, filter } => Msg::Runs(ticket, said(control.run_page(&filter).await)),
-        Effect::Entries { ticket, run, page } => Msg::Entries(ticket, page, said(entries(control, run, page).await)),
         Effect::Plan { ticket, parsed, inputs, raw_text } => {
             let card = control.plan(&parsed, &inputs, &raw_text).await;
             Msg::Planned(ticket, said(card.map(Box::new)))
@@ -114,15 +113,6 @@ async fn ask(effect: Effect, control: &Control) -> Option<Msg> {
             Msg::Answered(run, said(control.answer(run, step, done, note.as_deref()).await))
         }
     })
-}
-
-async fn entries(control: &Control, run: RunId, page: Page) -> Result<Vec<Entry>, Refusal> {
-    match page {
-        Page::Head => control.entries_after(run, 0, PAGE_LINES).await,
-        Page::Tail => control.entries_before(run, i64::MAX, PAGE_LINES).await,
-        Page::After(seq) => control.entries_after(run, seq, PAGE_LINES).await,
-        Page::Before(seq) => control.entries_before(run, seq, PAGE_LINES).await,
-    }
 }
 
 fn said<T>(result: Result<T, Refusal>) -> Result<T, String> {

@@ -34,6 +34,9 @@ fn paint(app: &App, canvas: &mut Canvas<'_>) {
         Some(screen) => screen.view().draw(app, parts.body, canvas),
         None => app.home.draw(app, parts.body, canvas),
     }
+    if let Some(log) = app.log_in_focus().and_then(|run| app.logs.get(run)) {
+        log.paint_over(parts.body, canvas);
+    }
     match &app.bar {
         Some(bar) => bar::draw(app, bar, &parts, canvas),
         None => chrome::foot(app, &parts, canvas),

@@ -19,7 +19,7 @@ use regex::bytes::Regex;
 
 use self::card::Card;
 use self::filters::Filters;
-use self::prompt::Prompt;
+use self::prompt::{Prompt, Wanted};
 use super::Model;
 use super::keys::{Action, Context, Key, Keymap};
 use super::msg::{Effect, Msg, Ticket};
@@ -29,8 +29,9 @@ use super::terminal::output::Stats;
 use super::theme::Theme;
 use super::view::canvas::Canvas;
 use crate::core::event::Level;
+use crate::core::run::Run;
 use crate::core::time::Timestamp;
-use crate::logfile::desk::{Answer, Ask, Shown};
+use crate::logfile::desk::{Answer, Ask, Shown, Sought};
 use crate::logfile::source::Told;
 
 /// What is known before the first line.
@@ -62,6 +63,10 @@ pub struct Viewer {
     keys: Keymap,
     theme: Theme,
     size: (u16, u16),
+    /// The status has no row of its own: it stands on the frame.
+    framed: bool,
+    /// The reader has told nothing yet that could be shown.
+    waiting: bool,
     now: Timestamp,
     shown: Shown,
     filters: Filters,
@@ -120,6 +125,8 @@ impl Viewer {
             keys,
             theme,
             size: (80, 24),
+            framed: false,
+            waiting: true,
             now: Timestamp::default(),
             shown: Shown::default(),
             filters: Filters::default(),
@@ -141,7 +148,12 @@ impl Viewer {
     /// Where the keyboard is; `base` is where it is when nothing lies over the log.
     pub(super) const fn context(&self, base: Context) -> Context {
         match &self.over {
-            None | Some(Over::Filters) => base,
+            None => base,
+            // In a pane, too, all keys are the log's while this is open.
+            Some(Over::Filters) => match base {
+                Context::File => base,
+                _ => Context::WholeLog,
+            },
             Some(Over::Prompt(_) | Over::Help(_)) => Context::Text,
             Some(Over::Card(_)) => Context::List,
         }
@@ -154,7 +166,7 @@ impl Viewer {
 
     /// Rows for lines: all but the status, and the strip when it is shown.
     fn rows(&self) -> usize {
-        usize::from(self.size.1).saturating_sub(1 + usize::from(self.strip)).max(1)
+        usize::from(self.size.1).saturating_sub(usize::from(!self.framed) + usize::from(self.strip)).max(1)
     }
 
     fn fit(&self) -> Effect {
@@ -167,8 +179,8 @@ impl Viewer {
     }
 
     /// Takes over the size of its place on screen.
-    pub(super) fn resize(&mut self, width: u16, height: u16) -> Effect {
-        self.size = (width, height);
+    pub(super) fn resize(&mut self, width: u16, height: u16, framed: bool) -> Effect {
+        (self.size, self.framed) = ((width, height), framed);
         self.fit()
     }
 
@@ -183,9 +195,43 @@ impl Viewer {
         self.notice = Some(text);
     }
 
-    /// Nothing lies over the log that leaving would close first.
-    pub(super) const fn closes_on_leave(&self) -> bool {
-        self.over.is_none()
+    /// Something lies over the log.
+    pub(super) const fn is_covered(&self) -> bool {
+        self.over.is_some()
+    }
+
+    /// Somebody reads in it, and does not only watch it grow.
+    pub(super) const fn is_read(&self) -> bool {
+        self.over.is_some() || !(self.waiting || self.shown.follow)
+    }
+
+    /// Another reader tells from now on. What is shown stays until it does.
+    pub(super) const fn begin(&mut self, ticket: Ticket) {
+        (self.ticket, self.waiting) = (ticket, true);
+    }
+
+    /// The names of a run's steps, where they were not known yet.
+    pub(super) fn name_steps(&mut self, run: &Run) {
+        let unknown = |file: &&mut Named| file.steps.as_ref().is_some_and(Vec::is_empty);
+        for file in self.facts.files.iter_mut().filter(unknown) {
+            file.steps = Some(step_names(run));
+        }
+    }
+
+    /// Searches as if it had been typed; what is wrong with the pattern is told where it can be corrected.
+    pub(super) fn search_for(&mut self, text: &str) -> Vec<Effect> {
+        self.over = Some(Over::Prompt(Box::new(Prompt::with(Wanted::Search, text))));
+        self.prompt(Action::Accept)
+    }
+
+    /// Goes to the first line of a step.
+    pub(super) fn go_to_step(&self, step: u32) -> Effect {
+        self.ask(Ask::Seek { what: Sought::Step(step), forward: true })
+    }
+
+    /// What there is to say, where a frame has no room for it.
+    pub(super) const fn take_notice(&mut self) -> Option<String> {
+        if self.framed { self.notice.take() } else { None }
     }
 
     /// A key was pressed: what was said before is old.
@@ -203,13 +249,16 @@ impl Viewer {
 
     pub(super) fn told(&mut self, told: Told) -> Vec<Effect> {
         match told {
+            // A reader that has just begun knows nothing yet.
+            Told::Shown(shown) if self.waiting && shown.rows.is_empty() && shown.busy.is_some() => {}
             Told::Shown(shown) => {
+                self.waiting = false;
                 if shown.generation != self.shown.generation {
                     self.marks.clear();
                 }
                 self.shown = *shown;
             }
-            Told::Answer(Answer::Notice(text)) => self.notice = Some(text),
+            Told::Answer(Answer::Notice(text)) | Told::Unopened(text) => self.notice = Some(text),
             Told::Answer(Answer::Copy { text }) => return vec![Effect::Copy(text)],
             Told::Answer(Answer::Record { line, text, head, data }) => {
                 let known = head.map(|head| self.known(line, &head, data));
@@ -259,7 +308,7 @@ impl Model for Viewer {
         match msg {
             Msg::Key(key) => return self.key(&key),
             Msg::Paste(text) => self.insert(&text),
-            Msg::Resize(width, height) => return vec![self.resize(width, height)],
+            Msg::Resize(width, height) => return vec![self.resize(width, height, false)],
             Msg::Tick(now) => self.tick(now),
             Msg::File(_, told) => return self.told(told),
             Msg::Copied(Ok(text) | Err(text)) | Msg::Trouble(text) => self.say(text),
@@ -272,6 +321,7 @@ impl Model for Viewer {
         let area = frame.area();
         let mut canvas = Canvas::new(frame.buffer_mut(), self.theme);
         self.paint(area, &mut canvas);
+        self.paint_over(area, &mut canvas);
         if let Some(Over::Help(help)) = &self.over {
             help.draw(&self.keys, &mut canvas);
         }
@@ -288,6 +338,17 @@ impl Model for Viewer {
     fn wrote(&mut self, stats: Stats) {
         self.wire.total = stats.bytes;
     }
+}
+
+/// The zone of the column of local times: the workspace's, where it has one of its own, else this machine's.
+pub(super) fn zone(workspace: Option<&str>) -> TimeZone {
+    let named = workspace.filter(|name| *name != "UTC").and_then(|name| TimeZone::get(name).ok());
+    named.unwrap_or_else(TimeZone::system)
+}
+
+/// The names of a run's steps, by number.
+pub(super) fn step_names(run: &Run) -> Vec<String> {
+    run.plan.numbered().map(|(_, step)| step.name.clone()).collect()
 }
 
 impl Wire {

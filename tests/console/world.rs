@@ -19,11 +19,11 @@ use opsroom::core::step::StepSpec;
 use opsroom::core::step::http::Http;
 use opsroom::core::step::manual::Manual;
 use opsroom::core::time::Timestamp;
-use opsroom::logfile::desk::Desk;
+use opsroom::logfile::desk::{Ask, Desk};
 use opsroom::logfile::file::Tracked;
 use opsroom::logfile::lanes::Writer;
 use opsroom::logfile::source::Told;
-use opsroom::tui::msg::{Effect, Msg, Overview, PAGE_LINES, Page, PlanCard, RunDetail, RunPage, Ticket};
+use opsroom::tui::msg::{Effect, Msg, Overview, PlanCard, RunDetail, RunPage, Ticket};
 
 /// 2026-11-21 21:04:11 UTC.
 pub const NOW: Timestamp = Timestamp(1_795_295_051_000);
@@ -41,7 +41,7 @@ pub struct World {
     pub again: Option<Plan>,
     /// What starting a plan answers.
     pub refusal: Option<String>,
-    /// Logs being read on the whole screen, and how many of their entries were written.
+    /// Logs being read, and how many of their entries were written.
     pub reading: RefCell<BTreeMap<Ticket, (Desk, Writer, usize)>>,
 }
 
@@ -123,14 +123,15 @@ impl World {
             Effect::Detail(run) => Msg::Detail(run, Ok(Box::new(self.detail.clone()))),
             Effect::Artifact { number, .. } => {
                 let found = self.detail.artifacts.iter().find(|artifact| artifact.number == number).cloned();
-                Msg::Artifact(found.map(|artifact| Box::new((artifact, self.contents.clone()))).ok_or("there is none".to_owned()))
+                Msg::Artifact(
+                    found.map(|artifact| Box::new((artifact, self.contents.clone()))).ok_or("there is none".to_owned()),
+                )
             }
             Effect::Runs { ticket, filter } => {
                 let before = filter.before.unwrap_or(RunId(i64::MAX));
                 let runs = self.overview.runs.iter().filter(|r| r.id < before).cloned().collect();
                 Msg::Runs(ticket, Ok(RunPage { runs, queue: self.detail.queued.iter().cloned().collect() }))
             }
-            Effect::Entries { ticket, page, .. } => Msg::Entries(ticket, page, Ok(self.page(page))),
             Effect::Plan { ticket, inputs, .. } => {
                 let again = self.again.clone().filter(|_| !inputs.is_empty());
                 let plan = again.unwrap_or_else(|| self.card.plan.clone());
@@ -150,13 +151,21 @@ impl World {
         })
     }
 
-    /// What the reader of a log on the whole screen tells: all that follows from a wish, at once.
+    /// What the readers of logs tell by themselves: what was written meanwhile, where somebody looks.
+    pub fn written(&self) -> Vec<Msg> {
+        let watched = |(ticket, (desk, ..)): (&Ticket, &(Desk, Writer, usize))| desk.is_watched().then_some(*ticket);
+        let tickets: Vec<Ticket> = self.reading.borrow().iter().filter_map(watched).collect();
+        tickets.iter().flat_map(|ticket| self.told(&Effect::File(*ticket, Box::new(Ask::Look)))).collect()
+    }
+
+    /// What the reader of a log tells: all that follows from a wish, at once.
     pub fn told(&self, effect: &Effect) -> Vec<Msg> {
         let mut reading = self.reading.borrow_mut();
         let (ticket, wish) = match effect {
-            Effect::OpenLog { ticket, .. } => {
+            Effect::OpenLog { ticket, after, .. } => {
                 let (file, writer) = Tracked::run("run").unwrap_or_else(|e| panic!("room for a log: {e}"));
-                reading.insert(*ticket, (Desk::new(vec![file], true, NOW), writer, 0));
+                let skipped = usize::try_from(*after).unwrap_or(0);
+                reading.insert(*ticket, (Desk::new(vec![file], true, NOW), writer, skipped));
                 (ticket, None)
             }
             Effect::CloseLog(ticket) => {
@@ -178,21 +187,6 @@ impl World {
         let told: Vec<Told> = desk.answers().into_iter().map(Told::Answer).collect();
         let shown = Told::Shown(Box::new(desk.shown()));
         told.into_iter().chain([shown]).map(|told| Msg::File(*ticket, told)).collect()
-    }
-
-    fn page(&self, page: Page) -> Vec<Entry> {
-        let limit = PAGE_LINES as usize;
-        let after = |seq: i64| self.log.iter().filter(|e| e.seq > seq).take(limit).cloned().collect();
-        let before = |seq: i64| {
-            let all: Vec<Entry> = self.log.iter().filter(|e| e.seq < seq).cloned().collect();
-            all[all.len().saturating_sub(limit)..].to_vec()
-        };
-        match page {
-            Page::Head => after(0),
-            Page::Tail => before(i64::MAX),
-            Page::After(seq) => after(seq),
-            Page::Before(seq) => before(seq),
-        }
     }
 }
 

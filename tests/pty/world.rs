@@ -6,8 +6,8 @@ use std::process::Command;
 use serde_json::Value;
 use tempfile::TempDir;
 
-/// A fresh home whose store knows the service `web` in `dev`. Restarting it leaves the file `begun`, waits for the file
-/// `go`, and leaves the file `finished`.
+/// A fresh home whose store knows the service `web` in `dev`. Restarting it leaves the file `begun`, prints the file
+/// `says` if there is one, waits for the file `go`, and leaves the file `finished`.
 pub fn home() -> TempDir {
     let home = TempDir::new().unwrap();
     let stack = home.path().join("stack.toml");
@@ -36,7 +36,7 @@ pub fn runs(home: &Path) -> Vec<Value> {
 
 fn text(home: &Path) -> String {
     let file = |name: &str| home.join(name).display().to_string();
-    let (begun, go, finished) = (file("begun"), file("go"), file("finished"));
+    let (begun, go, finished, says) = (file("begun"), file("go"), file("finished"), file("says"));
     format!(
         r#"
 workspace = "pty"
@@ -51,7 +51,7 @@ environments = ["dev"]
 
 [[service.action]]
 do = "restart"
-shell = "echo begun; touch {begun}; while ! test -e {go}; do sleep 0.05; done; touch {finished}; echo finished"
+shell = "echo begun; touch {begun}; if test -e {says}; then cat {says}; fi; while ! test -e {go}; do sleep 0.05; done; touch {finished}; echo finished"
 "#
     )
 }

@@ -375,7 +375,7 @@ pub async fn an_interrupted_run_says_what_is_unknown(place: Place) {
     let expected = "interrupted: host:1 is gone; the outcome of step prepare is unknown";
     assert_eq!((run.status, run.message.as_deref()), (RunStatus::Interrupted, Some(expected)));
     assert_eq!((run.finished_at, run.lease_until, run.holder.as_deref()), (Some(at(5000)), None, Some("host:1")));
-    let last = place.store.entries_before(run.id, i64::MAX, 1).await.unwrap();
+    let last = place.store.entries_after(run.id, run.last_seq - 1, 1).await.unwrap();
     assert!(matches!(&last[0].body, EntryBody::Event { level: Level::Error, message, .. } if message == expected));
     assert_eq!((last[0].step, last[0].seq), (Some(0), run.last_seq));
     assert_eq!(step_statuses(&place, run.id).await, [StepStatus::Unknown, StepStatus::Pending, StepStatus::Pending]);

@@ -75,7 +75,7 @@ impl Looked {
     /// One block of the first file that is behind: which it was, and from which of its lines on things changed.
     fn step(&mut self, files: &[Tracked]) -> Option<(usize, Option<usize>)> {
         let step = |(scan, file): (&mut Scan, &Tracked)| {
-            scan.step(file.file(), file.index.end(), file.tail_counts()).unwrap_or(false)
+            scan.step(file.file(), &file.index, file.tail_counts()).unwrap_or(false)
         };
         let at = self.scans.iter_mut().zip(files).position(step)?;
         let known = files[at].index.records.joined();

@@ -9,6 +9,8 @@ pub enum Sought {
     Hit,
     Error,
     Warning,
+    /// The first line of this step of a run.
+    Step(u32),
 }
 
 /// Where to in time.
@@ -39,6 +41,7 @@ impl Sought {
             Self::Hit => "match",
             Self::Error => "error",
             Self::Warning => "warning or error",
+            Self::Step(_) => "line of this step",
         }
     }
 }
@@ -49,6 +52,10 @@ impl Desk {
             self.answers.push(Answer::Notice("nothing is searched for yet: / begins a search".to_owned()));
             return;
         }
+        if let Sought::Step(_) = what {
+            self.seek = Some(Seek { what, forward, from: 0 });
+            return;
+        }
         self.stop_following();
         self.seek = Some(Seek { what, forward, from: self.place.line });
     }
@@ -57,6 +64,7 @@ impl Desk {
     pub(super) fn seek_on(&mut self) {
         let Some(Seek { what, forward, from }) = self.seek else { return };
         let bits = match what {
+            Sought::Step(step) => return self.seek_step(step, from),
             Sought::Hit => self.rules.found(),
             Sought::Error => Some(self.rules.errors()),
             Sought::Warning => Some(self.rules.warnings()),
@@ -84,6 +92,22 @@ impl Desk {
         self.changed = true;
         if let Some(line) = to {
             self.stand_on(line);
+        }
+    }
+
+    /// Looks on for the first line of a step where the last look ended.
+    fn seek_step(&mut self, step: u32, from: usize) {
+        let end = self.files[0].lines();
+        if let Some(line) = self.files[0].first_of_step(step, from, end) {
+            self.seek = None;
+            self.changed = true;
+            return self.stand_on(line);
+        }
+        if self.caught_up {
+            self.seek = None;
+            self.answers.push(Answer::Notice("this step has written nothing yet".to_owned()));
+        } else {
+            self.seek = Some(Seek { what: Sought::Step(step), forward: true, from: end });
         }
     }
 

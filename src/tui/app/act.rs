@@ -1,10 +1,8 @@
 //! What keys do: to the popup, the bar, the view or home, whichever is on top.
 
 use super::{App, bar, scene};
-use crate::core::run::RunId;
 use crate::tui::keys::{Action, Context};
 use crate::tui::msg::{Effect, RunFilter, Ticket};
-use crate::tui::pane::home::Pane;
 use crate::tui::pane::reader::Reader;
 use crate::tui::pane::run::RunScreen;
 use crate::tui::pane::runs::RunsScreen;
@@ -17,8 +15,6 @@ use crate::tui::popup::{Outcome, Popup};
 
 /// Views open over each other, at most; beyond that the oldest goes.
 const DEEPEST: usize = 20;
-/// Logs kept after they were left.
-const KEPT: usize = 4;
 
 impl App {
     pub(super) fn act(&mut self, action: Action) -> Vec<Effect> {
@@ -45,6 +41,9 @@ impl App {
             if !bar.close_choices() {
                 self.bar = None;
             }
+            return;
+        }
+        if self.log_in_focus().is_some_and(|run| self.logs.back(run)) {
             return;
         }
         let scene = scene(self.overview.as_ref(), self.now, self.size);
@@ -127,6 +126,10 @@ impl App {
     }
 
     fn act_view(&mut self, action: Action) -> Vec<Effect> {
+        if let Some(run) = self.log_in_focus().filter(|run| self.logs.is_covered(*run)) {
+            self.logs.act(run, action, self.now);
+            return Vec::new();
+        }
         let scene = scene(self.overview.as_ref(), self.now, self.size);
         let reaction = match self.screens.last_mut() {
             Some(screen) => screen.view_mut().act(action, scene),
@@ -146,6 +149,18 @@ impl App {
                 Vec::new()
             }
             Reaction::Ask(effect) => vec![effect],
+            Reaction::Log(action) => {
+                if let Some(run) = self.log_in_focus() {
+                    self.logs.act(run, action, self.now);
+                }
+                Vec::new()
+            }
+            Reaction::Step(step) => {
+                if let Some(run) = self.log_in_focus() {
+                    self.logs.go_to_step(run, step);
+                }
+                Vec::new()
+            }
             Reaction::Close => {
                 self.leave();
                 Vec::new()
@@ -194,8 +209,8 @@ impl App {
     pub(super) fn open(&mut self, destination: Destination) {
         let screen = match destination {
             Destination::Service(name) => Screen::Service(Box::new(ServiceScreen::new(name))),
-            Destination::Run(run) => Screen::Run(Box::new(RunScreen::new(self.ticket(), run, &self.facts))),
-            Destination::Log(run) => Screen::Whole(Box::new(self.whole_log(run))),
+            Destination::Run(run) => Screen::Run(Box::new(RunScreen::new(run, &self.facts))),
+            Destination::Log(run) => Screen::Whole(Box::new(WholeLog { run })),
             Destination::Read { title, text } => Screen::Reader(Box::new(Reader::new(&title, &text))),
         };
         self.push(screen);
@@ -212,47 +227,15 @@ impl App {
         self.open(Destination::Read { title: format!("Problems {}", problems.len()), text });
     }
 
-    /// A run's log on the whole screen: as it was left, if it was looked at before.
-    fn whole_log(&mut self, run: RunId) -> WholeLog {
-        if let Some(at) = self.kept.iter().position(|log| log.run == run) {
-            return self.kept.remove(at);
-        }
-        let ticket = self.ticket();
-        let seen = self.screens.iter().find_map(|screen| match screen {
-            Screen::Run(s) if s.run == run => s.detail.as_ref().map(|detail| &detail.run),
-            _ => None,
-        });
-        let known = seen.or_else(|| self.run_of(run));
-        WholeLog::new(ticket, run, known, self.keys.clone(), self.theme, self.facts.simulated)
-    }
-
-    /// Leaves the view on screen; false at home. A log is kept for a while, unless it never opened.
+    /// Leaves the view on screen; false at home.
     fn leave(&mut self) -> bool {
-        let Some(screen) = self.screens.pop() else { return false };
-        if let Screen::Whole(mut log) = screen
-            && !log.blank
-        {
-            self.leaving.push(log.rest());
-            self.kept.push(*log);
-            if self.kept.len() > KEPT {
-                self.leaving.push(Effect::CloseLog(self.kept.remove(0).ticket));
-            }
-        }
-        true
+        self.screens.pop().is_some()
     }
 
     fn push(&mut self, screen: Screen) {
-        if self.screens.len() >= DEEPEST
-            && let Screen::Whole(log) = self.screens.remove(0)
-        {
-            self.leaving.push(Effect::CloseLog(log.ticket));
+        if self.screens.len() >= DEEPEST {
+            self.screens.remove(0);
         }
         self.screens.push(screen);
-    }
-
-    /// Home, with the log of the newest run in focus.
-    pub(super) fn show_log(&mut self) {
-        while self.leave() {}
-        self.home.focus = Pane::Log;
     }
 }

@@ -213,7 +213,7 @@ impl App {
         self.read("Contacts", lines.join("\n"));
     }
 
-    fn go_home(&mut self, pane: Pane) {
+    pub(super) fn go_home(&mut self, pane: Pane) {
         self.screens.clear();
         self.home.focus = pane;
         self.home.full = false;
@@ -223,10 +223,9 @@ impl App {
     fn search(&mut self, parsed: &Parsed) {
         self.go_home(Pane::Log);
         let text = parsed.inputs.get("text").cloned().unwrap_or_default();
-        let height = self.home.log_rows(self.body());
-        let Some(log) = &mut self.home.log else { return self.complain("there is no log to search yet") };
-        log.prompt = Some(super::field::Field::with(&text));
-        log.take_prompt(height);
+        let Some(run) = self.home.log else { return self.complain("there is no log to search yet") };
+        self.keep_log(run);
+        self.logs.search(run, &text);
     }
 }
 

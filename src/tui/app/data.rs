@@ -3,7 +3,6 @@
 
 use super::App;
 use super::command::Wish;
-use super::log::Log;
 use crate::bus::Notice;
 use crate::core::approval::Tally;
 use crate::core::artifact::Artifact;
@@ -11,9 +10,11 @@ use crate::core::run::{Run, RunId, RunStatus};
 use crate::core::time::Timestamp;
 use crate::logfile::source::Told;
 use crate::tui::msg::{Effect, Msg, Overview, PlanCard, RunPage, Ticket};
+use crate::tui::pane::home::Pane;
 use crate::tui::pane::{Destination, Screen, View};
 use crate::tui::popup::Popup;
 use crate::tui::popup::card::Card;
+use crate::tui::viewer::Viewer;
 
 /// One kind of question: at most one under way, asked again when something changed meanwhile.
 #[derive(Debug, Clone)]
@@ -63,7 +64,6 @@ impl Requests {
 impl App {
     /// What has to be asked now.
     pub(super) fn wanted(&mut self) -> Vec<Effect> {
-        let body = self.body();
         let requests = &mut self.requests;
         let mut effects: Vec<Effect> = [
             requests.overview.ask(Effect::Overview),
@@ -73,18 +73,30 @@ impl App {
         .into_iter()
         .flatten()
         .collect();
-        effects.append(&mut self.leaving);
-        let height = self.home.log_rows(body);
-        effects.extend(self.home.log.as_mut().and_then(|log| log.ask(height)));
         for screen in &mut self.screens {
-            effects.extend(screen.view_mut().ask(body));
+            effects.extend(screen.view_mut().ask());
         }
+        effects.extend(self.show_log());
         let tickets = &mut self.tickets;
         let next = || {
             *tickets += 1;
             Ticket(*tickets)
         };
         effects.extend(self.bar.as_mut().and_then(|bar| bar.ask_preview(next)));
+        effects
+    }
+
+    /// What has to be asked for the log on screen.
+    fn show_log(&mut self) -> Vec<Effect> {
+        let place = self.log_place();
+        if let Some(place) = place {
+            self.keep_log(place.run);
+        }
+        let ticket = self.ticket();
+        let effects = self.logs.show(place, ticket);
+        if let Some(notice) = self.logs.notice() {
+            self.say(notice);
+        }
         effects
     }
 
@@ -120,14 +132,21 @@ impl App {
             }
             Msg::Detail(run, detail) => {
                 self.runs_on_screen(run).for_each(|s| s.receive(&detail));
+                if let Ok(detail) = &detail {
+                    self.logs.know(&detail.run);
+                }
                 return self.fulfil(run, detail.as_ref().err().map(String::as_str));
             }
             Msg::Artifact(Ok(artifact)) => self.read_artifact(&artifact.0, &artifact.1),
             Msg::Artifact(Err(why)) => self.complain(why),
             Msg::Runs(ticket, page) => self.runs_came(ticket, page),
-            Msg::Entries(ticket, page, result) => self.entries_came(ticket, page, result),
-            Msg::File(ticket, told) => self.log_told(ticket, told),
-            Msg::Unopened(ticket, why) => self.log_unopened(ticket, why),
+            Msg::File(ticket, Told::Unopened(why)) => {
+                self.logs.unopened(ticket);
+                self.complain(format!(
+                    "the log cannot be shown: no room for it in the folder of temporary files: {why}"
+                ));
+            }
+            Msg::File(ticket, told) => self.logs.told(ticket, told),
             Msg::Planned(ticket, card) => self.planned(ticket, card),
             Msg::Submitted(ticket, result) => self.submitted(ticket, result),
             Msg::Cancelled(run, result) => self.cancelled(run, result),
@@ -174,7 +193,8 @@ impl App {
                     }
                 }
             }
-            Notice::Entries(run, seq) => self.logs().filter(|log| log.run == run).for_each(|log| log.told(seq)),
+            // Whoever reads a log listens to that itself.
+            Notice::Entries(..) => {}
             Notice::Steps(run) => self.touch(run),
             Notice::Stack => {
                 self.requests.overview.wanted = true;
@@ -187,7 +207,7 @@ impl App {
     /// Everything on screen is read again; logs learn from the runs how far they reach.
     pub(super) fn read_all_again(&mut self) {
         self.requests.everything();
-        self.logs().for_each(|log| log.told(0)); // one that could not be read is tried again
+        self.logs.try_again();
         for screen in &mut self.screens {
             screen.view_mut().touch();
         }
@@ -204,14 +224,6 @@ impl App {
         })
     }
 
-    fn logs(&mut self) -> impl Iterator<Item = &mut Log> {
-        let on_screens = self.screens.iter_mut().filter_map(|screen| match screen {
-            Screen::Run(s) => Some(&mut s.log),
-            _ => None,
-        });
-        self.home.log.iter_mut().chain(on_screens)
-    }
-
     /// Text is shown; the rest cannot be read on a screen.
     fn read_artifact(&mut self, artifact: &Artifact, content: &[u8]) {
         let (run, number) = (artifact.run.0, artifact.number);
@@ -221,29 +233,6 @@ impl App {
             }
             None => self.say(format!("no text: `opsroom artifacts {run} {number} > FILE` writes it to a file")),
         }
-    }
-
-    fn log_told(&mut self, ticket: Ticket, told: Told) {
-        let on_screen = self.screens.iter_mut().filter_map(|screen| match screen {
-            Screen::Whole(log) => Some(&mut **log),
-            _ => None,
-        });
-        if let Some(log) = on_screen.chain(&mut self.kept).find(|log| log.ticket == ticket) {
-            log.told(told);
-        }
-    }
-
-    /// Whoever comes back to it asks for it again.
-    fn log_unopened(&mut self, ticket: Ticket, why: String) {
-        self.kept.retain(|log| log.ticket != ticket);
-        for screen in &mut self.screens {
-            if let Screen::Whole(log) = screen
-                && log.ticket == ticket
-            {
-                log.blank = true;
-            }
-        }
-        self.complain(why);
     }
 
     fn overview_came(&mut self, result: Result<Box<Overview>, String>) {
@@ -257,9 +246,7 @@ impl App {
         };
         self.trouble = None;
         self.home.sync(&overview);
-        for run in &overview.runs {
-            self.logs().filter(|log| log.run == run.id).for_each(|log| log.told(run.last_seq));
-        }
+        overview.runs.iter().for_each(|run| self.logs.know(run));
         self.choose_log(&overview);
         self.overview = Some(overview);
     }
@@ -268,17 +255,11 @@ impl App {
     fn choose_log(&mut self, overview: &Overview) {
         let started = self.requests.started.take_if(|id| overview.runs.iter().any(|r| r.id == *id));
         let newest = started.or_else(|| overview.runs.iter().find(|r| r.trigger != "pulse").map(|r| r.id));
-        let reading = self.home.log.as_ref().is_some_and(|log| !log.follows() || log.prompt.is_some());
-        let shown = self.home.log.as_ref().map(|log| log.run);
+        let shown = self.home.log;
+        let reading = shown.and_then(|run| self.logs.get(run)).is_some_and(Viewer::is_read);
         if let Some(run) = newest.filter(|run| Some(*run) != shown && (!reading || started.is_some())) {
-            self.watch(run, overview.runs.iter().find(|r| r.id == run));
+            self.home.log = Some(run);
         }
-    }
-
-    fn watch(&mut self, id: RunId, run: Option<&Run>) {
-        let mut log = Log::new(self.ticket(), id);
-        log.told(run.map_or(0, |r| r.last_seq));
-        self.home.log = Some(log);
     }
 
     fn read_bar_again(&mut self) {
@@ -295,26 +276,6 @@ impl App {
         });
         if let Some(screen) = wanted {
             screen.receive(page);
-        }
-    }
-
-    fn entries_came(
-        &mut self,
-        ticket: Ticket,
-        page: crate::tui::msg::Page,
-        result: Result<Vec<crate::core::event::Entry>, String>,
-    ) {
-        let body = self.body();
-        let at_home = self.home.log_rows(body);
-        let on_screen = self.screens.iter().find_map(|screen| match screen {
-            Screen::Run(s) if s.log.ticket == ticket => Some(s.log_rows(body)),
-            _ => None,
-        });
-        let height = on_screen.unwrap_or(at_home);
-        let Some(log) = self.logs().find(|log| log.ticket == ticket) else { return };
-        match result {
-            Ok(entries) => log.receive(page, &entries, height),
-            Err(why) => log.failed(&why),
         }
     }
 
@@ -354,8 +315,8 @@ impl App {
                 self.say(format!("run {} was queued: {}", run.id, run.plan.title));
                 self.requests.overview.wanted = true;
                 self.requests.started = Some(run.id);
-                self.watch(run.id, Some(&run));
-                self.show_log();
+                self.home.log = Some(run.id);
+                self.go_home(Pane::Log);
             }
             Err(why) => match self.card_waiting_for(ticket) {
                 Some(card) => card.refused(&why),

@@ -42,7 +42,7 @@ impl Table {
             Self::Global => "In every view",
             Self::Move => "Moving in lists, logs and texts",
             Self::Log => "In a log",
-            Self::Viewer => "In a log on the whole screen, of a run or of files",
+            Self::Viewer => "In a log, too; in a pane the keys of the pane come first",
             Self::Run => "In a run",
             Self::Text => "While typing",
             Self::Dialog => "In a dialog or plan card",
@@ -106,7 +106,7 @@ actions! {
         PreviousHit "previous-hit" "previous match of the search",
         Wrap "wrap" "wrap long lines, or cut them",
         Level "level" "raise the least level shown",
-        Times "times" "show or hide times",
+        Times "times" "times: UTC, the zone of the workspace, or none",
         Left "left" "scroll left",
         Right "right" "scroll right",
     }

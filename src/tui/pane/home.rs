@@ -6,10 +6,10 @@ use ratatui::text::{Line, Span};
 use super::stack::targets;
 use super::{Destination, Reaction, Scene, health, log, stack};
 use crate::core::plan::Target;
-use crate::core::run::{Run, RunStatus};
+use crate::core::run::{Run, RunId, RunStatus};
 use crate::tui::app::App;
 use crate::tui::app::filter::Filter;
-use crate::tui::app::log::Log;
+use crate::tui::app::logs::Place;
 use crate::tui::app::picker::{Picker, moved};
 use crate::tui::keys::{Action, Context};
 use crate::tui::msg::{Effect, Overview};
@@ -40,17 +40,16 @@ pub struct Home {
     pub stack: Picker<Target>,
     pub filter: Filter,
     pub health_top: usize,
-    pub log: Option<Log>,
+    /// Whose log is shown.
+    pub log: Option<RunId>,
 }
 
 impl Home {
     /// Which keys are live.
     #[must_use]
     pub fn context(&self) -> Context {
-        let prompt = self.log.as_ref().is_some_and(|log| log.prompt.is_some());
         match self.focus {
             Pane::Stack if self.filter.is_typing() => Context::Text,
-            Pane::Log if prompt => Context::Text,
             Pane::Log => Context::Log,
             Pane::Stack | Pane::Health => Context::List,
         }
@@ -81,15 +80,15 @@ impl Home {
             Action::Pane1 => self.focus = Pane::Stack,
             Action::Pane2 => self.focus = Pane::Health,
             Action::Pane3 => self.focus = Pane::Log,
-            Action::Fullscreen => match &self.log {
-                Some(log) if self.focus == Pane::Log => return Reaction::Open(Destination::Log(log.run)),
+            Action::Fullscreen => match self.log {
+                Some(run) if self.focus == Pane::Log => return Reaction::Open(Destination::Log(run)),
                 _ => self.full = !self.full,
             },
             other => {
                 return match self.focus {
                     Pane::Stack => self.act_stack(other, scene),
                     Pane::Health => self.act_health(other, scene),
-                    Pane::Log => self.act_log(other, scene),
+                    Pane::Log => self.act_log(other),
                 };
             }
         }
@@ -127,47 +126,34 @@ impl Home {
         Reaction::Done
     }
 
-    fn act_log(&mut self, action: Action, scene: Scene<'_>) -> Reaction {
-        let height = self.log_rows(scene.body);
-        let Some(log) = &mut self.log else { return Reaction::Ignored };
-        match act_on_log(log, action, height) {
-            Reaction::Ignored if action == Action::Open => Reaction::Open(Destination::Run(log.run)),
-            reaction => reaction,
+    fn act_log(&self, action: Action) -> Reaction {
+        match self.log {
+            Some(run) if action == Action::Open => Reaction::Open(Destination::Run(run)),
+            Some(_) => log::act(action),
+            None => Reaction::Ignored,
         }
     }
 
-    /// Rows of the log pane.
+    /// The log it shows, unless another pane has the whole screen.
     #[must_use]
-    pub fn log_rows(&self, body: Rect) -> usize {
-        layout::rows(self.area(Pane::Log, body))
+    pub fn log(&self, body: Rect) -> Option<Place> {
+        let focused = self.focus == Pane::Log;
+        let area = layout::inner(self.area(Pane::Log, body));
+        let run = self.log.filter(|_| focused || !self.full)?;
+        Some(Place { run, area, framed: true, focused })
     }
 
-    /// Text typed into the focused prompt.
+    /// Text typed into the filter.
     pub fn insert(&mut self, text: &str, overview: Option<&Overview>) {
-        match self.focus {
-            Pane::Stack if self.filter.is_typing() => {
-                self.filter.insert(text);
-                if let Some(overview) = overview {
-                    self.sync(overview);
-                }
-            }
-            Pane::Log => {
-                if let Some(prompt) = self.log.as_mut().and_then(|log| log.prompt.as_mut()) {
-                    prompt.insert(text);
-                }
-            }
-            _ => {}
+        if self.focus == Pane::Stack && self.filter.is_typing() {
+            self.filter.insert(text);
+            overview.inspect(|o| self.sync(o));
         }
     }
 
     /// Esc: closes the innermost layer.
     pub fn back(&mut self, overview: Option<&Overview>) -> bool {
-        let inner = match (self.focus, &mut self.log) {
-            (Pane::Stack, _) => self.filter.clear(),
-            (Pane::Log, Some(log)) => back_in_log(log),
-            _ => false,
-        };
-        if inner {
+        if self.focus == Pane::Stack && self.filter.clear() {
             overview.inspect(|o| self.sync(o));
             return true;
         }
@@ -182,35 +168,13 @@ impl Home {
                 Pane::Stack => stack::draw(app, area, focused, canvas),
                 Pane::Health => health::draw(app, area, focused, canvas),
                 Pane::Log => {
-                    let run = self.log.as_ref().and_then(|l| app.run_of(l.run));
-                    log::draw(self.log.as_ref(), log_title(app, run), area, focused, canvas);
+                    let run = self.log.and_then(|run| app.run_of(run));
+                    let shown = self.log.and_then(|run| app.logs.get(run));
+                    log::draw(shown, log_title(app, run), area, focused, canvas);
                 }
             }
         }
     }
-}
-
-/// The actions every log knows.
-pub fn act_on_log(log: &mut Log, action: Action, height: usize) -> Reaction {
-    if log.prompt.is_some() {
-        if action == Action::Accept {
-            log.take_prompt(height);
-            return Reaction::Done;
-        }
-        let done = log.prompt.as_mut().is_some_and(|prompt| prompt.act(action));
-        return if done { Reaction::Done } else { Reaction::Ignored };
-    }
-    match action {
-        Action::CopyLine => log.line().map_or(Reaction::Done, |line| Reaction::Ask(Effect::Copy(line.to_owned()))),
-        other if log.act(other, height) => Reaction::Done,
-        _ => Reaction::Ignored,
-    }
-}
-
-/// Esc in a log: the prompt, then the search.
-pub fn back_in_log(log: &mut Log) -> bool {
-    log.notice = None;
-    log.prompt.take().is_some() || log.clear_search()
 }
 
 /// `Run #41 ▶ running  deploy web → staging`.

@@ -5,7 +5,6 @@ mod people;
 use ratatui::layout::Rect;
 use ratatui::text::{Line, Span};
 
-use super::home::{act_on_log, back_in_log};
 use super::runs::took;
 use super::{Destination, Reaction, Scene, View, log};
 use crate::core::artifact::human_bytes;
@@ -13,11 +12,11 @@ use crate::core::orders::{Ending, Pace};
 use crate::core::plan::PlanStep;
 use crate::core::run::{RunId, RunStatus, RunStep, StepStatus};
 use crate::core::time::human_ms;
-use crate::tui::app::log::Log;
+use crate::tui::app::logs::Place;
 use crate::tui::app::picker::{Picker, first_visible};
 use crate::tui::app::{App, Facts};
 use crate::tui::keys::{Action, Context};
-use crate::tui::msg::{Effect, RunDetail, Ticket};
+use crate::tui::msg::{Effect, RunDetail};
 use crate::tui::popup::control::Aim;
 use crate::tui::theme::{run_symbol, run_word, step_symbol, step_word};
 use crate::tui::view::canvas::{Canvas, column, row, safe, wrapped};
@@ -38,7 +37,6 @@ const PARTS: [Part; 3] = [Part::Steps, Part::Log, Part::Artifacts];
 pub struct RunScreen {
     pub run: RunId,
     pub detail: Option<RunDetail>,
-    pub log: Log,
     pub focus: Part,
     full: bool,
     steps: Picker<u32>,
@@ -53,11 +51,10 @@ pub struct RunScreen {
 impl RunScreen {
     /// The view of a run; nothing is read yet.
     #[must_use]
-    pub fn new(ticket: Ticket, run: RunId, facts: &Facts) -> Self {
+    pub fn new(run: RunId, facts: &Facts) -> Self {
         Self {
             run,
             detail: None,
-            log: Log::new(ticket, run),
             focus: Part::Log,
             full: false,
             steps: Picker::default(),
@@ -76,18 +73,11 @@ impl RunScreen {
             Err(why) => self.error = Some(why.clone()),
             Ok(detail) => {
                 self.error = None;
-                self.log.told(detail.run.last_seq);
                 self.steps.sync(&(0..count(detail.run.plan.numbered().count())).collect::<Vec<_>>());
                 self.artifacts.sync(&(0..detail.artifacts.len()).collect::<Vec<_>>());
                 self.detail = Some((**detail).clone());
             }
         }
-    }
-
-    /// Rows of the log.
-    #[must_use]
-    pub fn log_rows(&self, body: Rect) -> usize {
-        layout::rows(self.area(Part::Log, body))
     }
 
     fn area(&self, part: Part, body: Rect) -> Rect {
@@ -113,9 +103,8 @@ impl RunScreen {
         match (action, selected) {
             (Action::Open, Some(step)) if status_of(detail, step) == StepStatus::Waiting => self.answer(),
             (Action::Open, Some(step)) => {
-                self.log.go_to_step(step, self.log_rows(scene.body));
-                self.focus = Part::Log;
-                Reaction::Done
+                (self.focus, self.full) = (Part::Log, false);
+                Reaction::Step(step)
             }
             (Action::CopyLine, Some(step)) => {
                 let spec = detail.run.plan.numbered_step(step).map(|(s, _)| safe(&s.spec.describe()));
@@ -256,17 +245,12 @@ impl RunScreen {
 impl View for RunScreen {
     fn context(&self) -> Context {
         match self.focus {
-            Part::Log if self.log.prompt.is_some() => Context::Text,
             Part::Log => Context::RunLog,
             Part::Steps | Part::Artifacts => Context::RunList,
         }
     }
 
     fn act(&mut self, action: Action, scene: Scene<'_>) -> Reaction {
-        let height = self.log_rows(scene.body);
-        if self.context() == Context::Text {
-            return act_on_log(&mut self.log, action, height);
-        }
         match action {
             Action::NextPane => self.turn(1),
             Action::PreviousPane => self.turn(PARTS.len() - 1),
@@ -281,7 +265,7 @@ impl View for RunScreen {
             Action::LetGo => return self.let_go(),
             other => {
                 return match self.focus {
-                    Part::Log => act_on_log(&mut self.log, other, height),
+                    Part::Log => log::act(other),
                     Part::Steps => self.act_steps(other, scene),
                     Part::Artifacts => self.act_artifacts(other, scene),
                 };
@@ -291,22 +275,21 @@ impl View for RunScreen {
     }
 
     fn back(&mut self, _scene: Scene<'_>) -> bool {
-        (self.focus == Part::Log && back_in_log(&mut self.log)) || std::mem::take(&mut self.full)
+        std::mem::take(&mut self.full)
     }
 
-    fn insert(&mut self, text: &str) {
-        if let Some(prompt) = &mut self.log.prompt {
-            prompt.insert(text);
-        }
+    fn log(&self, body: Rect) -> Option<Place> {
+        let focused = self.focus == Part::Log;
+        let area = layout::inner(self.area(Part::Log, body));
+        (focused || !self.full).then_some(Place { run: self.run, area, framed: true, focused })
     }
 
-    fn ask(&mut self, body: Rect) -> Vec<Effect> {
+    fn ask(&mut self) -> Vec<Effect> {
         let mut effects = Vec::new();
         if self.stale && !self.asked {
             (self.stale, self.asked) = (false, true);
             effects.push(Effect::Detail(self.run));
         }
-        effects.extend(self.log.ask(self.log_rows(body)));
         effects
     }
 
@@ -325,7 +308,7 @@ impl View for RunScreen {
                 Part::Artifacts => self.draw_artifacts(area, focused, canvas),
                 Part::Log => {
                     let title = Span::styled(format!(" Log {} ", self.run), canvas.theme.strong());
-                    log::draw(Some(&self.log), title.into(), area, focused, canvas);
+                    log::draw(app.logs.get(self.run), title.into(), area, focused, canvas);
                 }
             }
         }

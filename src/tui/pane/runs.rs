@@ -179,7 +179,7 @@ impl View for RunsScreen {
         }
     }
 
-    fn ask(&mut self, _body: Rect) -> Vec<Effect> {
+    fn ask(&mut self) -> Vec<Effect> {
         self.next_page().into_iter().collect()
     }
 

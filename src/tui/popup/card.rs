@@ -145,7 +145,13 @@ impl Card {
     /// Nothing stands in the way but the confirmation.
     #[must_use]
     pub fn can_start(&self) -> bool {
-        !self.read_only && self.card.plan.blocks().next().is_none()
+        !self.is_forbidden() && self.card.plan.blocks().next().is_none()
+    }
+
+    /// A console that only looks starts only what looks.
+    fn is_forbidden(&self) -> bool {
+        let plan = &self.card.plan;
+        self.read_only && std::iter::once(plan).chain(&plan.then).any(|plan| plan.mutates)
     }
 
     pub(super) const fn context(&self) -> Context {
@@ -278,8 +284,8 @@ impl Card {
     }
 
     fn why_not(&self) -> String {
-        if self.read_only {
-            return "read-only: nothing can be started from this console".to_owned();
+        if self.is_forbidden() {
+            return "read-only: what changes something cannot be started from this console".to_owned();
         }
         let blocks: Vec<String> =
             self.card.plan.blocks().map(|r| format!("{}: {}", r.code, safe(&r.message))).collect();

@@ -74,6 +74,13 @@ pub fn run(body: Rect) -> RunAreas {
     RunAreas { header, steps, artifacts, log }
 }
 
+/// What is inside a frame.
+#[must_use]
+pub fn inner(area: Rect) -> Rect {
+    let (width, height) = (area.width.saturating_sub(2), area.height.saturating_sub(2));
+    Rect { x: area.x.saturating_add(1), y: area.y.saturating_add(1), width, height }
+}
+
 /// Rows inside a frame.
 #[must_use]
 pub fn rows(area: Rect) -> usize {

@@ -57,7 +57,12 @@ impl Viewer {
                     Times::AsWritten => Times::Utc,
                     Times::Utc => Times::Local,
                     Times::Local => Times::AsWritten,
-                }
+                };
+                self.notice = Some(match self.times {
+                    Times::AsWritten => "no column of times".to_owned(),
+                    Times::Utc => "times in UTC".to_owned(),
+                    Times::Local => format!("times in {}", self.facts.zone.iana_name().unwrap_or("local time")),
+                });
             }
             Action::Lanes => self.lanes = !self.lanes,
             Action::Colours => self.colours = !self.colours,
@@ -93,7 +98,7 @@ impl Viewer {
                 return vec![self.ask(Ask::Search(None))];
             }
             Action::Interrupt => self.notice = Some("q leaves".to_owned()),
-            Action::Mark => return self.mark(),
+            Action::Mark => return self.toggle_mark(),
             Action::NextMark | Action::PreviousMark => return self.go_to_mark(action == Action::NextMark),
             Action::Search => self.ask_for(Wanted::Search),
             Action::KeepOnly => self.ask_for(Wanted::Keep),
@@ -137,7 +142,7 @@ impl Viewer {
         self.over = Some(Over::Prompt(Box::new(Prompt::new(wanted))));
     }
 
-    fn mark(&mut self) -> Vec<Effect> {
+    fn toggle_mark(&mut self) -> Vec<Effect> {
         let Some(line) = self.line() else { return Vec::new() };
         if self.marks.remove(&line).is_none() {
             self.ask_for(Wanted::Note(line));

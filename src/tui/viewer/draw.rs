@@ -20,17 +20,33 @@ const SOURCE: usize = 12;
 /// Eighths of a cell, for the strip.
 const BARS: [&str; 8] = ["▁", "▂", "▃", "▄", "▅", "▆", "▇", "█"];
 
+/// A narrower log leaves out the fractions of seconds.
+const FOR_FRACTION: u16 = 70;
+
+/// As many of the last parts as fit, at least one.
+fn joined(parts: &[String], width: usize) -> String {
+    let of = |from: usize| format!("{} ", parts[from..].join(" · "));
+    let fits = (0..parts.len()).find(|from| text::width(&of(*from)) <= width);
+    fits.or(parts.len().checked_sub(1)).map(of).unwrap_or_default()
+}
+
+/// What is left beside a notice, which may take two thirds.
+fn beside(notice: &str, width: usize) -> usize {
+    width.saturating_sub((text::width(notice) + 1).min(width * 2 / 3))
+}
+
 impl Viewer {
+    /// Paints the log and its status, the last row.
     pub(in crate::tui) fn paint(&self, area: Rect, canvas: &mut Canvas<'_>) {
-        let lines =
-            Rect { height: u16::try_from(self.rows()).unwrap_or(u16::MAX).min(area.height.saturating_sub(1)), ..area };
-        self.lines(lines, canvas);
-        if self.strip && area.height > 2 {
-            self.strip(Rect { y: area.bottom() - 2, height: 1, ..area }, canvas);
-        }
+        let status = area.height.min(1);
+        self.paint_lines(Rect { height: area.height - status, ..area }, true, canvas);
         if area.height > 1 {
             self.foot(Rect { y: area.bottom() - 1, height: 1, ..area }, canvas);
         }
+    }
+
+    /// Paints what lies over the log and is larger than a line.
+    pub(in crate::tui) fn paint_over(&self, area: Rect, canvas: &mut Canvas<'_>) {
         match &self.over {
             Some(Over::Card(card)) => card.draw(area, canvas),
             Some(Over::Filters) => self.filter_window(canvas),
@@ -38,12 +54,31 @@ impl Viewer {
         }
     }
 
-    fn lines(&self, area: Rect, canvas: &mut Canvas<'_>) {
+    /// Paints the log without its status: within a frame, which has that on its edges.
+    pub(in crate::tui) fn paint_lines(&self, area: Rect, focused: bool, canvas: &mut Canvas<'_>) {
+        let strip = u16::from(self.strip && area.height > 1);
+        self.lines(Rect { height: area.height - strip, ..area }, focused, canvas);
+        if strip > 0 {
+            self.strip(Rect { y: area.bottom() - 1, height: 1, ..area }, canvas);
+        }
+    }
+
+    fn lines(&self, area: Rect, focused: bool, canvas: &mut Canvas<'_>) {
         let height = usize::from(area.height);
         let rows: Vec<Vec<Line<'static>>> = if self.wrap {
-            self.shown.rows.iter().enumerate().map(|(i, row)| self.wrapped(i, row, area.width, height)).collect()
+            self.shown
+                .rows
+                .iter()
+                .enumerate()
+                .map(|(i, row)| self.wrapped(self.gutter(i, row, focused), row, area.width, height))
+                .collect()
         } else {
-            self.shown.rows.iter().enumerate().map(|(i, row)| vec![self.cut(i, row, area.width)]).collect()
+            self.shown
+                .rows
+                .iter()
+                .enumerate()
+                .map(|(i, row)| vec![self.cut(self.gutter(i, row, focused), row, area.width)])
+                .collect()
         };
         // Wrapped lines take more rows than there are: the reader's own stays on screen.
         let to_cursor: usize = rows.iter().take(self.shown.cursor + 1).map(Vec::len).sum();
@@ -54,6 +89,7 @@ impl Viewer {
         if self.shown.rows.is_empty() {
             let hidden = self.shown.lines > 0 && self.shown.busy.is_none();
             let text = match () {
+                () if self.waiting => " reading",
                 () if hidden => " every line is hidden: v lists the filters, l sets the least level",
                 () if self.shown.busy.is_some() => " reading",
                 () => " nothing was written yet",
@@ -62,15 +98,18 @@ impl Viewer {
         }
     }
 
-    /// What stands before the text.
-    fn head(&self, index: usize, row: &Row) -> Vec<Span<'static>> {
-        let marked = self.marks.contains_key(&row.number);
-        let gutter = match (index == self.shown.cursor, marked) {
+    /// Where one stands, and marks. Without the keyboard one stands nowhere.
+    fn gutter(&self, index: usize, row: &Row, focused: bool) -> &'static str {
+        match (focused && index == self.shown.cursor, self.marks.contains_key(&row.number)) {
             (true, true) => "M",
             (true, false) => ">",
             (false, true) => "m",
             (false, false) => " ",
-        };
+        }
+    }
+
+    /// What stands before the text.
+    fn head(&self, gutter: &'static str, row: &Row) -> Vec<Span<'static>> {
         let mut spans = vec![Span::styled(gutter, self.theme.strong())];
         if self.times != Times::AsWritten {
             spans.push(Span::styled(self.time(row), self.theme.dim()));
@@ -84,18 +123,28 @@ impl Viewer {
     }
 
     fn head_width(&self) -> usize {
-        let times = if self.times == Times::AsWritten { 0 } else { 13 };
-        GUTTER + times + if self.facts.files.len() > 1 { SOURCE + 1 } else { 0 } + self.lanes_width()
+        GUTTER + self.times_width() + if self.facts.files.len() > 1 { SOURCE + 1 } else { 0 } + self.lanes_width()
+    }
+
+    /// Narrow panes leave out the fraction of the second.
+    fn times_width(&self) -> usize {
+        match self.times {
+            Times::AsWritten => 0,
+            _ if self.size.0 < FOR_FRACTION => 9,
+            _ => 13,
+        }
     }
 
     fn time(&self, row: &Row) -> String {
         let known = row.head.as_ref().map(|head| head.at);
-        let Some(mut at) = known.or_else(|| record::time(&row.bytes, self.now)) else { return " ".repeat(13) };
+        let width = self.times_width();
+        let Some(mut at) = known.or_else(|| record::time(&row.bytes, self.now)) else { return " ".repeat(width) };
         if self.times == Times::Local {
             let seconds = jiff::Timestamp::from_millisecond(at.0).map_or(0, |t| self.facts.zone.to_offset(t).seconds());
             at = at.plus_ms(i64::from(seconds) * 1000);
         }
-        format!("{}.{:03} ", at.clock_utc(), at.0.rem_euclid(1000))
+        let clock = at.clock_utc();
+        if width < 13 { format!("{clock} ") } else { format!("{clock}.{:03} ", at.0.rem_euclid(1000)) }
     }
 
     fn style(&self, row: &Row) -> Style {
@@ -107,23 +156,23 @@ impl Viewer {
         if self.colours { Safe::coloured(row, cells, style, self.theme) } else { Safe::plain(row, cells, style) }
     }
 
-    fn cut(&self, index: usize, line: &Row, width: u16) -> Line<'static> {
+    fn cut(&self, gutter: &'static str, line: &Row, width: u16) -> Line<'static> {
         let width = usize::from(width).saturating_sub(self.head_width());
         let shown = self.safe(line, self.left + width);
         let piece = row::window(&shown.text, self.left, width);
         let hits = self.search.as_ref().map(|(_, regex)| regex);
-        let mut spans = self.head(index, line);
+        let mut spans = self.head(gutter, line);
         spans.extend(row::marked(&shown, piece, hits, self.theme.hit()).spans);
         Line::from(spans)
     }
 
-    fn wrapped(&self, index: usize, line: &Row, width: u16, height: usize) -> Vec<Line<'static>> {
+    fn wrapped(&self, gutter: &'static str, line: &Row, width: u16, height: usize) -> Vec<Line<'static>> {
         let head = self.head_width();
         let width = usize::from(width).saturating_sub(head).max(1);
         let shown = self.safe(line, width * height);
         let hits = self.search.as_ref().map(|(_, regex)| regex);
         let pieces = row::wrapped(&shown.text, width).into_iter().enumerate().map(|(at, piece)| {
-            let mut spans = if at == 0 { self.head(index, line) } else { vec![Span::raw(" ".repeat(head))] };
+            let mut spans = if at == 0 { self.head(gutter, line) } else { vec![Span::raw(" ".repeat(head))] };
             spans.extend(row::marked(&shown, piece, hits, self.theme.hit()).spans);
             Line::from(spans)
         });
@@ -149,26 +198,70 @@ impl Viewer {
     }
 
     fn foot(&self, area: Rect, canvas: &mut Canvas<'_>) {
-        if let Some(Over::Prompt(prompt)) = &self.over {
-            let label = prompt
-                .problem
-                .as_ref()
-                .map_or_else(|| prompt.label().to_owned(), |why| format!(" ! {} · again: ", text::show(why)));
-            return canvas.field(area, Span::styled(label, self.theme.strong()), &prompt.field, true, "");
+        if self.field(area, canvas) {
+            return;
         }
+        let help = self.keys.keys(Action::Help).first().map_or_else(String::new, ToString::to_string);
+        let left = self.notice.as_ref().map_or_else(
+            || format!(" {} · {help} help", text::show(&self.name())),
+            |notice| format!(" {}", text::show(notice)),
+        );
+        let mut parts = self.state();
+        let at = parts.len() - 1;
+        parts.splice(at..at, self.following());
         let width = usize::from(area.width);
-        let right = self.state();
-        let left = match &self.notice {
-            Some(notice) => format!(" {}", text::show(notice)),
-            None => format!(
-                " {} · {} help",
-                text::show(&self.name()),
-                self.keys.keys(Action::Help).first().map_or_else(String::new, ToString::to_string)
-            ),
-        };
+        let right = if self.notice.is_some() { joined(&parts, beside(&left, width)) } else { joined(&parts, width) };
         let room = width.saturating_sub(text::width(&right) + 1);
         canvas.line(area, &fit(Line::styled(left, self.theme.strong()), room));
         canvas.right(area, &Line::raw(text::cut(&right, width)));
+    }
+
+    /// The lower edge of a frame: what is typed, or how things stand. Quiet while the log only grows and nobody reads in
+    /// it.
+    pub(in crate::tui) fn paint_edge(&self, area: Rect, focused: bool, canvas: &mut Canvas<'_>) {
+        if matches!(self.over, Some(Over::Prompt(_))) {
+            canvas.clear(area);
+            self.field(area, canvas);
+            return;
+        }
+        let quiet = !focused && self.shown.follow && self.search.is_none() && self.shown.visible.is_none();
+        if quiet || self.waiting {
+            return;
+        }
+        let state = format!(" {}", joined(&self.state(), usize::from(area.width).saturating_sub(1)));
+        let width = u16::try_from(text::width(&state)).unwrap_or(u16::MAX).min(area.width);
+        let place = Rect { x: area.right() - width, width, ..area };
+        canvas.clear(place);
+        canvas.line(place, &Line::raw(state));
+    }
+
+    /// The line being typed; false when none is.
+    fn field(&self, area: Rect, canvas: &mut Canvas<'_>) -> bool {
+        let Some(Over::Prompt(prompt)) = &self.over else { return false };
+        let again = |why: &String| format!(" ! {} · again: ", text::show(why));
+        let label = prompt.problem.as_ref().map_or_else(|| prompt.label().to_owned(), again);
+        // Something is left for what is typed.
+        let label = text::cut(&label, usize::from(area.width) * 3 / 4);
+        canvas.field(area, Span::styled(label, self.theme.strong()), &prompt.field, true, "");
+        true
+    }
+
+    /// For the upper edge of a frame: whether it follows, and what has come since it does not.
+    pub(in crate::tui) fn mark(&self) -> Line<'static> {
+        match self.following() {
+            Some(following) if self.shown.follow => Line::styled(format!(" {following} "), self.theme.good()),
+            Some(new) => Line::styled(format!(" paused, {new} "), self.theme.attention()),
+            None if !self.waiting => Line::styled(" paused ", self.theme.attention()),
+            None => Line::default(),
+        }
+    }
+
+    fn following(&self) -> Option<String> {
+        match (self.shown.follow, self.shown.new) {
+            (true, _) => Some("following".to_owned()),
+            (false, 0) => None,
+            (false, new) => Some(format!("{new} new")),
+        }
     }
 
     fn name(&self) -> String {
@@ -178,8 +271,8 @@ impl Viewer {
         }
     }
 
-    /// How everything stands, the changing numbers last and of even width: a step costs few bytes.
-    fn state(&self) -> String {
+    /// How everything stands, what matters most and changes most last and of even width: a step costs few bytes.
+    fn state(&self) -> Vec<String> {
         let shown = &self.shown;
         let mut parts = Vec::new();
         if let Some(budget) = self.facts.budget {
@@ -195,27 +288,23 @@ impl Viewer {
         if self.floor > Level::Debug {
             parts.push(format!("{} and worse", self.floor.name()));
         }
-        if let Some((count, complete)) = shown.visible {
-            let hidden = (shown.lines as u64).saturating_sub(count);
-            parts.push(if complete { format!("{hidden} hidden") } else { format!("{count} found so far") });
-        }
         if let (Some((text, _)), Some(hits)) = (&self.search, shown.hits) {
             let here = hits.here.map_or_else(|| "-".to_owned(), |n| n.to_string());
             let so_far = if hits.complete { "" } else { " so far" };
-            parts.push(format!("/{}: {here} of {}{so_far}", text::cut(&text::show(text), 20), hits.count));
+            let text = text::cut(&text::show(text), usize::from(self.size.0 / 10).clamp(4, 20));
+            parts.push(format!("/{text}: {here} of {}{so_far}", hits.count));
         }
         if self.left > 0 {
             parts.push(format!("column {}", self.left + 1));
         }
-        match (shown.follow, shown.new) {
-            (true, _) => parts.push("following".to_owned()),
-            (false, 0) => {}
-            (false, new) => parts.push(format!("{new} new")),
+        if let Some((count, complete)) = shown.visible {
+            let hidden = (shown.lines as u64).saturating_sub(count);
+            parts.push(if complete { format!("{hidden} hidden") } else { format!("{count} found so far") });
         }
         let total = shown.lines.to_string();
         let here = self.line().map_or(0, |line| line + 1);
         parts.push(format!("{here:>width$} of {total}", width = total.len()));
-        format!("{} ", parts.join(" · "))
+        parts
     }
 
     fn filter_window(&self, canvas: &mut Canvas<'_>) {

@@ -33,8 +33,11 @@ pub(super) enum Wanted {
 
 impl Prompt {
     pub(super) fn new(wanted: Wanted) -> Self {
-        let field = if wanted == Wanted::Save { Field::with("visible ") } else { Field::default() };
-        Self { wanted, field, problem: None }
+        Self::with(wanted, if wanted == Wanted::Save { "visible " } else { "" })
+    }
+
+    pub(super) fn with(wanted: Wanted, text: &str) -> Self {
+        Self { wanted, field: Field::with(text), problem: None }
     }
 
     /// What stands before the field.

@@ -215,6 +215,13 @@ fn times_and_sources_have_columns() {
     assert!(screen(&v)[0].starts_with(" alpha.log"));
     press(&mut v, 't');
     assert!(screen(&v)[0].starts_with(" 09:30:00.000 alpha.log"), "{:?}", screen(&v));
+    assert!(screen(&v).pop().unwrap().contains("times in UTC"));
+    v.facts.zone = zone(Some("Asia/Kolkata"));
+    press(&mut v, 't');
+    assert!(screen(&v)[0].starts_with(" 15:00:00.000 alpha.log"), "{:?}", screen(&v));
+    assert!(screen(&v).pop().unwrap().contains("times in Asia/Kolkata"));
+    press(&mut v, 't');
+    assert!(screen(&v)[0].starts_with(" alpha.log") && screen(&v).pop().unwrap().contains("no column of times"));
 }
 
 #[test]
