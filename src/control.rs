@@ -50,9 +50,10 @@ pub enum Refusal {
     Unconfirmed { env: String, word: String },
     #[error("read-only: this console was started with --read-only and changes nothing")]
     ReadOnly,
-    /// Nothing has been applied yet.
+    /// A subcommand that makes nothing was pointed at nothing.
     #[error("there is no store at {0}: check --store, or make one with `opsroom apply FILE`")]
     NoStore(String),
+    /// Nothing has been applied yet.
     #[error("the store is empty: apply a stack file first (opsroom apply FILE)")]
     NoWorkspace,
     #[error("the store holds several workspaces ({0}): choose one with --workspace")]

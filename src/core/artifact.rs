@@ -133,7 +133,7 @@ impl Limits {
         if bytes > self.each {
             return Err(format!(
                 "{title} is not kept: it has {}, an artifact at most {} (max of [artifacts] in opsroom.toml)",
-                human_bytes(bytes),
+                told(bytes, self.each),
                 human_bytes(self.each)
             ));
         }
@@ -147,6 +147,12 @@ impl Limits {
         }
         Ok(())
     }
+}
+
+/// A size that is more than another one, so that the two can be told apart.
+fn told(bytes: i64, most: i64) -> String {
+    let short = human_bytes(bytes);
+    if short == human_bytes(most) { format!("{bytes} B") } else { short }
 }
 
 /// A size in people's units: `840 B`, `12.3 KiB`, `16 MiB`.
@@ -226,6 +232,15 @@ mod tests {
             assert_eq!(answer.is_ok(), kept, "{kind:?} {bytes} {used}");
             assert!(answer.err().is_none_or(|why| why.contains("report.bin") && why.contains("opsroom.toml")));
         }
+    }
+
+    #[test]
+    fn one_byte_too_many_is_told_to_the_byte() {
+        let limits = Limits::default();
+        let why = limits.admit(ArtifactKind::File, "a", 16 * MIB + 1, 0).unwrap_err();
+        assert!(why.contains("it has 16777217 B, an artifact at most 16 MiB"), "{why}");
+        let why = limits.admit(ArtifactKind::File, "a", 17 * MIB, 0).unwrap_err();
+        assert!(why.contains("it has 17 MiB, an artifact at most 16 MiB"), "{why}");
     }
 
     #[test]

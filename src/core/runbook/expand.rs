@@ -342,7 +342,7 @@ impl Expansion<'_> {
         let paths: Vec<String> =
             wanted.paths.iter().map(|path| filler.fill(path, Escape::Plain)).collect::<Result<_, _>>()?;
         for why in paths.iter().filter_map(|path| Pattern::parse(path).err()) {
-            self.risk(RiskLevel::Block, "INPUT_WRONG", format!("step {:?}: artifacts: {why}", template.name));
+            self.risk(RiskLevel::Block, "INPUT_INVALID", format!("step {:?}: artifacts: {why}", template.name));
         }
         Ok(Wanted { paths, required: wanted.required })
     }
