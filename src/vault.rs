@@ -5,7 +5,7 @@ mod source;
 
 use std::collections::BTreeMap;
 use std::fmt;
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
 use crate::core::redact::{MIN_LEN, Redactor};
 use crate::core::secret::{Secret, Source};
@@ -23,14 +23,29 @@ pub struct Vault(Arc<Inner>);
 #[derive(Default)]
 struct Inner {
     secrets: BTreeMap<String, Secret>,
-    known: RwLock<Known>,
+    /// The latest values by name, newest last. Held until the redactors know them too.
+    values: Mutex<BTreeMap<String, Vec<String>>>,
+    redactors: RwLock<Redactors>,
 }
 
-#[derive(Default)]
-struct Known {
-    /// The latest values by name, newest last.
-    values: BTreeMap<String, Vec<String>>,
-    redactor: Arc<Redactor>,
+/// Built once for each change of the values, for building is dear.
+#[derive(Clone, Default)]
+struct Redactors {
+    all: Arc<Redactor>,
+    strict: Arc<Redactor>,
+}
+
+impl Redactors {
+    fn of(values: &BTreeMap<String, Vec<String>>) -> Self {
+        let pairs = || values.iter().flat_map(|(name, values)| values.iter().map(|v| (name.as_str(), v.as_str())));
+        let all = Arc::new(Redactor::new(pairs()));
+        let strict = if pairs().any(|(_, value)| is_word(value)) {
+            Arc::new(Redactor::new(pairs().filter(|(_, value)| !is_word(value))))
+        } else {
+            all.clone()
+        };
+        Self { all, strict }
+    }
 }
 
 /// The value of a secret. Shows itself as `***`.
@@ -79,7 +94,7 @@ impl Vault {
     #[must_use]
     pub fn new(secrets: Vec<Secret>) -> Self {
         let secrets: BTreeMap<_, _> = secrets.into_iter().map(|s| (s.name.clone(), s)).collect();
-        let vault = Self(Arc::new(Inner { secrets, known: RwLock::default() }));
+        let vault = Self(Arc::new(Inner { secrets, ..Inner::default() }));
         let early = vault.0.secrets.values().filter_map(|s| Some((s.name.clone(), source::at_once(&s.source)?.ok()?)));
         vault.remember(early.filter_map(|(name, value)| Some((name, judged(value).ok()?))).collect());
         vault
@@ -88,16 +103,18 @@ impl Vault {
     /// Replaces the values in whatever is about to be written.
     #[must_use]
     pub fn redactor(&self) -> Arc<Redactor> {
-        self.0.known.read().unwrap_or_else(PoisonError::into_inner).redactor.clone()
+        self.redactors().all
     }
 
     /// Finds values that stand nowhere by chance: where something is refused because of them. A password that is an ordinary
     /// word must not keep anybody from restarting the service of that name.
     #[must_use]
-    pub fn strict_redactor(&self) -> Redactor {
-        let known = self.0.known.read().unwrap_or_else(PoisonError::into_inner);
-        let values = known.values.iter().flat_map(|(name, values)| values.iter().map(|v| (name.as_str(), v.as_str())));
-        Redactor::new(values.filter(|(_, value)| !is_word(value)))
+    pub fn strict_redactor(&self) -> Arc<Redactor> {
+        self.redactors().strict
+    }
+
+    fn redactors(&self) -> Redactors {
+        self.0.redactors.read().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     /// Whether a secret is declared.
@@ -179,11 +196,13 @@ impl Vault {
         source::fetch(&secret.source).await.and_then(judged).map_err(|why| format!("the secret {name} {why}"))
     }
 
+    /// Whoever has a value may send it on only when it would be found: so this returns when the redactors know it, whoever
+    /// is building them. Those that redact meanwhile do not wait.
     fn remember(&self, found: Vec<(String, String)>) {
-        let mut known = self.0.known.write().unwrap_or_else(PoisonError::into_inner);
+        let mut known = self.0.values.lock().unwrap_or_else(PoisonError::into_inner);
         let mut news = false;
         for (name, value) in found {
-            let values = known.values.entry(name).or_default();
+            let values = known.entry(name).or_default();
             if !values.contains(&value) {
                 values.push(value);
                 values.drain(..values.len().saturating_sub(KEEP));
@@ -191,9 +210,8 @@ impl Vault {
             }
         }
         if news {
-            let pairs =
-                known.values.iter().flat_map(|(name, values)| values.iter().map(|v| (name.as_str(), v.as_str())));
-            known.redactor = Arc::new(Redactor::new(pairs));
+            let redactors = Redactors::of(&known);
+            *self.0.redactors.write().unwrap_or_else(PoisonError::into_inner) = redactors;
         }
     }
 }

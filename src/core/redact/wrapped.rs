@@ -4,7 +4,7 @@ use std::borrow::Cow;
 use std::collections::HashMap;
 use std::ops::Range;
 
-use aho_corasick::{AhoCorasick, MatchKind};
+use aho_corasick::AhoCorasick;
 
 /// A line that ends with fewer letters than this is no wrapped line.
 const LEAST_RUN: usize = 20;
@@ -14,7 +14,7 @@ const START: usize = 4;
 /// Finds encoded values across line ends.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Wrapped {
-    finder: Option<AhoCorasick>,
+    pub(super) finder: Option<AhoCorasick>,
     /// Whole, and without a few letters that may stand on a line before.
     codes: Vec<Vec<u8>>,
     /// What replaces each.
@@ -28,7 +28,7 @@ impl Wrapped {
     /// For these codes and what replaces each.
     pub(super) fn new(codes: Vec<(Vec<u8>, String)>) -> Self {
         let (codes, marks): (Vec<Vec<u8>>, Vec<String>) = codes.into_iter().unzip();
-        let finder = AhoCorasick::builder().match_kind(MatchKind::LeftmostLongest).build(&codes).ok();
+        let finder = super::finder(&codes);
         let mut starts: HashMap<[u8; START], Vec<usize>> = HashMap::new();
         for (which, code) in codes.iter().enumerate() {
             if let Some(start) = code.first_chunk() {
