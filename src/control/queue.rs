@@ -1,5 +1,7 @@
 //! Who waits for whom: where queued runs stand, and what a new one would meet.
 
+use std::collections::BTreeSet;
+
 use super::{Control, Refusal, RunFilter};
 use crate::core::plan::Plan;
 use crate::core::queue::{Lane, Queued, Wanted, met, rank};
@@ -22,11 +24,13 @@ impl Control {
 
     /// Where those of the runs that are queued stand.
     async fn queue<'r>(&self, runs: impl Iterator<Item = &'r Run>) -> Result<Vec<Queued>, Refusal> {
-        let queued: Vec<RunId> = runs.filter(|run| run.status == RunStatus::Queued).map(|run| run.id).collect();
-        match (self.workspace(), queued.iter().min(), queued.iter().max()) {
-            (Some(workspace), Some(first), Some(last)) => Ok(self.0.store.queue(workspace.id, *first, *last).await?),
-            _ => Ok(Vec::new()),
-        }
+        let asked: BTreeSet<RunId> = runs.filter(|run| run.status == RunStatus::Queued).map(|run| run.id).collect();
+        let (Some(workspace), Some(first), Some(last)) = (self.workspace(), asked.first(), asked.last()) else {
+            return Ok(Vec::new());
+        };
+        let mut queue = self.0.store.queue(workspace.id, *first, *last).await?;
+        queue.retain(|queued| asked.contains(&queued.run));
+        Ok(queue)
     }
 
     /// Where a run stands, when it is queued.

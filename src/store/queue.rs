@@ -1,5 +1,7 @@
 //! Where queued runs stand, and what each of them waits for.
 
+use std::collections::HashMap;
+
 use crate::core::plan::{Plan, Target};
 use crate::core::queue::{Blocked, Queued, Wanted, wanted};
 use crate::core::run::RunId;
@@ -12,14 +14,15 @@ use super::{Store, StoreError, rows};
 const PLACES: &str = "select id, lane, ahead from (select id, workspace_id, lane, \
      row_number() over (partition by lane order by rank, id) - 1 as ahead from run where status = 'queued') as place \
      where workspace_id = $1 and id >= $2 and id <= $3 order by id";
-/// What a run under way has, it holds the lock of; so whoever else wants it is queued.
-const WANTED: &str = "select t.run_id, t.service, t.env, l.run_id, (select count(*) from run_target e \
-     where e.workspace_id = t.workspace_id and e.service = t.service and e.env = t.env \
-     and (e.rank, e.run_id) < (t.rank, t.run_id) and e.run_id <> coalesce(l.run_id, 0)) \
-     from run_target t join run r on r.id = t.run_id \
+/// What a run under way has, it holds the lock of; so whoever else wants it is queued, and it is counted apart.
+const WANTED: &str = "select w.run_id, w.service, w.env, w.holder, w.ahead from (select t.run_id, t.service, t.env, \
+     l.run_id as holder, row_number() over (partition by t.service, t.env, t.run_id = coalesce(l.run_id, 0) \
+     order by t.rank, t.run_id) - 1 as ahead \
+     from run_target t \
      left join run_lock l on l.workspace_id = t.workspace_id and l.service = t.service and l.env = t.env \
-     where t.workspace_id = $1 and t.run_id >= $2 and t.run_id <= $3 and r.status = 'queued' \
-     order by t.run_id, t.service, t.env";
+     where t.workspace_id = $1 and (t.service, t.env) in (select m.service, m.env from run_target m \
+     where m.workspace_id = $1 and m.run_id >= $2 and m.run_id <= $3)) w join run r on r.id = w.run_id \
+     where w.run_id >= $2 and w.run_id <= $3 and r.status = 'queued' order by w.run_id, w.service, w.env";
 const HOLDER: &str = "select run_id from run_lock where workspace_id = $1 and service = $2 and env = $3";
 const BEFORE: &str = "select count(*) from run_target where workspace_id = $1 and service = $2 and env = $3 \
      and rank <= $4 and run_id <> $5";
@@ -33,18 +36,16 @@ impl Store {
             return Ok(Vec::new());
         }
         let found = fetch_all!(db, (i64, String, String, Option<i64>, i64), WANTED, workspace, first.0, last.0)?;
-        let waits_for = |run: i64| {
-            let of_run =
-                found.iter().filter(|(of, _, _, holder, ahead)| *of == run && (holder.is_some() || *ahead > 0));
-            let blocked = of_run.map(|(_, service, env, holder, ahead)| Blocked {
-                wanted: meant(service, env),
-                holder: holder.map(RunId),
-                ahead: *ahead,
-            });
-            blocked.collect()
-        };
+        let mut waits_for: HashMap<i64, Vec<Blocked>> = HashMap::new();
+        for (run, service, env, holder, ahead) in found {
+            if holder.is_some() || ahead > 0 {
+                let blocked = Blocked { wanted: meant(&service, &env), holder: holder.map(RunId), ahead };
+                waits_for.entry(run).or_default().push(blocked);
+            }
+        }
         let queued = |(run, lane, ahead): (i64, String, i64)| {
-            Ok(Queued { run: RunId(run), lane: rows::lane(&lane)?, ahead, waits_for: waits_for(run) })
+            let waits_for = waits_for.remove(&run).unwrap_or_default();
+            Ok(Queued { run: RunId(run), lane: rows::lane(&lane)?, ahead, waits_for })
         };
         places.into_iter().map(queued).collect()
     }
