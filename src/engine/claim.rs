@@ -57,8 +57,11 @@ struct Worker {
     shown_draining: bool,
     /// Nothing was queued or under way anywhere when last looked.
     calm: bool,
-    /// Of the runs of a lane up to this place, those still queued cannot be read here; the next sweep looks again.
+    /// Of the runs of a lane up to this place, those still queued cannot be read here. Forgotten with the next look that
+    /// somebody asked for, or the next in time: what came since may stand before it.
     passed_over: HashMap<Lane, Place>,
+    /// Queued runs that cannot be read here, of which that was said.
+    left_queued: HashSet<RunId>,
     /// Runs under way that cannot be read here, of which that was said.
     unreadable: HashSet<RunId>,
 }
@@ -95,6 +98,7 @@ pub(super) async fn work(world: World) {
         shown_draining: false,
         calm: false,
         passed_over: HashMap::new(),
+        left_queued: HashSet::new(),
         unreadable: HashSet::new(),
     }
     .run()
@@ -138,6 +142,7 @@ impl Worker {
                 // Somebody asked for it: things are moving.
                 Tick::Look => {
                     self.calm = false;
+                    self.passed_over.clear();
                     sweep_at = sweep_at.min(Instant::now() + self.sweep_every());
                 }
                 Tick::Sweep => {
@@ -195,7 +200,9 @@ impl Worker {
                 Ok(None) => return Looked::NothingLeft,
                 // Those behind it may be readable.
                 Err(StoreError::Unreadable { place, why }) if self.only.is_none() => {
-                    tracing::warn!(run = %place.run, "stays in the queue: {why}");
+                    if self.left_queued.insert(place.run) {
+                        tracing::warn!(run = %place.run, "stays in the queue: {why}");
+                    }
                     self.passed_over.insert(lane, place);
                 }
                 Err(e) => return store_failed(&e),

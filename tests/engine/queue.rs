@@ -1,5 +1,6 @@
 //! Engines and the queue: groups that exclude each other, lanes that do not wait for each other, servers that leave.
 
+use std::path::Path;
 use std::time::Duration;
 
 use opsroom::adapter::{Act, Answer, Script};
@@ -148,6 +149,31 @@ async fn a_server_that_is_leaving_serves_nobody_any_more() {
     assert_ended(&bench.ended(long).await, RunStatus::Cancelled);
 }
 
+/// Makes a run unreadable to all.
+async fn damage(file: &Path, run: RunId) {
+    let options = sqlx::sqlite::SqliteConnectOptions::new().filename(file);
+    let pool = sqlx::SqlitePool::connect_with(options).await.unwrap();
+    sqlx::query("update run set plan = '{\"steps\": 4}' where id = $1").bind(run.0).execute(&pool).await.unwrap();
+    pool.close().await;
+}
+
+#[tokio::test]
+async fn what_goes_before_a_run_that_cannot_be_read_is_seen_when_it_comes() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("ops.db");
+    let bench = Bench::scripted_on(&format!("sqlite:{}", file.display()), Script::default()).await;
+    let bad = bench.submit(plan(vec![get(Phase::Action, "bad")])).await;
+    damage(&file, bad).await;
+    // No sweep within the test.
+    let engine = bench.engine_with(EngineConfig { sweep_ms: 3_600_000, ..config() });
+    engine.idle().await;
+    let urgent = plan(vec![get(Phase::Action, "urgent")]);
+    let urgent = submit_to(&bench, urgent, Lane::Interactive, Priority::Urgent).await;
+    engine.idle().await;
+    assert_ended(&bench.store.run(urgent).await.unwrap(), RunStatus::Succeeded);
+    assert_eq!(bench.store.glimpse_of(bad).await.unwrap().status, RunStatus::Queued, "for a version that can");
+}
+
 #[tokio::test]
 async fn a_run_that_cannot_be_read_keeps_no_other_from_being_swept() {
     let folder = tempfile::tempdir().unwrap();
@@ -155,10 +181,7 @@ async fn a_run_that_cannot_be_read_keeps_no_other_from_being_swept() {
     let bench = Bench::scripted_on(&format!("sqlite:{}", file.display()), Script::default()).await;
     let dead = dead_neighbour(bench.engine().holder());
     let (bad, good) = (die_with(&bench, &dead, 3_600_000).await, die_with(&bench, &dead, 3_600_000).await);
-    let options = sqlx::sqlite::SqliteConnectOptions::new().filename(&file);
-    let pool = sqlx::SqlitePool::connect_with(options).await.unwrap();
-    sqlx::query("update run set plan = '{\"steps\": 4}' where id = $1").bind(bad.0).execute(&pool).await.unwrap();
-    pool.close().await;
+    damage(&file, bad).await;
     let _engine = bench.engine();
     assert_ended(&bench.ended(good).await, RunStatus::Interrupted);
     assert_eq!(bench.store.glimpse_of(bad).await.unwrap().status, RunStatus::Running, "who can read it judges it");
