@@ -662,6 +662,13 @@ fn runs_of_a_group_wait_are_refused_or_take_over_and_everybody_is_told() {
     first.prints(&["cancellation asked for by tester: run #3 takes its place in group notes-staging"]);
     let second = Ended::from(second.wait_with_output().unwrap()).expect(130);
     second.says(&[waits_for]).prints(&["cancelled by tester: run #3 takes its place in group notes-staging"]);
+    // Done again, it matters as much as before.
+    let again = desk.command(&["retry", "2", "--yes"]).spawn().unwrap();
+    waits(&desk, "waits for 1 approval");
+    let run = &listed()[0];
+    assert_eq!((&run["retry_of"], &run["priority"], &run["lane"]), (&2.into(), &"high".into(), &"routine".into()));
+    desk.run(&["cancel", "last"]).expect(0);
+    Ended::from(again.wait_with_output().unwrap()).expect(130);
     // Another environment is another group.
     desk.run(&["plan", "print the notes in prod"]).expect(0).prints(&["notes-prod: one run at a time"]);
     desk.run(&["run", "replace the notes in staging", "--yes", "--priority", "asap"])

@@ -28,7 +28,7 @@ impl Control {
         Ok(self.0.store.run(run).await?)
     }
 
-    /// Queues a new run with the plan of one that has ended. Block risks, confirmation and the targets' existence are
+    /// Queues a new run with the plan, lane and priority of one that has ended. Block risks, confirmation and the targets' existence are
     /// checked again.
     pub async fn retry(&self, run: RunId, typed: Option<&str>, reason: Option<&str>) -> Result<Run, Refusal> {
         let old = self.0.store.run(run).await?;
@@ -43,7 +43,9 @@ impl Control {
         }
         self.can_be_approved(&old.plan, &self.0.store.requesters(run).await?)?;
         let because = reason.map(|reason| format!(": {reason}")).unwrap_or_default();
-        let beginning = Beginning { retry_of: Some(run), ..Beginning::default() };
+        // What it is for has not changed, nor how much it matters.
+        let (lane, priority) = (Some(old.lane), Some(old.priority));
+        let beginning = Beginning { retry_of: Some(run), lane, priority, ..Beginning::default() };
         self.submit_as(old.plan, typed, Some(&format!("retry of run {run}{because}")), beginning).await
     }
 
