@@ -36,6 +36,11 @@ pub(super) fn group(
     };
     let filled: String = pieces(name).into_iter().map(fill).collect();
     let group = filled.split_whitespace().collect::<Vec<_>>().join(" ");
+    if group.is_empty() {
+        // It would be one group for whatever has no name.
+        let message = "the name of its concurrency group comes out empty: give the inputs it is made of".to_owned();
+        return Err(block("GROUP_EMPTY", message));
+    }
     if group.len() > LONGEST_GROUP {
         let message =
             format!("the name of its concurrency group is longer than {LONGEST_GROUP} bytes: give shorter inputs");

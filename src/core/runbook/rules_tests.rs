@@ -261,6 +261,11 @@ fn a_group_is_named_by_what_the_plan_is_about() {
     let long = group("{inputs.shard}", &said(None, &[], &[("shard", &"x".repeat(201))]));
     let codes: Vec<_> = long.blocks().map(|risk| risk.code.clone()).collect();
     assert_eq!((codes, long.concurrency), (vec!["GROUP_TOO_LONG".to_owned()], None));
+    let nameless = "concurrency = { group = \"{inputs.shard}\", policy = \"refuse\" }\n\
+                    [[input]]\nname = \"shard\"\ntype = \"choice\"\nchoices = [\"one\", \" \"]\n";
+    let empty = plan(&read(&format!("{nameless}{WORK}")), &said(None, &[], &[("shard", " ")]), &stack);
+    let codes: Vec<_> = empty.blocks().map(|risk| risk.code.clone()).collect();
+    assert_eq!((codes, empty.concurrency), (vec!["GROUP_EMPTY".to_owned()], None));
     let urgent = plan(&read(&format!("priority = \"urgent\"{WORK}")), &Request::default(), &stack);
     assert_eq!((urgent.priority, urgent.concurrency), (Priority::Urgent, None));
 }
