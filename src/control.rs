@@ -34,7 +34,7 @@ use crate::store::{NewRun, Store};
 use library::Library;
 use orders::Approval;
 pub use overview::Overview;
-pub use queue::RunPage;
+pub use queue::{RunPage, not_listed};
 use workspace::Known;
 
 /// Why the door stays shut. Every refusal names its rule.
@@ -239,7 +239,7 @@ impl Control {
                     limit: OUTCOMES_FROM,
                     ..RunFilter::default()
                 };
-                let mut last = self.0.store.runs(workspace.id, &filter).await?;
+                let mut last = self.0.store.runs(workspace.id, &filter).await?.runs;
                 let same = |run: &Run| run.plan.services.is_empty() || run.plan.shares_a_service(&plan);
                 last.retain(same);
                 last.truncate(OUTCOMES);
@@ -255,7 +255,7 @@ impl Control {
         let mut changed = Vec::new();
         for link in plan.links() {
             let filter = RunFilter { runbook: Some(link.runbook.clone()), limit: 1, ..RunFilter::default() };
-            let last = self.0.store.runs(workspace, &filter).await?.pop();
+            let last = self.0.store.runs(workspace, &filter).await?.runs.pop();
             if let Some(run) = last.filter(|run| run.plan.definition_hash != link.definition_hash) {
                 changed.push(planning::changed(&run, link));
                 changed.extend(crate::core::plan::diff(&run.plan, link));
@@ -332,14 +332,6 @@ impl Control {
     /// The status of a run, without reading all of it.
     pub async fn status(&self, run: RunId) -> Result<RunStatus, Refusal> {
         Ok(self.0.store.glimpse_of(run).await?.status)
-    }
-
-    /// Runs of the workspace, newest first.
-    pub async fn runs(&self, filter: &RunFilter) -> Result<Vec<Run>, Refusal> {
-        match self.workspace() {
-            Some(workspace) => Ok(self.0.store.runs(workspace.id, filter).await?),
-            None => Ok(Vec::new()),
-        }
     }
 
     /// Entries with `after < seq`, oldest first.

@@ -40,7 +40,7 @@ mod written;
 pub use artifacts::NewArtifact;
 pub use changes::{Changes, Glimpse};
 pub use claim::Place;
-pub use listing::Held;
+pub use listing::Found;
 pub use orders::Orderer;
 pub use processes::Process;
 pub use resume::Resumer;

@@ -10,7 +10,7 @@ use super::pick::{Picker, Wanted};
 use super::session::Start;
 use super::stop::{Code, Stop};
 use super::{Next, file};
-use crate::control::{Control, RunFilter};
+use crate::control::{Control, RunFilter, not_listed};
 use crate::core::event::{Entry, EntryBody, Level, Stream};
 use crate::core::record;
 use crate::core::run::{Phase, RunId, RunStatus};
@@ -90,7 +90,10 @@ impl Which {
             Self::LastFailed => vec![RunStatus::Failed, RunStatus::TimedOut, RunStatus::Interrupted],
         };
         let found = control.runs(&RunFilter { status, limit: 1, ..RunFilter::default() }).await?;
-        found.first().map(|run| run.id).ok_or_else(|| {
+        if let Some((run, why)) = found.unreadable.first() {
+            return Err(Stop::Usage(not_listed(*run, why)));
+        }
+        found.runs.first().map(|run| run.id).ok_or_else(|| {
             Stop::Usage(if self == Self::Last { "there is no run yet" } else { "no run has failed" }.to_owned())
         })
     }

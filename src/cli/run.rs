@@ -195,8 +195,8 @@ impl Follower<'_> {
         if ended.plan.then.is_empty() {
             return Ok(None);
         }
-        let runs = self.control.runs(&RunFilter { limit: 50, ..RunFilter::default() }).await?;
-        Ok(runs.into_iter().find(|r| r.parent == Some(ended.id)))
+        let page = self.control.runs(&RunFilter { limit: 50, ..RunFilter::default() }).await?;
+        Ok(page.runs.into_iter().find(|r| r.parent == Some(ended.id)))
     }
 
     /// Until the run's end; whether we asked it to stop.

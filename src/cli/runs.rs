@@ -5,9 +5,9 @@ use serde::Serialize;
 use super::log::Which;
 use super::out::Out;
 use super::session::Start;
-use super::stop::{Code, Stop};
+use super::stop::{Code, Stop, tell};
 use crate::config::toml_doc::nearest;
-use crate::control::{RunFilter, RunPage};
+use crate::control::{RunFilter, RunPage, not_listed};
 use crate::core::queue::Queued;
 use crate::core::run::{Run, RunStatus};
 use crate::core::time::{Timestamp, human_ms, parse_duration};
@@ -57,8 +57,8 @@ pub(super) async fn perform(args: &Args, start: &Start) -> Result<Code, Stop> {
         limit: args.limit,
     };
     let control = start.open_cli().await?;
-    let RunPage { runs, queue } = control.run_page(&filter).await?;
-    if runs.is_empty() {
+    let RunPage { runs, queue, unreadable } = control.runs(&filter).await?;
+    if runs.is_empty() && unreadable.is_empty() {
         let stack = control.overview().await?.stack;
         let library = control.library();
         for (option, asked, known) in [
@@ -77,6 +77,9 @@ pub(super) async fn perform(args: &Args, start: &Start) -> Result<Code, Stop> {
     } else {
         let rows: Vec<_> = runs.iter().map(|run| row(run, now, &queue)).collect();
         out.table(["RUN", "STATUS", "REQUESTED", "TOOK", "BY", "WHAT"], &rows)?;
+    }
+    for (run, why) in &unreadable {
+        tell(&not_listed(*run, why));
     }
     Ok(Code::Succeeded)
 }

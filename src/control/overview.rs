@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::{Control, Refusal, RunFilter};
+use super::{Control, Refusal, RunFilter, not_listed};
 use crate::core::breaker::Breaker;
 use crate::core::check::score::{self, Score};
 use crate::core::observation::TargetSummary;
@@ -53,7 +53,10 @@ impl Control {
         };
         if let Some(workspace) = self.workspace() {
             overview.states = self.0.store.summaries(workspace.id, now.plus_ms(-WINDOW_MS)).await?;
-            overview.runs = self.0.store.runs(workspace.id, &RunFilter { limit: 50, ..RunFilter::default() }).await?;
+            let filter = RunFilter { limit: 50, ..RunFilter::default() };
+            let found = self.0.store.runs(workspace.id, &filter).await?;
+            overview.runs = found.runs;
+            overview.problems.extend(found.unreadable.iter().map(|(run, why)| not_listed(*run, why)));
             overview.breakers = self.0.store.breakers(workspace.id).await?;
             overview.workspace = workspace.name;
             let components = score::components(&stack, &overview.states, now, self.stale_ms());

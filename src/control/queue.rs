@@ -6,20 +6,30 @@ use super::{Control, Refusal, RunFilter};
 use crate::core::plan::Plan;
 use crate::core::queue::{Lane, Queued, Wanted, met, rank};
 use crate::core::run::{Run, RunId, RunStatus};
+use crate::store::Found;
 
-/// Some runs, and where those of them that are queued stand.
+/// Some runs, newest first, and where those of them that are queued stand.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct RunPage {
     pub runs: Vec<Run>,
     pub queue: Vec<Queued>,
+    /// What this version cannot read of what was asked for, newest first: which, and why.
+    pub unreadable: Vec<(RunId, String)>,
+}
+
+/// What is said of a run that cannot be read, where it would be listed.
+#[must_use]
+pub fn not_listed(run: RunId, why: &str) -> String {
+    format!("run {run} is not listed: {why}")
 }
 
 impl Control {
-    /// [`Control::runs`], with where they stand.
-    pub async fn run_page(&self, filter: &RunFilter) -> Result<RunPage, Refusal> {
-        let runs = self.runs(filter).await?;
+    /// Runs of the workspace that pass the filter.
+    pub async fn runs(&self, filter: &RunFilter) -> Result<RunPage, Refusal> {
+        let Some(workspace) = self.workspace() else { return Ok(RunPage::default()) };
+        let Found { runs, unreadable } = self.0.store.runs(workspace.id, filter).await?;
         let queue = self.queue(runs.iter()).await?;
-        Ok(RunPage { runs, queue })
+        Ok(RunPage { runs, queue, unreadable })
     }
 
     /// Where those of the runs that are queued stand.

@@ -12,7 +12,7 @@ use crate::bus::{Bus, Notice};
 use crate::clock::Clock;
 use crate::core::run::{Run, RunId};
 use crate::core::time::Timestamp;
-use crate::store::{Held, Store};
+use crate::store::{Found, Store};
 
 /// Runs this engine had to let go of without being able to say so in the store, and why.
 pub(super) type GivenUp = HashMap<RunId, String>;
@@ -92,7 +92,7 @@ struct Sweeper<'a> {
 
 impl Sweeper<'_> {
     async fn sweep(&self, in_hand: &HashSet<RunId>, given_up: &mut GivenUp) -> Vec<(RunId, String)> {
-        let Held { runs: held, unreadable } = match self.store.held().await {
+        let Found { runs: held, unreadable } = match self.store.held().await {
             Ok(held) => held,
             Err(e) => {
                 tracing::warn!("cannot look for abandoned runs: {e}");

@@ -17,12 +17,26 @@ const EXPIRED: &str =
 const STEPS: &str = "select position, status, attempt, started_at, finished_at, message from run_step \
      where run_id = $1 order by position";
 
-/// The runs under way.
+/// Runs that were asked for. One that this version cannot read stands beside the others, so that it hides none of them.
 #[derive(Debug, Clone, PartialEq, Default)]
-pub struct Held {
+pub struct Found {
     pub runs: Vec<Run>,
     /// Written by a version that knows more, or damaged: which, and why they cannot be read.
     pub unreadable: Vec<(RunId, String)>,
+}
+
+impl Found {
+    fn of(rows: Vec<RunRow>) -> Self {
+        let mut found = Self::default();
+        for row in rows {
+            let id = RunId(row.id);
+            match Run::try_from(row) {
+                Ok(run) => found.runs.push(run),
+                Err(why) => found.unreadable.push((id, why.to_string())),
+            }
+        }
+        found
+    }
 }
 
 impl Store {
@@ -34,7 +48,7 @@ impl Store {
     }
 
     /// Runs that pass the filter, newest first.
-    pub async fn runs(&self, workspace: i64, filter: &RunFilter) -> Result<Vec<Run>, StoreError> {
+    pub async fn runs(&self, workspace: i64, filter: &RunFilter) -> Result<Found, StoreError> {
         let mut db = self.db.read().await?;
         let rows = on!(db, conn: D => {
             let mut query = QueryBuilder::<D>::new("select * from run where workspace_id = ");
@@ -65,7 +79,7 @@ impl Store {
             query.push(" order by id desc limit ").push_bind(i64::from(filter.limit));
             query.build_query_as::<RunRow>().fetch_all(&mut **conn).await
         })?;
-        all(rows)
+        Ok(Found::of(rows))
     }
 
     /// Held runs with a lease that ended before `at`, with their holders.
@@ -74,19 +88,10 @@ impl Store {
         all(fetch_all!(db, RunRow, EXPIRED, at.0)?)
     }
 
-    /// All held runs (claimed, running, waiting). One that this version cannot read stands beside the others, so that those
-    /// are looked after all the same.
-    pub async fn held(&self) -> Result<Held, StoreError> {
+    /// All held runs (claimed, running, waiting).
+    pub async fn held(&self) -> Result<Found, StoreError> {
         let mut db = self.db.read().await?;
-        let mut held = Held::default();
-        for row in fetch_all!(db, RunRow, HELD)? {
-            let id = RunId(row.id);
-            match Run::try_from(row) {
-                Ok(run) => held.runs.push(run),
-                Err(why) => held.unreadable.push((id, why.to_string())),
-            }
-        }
-        Ok(held)
+        Ok(Found::of(fetch_all!(db, RunRow, HELD)?))
     }
 
     /// Whether no run of any workspace is queued or under way.

@@ -18,7 +18,7 @@ use crate::logfile::source::Told;
 
 // The values the door answers with, named here once so that panes need not know the door.
 pub use crate::control::orders::Approval;
-pub use crate::control::{Overview, PlanCard, RunDetail, RunFilter, RunPage};
+pub use crate::control::{Overview, PlanCard, RunDetail, RunFilter, RunPage, not_listed};
 
 /// Something happened. Results carry the refusal's text when it went wrong.
 #[derive(Debug, Clone)]

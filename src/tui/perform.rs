@@ -81,7 +81,7 @@ async fn ask(effect: Effect, control: &Control) -> Option<Msg> {
         Effect::Remember(text) => Msg::Noted(said(control.remember(&text).await)),
         Effect::Detail(run) => Msg::Detail(run, said(control.run(run).await.map(Box::new))),
         Effect::Artifact { run, number } => Msg::Artifact(said(control.artifact(run, number).await.map(Box::new))),
-        Effect::Runs { ticket, filter } => Msg::Runs(ticket, said(control.run_page(&filter).await)),
+        Effect::Runs { ticket, filter } => Msg::Runs(ticket, said(control.runs(&filter).await)),
         Effect::Plan { ticket, parsed, inputs, raw_text } => {
             let card = control.plan(&parsed, &inputs, &raw_text).await;
             Msg::Planned(ticket, said(card.map(Box::new)))

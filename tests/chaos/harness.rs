@@ -181,7 +181,7 @@ impl Field {
     async fn live(&self) -> usize {
         let status = vec![RunStatus::Queued, RunStatus::Claimed, RunStatus::Running, RunStatus::Waiting];
         let filter = RunFilter { status, limit: 1000, ..RunFilter::default() };
-        self.store.runs(self.workspace, &filter).await.unwrap().len()
+        self.store.runs(self.workspace, &filter).await.unwrap().runs.len()
     }
 
     async fn feed(&mut self) {

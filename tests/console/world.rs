@@ -130,7 +130,8 @@ impl World {
             Effect::Runs { ticket, filter } => {
                 let before = filter.before.unwrap_or(RunId(i64::MAX));
                 let runs = self.overview.runs.iter().filter(|r| r.id < before).cloned().collect();
-                Msg::Runs(ticket, Ok(RunPage { runs, queue: self.detail.queued.iter().cloned().collect() }))
+                let queue = self.detail.queued.iter().cloned().collect();
+                Msg::Runs(ticket, Ok(RunPage { runs, queue, unreadable: Vec::new() }))
             }
             Effect::Plan { ticket, inputs, .. } => {
                 let again = self.again.clone().filter(|_| !inputs.is_empty());

@@ -160,7 +160,7 @@ async fn a_chain_goes_on_after_success_only() {
     engine.wake();
     bench.ended(first).await;
     engine.idle().await;
-    let runs = bench.store.runs(bench.workspace, &RunFilter { limit: 10, ..RunFilter::default() }).await.unwrap();
+    let runs = bench.store.runs(bench.workspace, &RunFilter { limit: 10, ..RunFilter::default() }).await.unwrap().runs;
     let told: Vec<_> = runs.iter().rev().map(|r| (r.plan.title.as_str(), r.status, r.trigger.as_str())).collect();
     let (ok, bad) = (RunStatus::Succeeded, RunStatus::Failed);
     assert_eq!(told, [("one", ok, "console"), ("two", ok, "chain"), ("three", bad, "chain")]);
@@ -175,7 +175,7 @@ async fn links_that_do_not_start_are_named() {
     assert_ended(&run, RunStatus::Failed);
     let log = bench.log(run.id).await;
     assert!(log.iter().any(|l| l.contains("not started") && l.ends_with("two; three")), "{log:#?}");
-    let runs = bench.store.runs(bench.workspace, &RunFilter { limit: 10, ..RunFilter::default() }).await.unwrap();
+    let runs = bench.store.runs(bench.workspace, &RunFilter { limit: 10, ..RunFilter::default() }).await.unwrap().runs;
     assert_eq!(runs.len(), 1);
 }
 

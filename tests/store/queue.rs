@@ -6,7 +6,7 @@ use opsroom::core::plan::Plan;
 use opsroom::core::queue::{Concurrency, Lane, Member, Policy, Priority};
 use opsroom::core::resume::Decision;
 use opsroom::core::run::{Run, RunId, RunStatus, Transition};
-use opsroom::store::{Beginning, Claim, NewRun, Resumer, Store, StoreError};
+use opsroom::store::{Beginning, Claim, NewRun, Resumer, RunFilter, Store, StoreError};
 
 use crate::{Place, at, plan, said};
 
@@ -328,4 +328,6 @@ pub async fn a_run_nobody_can_read_hides_no_other(place: Place) {
     assert_eq!(held.runs.iter().map(|run| run.id).collect::<Vec<_>>(), [good]);
     assert!(held.unreadable.len() == 1 && held.unreadable[0].0 == bad, "{:?}", held.unreadable);
     assert!(held.unreadable[0].1.contains("cannot be read"), "{:?}", held.unreadable);
+    let filter = RunFilter { limit: 9, ..RunFilter::default() };
+    assert_eq!(place.store.runs(place.workspace, &filter).await.unwrap(), held, "nor in a list");
 }

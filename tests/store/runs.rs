@@ -6,7 +6,7 @@ use opsroom::core::event::{EntryBody, Level};
 use opsroom::core::plan::Plan;
 use opsroom::core::queue::Lane;
 use opsroom::core::run::{RunId, RunStatus, RunStep, StepStatus, Transition};
-use opsroom::store::{Held, Place as Spot, RunFilter, StoreError};
+use opsroom::store::{Found, Place as Spot, RunFilter, StoreError};
 
 use crate::{Place, at, event, line, plan, said};
 
@@ -56,7 +56,13 @@ pub async fn a_run_needs_a_workspace(place: Place) {
     assert!(matches!(place.store.entries_after(missing, 0, 1).await, Err(StoreError::NotFound(_))));
     assert!(matches!(place.store.request_cancel(missing, "ana", None, at(0)).await, Err(StoreError::NotFound(_))));
     assert!(
-        place.store.runs(place.workspace, &RunFilter { limit: 9, ..RunFilter::default() }).await.unwrap().is_empty()
+        place
+            .store
+            .runs(place.workspace, &RunFilter { limit: 9, ..RunFilter::default() })
+            .await
+            .unwrap()
+            .runs
+            .is_empty()
     );
     assert!(audited(&place).await.is_empty(), "nothing happened");
 }
@@ -157,7 +163,7 @@ pub async fn a_stale_token_changes_nothing(place: Place) {
     is_stale_everywhere(&place, claim).await;
     assert!(place.store.artifacts(stale.run).await.unwrap().is_empty());
     assert_eq!(
-        place.store.runs(place.workspace, &RunFilter { limit: 9, ..RunFilter::default() }).await.unwrap().len(),
+        place.store.runs(place.workspace, &RunFilter { limit: 9, ..RunFilter::default() }).await.unwrap().runs.len(),
         1
     );
 }
@@ -210,7 +216,7 @@ pub async fn a_run_lives_and_ends(place: Place) {
         "who held it stays"
     );
     assert_eq!(messages(&place, run.id).await[1..], ["begins", "it broke", "the end"]);
-    assert_eq!(store.held().await.unwrap(), Held::default());
+    assert_eq!(store.held().await.unwrap(), Found::default());
 }
 
 pub async fn an_end_leaves_no_step_open(place: Place) {
@@ -459,7 +465,7 @@ pub async fn lists_are_filtered_and_paged(place: Place) {
     ];
     for (filter, expected) in cases {
         let found: Vec<RunId> =
-            place.store.runs(place.workspace, &filter).await.unwrap().iter().map(|r| r.id).collect();
+            place.store.runs(place.workspace, &filter).await.unwrap().runs.iter().map(|r| r.id).collect();
         let expected: Vec<RunId> = expected.into_iter().map(|i: usize| ids[i]).collect();
         assert_eq!(found, expected, "{filter:?}");
     }

@@ -1,5 +1,7 @@
 //! All runs, newest first, read page by page as one goes down; `/` narrows the list.
 
+use std::collections::BTreeMap;
+
 use ratatui::layout::Rect;
 use ratatui::text::{Line, Span};
 
@@ -11,7 +13,7 @@ use crate::tui::app::App;
 use crate::tui::app::filter::Filter;
 use crate::tui::app::picker::{Picker, first_visible};
 use crate::tui::keys::{Action, Context};
-use crate::tui::msg::{Effect, RunFilter, RunPage, Ticket};
+use crate::tui::msg::{Effect, RunFilter, RunPage, Ticket, not_listed};
 use crate::tui::theme::{run_symbol, run_word};
 use crate::tui::view::canvas::{Canvas, column, row, safe, wrapped};
 use crate::tui::view::layout;
@@ -39,6 +41,8 @@ pub struct RunsScreen {
     /// Where the queued ones stand, as far as it was read.
     queue: Vec<Queued>,
     picker: Picker<RunId>,
+    /// What is not listed because this version cannot read it, and why.
+    unreadable: BTreeMap<RunId, String>,
     asked: Option<Page>,
     stale: bool,
     ended: bool,
@@ -59,6 +63,7 @@ impl RunsScreen {
             narrow: Filter::default(),
             runs: Vec::new(),
             queue: Vec::new(),
+            unreadable: BTreeMap::new(),
             picker: Picker::default(),
             asked: None,
             stale: true,
@@ -70,7 +75,7 @@ impl RunsScreen {
     /// A page came: newer facts replace older ones, nothing stands twice.
     pub fn receive(&mut self, page: Result<RunPage, String>) {
         let asked = self.asked.take();
-        let RunPage { runs: page, queue } = match page {
+        let RunPage { runs: page, queue, unreadable } = match page {
             Ok(page) => page,
             Err(why) => {
                 (self.error, self.ended) = (Some(why), true);
@@ -85,7 +90,10 @@ impl RunsScreen {
             self.queue.retain(|old| !queue.iter().any(|new| new.run == old.run));
         }
         self.queue.extend(queue);
-        if page.len() < PAGE as usize && (asked != Some(Page::Newest) || self.runs.is_empty()) {
+        // The next page begins behind what was read: without anything there is no next one.
+        let last = page.len() + unreadable.len() < PAGE as usize || page.is_empty();
+        self.unreadable.extend(unreadable);
+        if last && (asked != Some(Page::Newest) || self.runs.is_empty()) {
             self.ended = true;
         }
         self.runs.retain(|run| !page.iter().any(|new| new.id == run.id));
@@ -192,11 +200,17 @@ impl View for RunsScreen {
         let shown = self.shown();
         let more = if self.ended { "" } else { "+" };
         let said = if self.said.is_empty() { String::new() } else { format!("{} ", safe(&self.said)) };
-        let title = Span::styled(format!(" Runs {}{more} {said}", shown.len()), theme.strong());
+        let lacks = match self.unreadable.len() {
+            0 => String::new(),
+            n => format!("· {n} cannot be read "),
+        };
+        let title = Span::styled(format!(" Runs {}{more} {said}{lacks}", shown.len()), theme.strong());
         let inner = canvas.frame(area, title.into(), &Span::styled(self.narrow.mark(), theme.attention()).into(), true);
         if shown.is_empty() {
-            let what = self.error.as_deref().unwrap_or(if self.ended { "no runs" } else { "reading …" });
-            return canvas.line(inner, &Line::raw(safe(what)));
+            let lacks = || self.unreadable.iter().next_back().map(|(run, why)| not_listed(*run, why));
+            let what = self.error.clone().or_else(lacks);
+            let what = what.unwrap_or_else(|| if self.ended { "no runs" } else { "reading …" }.to_owned());
+            return canvas.line(inner, &Line::raw(safe(&what)));
         }
         let title_width = usize::from(inner.width).saturating_sub(55).max(10);
         let head = format!(
