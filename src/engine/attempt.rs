@@ -153,7 +153,7 @@ impl Drive {
         match self.rest_of(place, call) {
             Call::Leave(left) => Ok(match self.rec.leave(place.index, left).await? {
                 Ok(_hash) => Reply::Left,
-                Err(message) => Reply::Refused { message },
+                Err(no) => Reply::Refused { message: no.why },
             }),
             Call::Manual { prompt, timeout_ms } => self.ask(place, &prompt, timeout_ms, halt).await,
             Call::Approve { ask, timeout_ms } => self.approval(place, &ask, timeout_ms, halt).await,

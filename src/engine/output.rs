@@ -8,7 +8,7 @@ use tokio::time::{Instant, sleep_until};
 
 use super::record::{Event, Recorder};
 use crate::adapter::{Birth, OutputLine, Said};
-use crate::core::artifact::{Left, human_bytes};
+use crate::core::artifact::{Left, NotKept, human_bytes};
 use crate::core::event::{EntryBody, Level, NewEntry};
 use crate::core::run::Phase;
 use crate::store::{Process, StoreError};
@@ -82,7 +82,7 @@ pub(super) async fn pump(rec: &Recorder, mut said: mpsc::Receiver<Said>, origin:
 }
 
 /// Keeps a file and says so.
-async fn leave(rec: &Recorder, left: Left, origin: Origin<'_>) -> Result<Result<(), String>, StoreError> {
+async fn leave(rec: &Recorder, left: Left, origin: Origin<'_>) -> Result<Result<(), NotKept>, StoreError> {
     let (title, bytes) = (left.title.clone(), i64::try_from(left.content.len()).unwrap_or(i64::MAX));
     let kept = rec.leave(origin.step, left).await?;
     if let Ok(hash) = &kept {

@@ -86,7 +86,7 @@ async fn a_required_file_that_is_missing_or_too_large_fails_the_step() {
         ("printf 123456789 > a", &["a"], true, ""),
         ("printf 12345678901 > b", &["b"], false, "b is not kept: it has 11 B, an artifact at most 10 B"),
         (
-            "printf 123456789 > c; printf 123456789 > d",
+            "printf 123456789 > c; printf 987654321 > d",
             &["c", "d"],
             false,
             "this run would leave more than 15 B behind",

@@ -188,8 +188,12 @@ impl Gathering<'_> {
             return Ok(true);
         }
         // Without an answer the run is given up; nobody will ask for more.
-        if let Ok(Err(why)) = answer.await {
-            self.lack(why).await;
+        if let Ok(Err(no)) = answer.await {
+            // Reading and packing what comes after it would be for nothing.
+            if no.run_is_full {
+                return Err(Stop(format!("{}; nothing the step left after it is kept either", no.why)));
+            }
+            self.lack(no.why).await;
         }
         Ok(true)
     }
@@ -302,7 +306,8 @@ fn read(folder: &Path, path: &str, limits: Limits) -> Result<(Vec<u8>, Metadata)
     if !meta.is_file() {
         return Err(Untaken::NoFile(format!("{path} is not taken: it is no ordinary file")));
     }
-    let admit = |bytes| limits.admit(ArtifactKind::of_file(path), path, bytes, 0).map_err(Untaken::Lacking);
+    let admit =
+        |bytes| limits.admit(ArtifactKind::of_file(path), path, bytes, 0).map_err(|no| Untaken::Lacking(no.why));
     admit(i64::try_from(meta.len()).unwrap_or(i64::MAX))?;
     let mut content = Vec::with_capacity(usize::try_from(meta.len()).unwrap_or(0));
     // It may grow while it is read.

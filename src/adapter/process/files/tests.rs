@@ -5,7 +5,7 @@ use std::os::unix::net::UnixListener;
 
 use super::*;
 use crate::adapter::process::tests::sh;
-use crate::core::artifact::Wanted;
+use crate::core::artifact::{NotKept, Wanted};
 
 const PATIENCE: Duration = MOST_PATIENCE;
 
@@ -27,7 +27,8 @@ async fn gathered(
             match said {
                 Said::Left(left, told) => {
                     kept.push(left.title);
-                    told.send(Ok(())).unwrap();
+                    let full = || NotKept { why: "full is not kept".to_owned(), run_is_full: true };
+                    told.send(if kept.last().is_some_and(|t| t == "full") { Err(full()) } else { Ok(()) }).unwrap();
                 }
                 Said::Note(note) => notes.push(note),
                 other => panic!("{other:?}"),
@@ -110,6 +111,17 @@ async fn a_disk_that_hangs_is_not_waited_for() {
     assert!(kept.is_empty());
     assert_eq!(lacks, ["its files could not be read in time; what is missing is not kept"]);
     assert_eq!(notes, lacks);
+}
+
+#[tokio::test]
+async fn when_the_run_has_left_what_it_may_nothing_more_is_read() {
+    let folder = tempfile::tempdir().unwrap();
+    for name in ["early", "full", "late"] {
+        std::fs::write(folder.path().join(name), name).unwrap();
+    }
+    let (handed, lacks, _) = gathered(folder.path(), &["*", "late"], PATIENCE, &CancellationToken::new()).await;
+    assert_eq!(handed, ["early", "full"]);
+    assert_eq!(lacks, ["full is not kept; nothing the step left after it is kept either"]);
 }
 
 #[test]
