@@ -152,7 +152,7 @@ impl Drive {
     async fn make(&self, place: Place, step: &PlanStep, call: Call, halt: &Halt) -> Result<Reply, StoreError> {
         match self.rest_of(place, call) {
             Call::Leave(left) => Ok(match self.rec.leave(place.index, left).await? {
-                Ok(_hash) => Reply::Left,
+                Ok(_kept) => Reply::Left,
                 Err(no) => Reply::Refused { message: no.why },
             }),
             Call::Manual { prompt, timeout_ms } => self.ask(place, &prompt, timeout_ms, halt).await,

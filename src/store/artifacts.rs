@@ -54,6 +54,12 @@ impl NewArtifact {
         &self.hash
     }
 
+    /// Size of the contents.
+    #[must_use]
+    pub const fn bytes(&self) -> i64 {
+        self.bytes
+    }
+
     /// What will be listed, but for its number.
     #[must_use]
     pub fn is(&self, artifact: &Artifact, step: Option<u32>, at: Timestamp) -> bool {
