@@ -21,7 +21,7 @@ pub use self::outside::Outside;
 pub use self::process::{Birth, Remains, end_orphan};
 pub use self::script::{Act, Answer, Script};
 use self::turns::{Caller, Turns};
-use crate::core::artifact::{self, Left};
+use crate::core::artifact::{self, Left, NotKept};
 use crate::core::event::Stream;
 use crate::core::redact::Redactor;
 use crate::core::step::{Call, Reply};
@@ -41,7 +41,7 @@ pub enum Said {
     /// Lines of output, in the order they were read.
     Lines(Vec<OutputLine>),
     /// A file the command left; the answer says whether it is kept, or why not. One at a time: they may be large.
-    Left(Left, oneshot::Sender<Result<(), String>>),
+    Left(Left, oneshot::Sender<Result<(), NotKept>>),
     /// Something a person should know about how the call went: a warning of ours, not output.
     Note(String),
 }

@@ -220,9 +220,10 @@ suite! {
     journal: numbers_have_no_gaps_under_racing_writers, pages_cut_chunks_anywhere, everything_comes_back_as_it_went_in,
         a_line_of_ten_megabytes, pages_of_long_lines_end_early, thousands_of_events_at_once,
         damaged_output_is_told;
-    artifacts: artifacts_are_kept, the_same_contents_are_kept_once, what_exceeds_the_limits_is_refused_whole,
+    artifacts: artifacts_are_kept, the_same_contents_are_kept_once, what_exceeds_the_limits_is_refused_whole, a_later_attempt_takes_the_place_of_an_earlier_one,
         damaged_contents_are_told, artifacts_from_before_can_be_read;
-    history: every_change_is_kept_with_its_time, a_run_that_never_began_has_a_history_too;
+    history: every_change_is_kept_with_its_time, a_run_that_never_began_has_a_history_too, an_end_tells_what_became_of_every_step,
+        an_attempt_ends_once;
     stack: an_applied_stack_reads_the_same, a_stack_that_changed_meanwhile_is_refused_whole, racing_appliers,
         workspaces_are_made_once;
     rest: a_pulse_is_written_once_per_slot, summaries_count_a_window, racing_observers, the_command_bar_remembers,

@@ -92,17 +92,15 @@ pub(super) async fn perform(
     if !running.let_go(outputs.path(), &output, &brakes.cancel).await {
         return cancelled();
     }
-    let end = running.follow(deadline(timeout_ms), &vault.redactor(), &output, &brakes).await;
+    let limit = deadline(timeout_ms);
+    let end = running.follow(limit, &vault.redactor(), &output, &brakes).await;
     let ms = elapsed_ms(start);
     // What a command that failed has left is often just what explains it. One that was stopped leaves at once.
-    let lacks = if cancel.is_cancelled() || matches!(end, End::Lost(_)) {
+    let lacks = if matches!(end, End::Lost(_)) {
         Vec::new()
     } else {
-        tokio::select! {
-            biased;
-            () = cancel.cancelled() => Vec::new(),
-            lacks = files::gather(what, outside.artifacts, outputs.made(), &output) => lacks,
-        }
+        let patience = files::patience(limit, start.elapsed());
+        files::gather(what, outside.artifacts, outputs.made(), patience, &output, cancel).await
     };
     match end {
         End::Exited(status) => {

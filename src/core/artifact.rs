@@ -100,6 +100,23 @@ impl Wanted {
     }
 }
 
+/// Why something is not kept.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NotKept {
+    /// A sentence for the run's log: what is not kept is never cut instead.
+    pub why: String,
+    /// The run has left what it may; otherwise it is the artifact itself.
+    pub run_is_full: bool,
+}
+
+impl NotKept {
+    /// The artifact itself cannot be kept.
+    #[must_use]
+    pub const fn itself(why: String) -> Self {
+        Self { why, run_is_full: false }
+    }
+}
+
 /// How much may be left behind, in bytes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Limits {
@@ -125,25 +142,26 @@ impl Limits {
     /// is: what a run did must be told, however much it left.
     ///
     /// # Errors
-    /// A sentence for the run's log: what is not kept is never cut instead.
-    pub fn admit(&self, kind: ArtifactKind, title: &str, bytes: i64, used: i64) -> Result<(), String> {
+    /// Which limit stands against it.
+    pub fn admit(&self, kind: ArtifactKind, title: &str, bytes: i64, used: i64) -> Result<(), NotKept> {
         if kind == ArtifactKind::Manifest {
             return Ok(());
         }
         if bytes > self.each {
-            return Err(format!(
+            return Err(NotKept::itself(format!(
                 "{title} is not kept: it has {}, an artifact at most {} (max of [artifacts] in opsroom.toml)",
                 told(bytes, self.each),
                 human_bytes(self.each)
-            ));
+            )));
         }
         if used.saturating_add(bytes) > self.run {
-            return Err(format!(
+            let why = format!(
                 "{title} is not kept: it has {}, and with it this run would leave more than {} behind (max_per_run of \
                  [artifacts] in opsroom.toml)",
                 human_bytes(bytes),
                 human_bytes(self.run)
-            ));
+            );
+            return Err(NotKept { why, run_is_full: true });
         }
         Ok(())
     }
@@ -230,16 +248,20 @@ mod tests {
         ] {
             let answer = limits.admit(kind, "report.bin", bytes, used);
             assert_eq!(answer.is_ok(), kept, "{kind:?} {bytes} {used}");
-            assert!(answer.err().is_none_or(|why| why.contains("report.bin") && why.contains("opsroom.toml")));
+            let told = |no: NotKept| {
+                assert_eq!(no.run_is_full, bytes <= limits.each);
+                no.why.contains("report.bin") && no.why.contains("opsroom.toml")
+            };
+            assert!(answer.err().is_none_or(told));
         }
     }
 
     #[test]
     fn one_byte_too_many_is_told_to_the_byte() {
         let limits = Limits::default();
-        let why = limits.admit(ArtifactKind::File, "a", 16 * MIB + 1, 0).unwrap_err();
+        let why = limits.admit(ArtifactKind::File, "a", 16 * MIB + 1, 0).unwrap_err().why;
         assert!(why.contains("it has 16777217 B, an artifact at most 16 MiB"), "{why}");
-        let why = limits.admit(ArtifactKind::File, "a", 17 * MIB, 0).unwrap_err();
+        let why = limits.admit(ArtifactKind::File, "a", 17 * MIB, 0).unwrap_err().why;
         assert!(why.contains("it has 17 MiB, an artifact at most 16 MiB"), "{why}");
     }
 

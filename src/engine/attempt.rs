@@ -152,8 +152,8 @@ impl Drive {
     async fn make(&self, place: Place, step: &PlanStep, call: Call, halt: &Halt) -> Result<Reply, StoreError> {
         match self.rest_of(place, call) {
             Call::Leave(left) => Ok(match self.rec.leave(place.index, left).await? {
-                Ok(_hash) => Reply::Left,
-                Err(message) => Reply::Refused { message },
+                Ok(_kept) => Reply::Left,
+                Err(no) => Reply::Refused { message: no.why },
             }),
             Call::Manual { prompt, timeout_ms } => self.ask(place, &prompt, timeout_ms, halt).await,
             Call::Approve { ask, timeout_ms } => self.approval(place, &ask, timeout_ms, halt).await,

@@ -6,9 +6,9 @@ use std::time::Duration;
 use tokio::sync::mpsc;
 use tokio::time::{Instant, sleep_until};
 
-use super::record::{Event, Recorder};
+use super::record::{Event, Kept, Recorder};
 use crate::adapter::{Birth, OutputLine, Said};
-use crate::core::artifact::{Left, human_bytes};
+use crate::core::artifact::{Left, NotKept, human_bytes};
 use crate::core::event::{EntryBody, Level, NewEntry};
 use crate::core::run::Phase;
 use crate::store::{Process, StoreError};
@@ -82,13 +82,15 @@ pub(super) async fn pump(rec: &Recorder, mut said: mpsc::Receiver<Said>, origin:
 }
 
 /// Keeps a file and says so.
-async fn leave(rec: &Recorder, left: Left, origin: Origin<'_>) -> Result<Result<(), String>, StoreError> {
-    let (title, bytes) = (left.title.clone(), i64::try_from(left.content.len()).unwrap_or(i64::MAX));
+async fn leave(rec: &Recorder, left: Left, origin: Origin<'_>) -> Result<Result<(), NotKept>, StoreError> {
+    let title = left.title.clone();
     let kept = rec.leave(origin.step, left).await?;
-    if let Ok(hash) = &kept {
+    if let Ok(Kept { hash, bytes, replaced }) = &kept {
         let short: String = hash.chars().take(12).collect();
-        let message = format!("left {title} ({}, sha256 {short}…)", human_bytes(bytes));
-        rec.append(&[event(rec, Level::Info, message, origin)]).await?;
+        let how = if *replaced { "; not as it was: values of secrets in it were replaced" } else { "" };
+        let message = format!("left {title} ({}, sha256 {short}…{how})", human_bytes(*bytes));
+        let level = if *replaced { Level::Warn } else { Level::Info };
+        rec.append(&[event(rec, level, message, origin)]).await?;
     }
     Ok(kept.map(drop))
 }

@@ -9,7 +9,7 @@ use tokio::time::{Instant, sleep};
 
 use super::{World, redact};
 use crate::bus::Notice;
-use crate::core::artifact::Left;
+use crate::core::artifact::{Left, NotKept};
 use crate::core::breaker::{self, Pass, Way};
 use crate::core::event::{EntryBody, Level, NewEntry};
 use crate::core::observation::Observation;
@@ -27,6 +27,14 @@ pub(super) struct Recorder {
     pub ending: AtomicBool,
     /// Lines of output that could not be written.
     lost: AtomicUsize,
+}
+
+/// An artifact as it is kept.
+pub(super) struct Kept {
+    pub hash: String,
+    pub bytes: i64,
+    /// Values of secrets were taken out of its contents.
+    pub replaced: bool,
 }
 
 /// An event in the making.
@@ -165,21 +173,27 @@ impl Recorder {
         Ok(())
     }
 
-    /// Keeps what a step (or the run itself) leaves behind. The inner answer: its hash, or why it is not kept.
-    pub(super) async fn leave(&self, step: Option<u32>, left: Left) -> Result<Result<String, String>, StoreError> {
+    /// Keeps what a step (or the run itself) leaves behind. The inner answer: as what, or why it is not kept.
+    pub(super) async fn leave(&self, step: Option<u32>, left: Left) -> Result<Result<Kept, NotKept>, StoreError> {
         let (store, claim, at) = (&self.world.store, self.claim, self.world.clock.now());
         let limits = self.world.adapters.artifact_limits();
         let redactor = self.world.adapters.redactor();
         // Searching, hashing and packing megabytes would hold up whatever else this thread has to do.
-        let packed = tokio::task::spawn_blocking(move || NewArtifact::pack(redact::left(&redactor, left))).await;
-        let packed = packed.map_err(|e| StoreError::Database(format!("an artifact could not be packed: {e}")))?;
-        let Some(artifact) = &packed else { return Ok(Err("contents of 4 GiB and more are not kept".to_owned())) };
+        let packed = tokio::task::spawn_blocking(move || {
+            let (left, replaced) = redact::left(&redactor, left);
+            (NewArtifact::pack(left), replaced)
+        });
+        let packed = packed.await.map_err(|e| StoreError::Database(format!("an artifact could not be packed: {e}")));
+        let (packed, replaced) = packed?;
+        let Some(artifact) = &packed else {
+            return Ok(Err(NotKept::itself("contents of 4 GiB and more are not kept".to_owned())));
+        };
         let there = move || async move {
             let there = store.artifacts(claim.run).await?;
             Ok(there.iter().any(|a| artifact.is(a, step, at)).then_some(Ok(())))
         };
         let kept = self.persist(move || store.leave(claim, step, artifact, limits, at), there).await?;
-        Ok(kept.map(|()| artifact.hash().to_owned()))
+        Ok(kept.map(|()| Kept { hash: artifact.hash().to_owned(), bytes: artifact.bytes(), replaced }))
     }
 
     /// A command is about to begin.

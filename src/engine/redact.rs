@@ -36,13 +36,16 @@ fn body(redactor: &Redactor, body: EntryBody) -> EntryBody {
     }
 }
 
-/// Contents may be anything; a value is found where it stands in one of its spellings, not inside of an archive.
-pub(super) fn left(redactor: &Redactor, left: Left) -> Left {
-    let content = match redactor.redact_bytes(&left.content) {
-        Cow::Borrowed(_) => left.content,
-        Cow::Owned(clean) => clean,
+/// Contents may be anything; a value is found where it stands in one of its spellings, not inside of an archive. Also
+/// whether the contents are others now: a file of another program may be of no use to it any more.
+pub(super) fn left(redactor: &Redactor, left: Left) -> (Left, bool) {
+    let clean = match redactor.redact_bytes(&left.content) {
+        Cow::Owned(clean) if clean != left.content => Some(clean),
+        _ => None,
     };
-    Left { title: redactor.redact(&left.title), content, ..left }
+    let replaced = clean.is_some();
+    let content = clean.unwrap_or(left.content);
+    (Left { title: redactor.redact(&left.title), content, ..left }, replaced)
 }
 
 pub(super) fn observation(redactor: &Redactor, seen: Observation) -> Observation {

@@ -3,7 +3,7 @@
 
 use std::borrow::Cow;
 
-use crate::core::artifact::{Artifact, ArtifactKind, Left, Limits};
+use crate::core::artifact::{Artifact, ArtifactKind, Left, Limits, NotKept};
 use crate::core::plan::hex_sha256;
 use crate::core::run::RunId;
 use crate::core::time::Timestamp;
@@ -14,8 +14,11 @@ use super::{Claim, Store, StoreError, chunk, journal};
 
 const LIST: &str =
     "select run_id, kind, title, step, hash, bytes, content, at from artifact where run_id = $1 order by id";
-const USED: &str =
-    "select coalesce(cast(sum(bytes) as bigint), 0) from artifact where run_id = $1 and kind <> 'manifest'";
+/// What the run has left beside the artifact that comes: the same contents count once, and of what a step left under one
+/// name only the last counts. An attempt that failed must not use up what the one that succeeds has to leave.
+const USED: &str = "select coalesce(cast(sum(bytes) as bigint), 0) from (select distinct hash, bytes from artifact \
+     where run_id = $1 and kind <> 'manifest' and hash <> $2 and id in (select max(id) from artifact \
+     where run_id = $1 and not (coalesce(step, -1) = $3 and title = $4) group by step, title)) as counted";
 const IS_KEPT: &str = "select bytes from artifact_content where hash = $1";
 const INSERT_CONTENT: &str =
     "insert into artifact_content (hash, bytes, body) values ($1, $2, $3) on conflict (hash) do nothing";
@@ -51,6 +54,12 @@ impl NewArtifact {
         &self.hash
     }
 
+    /// Size of the contents.
+    #[must_use]
+    pub const fn bytes(&self) -> i64 {
+        self.bytes
+    }
+
     /// What will be listed, but for its number.
     #[must_use]
     pub fn is(&self, artifact: &Artifact, step: Option<u32>, at: Timestamp) -> bool {
@@ -69,21 +78,21 @@ impl Store {
         artifact: &NewArtifact,
         limits: Limits,
         at: Timestamp,
-    ) -> Result<Result<(), String>, StoreError> {
+    ) -> Result<Result<(), NotKept>, StoreError> {
         let mut tx = self.db.begin().await?;
         // Holds the run's row: what its steps leave at the same time is counted one after the other.
         journal::number(&mut tx, claim, 0).await?;
         let NewArtifact { kind, title, hash, bytes, body, url } = artifact;
-        let used = fetch_optional!(tx, (i64,), USED, claim.run.0)?.map_or(0, |(used,)| used);
-        if let Err(why) = limits.admit(*kind, title, *bytes, used) {
-            return tx.rollback().await.map(|()| Err(why));
+        let (step, title) = (step.map(i64::from), text(title));
+        let used = fetch_optional!(tx, (i64,), USED, claim.run.0, hash, step.unwrap_or(-1), &*title)?;
+        if let Err(no) = limits.admit(*kind, &title, *bytes, used.map_or(0, |(used,)| used)) {
+            return tx.rollback().await.map(|()| Err(no));
         }
         if fetch_optional!(tx, (i64,), IS_KEPT, hash)?.is_none() {
             execute!(tx, INSERT_CONTENT, hash, *bytes, body.as_slice())?;
         }
         let url = text(url.as_deref().unwrap_or_default());
-        let step = step.map(i64::from);
-        execute!(tx, INSERT, claim.run.0, kind.name(), text(title), step, hash, *bytes, url, at.0)?;
+        execute!(tx, INSERT, claim.run.0, kind.name(), title, step, hash, *bytes, url, at.0)?;
         tx.commit().await.map(Ok)
     }
 

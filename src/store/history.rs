@@ -13,8 +13,11 @@ const INSERT: &str =
     "insert into run_change (run_id, at, position, attempt, status, actor) values ($1, $2, $3, $4, $5, $6)";
 const CLAIMED: &str =
     "insert into run_change (run_id, at, status, actor) select id, $2, 'claimed', holder from run where id = $1";
-const LOST: &str = "insert into run_change (run_id, at, position, attempt, status) \
-     select run_id, $2, position, attempt, 'unknown' from run_step where run_id = $1 and status = 'running'";
+/// Steps that change together. Zero attempts: it never began.
+const OF_STEPS: &str = "insert into run_change (run_id, at, position, attempt, status) \
+     select run_id, $2, position, nullif(attempt, 0), $4 from run_step where run_id = $1 and status = $3 order by position";
+const LAST: &str =
+    "select status, attempt from run_change where run_id = $1 and position = $2 order by id desc limit 1";
 const LIST: &str = "select at, position, attempt, status, actor from run_change where run_id = $1 order by id";
 
 impl Store {
@@ -72,7 +75,28 @@ pub(super) async fn claimed(tx: &mut Tx, run: RunId, at: Timestamp) -> Result<()
     execute!(tx, CLAIMED, run.0, at.0).map(drop)
 }
 
-/// What is still recorded as running is about to become unknown.
-pub(super) async fn lost(tx: &mut Tx, run: RunId, at: Timestamp) -> Result<(), StoreError> {
-    execute!(tx, LOST, run.0, at.0).map(drop)
+/// Every step in one state is about to be in another, with the run.
+pub(super) async fn of_steps(
+    tx: &mut Tx,
+    run: RunId,
+    from: StepStatus,
+    to: StepStatus,
+    at: Timestamp,
+) -> Result<(), StoreError> {
+    execute!(tx, OF_STEPS, run.0, at.0, from.name(), to.name()).map(drop)
+}
+
+/// Whether the last that was told of the step is that this attempt ended so: it was to be followed by another.
+pub(super) async fn is_told(
+    tx: &mut Tx,
+    run: RunId,
+    step: u32,
+    attempt: u32,
+    status: StepStatus,
+) -> Result<bool, StoreError> {
+    if !matches!(status, StepStatus::Failed | StepStatus::TimedOut) {
+        return Ok(false);
+    }
+    let last = fetch_optional!(tx, (String, Option<i64>), LAST, run.0, i64::from(step))?;
+    Ok(last.is_some_and(|(was, of)| was == status.name() && of == Some(i64::from(attempt))))
 }

@@ -124,7 +124,7 @@ impl Store {
             let why = not_to_begin(&mut tx, claim.run, index).await?;
             return tx.rollback().await.and(Err(why));
         }
-        if found > 0 {
+        if found > 0 && !history::is_told(&mut tx, claim.run, index, attempt, status).await? {
             history::of_step(&mut tx, claim.run, (index, Some(attempt)), status, None, at).await?;
         }
         journal::write(&mut tx, claim.run, last_seq, entries).await?;
@@ -191,9 +191,13 @@ async fn step_along(
 /// What becomes of the steps of a run that has ended. An interrupted one keeps its pending steps: they neither happened
 /// nor were passed over, and a person may yet decide to go on with them.
 pub(super) async fn end_steps(tx: &mut Tx, run: RunId, ended: RunStatus, at: Timestamp) -> Result<(), StoreError> {
+    use StepStatus::{Pending, Running, Unknown, Waiting};
     if ended == RunStatus::Interrupted {
+        history::of_steps(tx, run, Waiting, Pending, at).await?;
         execute!(tx, WAITING_STEPS, run.0)?;
-        history::lost(tx, run, at).await?;
+    }
+    for open in [Running, Waiting] {
+        history::of_steps(tx, run, open, Unknown, at).await?;
     }
     execute!(tx, LOST_STEPS, run.0, at.0)?;
     if ended != RunStatus::Interrupted {
@@ -204,6 +208,7 @@ pub(super) async fn end_steps(tx: &mut Tx, run: RunId, ended: RunStatus, at: Tim
 
 /// Passes over what is still pending.
 pub(super) async fn skip_steps(tx: &mut Tx, run: RunId, at: Timestamp) -> Result<(), StoreError> {
+    history::of_steps(tx, run, StepStatus::Pending, StepStatus::Skipped, at).await?;
     execute!(tx, SKIP_STEPS, run.0, at.0)?;
     Ok(())
 }

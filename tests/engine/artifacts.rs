@@ -86,7 +86,7 @@ async fn a_required_file_that_is_missing_or_too_large_fails_the_step() {
         ("printf 123456789 > a", &["a"], true, ""),
         ("printf 12345678901 > b", &["b"], false, "b is not kept: it has 11 B, an artifact at most 10 B"),
         (
-            "printf 123456789 > c; printf 123456789 > d",
+            "printf 123456789 > c; printf 987654321 > d",
             &["c", "d"],
             false,
             "this run would leave more than 15 B behind",
@@ -117,7 +117,8 @@ async fn a_secret_in_a_file_is_not_kept() {
     let vault = Vault::new(vec![Secret { name: "TOKEN".to_owned(), source, hosts: vec![] }]);
     let bench = Bench::real_with(Outside { vault, ..Outside::default() }).await;
     let script = "v=$OPSROOM_SECRET_TOKEN; printf '\\377 %s' \"$v\" > plain; printf 'user:%s and more' \"$v\" | base64 -w20 > coded";
-    let mut step = leaving(script, folder.path(), &["plain", "coded"], false);
+    let script = format!("{script}; printf none > without");
+    let mut step = leaving(&script, folder.path(), &["plain", "coded", "without"], false);
     let StepSpec::Shell(command) = &mut step.spec else { unreachable!() };
     command.secrets = vec!["TOKEN".to_owned()];
     let run = bench.run(plan(vec![step])).await;
@@ -126,4 +127,11 @@ async fn a_secret_in_a_file_is_not_kept() {
     assert_eq!(all[0], ("plain".to_owned(), b"\xff [secret TOKEN]".to_vec()));
     let coded = String::from_utf8(all[1].1.clone()).unwrap();
     assert!(coded.contains("[secret TOKEN]"), "{coded}");
+    let log = bench.log(run.id).await;
+    let told = |title: &str| log.iter().find(|line| line.contains(&format!("left {title} ("))).unwrap();
+    for title in ["plain", "coded"] {
+        assert!(told(title).contains("values of secrets in it were replaced"), "{}", told(title));
+    }
+    assert!(told("plain").contains("(16 B, "), "as it is kept: {}", told("plain"));
+    assert!(!told("without").contains("secrets"), "{}", told("without"));
 }

@@ -67,11 +67,37 @@ pub async fn what_exceeds_the_limits_is_refused_whole(place: Place) {
         let new = packed(kind, title, &vec![b'x'; bytes]);
         match place.store.leave(claim, None, &new, limits, at(60)).await.unwrap() {
             Ok(()) => kept.push(title),
-            Err(why) => assert!(why.contains(title), "{why}"),
+            Err(no) => assert!(no.why.contains(title), "{no:?}"),
         }
     }
     assert_eq!(kept, ["fits", "rest", "manifest"]);
     assert_eq!(place.store.artifacts(claim.run).await.unwrap().len(), 3);
+}
+
+pub async fn a_later_attempt_takes_the_place_of_an_earlier_one(place: Place) {
+    let claim = place.claimed().await;
+    let limits = Limits { each: 100, run: 150 };
+    let mut answers = Vec::new();
+    for (step, title, fill, bytes) in [
+        (Some(0), "a", b'1', 100),
+        (Some(0), "a", b'2', 100),
+        (Some(0), "a", b'3', 100),
+        // The same contents under another name and by another step.
+        (Some(0), "b", b'3', 100),
+        (Some(1), "c", b'3', 100),
+        (Some(1), "a", b'4', 51),
+        (None, "a", b'4', 51),
+        (None, "a", b'4', 50),
+        (None, "a", b'5', 50),
+        (Some(1), "d", b'6', 1),
+    ] {
+        let new = packed(ArtifactKind::File, title, &vec![fill; bytes]);
+        let answer = place.store.leave(claim, step, &new, limits, at(60)).await.unwrap();
+        answers.push(answer.map_err(|no| no.run_is_full));
+    }
+    let (kept, full) = (Ok(()), Err(true));
+    assert_eq!(answers, [kept, kept, kept, kept, kept, full, full, kept, kept, full]);
+    assert_eq!(place.store.artifacts(claim.run).await.unwrap().len(), 7, "what an attempt left stays");
 }
 
 pub async fn damaged_contents_are_told(place: Place) {

@@ -58,5 +58,51 @@ pub async fn a_run_that_never_began_has_a_history_too(place: Place) {
     let run = place.submit(plan("deploy")).await.id;
     let naomi = Orderer { actor: "naomi", reason: None };
     place.store.order(run, Order::End(Ending::Cancel), naomi, at(15)).await.unwrap();
-    assert_eq!(told(&place, run).await, ["10 queued by ana", "15 cancelled by naomi"]);
+    let wanted =
+        ["10 queued by ana", "15 cancelled by naomi", "15 step 0 skipped", "15 step 1 skipped", "15 step 2 skipped"];
+    assert_eq!(told(&place, run).await, wanted);
+}
+
+pub async fn an_end_tells_what_became_of_every_step(place: Place) {
+    let store = &place.store;
+    let (gone, failed) = (place.claimed().await, place.claimed().await);
+    for claim in [gone, failed] {
+        store.start(claim, at(20), &[], at(21)).await.unwrap();
+        store.step(claim, 0, StepStatus::Waiting, 1, None, &[], at(30)).await.unwrap();
+        store.step(claim, 1, StepStatus::Running, 1, None, &[], at(31)).await.unwrap();
+    }
+    let held = store.run(gone.run).await.unwrap();
+    assert!(store.interrupt(&held, "gone", at(40)).await.unwrap());
+    let by = Resumer { actor: "amos", reason: None };
+    store.resume(gone.run, Some(Decision::GiveUp), by, at(50)).await.unwrap();
+    store.transition(failed, Transition::Fail, None, &[], at(40)).await.unwrap();
+    let lines = told(&place, gone.run).await;
+    let wanted = [
+        "40 interrupted",
+        "40 step 0 try 1 pending",
+        "40 step 1 try 1 unknown",
+        "50 step 0 try 1 skipped",
+        "50 step 2 skipped",
+        "50 failed by amos",
+    ];
+    assert_eq!(lines[5..], wanted);
+    let lines = told(&place, failed.run).await;
+    let wanted = ["40 failed", "40 step 1 try 1 unknown", "40 step 0 try 1 unknown", "40 step 2 skipped"];
+    assert_eq!(lines[5..], wanted);
+}
+
+/// Another attempt was to follow, and then it was not.
+pub async fn an_attempt_ends_once(place: Place) {
+    let (store, claim) = (&place.store, place.claimed().await);
+    store.start(claim, at(20), &[], at(21)).await.unwrap();
+    for attempt in [1, 2] {
+        store.step(claim, 0, StepStatus::Running, attempt, None, &[], at(30)).await.unwrap();
+        store.attempt_ended(claim, 0, (attempt, StepStatus::Failed), &[], at(31)).await.unwrap();
+    }
+    store.step(claim, 0, StepStatus::Failed, 2, None, &[], at(32)).await.unwrap();
+    let lines = told(&place, claim.run).await;
+    let wanted =
+        ["30 step 0 try 1 running", "31 step 0 try 1 failed", "30 step 0 try 2 running", "31 step 0 try 2 failed"];
+    assert_eq!(lines[3..], wanted);
+    assert_eq!(store.steps(claim.run).await.unwrap()[0].status, StepStatus::Failed);
 }

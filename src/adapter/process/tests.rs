@@ -3,7 +3,7 @@
 use super::*;
 use crate::core::secret::variable;
 
-fn sh(script: &str) -> Invocation {
+pub(super) fn sh(script: &str) -> Invocation {
     Invocation {
         argv: ["sh", "-c", script].map(str::to_owned).to_vec(),
         env: BTreeMap::new(),
