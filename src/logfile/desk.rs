@@ -102,6 +102,8 @@ pub struct Desk {
     now: Timestamp,
     /// Everything there was when it was opened has been indexed.
     caught_up: bool,
+    /// All of them have ended for good and been read: there is nothing to follow.
+    ended: bool,
     /// Something to show has changed.
     changed: bool,
     answers: Vec<Answer>,
@@ -134,6 +136,7 @@ impl Desk {
             job: None,
             now,
             caught_up: false,
+            ended: false,
             changed: true,
             answers: Vec::new(),
             generation: 0,
@@ -233,6 +236,9 @@ impl Desk {
             self.place.seen = self.lines();
             self.changed = true;
         }
+        let ended = !any && self.files.iter().all(Tracked::has_ended);
+        self.changed |= ended != self.ended;
+        self.ended = ended;
         any
     }
 
