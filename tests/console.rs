@@ -8,6 +8,7 @@ mod world;
 
 use std::collections::BTreeMap;
 
+use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 use opsroom::bus::Notice;
 use opsroom::core::approval::Vote;
 use opsroom::core::breaker::{Breaker, State, Way};
@@ -684,6 +685,22 @@ fn the_command_line_searches_the_log_at_home() {
 }
 
 #[test]
+fn a_search_from_the_command_line_goes_to_all_of_a_long_log() {
+    let mut console = in_log_of(20_000, "");
+    console.command("filter cache is gone").shows("1 of 1").shows("   20 of 20000").shows("the build cache is gone");
+}
+
+#[test]
+fn a_copy_that_comes_after_its_log_was_left_is_not_made() {
+    let mut console = in_log(60);
+    let asked = console.send_unanswered(Msg::Key(KeyEvent::new(KeyCode::Char('y'), KeyModifiers::NONE)));
+    console.press("r");
+    console.settle(asked);
+    console.press("q").shows("following");
+    assert_eq!(asked_for(&console, |e| matches!(e, Effect::Copy(_))), 0);
+}
+
+#[test]
 fn a_reader_is_not_moved_to_another_run() {
     let mut console = in_log(60);
     console.press("k");
@@ -750,6 +767,7 @@ fn a_log_that_could_not_be_opened_is_asked_for_again() {
     };
     console.send(Msg::File(ticket, Told::Unopened("no room for it".to_owned()))).shows("no room for it").press("k G");
     assert_eq!(opens(&console), 1, "not asked for ever");
+    assert!(console.wanted.contains(&Effect::CloseLog(ticket)), "what was begun for it is let go");
     console.press("r q").shows("60 of 60");
     assert_eq!(opens(&console), 2);
     console.press("f").shows("60 of 60").press("q f").shows("60 of 60");

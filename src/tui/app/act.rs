@@ -157,6 +157,8 @@ impl App {
             }
             Reaction::Step(step) => {
                 if let Some(run) = self.log_in_focus() {
+                    // On a narrow screen it may not have been shown yet, or long ago.
+                    self.keep_log(run);
                     self.logs.go_to_step(run, step);
                 }
                 Vec::new()

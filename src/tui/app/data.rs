@@ -141,10 +141,10 @@ impl App {
             Msg::Artifact(Err(why)) => self.complain(why),
             Msg::Runs(ticket, page) => self.runs_came(ticket, page),
             Msg::File(ticket, Told::Unopened(why)) => {
-                self.logs.unopened(ticket);
                 self.complain(format!(
                     "the log cannot be shown: no room for it in the folder of temporary files: {why}"
                 ));
+                return self.logs.unopened(ticket);
             }
             Msg::File(ticket, told) => self.logs.told(ticket, told),
             Msg::Planned(ticket, card) => self.planned(ticket, card),
