@@ -61,6 +61,22 @@ fn an_artifact_is_fetched_when_it_is_opened_and_only_text_is_shown() {
     console.press("Enter").shows("web 1.4.1").shows("evil").hides("\x1b[31m").press("Esc").hides("web 1.4.1");
     let mut console = Console::new(World { contents: b"PK\0\x01".to_vec(), ..World::default() });
     console.press("3 Enter 3 Enter").shows("no text: `opsroom artifacts 41 1 > FILE` writes it to a file");
+    let mut console = Console::new(World { contents: vec![b'x'; (1 << 20) + 1], ..World::default() });
+    console.world.detail.artifacts[0].bytes = (1 << 20) + 1;
+    console.press("3 Enter 3 Enter").shows("too much for a screen: `opsroom artifacts 41 1 > FILE` writes");
+}
+
+#[test]
+fn an_artifact_that_comes_late_opens_over_nothing_else() {
+    let enter = || Msg::Key(KeyEvent::new(KeyCode::Enter, KeyModifiers::NONE));
+    for (away, back) in [("r", "q"), ("Esc", "3 Enter"), (":", "Esc")] {
+        let mut console = Console::new(World::default());
+        console.press("3 Enter 3");
+        let asked = console.send_unanswered(enter());
+        console.press(away);
+        console.settle(asked);
+        console.hides("web 1.4.1").press(back).hides("web 1.4.1").press("3 Enter").shows("web 1.4.1");
+    }
 }
 
 #[test]
