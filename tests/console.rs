@@ -145,6 +145,18 @@ fn a_read_only_console_starts_what_only_looks() {
 }
 
 #[test]
+fn to_cancel_other_peoples_runs_is_a_change() {
+    let cancels =
+        Plan { concurrency: Some(Concurrency { group: "carts".to_owned(), policy: Policy::CancelRunning }), ..check() };
+    let facts = Facts { read_only: true, ..Facts::default() };
+    let mut console = Console::with(World::with_plan(cancels.clone()), facts, true, (80, 24));
+    console.command("check web in prod").press("y").shows("read-only: what changes something");
+    let mut console = Console::new(World::with_plan(cancels));
+    console.command("check web in prod").shows("▸ Cancel ◂").press("Enter");
+    assert_eq!(console.submitted(), 0);
+}
+
+#[test]
 fn a_refusal_stays_on_the_card() {
     let mut console = Console::new(World { refusal: Some("run #7 holds web".to_owned()), ..World::default() });
     console.command("deploy web to staging").press("y Enter").shows("nothing was started: run #7 holds web");
@@ -506,7 +518,9 @@ fn the_command_line_leads_to_the_same_questions() {
     console.command("stop run 41 after this step").shows("Stop after this step").shows("▸ Back ◂").press("Esc");
     console.world.detail.run.status = RunStatus::Failed;
     console.world.detail.approval = None;
+    console.world.card.queue = vec!["cancels run #3 (running), of group carts".to_owned()];
     console.command("retry run 41").shows("Do it again").press("y Enter").shows("the plan of run #41 again, as it was");
+    console.shows("cancels run #3 (running), of group carts");
     console.press("y Enter");
     assert_eq!(asked_for(&console, |e| matches!(e, Effect::Retry { run: RunId(41), .. })), 1);
     assert_eq!(asked_for(&console, |e| matches!(e, Effect::Vote { .. } | Effect::Order { .. })), 0);

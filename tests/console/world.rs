@@ -137,6 +137,7 @@ impl World {
                 let plan = again.unwrap_or_else(|| self.card.plan.clone());
                 Msg::Planned(ticket, Ok(Box::new(PlanCard { plan, ..self.card.clone() })))
             }
+            Effect::InTheWay { ticket, .. } => Msg::InTheWay(ticket, Ok(self.card.queue.clone())),
             Effect::Submit { ticket, plan, .. } => {
                 let new = Run { plan: *plan, ..run(42, RunStatus::Queued) };
                 Msg::Submitted(ticket, self.refusal.clone().map_or_else(|| Ok(Box::new(new)), Err))

@@ -102,9 +102,10 @@ impl App {
                     Then::Cancel(run) => vec![Effect::Cancel(run)],
                 };
             }
-            Outcome::Open(other) => {
+            Outcome::Open(other, question) => {
                 self.popups.pop();
                 self.popups.push(*other);
+                return vec![*question];
             }
             Outcome::Run(action) => {
                 self.popups.pop();

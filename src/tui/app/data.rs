@@ -151,6 +151,11 @@ impl App {
             }
             Msg::File(ticket, told) => self.logs.told(ticket, told),
             Msg::Planned(ticket, card) => self.planned(ticket, card),
+            Msg::InTheWay(ticket, queue) => {
+                if let Some(card) = self.card_waiting_for(ticket) {
+                    card.met(queue);
+                }
+            }
             Msg::Submitted(ticket, result) => self.submitted(ticket, result),
             Msg::Cancelled(run, result) => self.cancelled(run, result),
             Msg::Answered(run, Ok(())) => {
