@@ -458,6 +458,29 @@ fn the_list_of_runs_says_what_the_selected_one_waits_for_and_the_card_what_it_wo
     console.shows("cancels run #39 (running), of group notes");
 }
 
+#[test]
+fn what_an_old_queued_run_waits_for_is_read_again_with_the_newest_page() {
+    let mut world = World::default();
+    world.overview.runs = (1..=250).rev().map(|id| world::run(id, RunStatus::Succeeded)).collect();
+    world.overview.runs[240].status = RunStatus::Queued;
+    let waits = |name: &str| {
+        let blocked = Blocked { wanted: Wanted::Group(name.to_owned()), holder: Some(RunId(39)), ahead: 2 };
+        Some(Queued { run: RunId(10), lane: Lane::Routine, ahead: 5, waits_for: vec![blocked] })
+    };
+    world.detail.queued = waits("notes");
+    let mut console = Console::new(world);
+    console.press("r G G G").shows("Runs 250");
+    for _ in 0..9 {
+        console.press("k");
+    }
+    console.shows("#10 waits for group notes");
+    console.world.detail.queued = waits("carts");
+    let news = || Msg::Notice(Notice::Run(RunId(250), RunStatus::Succeeded));
+    console.send(news()).shows("waits for group carts").hides("notes").shows("Runs 250");
+    console.world.overview.runs[240].status = RunStatus::Running;
+    console.send(news()).hides("waits for group").shows("running");
+}
+
 /// Run 41 waits for two people, of whom one has agreed; ana asked for it.
 fn asking() -> World {
     let mut world = World::default();

@@ -90,6 +90,7 @@ pub enum Answer {
 }
 
 /// See the module.
+#[expect(clippy::struct_excessive_bools, reason = "independent facts, each with its own use")]
 #[derive(Debug)]
 pub struct Desk {
     files: Vec<Tracked>,

@@ -129,8 +129,10 @@ impl World {
             }
             Effect::Runs { ticket, filter } => {
                 let before = filter.before.unwrap_or(RunId(i64::MAX));
-                let runs = self.overview.runs.iter().filter(|r| r.id < before).cloned().collect();
-                Msg::Runs(ticket, Ok(RunPage { runs, queue: self.detail.queued.iter().cloned().collect() }))
+                let older = self.overview.runs.iter().filter(|r| r.id < before);
+                let runs: Vec<Run> = older.take(filter.limit as usize).cloned().collect();
+                let queue = self.detail.queued.iter().filter(|q| runs.iter().any(|r| r.id == q.run)).cloned().collect();
+                Msg::Runs(ticket, Ok(RunPage { runs, queue }))
             }
             Effect::Plan { ticket, inputs, .. } => {
                 let again = self.again.clone().filter(|_| !inputs.is_empty());
