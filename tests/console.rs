@@ -1046,8 +1046,11 @@ fn the_time_is_told_not_read() {
 }
 
 #[test]
-fn what_is_on_screen_is_read_again_when_a_minute_has_passed() {
+fn what_is_on_screen_grows_old_by_itself_and_is_read_again_now_and_then() {
     let mut console = Console::new(World::at_rest());
     assert_eq!(console.send_unanswered(Msg::Tick(NOW)), []);
-    assert_eq!(console.send_unanswered(Msg::Tick(NOW.plus_ms(60_000))), [Effect::Overview]);
+    console.hides("– ? unknown");
+    assert_eq!(console.send_unanswered(Msg::Tick(NOW.plus_ms(4 * 60_000))), []);
+    assert_eq!(console.send_unanswered(Msg::Tick(NOW.plus_ms(16 * 60_000))), [Effect::Overview]);
+    console.shows("– ? unknown");
 }

@@ -22,6 +22,8 @@ pub struct Overview {
     /// Newest observation and 24 h window per target; a target without one is `unknown`.
     pub states: Vec<(Target, TargetSummary)>,
     pub score: Option<Score>,
+    /// An observation older than this says nothing about now, milliseconds.
+    pub stale_ms: i64,
     /// Newest first, 50 at the most.
     pub runs: Vec<Run>,
     /// Where runs are executed: `engine here`, `engine elsewhere`.
@@ -38,6 +40,14 @@ const WINDOW_MS: i64 = 24 * 3_600_000;
 const STALE_PULSES: i64 = 3;
 const STALE_MIN_MS: i64 = 15 * 60_000;
 
+impl Overview {
+    /// Says how healthy the stack is at this time, which may be later than it was read: what was not seen since is older.
+    pub fn judge(&mut self, now: Timestamp) {
+        let components = score::components(&self.stack, &self.states, now, self.stale_ms);
+        self.score = (!self.workspace.is_empty()).then(|| score::score(&components));
+    }
+}
+
 impl Control {
     /// Everything the home screen shows.
     pub async fn overview(&self) -> Result<Overview, Refusal> {
@@ -48,6 +58,7 @@ impl Control {
             store_kind: self.0.store.kind().to_owned(),
             stack: Arc::clone(&stack),
             engine: self.engine_word().await?,
+            stale_ms: self.stale_ms(),
             problems: self.problems(&stack),
             ..Overview::default()
         };
@@ -56,8 +67,7 @@ impl Control {
             overview.runs = self.0.store.runs(workspace.id, &RunFilter { limit: 50, ..RunFilter::default() }).await?;
             overview.breakers = self.0.store.breakers(workspace.id).await?;
             overview.workspace = workspace.name;
-            let components = score::components(&stack, &overview.states, now, self.stale_ms());
-            overview.score = Some(score::score(&components));
+            overview.judge(now);
         }
         Ok(overview)
     }

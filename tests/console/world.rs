@@ -60,6 +60,7 @@ impl Default for World {
                 stack: Arc::new(stack()),
                 states: states(),
                 score: Some(score()),
+                stale_ms: 15 * 60_000,
                 runs: vec![run.clone(), older],
                 engine: "engine here".to_owned(),
                 breakers: Vec::new(),

@@ -103,11 +103,15 @@ impl App {
         effects
     }
 
-    /// What is on screen grows old also when nothing happens: in a new minute it is read again.
+    /// What is on screen grows old also when nothing happens: it is judged anew in every minute, which needs no reading.
+    /// What only the store can tell without being told of it, such as an engine that is gone, is read again now and then.
     pub(super) fn age(&mut self, now: Timestamp) {
         const MINUTE: i64 = 60_000;
+        const READ_AGAIN: i64 = 5 * MINUTE;
         let minute = |at: Timestamp| at.0.div_euclid(MINUTE);
-        if self.overview.as_ref().is_some_and(|o| minute(o.at) < minute(now)) {
+        let Some(overview) = self.overview.as_mut().filter(|o| minute(o.at) < minute(now)) else { return };
+        overview.judge(now);
+        if now.ms_since(overview.at) >= READ_AGAIN {
             self.requests.overview.wanted = true;
         }
     }
