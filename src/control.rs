@@ -26,7 +26,7 @@ use crate::core::artifact::Artifact;
 use crate::core::command::Parsed;
 use crate::core::event::Entry;
 use crate::core::plan::Plan;
-use crate::core::queue::{Lanes, Policy, Queued};
+use crate::core::queue::{Lanes, Queued};
 use crate::core::run::{AuditRow, Run, RunId, RunStatus, RunStep};
 use crate::engine::Engine;
 pub use crate::store::{Beginning, RunFilter, StoreError};
@@ -365,9 +365,7 @@ impl Control {
     }
 
     fn admit(&self, plan: &Plan, typed: Option<&str>) -> Result<(), Refusal> {
-        // Cancelling other people's runs is a change too.
-        let cancels = |p: &Plan| p.concurrency.as_ref().is_some_and(|c| c.policy == Policy::CancelRunning);
-        if plan.links().into_iter().any(|p| p.mutates || cancels(p)) {
+        if plan.changes_something() {
             self.writable()?;
         }
         if let Some(risk) = plan.blocks().next() {

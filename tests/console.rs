@@ -8,6 +8,7 @@ mod world;
 
 use std::collections::BTreeMap;
 
+use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 use opsroom::bus::Notice;
 use opsroom::core::approval::Vote;
 use opsroom::core::breaker::{Breaker, State, Way};
@@ -60,6 +61,22 @@ fn an_artifact_is_fetched_when_it_is_opened_and_only_text_is_shown() {
     console.press("Enter").shows("web 1.4.1").shows("evil").hides("\x1b[31m").press("Esc").hides("web 1.4.1");
     let mut console = Console::new(World { contents: b"PK\0\x01".to_vec(), ..World::default() });
     console.press("3 Enter 3 Enter").shows("no text: `opsroom artifacts 41 1 > FILE` writes it to a file");
+    let mut console = Console::new(World { contents: vec![b'x'; (1 << 20) + 1], ..World::default() });
+    console.world.detail.artifacts[0].bytes = (1 << 20) + 1;
+    console.press("3 Enter 3 Enter").shows("too much for a screen: `opsroom artifacts 41 1 > FILE` writes");
+}
+
+#[test]
+fn an_artifact_that_comes_late_opens_over_nothing_else() {
+    let enter = || Msg::Key(KeyEvent::new(KeyCode::Enter, KeyModifiers::NONE));
+    for (away, back) in [("r", "q"), ("Esc", "3 Enter"), (":", "Esc")] {
+        let mut console = Console::new(World::default());
+        console.press("3 Enter 3");
+        let asked = console.send_unanswered(enter());
+        console.press(away);
+        console.settle(asked);
+        console.hides("web 1.4.1").press(back).hides("web 1.4.1").press("3 Enter").shows("web 1.4.1");
+    }
 }
 
 #[test]
@@ -124,6 +141,18 @@ fn a_read_only_console_starts_what_only_looks() {
     let chained = Plan { then: vec![plan("staging", false)], ..check() };
     let mut console = Console::with(World::with_plan(chained), facts, true, (80, 24));
     console.command("check web in prod").press("y").shows("read-only: what changes something");
+    assert_eq!(console.submitted(), 0);
+}
+
+#[test]
+fn to_cancel_other_peoples_runs_is_a_change() {
+    let cancels =
+        Plan { concurrency: Some(Concurrency { group: "carts".to_owned(), policy: Policy::CancelRunning }), ..check() };
+    let facts = Facts { read_only: true, ..Facts::default() };
+    let mut console = Console::with(World::with_plan(cancels.clone()), facts, true, (80, 24));
+    console.command("check web in prod").press("y").shows("read-only: what changes something");
+    let mut console = Console::new(World::with_plan(cancels));
+    console.command("check web in prod").shows("▸ Cancel ◂").press("Enter");
     assert_eq!(console.submitted(), 0);
 }
 
@@ -429,6 +458,29 @@ fn the_list_of_runs_says_what_the_selected_one_waits_for_and_the_card_what_it_wo
     console.shows("cancels run #39 (running), of group notes");
 }
 
+#[test]
+fn what_an_old_queued_run_waits_for_is_read_again_with_the_newest_page() {
+    let mut world = World::default();
+    world.overview.runs = (1..=250).rev().map(|id| world::run(id, RunStatus::Succeeded)).collect();
+    world.overview.runs[240].status = RunStatus::Queued;
+    let waits = |name: &str| {
+        let blocked = Blocked { wanted: Wanted::Group(name.to_owned()), holder: Some(RunId(39)), ahead: 2 };
+        Some(Queued { run: RunId(10), lane: Lane::Routine, ahead: 5, waits_for: vec![blocked] })
+    };
+    world.detail.queued = waits("notes");
+    let mut console = Console::new(world);
+    console.press("r G G G").shows("Runs 250");
+    for _ in 0..9 {
+        console.press("k");
+    }
+    console.shows("#10 waits for group notes");
+    console.world.detail.queued = waits("carts");
+    let news = || Msg::Notice(Notice::Run(RunId(250), RunStatus::Succeeded));
+    console.send(news()).shows("waits for group carts").hides("notes").shows("Runs 250");
+    console.world.overview.runs[240].status = RunStatus::Running;
+    console.send(news()).hides("waits for group").shows("running");
+}
+
 /// Run 41 waits for two people, of whom one has agreed; ana asked for it.
 fn asking() -> World {
     let mut world = World::default();
@@ -489,7 +541,9 @@ fn the_command_line_leads_to_the_same_questions() {
     console.command("stop run 41 after this step").shows("Stop after this step").shows("▸ Back ◂").press("Esc");
     console.world.detail.run.status = RunStatus::Failed;
     console.world.detail.approval = None;
+    console.world.card.queue = vec!["cancels run #3 (running), of group carts".to_owned()];
     console.command("retry run 41").shows("Do it again").press("y Enter").shows("the plan of run #41 again, as it was");
+    console.shows("cancels run #3 (running), of group carts");
     console.press("y Enter");
     assert_eq!(asked_for(&console, |e| matches!(e, Effect::Retry { run: RunId(41), .. })), 1);
     assert_eq!(asked_for(&console, |e| matches!(e, Effect::Vote { .. } | Effect::Order { .. })), 0);
@@ -684,6 +738,22 @@ fn the_command_line_searches_the_log_at_home() {
 }
 
 #[test]
+fn a_search_from_the_command_line_goes_to_all_of_a_long_log() {
+    let mut console = in_log_of(20_000, "");
+    console.command("filter cache is gone").shows("1 of 1").shows("   20 of 20000").shows("the build cache is gone");
+}
+
+#[test]
+fn a_copy_that_comes_after_its_log_was_left_is_not_made() {
+    let mut console = in_log(60);
+    let asked = console.send_unanswered(Msg::Key(KeyEvent::new(KeyCode::Char('y'), KeyModifiers::NONE)));
+    console.press("r");
+    console.settle(asked);
+    console.press("q").shows("following");
+    assert_eq!(asked_for(&console, |e| matches!(e, Effect::Copy(_))), 0);
+}
+
+#[test]
 fn a_reader_is_not_moved_to_another_run() {
     let mut console = in_log(60);
     console.press("k");
@@ -750,6 +820,7 @@ fn a_log_that_could_not_be_opened_is_asked_for_again() {
     };
     console.send(Msg::File(ticket, Told::Unopened("no room for it".to_owned()))).shows("no room for it").press("k G");
     assert_eq!(opens(&console), 1, "not asked for ever");
+    assert!(console.wanted.contains(&Effect::CloseLog(ticket)), "what was begun for it is let go");
     console.press("r q").shows("60 of 60");
     assert_eq!(opens(&console), 2);
     console.press("f").shows("60 of 60").press("q f").shows("60 of 60");

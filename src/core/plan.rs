@@ -14,7 +14,7 @@ pub use rules::{Each, Rules, Within};
 pub use weigh::{SENSITIVE, Scope, Weighed};
 
 use super::observation::State;
-use super::queue::{Concurrency, Priority};
+use super::queue::{Concurrency, Policy, Priority};
 use super::run::Phase;
 use super::service::Service;
 use super::step::approve::Approve;
@@ -127,6 +127,14 @@ impl Plan {
     #[must_use]
     pub fn links(&self) -> Vec<&Self> {
         std::iter::once(self).chain(self.then.iter().flat_map(Self::links)).collect()
+    }
+
+    /// Whether starting it changes something, here or in a plan after it: by its steps, or by cancelling other people's
+    /// runs.
+    #[must_use]
+    pub fn changes_something(&self) -> bool {
+        let cancels = |plan: &Self| plan.concurrency.as_ref().is_some_and(|c| c.policy == Policy::CancelRunning);
+        self.links().into_iter().any(|plan| plan.mutates || cancels(plan))
     }
 }
 

@@ -90,6 +90,7 @@ pub enum Answer {
 }
 
 /// See the module.
+#[expect(clippy::struct_excessive_bools, reason = "independent facts, each with its own use")]
 #[derive(Debug)]
 pub struct Desk {
     files: Vec<Tracked>,
@@ -102,6 +103,8 @@ pub struct Desk {
     now: Timestamp,
     /// Everything there was when it was opened has been indexed.
     caught_up: bool,
+    /// All of them have ended for good and been read: there is nothing to follow.
+    ended: bool,
     /// Something to show has changed.
     changed: bool,
     answers: Vec<Answer>,
@@ -134,6 +137,7 @@ impl Desk {
             job: None,
             now,
             caught_up: false,
+            ended: false,
             changed: true,
             answers: Vec::new(),
             generation: 0,
@@ -233,6 +237,9 @@ impl Desk {
             self.place.seen = self.lines();
             self.changed = true;
         }
+        let ended = !any && self.files.iter().all(Tracked::has_ended);
+        self.changed |= ended != self.ended;
+        self.ended = ended;
         any
     }
 

@@ -135,6 +135,12 @@ impl Tracked {
         self.lanes.is_none() || self.ended.as_ref().is_none_or(|ended| ended.load(Ordering::Acquire) != RUNNING)
     }
 
+    /// The log of a run that has ended for good: nothing follows.
+    #[must_use]
+    pub fn has_ended(&self) -> bool {
+        self.lanes.is_some() && self.ended.as_ref().is_some_and(|ended| ended.load(Ordering::Acquire) == ENDED)
+    }
+
     /// Whether it grows without anybody saying so, and has to be looked at.
     #[must_use]
     pub const fn has_to_be_watched(&self) -> bool {

@@ -9,13 +9,14 @@ use tokio::task::JoinSet;
 use tokio::time::timeout;
 
 use crate::bus::Notice;
-use crate::control::{Control, Refusal};
-use crate::core::run::RunId;
+use crate::control::{Control, Door, Refusal};
+use crate::core::run::{RunId, RunStatus};
 use crate::core::time::Timestamp;
 use crate::logfile::desk::{Ask, Desk};
 use crate::logfile::file::Tracked;
 use crate::logfile::lanes::Writer;
 use crate::logfile::source::{Nudge, Source, Told};
+use crate::store::StoreError;
 
 /// Logs being read: a reader with a thread of its own, and what brings it the entries of runs. Dropping it ends both.
 #[derive(Debug)]
@@ -28,8 +29,10 @@ pub struct OpenLog {
 
 /// Entries read at once.
 const PAGE: u32 = 2000;
-/// A notice that got lost costs this much, and so does a store that failed.
+/// A store that failed costs this much, and so does news where nobody tells of other processes' writes.
 const LOOK_AGAIN: Duration = Duration::from_millis(500);
+/// A notice that got lost costs this much, where somebody tells of them.
+const LOOK_ANYWAY: Duration = Duration::from_secs(15);
 
 impl OpenLog {
     /// Begins to read. `tell` may block; false from it ends the reading.
@@ -93,33 +96,54 @@ struct Feed {
     after: i64,
 }
 
+/// How far a feed has come.
+enum Come {
+    /// Nothing will follow.
+    Over,
+    /// All there was has been brought; more may be written.
+    All,
+    /// Nobody looks; there is more.
+    Part,
+}
+
 impl Feed {
     async fn run(mut self) {
         let mut notices = self.control.listen();
         loop {
             match self.bring().await {
-                Ok(true) => return,
-                Ok(false) => self.wait(&mut notices).await,
+                Ok(Come::Over) => return,
+                Ok(Come::All) => self.wait(&mut notices).await,
+                Ok(Come::Part) => self.rest(&mut notices).await,
                 Err(refusal) => {
                     self.writer.tell(format!("run {}: {refusal}; shown is what could be read", self.run));
+                    if matches!(refusal, Refusal::Store(StoreError::NotFound(_))) {
+                        self.writer.end();
+                        let _ = self.nudge.tell();
+                        return;
+                    }
                     let _ = self.nudge.tell();
                     tokio::time::sleep(LOOK_AGAIN).await;
+                    self.rest(&mut notices).await;
                 }
             }
         }
     }
 
-    /// Brings what there is. True: nothing will follow.
-    async fn bring(&mut self) -> Result<bool, Refusal> {
-        // The status first: after a run has ended, nothing is written.
-        let ended = self.control.status(self.run).await?.is_terminal();
+    /// Brings what there is, while somebody looks.
+    async fn bring(&mut self) -> Result<Come, Refusal> {
+        // The status first: after a run has ended, nothing is written, unless it was interrupted and is resumed.
+        let status = self.control.status(self.run).await?;
+        let ended = status.is_terminal() && status != RunStatus::Interrupted;
         loop {
+            if !*self.watched.borrow() {
+                return Ok(Come::Part);
+            }
             let entries = self.control.entries_after(self.run, self.after, PAGE).await?;
             let Some(last) = entries.last() else { break };
             self.after = last.seq;
             let room = self.writer.push(&entries);
             if !self.nudge.tell() || !room {
-                return Ok(true);
+                return Ok(Come::Over);
             }
         }
         if ended {
@@ -128,28 +152,39 @@ impl Feed {
             self.writer.catch_up();
         }
         let _ = self.nudge.tell();
-        Ok(ended)
+        Ok(if ended { Come::Over } else { Come::All })
+    }
+
+    /// Waits until somebody looks.
+    async fn rest(&mut self, notices: &mut Receiver<Notice>) {
+        if !*self.watched.borrow() {
+            // Without its log this feed has ended.
+            let _ = self.watched.wait_for(|watched| *watched).await;
+            *notices = notices.resubscribe();
+        }
     }
 
     /// Waits until something about this run is told, or long enough; while nobody looks, until somebody does.
     async fn wait(&mut self, notices: &mut Receiver<Notice>) {
         if !*self.watched.borrow() {
-            // Without its log this feed has ended.
-            let _ = self.watched.wait_for(|watched| *watched).await;
-            *notices = notices.resubscribe();
-            return;
+            return self.rest(notices).await;
         }
         let news = async {
             loop {
                 match notices.recv().await {
                     Ok(Notice::Entries(run, seq)) if run == self.run && seq > self.after => return,
-                    Ok(Notice::Run(run, status)) if run == self.run && status.is_terminal() => return,
+                    // It has ended, or goes on after it was interrupted.
+                    Ok(Notice::Run(run, _)) if run == self.run => return,
                     Ok(_) => {}
                     Err(_) => return tokio::time::sleep(LOOK_AGAIN).await,
                 }
             }
         };
-        // Other processes' writes may not be told here at all.
-        let _ = timeout(LOOK_AGAIN, news).await;
+        // A subcommand hears only of its own process's writes.
+        let door = self.control.settings().door;
+        let _ = timeout(if door == Door::Cli { LOOK_AGAIN } else { LOOK_ANYWAY }, news).await;
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -52,6 +52,8 @@ pub enum Msg {
     Runs(Ticket, Result<RunPage, String>),
     /// A plan card, for the preview beside the bar or for the card itself; the ticket tells.
     Planned(Ticket, Result<Box<PlanCard>, String>),
+    /// What stands in the way of a plan.
+    InTheWay(Ticket, Result<Vec<String>, String>),
     Submitted(Ticket, Result<Box<Run>, String>),
     Cancelled(RunId, Result<RunStatus, String>),
     Answered(RunId, Result<(), String>),
@@ -112,6 +114,11 @@ pub enum Effect {
         parsed: Box<Parsed>,
         inputs: Vec<(String, String)>,
         raw_text: String,
+    },
+    /// What stands in the way of a plan as things are now.
+    InTheWay {
+        ticket: Ticket,
+        plan: Box<Plan>,
     },
     Submit {
         ticket: Ticket,

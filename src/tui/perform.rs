@@ -86,6 +86,7 @@ async fn ask(effect: Effect, control: &Control) -> Option<Msg> {
             let card = control.plan(&parsed, &inputs, &raw_text).await;
             Msg::Planned(ticket, said(card.map(Box::new)))
         }
+        Effect::InTheWay { ticket, plan } => Msg::InTheWay(ticket, said(control.in_the_way(&plan).await)),
         Effect::Submit { ticket, plan, typed } => {
             let run = control.submit(*plan, typed.as_deref(), None).await;
             Msg::Submitted(ticket, said(run.map(Box::new)))

@@ -39,8 +39,8 @@ pub enum Outcome {
     Finish(Effect),
     /// Close, and do what was confirmed.
     Confirmed(Then),
-    /// Close, and open this instead.
-    Open(Box<Popup>),
+    /// Close, open this instead, and ask what it has to know.
+    Open(Box<Popup>, Box<Effect>),
     /// Close, and perform this action.
     Run(Action),
 }
@@ -64,7 +64,7 @@ impl Popup {
             Self::Card(p) => p.act(action, ticket),
             Self::Confirm(p) => p.act(action),
             Self::Answer(p) => p.act(action),
-            Self::Control(p) => p.act(action),
+            Self::Control(p) => p.act(action, ticket),
             Self::Help(p) => p.act(action, keys),
         }
     }

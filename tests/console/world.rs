@@ -130,8 +130,9 @@ impl World {
             }
             Effect::Runs { ticket, filter } => {
                 let before = filter.before.unwrap_or(RunId(i64::MAX));
-                let runs = self.overview.runs.iter().filter(|r| r.id < before).cloned().collect();
-                let queue = self.detail.queued.iter().cloned().collect();
+                let older = self.overview.runs.iter().filter(|r| r.id < before);
+                let runs: Vec<Run> = older.take(filter.limit as usize).cloned().collect();
+                let queue = self.detail.queued.iter().filter(|q| runs.iter().any(|r| r.id == q.run)).cloned().collect();
                 Msg::Runs(ticket, Ok(RunPage { runs, queue, unreadable: Vec::new() }))
             }
             Effect::Plan { ticket, inputs, .. } => {
@@ -139,6 +140,7 @@ impl World {
                 let plan = again.unwrap_or_else(|| self.card.plan.clone());
                 Msg::Planned(ticket, Ok(Box::new(PlanCard { plan, ..self.card.clone() })))
             }
+            Effect::InTheWay { ticket, .. } => Msg::InTheWay(ticket, Ok(self.card.queue.clone())),
             Effect::Submit { ticket, plan, .. } => {
                 let new = Run { plan: *plan, ..run(42, RunStatus::Queued) };
                 Msg::Submitted(ticket, self.refusal.clone().map_or_else(|| Ok(Box::new(new)), Err))

@@ -200,7 +200,7 @@ fn what_a_command_prints_is_harmless_in_every_pane() {
     let mut console = Setup::new(&[]).size(140, 40).start_in(home);
     console.home_screen();
     console.send("3");
-    console.wait_for("following");
+    console.wait_for("ended");
     page_through(&console);
     console.send("C");
     page_through(&console);

@@ -112,7 +112,7 @@ fn the_console_shows_the_same_log_on_its_whole_screen_and_finds_it_again() {
     console.settle(std::time::Duration::from_millis(200));
     console.send("f");
     console.wait_for("log of run #1");
-    console.wait_for("following");
+    console.wait_for("ended");
     console.send("/");
     console.wait_for("search:");
     console.send("^begun$");

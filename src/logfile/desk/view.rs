@@ -69,6 +69,8 @@ pub struct Shown {
     /// The reader's row.
     pub cursor: usize,
     pub follow: bool,
+    /// There is nothing to follow any more.
+    pub ended: bool,
     /// Lines that came since following stopped.
     pub new: usize,
     pub lines: usize,
@@ -290,6 +292,7 @@ impl Desk {
             cursor: numbers.iter().position(|n| *n == line).unwrap_or(0),
             rows: self.rows(&numbers),
             follow: self.place.follow,
+            ended: self.ended,
             new: if self.caught_up { len.saturating_sub(self.place.seen) } else { 0 },
             lines: len,
             visible: self.rules.visible().map(|bits| (bits.count(), self.caught_up && bits.len() >= len)),

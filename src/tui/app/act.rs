@@ -102,9 +102,10 @@ impl App {
                     Then::Cancel(run) => vec![Effect::Cancel(run)],
                 };
             }
-            Outcome::Open(other) => {
+            Outcome::Open(other, question) => {
                 self.popups.pop();
                 self.popups.push(*other);
+                return vec![*question];
             }
             Outcome::Run(action) => {
                 self.popups.pop();
@@ -157,6 +158,8 @@ impl App {
             }
             Reaction::Step(step) => {
                 if let Some(run) = self.log_in_focus() {
+                    // On a narrow screen it may not have been shown yet, or long ago.
+                    self.keep_log(run);
                     self.logs.go_to_step(run, step);
                 }
                 Vec::new()

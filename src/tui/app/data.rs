@@ -5,7 +5,7 @@ use super::App;
 use super::command::Wish;
 use crate::bus::Notice;
 use crate::core::approval::Tally;
-use crate::core::artifact::Artifact;
+use crate::core::artifact::{Artifact, human_bytes};
 use crate::core::run::{Run, RunId, RunStatus};
 use crate::core::time::Timestamp;
 use crate::logfile::source::Told;
@@ -15,6 +15,9 @@ use crate::tui::pane::{Destination, Screen, View};
 use crate::tui::popup::Popup;
 use crate::tui::popup::card::Card;
 use crate::tui::viewer::Viewer;
+
+/// Bytes of a text that is opened as a whole.
+const LONGEST_TEXT: usize = 1 << 20;
 
 /// One kind of question: at most one under way, asked again when something changed meanwhile.
 #[derive(Debug, Clone)]
@@ -145,13 +148,18 @@ impl App {
             Msg::Artifact(Err(why)) => self.complain(why),
             Msg::Runs(ticket, page) => self.runs_came(ticket, page),
             Msg::File(ticket, Told::Unopened(why)) => {
-                self.logs.unopened(ticket);
                 self.complain(format!(
                     "the log cannot be shown: no room for it in the folder of temporary files: {why}"
                 ));
+                return self.logs.unopened(ticket);
             }
             Msg::File(ticket, told) => self.logs.told(ticket, told),
             Msg::Planned(ticket, card) => self.planned(ticket, card),
+            Msg::InTheWay(ticket, queue) => {
+                if let Some(card) = self.card_waiting_for(ticket) {
+                    card.met(queue);
+                }
+            }
             Msg::Submitted(ticket, result) => self.submitted(ticket, result),
             Msg::Cancelled(run, result) => self.cancelled(run, result),
             Msg::Answered(run, Ok(())) => {
@@ -228,14 +236,23 @@ impl App {
         })
     }
 
-    /// Text is shown; the rest cannot be read on a screen.
+    /// Text is shown, where it is still what somebody waits for; the rest cannot be read on a screen.
     fn read_artifact(&mut self, artifact: &Artifact, content: &[u8]) {
         let (run, number) = (artifact.run.0, artifact.number);
+        let free = self.popups.is_empty() && self.bar.is_none();
+        let Some(Screen::Run(screen)) = self.screens.last_mut() else { return };
+        if screen.run != artifact.run || screen.opening.take_if(|opening| *opening == number).is_none() || !free {
+            return;
+        }
+        let elsewhere = format!("`opsroom artifacts {run} {number} > FILE` writes it to a file");
         match std::str::from_utf8(content).ok().filter(|text| !text.contains('\0')) {
+            Some(text) if text.len() > LONGEST_TEXT => {
+                self.say(format!("{} are too much for a screen: {elsewhere}", human_bytes(artifact.bytes)));
+            }
             Some(text) => {
                 self.open(Destination::Read { title: artifact.title.clone(), text: text.to_owned() });
             }
-            None => self.say(format!("no text: `opsroom artifacts {run} {number} > FILE` writes it to a file")),
+            None => self.say(format!("no text: {elsewhere}")),
         }
     }
 

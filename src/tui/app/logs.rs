@@ -72,6 +72,12 @@ impl RunLog {
             if self.after.replace(after).is_some() {
                 effects.push(Effect::CloseLog(self.ticket));
             }
+            // What was wanted of the reader before is wanted of this one.
+            for effect in &mut self.wanted {
+                if let Effect::File(of, _) = effect {
+                    *of = ticket;
+                }
+            }
             (self.ticket, self.fitted) = (ticket, None);
             self.viewer.begin(ticket);
             effects.push(Effect::OpenLog { ticket, run: self.run, after });
@@ -132,15 +138,19 @@ impl Logs {
     pub(super) fn told(&mut self, ticket: Ticket, told: Told) {
         if let Some(log) = self.all.iter_mut().find(|log| log.ticket == ticket) {
             let effects = log.viewer.told(told);
-            log.wanted.extend(effects);
+            // What comes after its log was left is too late: the clipboard may hold something else by then.
+            if self.on_screen == Some(log.run) {
+                log.wanted.extend(effects);
+            }
         }
     }
 
-    /// It could not be opened: whoever comes back to it asks for it again.
-    pub(super) fn unopened(&mut self, ticket: Ticket) {
+    /// It could not be opened: whoever comes back to it asks for it again. What was begun for it can go.
+    pub(super) fn unopened(&mut self, ticket: Ticket) -> Vec<Effect> {
         if let Some(log) = self.all.iter_mut().find(|log| log.ticket == ticket) {
             (log.after, log.blank) = (None, true);
         }
+        vec![Effect::CloseLog(ticket)]
     }
 
     /// Those that could not be opened may be tried again.

@@ -1,5 +1,7 @@
 //! A text to read: an artifact, the problems list, contacts.
 
+use std::cell::{Ref, RefCell};
+
 use ratatui::layout::Rect;
 use ratatui::text::{Line, Span};
 
@@ -22,6 +24,8 @@ pub struct Reader {
     /// Safe to show.
     lines: Vec<String>,
     top: usize,
+    /// The lines as they fit the width they were last shown with.
+    laid_out: RefCell<(usize, Vec<String>)>,
 }
 
 impl Reader {
@@ -33,11 +37,16 @@ impl Reader {
         if left > 0 {
             lines.push(format!("… {left} more lines are not shown here"));
         }
-        Self { title: text::show(title).into_owned(), lines, top: 0 }
+        Self { title: text::show(title).into_owned(), lines, top: 0, laid_out: RefCell::default() }
     }
 
-    fn laid_out(&self, width: usize) -> Vec<String> {
-        self.lines.iter().flat_map(|line| wrapped(line, width)).collect()
+    /// Laying out takes long for a long text: it is done once for a width, not with every key.
+    fn laid_out(&self, width: usize) -> Ref<'_, Vec<String>> {
+        if self.laid_out.borrow().0 != width {
+            let lines = self.lines.iter().flat_map(|line| wrapped(line, width)).collect();
+            *self.laid_out.borrow_mut() = (width, lines);
+        }
+        Ref::map(self.laid_out.borrow(), |(_, lines)| lines)
     }
 }
 
@@ -59,7 +68,8 @@ impl View for Reader {
         let top = self.top.min(all.len().saturating_sub(layout::rows(area)));
         let mark = position(top, layout::rows(area), all.len());
         let inner = canvas.frame(area, title.into(), &mark.into(), true);
-        let lines: Vec<Line<'_>> = all.iter().skip(top).map(|l| Line::raw(l.as_str())).collect();
+        let lines: Vec<Line<'_>> =
+            all.iter().skip(top).take(layout::rows(area)).map(|l| Line::raw(l.as_str())).collect();
         canvas.lines(inner, &lines);
     }
 

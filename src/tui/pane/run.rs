@@ -41,6 +41,8 @@ pub struct RunScreen {
     full: bool,
     steps: Picker<u32>,
     artifacts: Picker<usize>,
+    /// The artifact that was asked for last, until it has come.
+    pub opening: Option<u32>,
     /// Who looks at it.
     facts: Facts,
     asked: bool,
@@ -59,6 +61,7 @@ impl RunScreen {
             full: false,
             steps: Picker::default(),
             artifacts: Picker::default(),
+            opening: None,
             facts: facts.clone(),
             asked: false,
             stale: true,
@@ -121,7 +124,10 @@ impl RunScreen {
         let keys: Vec<usize> = (0..detail.artifacts.len()).collect();
         let selected = self.artifacts.key().and_then(|i| detail.artifacts.get(*i));
         match (action, selected) {
-            (Action::Open, Some(a)) => Reaction::Ask(Effect::Artifact { run: self.run, number: a.number }),
+            (Action::Open, Some(a)) => {
+                self.opening = Some(a.number);
+                Reaction::Ask(Effect::Artifact { run: self.run, number: a.number })
+            }
             (Action::CopyLine, Some(a)) => Reaction::Ask(Effect::Copy(safe(a.url.as_ref().unwrap_or(&a.title)))),
             _ if self.artifacts.act(action, &keys, page) => Reaction::Done,
             _ => Reaction::Ignored,

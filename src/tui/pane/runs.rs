@@ -29,6 +29,15 @@ enum Page {
     Before(RunId),
 }
 
+impl Page {
+    const fn before(self) -> Option<RunId> {
+        match self {
+            Self::Newest => None,
+            Self::Before(run) => Some(run),
+        }
+    }
+}
+
 /// The list of runs.
 #[derive(Debug, Clone)]
 pub struct RunsScreen {
@@ -45,6 +54,8 @@ pub struct RunsScreen {
     unreadable: BTreeMap<RunId, String>,
     asked: Option<Page>,
     stale: bool,
+    /// The newest queued run that is older than what was read again: what it waits for may have changed too.
+    again: Option<RunId>,
     ended: bool,
     error: Option<String>,
 }
@@ -67,37 +78,33 @@ impl RunsScreen {
             picker: Picker::default(),
             asked: None,
             stale: true,
+            again: None,
             ended: false,
             error: None,
         }
     }
 
-    /// A page came: newer facts replace older ones, nothing stands twice.
+    /// A page came: it replaces what was known of its stretch.
     pub fn receive(&mut self, page: Result<RunPage, String>) {
-        let asked = self.asked.take();
+        let Some(asked) = self.asked.take() else { return };
         let RunPage { runs: page, queue, unreadable } = match page {
             Ok(page) => page,
             Err(why) => {
-                (self.error, self.ended) = (Some(why), true);
+                (self.error, self.ended, self.again) = (Some(why), true, None);
                 return;
             }
         };
         self.error = None;
-        // What stood for older ones may not be true any more.
-        if asked == Some(Page::Newest) {
-            self.queue.clear();
-        } else {
-            self.queue.retain(|old| !queue.iter().any(|new| new.run == old.run));
-        }
-        self.queue.extend(queue);
-        // The next page begins behind what was read: without anything there is no next one.
-        let last = page.len() + unreadable.len() < PAGE as usize || page.is_empty();
+        let last = page.last().map(|run| run.id).filter(|_| page.len() + unreadable.len() >= PAGE as usize);
+        self.ended |= last.is_none();
+        let older = |run: RunId| last.is_some_and(|last| run < last);
+        let beyond = |run: RunId| older(run) || asked.before().is_some_and(|before| run >= before);
+        self.runs.retain(|run| beyond(run.id));
+        self.queue.retain(|queued| beyond(queued.run));
+        self.again = self.runs.iter().find(|run| run.status == RunStatus::Queued && older(run.id)).map(|run| run.id);
         self.unreadable.extend(unreadable);
-        if last && (asked != Some(Page::Newest) || self.runs.is_empty()) {
-            self.ended = true;
-        }
-        self.runs.retain(|run| !page.iter().any(|new| new.id == run.id));
         self.runs.extend(page);
+        self.queue.extend(queue);
         self.runs.sort_by_key(|run| std::cmp::Reverse(run.id));
         self.sync();
     }
@@ -137,13 +144,16 @@ impl RunsScreen {
         }
         let shown = self.shown().len();
         let near_end = self.picker.index() + 30 >= shown && !self.ended && self.runs.len() < MOST_RUNS;
-        let (page, before) = match (self.stale, self.runs.last()) {
-            (true, _) => (Page::Newest, None),
-            (false, Some(last)) if near_end => (Page::Before(last.id), Some(last.id)),
+        let page = match (self.stale, self.again, self.runs.last()) {
+            (true, ..) => Page::Newest,
+            // From this run on, itself included.
+            (false, Some(run), _) => Page::Before(RunId(run.0.saturating_add(1))),
+            (false, None, Some(last)) if near_end => Page::Before(last.id),
             _ => return None,
         };
         (self.asked, self.stale) = (Some(page), false);
-        Some(Effect::Runs { ticket: self.ticket, filter: RunFilter { before, ..self.filter.clone() } })
+        let filter = RunFilter { before: page.before(), ..self.filter.clone() };
+        Some(Effect::Runs { ticket: self.ticket, filter })
     }
 }
 

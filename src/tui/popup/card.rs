@@ -72,20 +72,22 @@ impl Card {
         new.focus = match &new.confirm {
             _ if !new.can_start() => Focus::Cancel,
             Some(_) => Focus::Confirm,
-            None if new.card.plan.links().iter().any(|link| link.mutates) => Focus::Cancel,
+            None if new.card.plan.changes_something() => Focus::Cancel,
             None => Focus::Start,
         };
         new
     }
 
-    /// The card of an ended run's plan, as it was: its inputs are not changed here.
+    /// The card of an ended run's plan, as it was: its inputs are not changed here. It cannot be started before it is
+    /// known what stands in its way now, which is asked with this ticket.
     #[must_use]
-    pub fn retry(run: &Run, reason: Option<String>) -> Self {
+    pub fn retry(run: &Run, reason: Option<String>, ticket: Ticket) -> Self {
         let (plan, last) = (run.plan.clone(), vec![run.clone()]);
         let card = PlanCard { plan, last, changed: Vec::new(), queue: Vec::new() };
         let mut new = Self::new(card, Box::default(), run.plan.raw_text.clone(), false);
         new.inputs.clear();
         new.retry_of = Some((run.id, reason));
+        new.busy = Some(ticket);
         new.message =
             Some(format!("the plan of run {} again, as it was; with other inputs it is a new command", run.id));
         new
@@ -137,6 +139,15 @@ impl Card {
         }
     }
 
+    /// What stands in its way as things are now.
+    pub fn met(&mut self, queue: Result<Vec<String>, String>) {
+        self.busy = None;
+        match queue {
+            Ok(queue) => self.card.queue = queue,
+            Err(why) => self.message = Some(format!("what stands in its way could not be read: {why}")),
+        }
+    }
+
     /// The run could not be started.
     pub fn refused(&mut self, why: &str) {
         (self.busy, self.message) = (None, Some(format!("nothing was started: {why}")));
@@ -150,8 +161,7 @@ impl Card {
 
     /// A console that only looks starts only what looks.
     fn is_forbidden(&self) -> bool {
-        let plan = &self.card.plan;
-        self.read_only && std::iter::once(plan).chain(&plan.then).any(|plan| plan.mutates)
+        self.read_only && self.card.plan.changes_something()
     }
 
     pub(super) const fn context(&self) -> Context {

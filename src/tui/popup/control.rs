@@ -11,7 +11,7 @@ use crate::core::resume::{Decision, Standing, standing};
 use crate::core::run::{RunId, RunStatus, StepStatus};
 use crate::tui::app::field::Field;
 use crate::tui::keys::{Action, Context};
-use crate::tui::msg::{Effect, RunDetail};
+use crate::tui::msg::{Effect, RunDetail, Ticket};
 use crate::tui::popup::card::Card;
 use crate::tui::theme::run_word;
 use crate::tui::view::canvas::{Canvas, row, safe, wrapped};
@@ -93,8 +93,8 @@ impl Control {
         }
     }
 
-    pub(super) fn act(&mut self, action: Action) -> Outcome {
-        if self.focus == Focus::List { self.choose(action) } else { self.decide(action) }
+    pub(super) fn act(&mut self, action: Action, ticket: Ticket) -> Outcome {
+        if self.focus == Focus::List { self.choose(action) } else { self.decide(action, ticket) }
     }
 
     fn choose(&mut self, action: Action) -> Outcome {
@@ -114,7 +114,7 @@ impl Control {
         Outcome::Stay
     }
 
-    fn decide(&mut self, action: Action) -> Outcome {
+    fn decide(&mut self, action: Action, ticket: Ticket) -> Outcome {
         const ORDER: [Focus; 3] = [Focus::Reason, Focus::Back, Focus::Do];
         let at = ORDER.iter().position(|f| *f == self.focus).unwrap_or(1);
         match action {
@@ -123,14 +123,14 @@ impl Control {
             Action::Up | Action::Down => self.focus = Focus::Reason,
             Action::PickYes => self.focus = Focus::Do,
             Action::PickNo => self.focus = Focus::Back,
-            Action::Press if self.focus == Focus::Do => return self.fire(),
+            Action::Press if self.focus == Focus::Do => return self.fire(ticket),
             Action::Press => (self.focus, self.index, self.message) = (Focus::List, 0, None),
             other => drop(self.reason.act(other)),
         }
         Outcome::Stay
     }
 
-    fn fire(&mut self) -> Outcome {
+    fn fire(&mut self, ticket: Ticket) -> Outcome {
         let Some(choice) = self.choices.get(self.index) else { return Outcome::Close };
         let reason = Some(self.reason.text().trim().to_owned()).filter(|r| !r.is_empty());
         if self.read_only {
@@ -146,7 +146,11 @@ impl Control {
             Deed::Nothing => Outcome::Close,
             Deed::Order(order) => Outcome::Finish(Effect::Order { run, order, reason }),
             Deed::Resume(decision) => Outcome::Finish(Effect::Resume { run, decision, reason }),
-            Deed::Retry => Outcome::Open(Box::new(Popup::Card(Box::new(Card::retry(&self.detail.run, reason))))),
+            Deed::Retry => {
+                let card = Card::retry(&self.detail.run, reason, ticket);
+                let queue = Effect::InTheWay { ticket, plan: Box::new(card.card.plan.clone()) };
+                Outcome::Open(Box::new(Popup::Card(Box::new(card))), Box::new(queue))
+            }
         }
     }
 

@@ -249,6 +249,9 @@ impl Viewer {
     /// For the upper edge of a frame: whether it follows, and what has come since it does not.
     pub(in crate::tui) fn mark(&self) -> Line<'static> {
         match self.following() {
+            Some(ended) if self.shown.follow && self.shown.ended => {
+                Line::styled(format!(" {ended} "), self.theme.dim())
+            }
             Some(following) if self.shown.follow => Line::styled(format!(" {following} "), self.theme.good()),
             Some(new) => Line::styled(format!(" paused, {new} "), self.theme.attention()),
             None if !self.waiting => Line::styled(" paused ", self.theme.attention()),
@@ -258,6 +261,7 @@ impl Viewer {
 
     fn following(&self) -> Option<String> {
         match (self.shown.follow, self.shown.new) {
+            (true, _) if self.shown.ended => Some("ended".to_owned()),
             (true, _) => Some("following".to_owned()),
             (false, 0) => None,
             (false, new) => Some(format!("{new} new")),

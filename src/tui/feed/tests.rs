@@ -1,0 +1,118 @@
+//! The feed on a real store: which runs it goes on with, and which it takes its leave of.
+
+use std::collections::BTreeMap;
+use std::sync::mpsc::{Receiver, sync_channel};
+
+use super::*;
+use crate::clock::Clock;
+use crate::control::{Outside, Settings};
+use crate::core::artifact::Wanted;
+use crate::core::plan::{OnFailure, Plan, PlanStep, Rules};
+use crate::core::resume::Decision;
+use crate::core::run::{Phase, StepStatus, Transition};
+use crate::core::service::ShellCommand;
+use crate::core::step::StepSpec;
+use crate::core::step::shell::Shell;
+use crate::core::step::wait::Wait;
+use crate::logfile::desk::Shown;
+use crate::store::{NewRun, Store};
+
+/// A console, and a run of it that was interrupted in its first step.
+async fn interrupted(home: &std::path::Path) -> (Control, RunId) {
+    let url = format!("sqlite:{}", home.join("ops.db").display());
+    let store = Store::open(&url).await.unwrap();
+    let now = Clock::System.now();
+    let workspace = store.ensure_workspace("acme", "UTC", now).await.unwrap();
+    // Nobody knows whether it may be done twice: somebody has to decide.
+    let command = StepSpec::Shell(Shell {
+        command: ShellCommand::Script("true".to_owned()),
+        env: BTreeMap::new(),
+        dir: None,
+        secrets: Vec::new(),
+        chosen_secrets: BTreeMap::new(),
+        artifacts: Wanted::default(),
+    });
+    let step = |name: &str, spec| PlanStep {
+        name: name.to_owned(),
+        phase: Phase::Action,
+        spec,
+        timeout_ms: 60_000,
+        retry: None,
+        on_failure: OnFailure::Stop,
+        idempotent: false,
+        target: None,
+        probe: false,
+        rules: Rules::default(),
+    };
+    let steps = vec![step("one", command), step("two", StepSpec::Wait(Wait { ms: 1 }))];
+    let plan = Plan { title: "work".to_owned(), steps, timeout_ms: 60_000, ..Plan::default() };
+    let new = NewRun {
+        workspace: workspace.id,
+        plan,
+        parent: None,
+        actor: "ana".to_owned(),
+        trigger: "console".to_owned(),
+        reason: None,
+        at: now,
+    };
+    let run = store.submit(new).await.unwrap().id;
+    let (claim, _) = store.claim(Some(run), "gone:1", now.plus_ms(60_000)).await.unwrap().unwrap();
+    store.transition(claim, Transition::Start, None, &[], now).await.unwrap();
+    store.step(claim, 0, StepStatus::Running, 1, None, &[], now).await.unwrap();
+    assert!(store.interrupt(&store.run(run).await.unwrap(), "gone", now).await.unwrap());
+    store.close().await;
+    let settings = Settings {
+        store_url: url,
+        workspace: None,
+        actor: "ana".to_owned(),
+        read_only: false,
+        simulated: false,
+        pulse_ms: 0,
+        lease_ms: 3000,
+        lanes: crate::core::queue::Lanes::default(),
+        runbook_dir: None,
+        door: Door::Console,
+        outside: Outside::default(),
+    };
+    (Control::open(settings, Clock::System).await.unwrap(), run)
+}
+
+fn open(run: RunId, control: &Control) -> (OpenLog, Receiver<Told>) {
+    let (sender, told) = sync_channel(64);
+    let log = OpenLog::run(run, 0, control, Clock::System.now(), move |told| sender.send(told).is_ok()).unwrap();
+    log.ask(Ask::Fit { rows: 100, strip: 0 });
+    (log, told)
+}
+
+fn until(told: &Receiver<Told>, fact: impl Fn(&Shown) -> bool) -> Shown {
+    loop {
+        match told.recv_timeout(Duration::from_secs(20)).unwrap() {
+            Told::Shown(shown) if fact(&shown) => return *shown,
+            _ => {}
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_interrupted_run_is_followed_when_it_goes_on() {
+    let home = tempfile::tempdir().unwrap();
+    let (control, run) = interrupted(home.path()).await;
+    let (log, told) = open(run, &control);
+    let before = until(&told, |shown| shown.busy.is_none() && shown.lines > 0);
+    assert!(!before.ended, "it may go on");
+    control.resume(run, Some(Decision::Done), Some("looked")).await.unwrap();
+    let after = until(&told, |shown| shown.ended);
+    assert!(after.lines > before.lines, "{after:?}");
+    drop(log);
+    control.close(false).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_run_there_is_not_is_over_at_once() {
+    let home = tempfile::tempdir().unwrap();
+    let (control, _) = interrupted(home.path()).await;
+    let (log, told) = open(RunId(99_999), &control);
+    assert_eq!(until(&told, |shown| shown.ended).lines, 0);
+    drop(log);
+    control.close(false).await;
+}
