@@ -121,17 +121,13 @@ pub(super) async fn consent(plan: &Plan, yes: bool, confirm: Option<&String>) ->
         Some(word) => Err(Stop::Usage(format!(
             "protected environment: add --confirm {word} (--yes is not enough); nothing was started"
         ))),
-        None if yes || !mutates(plan) => Ok(None),
+        None if yes || !plan.changes_something() => Ok(None),
         None if can_ask() => match ask("start? [y/N] ").await?.as_deref().map(str::trim) {
             Some("y" | "Y" | "yes") => Ok(None),
             _ => Err(Stop::Usage("not confirmed; nothing was started".to_owned())),
         },
         None => Err(Stop::Usage("this changes something: add --yes to start it without a terminal".to_owned())),
     }
-}
-
-fn mutates(plan: &Plan) -> bool {
-    plan.mutates || plan.then.iter().any(mutates)
 }
 
 /// What the outside may say while a run goes on.
