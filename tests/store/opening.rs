@@ -65,9 +65,12 @@ pub async fn racing_openers(place: Place) {
             })
         })
         .collect();
+    let mut made = Vec::new();
     for opener in openers {
-        assert_eq!(opener.await.unwrap().unwrap().id, 1);
+        made.push(opener.await.unwrap().unwrap().id);
     }
+    // Whose row it became does not matter, nor which number that one had drawn: all have the same.
+    assert!(made.iter().all(|id| *id == made[0]), "{made:?}");
     if let Some(schema) = fresh {
         schema.remove().await;
     }
