@@ -105,7 +105,9 @@ pub async fn run(chaos: Chaos, server: Option<Cluster>) -> Figures {
         let engine = field.spawn();
         field.engines.push(engine);
     }
-    while field.figures.kills < field.chaos.kills {
+    // A quiet machine may be done with every run before the next kill: then a few more, until one was struck in the act.
+    let most = field.chaos.kills * 10;
+    while field.figures.kills < field.chaos.kills || (field.figures.kills < most && !field.has_struck().await) {
         field.feed().await;
         field.strike().await;
         field.watch_leases().await;
@@ -182,6 +184,11 @@ impl Field {
         let status = vec![RunStatus::Queued, RunStatus::Claimed, RunStatus::Running, RunStatus::Waiting];
         let filter = RunFilter { status, limit: 1000, ..RunFilter::default() };
         self.store.runs(self.workspace, &filter).await.unwrap().runs.len()
+    }
+
+    async fn has_struck(&self) -> bool {
+        let filter = RunFilter { status: vec![RunStatus::Interrupted], limit: 1, ..RunFilter::default() };
+        !self.store.runs(self.workspace, &filter).await.unwrap().runs.is_empty()
     }
 
     async fn feed(&mut self) {
