@@ -9,6 +9,7 @@ use super::harness::Setup;
 fn idle_is_silent_and_asleep() {
     let mut console = Setup::empty().start();
     console.home_screen();
+    console.wait_for("opsroom apply"); // the store has been made and read
     console.settle(Duration::from_secs(1));
     // The clock shows minutes; three seconds may hold one turn of it.
     let (mark, ticks, wakeups) = (console.count(), console.processor_ticks(), console.screen_wakeups());
@@ -25,6 +26,7 @@ fn idle_is_silent_and_asleep() {
 fn a_typed_letter_costs_little() {
     let mut console = Setup::empty().start();
     console.home_screen();
+    console.wait_for("opsroom apply"); // what the store, once it is made, has to say
     console.send(":");
     console.send("che");
     console.wait_for(": che");
