@@ -66,8 +66,9 @@ impl Store {
         at: Timestamp,
     ) -> Result<RunStatus, StoreError> {
         let mut tx = self.db.begin().await?;
+        let (from, last_seq) = journal::number(&mut tx, claim, entries.len()).await?;
         history::claimed(&mut tx, claim.run, claimed_at).await?;
-        let to = step_along(&mut tx, claim, Transition::Start, None, entries, at).await?;
+        let to = apply(&mut tx, claim.run, &from, (Transition::Start, None), (last_seq, entries), at).await?;
         tx.commit().await?;
         Ok(to)
     }
@@ -162,9 +163,21 @@ async fn step_along(
     entries: &[NewEntry],
     at: Timestamp,
 ) -> Result<RunStatus, StoreError> {
-    let run = claim.run;
-    let (status, last_seq) = journal::number(tx, claim, entries.len()).await?;
-    let from = rows::status(&status)?;
+    // Before anything else: a writer whose token is stale touches nothing, and so keeps nobody waiting.
+    let (from, last_seq) = journal::number(tx, claim, entries.len()).await?;
+    apply(tx, claim.run, &from, (what, message), (last_seq, entries), at).await
+}
+
+/// Does what was asked for to a run whose token was checked.
+async fn apply(
+    tx: &mut Tx,
+    run: RunId,
+    from: &str,
+    (what, message): (Transition, Option<&str>),
+    (last_seq, entries): (i64, &[NewEntry]),
+    at: Timestamp,
+) -> Result<RunStatus, StoreError> {
+    let from = rows::status(from)?;
     let to = next(from, what).ok_or(StoreError::Refused { run, status: from, what: word(what) })?;
     journal::write(tx, run, last_seq, entries).await?;
     history::of_run(tx, run, to, None, at).await?;
