@@ -5,14 +5,14 @@
 
 #![expect(clippy::cast_precision_loss, clippy::print_stdout, reason = "figures for people")]
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Instant;
 
 use opsroom::adapter::{Adapters, Script};
 use opsroom::bus::Bus;
 use opsroom::clock::Clock;
-use opsroom::core::plan::{OnFailure, Plan, PlanStep};
+use opsroom::core::plan::{Plan, PlanStep};
 use opsroom::core::run::{Phase, RunId, RunStatus};
 use opsroom::core::service::{HttpRequest, ShellCommand};
 use opsroom::core::step::{Call, StepSpec, http::Http, shell::Shell};
@@ -197,14 +197,7 @@ async fn executes(store: &Store, workspace: i64, count: usize) -> Result<(), Fai
 
 async fn output(store: &Store, workspace: i64, lines: usize) -> Result<(), Failure> {
     let command = ShellCommand::Script(printer(lines));
-    let shell = Shell {
-        command,
-        env: BTreeMap::new(),
-        dir: None,
-        secrets: Vec::new(),
-        chosen_secrets: BTreeMap::default(),
-        artifacts: opsroom::core::artifact::Wanted::default(),
-    };
+    let shell = Shell::new(command);
     let id = submit(store, workspace, vec![step(StepSpec::Shell(shell))]).await?;
     let before = memory_kb("VmRSS:");
     let start = Instant::now();
@@ -238,18 +231,7 @@ async fn output(store: &Store, workspace: i64, lines: usize) -> Result<(), Failu
 }
 
 fn step(spec: StepSpec) -> PlanStep {
-    PlanStep {
-        name: "work".to_owned(),
-        phase: Phase::Action,
-        spec,
-        timeout_ms: 600_000,
-        retry: None,
-        on_failure: OnFailure::Stop,
-        idempotent: false,
-        target: None,
-        probe: false,
-        rules: opsroom::core::plan::Rules::default(),
-    }
+    PlanStep::new("work", Phase::Action, spec, 600_000)
 }
 
 fn config() -> EngineConfig {

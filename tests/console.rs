@@ -566,14 +566,8 @@ fn an_interrupted_run_is_decided_about_with_a_reason() {
     let mut world = World::default();
     let detail = &mut world.detail;
     detail.run.status = RunStatus::Interrupted;
-    let unknown = opsroom::core::step::shell::Shell {
-        command: opsroom::core::service::ShellCommand::Script("deploy".to_owned()),
-        env: BTreeMap::new(),
-        dir: None,
-        secrets: vec![],
-        chosen_secrets: BTreeMap::default(),
-        artifacts: opsroom::core::artifact::Wanted::default(),
-    };
+    let unknown =
+        opsroom::core::step::shell::Shell::new(opsroom::core::service::ShellCommand::Script("deploy".to_owned()));
     detail.run.plan.steps[1].spec = StepSpec::Shell(unknown);
     detail.steps[1].status = StepStatus::Unknown;
     let mut console = Console::new(world);

@@ -2,14 +2,13 @@
 
 #![expect(clippy::unwrap_used, reason = "what a test needs and does not get fails it")]
 
-use std::collections::BTreeMap;
 use std::process::{Child, Command, Output, Stdio};
 use std::time::Duration;
 
 use opsroom::bus::Notice;
 use opsroom::clock::Clock;
 use opsroom::control::{Control, Door, Outside, Settings};
-use opsroom::core::plan::{OnFailure, Plan, PlanStep, Rules};
+use opsroom::core::plan::{Plan, PlanStep, Rules};
 use opsroom::core::run::{Phase, Run, RunId, RunStatus, StepStatus};
 use opsroom::core::service::ShellCommand;
 use opsroom::core::step::{StepSpec, manual::Manual, shell::Shell, wait::Wait};
@@ -156,30 +155,12 @@ impl Drop for Server {
 }
 
 fn step(spec: StepSpec) -> PlanStep {
-    PlanStep {
-        name: "work".to_owned(),
-        phase: Phase::Action,
-        spec,
-        timeout_ms: 60_000,
-        retry: None,
-        on_failure: OnFailure::Stop,
-        idempotent: false,
-        target: None,
-        probe: false,
-        rules: Rules::default(),
-    }
+    PlanStep::new("work", Phase::Action, spec, 60_000)
 }
 
 fn shell(script: &str) -> PlanStep {
     let command = ShellCommand::Script(script.to_owned());
-    step(StepSpec::Shell(Shell {
-        command,
-        env: BTreeMap::new(),
-        dir: None,
-        secrets: vec![],
-        chosen_secrets: BTreeMap::default(),
-        artifacts: opsroom::core::artifact::Wanted::default(),
-    }))
+    step(StepSpec::Shell(Shell::new(command)))
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -34,10 +34,10 @@ mod stack;
 #[path = "store/table.rs"]
 mod table;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 use opsroom::core::event::{EntryBody, Level, NewEntry, Stream};
-use opsroom::core::plan::{OnFailure, Plan, PlanStep, Rules};
+use opsroom::core::plan::{Plan, PlanStep};
 use opsroom::core::run::{Phase, Run, RunId};
 use opsroom::core::service::ShellCommand;
 use opsroom::core::step::{StepSpec, shell::Shell};
@@ -109,25 +109,8 @@ pub fn plan(runbook: &str) -> Plan {
 }
 
 fn step(name: &str) -> PlanStep {
-    PlanStep {
-        name: name.into(),
-        phase: Phase::Action,
-        spec: StepSpec::Shell(Shell {
-            command: ShellCommand::Script(name.into()),
-            env: BTreeMap::new(),
-            dir: None,
-            secrets: Vec::new(),
-            chosen_secrets: BTreeMap::default(),
-            artifacts: opsroom::core::artifact::Wanted::default(),
-        }),
-        timeout_ms: 1000,
-        retry: None,
-        on_failure: OnFailure::Stop,
-        idempotent: false,
-        target: None,
-        probe: false,
-        rules: Rules::default(),
-    }
+    let command = StepSpec::Shell(Shell::new(ShellCommand::Script(name.into())));
+    PlanStep::new(name, Phase::Action, command, 1000)
 }
 
 pub fn event(message: &str) -> NewEntry {

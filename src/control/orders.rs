@@ -127,7 +127,7 @@ impl Approval {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::core::plan::{OnFailure, PlanStep, Rules};
+    use crate::core::plan::PlanStep;
     use crate::core::run::Phase;
     use crate::core::step::{StepSpec, approve::Approve};
 
@@ -135,18 +135,7 @@ mod tests {
     fn whoever_asked_for_it_or_for_what_it_repeats_does_not_count() {
         let from = ["ana", "ben", "cleo"].map(str::to_owned).to_vec();
         let ask = Approve { prompt: "ship it?".to_owned(), need: 2, from, ..Approve::default() };
-        let step = PlanStep {
-            name: "sign off".to_owned(),
-            phase: Phase::Preflight,
-            spec: StepSpec::Approve(ask),
-            timeout_ms: 1000,
-            retry: None,
-            on_failure: OnFailure::Stop,
-            idempotent: false,
-            target: None,
-            probe: false,
-            rules: Rules::default(),
-        };
+        let step = PlanStep::new("sign off", Phase::Preflight, StepSpec::Approve(ask), 1000);
         let plan = Plan { steps: vec![step], ..Plan::default() };
         for (actor, before, refused) in [
             ("dora", vec![], None),

@@ -232,22 +232,11 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::core::plan::{OnFailure, PlanStep, Rules};
+    use crate::core::plan::{PlanStep, Rules};
     use crate::core::step::{approve::Approve, wait::Wait};
 
     fn step(name: &str, phase: Phase, rules: Rules) -> PlanStep {
-        PlanStep {
-            name: name.to_owned(),
-            phase,
-            spec: StepSpec::Wait(Wait { ms: 1 }),
-            timeout_ms: 0,
-            retry: None,
-            on_failure: OnFailure::Stop,
-            idempotent: false,
-            target: None,
-            probe: false,
-            rules,
-        }
+        PlanStep { rules, ..PlanStep::new(name, phase, StepSpec::Wait(Wait { ms: 1 }), 0) }
     }
 
     fn record(index: u32, status: StepStatus) -> RunStep {

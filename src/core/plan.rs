@@ -7,18 +7,18 @@ use sha2::Digest;
 
 mod changes;
 mod rules;
+mod step;
 mod weigh;
 
 pub use changes::diff;
 pub use rules::{Each, Rules, Within};
+pub use step::{OnFailure, PlanStep, Retry};
 pub use weigh::{SENSITIVE, Scope, Weighed};
 
-use super::observation::State;
 use super::queue::{Concurrency, Policy, Priority};
-use super::run::Phase;
 use super::service::Service;
+use super::step::StepSpec;
 use super::step::approve::Approve;
-use super::step::{Outcome, Reply, StepSpec, Verdict};
 
 /// Everything a run will do, decided before it starts. Serialised whole into the run record; its hash names it.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
@@ -210,48 +210,6 @@ impl RiskLevel {
     }
 }
 
-/// One step of a plan.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct PlanStep {
-    pub name: String,
-    pub phase: Phase,
-    pub spec: StepSpec,
-    /// Total deadline of one attempt, milliseconds.
-    pub timeout_ms: i64,
-    #[serde(default)]
-    pub retry: Option<Retry>,
-    #[serde(default)]
-    pub on_failure: OnFailure,
-    #[serde(default)]
-    pub idempotent: bool,
-    /// The service and environment it acts on, when it acts on one.
-    #[serde(default)]
-    pub target: Option<Target>,
-    /// Its outcome is an observation of the target's state.
-    #[serde(default)]
-    pub probe: bool,
-    /// Conditions, what it keeps, how it belongs together with others.
-    #[serde(default, skip_serializing_if = "Rules::is_none")]
-    pub rules: Rules,
-}
-
-impl PlanStep {
-    /// What the answer means for this step. A probe may always be asked again, whatever it said; anything else that is
-    /// slower than it may be (`max_ms`) has failed, where a probe is only degraded.
-    #[must_use]
-    pub fn judge(&self, reply: &Reply) -> Outcome {
-        let mut outcome = self.spec.judge(reply);
-        if self.probe {
-            if let Verdict::Failed { again } = &mut outcome.verdict {
-                *again = true;
-            }
-        } else if outcome.state == State::Degraded && outcome.verdict == Verdict::Succeeded {
-            (outcome.verdict, outcome.state) = (Verdict::Failed { again: false }, State::Failing);
-        }
-        outcome
-    }
-}
-
 /// A service in an environment (`None`: a service that has none).
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct Target {
@@ -278,41 +236,11 @@ pub fn targets_of(service: &Service) -> Vec<Target> {
     service.environments.iter().map(|env| target(Some(env))).collect()
 }
 
-/// What happens to the run when a step fails.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum OnFailure {
-    /// The run fails after this step; later phases are skipped, and say so.
-    #[default]
-    Stop,
-    /// The rest runs; the run still ends failed.
-    Continue,
-    /// The steps up to the one of this number are skipped; the run goes on there and still ends failed.
-    Jump(u32),
-}
-
-/// How often a failed step is tried again.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Retry {
-    /// Attempts in total, at least 1.
-    pub attempts: u32,
-    /// Wait before attempt n+1 is `min(base · 2^(n−1), cap)`, milliseconds.
-    pub base_ms: i64,
-    pub cap_ms: i64,
-}
-
-impl Retry {
-    /// Milliseconds to wait after failed attempt number `attempt` (from 1), without jitter.
-    #[must_use]
-    pub fn wait_ms(&self, attempt: u32) -> i64 {
-        let factor = 1_i64.checked_shl(attempt.saturating_sub(1).min(40)).unwrap_or(i64::MAX);
-        self.base_ms.saturating_mul(factor).min(self.cap_ms)
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::core::run::Phase;
+    use crate::core::step::StepSpec;
     use crate::core::step::wait::Wait;
 
     fn deploy(env: &str, services: &[&str]) -> Plan {
@@ -331,18 +259,7 @@ mod tests {
     }
 
     fn wait_step() -> PlanStep {
-        PlanStep {
-            name: "probe web in prod".to_owned(),
-            phase: Phase::Verify,
-            spec: StepSpec::Wait(Wait { ms: 1 }),
-            timeout_ms: 1000,
-            retry: None,
-            on_failure: OnFailure::Stop,
-            idempotent: true,
-            target: None,
-            probe: true,
-            rules: Rules::default(),
-        }
+        PlanStep::new("probe web in prod", Phase::Verify, StepSpec::Wait(Wait { ms: 1 }), 1000)
     }
 
     fn gate() -> Gate {
@@ -397,38 +314,5 @@ mod tests {
         let hashes: std::collections::HashSet<_> =
             [&plan, &gated, &chained, &stepped, &other_inputs].map(plan_hash).into();
         assert_eq!(hashes.len(), 5);
-    }
-
-    #[test]
-    fn probes_are_asked_again_and_slow_work_has_failed() {
-        use crate::core::service::HttpRequest;
-        use crate::core::step::http::Http;
-
-        let request = HttpRequest { max_ms: Some(100), ..HttpRequest::default() };
-        let probe = PlanStep { spec: StepSpec::Http(Http { request }), ..wait_step() };
-        let work = PlanStep { probe: false, ..probe.clone() };
-        let answer = |status, ms| {
-            let headers = BTreeMap::new();
-            Reply::Http { status, headers, body: String::new(), truncated: false, ms }
-        };
-        for (step, reply, verdict, state) in [
-            (&probe, answer(200, 10), Verdict::Succeeded, State::Ok),
-            (&probe, answer(200, 200), Verdict::Succeeded, State::Degraded),
-            (&probe, answer(404, 10), Verdict::Failed { again: true }, State::Failing),
-            (&work, answer(200, 10), Verdict::Succeeded, State::Ok),
-            (&work, answer(200, 200), Verdict::Failed { again: false }, State::Failing),
-            (&work, answer(404, 10), Verdict::Failed { again: false }, State::Failing),
-        ] {
-            let outcome = step.judge(&reply);
-            assert_eq!((outcome.verdict, outcome.state), (verdict, state));
-        }
-    }
-
-    #[test]
-    fn waits_double_up_to_the_cap() {
-        let retry = Retry { attempts: 9, base_ms: 1000, cap_ms: 8000 };
-        let waits: Vec<_> = (1..=6).map(|n| retry.wait_ms(n)).collect();
-        assert_eq!(waits, [1000, 2000, 4000, 8000, 8000, 8000]);
-        assert_eq!(Retry { cap_ms: i64::MAX, ..retry }.wait_ms(u32::MAX), 1000 << 40);
     }
 }

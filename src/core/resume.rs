@@ -93,41 +93,18 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use std::collections::BTreeMap;
 
-    use crate::core::plan::Rules;
     use crate::core::run::Phase;
     use crate::core::service::ShellCommand;
     use crate::core::step::{manual::Manual, shell::Shell, wait::Wait};
 
     fn step(spec: StepSpec, idempotent: bool) -> PlanStep {
-        PlanStep {
-            name: "s".to_owned(),
-            phase: Phase::Action,
-            spec,
-            timeout_ms: 0,
-            retry: None,
-            on_failure: OnFailure::Stop,
-            idempotent,
-            target: None,
-            probe: false,
-            rules: Rules::default(),
-        }
+        PlanStep { idempotent, ..PlanStep::new("s", Phase::Action, spec, 0) }
     }
 
     fn shell(idempotent: bool) -> PlanStep {
         let command = ShellCommand::Script("deploy".to_owned());
-        step(
-            StepSpec::Shell(Shell {
-                command,
-                env: BTreeMap::default(),
-                dir: None,
-                secrets: Vec::new(),
-                chosen_secrets: BTreeMap::default(),
-                artifacts: crate::core::artifact::Wanted::default(),
-            }),
-            idempotent,
-        )
+        step(StepSpec::Shell(Shell::new(command)), idempotent)
     }
 
     fn kinds() -> [PlanStep; 4] {

@@ -29,7 +29,7 @@ use std::collections::BTreeMap;
 use definition::Definition;
 
 use super::command::RunbookName;
-use super::plan::{Gate, OnFailure, Plan, PlanStep, Rules, targets_of};
+use super::plan::{Gate, OnFailure, Plan, PlanStep, targets_of};
 use super::reach::Reach;
 use super::run::Phase;
 use super::service::{Stack, Verb};
@@ -145,18 +145,13 @@ pub fn probes(stack: &Stack) -> Vec<PlanStep> {
                     service: Some(&service.name),
                     ..fill::Filler::default()
                 };
+                // A probe that needs an input cannot be made on its own: its target stays unknown.
+                let spec = expand::action_spec(action, &filler).ok()?;
                 Some(PlanStep {
-                    name: format!("probe {target}"),
-                    phase: Phase::Verify,
-                    // A probe that needs an input cannot be made on its own: its target stays unknown.
-                    spec: expand::action_spec(action, &filler).ok()?,
-                    timeout_ms: action.timeout_ms,
-                    retry: None,
                     on_failure: OnFailure::Continue,
                     idempotent: true,
-                    target: Some(target),
                     probe: true,
-                    rules: Rules::default(),
+                    ..PlanStep::new(&format!("probe {target}"), Phase::Verify, spec, action.timeout_ms).on(target)
                 })
             })
         })

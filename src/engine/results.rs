@@ -149,23 +149,13 @@ pub(super) fn saved(seen: &Scope, step: &str, name: &str) -> Result<String, Stri
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::core::plan::{OnFailure, Rules};
+    use crate::core::plan::Rules;
     use crate::core::run::Phase;
     use crate::core::step::{StepSpec, wait::Wait};
 
     fn step(key: &str, when: Option<&str>) -> PlanStep {
-        PlanStep {
-            name: key.to_owned(),
-            phase: Phase::Action,
-            spec: StepSpec::Wait(Wait { ms: 1 }),
-            timeout_ms: 0,
-            retry: None,
-            on_failure: OnFailure::Stop,
-            idempotent: false,
-            target: None,
-            probe: false,
-            rules: Rules { key: key.to_owned(), when: when.map(str::to_owned), ..Rules::default() },
-        }
+        let rules = Rules { key: key.to_owned(), when: when.map(str::to_owned), ..Rules::default() };
+        PlanStep { rules, ..PlanStep::new(key, Phase::Action, StepSpec::Wait(Wait { ms: 1 }), 0) }
     }
 
     fn record(status: StepStatus) -> RunStep {

@@ -21,15 +21,18 @@ const MEMBERS: &str = "select t.run_id, r.status from run_target t join run r on
 /// The run's status, which stays so until the transaction ends.
 const SETTLE: &str = "update run set last_seq = last_seq where id = $1 returning status";
 
-type Row = (i64, String);
+row! {
+    struct MemberRow {
+        run_id: i64,
+        status: String,
+    }
+}
 
-struct Found(Row);
-
-impl TryFrom<Found> for Member {
+impl TryFrom<MemberRow> for Member {
     type Error = StoreError;
 
-    fn try_from(Found((run, status)): Found) -> Result<Self, StoreError> {
-        Ok(Self { run: RunId(run), status: rows::status(&status)? })
+    fn try_from(row: MemberRow) -> Result<Self, StoreError> {
+        Ok(Self { run: RunId(row.run_id), status: rows::status(&row.status)? })
     }
 }
 
@@ -37,8 +40,7 @@ impl Store {
     /// The runs that are in a group now, oldest first.
     pub async fn members(&self, workspace: i64, group: &str) -> Result<Vec<Member>, StoreError> {
         let mut db = self.db.read().await?;
-        let rows = fetch_all!(db, Row, MEMBERS, workspace, text(group), 0_i64)?;
-        all(rows.into_iter().map(Found).collect())
+        all(fetch_all!(db, MemberRow, MEMBERS, workspace, text(group), 0_i64)?)
     }
 }
 
@@ -100,6 +102,5 @@ async fn cancel(tx: &mut Tx, run: RunId, new: &NewRun, reason: &str) -> Result<b
 }
 
 async fn others(tx: &mut Tx, workspace: i64, group: &str, but: RunId) -> Result<Vec<Member>, StoreError> {
-    let rows = fetch_all!(tx, Row, MEMBERS, workspace, text(group), but.0)?;
-    all(rows.into_iter().map(Found).collect())
+    all(fetch_all!(tx, MemberRow, MEMBERS, workspace, text(group), but.0)?)
 }

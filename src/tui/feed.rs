@@ -4,6 +4,7 @@ use std::io;
 use std::time::Duration;
 
 use tokio::sync::broadcast::Receiver;
+use tokio::sync::oneshot::error::RecvError;
 use tokio::sync::{oneshot, watch};
 use tokio::task::JoinSet;
 use tokio::time::timeout;
@@ -37,11 +38,11 @@ const LOOK_ANYWAY: Duration = Duration::from_secs(15);
 impl OpenLog {
     /// Begins to read. `tell` may block; false from it ends the reading.
     pub fn start(desk: Desk, tell: impl FnMut(Told) -> bool + Send + 'static) -> io::Result<Self> {
-        Ok(Self {
-            source: Source::start(move || Ok(desk), tell)?,
-            feeds: JoinSet::new(),
-            watched: watch::Sender::new(true),
-        })
+        Ok(Self::of(Source::start(move || Ok(desk), tell)?))
+    }
+
+    fn of(source: Source) -> Self {
+        Self { source, feeds: JoinSet::new(), watched: watch::Sender::new(true) }
     }
 
     /// The log of a run, read at its end, from the entry after this one on.
@@ -59,22 +60,29 @@ impl OpenLog {
             let _ = sender.send(writer);
             Ok(Desk::new(vec![file], true, now))
         };
-        let mut log =
-            Self { source: Source::start(make, tell)?, feeds: JoinSet::new(), watched: watch::Sender::new(true) };
-        let (nudge, watched, control) = (log.source.nudge(), log.watched.subscribe(), control.clone());
-        log.feeds.spawn(async move {
-            if let Ok(writer) = writer.await {
-                Feed { run, writer, control, nudge, watched, after }.run().await;
-            }
-        });
+        let mut log = Self::of(Source::start(make, tell)?);
+        log.feed_when_made(run, after, writer, control);
         Ok(log)
     }
 
     /// Brings a run's entries.
     pub fn feed(&mut self, run: RunId, writer: Writer, control: &Control) {
-        let (nudge, watched) = (self.source.nudge(), self.watched.subscribe());
-        let feed = Feed { run, writer, control: control.clone(), nudge, watched, after: 0 };
-        self.feeds.spawn(feed.run());
+        self.feed_when_made(run, 0, std::future::ready(Ok(writer)), control);
+    }
+
+    fn feed_when_made(
+        &mut self,
+        run: RunId,
+        after: i64,
+        writer: impl Future<Output = Result<Writer, RecvError>> + Send + 'static,
+        control: &Control,
+    ) {
+        let (nudge, watched, control) = (self.source.nudge(), self.watched.subscribe(), control.clone());
+        self.feeds.spawn(async move {
+            if let Ok(writer) = writer.await {
+                Feed { run, writer, control, nudge, watched, after }.run().await;
+            }
+        });
     }
 
     /// Hands over a wish.

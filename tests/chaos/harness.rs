@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 use axum::extract::{Path as Segment, State};
 use opsroom::clock::Clock;
 use opsroom::core::event::{Entry, EntryBody};
-use opsroom::core::plan::{OnFailure, Plan, PlanStep};
+use opsroom::core::plan::{Plan, PlanStep};
 use opsroom::core::queue::{Concurrency, Policy, Priority};
 use opsroom::core::run::{Phase, Run, RunId, RunStatus, StepStatus};
 use opsroom::core::service::{HttpRequest, ShellCommand};
@@ -425,29 +425,11 @@ fn spells(entries: &[Entry]) -> Vec<(i64, i64)> {
 }
 
 fn step(phase: Phase, name: &str, spec: StepSpec) -> PlanStep {
-    PlanStep {
-        name: name.to_owned(),
-        phase,
-        spec,
-        timeout_ms: 60_000,
-        retry: None,
-        on_failure: OnFailure::Stop,
-        idempotent: false,
-        target: None,
-        probe: false,
-        rules: opsroom::core::plan::Rules::default(),
-    }
+    PlanStep::new(name, phase, spec, 60_000)
 }
 
 fn shell(script: &str) -> StepSpec {
-    StepSpec::Shell(Shell {
-        command: ShellCommand::Script(script.to_owned()),
-        env: BTreeMap::new(),
-        dir: None,
-        secrets: vec![],
-        chosen_secrets: BTreeMap::default(),
-        artifacts: opsroom::core::artifact::Wanted::default(),
-    })
+    StepSpec::Shell(Shell::new(ShellCommand::Script(script.to_owned())))
 }
 
 /// A server that counts.

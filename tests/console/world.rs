@@ -11,7 +11,7 @@ use opsroom::core::command::Catalogue;
 use opsroom::core::event::{Entry, EntryBody, Level, Stream};
 use opsroom::core::observation::{Observation, State, TargetSummary};
 use opsroom::core::orders::Orders;
-use opsroom::core::plan::{OnFailure, Plan, PlanStep, Risk, RiskLevel, Target};
+use opsroom::core::plan::{Plan, PlanStep, Risk, RiskLevel, Target};
 use opsroom::core::queue::{Lane, Priority};
 use opsroom::core::run::{Phase, Run, RunId, RunStatus, RunStep, StepStatus};
 use opsroom::core::service::{Action, ActionCall, Environment, HttpRequest, Service, Stack, Tier, Verb};
@@ -275,18 +275,7 @@ fn score() -> Score {
 }
 
 fn step(name: &str, phase: Phase, spec: StepSpec) -> PlanStep {
-    PlanStep {
-        name: name.to_owned(),
-        phase,
-        spec,
-        timeout_ms: 5000,
-        retry: None,
-        on_failure: OnFailure::Stop,
-        idempotent: false,
-        target: None,
-        probe: false,
-        rules: opsroom::core::plan::Rules::default(),
-    }
+    PlanStep::new(name, phase, spec, 5000)
 }
 
 fn http(url: &str) -> StepSpec {

@@ -8,7 +8,7 @@ use opsroom::adapter::{Act, Adapters, Outside, Script};
 use opsroom::bus::Bus;
 use opsroom::clock::Clock;
 use opsroom::core::event::{Entry, EntryBody};
-use opsroom::core::plan::{OnFailure, Plan, PlanStep, Target};
+use opsroom::core::plan::{Plan, PlanStep, Target};
 use opsroom::core::queue::Lanes;
 use opsroom::core::run::{Phase, Run, RunId, RunStatus, RunStep, StepStatus};
 use opsroom::core::service::{Action, ActionCall, HttpRequest, Service, ShellCommand, Verb};
@@ -216,18 +216,7 @@ pub fn plan(steps: Vec<PlanStep>) -> Plan {
 }
 
 pub fn step(phase: Phase, name: &str, spec: StepSpec) -> PlanStep {
-    PlanStep {
-        name: name.to_owned(),
-        phase,
-        spec,
-        timeout_ms: 20_000,
-        retry: None,
-        on_failure: OnFailure::Stop,
-        idempotent: false,
-        target: None,
-        probe: false,
-        rules: opsroom::core::plan::Rules::default(),
-    }
+    PlanStep::new(name, phase, spec, 20_000)
 }
 
 /// `GET http://NAME.test/`.
@@ -242,18 +231,7 @@ pub fn http(phase: Phase, name: &str, method: &str) -> PlanStep {
 
 pub fn shell(phase: Phase, name: &str, script: &str) -> PlanStep {
     let command = ShellCommand::Script(script.to_owned());
-    step(
-        phase,
-        name,
-        StepSpec::Shell(Shell {
-            command,
-            env: BTreeMap::new(),
-            dir: None,
-            secrets: vec![],
-            chosen_secrets: BTreeMap::default(),
-            artifacts: opsroom::core::artifact::Wanted::default(),
-        }),
-    )
+    step(phase, name, StepSpec::Shell(Shell::new(command)))
 }
 
 pub fn manual(phase: Phase, name: &str) -> PlanStep {

@@ -30,6 +30,13 @@ pub struct Shell {
 }
 
 impl Shell {
+    /// Just the command: nothing is given to it, and it leaves nothing behind.
+    #[must_use]
+    pub fn new(command: ShellCommand) -> Self {
+        let (env, chosen_secrets) = (BTreeMap::new(), BTreeMap::new());
+        Self { command, env, dir: None, secrets: Vec::new(), chosen_secrets, artifacts: Wanted::default() }
+    }
+
     fn argv(&self) -> Vec<String> {
         match &self.command {
             ShellCommand::Script(text) => vec!["sh".to_owned(), "-c".to_owned(), text.clone()],

@@ -1,31 +1,15 @@
 //! When a step is tried again, and after how long.
 
-use std::collections::BTreeMap;
-
 use proptest::prelude::*;
 
 use super::*;
-use crate::core::artifact::Wanted;
-use crate::core::plan::OnFailure;
 use crate::core::service::{HttpRequest, ShellCommand};
 use crate::core::step::{http::Http, shell::Shell};
 
 const RETRY: Retry = Retry { attempts: 3, base_ms: 2000, cap_ms: 32_000 };
 
 fn step(spec: StepSpec, idempotent: bool) -> PlanStep {
-    let (name, phase, on_failure) = ("s".to_owned(), Phase::Action, OnFailure::Stop);
-    PlanStep {
-        name,
-        phase,
-        spec,
-        timeout_ms: 1000,
-        retry: Some(RETRY),
-        on_failure,
-        idempotent,
-        target: None,
-        probe: false,
-        rules: crate::core::plan::Rules::default(),
-    }
+    PlanStep { retry: Some(RETRY), idempotent, ..PlanStep::new("s", Phase::Action, spec, 1000) }
 }
 
 fn http(method: &str) -> StepSpec {
@@ -33,14 +17,7 @@ fn http(method: &str) -> StepSpec {
 }
 
 fn shell() -> StepSpec {
-    StepSpec::Shell(Shell {
-        command: ShellCommand::Script("x".into()),
-        env: BTreeMap::new(),
-        dir: None,
-        secrets: vec![],
-        chosen_secrets: BTreeMap::default(),
-        artifacts: Wanted::default(),
-    })
+    StepSpec::Shell(Shell::new(ShellCommand::Script("x".into())))
 }
 
 fn answer(status: u16, headers: &[(&str, &str)]) -> Reply {

@@ -1,13 +1,11 @@
 //! The feed on a real store: which runs it goes on with, and which it takes its leave of.
 
-use std::collections::BTreeMap;
 use std::sync::mpsc::{Receiver, sync_channel};
 
 use super::*;
 use crate::clock::Clock;
 use crate::control::{Outside, Settings};
-use crate::core::artifact::Wanted;
-use crate::core::plan::{OnFailure, Plan, PlanStep, Rules};
+use crate::core::plan::{Plan, PlanStep};
 use crate::core::resume::Decision;
 use crate::core::run::{Phase, StepStatus, Transition};
 use crate::core::service::ShellCommand;
@@ -24,26 +22,8 @@ async fn interrupted(home: &std::path::Path) -> (Control, RunId) {
     let now = Clock::System.now();
     let workspace = store.ensure_workspace("acme", "UTC", now).await.unwrap();
     // Nobody knows whether it may be done twice: somebody has to decide.
-    let command = StepSpec::Shell(Shell {
-        command: ShellCommand::Script("true".to_owned()),
-        env: BTreeMap::new(),
-        dir: None,
-        secrets: Vec::new(),
-        chosen_secrets: BTreeMap::new(),
-        artifacts: Wanted::default(),
-    });
-    let step = |name: &str, spec| PlanStep {
-        name: name.to_owned(),
-        phase: Phase::Action,
-        spec,
-        timeout_ms: 60_000,
-        retry: None,
-        on_failure: OnFailure::Stop,
-        idempotent: false,
-        target: None,
-        probe: false,
-        rules: Rules::default(),
-    };
+    let command = StepSpec::Shell(Shell::new(ShellCommand::Script("true".to_owned())));
+    let step = |name: &str, spec| PlanStep::new(name, Phase::Action, spec, 60_000);
     let steps = vec![step("one", command), step("two", StepSpec::Wait(Wait { ms: 1 }))];
     let plan = Plan { title: "work".to_owned(), steps, timeout_ms: 60_000, ..Plan::default() };
     let new = NewRun {
