@@ -4,6 +4,7 @@
 mod apply;
 mod approve;
 mod artifacts;
+mod audit;
 mod breakers;
 mod cancel;
 mod check;
@@ -36,7 +37,10 @@ mod understand;
 use std::ffi::OsString;
 use std::path::PathBuf;
 
+use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::{Args, CommandFactory, Parser, Subcommand};
+
+use crate::core::command;
 
 pub use console::Session;
 pub use session::Start;
@@ -92,6 +96,7 @@ pub enum Command {
     Services(services::Args),
     Breakers(breakers::Args),
     Health(health::Args),
+    Audit(audit::Args),
     Apply(apply::Args),
     Export(export::Args),
     Check(check::Args),
@@ -119,11 +124,27 @@ pub fn read(args: impl IntoIterator<Item = OsString>) -> Result<Cli, Code> {
     if let Some(bad) = args.iter().find(|a| a.to_str().is_none()) {
         return Err(Stop::Usage(format!("the argument {} is not UTF-8 text", bad.to_string_lossy())).report());
     }
-    Cli::try_parse_from(args).map_err(|error| {
+    Cli::try_parse_from(&args).map_err(|error| {
         // Nowhere to complain to when the stream is gone.
         let _ = error.print();
+        if let Some(phrase) = meant_phrase(&error, &args) {
+            stop::tell(&format!("to do what a phrase says: opsroom run \"{phrase}\""));
+        }
         if error.use_stderr() { Code::Refused } else { Code::Succeeded }
     })
+}
+
+/// The arguments as a phrase, when they begin with a verb of the command language in the place of a subcommand.
+fn meant_phrase(error: &clap::Error, args: &[OsString]) -> Option<String> {
+    if error.kind() != ErrorKind::InvalidSubcommand {
+        return None;
+    }
+    let Some(ContextValue::String(verb)) = error.get(ContextKind::InvalidSubcommand) else { return None };
+    let words = args.iter().filter_map(|arg| arg.to_str()).skip_while(|arg| *arg != verb.as_str());
+    let phrase = words.collect::<Vec<_>>().join(" ");
+    let plain = phrase.chars().all(|c| c.is_alphanumeric() || " -_.,=/:#@+".contains(c));
+    let (_, intent) = command::begins_like(&phrase).filter(|_| plain)?;
+    command::makes_a_plan(intent).then_some(phrase)
 }
 
 /// The command as clap knows it: for completions, manual pages and the README's tests.
@@ -153,6 +174,7 @@ pub async fn perform(command: Option<Command>, start: &Start) -> Result<Next, St
         Some(Command::Services(args)) => services::perform(&args, start).await?,
         Some(Command::Breakers(args)) => breakers::perform(&args, start).await?,
         Some(Command::Health(args)) => health::perform(&args, start).await?,
+        Some(Command::Audit(args)) => audit::perform(&args, start).await?,
         Some(Command::Apply(args)) => apply::perform(&args, start).await?,
         Some(Command::Export(args)) => export::perform(&args, start).await?,
         Some(Command::Check(args)) => check::perform(&args, start)?,

@@ -1,8 +1,10 @@
 //! The one door: everything the console and the subcommands do goes through here. Checks rights, confirmation and block
 //! risks, writes audit, and answers with values.
 
+mod apply;
 mod breakers;
 mod engines;
+mod find;
 pub mod library;
 pub mod orders;
 mod overview;
@@ -11,6 +13,7 @@ mod queue;
 pub mod reach;
 pub mod record;
 pub mod resume;
+mod stores;
 mod watch;
 mod workspace;
 
@@ -29,12 +32,15 @@ use crate::core::plan::Plan;
 use crate::core::queue::{Lanes, Queued};
 use crate::core::run::{AuditRow, Run, RunId, RunStatus, RunStep};
 use crate::engine::Engine;
-pub use crate::store::{Beginning, RunFilter, StoreError};
-use crate::store::{NewRun, Store};
+pub use crate::store::{AuditFilter, Beginning, RunFilter, StoreError};
+use crate::store::{NewRun, Scope};
+pub use apply::Difference;
+pub use find::ChosenRun;
 use library::Library;
-use orders::Approval;
+use orders::{Approval, approval};
 pub use overview::Overview;
 pub use queue::{RunPage, not_listed};
+use stores::Stores;
 use workspace::Known;
 
 /// Why the door stays shut. Every refusal names its rule.
@@ -156,7 +162,7 @@ pub struct Control(Arc<Inner>);
 #[derive(Debug)]
 struct Inner {
     settings: Settings,
-    store: Store,
+    store: Stores,
     bus: Bus,
     clock: Clock,
     library: Mutex<Arc<Library>>,
@@ -168,7 +174,7 @@ struct Inner {
 impl Control {
     /// Opens store, workspace and runbooks. A console's engine starts at once, a subcommand's with its first run.
     pub async fn open(settings: Settings, clock: Clock) -> Result<Self, Refusal> {
-        let store = Store::open(&settings.store_url).await?;
+        let store = Stores::open(&settings.store_url).await?;
         let library = Library::load(settings.runbook_dir.as_deref());
         let control = Self(Arc::new(Inner {
             settings,
@@ -186,7 +192,7 @@ impl Control {
                 control.start_engine(None);
                 control.start_watch();
             }
-            Door::Cli => crate::engine::sweep_gone(&control.0.store, &control.0.bus, clock).await,
+            Door::Cli => crate::engine::sweep_gone(control.0.store.for_engines(), &control.0.bus, clock).await,
         }
         Ok(control)
     }
@@ -230,38 +236,24 @@ impl Control {
     ) -> Result<PlanCard, Refusal> {
         let stack = self.refresh().await?;
         let plan = planning::plan(&self.library(), &stack, parsed, inputs, raw_text, &self.0.settings.outside.reach)?;
-        let (last, changed) = match self.workspace() {
+        let (last, changed) = match self.known_scope() {
             None => (Vec::new(), Vec::new()),
-            Some(workspace) => {
+            Some(scope) => {
                 let filter = RunFilter {
                     runbook: Some(plan.runbook.clone()),
                     env: plan.env.clone(),
                     limit: OUTCOMES_FROM,
                     ..RunFilter::default()
                 };
-                let mut last = self.0.store.runs(workspace.id, &filter).await?.runs;
+                let mut last = scope.runs(&filter).await?.runs;
                 let same = |run: &Run| run.plan.services.is_empty() || run.plan.shares_a_service(&plan);
                 last.retain(same);
                 last.truncate(OUTCOMES);
-                (last, self.changed(workspace.id, &plan).await?)
+                (last, changed(&scope, &plan).await?)
             }
         };
         let queue = self.in_the_way(&plan).await?;
         Ok(PlanCard { plan, last, changed, queue })
-    }
-
-    /// Compares the plan with that of the runbook's last run, if it was made from another definition.
-    async fn changed(&self, workspace: i64, plan: &Plan) -> Result<Vec<String>, Refusal> {
-        let mut changed = Vec::new();
-        for link in plan.links() {
-            let filter = RunFilter { runbook: Some(link.runbook.clone()), limit: 1, ..RunFilter::default() };
-            let last = self.0.store.runs(workspace, &filter).await?.runs.pop();
-            if let Some(run) = last.filter(|run| run.plan.definition_hash != link.definition_hash) {
-                changed.push(planning::changed(&run, link));
-                changed.extend(crate::core::plan::diff(&run.plan, link));
-            }
-        }
-        Ok(changed)
     }
 
     /// Starts a plan. `typed` is what was typed into the confirmation, when it asked for one.
@@ -277,11 +269,11 @@ impl Control {
         reason: Option<&str>,
         beginning: Beginning,
     ) -> Result<Run, Refusal> {
-        let workspace = self.workspace().ok_or(Refusal::NoWorkspace)?;
+        let scope = self.scope().await?;
         self.admit(&plan, typed)?;
         self.holds_no_secret(&plan)?;
         let new = NewRun {
-            workspace: workspace.id,
+            workspace: scope.workspace().id,
             plan,
             parent: None,
             actor: self.0.settings.actor.clone(),
@@ -289,7 +281,7 @@ impl Control {
             reason: self.clean(reason),
             at: self.0.clock.now(),
         };
-        let run = self.0.store.submit_as(new, beginning).await?;
+        let run = scope.submit_as(new, beginning).await?;
         self.0.bus.tell(Notice::Run(run.id, run.status));
         if self.0.settings.door == Door::Cli {
             self.start_engine(Some(run.id));
@@ -302,13 +294,14 @@ impl Control {
     /// written, for the run need not fail of it.
     pub async fn answer(&self, run: RunId, step: u32, done: bool, note: Option<&str>) -> Result<(), Refusal> {
         self.writable()?;
-        let plan = self.0.store.run(run).await?.plan;
+        let scope = self.scope().await?;
+        let plan = scope.run(run).await?.plan;
         let word = plan.numbered_step(step).and_then(|(step, _)| step.rules.word.as_deref());
         if let Some(word) = word.filter(|word| done && note.map(str::trim) != Some(word)) {
             return Err(Refusal::Invalid(format!("not confirmed: the note has to be `{word}`")));
         }
         let note = self.clean(note);
-        self.0.store.answer(run, step, done, note.as_deref(), &self.0.settings.actor, self.0.clock.now()).await?;
+        scope.answer(run, step, done, note.as_deref(), &self.0.settings.actor, self.0.clock.now()).await?;
         self.0.bus.tell(Notice::Steps(run));
         self.wake();
         Ok(())
@@ -316,50 +309,55 @@ impl Control {
 
     /// One artifact of a run with its contents.
     pub async fn artifact(&self, run: RunId, number: u32) -> Result<(Artifact, Vec<u8>), Refusal> {
-        Ok(self.0.store.artifact(run, number).await?)
+        Ok(self.scope().await?.artifact(run, number).await?)
     }
 
     /// One run with its steps and artifacts.
     pub async fn run(&self, run: RunId) -> Result<RunDetail, Refusal> {
-        let store = &self.0.store;
-        let (run, steps) = (store.run(run).await?, store.steps(run).await?);
-        let approval = self.approval(&run, &steps).await?;
+        let scope = self.scope().await?;
+        let (run, steps) = (scope.run(run).await?, scope.steps(run).await?);
+        let approval = approval(&scope, &run, &steps).await?;
         let queued = self.queued(&run).await?;
-        let artifacts = store.artifacts(run.id).await?;
+        let artifacts = scope.artifacts(run.id).await?;
         Ok(RunDetail { run, steps, artifacts, approval, queued })
     }
 
     /// The status of a run, without reading all of it.
     pub async fn status(&self, run: RunId) -> Result<RunStatus, Refusal> {
-        Ok(self.0.store.glimpse_of(run).await?.status)
+        Ok(self.scope().await?.glimpse_of(run).await?.status)
     }
 
     /// Entries with `after < seq`, oldest first.
     pub async fn entries_after(&self, run: RunId, after: i64, limit: u32) -> Result<Vec<Entry>, Refusal> {
-        Ok(self.0.store.entries_after(run, after, limit).await?)
+        Ok(self.scope().await?.entries_after(run, after, limit).await?)
     }
 
-    /// The newest audit rows.
-    pub async fn audit(&self, limit: u32) -> Result<Vec<AuditRow>, Refusal> {
-        match self.workspace() {
-            Some(workspace) => Ok(self.0.store.audit(workspace.id, limit).await?),
+    /// Rows of the audit log, newest first.
+    pub async fn audit(&self, filter: &AuditFilter) -> Result<Vec<AuditRow>, Refusal> {
+        match self.known_scope() {
+            Some(scope) => Ok(scope.audit(filter).await?),
             None => Ok(Vec::new()),
         }
     }
 
+    /// The run that was queued when this one succeeded, as the next link of its chain.
+    pub async fn next_link(&self, run: RunId) -> Result<Option<Run>, Refusal> {
+        Ok(self.scope().await?.next_link(run).await?)
+    }
+
     /// Remembers a line of the command bar.
     pub async fn remember(&self, text: &str) -> Result<(), Refusal> {
-        if let Some(workspace) = self.workspace() {
+        if let Some(scope) = self.known_scope() {
             let text = self.clean(Some(text)).unwrap_or_default();
-            self.0.store.remember(workspace.id, &self.0.settings.actor, &text, self.0.clock.now()).await?;
+            scope.remember(&self.0.settings.actor, &text, self.0.clock.now()).await?;
         }
         Ok(())
     }
 
     /// Lines of the command bar, newest first.
     pub async fn remembered(&self) -> Result<Vec<String>, Refusal> {
-        match self.workspace() {
-            Some(workspace) => Ok(self.0.store.remembered(workspace.id, &self.0.settings.actor, 500).await?),
+        match self.known_scope() {
+            Some(scope) => Ok(scope.remembered(&self.0.settings.actor, 500).await?),
             None => Ok(Vec::new()),
         }
     }
@@ -384,4 +382,18 @@ impl Control {
     fn writable(&self) -> Result<(), Refusal> {
         if self.0.settings.read_only { Err(Refusal::ReadOnly) } else { Ok(()) }
     }
+}
+
+/// Compares the plan with that of the runbook's last run, if it was made from another definition.
+async fn changed(scope: &Scope, plan: &Plan) -> Result<Vec<String>, Refusal> {
+    let mut changed = Vec::new();
+    for link in plan.links() {
+        let filter = RunFilter { runbook: Some(link.runbook.clone()), limit: 1, ..RunFilter::default() };
+        let last = scope.runs(&filter).await?.runs.pop();
+        if let Some(run) = last.filter(|run| run.plan.definition_hash != link.definition_hash) {
+            changed.push(planning::changed(&run, link));
+            changed.extend(crate::core::plan::diff(&run.plan, link));
+        }
+    }
+    Ok(changed)
 }

@@ -2,6 +2,7 @@
 
 pub mod approval;
 pub mod artifact;
+pub mod audit_line;
 pub mod breaker;
 pub mod check;
 pub mod command;
@@ -22,6 +23,7 @@ pub mod redact;
 pub mod repeat;
 pub mod resume;
 pub mod run;
+pub mod run_ref;
 pub mod runbook;
 pub mod secret;
 pub mod service;

@@ -8,6 +8,7 @@
 mod db;
 
 mod artifacts;
+mod attached;
 mod audit;
 mod breakers;
 mod changes;
@@ -32,18 +33,21 @@ mod queue;
 mod resume;
 mod rows;
 mod runs;
+mod scope;
 mod stack;
 mod submit;
 mod votes;
 mod written;
 
 pub use artifacts::NewArtifact;
+pub use audit::AuditFilter;
 pub use changes::{Changes, Glimpse};
 pub use claim::Place;
 pub use listing::Found;
 pub use orders::Orderer;
 pub use processes::Process;
 pub use resume::Resumer;
+pub use scope::Scope;
 pub use submit::Beginning;
 pub use votes::{Ballot, open_question};
 

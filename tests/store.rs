@@ -27,6 +27,8 @@ mod rest;
 mod resume;
 #[path = "store/runs.rs"]
 mod runs;
+#[path = "store/scope.rs"]
+mod scope;
 #[path = "store/simulation.rs"]
 mod simulation;
 #[path = "store/stack.rs"]
@@ -208,9 +210,10 @@ suite! {
     history: every_change_is_kept_with_its_time, a_run_that_never_began_has_a_history_too, an_end_tells_what_became_of_every_step,
         an_attempt_ends_once;
     stack: an_applied_stack_reads_the_same, a_stack_that_changed_meanwhile_is_refused_whole, racing_appliers,
-        workspaces_are_made_once;
+        workspaces_are_made_once, what_hangs_on_an_object_is_counted;
     rest: a_pulse_is_written_once_per_slot, summaries_count_a_window, racing_observers, the_command_bar_remembers,
-        engines_come_and_go, audit_is_newest_first;
+        engines_come_and_go, audit_is_newest_first, audit_rows_are_filtered;
+    scope: a_run_of_another_workspace_does_not_exist, another_workspace_is_empty;
     opening: a_closed_store_refuses, reopening_finds_everything, racing_openers, a_newer_schema_is_refused,
         another_builds_schema_is_refused;
 }

@@ -2,27 +2,33 @@
 
 use std::path::PathBuf;
 
+use serde::Serialize;
+
 use super::out::{Out, ask, can_ask};
 use super::session::Start;
 use super::stop::{Code, Stop};
 use crate::config;
+use crate::control::Difference;
 use crate::core::runbook::Problem;
 use crate::core::service::Stack;
-use crate::core::stack::{Change, describe};
+use crate::core::stack::{Change, Deletion, describe};
 
 /// Bring the store in line with stack files
 #[derive(Debug, clap::Args)]
 pub struct Args {
-    /// Stack files, one per workspace: what a file no longer names is deleted
+    /// Stack files, one per workspace
     #[arg(required = true, value_name = "FILE")]
     files: Vec<PathBuf>,
     /// Show the difference and change nothing
     #[arg(long)]
     dry_run: bool,
-    /// Do not ask, also on a terminal
+    /// Delete what the store has and the file does not name; without it that is kept
+    #[arg(long)]
+    prune: bool,
+    /// Do not ask; needed where there is no terminal
     #[arg(long, short = 'y')]
     yes: bool,
-    /// The changes as one JSON array
+    /// One JSON array, an object for each file: changes (deletions with --prune), and what is kept without it
     #[arg(long)]
     json: bool,
 }
@@ -32,31 +38,38 @@ pub(super) async fn perform(args: &Args, start: &Start) -> Result<Code, Stop> {
     let control = start.open_or_make().await?;
     let mut out = Out::new();
     let mut all = Vec::new();
-    for stack in &stacks {
-        let changes = control.apply(stack, true).await?;
-        if !args.json {
-            show(&mut out, stack, &changes)?;
+    for (file, stack) in &stacks {
+        let difference = control.difference(stack).await?;
+        if !args.prune {
+            fits_with_what_is_kept(file, &difference)?;
         }
-        all.extend(changes);
+        if !args.json {
+            show(&mut out, &difference, args)?;
+        }
+        all.push(difference);
     }
-    if !all.is_empty() && !args.dry_run {
+    let changes = all.iter().any(|difference| difference.wanted(args.prune).next().is_some());
+    if changes && !args.dry_run {
         consent(args).await?;
-        for stack in &stacks {
-            control.apply(stack, false).await?;
+        for difference in &all {
+            control.apply(difference, args.prune).await?;
         }
     }
     control.close(false).await;
     if args.json {
-        out.json(&all)?;
-    } else if !all.is_empty() {
+        out.json(&all.iter().map(|difference| Applied::of(difference, args.prune)).collect::<Vec<_>>())?;
+    } else if changes {
         out.line(if args.dry_run { "dry run: nothing was changed" } else { "applied" })?;
     }
     Ok(Code::Succeeded)
 }
 
 async fn consent(args: &Args) -> Result<(), Stop> {
-    if args.yes || args.json || !can_ask() {
+    if args.yes {
         return Ok(());
+    }
+    if args.json || !can_ask() {
+        return Err(Stop::Usage("this changes the store: add --yes to apply it without a question".to_owned()));
     }
     match ask("apply these changes? [y/N] ").await?.as_deref().map(str::trim) {
         Some("y" | "Y" | "yes") => Ok(()),
@@ -64,30 +77,75 @@ async fn consent(args: &Args) -> Result<(), Stop> {
     }
 }
 
-/// One stack per workspace. All problems of all files, or none.
-fn read(files: &[PathBuf]) -> Result<Vec<Stack>, Stop> {
-    let mut stacks: Vec<Stack> = Vec::new();
+/// One stack per workspace, with the name of its file. All problems of all files, or none.
+fn read(files: &[PathBuf]) -> Result<Vec<(String, Stack)>, Stop> {
+    let mut stacks: Vec<(String, Stack)> = Vec::new();
     let mut problems = Vec::new();
     for file in files {
         let name = file.display().to_string();
         match config::read_text(file).and_then(|text| config::stack::read(&name, &text)) {
             Err(found) => problems.extend(found),
-            Ok(stack) if stacks.iter().any(|s| s.workspace == stack.workspace) => problems.push(Problem {
+            Ok(stack) if stacks.iter().any(|(_, s)| s.workspace == stack.workspace) => problems.push(Problem {
                 file: name,
                 line: 0,
                 key: "workspace".to_owned(),
                 message: format!("{} is already in an earlier file; a workspace is one file", stack.workspace),
             }),
-            Ok(stack) => stacks.push(stack),
+            Ok(stack) => stacks.push((name, stack)),
         }
     }
     if problems.is_empty() { Ok(stacks) } else { Err(Stop::Problems(problems)) }
 }
 
-fn show(out: &mut Out, stack: &Stack, changes: &[Change]) -> Result<(), Stop> {
-    if changes.is_empty() {
-        return out.line(&format!("{}: nothing to change", stack.workspace));
+/// What is kept and what the file says have to make a stack together: an alias may be the name of something that is kept.
+fn fits_with_what_is_kept(file: &str, difference: &Difference) -> Result<(), Stop> {
+    if difference.deletions.is_empty() {
+        return Ok(());
     }
-    out.line(&format!("{}: {} change(s)", stack.workspace, changes.len()))?;
-    changes.iter().flat_map(describe).try_for_each(|line| out.line(&line))
+    let together = config::stack::write(&difference.after(false));
+    let Err(problems) = config::stack::read(file, &together) else { return Ok(()) };
+    let kept: Vec<String> = difference.deletions.iter().map(|deletion| deletion.change.object()).collect();
+    let problems: Vec<&str> = problems.iter().map(|problem| problem.message.as_str()).collect();
+    Err(Stop::Usage(format!(
+        "{file} does not fit with what the store keeps ({}): {}; delete that with --prune, or name it in the file",
+        kept.join(", "),
+        problems.join("; ")
+    )))
+}
+
+fn show(out: &mut Out, difference: &Difference, args: &Args) -> Result<(), Stop> {
+    let workspace = &difference.workspace;
+    match difference.wanted(args.prune).count() {
+        0 => out.line(&format!("{workspace}: nothing to change"))?,
+        count => out.line(&format!("{workspace}: {count} change(s)"))?,
+    }
+    for Deletion { change, attached } in &difference.deletions {
+        let (object, attached) = (change.object(), attached.to_string());
+        let attached = if attached.is_empty() { attached } else { format!(" ({attached})") };
+        out.line(&if args.prune {
+            format!("- {object}{attached}")
+        } else {
+            format!("kept: {object} is in the store but not in the file; --prune deletes it{attached}")
+        })?;
+    }
+    difference.changes.iter().flat_map(describe).try_for_each(|line| out.line(&line))
+}
+
+/// What `--json` prints of one file.
+#[derive(Serialize)]
+struct Applied<'a> {
+    workspace: &'a str,
+    changes: Vec<&'a Change>,
+    /// In the store but not in the file, and not deleted.
+    kept: &'a [Deletion],
+}
+
+impl<'a> Applied<'a> {
+    fn of(difference: &'a Difference, prune: bool) -> Self {
+        Self {
+            workspace: &difference.workspace,
+            changes: difference.wanted(prune).collect(),
+            kept: if prune { &[] } else { &difference.deletions },
+        }
+    }
 }

@@ -35,7 +35,8 @@ pub(super) async fn open(args: &Args, start: &Start) -> Result<Next, Stop> {
     let world = World::start(args.seed, args.port).await.map_err(|e| Stop::Usage(e.to_string()))?;
     let door = if args.serve_only { Door::Cli } else { Door::Console };
     let control = Control::open(settings(&world, start, door)?, start.clock).await?;
-    control.apply(&world.stack, false).await?;
+    let difference = control.difference(&world.stack).await?;
+    control.apply(&difference, false).await?;
     if args.serve_only {
         control.close(false).await;
         return serve(&world).await.map(Next::Exit);

@@ -8,12 +8,14 @@ use std::time::Duration;
 use super::out::Out;
 use super::pick::{Picker, Wanted};
 use super::session::Start;
-use super::stop::{Code, Stop};
+use super::stop::{Code, Stop, tell};
 use super::{Next, file};
-use crate::control::{Control, RunFilter, not_listed};
+use crate::control::Control;
+use crate::core::command::{self, ParseOutcome};
 use crate::core::event::{Entry, EntryBody, Level, Stream};
 use crate::core::record;
-use crate::core::run::{Phase, RunId, RunStatus};
+use crate::core::run::{Phase, RunId};
+use crate::core::run_ref::RunRef;
 use crate::core::time::{Timestamp, parse_duration};
 use crate::logfile::file::Tracked;
 use crate::logfile::lanes::Joining;
@@ -58,44 +60,46 @@ fn bytes(text: &str) -> Result<u64, String> {
     most.ok_or_else(|| format!("`{text}` is no number of bytes: write 8k; at least 512"))
 }
 
-/// How a run is named on the command line.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+/// How a run is named on the command line: its number, or words of the command language.
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Which {
     Number(RunId),
-    Last,
-    LastFailed,
+    Words(String),
 }
 
 impl std::str::FromStr for Which {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
-        match text {
-            "last" => Ok(Self::Last),
-            "last-failed" | "last_failed" => Ok(Self::LastFailed),
-            _ => match text.trim_start_matches('#').parse() {
-                Ok(number) if number > 0 => Ok(Self::Number(RunId(number))),
-                _ => Err(format!("`{text}` is no run: give its number, `last` or `last-failed`")),
-            },
+        match text.trim_start_matches('#').parse() {
+            Ok(number) if number > 0 => Ok(Self::Number(RunId(number))),
+            Err(_) if text.contains(char::is_alphabetic) => Ok(Self::Words(text.to_owned())),
+            _ => Err(no_run(text)),
         }
     }
 }
 
+fn no_run(text: &str) -> String {
+    format!("`{text}` is no run: give its number, `last`, `last-failed`, or words: \"last failed run of web in prod\"")
+}
+
 impl Which {
-    /// The run that is meant.
-    pub(super) async fn find(self, control: &Control) -> Result<RunId, Stop> {
-        let status = match self {
-            Self::Number(id) => return Ok(id),
-            Self::Last => Vec::new(),
-            Self::LastFailed => vec![RunStatus::Failed, RunStatus::TimedOut, RunStatus::Interrupted],
+    /// The run that is meant. Unless it was given by its number, the choice is printed.
+    pub(super) async fn find(&self, control: &Control) -> Result<RunId, Stop> {
+        let text = match self {
+            Self::Number(run) => return Ok(*run),
+            Self::Words(text) => text,
         };
-        let found = control.runs(&RunFilter { status, limit: 1, ..RunFilter::default() }).await?;
-        if let Some((run, why)) = found.unreadable.first() {
-            return Err(Stop::Usage(not_listed(*run, why)));
+        let spoken = text.replace("last-failed", "last failed run").replace("last_failed", "last failed run");
+        let parsed = command::parse(&format!("tail {spoken}"), &*control.catalogue().await?);
+        let named = parsed.inputs.contains_key("run") || !parsed.services.is_empty() || parsed.env.is_some();
+        if parsed.outcome != ParseOutcome::View || parsed.intent != "tail_run" || !named {
+            let why = Some(parsed.message).filter(|why| parsed.outcome == ParseOutcome::Question && !why.is_empty());
+            return Err(Stop::Usage(no_run(text) + &why.map(|why| format!(" ({why})")).unwrap_or_default()));
         }
-        found.runs.first().map(|run| run.id).ok_or_else(|| {
-            Stop::Usage(if self == Self::Last { "there is no run yet" } else { "no run has failed" }.to_owned())
-        })
+        let chosen = control.find_run(&RunRef::of(&parsed, control.clock().now()).map_err(Stop::Usage)?).await?;
+        tell(&chosen.line);
+        Ok(chosen.run)
     }
 }
 
@@ -143,7 +147,7 @@ async fn view(args: &Args, start: &Start, is_file: impl Fn(&String) -> bool) -> 
             Some(control) => control,
             none => none.insert(start.open_cli().await?),
         };
-        let (log, live) = run_log(which, control).await?;
+        let (log, live) = run_log(&which, control).await?;
         logs.push(log);
         follow |= live;
     }
@@ -155,7 +159,7 @@ async fn view(args: &Args, start: &Start, is_file: impl Fn(&String) -> bool) -> 
 }
 
 /// The log of a run, and whether it goes on.
-async fn run_log(which: Which, control: &Control) -> Result<(Log, bool), Stop> {
+async fn run_log(which: &Which, control: &Control) -> Result<(Log, bool), Stop> {
     let run = control.run(which.find(control).await?).await?.run;
     let (file, writer) = Tracked::run(&format!("run {}", run.id)).map_err(Stop::System)?;
     let steps = run.plan.numbered().map(|(_, step)| step.name.clone()).collect();
@@ -267,11 +271,11 @@ mod tests {
         for (text, which) in [
             ("41", Some(Which::Number(RunId(41)))),
             ("#41", Some(Which::Number(RunId(41)))),
-            ("last", Some(Which::Last)),
-            ("last-failed", Some(Which::LastFailed)),
+            ("last", Some(Which::Words("last".to_owned()))),
+            ("last run of web", Some(Which::Words("last run of web".to_owned()))),
             ("0", None),
             ("-1", None),
-            ("latest", None),
+            ("#", None),
             ("", None),
         ] {
             assert_eq!(text.parse().ok(), which, "{text}");

@@ -8,7 +8,7 @@ use crate::control::record::Record;
 use crate::core::run::{Change, Run, RunStep};
 use crate::core::time::human_ms;
 
-pub(super) async fn tell(which: Which, json: bool, start: &Start) -> Result<Code, Stop> {
+pub(super) async fn tell(which: &Which, json: bool, start: &Start) -> Result<Code, Stop> {
     let control = start.open_cli().await?;
     let record = control.record(which.find(&control).await?).await?;
     control.close(false).await;

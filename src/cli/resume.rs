@@ -96,7 +96,7 @@ async fn let_go(control: &Control, detail: &RunDetail, args: &Args) -> Result<Co
     };
     let status = control.order(id, order, args.reason.as_deref()).await?;
     if status == RunStatus::Queued {
-        control.take_on(id);
+        control.take_on(id).await?;
         return follow_to_end(control, control.run(id).await?.run, args.json).await;
     }
     control.close(false).await;

@@ -13,7 +13,7 @@ use super::plan::card_lines;
 use super::session::Start;
 use super::stop::{Code, Stop, tell};
 use super::understand;
-use crate::control::{Beginning, Control, RunDetail, RunFilter};
+use crate::control::{Beginning, Control, RunDetail};
 use crate::core::event::Entry;
 use crate::core::orders::Pace;
 use crate::core::plan::Plan;
@@ -191,8 +191,7 @@ impl Follower<'_> {
         if ended.plan.then.is_empty() {
             return Ok(None);
         }
-        let page = self.control.runs(&RunFilter { limit: 50, ..RunFilter::default() }).await?;
-        Ok(page.runs.into_iter().find(|r| r.parent == Some(ended.id)))
+        Ok(self.control.next_link(ended.id).await?)
     }
 
     /// Until the run's end; whether we asked it to stop.

@@ -10,7 +10,7 @@ use crate::config::toml_doc::nearest;
 use crate::control::{RunFilter, RunPage, not_listed};
 use crate::core::queue::Queued;
 use crate::core::run::{Run, RunStatus};
-use crate::core::time::{Timestamp, human_ms, parse_duration};
+use crate::core::time::{Timestamp, human_ms, parse_since};
 
 /// List runs, newest first, or tell all about one
 #[derive(Debug, clap::Args)]
@@ -30,7 +30,7 @@ pub struct Args {
     /// Only runs in this environment
     #[arg(long, value_name = "NAME")]
     env: Option<String>,
-    /// Only runs requested since: a duration back (24h) or an instant (2026-11-21T09:00:00Z, 2026-11-21)
+    /// Only runs requested since: 24h, 02:00, today, yesterday, monday, 2026-11-21 or 2026-11-21T09:00:00Z (UTC)
     #[arg(long, value_name = "WHEN")]
     since: Option<String>,
     /// At most this many
@@ -42,11 +42,12 @@ pub struct Args {
 }
 
 pub(super) async fn perform(args: &Args, start: &Start) -> Result<Code, Stop> {
-    if let Some(which) = args.run {
+    if let Some(which) = &args.run {
         return super::record::tell(which, args.json, start).await;
     }
     let now = start.clock.now();
-    let since = args.since.as_deref().map(|text| since(text, now)).transpose().map_err(Stop::Usage)?;
+    let since = args.since.as_deref().map(|text| parse_since(text, now)).transpose();
+    let since = since.map_err(|why| Stop::Usage(format!("--since: {why}")))?;
     let filter = RunFilter {
         status: args.status.clone(),
         runbook: args.runbook.clone(),
@@ -124,36 +125,4 @@ fn status(text: &str) -> Result<RunStatus, String> {
         let names: Vec<_> = RunStatus::ALL.iter().map(|s| s.name()).collect();
         format!("`{text}` is none of {}", names.join(", "))
     })
-}
-
-fn since(text: &str, now: Timestamp) -> Result<Timestamp, String> {
-    if let Ok(back) = parse_duration(text) {
-        return Ok(now.plus_ms(-back));
-    }
-    if let Ok(instant) = chrono::DateTime::parse_from_rfc3339(text) {
-        return Ok(Timestamp(instant.timestamp_millis()));
-    }
-    match text.parse::<chrono::NaiveDate>() {
-        Ok(day) => Ok(Timestamp(day.and_time(chrono::NaiveTime::MIN).and_utc().timestamp_millis())),
-        Err(_) => Err(format!("`{text}` is no time: write 24h, 2026-11-21 (UTC) or 2026-11-21T09:00:00Z")),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn since_takes_durations_dates_and_instants() {
-        let now = Timestamp(1_800_000_000_000);
-        for (text, expected) in [
-            ("24h", Some(1_799_913_600_000)),
-            ("2027-01-15", Some(1_799_971_200_000)),
-            ("2027-01-15T08:00:00+01:00", Some(1_799_996_400_000)),
-            ("yesterday-ish", None),
-            ("", None),
-        ] {
-            assert_eq!(since(text, now).ok(), expected.map(Timestamp), "{text}");
-        }
-    }
 }

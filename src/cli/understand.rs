@@ -3,6 +3,8 @@
 use super::stop::{Code, Stop, tell};
 use crate::control::{Control, PlanCard};
 use crate::core::command::{self, ParseOutcome, Parsed};
+use crate::core::run_ref::RunRef;
+use crate::core::time::Timestamp;
 
 /// `key=value` on the command line.
 pub(super) fn key_value(text: &str) -> Result<(String, String), String> {
@@ -50,6 +52,29 @@ pub(super) async fn act(control: &Control, text: &str, reason: Option<&str>) -> 
     Ok(Some(Code::Succeeded))
 }
 
+/// The subcommand that does the same.
+fn subcommand(parsed: &Parsed) -> String {
+    let verb = match parsed.intent.as_str() {
+        "show_run" => "runs",
+        "tail_run" => "log",
+        "cancel_run" => "cancel",
+        "stop_run" => "cancel --after-step",
+        "pause_run" => "pause",
+        "resume_run" => "resume",
+        "retry_run" => "retry",
+        "approve" => "approve",
+        "reject" => "reject",
+        "list_runs" => return "opsroom runs".to_owned(),
+        "audit" => return "opsroom audit".to_owned(),
+        _ => return "a subcommand (opsroom help)".to_owned(),
+    };
+    match RunRef::of(parsed, Timestamp::default()) {
+        Ok(RunRef::Number(run)) => format!("opsroom {verb} {}", run.0),
+        Ok(RunRef::Newest(newest)) => format!("opsroom {verb} \"last {newest}\""),
+        Err(_) => format!("opsroom {verb} RUN"),
+    }
+}
+
 /// Nothing was understood, or not every word: a runbook that did not load may be what is meant.
 pub(super) fn unread(parsed: &Parsed) -> bool {
     let no_command = matches!(parsed.outcome, ParseOutcome::Suggest | ParseOutcome::Nothing);
@@ -60,10 +85,10 @@ pub(super) fn unread(parsed: &Parsed) -> bool {
 pub(super) fn why_not(parsed: &Parsed) -> String {
     let mut lines = vec![match parsed.outcome {
         ParseOutcome::View => {
-            format!("{}: this only looks at something; use the console, or a subcommand (opsroom help)", parsed.message)
+            format!("{}: this only looks at something; use the console, or {}", parsed.message, subcommand(parsed))
         }
         ParseOutcome::Action => {
-            format!("{}: this is no runbook; use the console, or a subcommand (opsroom help)", parsed.message)
+            format!("{}: this is no runbook; use the console, or {}", parsed.message, subcommand(parsed))
         }
         _ => parsed.message.clone(),
     }];

@@ -7,8 +7,8 @@ use crate::core::breaker::{Breaker, Way};
 impl Control {
     /// The breakers that are open or have counted failures.
     pub async fn breakers(&self) -> Result<Vec<Breaker>, Refusal> {
-        match self.workspace() {
-            Some(workspace) => Ok(self.0.store.breakers(workspace.id).await?),
+        match self.known_scope() {
+            Some(scope) => Ok(scope.breakers().await?),
             None => Ok(Vec::new()),
         }
     }
@@ -21,12 +21,12 @@ impl Control {
         reason: Option<&str>,
     ) -> Result<Vec<Way>, Refusal> {
         self.writable()?;
-        let workspace = self.workspace().ok_or(Refusal::NoWorkspace)?;
-        let all = self.0.store.breakers(workspace.id).await?;
+        let scope = self.scope().await?;
+        let all = scope.breakers().await?;
         let meant: Vec<Way> = all.into_iter().map(|b| b.way).filter(|way| is_meant(way, target, env)).collect();
         let (actor, now) = (&self.0.settings.actor, self.0.clock.now());
         let reason = self.clean(reason);
-        let reset = self.0.store.reset_breakers(workspace.id, &meant, actor, reason.as_deref(), now).await?;
+        let reset = scope.reset_breakers(&meant, actor, reason.as_deref(), now).await?;
         if reset.is_empty() {
             let place = env.map(|env| format!(" in {env}")).unwrap_or_default();
             let message = format!("no breaker of {target}{place} is open or counting; `opsroom breakers` lists them");

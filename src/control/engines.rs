@@ -1,6 +1,6 @@
 //! The engine of this process, as far as the door starts, wakes and stops it.
 
-use std::sync::PoisonError;
+use std::sync::{Arc, PoisonError};
 
 use tokio_util::sync::CancellationToken;
 
@@ -64,7 +64,7 @@ impl Control {
         };
         let inner = &self.0;
         let engine = Engine::start(
-            inner.store.clone(),
+            inner.store.for_engines().clone(),
             inner.bus.clone(),
             Adapters::real(settings.outside.clone()),
             inner.clock,
@@ -76,14 +76,19 @@ impl Control {
     pub(super) fn start_watch(&self) {
         let Some(engine) = self.engine() else { return };
         let token = CancellationToken::new();
-        let watcher = watch::Watcher { store: self.0.store.clone(), bus: self.0.bus.clone(), engine };
+        let watcher = watch::Watcher {
+            store: self.0.store.for_engines().clone(),
+            bus: self.0.bus.clone(),
+            engine,
+            console: Arc::downgrade(&self.0),
+        };
         tokio::spawn(watch::watch(watcher, token.clone()));
         *self.0.stop_watch.lock().unwrap_or_else(PoisonError::into_inner) = Some(token.drop_guard());
     }
 
     pub(super) async fn engine_word(&self) -> Result<String, Refusal> {
         let door = self.0.settings.door;
-        if door != Door::Serve && crate::engine::is_served(&self.0.store, self.0.clock).await {
+        if door != Door::Serve && crate::engine::is_served(self.0.store.for_engines(), self.0.clock).await {
             return Ok("engine elsewhere".to_owned());
         }
         if self.engine().is_some() {

@@ -7,7 +7,7 @@ pub use crate::core::orders::{Ending, Order};
 use crate::core::plan::{Plan, plan_hash};
 use crate::core::run::{Run, RunId, RunStatus, RunStep};
 use crate::core::time::Timestamp;
-use crate::store::{Ballot, Orderer, open_question};
+use crate::store::{Ballot, Orderer, Scope, open_question};
 
 /// An approval a run waits for, as its card shows it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -32,18 +32,21 @@ impl Control {
             return Err(Refusal::Invalid("skipping a step needs a reason: say why".to_owned()));
         }
         let by = Orderer { actor: &self.0.settings.actor, reason };
-        let status = self.0.store.order(run, order, by, self.0.clock.now()).await?;
-        self.told(run).await;
+        let scope = self.scope().await?;
+        let status = scope.order(run, order, by, self.0.clock.now()).await?;
+        self.told(&scope, run).await;
         self.0.bus.tell(Notice::Run(run, status));
         Ok(status)
     }
 
     /// Drives a queued run in this process, when it is one that drives only what it is told to.
-    pub fn take_on(&self, run: RunId) {
+    pub async fn take_on(&self, run: RunId) -> Result<(), Refusal> {
+        self.scope().await?.glimpse_of(run).await?;
         if self.0.settings.door == Door::Cli {
             self.start_engine(Some(run));
             self.wake();
         }
+        Ok(())
     }
 
     /// Asks a run to stop: its step in flight gets TERM, then KILL.
@@ -63,8 +66,9 @@ impl Control {
         let note = self.clean(note);
         let note = note.as_deref();
         let ballot = Ballot { actor: &self.0.settings.actor, approved, note, plan_hash };
-        let tally = self.0.store.vote(run, ballot, self.0.clock.now()).await?;
-        self.told(run).await;
+        let scope = self.scope().await?;
+        let tally = scope.vote(run, ballot, self.0.clock.now()).await?;
+        self.told(&scope, run).await;
         Ok(tally)
     }
 
@@ -76,23 +80,23 @@ impl Control {
 
     /// Tells whoever listens here, and the engine, that something was written to a run. It is written: nothing that fails
     /// from here on makes it undone.
-    async fn told(&self, run: RunId) {
+    async fn told(&self, scope: &Scope, run: RunId) {
         self.wake();
         self.0.bus.tell(Notice::Steps(run));
-        match self.0.store.glimpse_of(run).await {
+        match scope.glimpse_of(run).await {
             Ok(now) => self.0.bus.tell(Notice::Entries(run, now.last_seq)),
             Err(error) => tracing::warn!(%run, %error, "cannot look how far its log reaches"),
         }
     }
+}
 
-    /// The approval a run waits for, if it waits for one.
-    pub(super) async fn approval(&self, run: &Run, steps: &[RunStep]) -> Result<Option<Approval>, Refusal> {
-        let Some((step, _, until)) = open_question(run, steps) else { return Ok(None) };
-        let mut votes = self.0.store.votes(run.id).await?;
-        votes.retain(|vote| vote.step == step);
-        let requesters = self.0.store.requesters(run.id).await?;
-        Ok(Some(Approval { step, plan_hash: plan_hash(&run.plan), requesters, votes, until }))
-    }
+/// The approval a run waits for, if it waits for one.
+pub(super) async fn approval(scope: &Scope, run: &Run, steps: &[RunStep]) -> Result<Option<Approval>, Refusal> {
+    let Some((step, _, until)) = open_question(run, steps) else { return Ok(None) };
+    let mut votes = scope.votes(run.id).await?;
+    votes.retain(|vote| vote.step == step);
+    let requesters = scope.requesters(run.id).await?;
+    Ok(Some(Approval { step, plan_hash: plan_hash(&run.plan), requesters, votes, until }))
 }
 
 fn enough_people(plan: &Plan, actor: &str, before: &[String]) -> Result<(), String> {

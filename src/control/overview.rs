@@ -62,14 +62,14 @@ impl Control {
             problems: self.problems(&stack),
             ..Overview::default()
         };
-        if let Some(workspace) = self.workspace() {
-            overview.states = self.0.store.summaries(workspace.id, now.plus_ms(-WINDOW_MS)).await?;
+        if let Some(scope) = self.known_scope() {
+            overview.states = scope.summaries(now.plus_ms(-WINDOW_MS)).await?;
             let filter = RunFilter { limit: 50, ..RunFilter::default() };
-            let found = self.0.store.runs(workspace.id, &filter).await?;
+            let found = scope.runs(&filter).await?;
             overview.runs = found.runs;
             overview.problems.extend(found.unreadable.iter().map(|(run, why)| not_listed(*run, why)));
-            overview.breakers = self.0.store.breakers(workspace.id).await?;
-            overview.workspace = workspace.name;
+            overview.breakers = scope.breakers().await?;
+            overview.workspace.clone_from(&scope.workspace().name);
             overview.judge(now);
         }
         Ok(overview)

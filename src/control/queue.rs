@@ -26,8 +26,8 @@ pub fn not_listed(run: RunId, why: &str) -> String {
 impl Control {
     /// Runs of the workspace that pass the filter.
     pub async fn runs(&self, filter: &RunFilter) -> Result<RunPage, Refusal> {
-        let Some(workspace) = self.workspace() else { return Ok(RunPage::default()) };
-        let Found { runs, unreadable } = self.0.store.runs(workspace.id, filter).await?;
+        let Some(scope) = self.known_scope() else { return Ok(RunPage::default()) };
+        let Found { runs, unreadable } = scope.runs(filter).await?;
         let queue = self.queue(runs.iter()).await?;
         Ok(RunPage { runs, queue, unreadable })
     }
@@ -35,10 +35,10 @@ impl Control {
     /// Where those of the runs that are queued stand.
     async fn queue<'r>(&self, runs: impl Iterator<Item = &'r Run>) -> Result<Vec<Queued>, Refusal> {
         let asked: BTreeSet<RunId> = runs.filter(|run| run.status == RunStatus::Queued).map(|run| run.id).collect();
-        let (Some(workspace), Some(first), Some(last)) = (self.workspace(), asked.first(), asked.last()) else {
+        let (Some(scope), Some(first), Some(last)) = (self.known_scope(), asked.first(), asked.last()) else {
             return Ok(Vec::new());
         };
-        let mut queue = self.0.store.queue(workspace.id, *first, *last).await?;
+        let mut queue = scope.queue(*first, *last).await?;
         queue.retain(|queued| asked.contains(&queued.run));
         Ok(queue)
     }
@@ -51,14 +51,14 @@ impl Control {
     /// What stands in the way of a run of this plan as things are now, one line each.
     pub async fn in_the_way(&self, plan: &Plan) -> Result<Vec<String>, Refusal> {
         let mut lines = Vec::new();
-        let Some(workspace) = self.workspace() else { return Ok(lines) };
+        let Some(scope) = self.known_scope() else { return Ok(lines) };
         for link in plan.links() {
             let Some(concurrency) = &link.concurrency else { continue };
-            let members = self.0.store.members(workspace.id, &concurrency.group).await?;
+            let members = scope.members(&concurrency.group).await?;
             lines.extend(met(concurrency, &members).map(|met| format!("{met}, of group {}", concurrency.group)));
         }
         let rank = rank(self.0.clock.now(), plan.priority, Lane::Interactive);
-        for blocked in self.0.store.in_the_way(workspace.id, plan, rank).await? {
+        for blocked in scope.in_the_way(plan, rank).await? {
             // What its group means was said.
             if !matches!(blocked.wanted, Wanted::Group(_)) {
                 lines.push(format!("waits for {blocked}"));

@@ -24,10 +24,10 @@ pub struct Record {
 impl Control {
     /// The record of a run.
     pub async fn record(&self, run: RunId) -> Result<Record, Refusal> {
-        let store = &self.0.store;
-        let run = store.run(run).await?;
-        let (steps, changes) = (store.steps(run.id).await?, store.history(run.id).await?);
-        let artifacts = store.artifacts(run.id).await?;
+        let scope = self.scope().await?;
+        let run = scope.run(run).await?;
+        let (steps, changes) = (scope.steps(run.id).await?, scope.history(run.id).await?);
+        let artifacts = scope.artifacts(run.id).await?;
         Ok(Record { plan_hash: plan_hash(&run.plan), run, steps, changes, artifacts })
     }
 

@@ -18,20 +18,22 @@ impl Control {
             return Err(Refusal::Invalid("a decision about a step needs a reason: say why".to_owned()));
         }
         let by = Resumer { actor: &self.0.settings.actor, reason };
-        let status = self.0.store.resume(run, decision, by, self.0.clock.now()).await?;
+        let scope = self.scope().await?;
+        let status = scope.resume(run, decision, by, self.0.clock.now()).await?;
         self.0.bus.tell(Notice::Run(run, status));
         self.0.bus.tell(Notice::Steps(run));
         if self.0.settings.door == Door::Cli && !status.is_terminal() {
             self.start_engine(Some(run));
         }
         self.wake();
-        Ok(self.0.store.run(run).await?)
+        Ok(scope.run(run).await?)
     }
 
     /// Queues a new run with the plan, lane and priority of one that has ended. Block risks, confirmation and the targets' existence are
     /// checked again.
     pub async fn retry(&self, run: RunId, typed: Option<&str>, reason: Option<&str>) -> Result<Run, Refusal> {
-        let old = self.0.store.run(run).await?;
+        let scope = self.scope().await?;
+        let old = scope.run(run).await?;
         if !old.status.is_terminal() {
             return Err(
                 StoreError::Refused { run, status: old.status, what: "doing it again before it has ended" }.into()
@@ -41,7 +43,7 @@ impl Control {
         for link in old.plan.links() {
             self.exists(link)?;
         }
-        self.can_be_approved(&old.plan, &self.0.store.requesters(run).await?)?;
+        self.can_be_approved(&old.plan, &scope.requesters(run).await?)?;
         let because = reason.map(|reason| format!(": {reason}")).unwrap_or_default();
         // What it is for has not changed, nor how much it matters.
         let (lane, priority) = (Some(old.lane), Some(old.priority));

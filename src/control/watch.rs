@@ -3,11 +3,13 @@
 //! writes, and one wake-up a second where it does not.
 
 use std::collections::HashMap;
+use std::sync::Weak;
 use std::time::Duration;
 
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
+use super::{Control, Inner};
 use crate::bus::{Bus, Notice};
 use crate::core::run::{RunId, RunStatus};
 use crate::engine::Engine;
@@ -31,6 +33,8 @@ pub(super) struct Watcher {
     pub bus: Bus,
     /// Its own runs reach the bus directly; what others queue, it may have to take.
     pub engine: Engine,
+    /// The console, which hears of the runs of its own workspace only.
+    pub console: Weak<Inner>,
 }
 
 /// Runs until `stop`.
@@ -80,9 +84,14 @@ impl Watcher {
         let live = foreign.clone().any(|g| g.status.is_held());
         // What there was before we began to watch is no news.
         let Some(before) = seen.replace(latest) else { return Ok(live) };
+        let own = self.console.upgrade().and_then(|inner| Control(inner).workspace()).map(|workspace| workspace.id);
         let mut any = false;
         for glimpse in foreign {
-            let new = tell(&self.bus, glimpse, before.get(&glimpse.run).copied());
+            let then = before.get(&glimpse.run).copied();
+            let new = then != Some((glimpse.status, glimpse.last_seq));
+            if new && Some(glimpse.workspace) == own {
+                tell(&self.bus, glimpse, then);
+            }
             if new && glimpse.status == RunStatus::Queued {
                 self.engine.wake();
             }
@@ -92,7 +101,7 @@ impl Watcher {
     }
 }
 
-fn tell(bus: &Bus, now: &Glimpse, before: Option<(RunStatus, i64)>) -> bool {
+fn tell(bus: &Bus, now: &Glimpse, before: Option<(RunStatus, i64)>) {
     let (status, last_seq) = before.unzip();
     if last_seq != Some(now.last_seq) {
         bus.tell(Notice::Entries(now.run, now.last_seq));
@@ -101,5 +110,4 @@ fn tell(bus: &Bus, now: &Glimpse, before: Option<(RunStatus, i64)>) -> bool {
     if status != Some(now.status) {
         bus.tell(Notice::Run(now.run, now.status));
     }
-    before != Some((now.status, now.last_seq))
 }

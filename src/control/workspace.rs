@@ -7,7 +7,6 @@ use super::{Control, Door, Refusal};
 use crate::bus::Notice;
 use crate::core::command::Catalogue;
 use crate::core::service::Stack;
-use crate::core::stack::{self, Change};
 use crate::store::Workspace;
 
 /// What was last read of the inventory, so that the catalogue is built once per change.
@@ -41,35 +40,9 @@ impl Control {
         Ok(count)
     }
 
-    /// What applying this stack would change, and (unless `dry_run`) the change itself. Works in the stack's own
-    /// workspace unless one was chosen at the start.
-    pub async fn apply(&self, stack: &Stack, dry_run: bool) -> Result<Vec<Change>, Refusal> {
-        let name = self.0.settings.workspace.as_deref().unwrap_or(&stack.workspace);
-        let existing = self.0.store.workspaces().await?.into_iter().find(|w| w.name == name);
-        let before = match &existing {
-            Some(workspace) => self.0.store.stack(workspace.id).await?,
-            None => Stack { workspace: name.to_owned(), timezone: stack.timezone.clone(), ..Stack::default() },
-        };
-        self.stack_holds_no_secret(stack)?;
-        let changes = stack::diff(&before, stack);
-        if dry_run {
-            return Ok(changes);
-        }
-        self.writable()?;
-        let now = self.0.clock.now();
-        let workspace = match existing {
-            Some(workspace) => workspace,
-            None => self.0.store.ensure_workspace(name, &stack.timezone, now).await?,
-        };
-        self.0.store.apply(workspace.id, &changes, &self.0.settings.actor, now).await?;
-        self.0.bus.tell(Notice::Stack);
-        Ok(changes)
-    }
-
     /// The stack as the store has it.
     pub async fn export(&self) -> Result<Stack, Refusal> {
-        let workspace = self.workspace().ok_or(Refusal::NoWorkspace)?;
-        Ok(self.0.store.stack(workspace.id).await?)
+        Ok(self.scope().await?.stack().await?)
     }
 
     /// Rereads workspace and stack; drops the catalogue when the stack changed.
@@ -77,7 +50,7 @@ impl Control {
         let Some(workspace) = self.resolve_workspace().await? else {
             return Ok(Arc::clone(&self.known().stack));
         };
-        let stack = self.0.store.stack(workspace.id).await?;
+        let stack = self.0.store.scope(workspace.clone()).stack().await?;
         let mut known = self.known();
         let appeared = known.workspace.is_none();
         if *known.stack != stack {
@@ -109,7 +82,7 @@ impl Control {
         self.chosen_workspace().await.map(drop)
     }
 
-    async fn chosen_workspace(&self) -> Result<Option<Workspace>, Refusal> {
+    pub(super) async fn chosen_workspace(&self) -> Result<Option<Workspace>, Refusal> {
         let mut all = self.0.store.workspaces().await?;
         match &self.0.settings.workspace {
             Some(name) => match all.into_iter().find(|w| w.name == *name) {

@@ -157,6 +157,12 @@ pub fn intents() -> impl Iterator<Item = (&'static str, &'static str)> {
     intent::ALL.iter().map(|i| (i.name, i.form))
 }
 
+/// Whether an intent makes a plan, which can be run.
+#[must_use]
+pub fn makes_a_plan(intent: &str) -> bool {
+    intent::ALL.iter().any(|known| known.name == intent && known.outcome == ParseOutcome::Plan)
+}
+
 /// The words a phrase begins with that are a verb of the language itself, and the intent they stand for.
 #[must_use]
 pub fn begins_like(phrase: &str) -> Option<(String, &'static str)> {

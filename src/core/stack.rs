@@ -1,11 +1,13 @@
 //! Stack differences: what has to change to make one stack into another.
 
+mod deletion;
 mod describe;
 
 use serde::{Deserialize, Serialize};
 
 use super::service::{Contact, Environment, Routine, Service, Stack};
 
+pub use deletion::{Attached, Deletion, Owner, routines_of};
 pub use describe::describe;
 
 /// One change of the inventory.

@@ -1,6 +1,10 @@
 //! Time as values: an instant in milliseconds since the Unix epoch, durations in milliseconds, and how both are written.
 
+mod since;
+
 use serde::{Deserialize, Serialize};
+
+pub use since::parse_since;
 
 /// An instant: milliseconds since 1970-01-01T00:00:00Z. Stored as a bigint on both databases.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize)]

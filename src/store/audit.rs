@@ -1,7 +1,9 @@
 //! The audit log: one row per decision, written in the transaction of what was decided.
 
-use crate::core::run::AuditRow;
+use crate::core::run::{AuditRow, RunId};
 use crate::core::time::Timestamp;
+
+use sqlx::QueryBuilder;
 
 use super::db::{Tx, text, text_opt};
 use super::rows::AuditRecord;
@@ -11,12 +13,58 @@ const INSERT: &str = "insert into audit (workspace_id, at, actor, action, object
      values ($1, $2, $3, $4, $5, $6, $7, $8)";
 const NEWEST: &str = "select id, at, actor, action, object, before, after, reason from audit \
      where workspace_id = $1 order by id desc limit $2";
+const ROWS: &str = "select id, at, actor, action, object, before, after, reason from audit where workspace_id = ";
+/// The number of the run a row is about; null when it is about something else.
+const RUN: &str = "case when object like 'run #%' then cast(substr(object, 6) as bigint) end";
+
+/// Which rows of the audit log; newest first.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct AuditFilter {
+    pub since: Option<Timestamp>,
+    pub actor: Option<String>,
+    pub run: Option<RunId>,
+    /// What was done to the service itself, and to the runs that worked on it.
+    pub service: Option<String>,
+    pub env: Option<String>,
+    /// At most this many.
+    pub limit: u32,
+}
 
 impl Store {
     /// The newest `limit` rows, newest first.
     pub async fn audit(&self, workspace: i64, limit: u32) -> Result<Vec<AuditRow>, StoreError> {
         let mut db = self.db.read().await?;
         let rows = fetch_all!(db, AuditRecord, NEWEST, workspace, i64::from(limit))?;
+        Ok(rows.into_iter().map(AuditRow::from).collect())
+    }
+
+    /// Rows that pass the filter, newest first.
+    pub async fn audit_rows(&self, workspace: i64, filter: &AuditFilter) -> Result<Vec<AuditRow>, StoreError> {
+        let mut db = self.db.read().await?;
+        let rows = on!(db, conn: D => {
+            let mut query = QueryBuilder::<D>::new(ROWS);
+            query.push_bind(workspace);
+            if let Some(since) = filter.since {
+                query.push(" and at >= ").push_bind(since.0);
+            }
+            if let Some(actor) = &filter.actor {
+                query.push(" and actor = ").push_bind(text(actor));
+            }
+            if let Some(run) = filter.run {
+                query.push(" and object = ").push_bind(format!("run {run}"));
+            }
+            if let Some(service) = &filter.service {
+                query.push(" and (object = ").push_bind(format!("service {}", text(service))).push(" or ").push(RUN);
+                query.push(" in (select run_id from run_service where service = ").push_bind(text(service)).push("))");
+            }
+            if let Some(env) = &filter.env {
+                query.push(" and (object = ").push_bind(format!("environment {}", text(env))).push(" or ").push(RUN);
+                query.push(" in (select id from run where workspace_id = ").push_bind(workspace);
+                query.push(" and env = ").push_bind(text(env)).push("))");
+            }
+            query.push(" order by id desc limit ").push_bind(i64::from(filter.limit));
+            query.build_query_as::<AuditRecord>().fetch_all(&mut **conn).await
+        })?;
         Ok(rows.into_iter().map(AuditRow::from).collect())
     }
 }

@@ -107,16 +107,17 @@ impl Changes {
 }
 
 /// The newest runs, and all that have not ended.
-const GLIMPSE: &str = "select id, status, last_seq, holder from run \
+const GLIMPSE: &str = "select id, workspace_id, status, last_seq, holder from run \
      where id > (select coalesce(max(id), 0) - 100 from run) or status in ('queued', 'claimed', 'running', 'waiting') \
      order by id";
-const GLIMPSE_OF: &str = "select id, status, last_seq, holder from run where id = $1";
-type Row = (i64, String, i64, Option<String>);
+const GLIMPSE_OF: &str = "select id, workspace_id, status, last_seq, holder from run where id = $1";
+type Row = (i64, i64, String, i64, Option<String>);
 
 /// As much of a run as tells whether something happened to it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Glimpse {
     pub run: RunId,
+    pub workspace: i64,
     pub status: RunStatus,
     pub last_seq: i64,
     pub holder: Option<String>,
@@ -125,8 +126,8 @@ pub struct Glimpse {
 impl TryFrom<Row> for Glimpse {
     type Error = StoreError;
 
-    fn try_from((id, status, last_seq, holder): Row) -> Result<Self, StoreError> {
-        Ok(Self { run: RunId(id), status: rows::status(&status)?, last_seq, holder })
+    fn try_from((id, workspace, status, last_seq, holder): Row) -> Result<Self, StoreError> {
+        Ok(Self { run: RunId(id), workspace, status: rows::status(&status)?, last_seq, holder })
     }
 }
 

@@ -11,14 +11,15 @@ use crate::core::command::{Catalogue, Parsed};
 use crate::core::orders::Order;
 use crate::core::plan::Plan;
 use crate::core::resume::Decision;
-use crate::core::run::{Run, RunId, RunStatus};
+use crate::core::run::{AuditRow, Run, RunId, RunStatus};
+use crate::core::run_ref::RunRef;
 use crate::core::time::Timestamp;
 use crate::logfile::desk::Ask;
 use crate::logfile::source::Told;
 
 // The values the door answers with, named here once so that panes need not know the door.
 pub use crate::control::orders::Approval;
-pub use crate::control::{Overview, PlanCard, RunDetail, RunFilter, RunPage, not_listed};
+pub use crate::control::{AuditFilter, ChosenRun, Overview, PlanCard, RunDetail, RunFilter, RunPage, not_listed};
 
 /// Something happened. Results carry the refusal's text when it went wrong.
 #[derive(Debug, Clone)]
@@ -50,6 +51,9 @@ pub enum Msg {
     /// An artifact and its contents.
     Artifact(Result<Box<(Artifact, Vec<u8>)>, String>),
     Runs(Ticket, Result<RunPage, String>),
+    Audit(Ticket, Result<Vec<AuditRow>, String>),
+    /// The run that was meant.
+    FoundRun(Ticket, Result<ChosenRun, String>),
     /// A plan card, for the preview beside the bar or for the card itself; the ticket tells.
     Planned(Ticket, Result<Box<PlanCard>, String>),
     /// What stands in the way of a plan.
@@ -108,6 +112,16 @@ pub enum Effect {
     Runs {
         ticket: Ticket,
         filter: RunFilter,
+    },
+    /// Rows of the audit log.
+    Audit {
+        ticket: Ticket,
+        filter: AuditFilter,
+    },
+    /// Which run is meant.
+    FindRun {
+        ticket: Ticket,
+        meant: RunRef,
     },
     Plan {
         ticket: Ticket,

@@ -82,6 +82,8 @@ async fn ask(effect: Effect, control: &Control) -> Option<Msg> {
         Effect::Detail(run) => Msg::Detail(run, said(control.run(run).await.map(Box::new))),
         Effect::Artifact { run, number } => Msg::Artifact(said(control.artifact(run, number).await.map(Box::new))),
         Effect::Runs { ticket, filter } => Msg::Runs(ticket, said(control.runs(&filter).await)),
+        Effect::Audit { ticket, filter } => Msg::Audit(ticket, said(control.audit(&filter).await)),
+        Effect::FindRun { ticket, meant } => Msg::FoundRun(ticket, said(control.find_run(&meant).await)),
         Effect::Plan { ticket, parsed, inputs, raw_text } => {
             let card = control.plan(&parsed, &inputs, &raw_text).await;
             Msg::Planned(ticket, said(card.map(Box::new)))

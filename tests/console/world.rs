@@ -14,6 +14,7 @@ use opsroom::core::orders::Orders;
 use opsroom::core::plan::{Plan, PlanStep, Risk, RiskLevel, Target};
 use opsroom::core::queue::{Lane, Priority};
 use opsroom::core::run::{Phase, Run, RunId, RunStatus, RunStep, StepStatus};
+use opsroom::core::run_ref::{RunRef, one_line};
 use opsroom::core::service::{Action, ActionCall, Environment, HttpRequest, Service, Stack, Tier, Verb};
 use opsroom::core::step::StepSpec;
 use opsroom::core::step::http::Http;
@@ -23,7 +24,7 @@ use opsroom::logfile::desk::{Ask, Desk};
 use opsroom::logfile::file::Tracked;
 use opsroom::logfile::lanes::Writer;
 use opsroom::logfile::source::Told;
-use opsroom::tui::msg::{Effect, Msg, Overview, PlanCard, RunDetail, RunPage, Ticket};
+use opsroom::tui::msg::{ChosenRun, Effect, Msg, Overview, PlanCard, RunDetail, RunPage, Ticket};
 
 /// 2026-11-21 21:04:11 UTC.
 pub const NOW: Timestamp = Timestamp(1_795_295_051_000);
@@ -135,6 +136,8 @@ impl World {
                 let queue = self.detail.queued.iter().filter(|q| runs.iter().any(|r| r.id == q.run)).cloned().collect();
                 Msg::Runs(ticket, Ok(RunPage { runs, queue, unreadable: Vec::new() }))
             }
+            Effect::Audit { ticket, .. } => Msg::Audit(ticket, Ok(Vec::new())),
+            Effect::FindRun { ticket, meant } => Msg::FoundRun(ticket, self.find(&meant)),
             Effect::Plan { ticket, inputs, .. } => {
                 let again = self.again.clone().filter(|_| !inputs.is_empty());
                 let plan = again.unwrap_or_else(|| self.card.plan.clone());
@@ -153,6 +156,19 @@ impl World {
             Effect::Vote { run, .. } => Msg::Voted(run, Ok(Tally::Open(Vec::new()))),
             Effect::Retry { ticket, .. } => Msg::Submitted(ticket, Ok(Box::new(run(42, RunStatus::Queued)))),
         })
+    }
+
+    /// The newest run that fits, as the store would find it.
+    fn find(&self, meant: &RunRef) -> Result<ChosenRun, String> {
+        let RunRef::Newest(newest) = meant else { return Err(format!("{meant:?} has a number")) };
+        let status = newest.status();
+        let fits = |run: &&Run| {
+            (status.is_empty() || status.contains(&run.status))
+                && newest.services.iter().all(|name| run.plan.services.contains(name))
+                && (newest.env.is_none() || newest.env == run.plan.env)
+        };
+        let found = self.overview.runs.iter().find(fits).ok_or_else(|| format!("there is no {newest}"))?;
+        Ok(ChosenRun { run: found.id, line: one_line(found, NOW) })
     }
 
     /// What the readers of logs tell by themselves: what was written meanwhile, where somebody looks.

@@ -1,8 +1,10 @@
 //! Observations, the command bar's memory, engines, audit.
 
 use opsroom::core::observation::{Observation, State};
-use opsroom::core::plan::Target;
-use opsroom::store::EngineRow;
+use opsroom::core::plan::{Plan, Target};
+use opsroom::core::service::{Environment, Stack};
+use opsroom::core::stack::diff;
+use opsroom::store::{AuditFilter, EngineRow};
 
 use crate::{Place, at, plan};
 
@@ -127,4 +129,38 @@ pub async fn audit_is_newest_first(place: Place) {
     assert!(rows.len() == 2 && rows[0].id > rows[1].id);
     assert!(rows[0].after.as_deref().unwrap().contains("three"));
     assert!(place.store.audit(place.workspace + 1, 9).await.unwrap().is_empty(), "of this workspace only");
+}
+
+pub async fn audit_rows_are_filtered(place: Place) {
+    let store = &place.store;
+    let web = place.submit(plan("deploy")).await.id;
+    let other = Plan { services: vec!["mail".into()], env: Some("prod".into()), ..plan("deploy") };
+    let mail = place.submit(other).await.id;
+    store.request_cancel(mail, "ben", Some("no"), at(50)).await.unwrap();
+    let prod = Environment { name: "prod".to_owned(), ..Environment::default() };
+    let before = store.stack(place.workspace).await.unwrap();
+    let after = Stack { environments: vec![prod], ..before.clone() };
+    store.apply(place.workspace, &diff(&before, &after), "cleo", at(60)).await.unwrap();
+
+    let all = AuditFilter { limit: 9, ..AuditFilter::default() };
+    for (filter, objects) in [
+        (
+            all.clone(),
+            vec!["environment prod".to_owned(), format!("run {mail}"), format!("run {mail}"), format!("run {web}")],
+        ),
+        (AuditFilter { limit: 1, ..all.clone() }, vec!["environment prod".to_owned()]),
+        (AuditFilter { since: Some(at(60)), ..all.clone() }, vec!["environment prod".to_owned()]),
+        (AuditFilter { actor: Some("ben".into()), ..all.clone() }, vec![format!("run {mail}")]),
+        (AuditFilter { run: Some(web), ..all.clone() }, vec![format!("run {web}")]),
+        (AuditFilter { service: Some("web".into()), ..all.clone() }, vec![format!("run {web}")]),
+        (
+            AuditFilter { env: Some("prod".into()), ..all.clone() },
+            vec!["environment prod".to_owned(), format!("run {mail}"), format!("run {mail}")],
+        ),
+        (AuditFilter { service: Some("prod".into()), ..all.clone() }, vec![]),
+    ] {
+        let rows = store.audit_rows(place.workspace, &filter).await.unwrap();
+        assert_eq!(rows.into_iter().map(|row| row.object).collect::<Vec<_>>(), objects, "{filter:?}");
+    }
+    assert!(store.audit_rows(place.workspace + 1, &all).await.unwrap().is_empty());
 }

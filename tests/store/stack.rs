@@ -1,9 +1,13 @@
 //! Stacks: applied whole or not at all, audited, read back the same.
 
+use opsroom::core::breaker::Way;
+use opsroom::core::observation::{Observation, State};
+use opsroom::core::plan::Target;
+use opsroom::core::run::Transition;
 use opsroom::core::service::{
     Action, ActionCall, Contact, Environment, Routine, Service, ShellCommand, Sla, Stack, Verb,
 };
-use opsroom::core::stack::{Change, Delta};
+use opsroom::core::stack::{Attached, Change, Delta, Owner};
 use opsroom::store::{Store, StoreError};
 
 use crate::{Place, at};
@@ -172,4 +176,37 @@ pub async fn workspaces_are_made_once(place: Place) {
     }
     assert!(made.iter().all(|workspace| workspace == &made[0]));
     assert_eq!(place.store.workspaces().await.unwrap(), [again, made[0].clone()]);
+}
+
+pub async fn what_hangs_on_an_object_is_counted(place: Place) {
+    let claim = place.claimed().await;
+    place.store.transition(claim, Transition::Start, None, &[], at(20)).await.unwrap();
+    place.store.transition(claim, Transition::Fail, None, &[], at(21)).await.unwrap();
+    let running = place.claimed().await;
+    place.submit(crate::plan("deploy")).await;
+    let target = Target { service: "web".to_owned(), env: Some("staging".to_owned()) };
+    let seen = Observation {
+        target: target.clone(),
+        at: at(30),
+        state: State::Ok,
+        latency_ms: None,
+        message: String::new(),
+        run: Some(running.run),
+    };
+    place.store.observe(place.workspace, &[seen]).await.unwrap();
+    let way = Way { target: Some(target), host: "web.test".to_owned() };
+    let pass = place.store.ask_breaker(place.workspace, &way, 1000, at(30)).await.unwrap();
+    place.store.tell_breaker(place.workspace, &way, pass, Err("down"), at(30)).await.unwrap();
+
+    let counted = Attached { ended: 1, running: 1, queued: 1, breakers: 1, observations: 1, routines: Vec::new() };
+    let store = &place.store;
+    for owner in [Owner::Service("web".to_owned()), Owner::Environment("staging".to_owned())] {
+        assert_eq!(store.attached(place.workspace, &owner).await.unwrap(), counted, "{owner:?}");
+    }
+    let runs_only = Attached { breakers: 0, observations: 0, ..counted };
+    assert_eq!(store.attached(place.workspace, &Owner::Service("api".to_owned())).await.unwrap(), runs_only);
+    let none = store.attached(place.workspace, &Owner::Environment("prod".to_owned())).await.unwrap();
+    assert_eq!(none, Attached::default());
+    let elsewhere = store.attached(place.workspace + 1, &Owner::Service("web".to_owned())).await.unwrap();
+    assert_eq!(elsewhere, Attached::default());
 }

@@ -32,14 +32,14 @@ pub(super) fn text_of(p: &Parsed, name: &str) -> String {
     p.inputs.get(name).cloned().unwrap_or_else(|| "?".to_owned())
 }
 
-/// "run 41", "the last run".
+/// "run 41", "the last failed run of web in prod since 02:00": what [`crate::core::run_ref::RunRef`] chooses by.
 pub(super) fn run_of(p: &Parsed) -> String {
-    match p.inputs.get("run").map(String::as_str) {
-        None if p.services.is_empty() => "the run in view".to_owned(),
-        None | Some("last") => "the last run".to_owned(),
-        Some("last_failed") => "the last failed run".to_owned(),
-        Some(number) => format!("run {number}"),
-    }
+    let last = match p.inputs.get("run").map(String::as_str) {
+        None | Some("last") => "the last run",
+        Some("last_failed") => "the last failed run",
+        Some(number) => return format!("run {number}"),
+    };
+    last.to_owned() + &services_of(p, " of ") + &in_env(p, " in ") + &input(p, "since", " since ")
 }
 
 /// "for 2h", "until 18:00".

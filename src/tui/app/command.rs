@@ -2,14 +2,19 @@
 
 use super::App;
 use super::bar::Taken;
+use crate::core::audit_line;
 use crate::core::command::Parsed;
-use crate::core::run::{Run, RunId, RunStatus};
-use crate::core::time::{Timestamp, parse_duration};
-use crate::tui::msg::{Effect, RunFilter};
+use crate::core::run::{AuditRow, RunId, RunStatus};
+use crate::core::run_ref::RunRef;
+use crate::core::time::parse_since;
+use crate::tui::msg::{AuditFilter, ChosenRun, Effect, RunFilter, Ticket};
 use crate::tui::pane::home::Pane;
 use crate::tui::pane::{Destination, Reaction, Screen, View};
 use crate::tui::popup::control::Aim;
 use crate::tui::theme::run_word;
+
+/// Rows of the audit log shown at once; `opsroom audit --limit` shows more.
+const AUDIT_ROWS: u32 = 500;
 
 /// What somebody wants of a run that has to be read first.
 #[derive(Debug, Clone)]
@@ -62,10 +67,7 @@ impl App {
     fn view(&mut self, parsed: &Parsed) -> Vec<Effect> {
         let service = parsed.services.first().filter(|name| *name != "*").cloned();
         match (parsed.intent.as_str(), service) {
-            ("show_run" | "tail_run", _) => match self.run_named(parsed) {
-                Ok(run) => self.open(Destination::Run(run)),
-                Err(why) => self.complain(why),
-            },
+            ("show_run" | "tail_run", _) => return self.find_run(parsed, None),
             ("list_runs", _) => self.list_runs(parsed),
             ("show_service", Some(name)) => self.open(Destination::Service(name)),
             ("owner", Some(name)) => self.tell_owner(&name),
@@ -79,6 +81,7 @@ impl App {
                 return self.quit();
             }
             ("filter", _) => self.search(parsed),
+            ("audit", _) => return self.audit(parsed),
             (other, _) => self.complain(format!("{} is not in this version", other.replace('_', " "))),
         }
         Vec::new()
@@ -88,8 +91,7 @@ impl App {
         if parsed.intent == "reset_breaker" {
             return self.reset_breaker(parsed);
         }
-        self.do_to_run(parsed);
-        Vec::new()
+        self.do_to_run(parsed)
     }
 
     fn reset_breaker(&mut self, parsed: &Parsed) -> Vec<Effect> {
@@ -102,7 +104,7 @@ impl App {
         input("target").map(reset).into_iter().collect()
     }
 
-    fn do_to_run(&mut self, parsed: &Parsed) {
+    fn do_to_run(&mut self, parsed: &Parsed) -> Vec<Effect> {
         let note = parsed.inputs.get("reason").cloned();
         let wish = match parsed.intent.as_str() {
             "cancel_run" => Wish::Cancel,
@@ -112,15 +114,51 @@ impl App {
             "resume_run" => Wish::Control(Aim::Resume, note),
             "retry_run" => Wish::Control(Aim::Retry, note),
             other => {
-                return self.complain(format!("{} is not in this version; nothing was done", other.replace('_', " ")));
+                self.complain(format!("{} is not in this version; nothing was done", other.replace('_', " ")));
+                return Vec::new();
             }
         };
         if self.facts.read_only {
-            return self.complain("read-only: nothing can be done to a run from this console");
+            self.complain("read-only: nothing can be done to a run from this console");
+            return Vec::new();
         }
-        match self.run_named(parsed) {
-            Ok(run) => self.wish(run, wish),
+        self.find_run(parsed, Some(wish))
+    }
+
+    /// Opens the run that is meant, and does to it what is wanted. One that has no number is looked for in the whole store.
+    fn find_run(&mut self, parsed: &Parsed, then: Option<Wish>) -> Vec<Effect> {
+        match RunRef::of(parsed, self.now) {
+            Ok(RunRef::Number(run)) => self.open_for(run, then),
+            Ok(meant) => {
+                let ticket = self.ticket();
+                self.requests.finding = Some((ticket, then));
+                return vec![Effect::FindRun { ticket, meant }];
+            }
             Err(why) => self.complain(why),
+        }
+        Vec::new()
+    }
+
+    /// The run that was meant is known, or that there is none.
+    pub(super) fn run_found(&mut self, ticket: Ticket, found: Result<ChosenRun, String>) {
+        let Some((_, then)) = self.requests.finding.take_if(|(asked, _)| *asked == ticket) else { return };
+        match found {
+            // Somebody has turned to something else: it does not open over that.
+            Ok(chosen) if self.bar.is_some() || !self.popups.is_empty() => {
+                self.say(format!("{}: not opened, something else was begun", chosen.line));
+            }
+            Ok(chosen) => {
+                self.open_for(chosen.run, then);
+                self.say(chosen.line);
+            }
+            Err(why) => self.complain(why),
+        }
+    }
+
+    fn open_for(&mut self, run: RunId, then: Option<Wish>) {
+        match then {
+            Some(wish) => self.wish(run, wish),
+            None => self.open(Destination::Run(run)),
         }
     }
 
@@ -162,25 +200,11 @@ impl App {
         self.react(reaction)
     }
 
-    /// The run that was meant: by number, the last one, the last failed one.
-    fn run_named(&self, parsed: &Parsed) -> Result<RunId, String> {
-        let runs: &[Run] = self.overview.as_ref().map_or(&[], |o| &o.runs);
-        let said = parsed.inputs.get("run").map_or("last", String::as_str);
-        let newest = |fits: &dyn Fn(&Run) -> bool| runs.iter().find(|r| fits(r)).map(|r| r.id);
-        match said {
-            "last" => newest(&|_| true).ok_or_else(|| "there is no run yet".to_owned()),
-            "last_failed" => newest(&|r| matches!(r.status, RunStatus::Failed | RunStatus::TimedOut))
-                .ok_or_else(|| format!("none of the newest {} runs failed", runs.len())),
-            number => number.parse().map(RunId).map_err(|_| format!("`{number}` is not a run's number")),
-        }
-    }
-
     fn list_runs(&mut self, parsed: &Parsed) {
-        let said = parsed.inputs.get("since");
-        let since = said.and_then(|text| instant(text, self.now));
-        if let Some(text) = said.filter(|_| since.is_none()) {
-            self.complain(format!("`{text}` is not a time this list knows (24h, 02:00, today): all runs are shown"));
-        }
+        let since = match parsed.inputs.get("since").map(|text| parse_since(text, self.now)).transpose() {
+            Ok(since) => since,
+            Err(why) => return self.complain(why),
+        };
         let status = parsed.inputs.get("status").and_then(|s| RunStatus::from_name(s));
         self.open_runs(RunFilter {
             status: status.into_iter().collect(),
@@ -189,6 +213,44 @@ impl App {
             since,
             ..RunFilter::default()
         });
+    }
+
+    /// Asks for the rows of the audit log that a command is about.
+    fn audit(&mut self, parsed: &Parsed) -> Vec<Effect> {
+        let since = match parsed.inputs.get("since").map(|text| parse_since(text, self.now)).transpose() {
+            Ok(since) => since,
+            Err(why) => {
+                self.complain(why);
+                return Vec::new();
+            }
+        };
+        let filter = AuditFilter {
+            since,
+            run: parsed.inputs.get("run").and_then(|number| number.parse().ok()).map(RunId),
+            service: parsed.services.first().filter(|name| *name != "*").cloned(),
+            env: parsed.env.clone(),
+            limit: AUDIT_ROWS,
+            ..AuditFilter::default()
+        };
+        let ticket = self.ticket();
+        self.requests.auditing = Some(ticket);
+        vec![Effect::Audit { ticket, filter }]
+    }
+
+    /// Shows the rows, where nothing else was begun meanwhile.
+    pub(super) fn audit_came(&mut self, ticket: Ticket, rows: Result<Vec<AuditRow>, String>) {
+        if self.requests.auditing.take_if(|asked| *asked == ticket).is_none() {
+            return;
+        }
+        match rows {
+            Ok(_) if self.bar.is_some() || !self.popups.is_empty() => {}
+            Ok(rows) if rows.is_empty() => self.say("the audit log has no such row"),
+            Ok(rows) => {
+                let lines: Vec<String> = rows.iter().map(audit_line::line).collect();
+                self.read(&format!("Audit, newest {} first", rows.len()), lines.join("\n"));
+            }
+            Err(why) => self.complain(format!("the audit log could not be read: {why}")),
+        }
     }
 
     fn tell_owner(&mut self, name: &str) {
@@ -226,37 +288,5 @@ impl App {
         let Some(run) = self.home.log else { return self.complain("there is no log to search yet") };
         self.keep_log(run);
         self.logs.search(run, &text);
-    }
-}
-
-/// The instant a "since" means: a duration back, `today` (UTC), or the last time the clock showed `HH:MM` (UTC).
-fn instant(text: &str, now: Timestamp) -> Option<Timestamp> {
-    const DAY: i64 = 86_400_000;
-    let midnight = now.plus_ms(-now.0.rem_euclid(DAY));
-    if text == "today" {
-        return Some(midnight);
-    }
-    if let Some((hours, minutes)) = text.split_once(':') {
-        let (hours, minutes) = (hours.parse::<i64>().ok()?, minutes.parse::<i64>().ok()?);
-        let at = midnight.plus_ms(hours * 3_600_000 + minutes * 60_000);
-        let valid = (0..24).contains(&hours) && (0..60).contains(&minutes);
-        return valid.then(|| if at > now { at.plus_ms(-DAY) } else { at });
-    }
-    parse_duration(text).ok().map(|ms| now.plus_ms(-ms))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn since_means_an_instant_in_the_past() {
-        let now = Timestamp(10 * 86_400_000 + 3 * 3_600_000); // 03:00
-        for (text, hours_ago) in [("24h", 24), ("today", 3), ("02:00", 1), ("04:00", 23), ("2d", 48)] {
-            assert_eq!(instant(text, now), Some(now.plus_ms(-hours_ago * 3_600_000)), "{text}");
-        }
-        for text in ["", "25:00", "yesterday", "2:99"] {
-            assert_eq!(instant(text, now), None, "{text}");
-        }
     }
 }

@@ -53,6 +53,10 @@ pub(super) struct Requests {
     pub(super) started: Option<RunId>,
     /// What is wanted of a run as soon as it has been read.
     pub(super) wish: Option<(RunId, Wish)>,
+    /// The audit log is being read.
+    pub(super) auditing: Option<Ticket>,
+    /// A run that is being looked for, and what is wanted of it.
+    pub(super) finding: Option<(Ticket, Option<Wish>)>,
 }
 
 impl Requests {
@@ -147,6 +151,8 @@ impl App {
             Msg::Artifact(Ok(artifact)) => self.read_artifact(&artifact.0, &artifact.1),
             Msg::Artifact(Err(why)) => self.complain(why),
             Msg::Runs(ticket, page) => self.runs_came(ticket, page),
+            Msg::Audit(ticket, rows) => self.audit_came(ticket, rows),
+            Msg::FoundRun(ticket, found) => self.run_found(ticket, found),
             Msg::File(ticket, Told::Unopened(why)) => {
                 self.complain(format!(
                     "the log cannot be shown: no room for it in the folder of temporary files: {why}"

@@ -11,7 +11,7 @@ pub(super) const INTENT: Intent = Intent {
     mutates: true,
     needs: &[Need::Run],
     takes: &[Object::Run, Object::Env, Object::Service],
-    inputs: &["run", "reason"],
+    inputs: &["run", "since", "reason"],
     wants: &[Object::Run],
     restate,
     ..Intent::BLANK

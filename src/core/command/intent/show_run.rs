@@ -9,7 +9,7 @@ pub(super) const INTENT: Intent = Intent {
     outcome: ParseOutcome::View,
     form: "show run N",
     takes: &[Object::Run, Object::Env, Object::Service],
-    inputs: &["run"],
+    inputs: &["run", "since"],
     wants: &[Object::Run],
     restate,
     ..Intent::BLANK

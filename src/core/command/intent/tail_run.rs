@@ -1,7 +1,7 @@
 //! Follow the log of a run.
 
 use super::{Intent, Object};
-use crate::core::command::explain::{in_env, run_of, services_of};
+use crate::core::command::explain::run_of;
 use crate::core::command::{ParseOutcome, Parsed};
 
 pub(super) const INTENT: Intent = Intent {
@@ -9,11 +9,11 @@ pub(super) const INTENT: Intent = Intent {
     outcome: ParseOutcome::View,
     form: "tail run N",
     takes: &[Object::Run, Object::Env, Object::Service],
-    inputs: &["run"],
+    inputs: &["run", "since"],
     restate,
     ..Intent::BLANK
 };
 
 fn restate(p: &Parsed) -> String {
-    format!("follow the log of {}{}{}", run_of(p), services_of(p, " of "), in_env(p, " in "))
+    format!("follow the log of {}", run_of(p))
 }

@@ -1,0 +1,43 @@
+//! `opsroom audit`: who did what, newest first.
+
+use super::out::Out;
+use super::session::Start;
+use super::stop::{Code, Stop};
+use crate::control::AuditFilter;
+use crate::core::audit_line;
+use crate::core::time::parse_since;
+
+/// List the audit log, newest first
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    /// Only rows since: 24h, 02:00, today, yesterday, monday, 2026-11-21 or 2026-11-21T09:00:00Z (UTC)
+    #[arg(long, value_name = "WHEN")]
+    since: Option<String>,
+    /// Only what this person (or `engine`) did
+    #[arg(long, value_name = "NAME")]
+    actor: Option<String>,
+    /// At most this many
+    #[arg(long, value_name = "N", default_value_t = 50, value_parser = clap::value_parser!(u32).range(1..=10_000))]
+    limit: u32,
+    /// One JSON array, with what each object was before and after
+    #[arg(long)]
+    json: bool,
+}
+
+pub(super) async fn perform(args: &Args, start: &Start) -> Result<Code, Stop> {
+    let now = start.clock.now();
+    let since = args.since.as_deref().map(|text| parse_since(text, now)).transpose();
+    let since = since.map_err(|why| Stop::Usage(format!("--since: {why}")))?;
+    let control = start.open_cli().await?;
+    let filter = AuditFilter { since, actor: args.actor.clone(), limit: args.limit, ..AuditFilter::default() };
+    let rows = control.audit(&filter).await?;
+    control.close(false).await;
+    let mut out = Out::new();
+    if args.json {
+        out.json(&rows)?;
+    } else {
+        let rows: Vec<_> = rows.iter().map(audit_line::cells).collect();
+        out.table(audit_line::HEADING, &rows)?;
+    }
+    Ok(Code::Succeeded)
+}

@@ -1,0 +1,62 @@
+//! Finding the run somebody means, over the whole store: one resolver for the console, the command bar and the subcommands.
+
+use super::{Control, Refusal, RunFilter, not_listed};
+use crate::core::run::{Run, RunId};
+use crate::core::run_ref::{Newest, RunRef, one_line};
+use crate::store::Scope;
+
+/// The run that was chosen, and the line that says which it is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ChosenRun {
+    pub run: RunId,
+    pub line: String,
+}
+
+impl Control {
+    /// The run that is meant. Where none fits, or each of several services has another newest run, nothing is chosen.
+    pub async fn find_run(&self, meant: &RunRef) -> Result<ChosenRun, Refusal> {
+        let scope = self.scope().await?;
+        let newest = match meant {
+            RunRef::Number(run) => {
+                scope.glimpse_of(*run).await?;
+                return Ok(ChosenRun { run: *run, line: run.to_string() });
+            }
+            RunRef::Newest(newest) => newest,
+        };
+        let mut found: Vec<Run> = Vec::new();
+        if newest.services.is_empty() {
+            found.extend(find(&scope, newest, None).await?);
+        }
+        for service in &newest.services {
+            found.extend(find(&scope, newest, Some(service)).await?);
+        }
+        found.sort_by_key(|run| std::cmp::Reverse(run.id));
+        found.dedup_by_key(|run| run.id);
+        let now = self.0.clock.now();
+        match found.as_slice() {
+            [] => Err(Refusal::Invalid(format!("there is no {newest}; nothing was chosen"))),
+            [run] => Ok(ChosenRun { run: run.id, line: one_line(run, now) }),
+            several => {
+                let lines: Vec<String> = several.iter().map(|run| one_line(run, now)).collect();
+                let several = lines.join("; ");
+                Err(Refusal::Invalid(format!("the last {newest} may be one of these, give its number: {several}")))
+            }
+        }
+    }
+}
+
+async fn find(scope: &Scope, newest: &Newest, service: Option<&String>) -> Result<Option<Run>, Refusal> {
+    let filter = RunFilter {
+        status: newest.status(),
+        service: service.cloned(),
+        env: newest.env.clone(),
+        since: newest.since.as_ref().map(|since| since.at),
+        limit: 1,
+        ..RunFilter::default()
+    };
+    let mut found = scope.runs(&filter).await?;
+    match found.unreadable.first() {
+        Some((run, why)) => Err(Refusal::Invalid(not_listed(*run, why))),
+        None => Ok(found.runs.pop()),
+    }
+}

@@ -1,0 +1,239 @@
+//! The store as seen from one workspace. A run of another workspace answers exactly as one that does not exist.
+//!
+//! Everything that serves people goes through a [`Scope`]; only engines, which work for all workspaces, use [`Store`]'s
+//! queries by run number. A run never changes its workspace and is never deleted, so looking once before a query or a
+//! change is enough.
+
+use crate::core::approval::{Tally, Vote};
+use crate::core::artifact::Artifact;
+use crate::core::breaker::{Breaker, Way};
+use crate::core::event::Entry;
+use crate::core::observation::TargetSummary;
+use crate::core::orders::Order;
+use crate::core::plan::{Plan, Target};
+use crate::core::queue::{Blocked, Member, Queued};
+use crate::core::resume::Decision;
+use crate::core::run::{AuditRow, Change, Run, RunId, RunStatus, RunStep};
+use crate::core::service::Stack;
+use crate::core::stack;
+use crate::core::time::Timestamp;
+
+use super::{
+    AuditFilter, Ballot, Beginning, Found, Glimpse, NewRun, Orderer, Resumer, RunFilter, Store, StoreError, Workspace,
+};
+
+const OWN: &str = "select 1 from run where id = $1 and workspace_id = $2";
+
+/// One workspace of a store. Cheap to clone.
+#[derive(Debug, Clone)]
+pub struct Scope {
+    store: Store,
+    workspace: Workspace,
+}
+
+impl Store {
+    /// The store as seen from this workspace.
+    pub fn scope(&self, workspace: Workspace) -> Scope {
+        Scope { store: self.clone(), workspace }
+    }
+}
+
+impl Scope {
+    /// Which workspace it is.
+    #[must_use]
+    pub const fn workspace(&self) -> &Workspace {
+        &self.workspace
+    }
+
+    /// Refuses a run of another workspace, in the words for one that does not exist.
+    async fn own(&self, run: RunId) -> Result<(), StoreError> {
+        let mut db = self.store.db.read().await?;
+        match fetch_optional!(db, (i64,), OWN, run.0, self.workspace.id)? {
+            Some(_) => Ok(()),
+            None => Err(StoreError::NotFound(format!("run {run} in workspace {}", self.workspace.name))),
+        }
+    }
+
+    /// [`Store::run`].
+    pub async fn run(&self, run: RunId) -> Result<Run, StoreError> {
+        self.own(run).await?;
+        self.store.run(run).await
+    }
+
+    /// [`Store::runs`].
+    pub async fn runs(&self, filter: &RunFilter) -> Result<Found, StoreError> {
+        self.store.runs(self.workspace.id, filter).await
+    }
+
+    /// [`Store::steps`].
+    pub async fn steps(&self, run: RunId) -> Result<Vec<RunStep>, StoreError> {
+        self.own(run).await?;
+        self.store.steps(run).await
+    }
+
+    /// [`Store::glimpse_of`].
+    pub async fn glimpse_of(&self, run: RunId) -> Result<Glimpse, StoreError> {
+        self.own(run).await?;
+        self.store.glimpse_of(run).await
+    }
+
+    /// [`Store::history`].
+    pub async fn history(&self, run: RunId) -> Result<Vec<Change>, StoreError> {
+        self.own(run).await?;
+        self.store.history(run).await
+    }
+
+    /// [`Store::entries_after`].
+    pub async fn entries_after(&self, run: RunId, after: i64, limit: u32) -> Result<Vec<Entry>, StoreError> {
+        self.own(run).await?;
+        self.store.entries_after(run, after, limit).await
+    }
+
+    /// [`Store::artifacts`].
+    pub async fn artifacts(&self, run: RunId) -> Result<Vec<Artifact>, StoreError> {
+        self.own(run).await?;
+        self.store.artifacts(run).await
+    }
+
+    /// [`Store::artifact`].
+    pub async fn artifact(&self, run: RunId, number: u32) -> Result<(Artifact, Vec<u8>), StoreError> {
+        self.own(run).await?;
+        self.store.artifact(run, number).await
+    }
+
+    /// [`Store::votes`].
+    pub async fn votes(&self, run: RunId) -> Result<Vec<Vote>, StoreError> {
+        self.own(run).await?;
+        self.store.votes(run).await
+    }
+
+    /// [`Store::requesters`].
+    pub async fn requesters(&self, run: RunId) -> Result<Vec<String>, StoreError> {
+        self.own(run).await?;
+        self.store.requesters(run).await
+    }
+
+    /// [`Store::submit_as`]: the run belongs to this workspace, whatever `new` says, and repeats only a run of it.
+    pub async fn submit_as(&self, new: NewRun, beginning: Beginning) -> Result<Run, StoreError> {
+        for named in [beginning.retry_of, new.parent].into_iter().flatten() {
+            self.own(named).await?;
+        }
+        self.store.submit_as(NewRun { workspace: self.workspace.id, ..new }, beginning).await
+    }
+
+    /// [`Store::answer`].
+    pub async fn answer(
+        &self,
+        run: RunId,
+        step: u32,
+        done: bool,
+        note: Option<&str>,
+        actor: &str,
+        at: Timestamp,
+    ) -> Result<(), StoreError> {
+        self.own(run).await?;
+        self.store.answer(run, step, done, note, actor, at).await
+    }
+
+    /// [`Store::order`].
+    pub async fn order(
+        &self,
+        run: RunId,
+        order: Order,
+        by: Orderer<'_>,
+        at: Timestamp,
+    ) -> Result<RunStatus, StoreError> {
+        self.own(run).await?;
+        self.store.order(run, order, by, at).await
+    }
+
+    /// [`Store::vote`].
+    pub async fn vote(&self, run: RunId, ballot: Ballot<'_>, at: Timestamp) -> Result<Tally, StoreError> {
+        self.own(run).await?;
+        self.store.vote(run, ballot, at).await
+    }
+
+    /// [`Store::resume`].
+    pub async fn resume(
+        &self,
+        run: RunId,
+        decision: Option<Decision>,
+        by: Resumer<'_>,
+        at: Timestamp,
+    ) -> Result<RunStatus, StoreError> {
+        self.own(run).await?;
+        self.store.resume(run, decision, by, at).await
+    }
+
+    /// [`Store::queue`].
+    pub async fn queue(&self, first: RunId, last: RunId) -> Result<Vec<Queued>, StoreError> {
+        self.store.queue(self.workspace.id, first, last).await
+    }
+
+    /// [`Store::in_the_way`].
+    pub async fn in_the_way(&self, plan: &Plan, rank: i64) -> Result<Vec<Blocked>, StoreError> {
+        self.store.in_the_way(self.workspace.id, plan, rank).await
+    }
+
+    /// [`Store::members`].
+    pub async fn members(&self, group: &str) -> Result<Vec<Member>, StoreError> {
+        self.store.members(self.workspace.id, group).await
+    }
+
+    /// [`Store::stack`].
+    pub async fn stack(&self) -> Result<Stack, StoreError> {
+        self.store.stack(self.workspace.id).await
+    }
+
+    /// [`Store::apply`].
+    pub async fn apply(&self, changes: &[stack::Change], actor: &str, at: Timestamp) -> Result<(), StoreError> {
+        self.store.apply(self.workspace.id, changes, actor, at).await
+    }
+
+    /// [`Store::attached`].
+    pub async fn attached(&self, owner: &stack::Owner) -> Result<stack::Attached, StoreError> {
+        self.store.attached(self.workspace.id, owner).await
+    }
+
+    /// [`Store::next_link`].
+    pub async fn next_link(&self, run: RunId) -> Result<Option<Run>, StoreError> {
+        self.own(run).await?;
+        self.store.next_link(run).await
+    }
+
+    /// [`Store::audit_rows`].
+    pub async fn audit(&self, filter: &AuditFilter) -> Result<Vec<AuditRow>, StoreError> {
+        self.store.audit_rows(self.workspace.id, filter).await
+    }
+
+    /// [`Store::summaries`].
+    pub async fn summaries(&self, from: Timestamp) -> Result<Vec<(Target, TargetSummary)>, StoreError> {
+        self.store.summaries(self.workspace.id, from).await
+    }
+
+    /// [`Store::breakers`].
+    pub async fn breakers(&self) -> Result<Vec<Breaker>, StoreError> {
+        self.store.breakers(self.workspace.id).await
+    }
+
+    /// [`Store::reset_breakers`].
+    pub async fn reset_breakers(
+        &self,
+        ways: &[Way],
+        actor: &str,
+        reason: Option<&str>,
+        at: Timestamp,
+    ) -> Result<Vec<Way>, StoreError> {
+        self.store.reset_breakers(self.workspace.id, ways, actor, reason, at).await
+    }
+
+    /// [`Store::remember`].
+    pub async fn remember(&self, actor: &str, line: &str, at: Timestamp) -> Result<(), StoreError> {
+        self.store.remember(self.workspace.id, actor, line, at).await
+    }
+
+    /// [`Store::remembered`].
+    pub async fn remembered(&self, actor: &str, limit: u32) -> Result<Vec<String>, StoreError> {
+        self.store.remembered(self.workspace.id, actor, limit).await
+    }
+}
