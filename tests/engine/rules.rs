@@ -5,7 +5,10 @@ use std::collections::BTreeMap;
 use opsroom::adapter::{Act, Script};
 use opsroom::core::expr::Value;
 use opsroom::core::plan::{Each, OnFailure, Plan, PlanStep, Rules, Within};
+use opsroom::core::reach::Reach;
 use opsroom::core::run::{Phase, RunStatus, StepStatus};
+use opsroom::core::runbook::{self, Request, plan_in};
+use opsroom::core::service::Stack;
 use opsroom::core::step::{Call, Reply, StepSpec};
 
 use crate::bench::*;
@@ -264,6 +267,36 @@ async fn a_sub_runbook_has_a_time_of_its_own() {
     assert_eq!(bench.statuses(run.id).await, [StepStatus::TimedOut, StepStatus::TimedOut]);
     assert!(bench.steps(run.id).await.remove(1).message.unwrap().contains("for sub is over"));
     assert_eq!(hosts(&bench), ["slow"]);
+}
+
+#[tokio::test]
+async fn the_end_of_a_sub_runbook_and_its_undo_begin_though_its_time_has_passed() {
+    let read = |name: &str, text: &str| {
+        let head = format!("name = \"{name}\"\ntitle = \"{name}\"\nversion = \"1\"\nmutates = true\n");
+        runbook::parse(&format!("{name}.toml"), &(head + text)).unwrap_or_else(|p| panic!("{p:#?}"))
+    };
+    let http = |host: &str, method: &str| format!("http = {{ method = \"{method}\", url = \"http://{host}.test/\" }}\n");
+    let sub = read(
+        "sub",
+        &format!(
+            "timeout = \"200ms\"\n[[step]]\nname = \"make\"\nphase = \"action\"\n{}undo = {{ {} }}\n\
+             [[step]]\nname = \"slow\"\nphase = \"action\"\n{}[[finally]]\nname = \"tidy\"\n{}",
+            http("make", "POST"),
+            http("unmake", "DELETE").trim(),
+            http("slow", "GET"),
+            http("tidy", "GET"),
+        ),
+    );
+    let top = read("top", "[[step]]\nname = \"call\"\nphase = \"action\"\nrunbook = \"sub\"\n");
+    let library = [top.clone(), sub];
+    let plan = plan_in(&top, &Request::default(), &Stack::default(), &library, &Reach::default());
+    assert_eq!(plan.blocks().count(), 0, "{:?}", plan.risks);
+    let bench = Bench::scripted(Script::default().on("slow", Act::Hang)).await;
+    let run = bench.run(plan).await;
+    assert_ended(&run, RunStatus::Failed);
+    assert_eq!(hosts(&bench), ["make", "slow", "unmake", "tidy"]);
+    let statuses = bench.statuses(run.id).await;
+    assert_eq!(statuses, [StepStatus::Succeeded, StepStatus::TimedOut, StepStatus::Succeeded, StepStatus::Succeeded]);
 }
 
 #[tokio::test]

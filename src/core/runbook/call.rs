@@ -56,7 +56,7 @@ pub(super) fn expand(
     let protected = caller.protected || resolved.is_protected(caller.stack);
     let words = Words::new(definition, &resolved);
     risks.extend(declared_risks(definition, protected, &values, &words.filler(&values), caller.reach));
-    let expansion = Expansion {
+    let mut expansion = Expansion {
         runbook,
         resolved: &resolved,
         values: &values,
@@ -81,7 +81,9 @@ pub(super) fn expand(
         lead_out(caller, call, draft);
     }
     drafts.extend(inner);
-    finally.extend(expansion.drafts(&definition.finally, &mut Vec::new()));
+    // What cleans up is bounded by its own timeouts: those of the runbook have often passed when it is needed.
+    expansion.nest.within = Vec::new();
+    finally.extend(expansion.last_drafts());
 }
 
 /// What the calling step says about failure holds for every step that would stop the run.

@@ -128,6 +128,14 @@ impl Expansion<'_> {
         drafts
     }
 
+    /// The `finally` steps of the runbook, then those of the runbooks they call.
+    pub fn last_drafts(&self) -> Vec<Draft> {
+        let mut called = Vec::new();
+        let mut drafts = self.drafts(&self.runbook.definition.finally, &mut called);
+        drafts.append(&mut called);
+        drafts
+    }
+
     /// The risks met while expanding, and inputs that were said but change nothing.
     pub fn risks(&self, said: &BTreeMap<String, String>) -> Vec<Risk> {
         let mut risks = self.shared.risks.borrow().clone();
@@ -182,7 +190,11 @@ impl Expansion<'_> {
             return;
         }
         let Some(step) = self.step(template, turn, &filler) else { return };
-        let undo = template.undo.as_deref().and_then(|undo| self.step(undo, Turn { each: None, ..turn }, &filler));
+        let mut undo = template.undo.as_deref().and_then(|undo| self.step(undo, Turn { each: None, ..turn }, &filler));
+        if let Some(undo) = &mut undo {
+            // It may be needed because the time of the sub-runbook has passed.
+            undo.rules.within.clear();
+        }
         let scope = &self.nest.scope;
         let origin = (scope.clone(), template.name.clone());
         let jump = template.jump.as_ref().map(|to| JumpTo::Step(scope.clone(), to.clone()));

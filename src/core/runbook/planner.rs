@@ -41,7 +41,7 @@ pub(super) fn plan(runbook: &Runbook, request: &Request, stack: &Stack, library:
     };
     let mut later = Vec::new();
     let drafts = expansion.drafts(&definition.steps, &mut later);
-    let mut finally = expansion.drafts(&definition.finally, &mut Vec::new());
+    let mut finally = expansion.last_drafts();
     finally.extend(later);
     risks.extend(expansion.risks(&request.inputs));
     risks.extend(declared_risks(definition, protected, &values, &words.filler(&values), reach));

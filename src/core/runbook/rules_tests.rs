@@ -194,10 +194,42 @@ fn a_called_runbook_becomes_its_steps() {
     assert_eq!((plan.steps[0].rules.scope.as_str(), plan.steps[0].rules.key.as_str()), ("call/", "one"));
     assert_eq!(plan.steps[1].rules.within[0].timeout_ms, 120_000);
     assert_eq!((plan.finally[0].name.as_str(), plan.undo[0].rules.undoes), ("call › end", Some(0)));
+    let late = plan.finally.iter().chain(&plan.undo);
+    assert!(late.into_iter().all(|step| step.rules.within.is_empty()), "the runbook's time may have passed by then");
     assert!(plan.mutates, "what it calls changes things");
     assert_ne!(plan.definition_hash, top.hash);
     let lone = plan_in(&top, &Request::default(), &stack(), &library[..1], &Reach::default());
     assert!(lone.blocks().any(|r| r.code == "UNKNOWN_RUNBOOK"));
+}
+
+#[test]
+fn what_a_finally_step_calls_cleans_up_too() {
+    let runbook = |name: &str, body: &str| {
+        let head = format!("name = \"{name}\"\ntitle = \"{name}\"\nversion = \"1\"\nmutates = false\ntimeout = \"1m\"\n");
+        parse(&format!("{name}.toml"), &(head + body)).unwrap_or_else(|p| panic!("{p:#?}"))
+    };
+    let step = |table: &str, name: &str, does: &str| {
+        let phase = if table == "step" { "phase = \"action\"\n" } else { "" };
+        format!("[[{table}]]\nname = \"{name}\"\n{phase}{does}\n")
+    };
+    let (wait, call) = ("wait = \"1s\"", |name: &str| format!("runbook = \"{name}\""));
+    let low = runbook("low", &(step("step", "work", wait) + &step("finally", "low end", wait)));
+    let mid = runbook("mid", &(step("step", "work", wait) + &step("finally", "tidy", &call("low"))));
+    let top = runbook("top", &(step("step", "mid", &call("mid")) + &step("finally", "own", &call("low"))));
+    let library = [top.clone(), mid, low];
+    let plan = plan_in(&top, &Request::default(), &stack(), &library, &Reach::default());
+    assert_eq!(plan.blocks().count(), 0, "{:?}", plan.risks);
+    let finally: Vec<(&str, usize)> = plan.finally.iter().map(|s| (s.name.as_str(), s.rules.within.len())).collect();
+    // What is called within its own time, the end of it without.
+    assert_eq!(
+        finally,
+        [
+            ("own › work", 1),
+            ("own › low end", 0),
+            ("mid › tidy › work", 1),
+            ("mid › tidy › low end", 0)
+        ]
+    );
 }
 
 #[test]
