@@ -278,7 +278,7 @@ impl Control {
             parent: None,
             actor: self.0.settings.actor.clone(),
             trigger: self.0.settings.door.name().to_owned(),
-            reason: self.clean(reason),
+            reason: self.clean_reason(reason),
             at: self.0.clock.now(),
         };
         let run = scope.submit_as(new, beginning).await?;

@@ -9,6 +9,7 @@ pub mod command;
 pub mod event;
 pub mod expr;
 pub mod header;
+pub mod message;
 pub mod notify;
 pub mod observation;
 pub mod orders;

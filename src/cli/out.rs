@@ -7,6 +7,9 @@ use serde::Serialize;
 use super::stop::Stop;
 use crate::core::text;
 
+/// Columns a cell of a list takes at most; `--json` has the whole.
+const CELL: usize = 200;
+
 /// Stdout, locked for the life of a subcommand.
 pub(super) struct Out(StdoutLock<'static>);
 
@@ -43,10 +46,10 @@ impl Out {
         Ok(())
     }
 
-    /// Rows under a heading, columns as wide as their widest cell.
+    /// Rows under a heading, columns as wide as their widest cell; a cell never takes more than [`CELL`].
     pub(super) fn table<const N: usize>(&mut self, heading: [&str; N], rows: &[[String; N]]) -> Result<(), Stop> {
         let safe: Vec<[String; N]> =
-            rows.iter().map(|row| row.each_ref().map(|c| text::show(c).into_owned())).collect();
+            rows.iter().map(|row| row.each_ref().map(|c| text::show_limited(c, CELL))).collect();
         let heading = heading.map(str::to_owned);
         let widths: [usize; N] = std::array::from_fn(|column| {
             std::iter::once(&heading).chain(&safe).map(|row| text::width(&row[column])).max().unwrap_or(0)

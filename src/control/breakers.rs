@@ -25,7 +25,7 @@ impl Control {
         let all = scope.breakers().await?;
         let meant: Vec<Way> = all.into_iter().map(|b| b.way).filter(|way| is_meant(way, target, env)).collect();
         let (actor, now) = (&self.0.settings.actor, self.0.clock.now());
-        let reason = self.clean(reason);
+        let reason = self.clean_reason(reason);
         let reset = scope.reset_breakers(&meant, actor, reason.as_deref(), now).await?;
         if reset.is_empty() {
             let place = env.map(|env| format!(" in {env}")).unwrap_or_default();

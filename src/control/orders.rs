@@ -26,7 +26,7 @@ impl Control {
     /// run has now; the run itself may be one this version cannot read, and can be cancelled all the same.
     pub async fn order(&self, run: RunId, order: Order, reason: Option<&str>) -> Result<RunStatus, Refusal> {
         self.writable()?;
-        let reason = self.clean(reason.map(str::trim).filter(|reason| !reason.is_empty()));
+        let reason = self.clean_reason(reason);
         let reason = reason.as_deref();
         if matches!(order, Order::Skip(_)) && reason.is_none() {
             return Err(Refusal::Invalid("skipping a step needs a reason: say why".to_owned()));
@@ -63,7 +63,7 @@ impl Control {
         plan_hash: &str,
     ) -> Result<Tally, Refusal> {
         self.writable()?;
-        let note = self.clean(note);
+        let note = self.clean_reason(note);
         let note = note.as_deref();
         let ballot = Ballot { actor: &self.0.settings.actor, approved, note, plan_hash };
         let scope = self.scope().await?;

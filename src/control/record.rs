@@ -5,6 +5,7 @@ use serde::Serialize;
 
 use super::{Control, Refusal};
 use crate::core::artifact::Artifact;
+use crate::core::message::{MAX_OUTCOME_BYTES, cut_to};
 use crate::core::plan::{Plan, PlanStep, plan_hash};
 use crate::core::redact::Redactor;
 use crate::core::run::{Change, Run, RunId, RunStep};
@@ -83,6 +84,12 @@ impl Control {
     /// What a person says, without the values of secrets.
     pub(super) fn clean(&self, said: Option<&str>) -> Option<String> {
         said.map(|said| self.0.settings.outside.vault.redactor().redact(said))
+    }
+
+    /// A reason likewise; one that is too long for a message is cut, and that is stated.
+    pub(super) fn clean_reason(&self, said: Option<&str>) -> Option<String> {
+        let said = self.clean(said.map(str::trim).filter(|said| !said.is_empty()))?;
+        Some(if said.len() > MAX_OUTCOME_BYTES { cut_to(&said, MAX_OUTCOME_BYTES, None) } else { said })
     }
 }
 

@@ -12,7 +12,7 @@ impl Control {
     /// idempotent, a decision is needed; every decision needs a reason.
     pub async fn resume(&self, run: RunId, decision: Option<Decision>, reason: Option<&str>) -> Result<Run, Refusal> {
         self.writable()?;
-        let reason = self.clean(reason.map(str::trim).filter(|reason| !reason.is_empty()));
+        let reason = self.clean_reason(reason);
         let reason = reason.as_deref();
         if decision.is_some() && reason.is_none() {
             return Err(Refusal::Invalid("a decision about a step needs a reason: say why".to_owned()));

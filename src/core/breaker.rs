@@ -4,8 +4,9 @@
 //! Guarded is what a run's steps do to others: requests, statements and operations that change something, messages. Each by
 //! the breaker of its target (service and environment, where the step acts on one) and of whom it calls: a host, a database
 //! or a notifier that fails says nothing about another way to act on the same service. Commands are not guarded: whom they
-//! call is not known. Looking is never refused and never counted: probes, the pulse, conditions, and statements and
-//! operations that only read must see that a target is back, and
+//! call is not known. Looking is never refused and never counted: probes, the pulse, conditions, statements and operations
+//! that only read, and GET requests (but for the action phase of a run that changes something, which a GET may set off)
+//! must see that a target is back, and
 //! what is wrong with a service must not keep anybody from restarting it or rolling it back. Neither are `finally` and
 //! `undo` steps refused: they clean up. What fails is what retries count as worth another try on the target's side:
 //! no connection, no answer in time, 5xx. Any other answer is an answer.
@@ -13,6 +14,12 @@
 use super::plan::Target;
 use super::step::{Call, Reply};
 use super::time::Timestamp;
+
+/// A request by whose method nothing changes.
+#[must_use]
+pub fn only_looks(call: &Call) -> bool {
+    matches!(call, Call::Http { method, .. } if ["GET", "HEAD", "OPTIONS"].contains(&method.as_str()))
+}
 
 /// Failures in a row that open a breaker.
 pub const THRESHOLD: u32 = 5;

@@ -186,7 +186,8 @@ impl Drive {
         reply: &Reply,
         ms: i64,
     ) -> Result<Ended, StoreError> {
-        let outcome = &weighed.outcome;
+        let message = self.shorten(place, step, weighed.outcome.message.clone()).await?;
+        let outcome = &Outcome { message, ..weighed.outcome.clone() };
         let (status, level) = verdict_of(outcome);
         let mut data = serde_json::json!({ "status": status.name(), "attempt": attempt, "ms": ms });
         let written = !step.rules.sensitive;

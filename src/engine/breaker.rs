@@ -4,9 +4,10 @@
 use super::attempt::Place;
 use super::drive::Drive;
 use super::halt::Halt;
-use crate::core::breaker::{Pass, State, THRESHOLD, Way, is_targets_fault};
+use crate::core::breaker::{Pass, State, THRESHOLD, Way, is_targets_fault, only_looks};
 use crate::core::event::Level;
 use crate::core::plan::PlanStep;
+use crate::core::run::Phase;
 use crate::core::step::{Call, Reply, Verdict};
 use crate::store::StoreError;
 
@@ -28,9 +29,12 @@ pub(super) enum Gate {
 impl Drive {
     pub(super) async fn gate_of(&self, place: Place, step: &PlanStep, call: &Call) -> Result<Gate, StoreError> {
         let cleans_up = place.phase.is_none();
+        // Where a run acts on what it changes, a GET may be what sets it off.
+        let acts = self.run.plan.mutates && place.phase == Some(Phase::Action);
+        let looks = only_looks(call) && !acts;
         let way = Way::of(step.target.as_ref(), call).filter(|_| {
             // Only looks: a probe, a condition's step.
-            !cleans_up && !step.probe && place.index.is_some() && self.rec.world.adapters.check(call).is_ok()
+            !cleans_up && !looks && !step.probe && place.index.is_some() && self.rec.world.adapters.check(call).is_ok()
         });
         let Some(way) = way else { return Ok(Gate::Open) };
         let patience_ms = call.timeout_ms().unwrap_or(PATIENCE_MS).clamp(0, PATIENCE_MS) + SLACK_MS;

@@ -55,6 +55,7 @@ impl Drive {
 
     async fn over(&self, place: Place, step: &PlanStep, status: StepStatus, why: String) -> Result<Ready, StoreError> {
         let level = if status == StepStatus::Skipped { Level::Info } else { Level::Error };
+        let why = self.shorten(place, step, why).await?;
         let event = self.said(place, step, level, format!("{}: {why}", step.name));
         self.close(place, status, 0, &why, event).await?;
         self.results.keep_status(step, status);

@@ -5,7 +5,7 @@ use crate::core::plan::Target;
 use crate::core::time::Timestamp;
 
 use super::audit::{self, Decision};
-use super::db::{Tx, text};
+use super::db::{self, Tx, text};
 use super::{Store, StoreError};
 
 const STATE: &str = "select failures, opened_at, probe_until from breaker \
@@ -73,7 +73,7 @@ impl Store {
         let after = before.told(pass, outcome.is_ok(), at);
         keep(&mut tx, workspace, way, after).await?;
         if let Err(message) = outcome {
-            execute!(tx, EXPLAIN, workspace, text(service), text(env), text(&way.host), text(message))?;
+            execute!(tx, EXPLAIN, workspace, text(service), text(env), text(&way.host), db::message(message))?;
         }
         tx.commit().await?;
         Ok((before != after).then_some((before, after)))

@@ -7,6 +7,7 @@ use sqlx::pool::PoolConnection;
 use sqlx::{PgPool, Postgres, Sqlite, SqlitePool, Transaction};
 
 use super::{StoreError, dialect, error};
+use crate::core::message::cut;
 
 /// Something of either database: a pool, a connection, a transaction.
 #[derive(Debug, Clone)]
@@ -103,6 +104,19 @@ pub(super) fn text(value: &str) -> Cow<'_, str> {
 /// [`text`] for what may be absent.
 pub(super) fn text_opt(value: Option<&str>) -> Option<Cow<'_, str>> {
     value.map(text)
+}
+
+/// [`text`] of a message, which has a limit: what exceeds it is cut, and that is stated.
+pub(super) fn message(value: &str) -> Cow<'_, str> {
+    match cut(value) {
+        Cow::Borrowed(whole) => text(whole),
+        Cow::Owned(short) => Cow::Owned(text(&short).into_owned()),
+    }
+}
+
+/// [`message`] for what may be absent.
+pub(super) fn message_opt(value: Option<&str>) -> Option<Cow<'_, str>> {
+    value.map(message)
 }
 
 /// Evaluates one body against whichever database `$held` belongs to. In the second form the body sees that database's

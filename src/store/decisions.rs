@@ -6,7 +6,7 @@ use crate::core::run::{Run, RunId, RunStatus, StepStatus};
 use crate::core::time::Timestamp;
 
 use super::audit::{self, Decision};
-use super::db::{Tx, text, text_opt};
+use super::db::{self, Tx, text, text_opt};
 use super::journal::Numbered;
 use super::{Store, StoreError, history, journal, locks, resume, rows, runs};
 
@@ -40,7 +40,7 @@ impl Store {
             [] => format!("interrupted: {why}; no step was under way"),
             names => format!("interrupted: {why}; the outcome of step {} is unknown", names.join(", ")),
         };
-        execute!(tx, EXPLAIN, run.id.0, text(&message))?;
+        execute!(tx, EXPLAIN, run.id.0, db::message(&message))?;
         history::of_run(&mut tx, run.id, RunStatus::Interrupted, None, at).await?;
         runs::end_steps(&mut tx, run.id, RunStatus::Interrupted, at).await?;
         locks::end(&mut tx, run.id).await?;

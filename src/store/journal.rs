@@ -9,7 +9,7 @@ use crate::core::run::{Phase, RunId};
 use crate::core::time::Timestamp;
 
 use super::chunk::{self, Line};
-use super::db::{Session, Tx, text};
+use super::db::{self, Session, Tx, text};
 use super::rows::{EventRow, all, small};
 use super::{Claim, Store, StoreError, dialect};
 
@@ -120,7 +120,7 @@ async fn insert_events(tx: &mut Tx, run: RunId, events: &[(i64, &NewEntry)]) -> 
                     .push_bind(level.name())
                     .push_bind(phase.map(Phase::name))
                     .push_bind(text(source))
-                    .push_bind(text(message))
+                    .push_bind(db::message(message))
                     .push_bind(data.as_ref().map(ToString::to_string));
             });
             // Only the single event is frequent enough to keep its prepared form.

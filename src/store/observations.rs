@@ -8,7 +8,7 @@ use crate::core::observation::{Observation, State, TargetSummary};
 use crate::core::plan::Target;
 use crate::core::time::Timestamp;
 
-use super::db::{Tx, text};
+use super::db::{self, Tx, text};
 use super::rows::{SummaryRow, all};
 use super::{Store, StoreError, dialect};
 
@@ -76,7 +76,7 @@ async fn insert(tx: &mut Tx, workspace: i64, observations: &[Observation]) -> Re
                     .push_bind(o.at.0)
                     .push_bind(o.state.name())
                     .push_bind(o.latency_ms)
-                    .push_bind(text(&o.message))
+                    .push_bind(db::message(&o.message))
                     .push_bind(o.run.map(|run| run.0));
             });
             query.build().persistent(false).execute(&mut **conn).await.map(drop)
@@ -104,7 +104,7 @@ async fn remember_latest(tx: &mut Tx, workspace: i64, seen: &[&Observation]) -> 
             o.at.0,
             o.state.name(),
             o.latency_ms,
-            text(&o.message),
+            db::message(&o.message),
             o.run.map(|run| run.0),
         )?;
     }

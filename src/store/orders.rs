@@ -8,7 +8,7 @@ use crate::core::run::{Run, RunId, RunStatus, StepStatus};
 use crate::core::time::Timestamp;
 
 use super::audit::{self, Decision};
-use super::db::{Tx, text};
+use super::db::{self, Tx, text};
 use super::decisions::{number, step_name, tell};
 use super::journal::Numbered;
 use super::rows::{self, RunRow};
@@ -197,7 +197,7 @@ async fn skip(tx: &mut Tx, to: &To<'_>, step: u32, by: Orderer<'_>, at: Timestam
     let found = status_of(tx, to.run, step).await?;
     skippable(&plan, step, found).map_err(|why| StoreError::Step { run: to.run, step: name.clone(), why })?;
     let said = format!("skipped by {}{}", by.actor, by.because());
-    execute!(tx, SKIP, to.run.0, i64::from(step), text(&said), at.0)?;
+    execute!(tx, SKIP, to.run.0, i64::from(step), db::message(&said), at.0)?;
     history::of_step(tx, to.run, (step, None), StepStatus::Skipped, Some(by.actor), at).await?;
     let uses = dependents(&plan, step);
     let uses = if uses.is_empty() {
@@ -220,7 +220,7 @@ async fn end(tx: &mut Tx, to: &To<'_>, ending: Ending, by: Orderer<'_>, at: Time
     };
     if to.status == RunStatus::Queued {
         let message = format!("cancelled by {actor}{because}");
-        execute!(tx, END_QUEUED, to.run.0, text(actor), ending.name(), at.0, text(&message))?;
+        execute!(tx, END_QUEUED, to.run.0, text(actor), ending.name(), at.0, db::message(&message))?;
         history::of_run(tx, to.run, RunStatus::Cancelled, Some(actor), at).await?;
         runs::end_steps(tx, to.run, RunStatus::Cancelled, at).await?;
         locks::end(tx, to.run).await?;

@@ -7,7 +7,7 @@ use crate::core::run::{RunId, RunStatus, RunStep, StepStatus, Transition, next};
 use crate::core::time::Timestamp;
 
 use super::audit::{self, Decision as Decided};
-use super::db::{Tx, text};
+use super::db::{self, Tx};
 use super::decisions::{number, tell};
 use super::journal::Numbered;
 use super::rows::{self, StepRow};
@@ -99,7 +99,7 @@ async fn resume(
         match decision {
             Some(Decision::Done) => {
                 let message = format!("marked done by {}{because}", by.actor);
-                execute!(tx, DONE, run.0, i64::from(*index), text(&message))?;
+                execute!(tx, DONE, run.0, i64::from(*index), db::message(&message))?;
                 history::of_step(tx, run, (*index, None), StepStatus::Succeeded, Some(by.actor), at).await?;
             }
             Some(Decision::Repeat) | None => {
@@ -115,7 +115,7 @@ async fn resume(
     let about = if about.is_empty() { String::new() } else { format!(", {} {}", about.join(", "), decided.words()) };
     let message = if to == RunStatus::Failed {
         let message = format!("given up by {}{because}", by.actor);
-        execute!(tx, FAIL, run.0, to.name(), at.0, text(&message))?;
+        execute!(tx, FAIL, run.0, to.name(), at.0, db::message(&message))?;
         runs::skip_steps(tx, run, at).await?;
         message
     } else {

@@ -4,7 +4,7 @@ use crate::core::event::NewEntry;
 use crate::core::run::{Run, RunId, RunStatus, StepStatus, Transition, next};
 use crate::core::time::Timestamp;
 
-use super::db::{Tx, text_opt};
+use super::db::{Tx, message_opt};
 use super::rows;
 use super::{Claim, NewRun, Store, StoreError, groups, history, journal, locks, resume, submit};
 
@@ -117,7 +117,7 @@ impl Store {
             i64::from(index),
             status.name(),
             i64::from(attempt),
-            text_opt(message),
+            message_opt(message),
             finished_at,
             started_at,
         )?;
@@ -181,7 +181,7 @@ async fn apply(
     let to = next(from, what).ok_or(StoreError::Refused { run, status: from, what: word(what) })?;
     journal::write(tx, run, last_seq, entries).await?;
     history::of_run(tx, run, to, None, at).await?;
-    let message = text_opt(message);
+    let message = message_opt(message);
     match (what, to.is_terminal()) {
         (_, true) => {
             execute!(tx, END, run.0, to.name(), at.0, message)?;

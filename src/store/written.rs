@@ -3,7 +3,7 @@
 use crate::core::event::{Entry, EntryBody, NewEntry};
 use crate::core::run::{Run, RunId};
 
-use super::db::text;
+use super::db::message;
 use super::rows::RunRow;
 use super::{Store, StoreError};
 
@@ -40,7 +40,7 @@ impl Store {
 fn is_same(entry: &Entry, new: &NewEntry) -> bool {
     let same_body = match (&entry.body, &new.body) {
         (EntryBody::Event { message: a, level, .. }, EntryBody::Event { message: b, level: wanted, .. }) => {
-            *a == text(b) && level == wanted
+            *a == message(b) && level == wanted
         }
         (a, b) => a == b,
     };

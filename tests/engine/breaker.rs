@@ -55,6 +55,26 @@ async fn five_failures_in_a_row_open_it_and_then_nothing_is_called() {
 }
 
 #[tokio::test]
+async fn a_get_that_only_looks_is_not_refused() {
+    for (method, phase, mutates, called) in [
+        ("GET", Phase::Action, false, true),
+        ("HEAD", Phase::Verify, false, true),
+        ("GET", Phase::Verify, true, true),
+        ("GET", Phase::Action, true, false),
+        ("POST", Phase::Action, false, false),
+    ] {
+        let bench = Bench::scripted(Script::default().on("act.test", status(200))).await;
+        opened(&bench, 1000).await;
+        let step = on_web(http(phase, "act", method));
+        let run = bench.run(Plan { mutates, ..plan(vec![step]) }).await;
+        let wanted = if called { RunStatus::Succeeded } else { RunStatus::Failed };
+        assert_ended(&run, wanted);
+        assert_eq!(bench.script.asked().len(), usize::from(called), "{method} {phase:?} {mutates}");
+        assert!(matches!(breaker(&bench).await, Some(State::Open { .. })), "what looks does not count");
+    }
+}
+
+#[tokio::test]
 async fn attempts_count_and_the_open_breaker_ends_them() {
     let bench = Bench::scripted(Script::default().on("act.test", status(503))).await;
     let retry = Some(Retry { attempts: 9, base_ms: 1, cap_ms: 1 });
