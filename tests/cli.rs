@@ -55,7 +55,7 @@ impl Desk {
     fn with_stack(text: &str) -> Self {
         let desk = Self::new();
         desk.write("stack.toml", text);
-        desk.run(&["apply", "stack.toml"]).expect(0);
+        desk.run(&["apply", "--yes", "stack.toml"]).expect(0);
         desk
     }
 
@@ -272,8 +272,8 @@ fn apply_shows_the_difference_and_is_idempotent_and_export_gives_it_back() {
     desk.write("stack.toml", &stack_of(9, "shell = \"true\""));
     desk.run(&["apply", "stack.toml", "--dry-run"]).expect(0).prints(&["+ service web", "dry run"]);
     desk.run(&["export"]).expect(2).says(&["apply"]);
-    desk.run(&["apply", "stack.toml"]).expect(0).prints(&["+ service web", "+ environment prod", "applied"]);
-    desk.run(&["apply", "stack.toml"]).expect(0).prints(&["nothing to change"]);
+    desk.run(&["apply", "--yes", "stack.toml"]).expect(0).prints(&["+ service web", "+ environment prod", "applied"]);
+    desk.run(&["apply", "--yes", "stack.toml"]).expect(0).prints(&["nothing to change"]);
     let exported = desk.run(&["export"]).expect(0).stdout;
     desk.write("again.toml", &exported);
     desk.run(&["apply", "again.toml"]).expect(0).prints(&["nothing to change"]);
@@ -281,7 +281,166 @@ fn apply_shows_the_difference_and_is_idempotent_and_export_gives_it_back() {
         "stack.toml",
         &stack_of(9, "shell = \"true\"").replace("ana@acme.test\"\nenvironments", "bo@acme.test\"\nenvironments"),
     );
-    desk.run(&["apply", "stack.toml"]).expect(0).prints(&["~ service web: owner ana@acme.test → bo@acme.test"]);
+    desk.run(&["apply", "--yes", "stack.toml"])
+        .expect(0)
+        .prints(&["~ service web: owner ana@acme.test → bo@acme.test"]);
+}
+
+/// Two services in two environments, a routine and a contact.
+const TWO: &str = "workspace = \"acme\"\n[[environment]]\nname = \"dev\"\n[[environment]]\nname = \"prod\"\n\
+    [[service]]\nname = \"web\"\nenvironments = [\"dev\", \"prod\"]\n\
+    [[service.action]]\ndo = \"probe\"\nshell = \"true\"\n\
+    [[service]]\nname = \"api\"\nenvironments = [\"dev\"]\n\
+    [[routine]]\nname = \"web-up\"\nservice = \"web\"\nenv = \"prod\"\nkind = \"http\"\nevery = \"1h\"\nrequest = { url = \"http://web.test/\" }\n";
+const ONE: &str =
+    "workspace = \"acme\"\n[[environment]]\nname = \"dev\"\n[[service]]\nname = \"api\"\nenvironments = [\"dev\"]\n";
+
+#[test]
+fn apply_without_a_terminal_wants_yes_and_deletes_only_with_prune() {
+    let desk = Desk::new();
+    desk.write("two.toml", TWO);
+    desk.write("one.toml", ONE);
+    for args in [&["apply", "two.toml"][..], &["apply", "two.toml", "--json"], &["apply", "two.toml", "--prune"]] {
+        desk.run(args).expect(2).says(&["--yes"]);
+    }
+    desk.run(&["export"]).expect(2).says(&["the store is empty"]);
+    desk.run(&["apply", "two.toml", "--yes"]).expect(0).prints(&["+ service web", "applied"]);
+    desk.run(&["run", "check web in dev"]).expect(0);
+
+    // What the file no longer names is kept and listed, also when nothing else changes.
+    let kept = "kept: service web is in the store but not in the file; --prune deletes it";
+    for args in [&["apply", "one.toml", "--yes"][..], &["apply", "one.toml"], &["apply", "one.toml", "--dry-run"]] {
+        let ended = desk.run(args).expect(0).prints(&[
+            "nothing to change",
+            kept,
+            "kept: environment prod",
+            "kept: routine web-up",
+        ]);
+        assert!(ended.stdout.contains("(runs: 1 ended; routines: web-up; 1 observation)"), "{ended:#?}");
+    }
+    let exported = desk.run(&["export"]).expect(0).stdout;
+    assert!(exported.contains("\"web\"") && exported.contains("\"prod\""), "{exported}");
+    let json = desk.json(&["apply", "one.toml", "--yes", "--json"]);
+    assert_eq!(
+        (json[0]["changes"].as_array().map(Vec::len), json[0]["kept"].as_array().map(Vec::len)),
+        (Some(0), Some(3))
+    );
+
+    // With --prune they are listed first, with what hangs on them.
+    desk.write("one.toml", &(ONE.to_owned() + "[[contact]]\nname = \"Ana\"\n"));
+    let shown = desk.run(&["apply", "one.toml", "--prune", "--dry-run"]).expect(0).prints(&["dry run"]).stdout;
+    let lines: Vec<&str> = shown.lines().collect();
+    assert_eq!(
+        lines[1..5],
+        [
+            "- environment prod (routines: web-up)",
+            "- service web (runs: 1 ended; routines: web-up; 1 observation)",
+            "- routine web-up",
+            "+ contact Ana"
+        ]
+    );
+    desk.run(&["apply", "one.toml", "--prune"]).expect(2).says(&["--yes"]);
+    assert_eq!(desk.run(&["export"]).expect(0).stdout, exported, "nothing was changed");
+    desk.run(&["apply", "one.toml", "--prune", "--yes"]).expect(0).prints(&["- service web", "applied"]);
+    let exported = desk.run(&["export"]).expect(0).stdout;
+    assert!(!exported.contains("\"web\"") && !exported.contains("\"prod\"") && exported.contains("Ana"), "{exported}");
+}
+
+#[test]
+fn what_is_kept_has_to_fit_with_the_file() {
+    let desk = Desk::new();
+    desk.write("old.toml", "workspace = \"acme\"\n[[environment]]\nname = \"production\"\n");
+    desk.run(&["apply", "old.toml", "--yes"]).expect(0);
+    let new = "workspace = \"acme\"\n[[environment]]\nname = \"prod\"\naliases = [\"production\"]\n";
+    desk.write("new.toml", new);
+    let refused = desk.run(&["apply", "new.toml", "--yes"]).expect(2);
+    refused.says(&["new.toml does not fit with what the store keeps (environment production)", "--prune"]);
+    desk.run(&["apply", "new.toml", "--yes", "--prune"])
+        .expect(0)
+        .prints(&["- environment production", "+ environment prod"]);
+}
+
+#[test]
+fn a_run_is_found_by_service_environment_and_status_in_the_whole_store() {
+    let desk = Desk::with_stack(&TWO.replace("shell = \"true\"", "shell = \"test $OPSROOM_ENV = dev\""));
+    desk.run(&["run", "check web in prod"]).expect(1);
+    desk.run(&["run", "check web in dev"]).expect(0);
+    for (words, chosen) in [
+        ("last", "#2 "),
+        ("last-failed", "#1 "),
+        ("web", "#2 "),
+        ("last run of web in prod", "#1 "),
+        ("last failed run of web since yesterday", "#1 "),
+        ("dev", "#2 "),
+    ] {
+        let ended = desk.run(&["log", words]).expect(0);
+        assert!(ended.stderr.starts_with(chosen), "{words}: {ended:#?}");
+    }
+    desk.run(&["log", "last-failed"]).expect(0).says(&["#1 check web in prod", "failed under 1 min ago"]);
+    // Nothing else is taken when none fits.
+    desk.run(&["log", "last run of api"]).expect(2).says(&["there is no run of api"]);
+    desk.run(&["retry", "last failed run of web in dev", "--yes"])
+        .expect(2)
+        .says(&["there is no failed run of web in dev"]);
+    desk.run(&["cancel", "last failed run of web"]).expect(2).says(&["#1 check web in prod", "failed"]);
+    desk.run(&["run", "logs of web in prod"]).expect(2).says(&["opsroom log \"last run of web in prod\""]);
+    desk.run(&["log", "last run of nothing"]).expect(2).says(&["is no run", "not understood"]);
+}
+
+#[test]
+fn a_phrase_in_the_place_of_a_subcommand_is_named_with_run() {
+    let desk = Desk::new();
+    let ended = desk.run(&["deploy", "web", "to", "staging"]).expect(2);
+    ended.says(&["unrecognized subcommand 'deploy'", "opsroom run \"deploy web to staging\""]);
+    let ended = desk.run(&["--read-only", "restart", "web"]).expect(2);
+    ended.says(&["opsroom run \"restart web\""]);
+    for other in [&["rnus"][..], &["deploy", "a\"b"], &["nonsense", "deploy"]] {
+        let ended = desk.run(other).expect(2);
+        assert!(!ended.stderr.contains("opsroom run"), "{ended:#?}");
+    }
+}
+
+#[test]
+fn the_audit_log_is_listed_and_filtered() {
+    let desk = Desk::with_stack(TWO);
+    desk.run(&["run", "check web in dev", "--reason", "just\nlooking"]).expect(0);
+    let all =
+        desk.run(&["audit"]).expect(0).prints(&["AT", "BY", "run.submit", "run #1", "just^Jlooking", "service web"]);
+    let first = all.stdout.lines().nth(1).unwrap().to_owned();
+    assert!(first.contains("run.submit"), "newest first: {first}");
+    assert_eq!(desk.json(&["audit", "--json", "--limit", "1"])[0]["action"], "run.submit");
+    assert_eq!(desk.json(&["audit", "--json", "--actor", "somebody"]), Value::Array(Vec::new()));
+    assert!(desk.json(&["audit", "--json", "--actor", "tester", "--since", "1h"]).as_array().unwrap().len() > 3);
+    desk.run(&["audit", "--since", "tomorrow"]).expect(2).says(&["--since", "tomorrow"]);
+}
+
+#[test]
+fn runs_are_listed_since_a_clock_time_or_a_day() {
+    let desk = Desk::with_stack(TWO);
+    desk.run(&["run", "check web in dev"]).expect(0);
+    for since in ["yesterday", "this year", "24h", "2020-01-01"] {
+        assert_eq!(desk.json(&["runs", "--json", "--since", since]).as_array().unwrap().len(), 1, "{since}");
+    }
+    desk.run(&["runs", "--since", "02:00"]).expect(0);
+}
+
+#[test]
+fn a_list_of_runs_is_one_line_each_whatever_they_say() {
+    let desk = Desk::with_stack(TWO);
+    desk.run(&["run", "check web in dev", "--reason", &"because ".repeat(1000)]).expect(0);
+    let title = "x".repeat(9000);
+    let page = format!(
+        "name = \"long\"\ntitle = \"{title}\"\nversion = \"1\"\nmutates = false\n[[step]]\nname = \"one\"\nphase = \"action\"\nwait = \"1ms\"\n"
+    );
+    desk.write(".config/opsroom/runbooks/long.toml", &page);
+    desk.run(&["run", "long"]).expect(0);
+    for args in [&["runs"][..], &["audit"]] {
+        let listed = desk.run(args).expect(0).stdout;
+        assert!(listed.lines().all(|line| line.chars().count() < 400), "{listed}");
+    }
+    let record = desk.json(&["runs", "1", "--json"]);
+    let reason = record["run"]["reason"].as_str().unwrap();
+    assert!(reason.len() <= 1024 && reason.contains("(7,999 bytes, first "), "{reason}");
 }
 
 #[test]
@@ -350,7 +509,7 @@ fn what_is_mistyped_is_told_and_nothing_is_made_of_it() {
         assert_eq!(desk.json(&["runs", "--json", args[0], args[1]]), Value::Array(Vec::new()));
     }
     desk.write("other.toml", "workspace = \"other\"\n[[environment]]\nname = \"dev\"\n");
-    desk.run(&["apply", "other.toml"]).expect(0);
+    desk.run(&["apply", "--yes", "other.toml"]).expect(0);
     desk.run(&["runs"]).expect(2).says(&["several workspaces", "--workspace"]);
 }
 
@@ -377,7 +536,7 @@ fn parse_needs_no_store_and_makes_none() {
     assert_eq!(desk.json(&["parse", "deploy nothing known", "--json"])["mutates"].as_bool(), Some(true));
     desk.run(&["parse", "qwertz uiop"]).expect(0);
     assert!(!desk.path(".local/share/opsroom").exists(), "no store was made");
-    desk.run(&["apply", "stack.toml"]).expect(0);
+    desk.run(&["apply", "--yes", "stack.toml"]).expect(0);
     assert_eq!(desk.json(&["parse", "is web up", "--json"])["services"], serde_json::json!(["web"]));
 }
 

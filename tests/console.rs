@@ -17,6 +17,7 @@ use opsroom::core::plan::{Plan, Risk, RiskLevel, Target, plan_hash};
 use opsroom::core::queue::{Blocked, Concurrency, Lane, Policy, Priority, Queued, Wanted};
 use opsroom::core::resume::Decision;
 use opsroom::core::run::{RunId, RunStatus, StepStatus};
+use opsroom::core::run_ref::{Newest, RunRef};
 use opsroom::core::step::StepSpec;
 use opsroom::core::step::approve::Approve;
 use opsroom::core::time::Timestamp;
@@ -347,6 +348,73 @@ fn ctrl_c_only_says_how_to_quit() {
     console.press("Ctrl-C").shows("press q to quit");
     console.press(":").type_text("check").press("Ctrl-C").hides(": check");
     assert!(!console.quits());
+}
+
+#[test]
+fn a_run_without_number_is_looked_for_and_the_choice_is_said() {
+    for (words, services, env, failed) in [
+        ("logs of web", &["web"][..], None, false),
+        ("tail web in prod", &["web"], Some("prod"), false),
+        ("last failed", &[], None, true),
+        ("show the last failed run of web in staging", &["web"], Some("staging"), true),
+        ("cancel the last run of search", &["search"], None, false),
+        ("retry the last failed run in prod", &[], Some("prod"), true),
+        ("approve last run of web", &["web"], None, false),
+    ] {
+        let mut console = Console::new(World::default());
+        console.press(":").type_text(words);
+        let asked = console.send_unanswered(Msg::Key(KeyEvent::new(KeyCode::Enter, KeyModifiers::NONE)));
+        let meant = asked.iter().find_map(|effect| match effect {
+            Effect::FindRun { meant: RunRef::Newest(newest), .. } => Some(newest.clone()),
+            _ => None,
+        });
+        let services = services.iter().map(|name| (*name).to_owned()).collect();
+        let wanted = Newest { failed, services, env: env.map(str::to_owned), since: None };
+        assert_eq!(meant, Some(wanted), "{words}: {asked:?}");
+    }
+    let mut console = Console::new(World::default());
+    console.command("last failed").shows("#40 check staging, failed").shows("Run #40");
+    console.command("cancel last failed run of search").shows("there is no failed run of search").shows("Run #40");
+    let mut console = Console::new(World::default());
+    console.command("logs of web since yesterday").shows("Run #41");
+}
+
+#[test]
+fn a_run_that_is_found_late_opens_over_nothing_else() {
+    let enter = || Msg::Key(KeyEvent::new(KeyCode::Enter, KeyModifiers::NONE));
+    let mut console = Console::new(World::default());
+    console.press(":").type_text("last failed");
+    let asked = console.send_unanswered(enter());
+    console.press("?");
+    console.settle(asked);
+    console.press("Esc").hides("Run #40").shows("not opened");
+}
+
+#[test]
+fn the_audit_log_opens_as_a_list() {
+    let mut console = Console::new(World::default());
+    console.press(":").type_text("what changed on web since yesterday");
+    let asked = console.send_unanswered(Msg::Key(KeyEvent::new(KeyCode::Enter, KeyModifiers::NONE)));
+    let filter = asked.iter().find_map(|effect| match effect {
+        Effect::Audit { filter, .. } => Some(filter.clone()),
+        _ => None,
+    });
+    let filter = filter.expect("it is asked for");
+    assert_eq!((filter.service.as_deref(), filter.since), (Some("web"), Some(Timestamp(1_795_132_800_000))));
+    console.settle(asked);
+    console.shows("deploy.cancel").shows("wrong branch");
+}
+
+#[test]
+fn runs_since_a_day_are_those_and_a_time_nobody_knows_shows_none() {
+    let mut console = Console::new(World::default());
+    console.press(":").type_text("runs since yesterday");
+    let asked = console.send_unanswered(Msg::Key(KeyEvent::new(KeyCode::Enter, KeyModifiers::NONE)));
+    let since = asked.iter().find_map(|effect| match effect {
+        Effect::Runs { filter, .. } => Some(filter.since),
+        _ => None,
+    });
+    assert_eq!(since, Some(Some(Timestamp(1_795_132_800_000))), "{asked:?}");
 }
 
 #[test]

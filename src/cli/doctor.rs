@@ -117,7 +117,8 @@ fn terminal(report: &mut Report) {
     match set("LC_ALL").or_else(|| set("LC_CTYPE")).or_else(|| set("LANG")) {
         Some(locale) if locale.to_uppercase().replace('-', "").contains("UTF8") => report.good("locale", locale),
         Some(locale) => {
-            report.bad("locale", format!("{locale} is not UTF-8: symbols may look wrong; set LC_ALL=C.UTF-8"));
+            report
+                .bad("locale", format!("{locale} is not UTF-8: the console draws with ASCII only; set LC_ALL=C.UTF-8"));
         }
         None => report.bad("locale", "not set: symbols may look wrong; set LC_ALL=C.UTF-8"),
     }

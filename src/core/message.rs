@@ -55,7 +55,10 @@ mod tests {
         assert!(shown > 1900 && short.ends_with(&format!(" … (1,048,576 bytes, first {} shown)", grouped(shown))));
         assert_eq!(cut(&short), short, "it is cut once");
         let noted = cut_to(&long, MAX_OUTCOME_BYTES, Some("the whole is the artifact \"a\""));
-        assert!(noted.len() <= MAX_OUTCOME_BYTES && noted.ends_with("shown; the whole is the artifact \"a\")"), "{noted}");
+        assert!(
+            noted.len() <= MAX_OUTCOME_BYTES && noted.ends_with("shown; the whole is the artifact \"a\")"),
+            "{noted}"
+        );
     }
 
     #[test]

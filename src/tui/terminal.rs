@@ -4,10 +4,12 @@
 //! - [`guard`] taking and giving back, panics
 //! - [`input`], [`decode`], [`sequence`] the keyboard: thread, bytes to keys, tables
 //! - [`output`], [`encode`], [`shift`] frames out: writing, cells to bytes, rows that only moved
+//! - [`ascii`] symbols for a terminal that is not UTF-8
 //! - [`screen`] all of them together, as the loop uses them
 //! - [`signals`] signals as values, suspending
 //! - [`clipboard`] copying through the terminal
 
+pub mod ascii;
 pub mod clipboard;
 pub mod decode;
 pub mod encode;

@@ -13,7 +13,7 @@ use opsroom::core::observation::{Observation, State, TargetSummary};
 use opsroom::core::orders::Orders;
 use opsroom::core::plan::{Plan, PlanStep, Risk, RiskLevel, Target};
 use opsroom::core::queue::{Lane, Priority};
-use opsroom::core::run::{Phase, Run, RunId, RunStatus, RunStep, StepStatus};
+use opsroom::core::run::{AuditRow, Phase, Run, RunId, RunStatus, RunStep, StepStatus};
 use opsroom::core::run_ref::{RunRef, one_line};
 use opsroom::core::service::{Action, ActionCall, Environment, HttpRequest, Service, Stack, Tier, Verb};
 use opsroom::core::step::StepSpec;
@@ -136,7 +136,19 @@ impl World {
                 let queue = self.detail.queued.iter().filter(|q| runs.iter().any(|r| r.id == q.run)).cloned().collect();
                 Msg::Runs(ticket, Ok(RunPage { runs, queue, unreadable: Vec::new() }))
             }
-            Effect::Audit { ticket, .. } => Msg::Audit(ticket, Ok(Vec::new())),
+            Effect::Audit { ticket, .. } => Msg::Audit(
+                ticket,
+                Ok(vec![AuditRow {
+                    id: 1,
+                    at: NOW,
+                    actor: "ana".to_owned(),
+                    action: "deploy.cancel".to_owned(),
+                    object: "run #41".to_owned(),
+                    before: None,
+                    after: None,
+                    reason: Some("wrong branch".to_owned()),
+                }]),
+            ),
             Effect::FindRun { ticket, meant } => Msg::FoundRun(ticket, self.find(&meant)),
             Effect::Plan { ticket, inputs, .. } => {
                 let again = self.again.clone().filter(|_| !inputs.is_empty());

@@ -1,14 +1,16 @@
 //! The files commands leave behind: taken from their folder and nowhere else, within limits, without secrets.
 
+use std::collections::BTreeMap;
 use std::os::unix::fs::symlink;
 use std::path::Path;
 
-use opsroom::adapter::Outside;
+use opsroom::adapter::{Act, Outside, Script};
 use opsroom::core::artifact::{Limits, Wanted};
-use opsroom::core::plan::PlanStep;
+use opsroom::core::message::MAX_BYTES;
+use opsroom::core::plan::{PlanStep, Rules};
 use opsroom::core::run::{Phase, RunId, RunStatus, StepStatus};
 use opsroom::core::secret::{Secret, Source};
-use opsroom::core::step::StepSpec;
+use opsroom::core::step::{Reply, StepSpec};
 use opsroom::vault::Vault;
 
 use crate::bench::*;
@@ -134,4 +136,36 @@ async fn a_secret_in_a_file_is_not_kept() {
     }
     assert!(told("plain").contains("(16 B, "), "as it is kept: {}", told("plain"));
     assert!(!told("without").contains("secrets"), "{}", told("without"));
+}
+
+#[tokio::test]
+async fn a_long_message_is_cut_and_kept_whole_once() {
+    on_both(async |url| {
+        let body = "x".repeat(1 << 20);
+        let answer = Act::Reply(Reply::Http { status: 200, headers: BTreeMap::new(), body, truncated: false, ms: 5 });
+        let bench = Bench::scripted_on(url, Script::default().on("big", answer)).await;
+        let expect = Rules { expect: Some("response.body == 'ok'".to_owned()), ..Rules::default() };
+        let step = PlanStep { rules: expect, ..get(Phase::Action, "big") };
+        let run = bench.run(plan(vec![step])).await;
+        assert_ended(&run, RunStatus::Failed);
+        let step = bench.steps(run.id).await.remove(0);
+        for message in [run.message.clone().unwrap(), step.message.unwrap()] {
+            assert!(
+                message.len() <= MAX_BYTES && message.contains("not as expected: response.body == 'ok'"),
+                "{message}"
+            );
+            assert!(
+                message.contains(" bytes, first ") && message.contains("artifact \"big: whole message\""),
+                "{message}"
+            );
+        }
+        let longest = bench.log(run.id).await.iter().map(String::len).max();
+        assert!(longest.is_some_and(|bytes| bytes <= MAX_BYTES + 20), "{longest:?}");
+        let kept = bench.store.artifacts(run.id).await.unwrap();
+        let whole: Vec<_> = kept.iter().filter(|artifact| artifact.title == "big: whole message").collect();
+        assert_eq!(whole.len(), 1);
+        let (_, content) = bench.store.artifact(run.id, whole[0].number).await.unwrap();
+        assert!(content.len() > 1 << 20 && content.starts_with(b"HTTP 200 in 5 ms, but not as expected"));
+    })
+    .await;
 }

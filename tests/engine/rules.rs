@@ -275,7 +275,8 @@ async fn the_end_of_a_sub_runbook_and_its_undo_begin_though_its_time_has_passed(
         let head = format!("name = \"{name}\"\ntitle = \"{name}\"\nversion = \"1\"\nmutates = true\n");
         runbook::parse(&format!("{name}.toml"), &(head + text)).unwrap_or_else(|p| panic!("{p:#?}"))
     };
-    let http = |host: &str, method: &str| format!("http = {{ method = \"{method}\", url = \"http://{host}.test/\" }}\n");
+    let http =
+        |host: &str, method: &str| format!("http = {{ method = \"{method}\", url = \"http://{host}.test/\" }}\n");
     let sub = read(
         "sub",
         &format!(

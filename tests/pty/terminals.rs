@@ -30,6 +30,17 @@ fn no_color_means_no_colours_but_keeps_reverse_video() {
 }
 
 #[test]
+fn a_locale_that_is_not_utf8_gets_ascii_only() {
+    let mut console = Setup::demo().env("LC_ALL", "C").start();
+    console.wait_for("SIMULATED");
+    console.wait_for("healthcheck");
+    let bytes = console.bytes_since(0);
+    assert!(bytes.is_ascii(), "{:?}", bytes.chars().filter(|c| !c.is_ascii()).collect::<String>());
+    console.send("q");
+    assert_eq!(console.exit_restored(), 0);
+}
+
+#[test]
 fn old_terminals_are_not_sent_what_they_never_knew() {
     let mut console = Setup::demo().env("TERM", "vt100").start();
     console.home_screen();

@@ -205,7 +205,8 @@ fn a_called_runbook_becomes_its_steps() {
 #[test]
 fn what_a_finally_step_calls_cleans_up_too() {
     let runbook = |name: &str, body: &str| {
-        let head = format!("name = \"{name}\"\ntitle = \"{name}\"\nversion = \"1\"\nmutates = false\ntimeout = \"1m\"\n");
+        let head =
+            format!("name = \"{name}\"\ntitle = \"{name}\"\nversion = \"1\"\nmutates = false\ntimeout = \"1m\"\n");
         parse(&format!("{name}.toml"), &(head + body)).unwrap_or_else(|p| panic!("{p:#?}"))
     };
     let step = |table: &str, name: &str, does: &str| {
@@ -223,12 +224,7 @@ fn what_a_finally_step_calls_cleans_up_too() {
     // What is called within its own time, the end of it without.
     assert_eq!(
         finally,
-        [
-            ("own › work", 1),
-            ("own › low end", 0),
-            ("mid › tidy › work", 1),
-            ("mid › tidy › low end", 0)
-        ]
+        [("own › work", 1), ("own › low end", 0), ("mid › tidy › work", 1), ("mid › tidy › low end", 0)]
     );
 }
 

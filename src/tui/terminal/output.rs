@@ -16,10 +16,10 @@ use ratatui::backend::{Backend, ClearType, CrosstermBackend, WindowSize};
 use ratatui::buffer::{Buffer, Cell};
 use ratatui::layout::{Position, Rect, Size};
 
-use super::encode;
 use super::guard::Held;
 use super::pace::{Pace, QUESTION};
 use super::shift::Shift;
+use super::{ascii, encode};
 use crate::core::text;
 
 /// A ratatui backend over the terminal.
@@ -44,6 +44,8 @@ pub struct Output {
     at: Position,
     pace: Pace,
     stats: Stats,
+    /// Only symbols of ASCII.
+    ascii: bool,
 }
 
 /// What went out since the start.
@@ -74,7 +76,13 @@ impl Output {
             at: Position::ORIGIN,
             pace: Pace::default(),
             stats: Stats::default(),
+            ascii: false,
         }
+    }
+
+    /// From now on only symbols of ASCII are drawn.
+    pub fn set_ascii(&mut self, ascii: bool) {
+        self.ascii = ascii;
     }
 
     /// Whether the terminal has taken all of the last frame.
@@ -182,7 +190,13 @@ impl Backend for Output {
     where
         I: Iterator<Item = (u16, u16, &'a Cell)>,
     {
-        content.for_each(|(x, y, cell)| put(&mut self.next, x, y, cell.clone()));
+        for (x, y, cell) in content {
+            let mut cell = cell.clone();
+            if self.ascii {
+                ascii::make_plain(&mut cell);
+            }
+            put(&mut self.next, x, y, cell);
+        }
         Ok(())
     }
 

@@ -6,6 +6,7 @@ use std::time::Duration;
 use ratatui::{Frame, Terminal};
 use tokio::time::{Instant, sleep, sleep_until, timeout};
 
+use super::ascii;
 use super::clipboard::{self, Between};
 use super::decode::Typed;
 use super::guard::{Guard, OnScreen};
@@ -63,7 +64,9 @@ impl Screen {
     /// Takes the terminal we were started on. Needs a runtime.
     pub fn open() -> io::Result<Self> {
         let term = std::env::var("TERM").unwrap_or_default();
-        Self::on(Tty::open()?, &term, Between::detect())
+        let mut screen = Self::on(Tty::open()?, &term, Between::detect())?;
+        screen.terminal.backend_mut().set_ascii(ascii::is_wanted(|name| std::env::var(name).ok()));
+        Ok(screen)
     }
 
     /// Takes this terminal; `term` is what it calls itself.
