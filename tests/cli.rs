@@ -433,7 +433,7 @@ fn a_list_of_runs_is_one_line_each_whatever_they_say() {
         "name = \"long\"\ntitle = \"{title}\"\nversion = \"1\"\nmutates = false\n[[step]]\nname = \"one\"\nphase = \"action\"\nwait = \"1ms\"\n"
     );
     desk.write(".config/opsroom/runbooks/long.toml", &page);
-    desk.run(&["run", "long"]).expect(0);
+    desk.run(&["run", "run long"]).expect(0);
     for args in [&["runs"][..], &["audit"]] {
         let listed = desk.run(args).expect(0).stdout;
         assert!(listed.lines().all(|line| line.chars().count() < 400), "{listed}");

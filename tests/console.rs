@@ -373,10 +373,10 @@ fn a_run_without_number_is_looked_for_and_the_choice_is_said() {
         assert_eq!(meant, Some(wanted), "{words}: {asked:?}");
     }
     let mut console = Console::new(World::default());
-    console.command("last failed").shows("#40 check staging, failed").shows("Run #40");
-    console.command("cancel last failed run of search").shows("there is no failed run of search").shows("Run #40");
+    console.command("last failed").shows("#40 check staging, failed").shows("› run #40");
+    console.command("cancel last failed run of search").shows("there is no failed run of search").shows("› run #40");
     let mut console = Console::new(World::default());
-    console.command("logs of web since yesterday").shows("Run #41");
+    console.command("logs of web since yesterday").shows("› run #41");
 }
 
 #[test]
@@ -387,7 +387,7 @@ fn a_run_that_is_found_late_opens_over_nothing_else() {
     let asked = console.send_unanswered(enter());
     console.press("?");
     console.settle(asked);
-    console.press("Esc").hides("Run #40").shows("not opened");
+    console.press("Esc").hides("› run #40");
 }
 
 #[test]

@@ -15,6 +15,7 @@ use crate::core::stack::{Change, Deletion, describe};
 
 /// Bring the store in line with stack files
 #[derive(Debug, clap::Args)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a flag of its own")]
 pub struct Args {
     /// Stack files, one per workspace
     #[arg(required = true, value_name = "FILE")]

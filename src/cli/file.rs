@@ -115,8 +115,8 @@ mod tests {
         let text = "2026-11-21T09:00:00Z INFO a\n2026-11-21T09:10:00Z ERROR b\n  at b\n2026-11-21T09:20:00Z WARN c\nERROR no time\r\n";
         let now = record::time(b"2026-11-21T09:30:00Z", Timestamp(0)).unwrap();
         let run = |grep: Option<&str>, level, minutes: Option<i64>| {
-            let since = minutes.map(|minutes| minutes * 60_000);
-            let mut records = Records::new(Wanted::new(grep, Some(level), since, now).unwrap(), now);
+            let since = minutes.map(|minutes| now.plus_ms(-minutes * 60_000));
+            let mut records = Records::new(Wanted::new(grep, Some(level), since).unwrap(), now);
             let mut got = Vec::new();
             each_line(Box::new(text.as_bytes()), |line| {
                 got.extend(records.take(line).iter().map(|line| line[line.len().saturating_sub(4)..].to_vec()));

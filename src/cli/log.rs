@@ -16,7 +16,7 @@ use crate::core::event::{Entry, EntryBody, Level, Stream};
 use crate::core::record;
 use crate::core::run::{Phase, RunId};
 use crate::core::run_ref::RunRef;
-use crate::core::time::{Timestamp, parse_duration};
+use crate::core::time::{Timestamp, parse_since};
 use crate::logfile::file::Tracked;
 use crate::logfile::lanes::Joining;
 use crate::tui::{Log, RunLog, View};
@@ -42,9 +42,9 @@ pub struct Args {
     /// Printing: only records of this level and worse (debug, info, warn, error)
     #[arg(long, value_name = "LEVEL", value_parser = level)]
     level: Option<Level>,
-    /// Printing: only records from this long ago on (15m, 2h)
-    #[arg(long, value_name = "DURATION", value_parser = parse_duration)]
-    since: Option<i64>,
+    /// Printing: only records since: 15m, 02:00, today, yesterday, 2026-11-21 or 2026-11-21T09:00:00Z (UTC)
+    #[arg(long, value_name = "WHEN")]
+    since: Option<String>,
     /// Bytes a second the viewer may send to the terminal (8k)
     #[arg(long, value_name = "BYTES", value_parser = bytes)]
     budget: Option<u64>,
@@ -117,7 +117,9 @@ pub(super) async fn perform(args: &Args, start: &Start) -> Result<Next, Stop> {
         return refuse("--budget is for the viewer: leave it out to print lines");
     }
     let now = start.clock.now();
-    let wanted = Wanted::new(args.grep.as_deref(), args.level, args.since, now)?;
+    let since = args.since.as_deref().map(|text| parse_since(text, now)).transpose();
+    let since = since.map_err(|why| Stop::Usage(format!("--since: {why}")))?;
+    let wanted = Wanted::new(args.grep.as_deref(), args.level, since)?;
     if args.what.iter().all(is_file) {
         if args.follow {
             return refuse("--follow needs a terminal; to print what is added, pipe: `tail -f FILE | opsroom log -`");

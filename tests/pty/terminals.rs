@@ -33,7 +33,7 @@ fn no_color_means_no_colours_but_keeps_reverse_video() {
 fn a_locale_that_is_not_utf8_gets_ascii_only() {
     let mut console = Setup::demo().env("LC_ALL", "C").start();
     console.wait_for("SIMULATED");
-    console.wait_for("healthcheck");
+    console.wait_for("+- Health");
     let bytes = console.bytes_since(0);
     assert!(bytes.is_ascii(), "{:?}", bytes.chars().filter(|c| !c.is_ascii()).collect::<String>());
     console.send("q");

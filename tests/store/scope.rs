@@ -114,18 +114,20 @@ async fn furnish(place: &Place) -> (RunId, RunId) {
 }
 
 /// Everything about the workspace that somebody could have changed.
-async fn everything(place: &Place, runs: [RunId; 2]) -> String {
+async fn everything(place: &Place, runs: [RunId; 2]) -> Vec<String> {
     let store = &place.store;
-    let mut all = format!("{:#?}", store.audit(place.workspace, 99).await.unwrap());
+    let mut all = vec![format!("{:#?}", store.audit(place.workspace, 99).await.unwrap())];
     for run in runs {
-        all += &format!("{:#?}{:#?}", store.run(run).await.unwrap(), store.steps(run).await.unwrap());
-        all += &format!("{:#?}", store.entries_after(run, 0, 99).await.unwrap());
+        all.push(format!("{:#?}{:#?}", store.run(run).await.unwrap(), store.steps(run).await.unwrap()));
+        all.push(format!("{:#?}", store.entries_after(run, 0, 99).await.unwrap()));
     }
-    all + &format!(
-        "{:#?}{:#?}",
-        store.stack(place.workspace).await.unwrap(),
-        store.breakers(place.workspace).await.unwrap()
-    )
+    all.push(format!("{:#?}", store.stack(place.workspace).await.unwrap()));
+    all.push(format!("{:#?}", store.breakers(place.workspace).await.unwrap()));
+    all
+}
+
+fn plain<T: Debug, E: ToString>(answer: Result<T, E>) -> Result<String, String> {
+    answer.map(|value| format!("{value:?}")).map_err(|why| why.to_string())
 }
 
 /// What each method about a run answers: its name, and the error with the run's number taken out.
@@ -134,9 +136,6 @@ async fn answers(control: &Control, run: RunId, hash: &str) -> Vec<(&'static str
     let mut note = |name, answer: Result<String, String>| {
         all.push((name, answer.map(drop).map_err(|why| why.replace(&run.to_string(), "#N"))));
     };
-    fn plain<T: Debug, E: ToString>(answer: Result<T, E>) -> Result<String, String> {
-        answer.map(|value| format!("{value:?}")).map_err(|why| why.to_string())
-    }
     note("run", plain(control.run(run).await));
     note("status", plain(control.status(run).await));
     note("record", plain(control.record(run).await));
@@ -214,7 +213,7 @@ pub async fn another_workspace_is_empty(place: Place) {
     assert!(other.in_the_way(&plan("deploy")).await.unwrap().is_empty(), "their queue is not ours");
     let newest = other.find_run(&RunRef::Newest(Newest::default())).await.unwrap_err().to_string();
     assert!(newest.contains("there is no run"), "{newest}");
-    let parsed = opsroom::core::command::parse("deploy web to staging", &*other.catalogue().await.unwrap());
+    let parsed = opsroom::core::command::parse("deploy web to staging", &other.catalogue().await.unwrap());
     assert!(parsed.services.is_empty(), "{parsed:?}");
     assert!(other.plan(&parsed, &[], "deploy web to staging").await.is_err());
 

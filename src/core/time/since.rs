@@ -38,14 +38,8 @@ fn instant(text: &str, words: &str, now: Timestamp) -> Option<Timestamp> {
     }
     // "yesterday 14:00", "14:00 yesterday", "2026-11-21t10:00"
     let (first, last) = words.split_once(' ').or_else(|| words.split_once('t'))?;
-    let (day, ms) = match (day(first, now), clock(last)) {
-        (Some(day), Some(ms)) => (day, ms),
-        _ => {
-            let (first, last) = words.split_once(' ')?;
-            (day(last, now)?, clock(first)?)
-        }
-    };
-    Some(day.plus_ms(ms)).filter(|at| *at <= now)
+    let at = |of: &str, clock_time: &str| Some(day(of, now)?.plus_ms(clock(clock_time)?));
+    at(first, last).or_else(|| at(last, first)).filter(|at| *at <= now)
 }
 
 /// Where a day, or another period with a name, begins.
