@@ -372,6 +372,7 @@ fn a_run_is_found_by_service_environment_and_status_in_the_whole_store() {
         ("last run of web in prod", "#1 "),
         ("last failed run of web since yesterday", "#1 "),
         ("dev", "#2 "),
+        ("logs of web in prod", "#1 "),
     ] {
         let ended = desk.run(&["log", words]).expect(0);
         assert!(ended.stderr.starts_with(chosen), "{words}: {ended:#?}");
@@ -384,6 +385,13 @@ fn a_run_is_found_by_service_environment_and_status_in_the_whole_store() {
         .says(&["there is no failed run of web in dev"]);
     desk.run(&["cancel", "last failed run of web"]).expect(2).says(&["#1 check web in prod", "failed"]);
     desk.run(&["run", "logs of web in prod"]).expect(2).says(&["opsroom log \"last run of web in prod\""]);
+    // What is done to a run wants it named: no misspelt name, no service alone.
+    desk.run(&["cancel", "last run of wbe"]).expect(2).says(&["is no run", "wbe"]);
+    for words in ["web", "everything", "prod", "last run of wbe"] {
+        let refused = desk.run(&["retry", words, "--yes"]).expect(2).says(&["is no run"]);
+        assert!(!refused.stderr.contains("started"), "{refused:#?}");
+    }
+    assert_eq!(desk.json(&["runs", "--json"]).as_array().map(Vec::len), Some(2));
     desk.run(&["log", "last run of nothing"]).expect(2).says(&["is no run", "not understood"]);
 }
 

@@ -43,7 +43,7 @@ enum Found {
 }
 
 async fn look(args: &Args, control: &Control) -> Result<Found, Stop> {
-    let detail = control.run(args.run.find(control).await?).await?;
+    let detail = control.run(args.run.find_to_read(control).await?).await?;
     let Some(name) = &args.name else {
         let mut out = Out::new();
         if args.json {

@@ -11,7 +11,7 @@ use super::session::Start;
 use super::stop::{Code, Stop, tell};
 use super::{Next, file};
 use crate::control::Control;
-use crate::core::command::{self, ParseOutcome};
+use crate::core::command::{self, ParseOutcome, Parsed};
 use crate::core::event::{Entry, EntryBody, Level, Stream};
 use crate::core::record;
 use crate::core::run::{Phase, RunId};
@@ -84,18 +84,33 @@ fn no_run(text: &str) -> String {
 }
 
 impl Which {
-    /// The run that is meant. Unless it was given by its number, the choice is printed.
+    /// The run that is meant, for something to be done to it: words have to say "last". The choice is printed.
     pub(super) async fn find(&self, control: &Control) -> Result<RunId, Stop> {
+        self.choose(control, false).await
+    }
+
+    /// The run that is meant, to be looked at: a service or an environment is enough ("web", "logs of api in prod").
+    pub(super) async fn find_to_read(&self, control: &Control) -> Result<RunId, Stop> {
+        self.choose(control, true).await
+    }
+
+    async fn choose(&self, control: &Control, to_read: bool) -> Result<RunId, Stop> {
         let text = match self {
             Self::Number(run) => return Ok(*run),
             Self::Words(text) => text,
         };
+        let catalogue = control.catalogue().await?;
         let spoken = text.replace("last-failed", "last failed run").replace("last_failed", "last failed run");
-        let parsed = command::parse(&format!("tail {spoken}"), &*control.catalogue().await?);
-        let named = parsed.inputs.contains_key("run") || !parsed.services.is_empty() || parsed.env.is_some();
-        if parsed.outcome != ParseOutcome::View || parsed.intent != "tail_run" || !named {
-            let why = Some(parsed.message).filter(|why| parsed.outcome == ParseOutcome::Question && !why.is_empty());
-            return Err(Stop::Usage(no_run(text) + &why.map(|why| format!(" ({why})")).unwrap_or_default()));
+        let is_of_a_run = |p: &Parsed| p.outcome == ParseOutcome::View && matches!(&*p.intent, "tail_run" | "show_run");
+        let parsed = Some(command::parse(&spoken, &catalogue)).filter(|p| to_read && is_of_a_run(p));
+        let parsed = parsed.unwrap_or_else(|| command::parse(&format!("tail {spoken}"), &catalogue));
+        let place = parsed.services.iter().any(|name| name != "*") || parsed.env.is_some();
+        let named = parsed.inputs.contains_key("run") || (to_read && place);
+        // A misspelt name is not guessed: something may be done to the run.
+        if !is_of_a_run(&parsed) || !named || !parsed.corrections.is_empty() {
+            let near = parsed.corrections.iter().map(|fix| format!("did you mean {}?", fix.to)).next();
+            let asked = Some(parsed.message).filter(|why| parsed.outcome == ParseOutcome::Question && !why.is_empty());
+            return Err(Stop::Usage(no_run(text) + &near.or(asked).map(|why| format!(" ({why})")).unwrap_or_default()));
         }
         let chosen = control.find_run(&RunRef::of(&parsed, control.clock().now()).map_err(Stop::Usage)?).await?;
         tell(&chosen.line);
@@ -162,7 +177,7 @@ async fn view(args: &Args, start: &Start, is_file: impl Fn(&String) -> bool) -> 
 
 /// The log of a run, and whether it goes on.
 async fn run_log(which: &Which, control: &Control) -> Result<(Log, bool), Stop> {
-    let run = control.run(which.find(control).await?).await?.run;
+    let run = control.run(which.find_to_read(control).await?).await?.run;
     let (file, writer) = Tracked::run(&format!("run {}", run.id)).map_err(Stop::System)?;
     let steps = run.plan.numbered().map(|(_, step)| step.name.clone()).collect();
     let run_log = RunLog { id: run.id, steps, writer, control: control.clone() };
@@ -210,7 +225,7 @@ async fn print_runs(runs: &[Which], wanted: &Wanted, args: &Args, start: &Start)
     let control = start.open_cli().await?;
     let mut all = Vec::new();
     for which in runs {
-        all.push(Entries::new(which.find(&control).await?, wanted.clone()));
+        all.push(Entries::new(which.find_to_read(&control).await?, wanted.clone()));
     }
     let mut out = Out::new();
     loop {

@@ -10,7 +10,7 @@ use crate::core::time::human_ms;
 
 pub(super) async fn tell(which: &Which, json: bool, start: &Start) -> Result<Code, Stop> {
     let control = start.open_cli().await?;
-    let record = control.record(which.find(&control).await?).await?;
+    let record = control.record(which.find_to_read(&control).await?).await?;
     control.close(false).await;
     let mut out = Out::new();
     if json {

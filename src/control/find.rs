@@ -1,7 +1,7 @@
 //! Finding the run somebody means, over the whole store: one resolver for the console, the command bar and the subcommands.
 
 use super::{Control, Refusal, RunFilter, not_listed};
-use crate::core::run::{Run, RunId};
+use crate::core::run::{Run, RunId, RunStatus};
 use crate::core::run_ref::{Newest, RunRef, one_line};
 use crate::store::Scope;
 
@@ -25,10 +25,10 @@ impl Control {
         };
         let mut found: Vec<Run> = Vec::new();
         if newest.services.is_empty() {
-            found.extend(find(&scope, newest, None).await?);
+            found.extend(find_newest(&scope, newest, None).await?);
         }
         for service in &newest.services {
-            found.extend(find(&scope, newest, Some(service)).await?);
+            found.extend(find_newest(&scope, newest, Some(service)).await?);
         }
         found.sort_by_key(|run| std::cmp::Reverse(run.id));
         found.dedup_by_key(|run| run.id);
@@ -45,9 +45,28 @@ impl Control {
     }
 }
 
-async fn find(scope: &Scope, newest: &Newest, service: Option<&String>) -> Result<Option<Run>, Refusal> {
+/// The newest run of one service, or of any. Each state is looked up by itself, for which there is an index.
+async fn find_newest(scope: &Scope, newest: &Newest, service: Option<&String>) -> Result<Option<Run>, Refusal> {
+    let states = newest.status();
+    let mut found = None;
+    if states.is_empty() {
+        found = find(scope, newest, service, Vec::new()).await?;
+    }
+    for status in states {
+        let run = find(scope, newest, service, vec![status]).await?;
+        found = found.into_iter().chain(run).max_by_key(|run: &Run| run.id);
+    }
+    Ok(found)
+}
+
+async fn find(
+    scope: &Scope,
+    newest: &Newest,
+    service: Option<&String>,
+    status: Vec<RunStatus>,
+) -> Result<Option<Run>, Refusal> {
     let filter = RunFilter {
-        status: newest.status(),
+        status,
         service: service.cloned(),
         env: newest.env.clone(),
         since: newest.since.as_ref().map(|since| since.at),

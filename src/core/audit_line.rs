@@ -7,14 +7,23 @@ use super::text::show_limited;
 const SHOWN: usize = 80;
 
 /// What the cells are.
-pub const HEADING: [&str; 5] = ["AT", "BY", "ACTION", "OBJECT", "WHY"];
+pub const HEADING: [&str; 5] = ["AT", "BY", "ACTION", "OBJECT", "WHAT"];
 
-/// Time, person, action, object, and the reason or what it came to.
+/// Time, person, action, object, and what it came to with the reason for it.
 #[must_use]
 pub fn cells(row: &AuditRow) -> [String; 5] {
-    let result = row.after.as_deref().filter(|after| !after.starts_with(['{', '[']));
-    let why = row.reason.as_deref().or(result).unwrap_or_default();
-    [row.at.rfc3339(), row.actor.clone(), row.action.clone(), row.object.clone(), show_limited(why, SHOWN)]
+    let what = row.after.as_deref().and_then(result).into_iter().chain(row.reason.clone());
+    let what = show_limited(&what.collect::<Vec<_>>().join(": "), SHOWN);
+    [row.at.rfc3339(), row.actor.clone(), row.action.clone(), row.object.clone(), what]
+}
+
+/// What became of the object, if that is a word or has a title; definitions are too long for a list.
+fn result(after: &str) -> Option<String> {
+    if !after.starts_with(['{', '[']) {
+        return Some(after.to_owned());
+    }
+    let object: serde_json::Value = serde_json::from_str(after).ok()?;
+    object.get("title")?.as_str().map(str::to_owned)
 }
 
 /// The cells as one line of a text.
@@ -41,9 +50,10 @@ mod tests {
             reason: reason.map(str::to_owned),
         };
         for (after, reason, shown) in [
-            (Some("cancelled"), Some("wrong branch"), "wrong branch"),
+            (Some("cancelled"), Some("wrong branch"), "cancelled: wrong branch"),
             (Some("cancelled"), None, "cancelled"),
-            (Some("{\"title\": \"x\"}"), None, ""),
+            (Some("{\"title\": \"deploy web\"}"), Some("now"), "deploy web: now"),
+            (Some("{\"name\": \"web\"}"), None, ""),
             (None, Some("a\nb"), "a^Jb"),
         ] {
             assert_eq!(cells(&row(after, reason))[4], shown);
