@@ -559,14 +559,14 @@ fn arguments_that_are_not_text_are_refused() {
 
 #[test]
 fn usage_errors_and_help_go_where_they_belong() {
-    let desk = Desk::with_stack("workspace = \"acme\"\n");
+    let desk = Desk::with_stack(ONE);
     let wrong = desk.run(&["rnus"]).expect(2).says(&["runs"]);
     assert!(wrong.stdout.is_empty());
     let help = desk.run(&["--help"]).expect(0).prints(&["apply", "doctor", "Exit codes"]);
     assert!(help.stderr.is_empty());
     desk.run(&["log", "yesterday"]).expect(2).says(&["last-failed"]);
     desk.run(&["log", "last"]).expect(2).says(&["no run"]);
-    desk.run(&["log", "41"]).expect(2).says(&["#41"]);
+    desk.run(&["log", "41"]).expect(2).says(&["there is no run #41 in workspace acme"]);
     desk.run(&["runs", "--since", "soon"]).expect(2).says(&["soon"]);
 }
 
