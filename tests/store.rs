@@ -212,7 +212,7 @@ suite! {
     stack: an_applied_stack_reads_the_same, a_stack_that_changed_meanwhile_is_refused_whole, racing_appliers,
         workspaces_are_made_once, what_hangs_on_an_object_is_counted;
     rest: a_pulse_is_written_once_per_slot, summaries_count_a_window, racing_observers, the_command_bar_remembers,
-        engines_come_and_go, audit_is_newest_first, audit_rows_are_filtered;
+        engines_come_and_go, audit_is_newest_first, audit_rows_are_filtered, a_long_message_is_cut_wherever_it_is_kept;
     scope: a_run_of_another_workspace_does_not_exist, another_workspace_is_empty;
     opening: a_closed_store_refuses, reopening_finds_everything, racing_openers, a_newer_schema_is_refused,
         another_builds_schema_is_refused;

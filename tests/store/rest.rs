@@ -1,12 +1,15 @@
 //! Observations, the command bar's memory, engines, audit.
 
+use opsroom::core::breaker::Way;
+use opsroom::core::message::MAX_BYTES;
 use opsroom::core::observation::{Observation, State};
 use opsroom::core::plan::{Plan, Target};
+use opsroom::core::run::{StepStatus, Transition};
 use opsroom::core::service::{Environment, Stack};
 use opsroom::core::stack::diff;
 use opsroom::store::{AuditFilter, EngineRow};
 
-use crate::{Place, at, plan};
+use crate::{Place, at, event, plan, said};
 
 fn seen(service: &str, env: Option<&str>, ms: i64, state: State) -> Observation {
     Observation {
@@ -163,4 +166,37 @@ pub async fn audit_rows_are_filtered(place: Place) {
         assert_eq!(rows.into_iter().map(|row| row.object).collect::<Vec<_>>(), objects, "{filter:?}");
     }
     assert!(store.audit_rows(place.workspace + 1, &all).await.unwrap().is_empty());
+}
+
+pub async fn a_long_message_is_cut_wherever_it_is_kept(place: Place) {
+    let (store, long) = (&place.store, "x".repeat(1 << 20));
+    let claim = place.claimed().await;
+    store.transition(claim, Transition::Start, None, &[event(&long)], at(20)).await.unwrap();
+    let before = store.run(claim.run).await.unwrap().last_seq;
+    let entries = [event(&long), event("short")];
+    let last = store.append(claim, &entries).await.unwrap();
+    // A write that seemed to fail is recognised by what was kept of it.
+    assert_eq!(store.written(claim.run, before, &entries).await.unwrap(), Some(last));
+    store.step(claim, 0, StepStatus::Failed, 1, Some(&long), &[], at(21)).await.unwrap();
+    store
+        .observe(place.workspace, &[Observation { message: long.clone(), ..seen("web", None, 22, State::Failing) }])
+        .await
+        .unwrap();
+    let way = Way { target: None, host: "web.test".to_owned() };
+    let pass = store.ask_breaker(place.workspace, &way, 1000, at(23)).await.unwrap();
+    store.tell_breaker(place.workspace, &way, pass, Err(&long), at(23)).await.unwrap();
+    store.transition(claim, Transition::Fail, Some(&long), &[], at(24)).await.unwrap();
+
+    let entries = store.entries_after(claim.run, 0, 99).await.unwrap();
+    let mut kept: Vec<String> =
+        entries.iter().map(|entry| said(&entry.body).to_owned()).filter(|m| m.len() > 99).collect();
+    assert_eq!(kept.len(), 2);
+    kept.extend(store.steps(claim.run).await.unwrap().remove(0).message);
+    kept.extend(store.run(claim.run).await.unwrap().message);
+    kept.extend(store.summaries(place.workspace, at(0)).await.unwrap().into_iter().map(|(_, s)| s.latest.message));
+    kept.extend(store.breakers(place.workspace).await.unwrap().into_iter().map(|breaker| breaker.message));
+    assert_eq!(kept.len(), 6);
+    for message in kept {
+        assert!(message.len() <= MAX_BYTES && message.contains("(1,048,576 bytes, first "), "{}", message.len());
+    }
 }
