@@ -1,4 +1,4 @@
-//! What a taken command leads to: a plan card, a view, an action that asks first, or an honest "not in this version".
+//! What a taken command leads to: a plan card, a view, or an action that asks first.
 
 use super::App;
 use super::bar::Taken;
@@ -79,7 +79,7 @@ impl App {
                 return self.quit();
             }
             ("filter", _) => self.search(parsed),
-            (other, _) => self.complain(format!("{} is not in this version", other.replace('_', " "))),
+            _ => self.complain(format!("{}: which one?", parsed.message)),
         }
         Vec::new()
     }
@@ -111,9 +111,7 @@ impl App {
             "pause_run" => Wish::Control(Aim::Pause, note),
             "resume_run" => Wish::Control(Aim::Resume, note),
             "retry_run" => Wish::Control(Aim::Retry, note),
-            other => {
-                return self.complain(format!("{} is not in this version; nothing was done", other.replace('_', " ")));
-            }
+            other => return self.complain(format!("{}: nothing was done", other.replace('_', " "))),
         };
         if self.facts.read_only {
             return self.complain("read-only: nothing can be done to a run from this console");

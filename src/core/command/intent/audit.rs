@@ -6,6 +6,7 @@ use crate::core::command::{ParseOutcome, Parsed};
 
 pub(super) const INTENT: Intent = Intent {
     name: "audit",
+    available: false,
     outcome: ParseOutcome::View,
     form: "what changed yesterday",
     takes: &[Object::Env, Object::Service, Object::Routine, Object::Run],
