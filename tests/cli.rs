@@ -300,6 +300,38 @@ fn a_bad_stack_file_is_told_whole_and_changes_nothing() {
 }
 
 #[test]
+fn what_a_stack_file_holds_in_vain_is_warned_about() {
+    let desk = Desk::new();
+    let routine = |expect: &str| {
+        format!(
+            "workspace = \"acme\"\n\n[[routine]]\nname = \"r\"\nkind = \"http\"\nevery = \"5m\"\nrequest = {{ url = \"https://x.test\" }}\nexpect = \"{expect}\"\n"
+        )
+    };
+    desk.write("stack.toml", &routine("response.status == 200"));
+    let warning = "warning: stack.toml:3: routine: the routine of this file is kept, but nothing runs routines";
+    desk.run(&["check", "stack.toml"]).expect(0).says(&[warning]).prints(&["no mistakes found"]);
+    desk.run(&["apply", "--yes", "stack.toml"]).expect(0).says(&[warning]);
+    desk.write("wrong.toml", &routine("response.status = 200"));
+    for command in ["check", "apply"] {
+        desk.run(&[command, "wrong.toml"])
+            .expect(2)
+            .says(&["wrong.toml:8: routine \"r\".expect: is no condition", "^"]);
+    }
+}
+
+#[test]
+fn what_this_version_cannot_do_is_refused_in_one_sentence() {
+    let desk = Desk::with_stack("workspace = \"acme\"\n[[environment]]\nname = \"prod\"\n");
+    for command in ["run", "plan"] {
+        let ended = desk.run(&[command, "freeze prod"]).expect(2);
+        assert!(ended.stderr.contains("freeze is not available in this version; nothing was done"), "{ended:#?}");
+    }
+    let parsed = desk.json(&["parse", "freeze prod", "--json"]);
+    assert_eq!((&parsed["outcome"], &parsed["unavailable"]), (&"action".into(), &"freeze".into()));
+    assert_eq!(parsed["message"], "freeze is not available in this version");
+}
+
+#[test]
 fn check_finds_the_mistakes_of_every_file_at_once() {
     let desk = Desk::with_stack("workspace = \"acme\"\n");
     desk.write(".config/opsroom/opsroom.toml", "stroe = \"x\"\n");

@@ -760,12 +760,12 @@ fn with_slip(text: &str, slip: prop::sample::Index) -> String {
 /// Whether the suggestion is the typed text with single words spelt otherwise. Stopping a service is the exception that
 /// reference/commands.md makes (ruling 17): scaling to zero and restarting are offered instead.
 fn is_same_save_for_slips(text: &str, suggestion: &str) -> bool {
-    let squashed = |text: &str| -> String {
-        text.chars().filter(|c| c.is_alphanumeric()).flat_map(char::to_lowercase).collect()
-    };
+    let squashed =
+        |text: &str| -> String { text.chars().filter(|c| c.is_alphanumeric()).flat_map(char::to_lowercase).collect() };
     let stops = text.split(|c: char| !c.is_alphanumeric()).any(|w| matches!(w, "stop" | "kill" | "terminate"));
     let instead = stops && (suggestion.starts_with("scale ") || suggestion.starts_with("restart "));
-    instead || strsim::damerau_levenshtein(&squashed(text), &squashed(suggestion)) <= 2 * text.split_whitespace().count()
+    instead
+        || strsim::damerau_levenshtein(&squashed(text), &squashed(suggestion)) <= 2 * text.split_whitespace().count()
 }
 
 fn shared() -> &'static Catalogue {

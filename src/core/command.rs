@@ -160,6 +160,12 @@ pub fn intents() -> impl Iterator<Item = (&'static str, &'static str, bool)> {
     intent::ALL.iter().map(|i| (i.name, i.form, i.available))
 }
 
+/// Whether this version can do what an intent stands for.
+#[must_use]
+pub fn is_available(intent: &str) -> bool {
+    intent::Intent::named(intent).is_some_and(|i| i.available)
+}
+
 /// The words a phrase begins with that are a verb of the language itself, and the intent they stand for.
 #[must_use]
 pub fn begins_like(phrase: &str) -> Option<(String, &'static str)> {

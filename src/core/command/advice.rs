@@ -9,7 +9,7 @@ use super::names::Name;
 use super::pattern::Words;
 use super::reading::Reading;
 use super::verb::Hit;
-use super::{Catalogue, ParseOutcome, Parsed};
+use super::{Catalogue, ParseOutcome, Parsed, is_available};
 use super::{resolve, slots};
 
 /// "stop web in prod": no such act; there are two that may be meant.
@@ -40,7 +40,8 @@ pub(super) fn start_service(r: &Reading<'_>, hit: &Hit) -> Option<Link> {
     if !starts {
         return None;
     }
-    let message = format!("services are not started here: to do it, say restart, scale or deploy, and where {service} runs");
+    let message =
+        format!("services are not started here: to do it, say restart, scale or deploy, and where {service} runs");
     let parsed = Parsed { outcome: ParseOutcome::Suggest, message, suggestions: looks(r), ..Parsed::default() };
     Some(Link { parsed, intent: None, mutates: false, refused: false, doubt: r.doubt, suspects: Vec::new() })
 }
@@ -101,10 +102,6 @@ pub(super) fn looks(r: &Reading<'_>) -> Vec<String> {
 fn routine_named<'a>(r: &'a Reading<'_>) -> Option<&'a str> {
     let mut names = r.spans.within(r.words.clone()).flat_map(|s| &s.names);
     names.find_map(|n| if let Name::Routine(name) = n { Some(name.as_str()) } else { None })
-}
-
-fn is_available(intent: &str) -> bool {
-    Intent::named(intent).is_some_and(|i| i.available)
 }
 
 /// What a correction is worth to the person who typed.

@@ -162,7 +162,8 @@ fn list(app: &App, bar: &Bar, above: Option<Line<'static>>, body: Rect, canvas: 
 /// What the line lacks, before Enter.
 fn hint(bar: &Bar) -> Option<String> {
     let parsed = bar.parsed.as_ref()?;
-    let speaks = parsed.unavailable.is_none() && matches!(parsed.outcome, ParseOutcome::Question | ParseOutcome::Suggest | ParseOutcome::Nothing);
+    let speaks = parsed.unavailable.is_none()
+        && matches!(parsed.outcome, ParseOutcome::Question | ParseOutcome::Suggest | ParseOutcome::Nothing);
     let said = Some(parsed.message.clone()).filter(|m| speaks && !m.is_empty());
     said.filter(|_| bar.choices.is_empty())
 }
