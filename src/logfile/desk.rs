@@ -232,7 +232,7 @@ impl Desk {
             self.changed |= self.files[at].lines() != before;
             self.befell(at, event);
         }
-        if !any && !self.caught_up && self.files.iter().all(Tracked::has_come) {
+        if !any && !self.caught_up && self.has_caught_up() {
             self.caught_up = true;
             self.place.seen = self.lines();
             self.changed = true;
@@ -241,6 +241,12 @@ impl Desk {
         self.changed |= ended != self.ended;
         self.ended = ended;
         any
+    }
+
+    /// All there was has been read and has its place; what comes from now on is new.
+    fn has_caught_up(&self) -> bool {
+        let waits = !self.order.is_single() && self.files.iter().any(Tracked::is_arriving);
+        self.files.iter().all(Tracked::has_come) && !waits && self.order.is_whole(&self.files)
     }
 
     fn befell(&mut self, at: usize, event: Event) {
@@ -281,7 +287,7 @@ impl Desk {
     }
 
     fn merge(&mut self) -> bool {
-        let did = self.order.merge(&self.files, self.now);
+        let did = self.order.merge(&self.files, self.now, !self.caught_up);
         self.changed |= did;
         did
     }

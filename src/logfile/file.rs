@@ -13,6 +13,8 @@ use super::lanes::{Head, Lanes, Writer};
 
 /// An unfinished last line that stood this long counts as a line.
 const QUIET: Duration = Duration::from_millis(200);
+/// How long others are kept waiting for standard input that goes on coming.
+const PATIENCE: Duration = Duration::from_secs(30);
 
 /// A file and what is known of it.
 #[derive(Debug)]
@@ -25,6 +27,9 @@ pub struct Tracked {
     /// The unfinished last line counts.
     tail: bool,
     grew: Instant,
+    began: Instant,
+    /// It cannot be read to its end for now: nothing waits for it.
+    failing: bool,
     buffer: Vec<u8>,
     /// The last failure to read, told once.
     trouble: Option<String>,
@@ -122,6 +127,8 @@ impl Tracked {
             index: Index::default(),
             tail: false,
             grew: Instant::now(),
+            began: Instant::now(),
+            failing: false,
             buffer: vec![0; BLOCK],
             trouble: None,
             ended: None,
@@ -133,6 +140,16 @@ impl Tracked {
     #[must_use]
     pub fn has_come(&self) -> bool {
         self.lanes.is_none() || self.ended.as_ref().is_none_or(|ended| ended.load(Ordering::Acquire) != RUNNING)
+    }
+
+    /// Of what there was when it was opened more is to come, so that lines of other files cannot be put in their place yet.
+    #[must_use]
+    pub fn is_arriving(&self) -> bool {
+        let unfinished = !self.tail && self.index.tail() < self.index.end();
+        let piped = self.path.is_none() && self.lanes.is_none();
+        let running = || self.ended.as_ref().is_some_and(|ended| ended.load(Ordering::Acquire) == RUNNING);
+        let flowing = || piped && running() && self.grew.elapsed() < QUIET && self.began.elapsed() < PATIENCE;
+        !self.failing && (unfinished || !self.has_come() || flowing())
     }
 
     /// The log of a run that has ended for good: nothing follows.
@@ -184,7 +201,7 @@ impl Tracked {
             Ok(count) => {
                 self.index.feed(&self.buffer[..count]);
                 self.join(complete);
-                (self.grew, self.tail, self.trouble) = (Instant::now(), false, None);
+                (self.grew, self.tail, self.trouble, self.failing) = (Instant::now(), false, None, false);
                 (true, if tail { Event::TailGrew { line: complete, offset } } else { Event::Nothing })
             }
             Err(error) => (false, self.failed(&error)),
@@ -208,6 +225,7 @@ impl Tracked {
             return self.failed(&io::Error::other("no room to keep more of it"));
         }
         if let Some(text) = self.lanes.as_ref().and_then(Lanes::trouble) {
+            self.failing = true;
             return Event::Told(text);
         }
         Event::Nothing
@@ -245,6 +263,7 @@ impl Tracked {
     }
 
     fn failed(&mut self, error: &io::Error) -> Event {
+        self.failing = true;
         let text = format!("{}: {error}; shown is what could be read", self.name);
         if self.trouble.as_ref() == Some(&text) {
             return Event::Nothing;
