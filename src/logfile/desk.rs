@@ -143,9 +143,7 @@ impl Desk {
             generation: 0,
             watched: true,
         };
-        for file in desk.files.iter().filter(|f| f.looks_binary()) {
-            desk.answers.push(Answer::Notice(format!("{} holds bytes that are no text; shown as tokens", file.name)));
-        }
+        desk.answers.extend(desk.files.iter().filter_map(Tracked::strangeness).map(Answer::Notice));
         desk
     }
 
@@ -246,7 +244,8 @@ impl Desk {
     /// All there was has been read and has its place; what comes from now on is new.
     fn has_caught_up(&self) -> bool {
         let waits = !self.order.is_single() && self.files.iter().any(Tracked::is_arriving);
-        self.files.iter().all(Tracked::has_come) && !waits && self.order.is_whole(&self.files)
+        let read = |file: &Tracked| file.has_come() && file.is_read();
+        self.files.iter().all(read) && !waits && self.order.is_whole(&self.files)
     }
 
     fn befell(&mut self, at: usize, event: Event) {
