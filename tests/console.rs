@@ -263,6 +263,20 @@ fn what_was_said_in_a_view_is_gone_with_it() {
 }
 
 #[test]
+fn the_filter_of_the_runs_looks_beyond_the_list_and_comes_to_an_end() {
+    let mut world = World::default();
+    world.overview.runs = (1..=3000).rev().map(|id| world::run(id, RunStatus::Succeeded)).collect();
+    world.overview.runs[2990].plan.title = "restore the tape".to_owned();
+    let mut console = Console::new(world);
+    console.press("r / ").type_text("restore").shows("#10 ").shows("restore the tape").shows("Runs 1 ");
+    console.hides("looked at").hides("reading");
+    console.press("Ctrl-U").type_text("no such run").shows("no run holds `no such run`").hides("reading");
+    console.press("Ctrl-U").shows("#3000");
+    let page = |effect: &Effect| matches!(effect, Effect::Runs { filter, .. } if filter.holds.is_none());
+    assert_eq!(console.wanted.iter().filter(|effect| page(effect)).count(), 1, "the list itself was read once");
+}
+
+#[test]
 fn what_this_version_cannot_do_is_said_before_enter() {
     let mut console = Console::new(World::default());
     console.press(":").type_text("freeze prod").shows("freeze is not available in this version").hides("do freeze");

@@ -77,13 +77,13 @@ impl Pour {
 
 /// Bytes that are free where such files lie; no limit when that cannot be known.
 pub(super) fn room() -> u64 {
-    rustix::fs::statvfs(&std::env::temp_dir()).map_or(u64::MAX, |disk| disk.f_bavail.saturating_mul(disk.f_frsize))
+    rustix::fs::statvfs(std::env::temp_dir()).map_or(u64::MAX, |disk| disk.f_bavail.saturating_mul(disk.f_frsize))
 }
 
 fn size_text(bytes: u64) -> String {
     match bytes {
         ..1_048_576 => format!("{} KiB", bytes / 1024),
-        ..1_073_741_824 => format!("{} MiB", bytes / 1_048_576),
+        1_048_576..1_073_741_824 => format!("{} MiB", bytes / 1_048_576),
         _ => format!("{} GiB", bytes / 1_073_741_824),
     }
 }

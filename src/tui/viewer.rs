@@ -296,15 +296,12 @@ impl Viewer {
         }
         let opened = burst::opener(text, &self.keys, self.context(Context::File));
         let effects = opened.map_or_else(Vec::new, |(action, _)| self.act(action));
-        match opened.filter(|_| self.context(Context::File).is_text()) {
-            Some((_, line)) => {
-                self.insert(line);
-                self.notice = burst::holds_enter(text).then(|| burst::ENTER_NOT_TAKEN.to_owned());
-            }
-            None => {
-                let search = self.keys.keys(Action::Search).first().map(ToString::to_string).unwrap_or_default();
-                self.notice = Some(burst::ignored(text, &search, "begins a search"));
-            }
+        if let Some((_, line)) = opened.filter(|_| self.context(Context::File).is_text()) {
+            self.insert(line);
+            self.notice = burst::holds_enter(text).then(|| burst::ENTER_NOT_TAKEN.to_owned());
+        } else {
+            let search = self.keys.keys(Action::Search).first().map(ToString::to_string).unwrap_or_default();
+            self.notice = Some(burst::ignored(text, &search, "begins a search"));
         }
         effects
     }

@@ -1,5 +1,6 @@
 //! One reader's desk over real files: places kept, sets right whatever order the work is done in, mishaps told.
 
+use std::collections::BTreeMap;
 use std::fs::{self, OpenOptions};
 use std::io::Write as _;
 use std::path::PathBuf;
@@ -407,16 +408,31 @@ fn lines_are_saved_and_never_over_a_file() {
     world.work();
     world.rules(&[("error", false)], Level::Debug);
     let (text, json) = (world.dir.path().join("out.txt"), world.dir.path().join("out.jsonl"));
-    world.desk.ask(Ask::Export(Export { what: What::Visible, path: text.clone(), simulated: false }));
+    let notes = BTreeMap::from([(7, "the first sign".to_owned()), (10, "then this".to_owned()), (20, String::new())]);
+    world.desk.ask(Ask::Export(Export {
+        what: What::Visible,
+        path: text.clone(),
+        simulated: false,
+        notes: notes.clone(),
+    }));
     world.work();
     assert!(world.notices().contains("saved 3 lines to "));
-    assert_eq!(fs::read_to_string(&text).unwrap(), "ERROR line 0\nERROR line 10\nERROR line 20\n");
-    world.desk.ask(Ask::Export(Export { what: What::Marked(vec![7]), path: json.clone(), simulated: true }));
+    assert_eq!(
+        fs::read_to_string(&text).unwrap(),
+        "ERROR line 0\nERROR line 10\n    # note: then this\nERROR line 20\n"
+    );
+    world.desk.ask(Ask::Export(Export { what: What::Marked(vec![7]), path: json.clone(), simulated: true, notes }));
     world.work();
     let line: serde_json::Value = serde_json::from_str(&fs::read_to_string(&json).unwrap()).unwrap();
     assert_eq!(line["simulated"], true);
+    assert_eq!((&line["marked"], &line["note"]), (&true.into(), &"the first sign".into()));
     assert_eq!((&line["line"], &line["level"], &line["text"]), (&8.into(), &"info".into(), &"INFO line 7".into()));
-    world.desk.ask(Ask::Export(Export { what: What::All, path: world.path(0), simulated: false }));
+    world.desk.ask(Ask::Export(Export {
+        what: What::All,
+        path: world.path(0),
+        simulated: false,
+        notes: BTreeMap::new(),
+    }));
     assert!(world.notices().contains("exists"));
 }
 
