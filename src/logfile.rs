@@ -17,6 +17,8 @@ pub mod records;
 pub mod scan;
 pub mod sets;
 pub mod source;
+mod spool;
+pub mod unpack;
 pub mod whole;
 
 pub use bits::Bits;

@@ -131,6 +131,8 @@ pub struct RunFilter {
     pub service: Option<String>,
     pub env: Option<String>,
     pub since: Option<Timestamp>,
+    /// Only runs whose line in a list ([`crate::core::run::listed`]) holds this, whatever the case.
+    pub holds: Option<String>,
     /// Only runs before this one (paging).
     pub before: Option<RunId>,
     /// At most this many.

@@ -1,6 +1,7 @@
 //! The console: the loop between the terminal, the model and the door.
 
 pub mod app;
+mod burst;
 pub mod feed;
 pub mod keys;
 pub mod msg;
@@ -331,6 +332,7 @@ impl<M: Model, P: FnMut(Effect)> Console<M, P> {
                 match typed {
                     Typed::Key(key) => Msg::Key(key),
                     Typed::Paste(text) => Msg::Paste(text),
+                    Typed::Burst(text) => Msg::Burst(text),
                     Typed::Focus(gained) => Msg::Focus(gained),
                     // The screen keeps these to itself.
                     Typed::Answer => return ControlFlow::Continue(()),

@@ -467,6 +467,79 @@ fn a_bad_stack_file_is_told_whole_and_changes_nothing() {
 }
 
 #[test]
+fn what_a_stack_file_holds_in_vain_is_warned_about() {
+    let desk = Desk::new();
+    let routine = |expect: &str| {
+        format!(
+            "workspace = \"acme\"\n\n[[routine]]\nname = \"r\"\nkind = \"http\"\nevery = \"5m\"\nrequest = {{ url = \"https://x.test\" }}\nexpect = \"{expect}\"\n"
+        )
+    };
+    desk.write("stack.toml", &routine("response.status == 200"));
+    let warning = "warning: stack.toml:3: routine: the routine of this file is kept, but nothing runs routines";
+    desk.run(&["check", "stack.toml"]).expect(0).says(&[warning]).prints(&["no mistakes found"]);
+    desk.run(&["apply", "--yes", "stack.toml"]).expect(0).says(&[warning]);
+    desk.write("wrong.toml", &routine("response.status = 200"));
+    for command in ["check", "apply"] {
+        desk.run(&[command, "wrong.toml"])
+            .expect(2)
+            .says(&["wrong.toml:8: routine \"r\".expect: is no condition", "^"]);
+    }
+}
+
+#[test]
+fn what_this_version_cannot_do_is_refused_in_one_sentence() {
+    let desk = Desk::with_stack("workspace = \"acme\"\n[[environment]]\nname = \"prod\"\n");
+    for command in ["run", "plan"] {
+        let ended = desk.run(&[command, "freeze prod"]).expect(2);
+        assert!(ended.stderr.contains("freeze is not available in this version; nothing was done"), "{ended:#?}");
+    }
+    let parsed = desk.json(&["parse", "freeze prod", "--json"]);
+    assert_eq!((&parsed["outcome"], &parsed["unavailable"]), (&"action".into(), &"freeze".into()));
+    assert_eq!(parsed["message"], "freeze is not available in this version");
+}
+
+#[test]
+fn packed_logs_are_printed_as_the_text_they_hold() {
+    use std::io::Write as _;
+    let desk = Desk::new();
+    let text: String =
+        (0..2000).map(|n| format!("2026-11-21T09:{:02}:{:02}Z INFO line {n}\n", n / 60 % 60, n % 60)).collect();
+    let gzip = |text: &str| {
+        let mut packed = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+        packed.write_all(text.as_bytes()).unwrap();
+        packed.finish().unwrap()
+    };
+    let zstd = ruzstd::encoding::compress_to_vec(text.as_bytes(), ruzstd::encoding::CompressionLevel::Fastest);
+    let (first, second) = text.split_at(text.len() / 2);
+    let whole = [gzip(first), gzip(second)].concat();
+    for (name, packed) in [("app.log.gz", &whole), ("app.log.zst", &zstd), ("app.log.1", &whole)] {
+        std::fs::write(desk.path(name), packed).unwrap();
+        let ended = desk.run(&["log", name]).expect(0);
+        assert!(ended.stdout == text, "{name}: {} bytes", ended.stdout.len());
+        desk.run(&["log", name, "--grep", "line 1999"]).expect(0).prints(&["INFO line 1999"]);
+    }
+    std::fs::write(desk.path("cut.gz"), &whole[..whole.len() * 3 / 4]).unwrap();
+    let ended =
+        desk.run(&["log", "cut.gz"]).expect(1).says(&["cut.gz: the packed file ends in the middle; printed is"]);
+    assert!(ended.stdout.starts_with(first), "what there is of it is printed");
+}
+
+#[test]
+fn a_line_of_many_megabytes_is_looked_at_to_its_end() {
+    let desk = Desk::new();
+    let line = format!("{}needle{}", "x".repeat(20 << 20), "y".repeat(1 << 20));
+    desk.write("long.log", &format!("short\n{line}\nlast\n"));
+    let ended = desk.run(&["log", "long.log", "--grep", "needle"]).expect(0);
+    assert_eq!((ended.stdout.len(), ended.stdout.lines().count()), ((16 << 20) + 1, 1));
+    assert!(
+        ended.stderr.contains("long.log: line 2 has 22020102 bytes; printed are the first 16777216"),
+        "{}",
+        ended.stderr
+    );
+    assert_eq!(desk.run(&["log", "long.log", "--grep", "nothing"]).expect(0).stdout, "");
+}
+
+#[test]
 fn check_finds_the_mistakes_of_every_file_at_once() {
     let desk = Desk::with_stack("workspace = \"acme\"\n");
     desk.write(".config/opsroom/opsroom.toml", "stroe = \"x\"\n");

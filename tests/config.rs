@@ -91,6 +91,13 @@ fn problems_stand_at_their_line() {
             "routine \"r\".env: the service does not run in `dev`, only in prod",
         ),
         (
+            "[[routine]]\nname = \"r\"\nkind = \"http\"\nservice = \"web\"\nevery = \"1m\"\n\
+             request = { url = \"http://x.test\" }\nexpect = \"respons.status == 200\"",
+            7,
+            "routine \"r\".expect: is no condition: unknown name `respons`, did you mean `response`?; \
+             known are env, now, response, service\n    respons.status == 200\n    ^^^^^^^",
+        ),
+        (
             "[[contact]]\nname = \"Ana\"\nmail = \"ana@acme.test\"",
             3,
             "contact \"Ana\".mail: unknown key; did you mean `email`?",
@@ -114,6 +121,21 @@ fn problems_stand_at_their_line() {
     ] {
         assert_eq!(the_problem(more), (line, message.to_owned()));
     }
+}
+
+#[test]
+fn routines_are_warned_about_with_their_lines_until_something_runs_them() {
+    let routine = |n: u32| {
+        format!(
+            "[[routine]]\nname = \"r{n}\"\nkind = \"http\"\nevery = \"5m\"\nrequest = {{ url = \"http://x.test\" }}\n"
+        )
+    };
+    let warned = |count: u32| report(&config::stack::warnings("s.toml", &(1..=count).map(routine).collect::<String>()));
+    assert_eq!(warned(0), "");
+    let one = "s.toml:1: routine: the routine of this file is kept, but nothing runs routines in this version\n";
+    assert_eq!(warned(1), one);
+    assert!(warned(7).contains("all routines of this file are kept"), "{}", warned(7));
+    assert!(warned(7).contains("(lines 1, 6, 11, 16, 21 and 2 more)"), "{}", warned(7));
 }
 
 #[test]

@@ -245,6 +245,48 @@ fn a_paste_runs_nothing_anywhere() {
 }
 
 #[test]
+fn a_burst_opens_the_line_it_begins_with_and_enter_in_it_takes_nothing() {
+    let mut console = Console::new(World::default());
+    let burst = |text: &str| Msg::Burst(text.to_owned());
+    console.send(burst(":deploy web to staging\ny\n")).shows(": deploy web to staging").shows("press it again");
+    console.hides("Plan: deploy").press("Esc").press("Esc");
+    console.send(burst("deploy web to staging\ny\n")).shows("ignored 24 characters").hides(": deploy");
+    console.press(":").send(burst("deploy web to staging\n")).shows(": deploy web to staging").shows("press it again");
+    console.press("Esc").press("Esc").send(burst("qqqyyynnnaaa")).shows("ignored 12 characters");
+    assert_eq!(console.submitted(), 0);
+}
+
+#[test]
+fn what_was_said_in_a_view_is_gone_with_it() {
+    let mut console = Console::new(World::default());
+    console.press("r").send(Msg::Paste("nothing\n".to_owned())).shows("a paste does nothing here");
+    console.press("q").hides("a paste does nothing here");
+}
+
+#[test]
+fn the_filter_of_the_runs_looks_beyond_the_list_and_comes_to_an_end() {
+    let mut world = World::default();
+    world.overview.runs = (1..=3000).rev().map(|id| world::run(id, RunStatus::Succeeded)).collect();
+    world.overview.runs[2990].plan.title = "restore the tape".to_owned();
+    let mut console = Console::new(world);
+    console.press("r / ").type_text("restore").shows("#10 ").shows("restore the tape").shows("Runs 1 ");
+    console.hides("looked at").hides("reading");
+    console.press("Ctrl-U").type_text("no such run").shows("no run holds `no such run`").hides("reading");
+    console.press("Ctrl-U").shows("#3000");
+    let page = |effect: &Effect| matches!(effect, Effect::Runs { filter, .. } if filter.holds.is_none());
+    assert_eq!(console.wanted.iter().filter(|effect| page(effect)).count(), 1, "the list itself was read once");
+}
+
+#[test]
+fn what_this_version_cannot_do_is_said_before_enter() {
+    let mut console = Console::new(World::default());
+    console.press(":").type_text("freeze prod").shows("freeze is not available in this version").hides("do freeze");
+    console.press("Enter").shows("nothing was started").press("Ctrl-U");
+    console.type_text("fre").hides("freeze").press("Ctrl-U").type_text("alerts");
+    console.shows("alerts is not available in this version").hides("show alerts");
+}
+
+#[test]
 fn half_an_arrow_key_does_nothing() {
     let mut console = Console::new(World::default());
     let before = console.text();

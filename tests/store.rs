@@ -184,7 +184,7 @@ suite! {
         a_run_lives_and_ends, an_end_leaves_no_step_open, the_chain_goes_on_only_with_the_end,
         steps_are_recorded, cancelling_a_queued_run, cancelling_a_held_run, cancelling_races_with_finishing,
         cancelling_races_with_claiming, an_interrupted_run_says_what_is_unknown, a_renewal_beats_the_interruption,
-        manual_steps_are_answered_once_per_attempt, lists_are_filtered_and_paged;
+        manual_steps_are_answered_once_per_attempt, lists_are_filtered_and_paged, a_search_says_how_far_it_looked;
     control: orders_are_kept_told_and_audited, a_harsher_end_replaces_a_milder_one_and_not_the_other_way_round,
         a_skipped_step_never_begins, a_paused_run_whose_engine_is_gone_goes_on_to_wait,
         a_paused_run_that_has_failed_does_not_go_on_by_itself, only_a_run_that_waits_before_a_step_has_one_let_go,

@@ -6,7 +6,7 @@ use serde::Serialize;
 
 use super::out::{Out, ask, can_ask};
 use super::session::Start;
-use super::stop::{Code, Stop};
+use super::stop::{Code, Stop, tell};
 use crate::config;
 use crate::control::Difference;
 use crate::core::runbook::Problem;
@@ -36,6 +36,12 @@ pub struct Args {
 
 pub(super) async fn perform(args: &Args, start: &Start) -> Result<Code, Stop> {
     let stacks = read(&args.files)?;
+    for file in &args.files {
+        let warnings = config::read_text(file).map(|text| config::stack::warnings(&file.display().to_string(), &text));
+        for warning in warnings.into_iter().flatten() {
+            tell(&format!("warning: {warning}"));
+        }
+    }
     let control = start.open_or_make().await?;
     let mut out = Out::new();
     let mut all = Vec::new();

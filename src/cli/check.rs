@@ -39,6 +39,9 @@ pub(super) fn perform(args: &Args, start: &Start) -> Result<Code, Stop> {
         problems.extend(of_file(file));
     }
     problems.extend(lines(&between(&args.files)));
+    for warning in args.files.iter().flat_map(|file| warnings(file)) {
+        tell(&format!("warning: {warning}"));
+    }
     if problems.is_empty() {
         Out::new().line("no mistakes found")?;
         return Ok(Code::Succeeded);
@@ -74,6 +77,13 @@ fn of_file(file: &Path) -> Vec<String> {
             settings::load(&flags, &home).map_or_else(|found| lines(&found), |_| Vec::new())
         }
     }
+}
+
+/// What a stack file holds that is sound but without effect.
+fn warnings(file: &Path) -> Vec<Problem> {
+    let Ok(text) = config::read_text(file) else { return Vec::new() };
+    let is_stack = kind(file, &text) == Kind::Stack;
+    if is_stack { config::stack::warnings(&file.display().to_string(), &text) } else { Vec::new() }
 }
 
 /// By the usual name, else by what only a runbook has.

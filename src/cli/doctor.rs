@@ -10,6 +10,7 @@ use super::session::Start;
 use super::stop::{Code, Stop};
 use crate::control::reach::{self, Answer};
 use crate::control::{Control, Refusal};
+use crate::core::command;
 use crate::core::time::human_ms;
 use crate::tui::check_terminal;
 
@@ -235,10 +236,11 @@ async fn contents(report: &mut Report, control: &Control, start: &Start) {
         match overview.workspace.as_str() {
             "" => "none yet (opsroom apply FILE)".to_owned(),
             name => format!(
-                "{name}: {} environments, {} services, {} routines, {} contacts",
+                "{name}: {} environments, {} services, {} routines{}, {} contacts",
                 stack.environments.len(),
                 stack.services.len(),
                 stack.routines.len(),
+                if command::is_available("run_routine") { "" } else { " (kept, not run by this version)" },
                 stack.contacts.len()
             ),
         },

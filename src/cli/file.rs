@@ -1,15 +1,19 @@
 //! `opsroom log FILE…`: files for the viewer, or their lines.
 
-use std::io::{IsTerminal as _, Read};
+use std::io::{BufRead, BufReader, IsTerminal as _, Read as _};
 use std::path::Path;
+
+use regex::bytes::Regex;
 
 use super::out::Out;
 use super::pick::{Picker, Wanted};
-use super::stop::{Code, Stop};
+use super::stop::{Code, Stop, tell};
 use crate::core::event::Level;
 use crate::core::record;
 use crate::core::time::Timestamp;
 use crate::logfile::file::Tracked;
+use crate::logfile::scan::{OVERLAP, matches_in_piece};
+use crate::logfile::unpack::{self, Input};
 
 /// For the viewer.
 pub(super) fn open(path: &str) -> Result<Tracked, Stop> {
@@ -25,48 +29,100 @@ pub(super) fn open(path: &str) -> Result<Tracked, Stop> {
 
 pub(super) fn print(paths: &[String], wanted: &Wanted, json: bool, now: Timestamp) -> Result<Code, Stop> {
     let mut out = Out::new();
+    let mut code = Code::Succeeded;
     for path in paths {
-        let mut records = Records::new(wanted.clone(), now);
-        let input: Box<dyn Read> = match path.as_str() {
-            "-" => Box::new(std::io::stdin()),
-            path => Box::new(
-                std::fs::File::open(path).map_err(|error| Stop::Usage(format!("cannot read {path}: {error}")))?,
-            ),
-        };
         let cannot = |error| Stop::Usage(format!("cannot read {path}: {error}"));
-        each_line(input, |line| {
-            records.take(line).into_iter().try_for_each(|line| {
+        let input = match path.as_str() {
+            "-" => unpack::reader(std::io::stdin()),
+            path => std::fs::File::open(path).and_then(unpack::reader),
+        };
+        let mut records = Records::new(wanted.clone(), now);
+        let mut number = 0_u64;
+        let read = each_line(input.map_err(cannot)?, wanted.grep(), |line| {
+            number += 1;
+            let printed = records.take(line);
+            if let Some(whole) = line.whole.filter(|_| !printed.is_empty()) {
+                tell(&format!("{path}: line {number} has {whole} bytes; printed are the first {LONGEST}"));
+            }
+            printed.into_iter().try_for_each(|line| {
                 let text = String::from_utf8_lossy(&line);
                 if json { out.json_line(&records.object(&text)) } else { out.line(&text) }
             })
-        })
-        .map_err(cannot)??;
+        });
+        match read {
+            Ok(done) => done?,
+            Err(error) if number == 0 => return Err(cannot(error)),
+            Err(error) => {
+                tell(&format!("{path}: {error}; printed is what could be read"));
+                code = Code::Failed;
+            }
+        }
     }
-    Ok(Code::Succeeded)
+    Ok(code)
 }
 
-/// Bytes of a line that are printed; the rest of a longer one is left out.
+/// Bytes of a line that are printed; all of a longer one is looked at.
 const LONGEST: usize = 16 << 20;
+/// Bytes of the rest of it that are looked at together.
+const PIECE: u64 = 4 << 20;
+
+/// A line as read.
+#[derive(Debug, Clone, Copy)]
+struct Read<'a> {
+    /// As much of it as is printed.
+    text: &'a [u8],
+    /// Its length, when there is more of it.
+    whole: Option<u64>,
+    /// Whether something in it is what is looked for, where `text` does not show that.
+    found: Option<bool>,
+}
 
 fn each_line(
-    input: Box<dyn Read>,
-    mut each: impl FnMut(&[u8]) -> Result<(), Stop>,
+    input: Input,
+    regex: Option<&Regex>,
+    mut each: impl FnMut(&Read<'_>) -> Result<(), Stop>,
 ) -> std::io::Result<Result<(), Stop>> {
-    use std::io::BufRead as _;
-    let mut input = std::io::BufReader::with_capacity(1 << 16, input);
+    let mut input = BufReader::with_capacity(1 << 16, input);
     let mut line = Vec::new();
     loop {
         line.clear();
-        if (&mut input).take(LONGEST as u64).read_until(b'\n', &mut line)? == 0 {
-            return Ok(Ok(()));
+        let read = (&mut input).take(LONGEST as u64).read_until(b'\n', &mut line);
+        if line.is_empty() {
+            return read.map(|_| Ok(()));
         }
-        if line.last() != Some(&b'\n') && line.len() == LONGEST {
-            input.skip_until(b'\n')?;
-        }
+        let is_whole = line.last() == Some(&b'\n') || line.len() < LONGEST;
         let end = line.len() - usize::from(line.last() == Some(&b'\n'));
-        if let Err(stop) = each(&line[..end]) {
+        let text = &line[..end];
+        let one = if is_whole {
+            Read { text, whole: None, found: None }
+        } else {
+            let (more, found) = rest_of_line(&mut input, regex, text)?;
+            let begins = || regex.is_some_and(|regex| matches_in_piece(regex, text, false, more > 0));
+            let whole = (more > 0).then_some(LONGEST as u64 + more);
+            Read { text, whole, found: Some(found || begins()) }
+        };
+        if let Err(stop) = each(&one) {
             return Ok(Err(stop));
         }
+        read?;
+    }
+}
+
+/// Reads a line to its end: how many bytes more it has, and whether something in them is what is looked for.
+fn rest_of_line(input: &mut impl BufRead, regex: Option<&Regex>, begun: &[u8]) -> std::io::Result<(u64, bool)> {
+    let mut piece = begun[begun.len().saturating_sub(OVERLAP)..].to_vec();
+    let (mut more, mut found) = (0, false);
+    loop {
+        let read = input.by_ref().take(PIECE).read_until(b'\n', &mut piece)?;
+        let newline = piece.last() == Some(&b'\n');
+        more += read as u64 - u64::from(newline);
+        piece.truncate(piece.len() - usize::from(newline));
+        let ends = newline || read == 0;
+        found = found || regex.is_some_and(|regex| matches_in_piece(regex, &piece, true, !ends));
+        if ends {
+            return Ok((more, found));
+        }
+        piece.drain(..piece.len().saturating_sub(OVERLAP));
     }
 }
 
@@ -87,14 +143,18 @@ impl Records {
     }
 
     /// The next line; what of the record is to be printed now.
-    fn take(&mut self, line: &[u8]) -> Vec<Vec<u8>> {
+    fn take(&mut self, read: &Read<'_>) -> Vec<Vec<u8>> {
+        let line = read.text;
         if !(self.headed && record::continues(line)) {
             self.headed = record::heads(line);
             self.level = record::level(line).unwrap_or(Level::Info);
             self.at = record::time(line, self.now).or(self.at);
             self.picker.begin(self.level, self.at);
         }
-        self.picker.take(line, || line.to_vec())
+        match read.found {
+            Some(found) => self.picker.take_found(line.len(), found, || line.to_vec()),
+            None => self.picker.take(line, || line.to_vec()),
+        }
     }
 
     fn object(&self, text: &str) -> serde_json::Value {
@@ -116,9 +176,10 @@ mod tests {
         let now = record::time(b"2026-11-21T09:30:00Z", Timestamp(0)).unwrap();
         let run = |grep: Option<&str>, level, minutes: Option<i64>| {
             let since = minutes.map(|minutes| now.plus_ms(-minutes * 60_000));
-            let mut records = Records::new(Wanted::new(grep, Some(level), since).unwrap(), now);
+            let wanted = Wanted::new(grep, Some(level), since).unwrap();
+            let mut records = Records::new(wanted.clone(), now);
             let mut got = Vec::new();
-            each_line(Box::new(text.as_bytes()), |line| {
+            each_line(Box::new(text.as_bytes()), wanted.grep(), |line| {
                 got.extend(records.take(line).iter().map(|line| line[line.len().saturating_sub(4)..].to_vec()));
                 Ok(())
             })
@@ -131,5 +192,30 @@ mod tests {
         assert_eq!(run(Some("warn"), Level::Info, None), ["RN c"]);
         assert_eq!(run(Some("at b"), Level::Info, None), ["OR b", "at b"], "a trace comes with its first line");
         assert_eq!(run(Some("at b"), Level::Info, Some(15)), [""; 0]);
+    }
+
+    #[test]
+    fn a_line_is_looked_at_to_its_end_and_printed_up_to_a_limit() {
+        let text =
+            format!("{}needle{}pin\nneedle\n{}", "x".repeat(LONGEST - 2), "y".repeat(9 << 20), "z".repeat(LONGEST));
+        let read = |grep: &str| {
+            let regex = crate::logfile::scan::pattern(grep).unwrap();
+            let mut got = Vec::new();
+            each_line(Box::new(std::io::Cursor::new(text.clone().into_bytes())), Some(&regex), |line| {
+                let found = line.found.unwrap_or_else(|| regex.is_match(line.text));
+                got.push((line.text.len(), line.whole, found));
+                Ok(())
+            })
+            .unwrap()
+            .unwrap();
+            got
+        };
+        let whole = LONGEST as u64 - 2 + 9 + (9 << 20);
+        let lines =
+            |found: [bool; 3]| vec![(LONGEST, Some(whole), found[0]), (6, None, found[1]), (LONGEST, None, found[2])];
+        assert_eq!(read("needle"), lines([true, true, false]), "across the limit");
+        assert_eq!(read("pin$"), lines([true, false, false]), "far beyond it");
+        assert_eq!(read("^y"), lines([false; 3]));
+        assert_eq!(read("z$"), lines([false, false, true]));
     }
 }

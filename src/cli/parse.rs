@@ -61,8 +61,9 @@ async fn stored(start: &Start) -> Result<Stack, Stop> {
 fn show(out: &mut Out, parsed: &Parsed) -> Result<(), Stop> {
     out.line(&parsed.message)?;
     let mut fact =
-        |name: &str, value: String| if value.is_empty() { Ok(()) } else { out.line(&format!("  {name:<12}{value}")) };
+        |name: &str, value: String| if value.is_empty() { Ok(()) } else { out.line(&format!("  {name:<13}{value}")) };
     fact("outcome", outcome(parsed.outcome).to_owned())?;
+    fact("unavailable", parsed.unavailable.clone().unwrap_or_default())?;
     fact("intent", parsed.intent.clone())?;
     fact("env", parsed.env.clone().unwrap_or_default())?;
     fact("services", parsed.services.join(", "))?;

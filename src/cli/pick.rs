@@ -24,6 +24,11 @@ impl Wanted {
             from,
         })
     }
+
+    /// What is looked for.
+    pub(super) const fn grep(&self) -> Option<&Regex> {
+        self.grep.as_ref()
+    }
 }
 
 /// Bytes of a record's lines that are kept until one matches. Of a longer record the lines before are left out.
@@ -57,12 +62,18 @@ impl<T> Picker<T> {
 
     /// A line of the record. What is to be printed now: with the first that matches, all there were.
     pub(super) fn take(&mut self, text: &[u8], line: impl FnOnce() -> T) -> Vec<T> {
+        let found = self.wanted.grep.as_ref().is_some_and(|regex| self.may && !self.matched && regex.is_match(text));
+        self.take_found(text.len(), found, line)
+    }
+
+    /// The same for a line of which is known whether it matches.
+    pub(super) fn take_found(&mut self, bytes: usize, found: bool, line: impl FnOnce() -> T) -> Vec<T> {
         if !self.may {
             return Vec::new();
         }
-        self.bytes += text.len() + LINE;
+        self.bytes += bytes + LINE;
         self.held.push(line());
-        self.matched = self.matched || self.wanted.grep.as_ref().is_some_and(|regex| regex.is_match(text));
+        self.matched |= found;
         if self.matched {
             self.bytes = 0;
             return std::mem::take(&mut self.held);

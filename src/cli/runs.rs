@@ -54,11 +54,11 @@ pub(super) async fn perform(args: &Args, start: &Start) -> Result<Code, Stop> {
         service: args.service.clone(),
         env: args.env.clone(),
         since,
-        before: None,
         limit: args.limit,
+        ..RunFilter::default()
     };
     let control = start.open_cli().await?;
-    let RunPage { runs, queue, unreadable } = control.runs(&filter).await?;
+    let RunPage { runs, queue, unreadable, .. } = control.runs(&filter).await?;
     if runs.is_empty() && unreadable.is_empty() {
         let stack = control.overview().await?.stack;
         let library = control.library();

@@ -21,7 +21,7 @@ pub(super) async fn plan(control: &Control, text: &str, inputs: &[(String, Strin
     if let Some(said) = with_given(text, &parsed.missing, inputs) {
         parsed = command::parse(&said, &catalogue);
     }
-    if parsed.outcome != ParseOutcome::Plan {
+    if parsed.outcome != ParseOutcome::Plan || parsed.unavailable.is_some() {
         let told = unread(&parsed).then(|| control.library().warning()).flatten();
         return Err(Stop::Usage(why_not(&parsed) + &told.map_or_else(String::new, |told| format!("\n{told}"))));
     }
@@ -84,6 +84,7 @@ pub(super) fn unread(parsed: &Parsed) -> bool {
 /// What is missing or meant otherwise, and what to say instead.
 pub(super) fn why_not(parsed: &Parsed) -> String {
     let mut lines = vec![match parsed.outcome {
+        _ if parsed.unavailable.is_some() => return format!("{}; nothing was done", parsed.message),
         ParseOutcome::View => {
             format!("{}: this only looks at something; use the console, or {}", parsed.message, subcommand(parsed))
         }

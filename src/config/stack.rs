@@ -67,6 +67,7 @@ pub use write::write;
 use self::names::Names;
 use super::rule;
 use super::toml_doc::{Report, Section, parse, shown};
+use crate::core::command::is_available;
 use crate::core::runbook::Problem;
 use crate::core::service::{Contact, Environment, Stack};
 
@@ -85,6 +86,31 @@ pub fn read(file: &str, text: &str) -> Result<Stack, Vec<Problem>> {
     let stack = objects(stack, &mut root, &mut report);
     root.close(&mut report);
     report.finish(stack)
+}
+
+/// What a sound stack file holds that this version keeps but does nothing with yet.
+#[must_use]
+pub fn warnings(file: &str, text: &str) -> Vec<Problem> {
+    const LISTED: usize = 5;
+    if is_available("run_routine") {
+        return Vec::new();
+    }
+    let (table, report) = parse(file, text);
+    let mut unread = Report::new(file, "");
+    let routines = Section::root(&table).field("routine").map(|f| f.tables(&mut unread)).unwrap_or_default();
+    let lines: Vec<String> = routines.iter().map(|r| report.line(r.at).to_string()).collect();
+    let Some(first) = routines.first() else { return Vec::new() };
+    let (what, verb) = if lines.len() == 1 { ("the routine", "is") } else { ("all routines", "are") };
+    let more = lines.len().saturating_sub(LISTED);
+    let more = if more > 0 { format!(" and {more} more") } else { String::new() };
+    let listed = lines.iter().take(LISTED).map(String::as_str).collect::<Vec<_>>().join(", ");
+    let at = if lines.len() == 1 { String::new() } else { format!(" (lines {listed}{more})") };
+    vec![Problem {
+        file: file.to_owned(),
+        line: report.line(first.at),
+        key: "routine".to_owned(),
+        message: format!("{what} of this file {verb} kept, but nothing runs routines in this version{at}"),
+    }]
 }
 
 /// Reads a stack file.

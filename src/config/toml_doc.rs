@@ -41,7 +41,7 @@ pub(super) struct Report {
 }
 
 impl Report {
-    fn new(file: &str, text: &str) -> Self {
+    pub fn new(file: &str, text: &str) -> Self {
         let after_breaks = text.bytes().enumerate().filter(|(_, b)| *b == b'\n').map(|(at, _)| at + 1);
         let line_starts = std::iter::once(0).chain(after_breaks).collect();
         Self { file: file.to_owned(), line_starts, problems: Vec::new(), broken: BTreeSet::new(), lost_header: false }

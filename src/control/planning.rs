@@ -18,7 +18,7 @@ pub(super) fn plan(
     raw_text: &str,
     reach: &Reach,
 ) -> Result<Plan, Refusal> {
-    if parsed.outcome != ParseOutcome::Plan {
+    if parsed.outcome != ParseOutcome::Plan || parsed.unavailable.is_some() {
         return Err(Refusal::Invalid(parsed.message.clone()));
     }
     let mut first = link(library, stack, parsed, inputs, raw_text, reach)?;

@@ -15,6 +15,8 @@ pub struct RunPage {
     pub queue: Vec<Queued>,
     /// What this version cannot read of what was asked for, newest first: which, and why.
     pub unreadable: Vec<(RunId, String)>,
+    /// Of a search: older runs than this one were not looked at. `None`: all were.
+    pub rest: Option<RunId>,
 }
 
 /// What is said of a run that cannot be read, where it would be listed.
@@ -27,9 +29,9 @@ impl Control {
     /// Runs of the workspace that pass the filter.
     pub async fn runs(&self, filter: &RunFilter) -> Result<RunPage, Refusal> {
         let Some(scope) = self.known_scope() else { return Ok(RunPage::default()) };
-        let Found { runs, unreadable } = scope.runs(filter).await?;
+        let Found { runs, unreadable, rest } = scope.runs(filter).await?;
         let queue = self.queue(runs.iter()).await?;
-        Ok(RunPage { runs, queue, unreadable })
+        Ok(RunPage { runs, queue, unreadable, rest })
     }
 
     /// Where those of the runs that are queued stand.

@@ -71,6 +71,9 @@ pub struct Parsed {
     /// For a condition: it must *not* hold ("unless staging is healthy").
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub negated: bool,
+    /// What this version cannot do, though it was understood: "freeze". Nothing of the command is done then.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub unavailable: Option<String>,
     /// One line for people: what was understood, or what is asked.
     pub message: String,
     /// Byte ranges of the words that were not understood: for carets under the text.
@@ -152,9 +155,15 @@ impl Catalogue {
     }
 }
 
-/// The names of all intents, in the order they are listed to people, and how each is typed.
-pub fn intents() -> impl Iterator<Item = (&'static str, &'static str)> {
-    intent::ALL.iter().map(|i| (i.name, i.form))
+/// The names of all intents, in the order they are listed to people, how each is typed, and whether this version can do it.
+pub fn intents() -> impl Iterator<Item = (&'static str, &'static str, bool)> {
+    intent::ALL.iter().map(|i| (i.name, i.form, i.available))
+}
+
+/// Whether this version can do what an intent stands for.
+#[must_use]
+pub fn is_available(intent: &str) -> bool {
+    intent::Intent::named(intent).is_some_and(|i| i.available)
 }
 
 /// Whether an intent makes a plan, which can be run.
@@ -183,7 +192,8 @@ pub fn parse(text: &str, catalogue: &Catalogue) -> Parsed {
     }
     let read = Text::new(text, lexicon());
     let understanding = resolve::understand(&read, catalogue, lexicon());
-    corrected(&read, &understanding, catalogue).unwrap_or_else(|| answer::combine(understanding, &read))
+    let corrected = corrected(&read, &understanding, catalogue);
+    corrected.unwrap_or_else(|| answer::combine(understanding, &read, &|text| advice::worth(text, catalogue)))
 }
 
 /// The answer with misspelt words corrected, where that is allowed: in links that only look.
@@ -213,7 +223,7 @@ fn corrected(text: &Text, first: &Understanding, catalogue: &Catalogue) -> Optio
     if !better {
         return None;
     }
-    let mut parsed = answer::combine(second, &respelt);
+    let mut parsed = answer::combine(second, &respelt, &|text| advice::worth(text, catalogue));
     parsed.corrections = corrections;
     Some(parsed)
 }

@@ -313,6 +313,13 @@ pub struct Change {
     pub by: Option<String>,
 }
 
+/// What the line of a run in a list says, for filters: `#41 failed [high] deploy web → prod ana`.
+#[must_use]
+pub fn listed(id: RunId, status: RunStatus, priority: Priority, title: &str, actor: &str) -> String {
+    let priority = if priority.is_normal() { String::new() } else { format!("[{}] ", priority.name()) };
+    format!("{id} {} {priority}{title} {actor}", status.name().replace('_', " "))
+}
+
 impl Run {
     /// Why it stands as it does; the status is not said again.
     #[must_use]

@@ -92,7 +92,7 @@ struct Sweeper<'a> {
 
 impl Sweeper<'_> {
     async fn sweep(&self, in_hand: &HashSet<RunId>, given_up: &mut GivenUp) -> Vec<(RunId, String)> {
-        let Found { runs: held, unreadable } = match self.store.held().await {
+        let Found { runs: held, unreadable, .. } = match self.store.held().await {
             Ok(held) => held,
             Err(e) => {
                 tracing::warn!("cannot look for abandoned runs: {e}");

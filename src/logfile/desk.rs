@@ -143,9 +143,7 @@ impl Desk {
             generation: 0,
             watched: true,
         };
-        for file in desk.files.iter().filter(|f| f.looks_binary()) {
-            desk.answers.push(Answer::Notice(format!("{} holds bytes that are no text; shown as tokens", file.name)));
-        }
+        desk.answers.extend(desk.files.iter().filter_map(Tracked::strangeness).map(Answer::Notice));
         desk
     }
 
@@ -232,7 +230,7 @@ impl Desk {
             self.changed |= self.files[at].lines() != before;
             self.befell(at, event);
         }
-        if !any && !self.caught_up && self.files.iter().all(Tracked::has_come) {
+        if !any && !self.caught_up && self.has_caught_up() {
             self.caught_up = true;
             self.place.seen = self.lines();
             self.changed = true;
@@ -241,6 +239,13 @@ impl Desk {
         self.changed |= ended != self.ended;
         self.ended = ended;
         any
+    }
+
+    /// All there was has been read and has its place; what comes from now on is new.
+    fn has_caught_up(&self) -> bool {
+        let waits = !self.order.is_single() && self.files.iter().any(Tracked::is_arriving);
+        let read = |file: &Tracked| file.has_come() && file.is_read();
+        self.files.iter().all(read) && !waits && self.order.is_whole(&self.files)
     }
 
     fn befell(&mut self, at: usize, event: Event) {
@@ -281,7 +286,7 @@ impl Desk {
     }
 
     fn merge(&mut self) -> bool {
-        let did = self.order.merge(&self.files, self.now);
+        let did = self.order.merge(&self.files, self.now, !self.caught_up);
         self.changed |= did;
         did
     }

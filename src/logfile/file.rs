@@ -1,18 +1,22 @@
 //! One file (or spooled standard input) being read: its index, what grows, and what befalls it.
 
 use std::fs::File;
-use std::io::{self, Write as _};
+use std::io;
 use std::os::unix::fs::{FileExt as _, MetadataExt as _};
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU8, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use super::index::{BLOCK, Index, Line, Lines, read_some};
 use super::lanes::{Head, Lanes, Writer};
+use super::spool::{self, Pour};
+use super::unpack::{self, Input, Packing};
 
 /// An unfinished last line that stood this long counts as a line.
 const QUIET: Duration = Duration::from_millis(200);
+/// How long others are kept waiting for standard input that goes on coming.
+const PATIENCE: Duration = Duration::from_secs(30);
 
 /// A file and what is known of it.
 #[derive(Debug)]
@@ -25,11 +29,18 @@ pub struct Tracked {
     /// The unfinished last line counts.
     tail: bool,
     grew: Instant,
+    began: Instant,
+    /// It cannot be read to its end for now: nothing waits for it.
+    failing: bool,
     buffer: Vec<u8>,
     /// The last failure to read, told once.
     trouble: Option<String>,
     /// The end of standard input or of a run's log, as whoever spools it leaves it.
     ended: Option<Arc<AtomicU8>>,
+    /// What whoever spools it has to say, told once.
+    said: Arc<Mutex<Option<String>>>,
+    /// It is being unpacked: all of it is to come.
+    packed: bool,
     /// What the store knows of each line: a run's log.
     lanes: Option<Lanes>,
 }
@@ -50,7 +61,7 @@ pub enum Event {
     Told(String),
 }
 
-const RUNNING: u8 = 0;
+pub(super) const RUNNING: u8 = 0;
 pub(super) const ENDED: u8 = 1;
 pub(super) const FULL: u8 = 2;
 pub(super) const CAUGHT_UP: u8 = 3;
@@ -71,33 +82,35 @@ impl Tracked {
             }));
         }
         let name = path.file_name().map_or_else(|| path.display().to_string(), |n| n.to_string_lossy().into_owned());
-        Ok(Self::new(name, file, Some(path.to_owned())))
+        match Packing::of(&head(&file)) {
+            Some(packing) => Self::unpacked(&name, packing, file),
+            None => Ok(Self::new(name, file, Some(path.to_owned()))),
+        }
     }
 
-    /// Reads `input` to its end into a file nobody else sees, in a thread of its own.
+    /// Reads `input` to its end into a file nobody else sees, unpacked if it is packed, in a thread of its own.
     ///
     /// # Errors
     /// When there is no room for such a file.
-    pub fn spool(name: &str, mut input: impl io::Read + Send + 'static) -> io::Result<Self> {
+    pub fn spool(name: &str, input: impl io::Read + Send + 'static) -> io::Result<Self> {
+        Self::pour(name, u64::MAX, move || unpack::reader(input))
+    }
+
+    /// The text of a packed file, unpacked in a thread of its own into a file nobody else sees. It takes at most half of
+    /// the room there is, for the machine has other work to do.
+    fn unpacked(name: &str, packing: Packing, file: File) -> io::Result<Self> {
+        let mut tracked = Self::pour(name, spool::room() / 2, move || Ok(packing.reader(file)))?;
+        tracked.packed = true;
+        Ok(tracked)
+    }
+
+    fn pour(name: &str, most: u64, input: impl FnOnce() -> io::Result<Input> + Send + 'static) -> io::Result<Self> {
         let file = tempfile::tempfile()?;
-        let mut spool = file.try_clone()?;
-        let ended = Arc::new(AtomicU8::new(RUNNING));
-        let end = Arc::clone(&ended);
-        std::thread::Builder::new().name("spool".to_owned()).spawn(move || {
-            let mut buffer = vec![0; BLOCK];
-            let how = loop {
-                match input.read(&mut buffer) {
-                    Ok(0) => break ENDED,
-                    Ok(count) if spool.write_all(&buffer[..count]).is_err() => break FULL,
-                    Ok(_) => {}
-                    Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                    Err(_) => break ENDED,
-                }
-            };
-            end.store(how, Ordering::Release);
-        })?;
+        let (ended, said) = (Arc::new(AtomicU8::new(RUNNING)), Arc::default());
+        let pour = Pour { into: file.try_clone()?, most, ended: Arc::downgrade(&ended), said: Arc::clone(&said) };
+        std::thread::Builder::new().name("spool".to_owned()).spawn(move || pour.run(input))?;
         let mut tracked = Self::new(name.to_owned(), file, None);
-        tracked.ended = Some(ended);
+        (tracked.ended, tracked.said) = (Some(ended), said);
         Ok(tracked)
     }
 
@@ -122,9 +135,13 @@ impl Tracked {
             index: Index::default(),
             tail: false,
             grew: Instant::now(),
+            began: Instant::now(),
+            failing: false,
             buffer: vec![0; BLOCK],
             trouble: None,
             ended: None,
+            said: Arc::default(),
+            packed: false,
             lanes: None,
         }
     }
@@ -132,7 +149,27 @@ impl Tracked {
     /// What there was when it was opened has come.
     #[must_use]
     pub fn has_come(&self) -> bool {
-        self.lanes.is_none() || self.ended.as_ref().is_none_or(|ended| ended.load(Ordering::Acquire) != RUNNING)
+        (self.lanes.is_none() && !self.packed) || !self.is_running()
+    }
+
+    /// Somebody still writes what is read here.
+    fn is_running(&self) -> bool {
+        self.ended.as_ref().is_some_and(|ended| ended.load(Ordering::Acquire) == RUNNING)
+    }
+
+    /// As many bytes as there are have been read, or as can be.
+    #[must_use]
+    pub fn is_read(&self) -> bool {
+        self.failing || self.index.end() >= self.size()
+    }
+
+    /// Of what there was when it was opened more is to come, so that lines of other files cannot be put in their place yet.
+    #[must_use]
+    pub fn is_arriving(&self) -> bool {
+        let unfinished = !self.tail && self.index.tail() < self.index.end();
+        let piped = self.path.is_none() && self.lanes.is_none();
+        let flowing = || piped && self.is_running() && self.grew.elapsed() < QUIET && self.began.elapsed() < PATIENCE;
+        !self.failing && (unfinished || !self.has_come() || flowing())
     }
 
     /// The log of a run that has ended for good: nothing follows.
@@ -143,8 +180,9 @@ impl Tracked {
 
     /// Whether it grows without anybody saying so, and has to be looked at.
     #[must_use]
-    pub const fn has_to_be_watched(&self) -> bool {
+    pub fn has_to_be_watched(&self) -> bool {
         self.lanes.is_none()
+            && (!self.packed || self.is_running() || !self.is_read() || self.index.lines() > self.lines())
     }
 
     /// Whether a line belongs to the record of the one before.
@@ -184,7 +222,7 @@ impl Tracked {
             Ok(count) => {
                 self.index.feed(&self.buffer[..count]);
                 self.join(complete);
-                (self.grew, self.tail, self.trouble) = (Instant::now(), false, None);
+                (self.grew, self.tail, self.trouble, self.failing) = (Instant::now(), false, None, false);
                 (true, if tail { Event::TailGrew { line: complete, offset } } else { Event::Nothing })
             }
             Err(error) => (false, self.failed(&error)),
@@ -208,7 +246,11 @@ impl Tracked {
             return self.failed(&io::Error::other("no room to keep more of it"));
         }
         if let Some(text) = self.lanes.as_ref().and_then(Lanes::trouble) {
+            self.failing = true;
             return Event::Told(text);
+        }
+        if let Some(text) = self.said.lock().unwrap_or_else(PoisonError::into_inner).take() {
+            return Event::Told(format!("{}: {text}", self.name));
         }
         Event::Nothing
     }
@@ -245,6 +287,7 @@ impl Tracked {
     }
 
     fn failed(&mut self, error: &io::Error) -> Event {
+        self.failing = true;
         let text = format!("{}: {error}; shown is what could be read", self.name);
         if self.trouble.as_ref() == Some(&text) {
             return Event::Nothing;
@@ -290,11 +333,21 @@ impl Tracked {
         self.lanes.as_ref()?.data(head)
     }
 
-    /// Whether the first bytes hold a NUL: nobody's text.
+    /// What is strange about its first bytes: packed as nothing here unpacks it, or nobody's text.
     #[must_use]
-    pub fn looks_binary(&self) -> bool {
-        let mut head = [0; 1024];
-        let got = self.file.read_at(&mut head, 0).unwrap_or(0);
-        memchr::memchr(0, &head[..got]).is_some()
+    pub fn strangeness(&self) -> Option<String> {
+        let head = head(&self.file);
+        if let Some(command) = unpack::unpacked_by(&head) {
+            return Some(format!("{} is packed; `{command} FILE | opsroom log -` shows its text", self.name));
+        }
+        let binary = memchr::memchr(0, &head).is_some();
+        binary.then(|| format!("{} holds bytes that are no text; shown as tokens", self.name))
     }
+}
+
+/// The first bytes.
+fn head(file: &File) -> Vec<u8> {
+    let mut head = [0; 1024];
+    let got = file.read_at(&mut head, 0).unwrap_or(0);
+    head[..got].to_vec()
 }

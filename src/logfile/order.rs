@@ -1,4 +1,6 @@
-//! In which order the lines of several files are read: merged by time, a file's own order kept. One byte a line.
+//! In which order the lines of several files are read: merged by time, a file's own order kept, of equal times the file
+//! named first. One byte a line. What comes late while the files are first read does not end up below what came early:
+//! no line is placed before every file has shown its next one.
 
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
@@ -84,15 +86,23 @@ impl Order {
         self.owner.get(line).map_or(0, |o| usize::from(*o))
     }
 
-    /// Merges some more lines; false when none were left.
-    pub fn merge(&mut self, files: &[Tracked], now: Timestamp) -> bool {
+    /// All lines of the files have their place.
+    #[must_use]
+    pub fn is_whole(&self, files: &[Tracked]) -> bool {
+        self.is_single() || self.owner.len() == files.iter().map(Tracked::lines).sum::<usize>()
+    }
+
+    /// Merges some more lines; false when none were left. `wait`: until all that is arriving has come.
+    pub fn merge(&mut self, files: &[Tracked], now: Timestamp, wait: bool) -> bool {
         if self.is_single() {
             return false;
         }
         let mut heap = BinaryHeap::new();
         for (at, (feed, file)) in self.feeds.iter_mut().zip(files).enumerate() {
-            if let Some(time) = feed.next(file, now) {
-                heap.push(Reverse((time, at)));
+            match feed.next(file, now) {
+                Some(time) => heap.push(Reverse((time, at))),
+                None if wait && file.is_arriving() => return false,
+                None => {}
             }
         }
         let any = !heap.is_empty();
@@ -100,8 +110,10 @@ impl Order {
             let Some(Reverse((_, at))) = heap.pop() else { break };
             self.push(at);
             self.feeds[at].ahead.pop();
-            if let Some(time) = self.feeds[at].next(&files[at], now) {
-                heap.push(Reverse((time, at)));
+            match self.feeds[at].next(&files[at], now) {
+                Some(time) => heap.push(Reverse((time, at))),
+                None if wait && files[at].is_arriving() => break,
+                None => {}
             }
         }
         any
@@ -119,9 +131,15 @@ impl Order {
 impl Feed {
     fn next(&mut self, file: &Tracked, now: Timestamp) -> Option<i64> {
         if self.ahead.is_empty() {
-            for line in file.read(self.taken, AHEAD, HEAD) {
+            let times: Vec<Option<i64>> =
+                file.read(self.taken, AHEAD, HEAD).iter().map(|line| line.time(now).map(|t| t.0)).collect();
+            // What stands above the first time of a file has that.
+            if self.taken == 0 {
+                self.last = times.iter().find_map(|time| *time).unwrap_or_default();
+            }
+            for time in times {
                 // A clock that went back does not tear a file's own order apart.
-                self.last = line.time(now).map_or(self.last, |t| t.0.max(self.last));
+                self.last = time.map_or(self.last, |time| time.max(self.last));
                 self.ahead.push(self.last);
             }
             self.ahead.reverse();

@@ -42,13 +42,25 @@ pub struct Scan {
     offset: u64,
     line: usize,
     buffer: Vec<u8>,
-    /// In the rest of a line whose beginning was too long to hold and has been looked at.
+    /// In a line too long to hold: all before `offset` has been looked at.
     inside: bool,
+}
+
+/// Bytes of a very long line that are looked at again with the next piece of it, so that no match of up to this length is
+/// lost between two pieces.
+pub const OVERLAP: usize = 64 * 1024;
+
+/// Whether something matches in a piece of a long line. `begun`: the line begins before this piece, whose first bytes were
+/// looked at before. `goes_on`: more of the line follows, so that what only matches at the very end (`$`) does not yet.
+#[must_use]
+pub fn matches_in_piece(regex: &Regex, piece: &[u8], begun: bool, goes_on: bool) -> bool {
+    let at = usize::from(begun && !piece.is_empty());
+    regex.shortest_match_at(piece, at).is_some_and(|end| end < piece.len() || !goes_on)
 }
 
 /// A distance within which lines are counted without asking where the nearest remembered one is.
 const NEAR: usize = 64 * 1024;
-/// Of a line longer than this only so much is looked at.
+/// A line up to this length is looked at as a whole, a longer one piece by piece.
 const LONGEST: usize = 16 << 20;
 
 impl Scan {
@@ -86,7 +98,7 @@ impl Scan {
     pub fn step(&mut self, file: &File, index: &Index, at_end: bool) -> io::Result<bool> {
         let end = index.end();
         if self.inside {
-            return self.skip(file, end, at_end);
+            return self.go_through(file, end, at_end);
         }
         let mut filled = 0;
         loop {
@@ -112,7 +124,7 @@ impl Scan {
                 }
                 None if reached || filled < wanted => return Ok(false),
                 None if self.buffer.len() >= LONGEST => {
-                    if self.regex.is_match(&self.buffer) {
+                    if matches_in_piece(&self.regex, &self.buffer, false, true) {
                         self.hits.set_next(self.line);
                     }
                     self.offset += self.buffer.len() as u64;
@@ -127,18 +139,35 @@ impl Scan {
         }
     }
 
-    /// Goes over the rest of a line that is too long.
-    fn skip(&mut self, file: &File, end: u64, at_end: bool) -> io::Result<bool> {
-        let room = usize::try_from(end.saturating_sub(self.offset)).unwrap_or(usize::MAX).min(self.buffer.len());
-        let got = read_some(file, &mut self.buffer[..room], self.offset)?;
-        let newline = memchr::memchr(b'\n', &self.buffer[..got]);
-        self.offset += newline.map_or(got, |at| at + 1) as u64;
-        if newline.is_some() || (at_end && self.offset >= end) {
+    /// Looks at one more piece of a line that is too long to hold.
+    fn go_through(&mut self, file: &File, end: u64, at_end: bool) -> io::Result<bool> {
+        let begin = self.offset - OVERLAP as u64;
+        let room = usize::try_from(end.saturating_sub(begin)).unwrap_or(usize::MAX);
+        if self.buffer.len() < room.min(BLOCK) {
+            self.buffer.resize(BLOCK, 0);
+        }
+        let wanted = room.min(self.buffer.len());
+        let mut filled = 0;
+        while filled < wanted {
+            match read_some(file, &mut self.buffer[filled..wanted], begin + filled as u64)? {
+                0 => break,
+                got => filled += got,
+            }
+        }
+        let new = OVERLAP.min(filled);
+        let newline = memchr::memchr(b'\n', &self.buffer[new..filled]).map(|at| new + at);
+        let (stop, ends) = (newline.unwrap_or(filled), newline.is_some() || (at_end && filled >= room));
+        let known = self.hits.len() > self.line;
+        if !known && matches_in_piece(&self.regex, &self.buffer[..stop], true, !ends) {
+            self.hits.set_next(self.line);
+        }
+        self.offset = self.offset.max(begin + stop as u64) + u64::from(newline.is_some());
+        if ends {
             self.inside = false;
             self.line += 1;
             self.hits.extend_to(self.line);
         }
-        Ok(got > 0 || !self.inside)
+        Ok(ends || filled > OVERLAP)
     }
 
     fn look(&mut self, len: usize, index: &Index) {
@@ -236,20 +265,53 @@ mod tests {
     }
 
     #[test]
-    fn a_line_too_long_to_hold_is_looked_at_by_its_beginning() {
+    fn a_line_too_long_to_hold_is_looked_at_piece_by_piece() {
         for ended in [true, false] {
-            let long = "x".repeat(LONGEST + (3 << 20));
-            let text = format!("a\n{long}needle{}", if ended { "\nneedle\n" } else { "" });
+            let (long, more) = ("x".repeat(LONGEST - 3), "y".repeat(BLOCK));
+            let text = format!("a\n{long}needle{more}pin{}", if ended { "\nneedle\n" } else { "" });
             let (file, index) = indexed(&text);
             let run = |regex: &str| {
                 let mut scan = Scan::new(pattern(regex).unwrap());
                 while scan.step(&file, &index, true).unwrap() {}
                 assert!(scan.buffer.capacity() <= 2 * BLOCK);
-                (scan.hits.len(), scan.hits.next(0), scan.hits.count())
+                assert_eq!(scan.hits.len(), if ended { 3 } else { 2 });
+                (0..3).filter(|line| *line < scan.hits.len() && scan.hits.contains(*line)).collect::<Vec<_>>()
             };
-            assert_eq!(run("^x"), (if ended { 3 } else { 2 }, Some(1), 1));
-            assert_eq!(run("needle"), if ended { (3, Some(2), 1) } else { (2, None, 0) });
+            let both = if ended { vec![1, 2] } else { vec![1] };
+            assert_eq!(run("needle"), both, "across the first two pieces");
+            for (regex, found) in [
+                ("^x", true),
+                ("pin$", true),
+                ("xneedley", true),
+                ("needle.*", true),
+                ("ypin", true),
+                ("^y", false),
+                ("^n.*pin", false),
+                ("x$", false),
+                ("y$", false),
+                (r"y\b", false),
+            ] {
+                let hits = run(regex);
+                assert_eq!(hits.contains(&1), found, "{regex}: {hits:?}");
+            }
         }
+    }
+
+    #[test]
+    fn a_very_long_line_that_grows_is_looked_at_on() {
+        let mut file = tempfile::tempfile().unwrap();
+        let (mut index, mut scan) = (Index::default(), Scan::new(pattern("needle").unwrap()));
+        let mut add = |text: &str, scan: &mut Scan| {
+            file.write_all(text.as_bytes()).unwrap();
+            index.feed(text.as_bytes());
+            while scan.step(&file, &index, false).unwrap() {}
+        };
+        add(&"x".repeat(LONGEST + 5), &mut scan);
+        add("xxnee", &mut scan);
+        add("dlex", &mut scan);
+        assert_eq!((scan.hits.count(), scan.line), (1, 0));
+        add("\nneedle\n", &mut scan);
+        assert_eq!((scan.hits.count(), scan.hits.len()), (2, 2));
     }
 
     proptest! {

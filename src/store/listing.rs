@@ -2,7 +2,8 @@
 
 use sqlx::QueryBuilder;
 
-use crate::core::run::{Run, RunId, RunStep};
+use crate::core::queue::Priority;
+use crate::core::run::{Run, RunId, RunStatus, RunStep, listed};
 use crate::core::time::Timestamp;
 
 use super::db::text;
@@ -22,12 +23,74 @@ const OF_WORKSPACE: &str = "select * from run where workspace_id = ";
 /// all runs of the workspace instead.
 const OF_STATUS: &str = "select * from run where +workspace_id = ";
 
+/// How the query of a filter begins; [`conditions`] follows.
+const fn start(filter: &RunFilter) -> &'static str {
+    if filter.status.len() == 1 { OF_STATUS } else { OF_WORKSPACE }
+}
+
 /// Runs that were asked for. One that this version cannot read stands beside the others, so that it hides none of them.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct Found {
     pub runs: Vec<Run>,
     /// Written by a version that knows more, or damaged: which, and why they cannot be read.
     pub unreadable: Vec<(RunId, String)>,
+    /// Of a search: older runs than this one were not looked at. `None`: all were.
+    pub rest: Option<RunId>,
+}
+
+/// Runs a search looks at before it answers, for each one that is wanted: 5,000 for a page of a hundred.
+const LOOKED_AT: u32 = 50;
+/// Characters of a plan as stored within which its title is.
+const TITLE_WITHIN: i32 = 1024;
+
+/// As much of a run as its line in a list says: number, status, priority, who, and the beginning of its plan.
+type Listed = (i64, String, String, String, String);
+
+/// Whether its line holds a text in small letters. What cannot be read here is decided about when the run is.
+fn may_hold((id, status, priority, actor, plan): &Listed, text: &str) -> bool {
+    let known = RunStatus::from_name(status).zip(Priority::from_name(priority)).zip(title(plan));
+    known.is_none_or(|((status, priority), title)| {
+        listed(RunId(*id), status, priority, &title, actor).to_lowercase().contains(text)
+    })
+}
+
+/// The title in the beginning of a stored plan.
+fn title(head: &str) -> Option<String> {
+    let (_, from) = head.split_once("\"title\":")?;
+    serde_json::Deserializer::from_str(from).into_iter::<String>().next()?.ok()
+}
+
+/// What a filter asks of the runs of a workspace, after `where workspace_id = `.
+macro_rules! conditions {
+    ($query:ident, $workspace:expr, $filter:expr) => {{
+        let filter: &RunFilter = $filter;
+        $query.push_bind($workspace);
+        if let [status] = filter.status.as_slice() {
+            $query.push(" and status = ").push_bind(status.name());
+        } else if !filter.status.is_empty() {
+            let mut names = $query.push(" and status in (").separated(", ");
+            for status in &filter.status {
+                names.push_bind(status.name());
+            }
+            $query.push(")");
+        }
+        if let Some(runbook) = &filter.runbook {
+            $query.push(" and runbook = ").push_bind(text(runbook));
+        }
+        if let Some(service) = &filter.service {
+            $query.push(" and exists (select 1 from run_service s where s.run_id = run.id and s.service = ");
+            $query.push_bind(text(service)).push(")");
+        }
+        if let Some(env) = &filter.env {
+            $query.push(" and env = ").push_bind(text(env));
+        }
+        if let Some(since) = filter.since {
+            $query.push(" and requested_at >= ").push_bind(since.0);
+        }
+        if let Some(before) = filter.before {
+            $query.push(" and id < ").push_bind(before.0);
+        }
+    }};
 }
 
 impl Found {
@@ -54,39 +117,52 @@ impl Store {
 
     /// Runs that pass the filter, newest first.
     pub async fn runs(&self, workspace: i64, filter: &RunFilter) -> Result<Found, StoreError> {
+        if let Some(holds) = filter.holds.as_deref().map(str::to_lowercase).filter(|holds| !holds.is_empty()) {
+            return self.search(workspace, filter, &holds).await;
+        }
         let mut db = self.db.read().await?;
         let rows = on!(db, conn: D => {
-            let mut query = QueryBuilder::<D>::new(if filter.status.len() == 1 { OF_STATUS } else { OF_WORKSPACE });
-            query.push_bind(workspace);
-            if let [status] = filter.status.as_slice() {
-                query.push(" and status = ").push_bind(status.name());
-            } else if !filter.status.is_empty() {
-                let mut names = query.push(" and status in (").separated(", ");
-                for status in &filter.status {
-                    names.push_bind(status.name());
-                }
-                query.push(")");
-            }
-            if let Some(runbook) = &filter.runbook {
-                query.push(" and runbook = ").push_bind(text(runbook));
-            }
-            if let Some(service) = &filter.service {
-                query.push(" and exists (select 1 from run_service s where s.run_id = run.id and s.service = ");
-                query.push_bind(text(service)).push(")");
-            }
-            if let Some(env) = &filter.env {
-                query.push(" and env = ").push_bind(text(env));
-            }
-            if let Some(since) = filter.since {
-                query.push(" and requested_at >= ").push_bind(since.0);
-            }
-            if let Some(before) = filter.before {
-                query.push(" and id < ").push_bind(before.0);
-            }
+            let mut query = QueryBuilder::<D>::new(start(filter));
+            conditions!(query, workspace, filter);
             query.push(" order by id desc limit ").push_bind(i64::from(filter.limit));
             query.build_query_as::<RunRow>().fetch_all(&mut **conn).await
         })?;
         Ok(Found::of(rows))
+    }
+
+    /// Runs whose line in a list holds a text: so many as the filter wants, among as many of the newest
+    /// as [`LOOKED_AT`] says.
+    async fn search(&self, workspace: i64, filter: &RunFilter, holds: &str) -> Result<Found, StoreError> {
+        let most = filter.limit.saturating_mul(LOOKED_AT);
+        let mut db = self.db.read().await?;
+        let looked_at = on!(db, conn: D => {
+            let mut query = QueryBuilder::<D>::new("select id, status, priority, actor, substr(plan, 1, ");
+            query.push_bind(TITLE_WITHIN).push(") as head from run where workspace_id = ");
+            conditions!(query, workspace, filter);
+            query.push(" order by id desc limit ").push_bind(i64::from(most));
+            query.build_query_as::<Listed>().fetch_all(&mut **conn).await
+        })?;
+        let limit = filter.limit as usize;
+        let ids: Vec<i64> = looked_at.iter().filter(|run| may_hold(run, holds)).take(limit).map(|run| run.0).collect();
+        let ended = looked_at.len() < most as usize;
+        let rest = if ids.len() == limit { ids.last().copied() } else { looked_at.last().map(|run| run.0) };
+        let rest = rest.filter(|_| !ended || ids.len() == limit).map(RunId);
+        if ids.is_empty() {
+            return Ok(Found { rest, ..Found::default() });
+        }
+        let rows = on!(db, conn: D => {
+            let mut query = QueryBuilder::<D>::new("select * from run where id in (");
+            let mut list = query.separated(", ");
+            for id in &ids {
+                list.push_bind(*id);
+            }
+            query.push(") order by id desc");
+            query.build_query_as::<RunRow>().fetch_all(&mut **conn).await
+        })?;
+        let mut found = Found { rest, ..Found::of(rows) };
+        let line = |run: &Run| listed(run.id, run.status, run.priority, &run.plan.title, &run.actor).to_lowercase();
+        found.runs.retain(|run| line(run).contains(holds));
+        Ok(found)
     }
 
     /// Held runs with a lease that ended before `at`, with their holders.
@@ -117,7 +193,15 @@ impl Store {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::core::run::RunStatus;
+
+    #[test]
+    fn the_title_is_read_from_the_beginning_of_a_plan() {
+        let plan =
+            crate::core::plan::Plan { title: "say \"hi\" → prod".into(), ..crate::core::plan::Plan::default() };
+        let stored = serde_json::to_string(&plan).unwrap();
+        assert_eq!(title(&stored[..200]).as_deref(), Some("say \"hi\" → prod"));
+        assert_eq!((title("{\"runbook\":\"x\""), title("\"title\":\"cut o")), (None, None));
+    }
 
     #[test]
     fn the_sql_knows_exactly_the_held_states() {

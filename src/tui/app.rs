@@ -18,6 +18,7 @@ use ratatui::layout::Rect;
 
 use self::bar::Bar;
 use self::logs::{Logs, Place, RunLog};
+use super::burst;
 use super::keys::{Action, Context, Key, Keymap};
 use super::msg::{Effect, Msg, Overview, Ticket};
 use super::pane::home::Home;
@@ -109,9 +110,11 @@ impl App {
 
     /// Takes in what happened and says what is wanted now.
     pub fn update(&mut self, msg: Msg) -> Vec<Effect> {
+        let (view, toast) = (self.view_on_top(), self.toast.clone());
         let mut effects = match msg {
             Msg::Key(key) => self.key(&key),
             Msg::Paste(text) => self.paste(&text),
+            Msg::Burst(text) => self.burst(&text),
             Msg::Resize(width, height) => {
                 self.size = (width, height);
                 Vec::new()
@@ -125,8 +128,17 @@ impl App {
             }
             other => self.learn(other),
         };
+        // What was said before belongs to the view that was left.
+        if self.view_on_top() != view && self.toast == toast {
+            self.toast = None;
+        }
         effects.extend(self.wanted());
         effects
+    }
+
+    /// Which view is on top: how many lie over home, and the kind of the last.
+    fn view_on_top(&self) -> (usize, Option<std::mem::Discriminant<Screen>>) {
+        (self.screens.len(), self.screens.last().map(std::mem::discriminant))
     }
 
     /// How often the time shown changes: every second while a run is live or a message is to go, else once a minute.
@@ -258,6 +270,41 @@ impl App {
             self.say(format!("a paste does nothing here; {} opens the command line", self.key_name(Action::Command)));
         }
         Vec::new()
+    }
+
+    /// Text that came at once, not called a paste by the terminal: perhaps a line typed while the network stood still. It
+    /// opens the line it begins with (`:` or `/`, as the keymap has them) and is text there. Enter in it takes nothing.
+    fn burst(&mut self, text: &str) -> Vec<Effect> {
+        if layout::is_too_small(self.size) {
+            return Vec::new();
+        }
+        if !self.popups.is_empty() || self.context().is_text() {
+            let effects = self.paste(text);
+            if burst::holds_enter(text) && self.popups.is_empty() {
+                self.note(burst::ENTER_NOT_TAKEN);
+            }
+            return effects;
+        }
+        let opened = burst::opener(text, &self.keys, self.context());
+        let effects = opened.map_or_else(Vec::new, |(action, _)| self.act(action));
+        match opened.filter(|_| self.context().is_text()) {
+            Some((_, line)) => {
+                self.insert(line);
+                if burst::holds_enter(text) {
+                    self.note(burst::ENTER_NOT_TAKEN);
+                }
+            }
+            None => self.say(burst::ignored(text, &self.key_name(Action::Command), "opens the command line")),
+        }
+        effects
+    }
+
+    /// Says something where it is read while a line is typed.
+    fn note(&mut self, text: &str) {
+        match &mut self.bar {
+            Some(bar) => bar.message = Some(text.to_owned()),
+            None => self.say(text),
+        }
     }
 
     fn insert(&mut self, text: &str) {

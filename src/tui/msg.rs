@@ -27,6 +27,8 @@ pub enum Msg {
     Key(KeyEvent),
     /// Bracketed paste: text, never keys.
     Paste(String),
+    /// Text that came at once without brackets: never keys, but it may open the line it begins with.
+    Burst(String),
     Resize(u16, u16),
     Focus(bool),
     /// The present time. The loop sends one before every batch of other messages, and as often as

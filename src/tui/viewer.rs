@@ -21,6 +21,7 @@ use self::card::Card;
 use self::filters::Filters;
 use self::prompt::{Prompt, Wanted};
 use super::Model;
+use super::burst;
 use super::keys::{Action, Context, Key, Keymap};
 use super::msg::{Effect, Msg, Ticket};
 use super::popup::Outcome;
@@ -287,6 +288,24 @@ impl Viewer {
         }
     }
 
+    /// Text that came at once: it may open the search it begins with, and is text there.
+    fn burst(&mut self, text: &str) -> Vec<Effect> {
+        if self.context(Context::File).is_text() {
+            self.insert(text);
+            return Vec::new();
+        }
+        let opened = burst::opener(text, &self.keys, self.context(Context::File));
+        let effects = opened.map_or_else(Vec::new, |(action, _)| self.act(action));
+        if let Some((_, line)) = opened.filter(|_| self.context(Context::File).is_text()) {
+            self.insert(line);
+            self.notice = burst::holds_enter(text).then(|| burst::ENTER_NOT_TAKEN.to_owned());
+        } else {
+            let search = self.keys.keys(Action::Search).first().map(ToString::to_string).unwrap_or_default();
+            self.notice = Some(burst::ignored(text, &search, "begins a search"));
+        }
+        effects
+    }
+
     fn help(&mut self, action: Action) -> Vec<Effect> {
         let Some(Over::Help(help)) = &mut self.over else { return Vec::new() };
         match help.act(action, &self.keys) {
@@ -308,6 +327,7 @@ impl Model for Viewer {
         match msg {
             Msg::Key(key) => return self.key(&key),
             Msg::Paste(text) => self.insert(&text),
+            Msg::Burst(text) => return self.burst(&text),
             Msg::Resize(width, height) => return vec![self.resize(width, height, false)],
             Msg::Tick(now) => self.tick(now),
             Msg::File(_, told) => return self.told(told),

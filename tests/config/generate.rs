@@ -250,7 +250,12 @@ fn routine(name: String, environments: Vec<Environment>, services: Vec<Service>)
     );
     let kind = select(vec!["http", "collect"]);
     let zone = of(select(vec!["UTC", "America/New_York"]));
-    (when, request, kind, zone, of(prose()), any::<(bool, bool, Index, Index)>()).prop_map(
+    let expect = of(select(vec![
+        "response.status == 200 && response.duration_ms < 800",
+        "response.body.items[0].age_hours < 26\n  || env == \"dev\"",
+    ])
+    .prop_map(str::to_owned));
+    (when, request, kind, zone, expect, any::<(bool, bool, Index, Index)>()).prop_map(
         move |((every_ms, cron), request, kind, zone, expect, (has_service, has_env, service, env))| {
             let service = services.get(service.index(services.len().max(1))).filter(|_| has_service);
             let all: Vec<String> = environments.iter().map(|e| e.name.clone()).collect();

@@ -131,10 +131,16 @@ impl World {
             }
             Effect::Runs { ticket, filter } => {
                 let before = filter.before.unwrap_or(RunId(i64::MAX));
-                let older = self.overview.runs.iter().filter(|r| r.id < before);
-                let runs: Vec<Run> = older.take(filter.limit as usize).cloned().collect();
+                let older: Vec<&Run> = self.overview.runs.iter().filter(|r| r.id < before).collect();
+                // A search looks at so many and says where it stopped.
+                let looked_at = if filter.holds.is_some() { 500 } else { usize::MAX };
+                let rest = older.get(looked_at).and(older.get(looked_at - 1)).map(|run| run.id);
+                let wanted = filter.holds.unwrap_or_default();
+                let holds = |run: &&Run| run.plan.title.contains(&wanted);
+                let looked_at = older.into_iter().take(looked_at).filter(holds);
+                let runs: Vec<Run> = looked_at.take(filter.limit as usize).cloned().collect();
                 let queue = self.detail.queued.iter().filter(|q| runs.iter().any(|r| r.id == q.run)).cloned().collect();
-                Msg::Runs(ticket, Ok(RunPage { runs, queue, unreadable: Vec::new() }))
+                Msg::Runs(ticket, Ok(RunPage { runs, queue, rest, ..RunPage::default() }))
             }
             Effect::Audit { ticket, .. } => Msg::Audit(
                 ticket,

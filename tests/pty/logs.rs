@@ -146,3 +146,32 @@ fn without_a_terminal_lines_are_printed() {
     let (good, text) = run(&["log", "/"]);
     assert!(!good && text.contains("cannot read /"), "{text}");
 }
+
+#[test]
+fn a_packed_log_is_read_as_its_text_and_a_cut_one_says_so() {
+    let packed = |text: &str| {
+        let mut packed = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+        packed.write_all(text.as_bytes()).unwrap();
+        packed.finish().unwrap()
+    };
+    let whole = packed(&numbered(5000));
+    let mut console = view(home(&whole));
+    console.wait_for("1 of 5000");
+    console.send("G");
+    console.wait_for("line number 4999");
+    console.send("q");
+    assert_eq!(console.exit_restored(), 0);
+    let mut console = view(home(&whole[..whole.len() / 2]));
+    console.wait_for("ends in the middle; shown is what could be read");
+    assert!(console.contents().contains("line number 1,"), "{}", console.contents());
+    console.send("q");
+    assert_eq!(console.exit_restored(), 0);
+}
+
+#[test]
+fn what_is_packed_otherwise_is_named_with_the_command_that_unpacks_it() {
+    let mut console = view(home(b"\xfd7zXZ\x00\x00\x04not really\n"));
+    console.wait_for("xz -dc FILE | opsroom log -");
+    console.send("q");
+    assert_eq!(console.exit_restored(), 0);
+}

@@ -1,4 +1,5 @@
-//! Pasted text is text. On a screen without a text field it does nothing; in the command bar it runs nothing.
+//! Pasted text is text. On a screen without a text field it does nothing; in the command bar it runs nothing. What was typed
+//! while the network stood still comes as one read, too: it opens the line it begins with, and Enter in it takes nothing.
 
 use std::time::Duration;
 
@@ -51,4 +52,48 @@ fn a_runbook_pasted_into_the_command_bar() {
 #[test]
 fn a_runbook_pasted_into_the_command_bar_without_brackets() {
     pasted(":", "", "");
+}
+
+fn at_home() -> Console {
+    let console = Setup::empty().start_in(world::home());
+    console.home_screen();
+    console.wait_for("web");
+    console
+}
+
+#[test]
+fn a_line_typed_during_a_stall_stands_in_the_bar_and_waits_for_enter() {
+    let mut console = at_home();
+    console.send(":services\r");
+    console.wait_for("press it again");
+    assert!(console.contents().contains(": services"), "{}", console.contents());
+    console.send("\r");
+    console.wait_for("type a command");
+    console.send(":restart web in dev\ry\r");
+    console.wait_for("press it again");
+    assert!(console.contents().contains(": restart web in dev"), "{}", console.contents());
+    assert!(!console.contents().contains("Start"), "no plan card: Enter was not taken\n{}", console.contents());
+    leave(&mut console);
+    assert!(!console.path("begun").exists(), "nothing was restarted");
+    assert_eq!(world::runs(&console.path("")), Vec::<serde_json::Value>::new());
+}
+
+#[test]
+fn a_search_typed_during_a_stall_is_a_search() {
+    let mut console = at_home();
+    console.send("/billing worker\r");
+    console.wait_for("press it again");
+    assert!(console.contents().contains("billing worker"), "{}", console.contents());
+    leave(&mut console);
+}
+
+#[test]
+fn any_other_burst_is_ignored_and_quoted() {
+    let mut console = at_home();
+    console.send("restart web in dev\ry\rqqq");
+    console.wait_for("ignored 24 characters");
+    assert!(console.contents().contains("\"restart web in dev"), "{}", console.contents());
+    assert!(console.on_alternate_screen(), "none of it was a key");
+    leave(&mut console);
+    assert!(!console.path("begun").exists(), "nothing was restarted");
 }

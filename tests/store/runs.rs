@@ -476,3 +476,29 @@ pub async fn lists_are_filtered_and_paged(place: Place) {
         assert_eq!(found, expected, "{filter:?}");
     }
 }
+
+/// A search looks at fifty runs for each one that is wanted, whatever it finds, and goes on where it stopped.
+pub async fn a_search_says_how_far_it_looked(place: Place) {
+    let mut ids = Vec::new();
+    for n in 0..60 {
+        let mut wanted = plan("deploy");
+        let title = if n == 3 || n == 5 { "Restore the „Tape“ 100%" } else { "deploy web → staging" };
+        wanted.title = title.into();
+        ids.push(place.submit(wanted).await.id);
+    }
+    let search = async |holds: &str, before: Option<RunId>, limit: u32| {
+        let filter = RunFilter { holds: Some(holds.into()), before, limit, ..RunFilter::default() };
+        let found = place.store.runs(place.workspace, &filter).await.unwrap();
+        (found.runs.iter().map(|run| run.id).collect::<Vec<_>>(), found.rest)
+    };
+    assert_eq!(search("„TAPE“ 100%", None, 1).await, (vec![], Some(ids[10])), "the newest fifty hold none");
+    assert_eq!(search("„tape“ 100%", Some(ids[10]), 1).await, (vec![ids[5]], Some(ids[5])));
+    assert_eq!(search("tape", Some(ids[5]), 1).await, (vec![ids[3]], Some(ids[3])));
+    assert_eq!(search("tape", Some(ids[3]), 1).await, (vec![], None), "all were looked at");
+    assert_eq!(search("tape", None, 9).await, (vec![ids[5], ids[3]], None));
+    assert_eq!(search("a%p", None, 9).await, (vec![], None), "no wildcards");
+    assert_eq!(search(&format!("{} queued", ids[7]), None, 9).await, (vec![ids[7]], None), "number and status too");
+    place.store.request_cancel(ids[7], "bob", None, at(500)).await.unwrap();
+    assert_eq!(search("CANCELLED", None, 9).await, (vec![ids[7]], None));
+    assert_eq!(search("", None, 2).await, (vec![ids[59], ids[58]], None), "no text: a list like any other");
+}

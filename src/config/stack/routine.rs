@@ -4,6 +4,8 @@ use super::action::{auth, check_runs_in, headers};
 use super::names::Names;
 use crate::config::rule::{self, schedule, web};
 use crate::config::toml_doc::{Report, Section};
+use crate::core::expr::{Expr, ExprError};
+use crate::core::runbook::scope;
 use crate::core::service::{Routine, RoutineRequest, Service};
 
 /// What a routine may be; each asks over HTTP.
@@ -35,10 +37,18 @@ pub(super) fn read(
         cron,
         timezone: s.text(report, "timezone", schedule::zone),
         request: request.and_then(|f| f.table(report)).and_then(|t| read_request(t, report)),
-        expect: s.text(report, "expect", rule::prose),
+        expect: s.text(report, "expect", condition),
     };
     s.close(report);
     routine
+}
+
+/// A condition over the answer, as runbooks write it.
+fn condition(text: &str) -> Result<String, String> {
+    let text = rule::prose(text)?;
+    let caret = |why: ExprError| format!("is no condition: {}", why.with_caret(&text));
+    Expr::condition(&text, &scope::routine_types()).map_err(caret)?;
+    Ok(text)
 }
 
 /// Exactly one of `every` and `cron`.

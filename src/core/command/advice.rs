@@ -3,12 +3,14 @@
 use super::explain;
 use super::intent::Intent;
 use super::judge::Link;
+use super::lexer::Text;
+use super::lexicon::lexicon;
 use super::names::Name;
 use super::pattern::Words;
 use super::reading::Reading;
-use super::slots;
 use super::verb::Hit;
-use super::{ParseOutcome, Parsed};
+use super::{Catalogue, ParseOutcome, Parsed, is_available};
+use super::{resolve, slots};
 
 /// "stop web in prod": no such act; there are two that may be meant.
 pub(super) fn stop_service(r: &mut Reading<'_>, hit: &Hit, intent: &Intent) -> Option<Link> {
@@ -38,14 +40,9 @@ pub(super) fn start_service(r: &Reading<'_>, hit: &Hit) -> Option<Link> {
     if !starts {
         return None;
     }
-    let place = explain::in_env(&Parsed { env: r.envs.first().cloned(), ..Parsed::default() }, " in ");
-    let suggestions = vec![
-        format!("restart {service}{place}"),
-        format!("scale {service} to 1{place}"),
-        format!("deploy {service}{}", place.replace(" in ", " to ")),
-    ];
-    let message = format!("services are not started: restart, scale or deploy {service}");
-    let parsed = Parsed { outcome: ParseOutcome::Suggest, message, suggestions, ..Parsed::default() };
+    let message =
+        format!("services are not started here: to do it, say restart, scale or deploy, and where {service} runs");
+    let parsed = Parsed { outcome: ParseOutcome::Suggest, message, suggestions: looks(r), ..Parsed::default() };
     Some(Link { parsed, intent: None, mutates: false, refused: false, doubt: r.doubt, suspects: Vec::new() })
 }
 
@@ -70,30 +67,62 @@ pub(super) fn skip_step(r: &Reading<'_>) -> Option<Link> {
     Some(Link { parsed, intent: None, mutates: false, refused: false, doubt: r.doubt, suspects: Vec::new() })
 }
 
-/// Commands about the objects that were understood, else general ones.
-pub(super) fn examples(r: &Reading<'_>) -> Vec<String> {
+/// Ways to look at what was named, and only at what exists: a service in an environment that it has, a routine, a view that
+/// this version has. A guess never changes anything.
+pub(super) fn looks(r: &Reading<'_>) -> Vec<String> {
     let mut read = r.clone();
     if let Some(check) = Intent::named("healthcheck") {
         slots::fill(&mut read, check);
     }
-    let env = read.envs.first().or(r.catalogue.environments.first()).map_or("staging", String::as_str);
-    let service = read.out.services.iter().find(|s| *s != "*").or(r.catalogue.services.first());
     let mut out = Vec::new();
-    if let Some(routine) = r
-        .spans
-        .within(r.words.clone())
-        .find_map(|s| s.names.iter().find_map(|n| if let Name::Routine(x) = n { Some(x) } else { None }))
-    {
-        out.extend([format!("run {routine} now"), format!("pause {routine} for 1h")]);
+    if let Some(routine) = routine_named(r).filter(|_| is_available("routines")) {
+        out.push(format!("show {routine}"));
     }
-    match service {
-        Some(service) => out.extend([
-            format!("check {service} in {env}"),
-            format!("show {service}"),
-            format!("deploy {service} to {env}"),
-        ]),
-        None => out.extend([format!("check {env}"), format!("deploy {env}")]),
+    let env = read.envs.first();
+    let can_check = r.catalogue.runbooks.contains_key("healthcheck");
+    match read.out.services.iter().find(|s| *s != "*") {
+        Some(service) => {
+            let has = r.catalogue.service_environments.get(service);
+            let place = env.filter(|e| has.is_some_and(|has| has.contains(e))).map(|e| format!(" in {e}"));
+            if can_check {
+                out.push(format!("check {service}{}", place.unwrap_or_default()));
+            }
+            out.extend([format!("show {service}"), format!("runs of {service}")]);
+        }
+        None => match env {
+            Some(env) if can_check => out.extend([format!("check {env}"), format!("runs in {env}")]),
+            Some(env) => out.push(format!("runs in {env}")),
+            None => out.extend(["health".to_owned(), "services".to_owned(), "runs".to_owned()]),
+        },
     }
     out.push("help".to_owned());
     out
+}
+
+fn routine_named<'a>(r: &'a Reading<'_>) -> Option<&'a str> {
+    let mut names = r.spans.within(r.words.clone()).flat_map(|s| &s.names);
+    names.find_map(|n| if let Name::Routine(name) = n { Some(name.as_str()) } else { None })
+}
+
+/// What a correction is worth to the person who typed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Worth {
+    Offered,
+    /// A command that this version cannot do.
+    Unavailable,
+    /// No command either; what is suggested for it.
+    NoCommand(Vec<String>),
+}
+
+/// Judges the text with its corrections in place.
+pub(super) fn worth(text: &str, catalogue: &Catalogue) -> Worth {
+    let links = resolve::understand(&Text::new(text, lexicon()), catalogue, lexicon()).links;
+    let command = |outcome: ParseOutcome| !matches!(outcome, ParseOutcome::Suggest | ParseOutcome::Nothing);
+    if links.iter().any(|l| l.parsed.unavailable.is_some()) {
+        return Worth::Unavailable;
+    }
+    if !links.is_empty() && links.iter().all(|l| command(l.parsed.outcome)) {
+        return Worth::Offered;
+    }
+    Worth::NoCommand(links.into_iter().next().map(|l| l.parsed.suggestions).unwrap_or_default())
 }

@@ -1,5 +1,6 @@
 //! From the links to the one answer: the worst of them decides.
 
+use super::advice::Worth;
 use super::explain;
 use super::judge;
 use super::lexer::Text;
@@ -7,8 +8,8 @@ use super::resolve::Understanding;
 use super::spelling;
 use super::{ParseOutcome, Parsed};
 
-/// The one answer of a text.
-pub(super) fn combine(u: Understanding, text: &Text) -> Parsed {
+/// The one answer of a text. `rate` says which corrections are worth suggesting.
+pub(super) fn combine(u: Understanding, text: &Text, rate: &dyn Fn(&str) -> Worth) -> Parsed {
     let mut links: Vec<Parsed> = Vec::with_capacity(u.links.len());
     let mut suspects = Vec::new();
     let mutates = u.links.iter().any(|l| l.mutates);
@@ -29,11 +30,19 @@ pub(super) fn combine(u: Understanding, text: &Text) -> Parsed {
     suspects.sort_by_key(|s| s.tokens.start);
     let mut worst = links.iter().map(|l| l.outcome).min_by_key(|o| rank(*o)).unwrap_or_default();
     let mut message = explain::chain(&links, worst);
-    let mut suggestions: Vec<String> = Vec::new();
-    if !suspects.is_empty() {
-        suggestions = spelling::suggestions(text, &suspects);
-        message =
-            format!("not understood as typed: did you mean \"{}\"?", suggestions.first().map_or("", String::as_str));
+    let unavailable = links.iter().find_map(|l| l.unavailable.clone());
+    let mut suggestions = spelling::suggestions(text, &suspects);
+    let rated = rated(&mut suggestions, rate);
+    if let Some(what) = &unavailable {
+        message = explain::unavailable(what);
+    } else if let Some(first) = suggestions.first() {
+        message = format!("not understood as typed: did you mean \"{first}\"?");
+    } else if let Some((text, Worth::Unavailable)) = &rated {
+        let refused = explain::unavailable(&format!("the nearest, \"{text}\","));
+        message = format!("not understood as typed: {refused}");
+    } else if let Some((text, Worth::NoCommand(looks))) = rated {
+        message = format!("no verb understood; \"{text}\" was read: try one of these");
+        suggestions = looks;
     }
     if mutates && doubt && rank(worst) == 3 {
         worst = ParseOutcome::Question;
@@ -61,10 +70,24 @@ pub(super) fn combine(u: Understanding, text: &Text) -> Parsed {
     } else {
         top.suggestions = suggestions;
     }
+    top.unavailable = unavailable;
     top.unknown.extend(hazards);
     top.unknown_at = unknown_at;
     top.message = message;
     top
+}
+
+/// Keeps what is offered; else answers with the first that is not, and why.
+fn rated(suggestions: &mut Vec<String>, rate: &dyn Fn(&str) -> Worth) -> Option<(String, Worth)> {
+    let mut first = None;
+    suggestions.retain(|suggestion| match rate(suggestion) {
+        Worth::Offered => true,
+        other => {
+            first.get_or_insert_with(|| (suggestion.clone(), other));
+            false
+        }
+    });
+    first
 }
 
 /// Ruling order: nothing, suggest, question, then what is understood.

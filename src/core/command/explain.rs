@@ -76,6 +76,11 @@ pub(super) fn restate(p: &Parsed, intent: &Intent) -> String {
     said
 }
 
+/// Why something understood is not done.
+pub(super) fn unavailable(what: &str) -> String {
+    format!("{what} is not available in this version")
+}
+
 /// What the first missing slot is asked with.
 pub(super) fn ask(slot: &str, p: &Parsed, environments: &[String]) -> String {
     match slot {
@@ -103,6 +108,9 @@ pub(super) fn question(p: &Parsed, objections: &[String], environments: &[String
     }
     if !p.unknown.is_empty() {
         return format!("not understood: {}", list(&p.unknown, "and"));
+    }
+    if let [one] = p.ambiguous.as_slice() {
+        return format!("did you mean \"{one}\"?");
     }
     if !p.ambiguous.is_empty() {
         return format!("which one: {}?", list(&p.ambiguous, "or"));

@@ -118,6 +118,8 @@ pub(super) const BUILT_IN: &[&str] =
 #[derive(Debug)]
 pub(super) struct Intent {
     pub name: &'static str,
+    /// Whether this version can do it. What it cannot is understood and refused at once, never completed or suggested.
+    pub available: bool,
     pub outcome: ParseOutcome,
     pub mutates: bool,
     /// How it is typed, for lists of readings and for help.
@@ -143,6 +145,7 @@ impl Intent {
     /// What most intents have in common.
     const BLANK: Self = Self {
         name: "",
+        available: true,
         outcome: ParseOutcome::View,
         mutates: false,
         form: "",
@@ -159,6 +162,11 @@ impl Intent {
     /// The intent of that name.
     pub fn named(name: &str) -> Option<&'static Self> {
         ALL.iter().copied().find(|i| i.name == name)
+    }
+
+    /// The name in words: "run routine".
+    pub fn label(&self) -> String {
+        self.name.replace('_', " ")
     }
 
     pub fn takes_object(&self, object: Object) -> bool {

@@ -2,6 +2,7 @@
 
 use std::ops::Range;
 
+use super::advice;
 use super::explain;
 use super::intent::{Intent, Need};
 use super::lexer::{Gap, Kind};
@@ -67,8 +68,19 @@ pub(super) fn judge(mut r: Reading<'_>, intent: &'static Intent, tail: Option<&R
         r.out.message = explain::restate(&r.out, intent);
         intent.outcome
     };
+    if !intent.available {
+        refuse_unavailable(&mut r.out, intent);
+    }
     link.parsed = r.out;
     link
+}
+
+/// What was understood stays, so that the words keep their meaning; what is promised goes.
+pub(super) fn refuse_unavailable(out: &mut Parsed, intent: &Intent) {
+    out.unavailable = Some(intent.label());
+    out.message = explain::unavailable(&intent.label());
+    out.suggestions.clear();
+    out.ambiguous.clear();
 }
 
 impl Reading<'_> {
@@ -144,8 +156,11 @@ fn environments_of_services(r: &mut Reading<'_>, intent: &Intent) {
             _ => format!("{service} runs in {}, not in {env}", explain::list(has, "and")),
         };
         r.objections.push(objection);
-        let there = |e: &String| (intent.restate)(&Parsed { env: Some(e.clone()), ..r.out.clone() });
-        r.out.suggestions = has.iter().map(there).collect();
+        // The same change elsewhere is another change: it is named, not offered.
+        if !r.mutates(intent) {
+            let there = |e: &String| (intent.restate)(&Parsed { env: Some(e.clone()), ..r.out.clone() });
+            r.out.suggestions = has.iter().map(there).collect();
+        }
     }
 }
 
@@ -208,7 +223,7 @@ fn suggest_nowhere(r: &mut Reading<'_>, intent: &Intent) {
     r.out.mutates = false;
     let words = explain::list(&r.out.unknown, "and");
     r.out.message = format!("nothing here is called {words}: say \"{}\"", intent.form);
-    r.out.suggestions.push(intent.form.to_owned());
+    r.out.suggestions = advice::looks(r);
 }
 
 /// Doubts after the verb: "deploy web to prod maybe".

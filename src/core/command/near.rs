@@ -1,4 +1,5 @@
-//! Which known words a misspelt one may mean: Damerau–Levenshtein, 1 for 4–7 letters, 2 from 8, never for shorter ones.
+//! Which known words a misspelt one may mean: Damerau–Levenshtein, 1 for 4–7 letters, 2 from 8. Of shorter words only one
+//! kind of slip is forgiven: two neighbouring letters of three exchanged ("wbe").
 
 use std::collections::HashMap;
 
@@ -38,6 +39,13 @@ pub(super) struct Near {
     pub distance: usize,
 }
 
+impl Near {
+    /// Two neighbouring letters are exchanged, nothing else.
+    pub fn is_exchange_of(&self, typed: &str) -> bool {
+        self.distance == 1 && self.key.chars().count() == typed.chars().count() && moved(&self.key, typed) == 0
+    }
+}
+
 /// Known words and phrases, so that a misspelt one is compared with few of them.
 #[derive(Debug, Clone, Default)]
 pub(super) struct NearIndex {
@@ -74,9 +82,6 @@ impl NearIndex {
 
     /// The nearest ones, all at the same distance; empty when none is near. Exact ones are not near.
     pub fn nearest(&self, typed: &str) -> Vec<Near> {
-        if reach(typed) == 0 {
-            return Vec::new();
-        }
         let mut found = if typed.contains(' ') { self.phrases(typed) } else { self.words(typed) };
         found.extend(self.apart(typed));
         let least = found.iter().map(|n| n.distance).min().unwrap_or(0);
@@ -85,7 +90,10 @@ impl NearIndex {
     }
 
     fn words(&self, typed: &str) -> Vec<Near> {
-        let (length, own, reach) = (typed.chars().count(), letters(typed), reach(typed));
+        let (length, own, reach) = (typed.chars().count(), letters(typed), most(typed));
+        if reach == 0 {
+            return Vec::new();
+        }
         let lengths = self.by_length.iter().take(length + reach + 1).skip(length.saturating_sub(reach));
         // An edit takes one letter away, adds one, or both.
         let close = |e: &&Entry| (e.letters ^ own).count_ones() as usize <= 2 * reach;
@@ -94,7 +102,7 @@ impl NearIndex {
             .map(|&i| &self.entries[i])
             .filter(close)
             .filter(|e| moved(typed, &e.key) <= 2 * reach)
-            .filter_map(|e| e.near(damerau_levenshtein(typed, &e.key), reach))
+            .filter_map(|e| e.near(distance(typed, &e.key)?, reach))
             .collect()
     }
 
@@ -109,12 +117,15 @@ impl NearIndex {
         candidates.dedup();
         candidates
             .into_iter()
-            .filter_map(|i| self.entries[i].near(word_by_word(&words, &self.entries[i].key)?, reach(typed)))
+            .filter_map(|i| self.entries[i].near(word_by_word(&words, &self.entries[i].key)?, reach(typed).max(1)))
             .collect()
     }
 
     /// The same letters with one space more or less.
     fn apart(&self, typed: &str) -> Vec<Near> {
+        if reach(typed) == 0 {
+            return Vec::new();
+        }
         let spaces = |s: &str| s.matches(' ').count();
         let same = self.by_squashed.get(&typed.replace(' ', "")).map_or(&[][..], Vec::as_slice);
         let one = |e: &&Entry| spaces(&e.key).abs_diff(spaces(typed)) == 1;
@@ -136,14 +147,22 @@ fn word_by_word(typed: &[&str], known: &str) -> Option<usize> {
     for word in typed {
         let known = words.next()?;
         if *word != known {
-            let distance = damerau_levenshtein(word, known);
-            if distance > reach(word) {
-                return None;
-            }
-            sum += distance;
+            sum += distance(word, known)?;
         }
     }
     words.next().is_none().then_some(sum)
+}
+
+/// How far the known word is, when the typed one may be a slip of it.
+fn distance(typed: &str, known: &str) -> Option<usize> {
+    let distance = damerau_levenshtein(typed, known);
+    let swapped = || distance == 1 && moved(typed, known) == 0 && known.chars().count() == 3;
+    (distance <= reach(typed) || (reach(typed) == 0 && swapped())).then_some(distance)
+}
+
+/// How many edits are worth looking at: those of [`reach`], and two letters exchanged in three.
+fn most(word: &str) -> usize {
+    if word.chars().count() == 3 { 1 } else { reach(word) }
 }
 
 /// How many edits a word of this length forgives.
@@ -188,12 +207,18 @@ mod tests {
             ("dpeyol", None),
             ("prdo", Some("prod")),
             ("pro", None),
-            ("wbe", None),
+            ("wbe", Some("web")),
+            ("ewb", Some("web")),
+            ("web2", Some("web")),
+            ("wet", None),
+            ("bew", None),
+            ("we", None),
             ("dashbord", Some("dashboard")),
             ("dshbord", None),
             ("dashbaord", Some("dashboard")),
             ("billling worker", Some("billing worker")),
             ("biling worker", Some("billing worker")),
+            ("billing wroker", Some("billing worker")),
             ("billingworker", Some("billing worker")),
             ("dash board", Some("dashboard")),
             ("big worker", None),

@@ -250,15 +250,48 @@ impl<'a> Reading<'a> {
         while !range.is_empty() && (self.marks[range.start] != Mark::Free || self.trims_start(range.start, input)) {
             range.start += 1;
         }
-        while !range.is_empty() && (self.marks[range.end - 1] != Mark::Free || self.trims_end(range.end - 1)) {
+        let trims_end =
+            |r: &Self, at: usize| r.marks[at] != Mark::Free || r.trims_end(at) || r.is_about_pair(at, input);
+        while !range.is_empty() && trims_end(self, range.end - 1) {
             range.end -= 1;
         }
-        if range.is_empty() {
+        let mut pieces: Vec<Range<usize>> = Vec::new();
+        for at in range.filter(|&at| !self.is_about_pair(at, input)) {
+            match pieces.last_mut() {
+                Some(piece) if piece.end == at => piece.end = at + 1,
+                _ => pieces.push(at..at + 1),
+            }
+        }
+        if pieces.is_empty() {
             return;
         }
-        let value = self.text.raw(&range);
-        self.mark(from..end, Mark::Soft);
-        self.set_input(input, value, &range);
+        let value: Vec<String> = pieces.iter().map(|piece| self.text.raw(piece)).collect();
+        self.out.inputs.insert(input.to_owned(), value.join(" "));
+        for at in from..end {
+            if !self.is_stray_pair(at, input) {
+                self.soften(at);
+            }
+        }
+        for piece in pieces {
+            self.spend(&piece, input);
+        }
+    }
+
+    /// A `key=value` that is no part of the text, or a word that only leads to one: "with repo=a/b and branch=x".
+    fn is_about_pair(&self, at: usize, input: &str) -> bool {
+        let is_pair = matches!(self.text.token(at).kind, Kind::Pair { .. });
+        if is_pair {
+            return self.marks[at] == Mark::Spent || self.is_stray_pair(at, input);
+        }
+        matches!(self.word(at), "with" | "using" | "where" | "and" | "plus" | "the" | "a")
+            && self.text.is_word(at)
+            && at + 1 < self.words.end
+            && self.is_about_pair(at + 1, input)
+    }
+
+    /// A `key=value` that the plan does not declare is asked about, not made part of its subject.
+    fn is_stray_pair(&self, at: usize, input: &str) -> bool {
+        input == "subject" && matches!(self.text.token(at).kind, Kind::Pair { .. }) && self.is_free(at)
     }
 
     fn trims_start(&self, at: usize, input: &str) -> bool {

@@ -152,7 +152,9 @@ pub(super) fn read_intent(
     let cancelled_what =
         intent.name == "cancel_run" && r.out.inputs.is_empty() && r.out.services.is_empty() && r.envs.is_empty();
     if cancelled_what {
-        r.out.ambiguous = ["cancel run N", "cancel the last run", "pause ROUTINE"].map(str::to_owned).to_vec();
+        let routines = Intent::named("pause_routine").filter(|i| i.available).map(|i| i.form);
+        let readings = ["cancel run N", "cancel the last run"].into_iter().chain(routines);
+        r.out.ambiguous = readings.map(str::to_owned).collect();
     }
     judge::judge(r, intent, tail.as_ref())
 }
@@ -252,27 +254,30 @@ fn several(mut r: Reading<'_>, hit: &Hit, all: &Range<usize>) -> Link {
     link.mutates = hit.intents.iter().any(|i| i.mutates);
     link.parsed.mutates = link.mutates;
     first.name.clone_into(&mut link.parsed.intent);
-    link.parsed.ambiguous = hit.intents.iter().map(|i| i.form.to_owned()).collect();
     link.parsed.outcome = ParseOutcome::Question;
+    let available: Vec<&Intent> = hit.intents.iter().copied().filter(|i| i.available).collect();
+    if available.is_empty() {
+        judge::refuse_unavailable(&mut link.parsed, first);
+        return link;
+    }
+    link.parsed.unavailable = None;
+    link.parsed.ambiguous = available.iter().map(|i| i.form.to_owned()).collect();
     if link.parsed.unknown.is_empty() {
         link.parsed.missing.clear();
-        link.parsed.message = explain::question(&link.parsed, &[], &[]);
     }
+    link.parsed.message = explain::question(&link.parsed, &[], &[]);
     link
 }
 
-/// "the deploy of web to prod": a noun; the order it may stand for is suggested.
+/// "the deploy of web to prod": a noun is no order. How the order is typed is named; what is suggested only looks.
 fn noun(mut r: Reading<'_>, hit: &Hit, all: &Range<usize>) -> Link {
     r.words = all.clone();
     let Some(intent) = hit.intents.first().copied() else { return refused() };
-    let mut imperative = r.clone();
-    slots::fill(&mut imperative, intent);
-    let order = (intent.restate)(&Parsed { env: imperative.envs.first().cloned(), ..imperative.out });
     let suspects = spelling::suspects(&r, all, |_| true);
     let parsed = Parsed {
         outcome: ParseOutcome::Suggest,
-        message: format!("no verb: say \"{order}\" if that is what to do"),
-        suggestions: vec![order],
+        message: format!("no order in that: an order begins with its verb, as in \"{}\"", intent.form),
+        suggestions: advice::looks(&r),
         ..Parsed::default()
     };
     Link { parsed, intent: None, mutates: false, refused: false, doubt: r.doubt, suspects }
@@ -317,7 +322,7 @@ fn without_verb(
     }
     r.words = all.clone();
     let suspects = spelling::suspects(&r, all, |_| true);
-    let suggestions = advice::examples(&r);
+    let suggestions = advice::looks(&r);
     let doubt = r.doubt;
     let parsed = Parsed {
         outcome: ParseOutcome::Suggest,

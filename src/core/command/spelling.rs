@@ -5,6 +5,7 @@ use std::ops::Range;
 
 use super::fold::clean;
 use super::lexer::{Gap, Kind, Text};
+use super::names::Name;
 use super::near::{Known, Near};
 use super::pattern::{Words, join};
 use super::reading::{Mark, Reading};
@@ -65,6 +66,7 @@ pub(super) fn suspects(r: &Reading<'_>, words: &Range<usize>, wanted: impl Fn(Kn
             near.retain(|n| wanted(n.what));
             let typed = range.clone().map(|i| r.key(i).chars().count()).sum::<usize>() + range.len() - 1;
             near.sort_by_key(|n| (n.what == Known::Verb(true), n.key.chars().count().abs_diff(typed)));
+            narrow(r, &join(r, range.start, range.len()), &mut near);
             if near.is_empty() {
                 continue;
             }
@@ -73,6 +75,21 @@ pub(super) fn suspects(r: &Reading<'_>, words: &Range<usize>, wanted: impl Fn(Kn
         }
     }
     found.into_iter().map(|(_, s)| s).collect()
+}
+
+/// What is no choice goes: of names for the same thing ("prod", "production") the best one stays, and letters exchanged
+/// ("prdo") are the likelier slip than one left out ("prd"). What may change something stays: it forbids a correction.
+fn narrow(r: &Reading<'_>, typed: &str, near: &mut Vec<Near>) {
+    if near.iter().any(|n| n.is_exchange_of(typed)) {
+        near.retain(|n| n.what == Known::Verb(true) || n.is_exchange_of(typed));
+    }
+    let mut seen: Vec<&[Name]> = Vec::new();
+    near.retain(|n| {
+        let means = r.catalogue.names.get(&n.key);
+        let again = n.what == Known::Name && !means.is_empty() && seen.contains(&means);
+        seen.push(means);
+        !again
+    });
 }
 
 /// The nearest known words for the word at `at`, alone or with its neighbours; the longer window wins a tie.

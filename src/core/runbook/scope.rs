@@ -118,6 +118,17 @@ pub(super) fn http_response() -> Type {
     ]))
 }
 
+/// What the `expect` of a routine may ask: the answer to its request, where and when it was given.
+#[must_use]
+pub fn routine_types() -> BTreeMap<String, Type> {
+    BTreeMap::from([
+        ("response".to_owned(), http_response()),
+        ("env".to_owned(), Type::Text),
+        ("service".to_owned(), Type::Text),
+        ("now".to_owned(), Type::Time),
+    ])
+}
+
 /// What a statement gives.
 pub(super) fn sql_response() -> Type {
     Type::Map(BTreeMap::from([

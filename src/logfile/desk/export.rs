@@ -1,5 +1,6 @@
 //! Writing lines to a file, a piece at a time between other work.
 
+use std::collections::BTreeMap;
 use std::fs::{File, OpenOptions};
 use std::io::{self, BufWriter, Write as _};
 use std::path::PathBuf;
@@ -16,6 +17,8 @@ pub struct Export {
     pub path: PathBuf,
     /// Everything in it is invented, and the file says so.
     pub simulated: bool,
+    /// Marked lines, with the note of each: written beside them.
+    pub notes: BTreeMap<usize, String>,
 }
 
 /// Which lines.
@@ -117,9 +120,13 @@ impl Desk {
 
     fn write_line(&self, job: &mut Job, line: &crate::logfile::index::Line) -> io::Result<()> {
         job.written += 1;
+        let note = job.export.notes.get(&line.number);
         if !job.export.is_json() {
             job.out.write_all(&line.bytes)?;
-            return job.out.write_all(b"\n");
+            return match note.filter(|note| !note.is_empty()) {
+                Some(note) => writeln!(job.out, "\n    # note: {note}"),
+                None => job.out.write_all(b"\n"),
+            };
         }
         let text = String::from_utf8_lossy(&line.bytes);
         let mut value = serde_json::json!({
@@ -129,6 +136,10 @@ impl Desk {
             "level": self.level(line).name(),
             "text": text,
         });
+        if let Some(note) = note {
+            value["marked"] = true.into();
+            value["note"] = note.as_str().into();
+        }
         if job.export.simulated {
             value["simulated"] = true.into();
         }

@@ -1,5 +1,6 @@
 //! One reader's desk over real files: places kept, sets right whatever order the work is done in, mishaps told.
 
+use std::collections::BTreeMap;
 use std::fs::{self, OpenOptions};
 use std::io::Write as _;
 use std::path::PathBuf;
@@ -8,6 +9,8 @@ use proptest::prelude::*;
 use tempfile::TempDir;
 
 use super::*;
+use crate::core::event::{Entry, EntryBody, Stream};
+use crate::core::run::RunId;
 use crate::logfile::scan::pattern;
 
 const NOW: Timestamp = Timestamp(1_795_262_400_000);
@@ -278,6 +281,82 @@ fn several_files_are_merged_by_time_without_tearing_records() {
     assert_eq!(world.desk.shown().visible, Some((4, true)));
 }
 
+fn entry(run: i64, seq: i64, second: i64) -> Entry {
+    let body = EntryBody::Output { stream: Stream::Stdout, text: format!("run {run} at {second}") };
+    Entry { run: RunId(run), seq, at: Timestamp(second * 1000), step: Some(0), body }
+}
+
+/// Whichever run's log comes first from the store: the order is that of the times, and equal ones keep the order of the
+/// command line. Nothing of it counts as new.
+#[test]
+fn runs_are_merged_by_time_whichever_comes_first() {
+    for late_first in [false, true] {
+        let (first, writer) = Tracked::run("run 1").unwrap();
+        let (second, other) = Tracked::run("run 2").unwrap();
+        let mut desk = Desk::new(vec![first, second], false, NOW);
+        desk.ask(Ask::Fit { rows: 20, strip: 0 });
+        let mut come = [
+            (writer, vec![entry(1, 1, 10), entry(1, 2, 11), entry(1, 3, 20)]),
+            (other, vec![entry(2, 1, 11), entry(2, 2, 12)]),
+        ];
+        if late_first {
+            come.reverse();
+        }
+        for (writer, entries) in &mut come {
+            for entry in entries {
+                assert!(writer.push(std::slice::from_ref(entry)));
+                while desk.work() {}
+            }
+            writer.end();
+            while desk.work() {}
+        }
+        let shown = desk.shown();
+        let texts: Vec<_> = shown.rows.iter().map(|row| String::from_utf8_lossy(&row.bytes).into_owned()).collect();
+        let expected = ["run 1 at 10", "run 1 at 11", "run 2 at 11", "run 2 at 12", "run 1 at 20"];
+        assert_eq!(texts, expected, "{late_first}");
+        assert_eq!((shown.new, shown.busy), (0, None), "{late_first}");
+    }
+}
+
+#[test]
+fn a_run_that_cannot_be_read_holds_nothing_up() {
+    let (first, writer) = Tracked::run("run 1").unwrap();
+    let (second, mut other) = Tracked::run("run 2").unwrap();
+    let mut desk = Desk::new(vec![first, second], false, NOW);
+    assert!(other.push(&[entry(2, 1, 5)]));
+    other.end();
+    while desk.work() {}
+    assert_eq!(desk.lines(), 0, "run 1 may still have something older");
+    writer.tell("run 1: the store is gone".to_owned());
+    while desk.work() {}
+    assert_eq!(desk.lines(), 1);
+}
+
+#[test]
+fn nothing_of_files_that_do_not_grow_is_new() {
+    let lines =
+        |at: u32| -> String { (0..9000).map(|n| format!("2026-11-21T09:{:02}:{at:02}Z x\n", n / 200)).collect() };
+    let mut world = World::new(&[&lines(1), &lines(2)]);
+    world.work();
+    world.desk.ask(Ask::Move(Move::By(3)));
+    let shown = world.desk.shown();
+    assert_eq!((shown.new, shown.lines, shown.busy), (0, 18_000, None));
+    world.append("2026-11-21T10:00:00Z later\n");
+    world.work();
+    assert_eq!(world.desk.shown().new, 1);
+}
+
+#[test]
+fn what_stands_above_the_first_time_of_a_file_stays_with_it() {
+    let a = "2026-11-21T09:00:01Z a1\n2026-11-21T09:00:05Z a5\n";
+    let b = "# a header\n# without a time\n2026-11-21T09:00:03Z b3\n";
+    let mut world = World::new(&[a, b]);
+    world.desk.ask(Ask::Fit { rows: 20, strip: 0 });
+    world.work();
+    let order: Vec<String> = world.texts().iter().map(|t| t.trim().rsplit(' ').next().unwrap().to_owned()).collect();
+    assert_eq!(order, ["a1", "header", "time", "b3", "a5"]);
+}
+
 #[test]
 fn times_are_jumped_to() {
     let lines: String =
@@ -329,16 +408,31 @@ fn lines_are_saved_and_never_over_a_file() {
     world.work();
     world.rules(&[("error", false)], Level::Debug);
     let (text, json) = (world.dir.path().join("out.txt"), world.dir.path().join("out.jsonl"));
-    world.desk.ask(Ask::Export(Export { what: What::Visible, path: text.clone(), simulated: false }));
+    let notes = BTreeMap::from([(7, "the first sign".to_owned()), (10, "then this".to_owned()), (20, String::new())]);
+    world.desk.ask(Ask::Export(Export {
+        what: What::Visible,
+        path: text.clone(),
+        simulated: false,
+        notes: notes.clone(),
+    }));
     world.work();
     assert!(world.notices().contains("saved 3 lines to "));
-    assert_eq!(fs::read_to_string(&text).unwrap(), "ERROR line 0\nERROR line 10\nERROR line 20\n");
-    world.desk.ask(Ask::Export(Export { what: What::Marked(vec![7]), path: json.clone(), simulated: true }));
+    assert_eq!(
+        fs::read_to_string(&text).unwrap(),
+        "ERROR line 0\nERROR line 10\n    # note: then this\nERROR line 20\n"
+    );
+    world.desk.ask(Ask::Export(Export { what: What::Marked(vec![7]), path: json.clone(), simulated: true, notes }));
     world.work();
     let line: serde_json::Value = serde_json::from_str(&fs::read_to_string(&json).unwrap()).unwrap();
     assert_eq!(line["simulated"], true);
+    assert_eq!((&line["marked"], &line["note"]), (&true.into(), &"the first sign".into()));
     assert_eq!((&line["line"], &line["level"], &line["text"]), (&8.into(), &"info".into(), &"INFO line 7".into()));
-    world.desk.ask(Ask::Export(Export { what: What::All, path: world.path(0), simulated: false }));
+    world.desk.ask(Ask::Export(Export {
+        what: What::All,
+        path: world.path(0),
+        simulated: false,
+        notes: BTreeMap::new(),
+    }));
     assert!(world.notices().contains("exists"));
 }
 

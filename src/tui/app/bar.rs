@@ -162,6 +162,9 @@ impl Bar {
             return Taken::Stay;
         };
         self.message = None;
+        if parsed.unavailable.is_some() {
+            return self.offer(Vec::new(), &Parsed { missing: Vec::new(), ..parsed });
+        }
         match parsed.outcome {
             ParseOutcome::Plan => Taken::Plan(Box::new(parsed), text),
             ParseOutcome::View => Taken::View(Box::new(parsed), text),
@@ -226,7 +229,8 @@ impl Bar {
 
     /// The plan to ask for now, if any.
     pub fn ask_preview(&mut self, ticket: impl FnOnce() -> Ticket) -> Option<Effect> {
-        let parsed = self.parsed.as_ref().filter(|p| p.outcome == ParseOutcome::Plan)?;
+        let planned = |p: &&Parsed| p.outcome == ParseOutcome::Plan && p.unavailable.is_none();
+        let parsed = self.parsed.as_ref().filter(planned)?;
         if self.preview.asked.is_some() || !self.preview.outdated {
             return None;
         }

@@ -1,4 +1,4 @@
-//! What a taken command leads to: a plan card, a view, an action that asks first, or an honest "not in this version".
+//! What a taken command leads to: a plan card, a view, or an action that asks first.
 
 use super::App;
 use super::bar::Taken;
@@ -82,7 +82,7 @@ impl App {
             }
             ("filter", _) => self.search(parsed),
             ("audit", _) => return self.audit(parsed),
-            (other, _) => self.complain(format!("{} is not in this version", other.replace('_', " "))),
+            _ => self.complain(format!("{}: which one?", parsed.message)),
         }
         Vec::new()
     }
@@ -114,7 +114,7 @@ impl App {
             "resume_run" => Wish::Control(Aim::Resume, note),
             "retry_run" => Wish::Control(Aim::Retry, note),
             other => {
-                self.complain(format!("{} is not in this version; nothing was done", other.replace('_', " ")));
+                self.complain(format!("{}: nothing was done", other.replace('_', " ")));
                 return Vec::new();
             }
         };

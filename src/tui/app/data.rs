@@ -185,7 +185,9 @@ impl App {
             Msg::BreakersReset(Ok(names)) => self.say(format!("closed: the breaker of {}", names.join(", "))),
             Msg::BreakersReset(Err(why)) => self.complain(why),
             Msg::Noted(Err(why)) => self.complain(format!("the history was not written: {why}")),
-            Msg::Noted(Ok(())) | Msg::Key(_) | Msg::Paste(_) | Msg::Resize(..) | Msg::Focus(_) | Msg::Tick(_) => {}
+            Msg::Noted(Ok(())) => {}
+            // What the person at the keyboard did was handled before.
+            Msg::Key(_) | Msg::Paste(_) | Msg::Burst(_) | Msg::Resize(..) | Msg::Focus(_) | Msg::Tick(_) => {}
         }
         Vec::new()
     }

@@ -7,7 +7,7 @@ use ratatui::text::{Line, Span};
 
 use super::{Destination, Reaction, Scene, View};
 use crate::core::queue::Queued;
-use crate::core::run::{Run, RunId, RunStatus};
+use crate::core::run::{Run, RunId, RunStatus, listed};
 use crate::core::time::{Timestamp, human_ms};
 use crate::tui::app::App;
 use crate::tui::app::filter::Filter;
@@ -27,13 +27,15 @@ const MOST_RUNS: usize = 2000;
 enum Page {
     Newest,
     Before(RunId),
+    /// Of what the filter's text finds beyond the list.
+    Search(RunId),
 }
 
 impl Page {
     const fn before(self) -> Option<RunId> {
         match self {
             Self::Newest => None,
-            Self::Before(run) => Some(run),
+            Self::Before(run) | Self::Search(run) => Some(run),
         }
     }
 }
@@ -50,6 +52,7 @@ pub struct RunsScreen {
     /// Where the queued ones stand, as far as it was read.
     queue: Vec<Queued>,
     picker: Picker<RunId>,
+    search: Search,
     /// What is not listed because this version cannot read it, and why.
     unreadable: BTreeMap<RunId, String>,
     asked: Option<Page>,
@@ -58,6 +61,17 @@ pub struct RunsScreen {
     again: Option<RunId>,
     ended: bool,
     error: Option<String>,
+}
+
+/// What the text of the filter finds among the runs that are older than the list: the store looks for them, so many runs
+/// at a time, until the screen is full or all were looked at.
+#[derive(Debug, Clone, Default)]
+struct Search {
+    text: String,
+    found: Vec<Run>,
+    /// Runs from this one on have been looked at.
+    looked_to: Option<RunId>,
+    over: bool,
 }
 
 impl RunsScreen {
@@ -76,6 +90,7 @@ impl RunsScreen {
             queue: Vec::new(),
             unreadable: BTreeMap::new(),
             picker: Picker::default(),
+            search: Search::default(),
             asked: None,
             stale: true,
             again: None,
@@ -87,7 +102,7 @@ impl RunsScreen {
     /// A page came: it replaces what was known of its stretch.
     pub fn receive(&mut self, page: Result<RunPage, String>) {
         let Some(asked) = self.asked.take() else { return };
-        let RunPage { runs: page, queue, unreadable } = match page {
+        let page = match page {
             Ok(page) => page,
             Err(why) => {
                 (self.error, self.ended, self.again) = (Some(why), true, None);
@@ -95,6 +110,10 @@ impl RunsScreen {
             }
         };
         self.error = None;
+        if let Page::Search(before) = asked {
+            return self.found(before, page);
+        }
+        let RunPage { runs: page, queue, unreadable, .. } = page;
         let last = page.last().map(|run| run.id).filter(|_| page.len() + unreadable.len() >= PAGE as usize);
         self.ended |= last.is_none();
         let older = |run: RunId| last.is_some_and(|last| run < last);
@@ -109,9 +128,35 @@ impl RunsScreen {
         self.sync();
     }
 
+    /// What a search found; nothing of it counts when another text is looked for by now.
+    fn found(&mut self, before: RunId, page: RunPage) {
+        if self.search.text != self.narrow.text() || self.search.looked_to != Some(before) {
+            return;
+        }
+        self.search.found.extend(page.runs);
+        self.unreadable.extend(page.unreadable);
+        (self.search.over, self.search.looked_to) = (page.rest.is_none(), page.rest.or(self.search.looked_to));
+        self.sync();
+    }
+
     fn shown(&self) -> Vec<&Run> {
         let wanted = self.narrow.text().to_lowercase();
-        self.runs.iter().filter(|run| wanted.is_empty() || words(run).contains(&wanted)).collect()
+        if wanted.is_empty() {
+            return self.runs.iter().collect();
+        }
+        let oldest = self.runs.last().map(|run| run.id);
+        let beyond = self.search.found.iter().filter(|run| oldest.is_none_or(|oldest| run.id < oldest));
+        self.runs.iter().chain(beyond).filter(|run| words(run).contains(&wanted)).collect()
+    }
+
+    /// The next piece of the search for the filter's text, from the end of the list on.
+    fn search_on(&mut self) -> Option<Page> {
+        let oldest = self.runs.last()?.id;
+        if self.search.text != self.narrow.text() {
+            let text = self.narrow.text().to_owned();
+            self.search = Search { text, looked_to: Some(oldest), ..Search::default() };
+        }
+        self.search.looked_to.filter(|_| !self.search.over).map(Page::Search)
     }
 
     fn keys(&self) -> Vec<RunId> {
@@ -138,21 +183,49 @@ impl RunsScreen {
         Rect { height: split, ..list }
     }
 
+    /// Nothing is left out of what is shown.
+    fn is_whole(&self) -> bool {
+        self.ended || (!self.narrow.text().is_empty() && self.search.text == self.narrow.text() && self.search.over)
+    }
+
+    /// What is said instead of an empty list.
+    fn nothing(&self) -> String {
+        match (self.is_whole(), self.narrow.text()) {
+            (true, "") => "no runs".to_owned(),
+            (true, text) => format!("no run holds `{text}`"),
+            (false, _) => self.progress().unwrap_or_else(|| "reading …".to_owned()),
+        }
+    }
+
+    /// What has not been looked at yet.
+    fn progress(&self) -> Option<String> {
+        let narrows = !self.narrow.text().is_empty();
+        match self.search.looked_to {
+            _ if self.is_whole() => None,
+            Some(run) if narrows => Some(format!("looked at back to run {run}")),
+            _ if !narrows && self.runs.len() >= MOST_RUNS => Some("/ looks among older ones".to_owned()),
+            _ => None,
+        }
+    }
+
     fn next_page(&mut self) -> Option<Effect> {
         if self.asked.is_some() {
             return None;
         }
         let shown = self.shown().len();
-        let near_end = self.picker.index() + 30 >= shown && !self.ended && self.runs.len() < MOST_RUNS;
+        let near_end = self.picker.index() + 30 >= shown && !self.ended;
+        let narrows = !self.narrow.text().is_empty();
         let page = match (self.stale, self.again, self.runs.last()) {
             (true, ..) => Page::Newest,
             // From this run on, itself included.
             (false, Some(run), _) => Page::Before(RunId(run.0.saturating_add(1))),
-            (false, None, Some(last)) if near_end => Page::Before(last.id),
+            (false, None, Some(_)) if near_end && narrows => self.search_on()?,
+            (false, None, Some(last)) if near_end && self.runs.len() < MOST_RUNS => Page::Before(last.id),
             _ => return None,
         };
         (self.asked, self.stale) = (Some(page), false);
-        let filter = RunFilter { before: page.before(), ..self.filter.clone() };
+        let holds = matches!(page, Page::Search(_)).then(|| self.search.text.clone());
+        let filter = RunFilter { before: page.before(), holds, ..self.filter.clone() };
         Some(Effect::Runs { ticket: self.ticket, filter })
     }
 }
@@ -171,7 +244,7 @@ impl View for RunsScreen {
             (Action::Find, _) => self.narrow.open(),
             (Action::Open, Some(run)) => return Reaction::Open(Destination::Run(*run)),
             (Action::CopyLine, Some(run)) => {
-                let line = self.runs.iter().find(|r| r.id == *run).map(words).unwrap_or_default();
+                let line = self.shown().into_iter().find(|r| r.id == *run).map(words).unwrap_or_default();
                 return Reaction::Ask(Effect::Copy(safe(&line)));
             }
             _ => {
@@ -208,18 +281,19 @@ impl View for RunsScreen {
     fn draw(&self, app: &App, area: Rect, canvas: &mut Canvas<'_>) {
         let theme = canvas.theme;
         let shown = self.shown();
-        let more = if self.ended { "" } else { "+" };
+        let more = if self.is_whole() { "" } else { "+" };
         let said = if self.said.is_empty() { String::new() } else { format!("{} ", safe(&self.said)) };
         let lacks = match self.unreadable.len() {
             0 => String::new(),
             n => format!("· {n} cannot be read "),
         };
-        let title = Span::styled(format!(" Runs {}{more} {said}{lacks}", shown.len()), theme.strong());
+        let progress = self.progress().map(|text| format!("· {text} ")).unwrap_or_default();
+        let title = Span::styled(format!(" Runs {}{more} {said}{lacks}{progress}", shown.len()), theme.strong());
         let inner = canvas.frame(area, title.into(), &Span::styled(self.narrow.mark(), theme.attention()).into(), true);
         if shown.is_empty() {
             let lacks = || self.unreadable.iter().next_back().map(|(run, why)| not_listed(*run, why));
             let what = self.error.clone().or_else(lacks);
-            let what = what.unwrap_or_else(|| if self.ended { "no runs" } else { "reading …" }.to_owned());
+            let what = what.unwrap_or_else(|| self.nothing());
             return canvas.line(inner, &Line::raw(safe(&what)));
         }
         let title_width = usize::from(inner.width).saturating_sub(55).max(10);
@@ -290,5 +364,5 @@ pub fn took(run: &Run, now: Timestamp) -> String {
 }
 
 fn words(run: &Run) -> String {
-    format!("{} {} {} {}", run.id, run_word(run.status), title(run), run.actor).to_lowercase()
+    listed(run.id, run.status, run.priority, &run.plan.title, &run.actor).to_lowercase()
 }

@@ -5,7 +5,8 @@
 //! - anything else unfinished is held for [`SEQUENCE_HOLD`] after its last byte, then dropped, never turned into letters;
 //! - a `[` right behind an Esc that was given up too early is still taken as the rest of that sequence;
 //! - unknown sequences are swallowed whole;
-//! - a burst of text in one read is a paste, even where the terminal does not bracket pastes.
+//! - a burst of text in one read is no typing, even where the terminal does not bracket pastes: it is kept together as
+//!   [`Typed::Burst`], so that the reader of it can tell a line that was typed during a stall from a paste.
 
 use std::time::{Duration, Instant};
 
@@ -19,6 +20,9 @@ pub enum Typed {
     Key(KeyEvent),
     /// Pasted text with `\n` line ends; at most [`PASTE_BYTES`].
     Paste(String),
+    /// Text that came at once without the terminal calling it a paste: an unbracketed paste, or typing after a stall of
+    /// the network. Never keys. Also at most [`PASTE_BYTES`].
+    Burst(String),
     Focus(bool),
     /// The terminal has come so far: it answers the question that was sent after a frame.
     Answer,
@@ -320,7 +324,7 @@ impl Decoder {
 
     fn paste(&mut self, bytes: &[u8]) {
         let text = String::from_utf8_lossy(bytes);
-        self.key_typed(Typed::Paste(text.replace("\r\n", "\n").replace('\r', "\n")));
+        self.key_typed(Typed::Paste(line_ends(&text)));
     }
 
     /// Decides whether the text of this read was typed or pasted.
@@ -339,9 +343,14 @@ impl Decoder {
     fn end_burst(&mut self) {
         if let Some(burst) = self.burst.take() {
             let text: String = burst.into_iter().collect();
-            self.out.push(Typed::Paste(text.replace("\r\n", "\n").replace('\r', "\n")));
+            self.out.push(Typed::Burst(line_ends(&text)));
         }
     }
+}
+
+/// Every line end as `\n`.
+fn line_ends(text: &str) -> String {
+    text.replace("\r\n", "\n").replace('\r', "\n")
 }
 
 fn csi(alt: bool, late: bool) -> Held {

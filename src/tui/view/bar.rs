@@ -40,6 +40,9 @@ pub fn draw(app: &App, bar: &Bar, parts: &Parts, canvas: &mut Canvas<'_>) {
 fn preview(app: &App, bar: &Bar) -> Line<'static> {
     let theme = app.theme;
     let Some(parsed) = &bar.parsed else { return Line::default() };
+    if parsed.unavailable.is_some() {
+        return Line::styled(format!("→ {}", safe(&parsed.message)), theme.attention());
+    }
     let mut spans = vec![Span::raw("→ ")];
     let (word, style) = match parsed.outcome {
         ParseOutcome::Plan => ("plan", theme.strong()),
@@ -159,7 +162,8 @@ fn list(app: &App, bar: &Bar, above: Option<Line<'static>>, body: Rect, canvas: 
 /// What the line lacks, before Enter.
 fn hint(bar: &Bar) -> Option<String> {
     let parsed = bar.parsed.as_ref()?;
-    let speaks = matches!(parsed.outcome, ParseOutcome::Question | ParseOutcome::Suggest | ParseOutcome::Nothing);
+    let speaks = parsed.unavailable.is_none()
+        && matches!(parsed.outcome, ParseOutcome::Question | ParseOutcome::Suggest | ParseOutcome::Nothing);
     let said = Some(parsed.message.clone()).filter(|m| speaks && !m.is_empty());
     said.filter(|_| bar.choices.is_empty())
 }

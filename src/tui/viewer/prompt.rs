@@ -116,7 +116,8 @@ impl Viewer {
             "marked" => What::Marked(self.marks.keys().copied().collect()),
             _ => return Err(wanted()),
         };
-        Ok(Export { what, path: PathBuf::from(path.trim()), simulated: self.facts.simulated })
+        let path = PathBuf::from(path.trim());
+        Ok(Export { what, path, simulated: self.facts.simulated, notes: self.marks.clone() })
     }
 }
 

@@ -6,6 +6,7 @@ use crate::core::command::{ParseOutcome, Parsed};
 
 pub(super) const INTENT: Intent = Intent {
     name: "ack_alert",
+    available: false,
     outcome: ParseOutcome::Action,
     form: "ack SERVICE",
     mutates: true,

@@ -6,6 +6,7 @@ use crate::core::command::{ParseOutcome, Parsed};
 
 pub(super) const INTENT: Intent = Intent {
     name: "alerts",
+    available: false,
     outcome: ParseOutcome::View,
     form: "show alerts",
     takes: &[Object::Env, Object::Service],

@@ -6,6 +6,7 @@ use crate::core::command::{ParseOutcome, Parsed};
 
 pub(super) const INTENT: Intent = Intent {
     name: "calendar",
+    available: false,
     outcome: ParseOutcome::View,
     form: "show the calendar",
     takes: &[Object::Env, Object::Service],

@@ -7,6 +7,7 @@ use crate::core::command::{ParseOutcome, Parsed};
 
 pub(super) const INTENT: Intent = Intent {
     name: "compare",
+    available: false,
     outcome: ParseOutcome::View,
     form: "compare run N and M",
     needs: &[Need::TwoRuns],

@@ -6,6 +6,7 @@ use crate::core::command::{ParseOutcome, Parsed};
 
 pub(super) const INTENT: Intent = Intent {
     name: "costs",
+    available: false,
     outcome: ParseOutcome::View,
     form: "costs of the DEPARTMENT department",
     takes: &[Object::Service, Object::Department],

@@ -7,6 +7,7 @@ use crate::core::command::{ParseOutcome, Parsed};
 
 pub(super) const INTENT: Intent = Intent {
     name: "declare_incident",
+    available: false,
     outcome: ParseOutcome::Action,
     form: "declare incident sev2 \"TITLE\"",
     mutates: true,

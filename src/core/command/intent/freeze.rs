@@ -6,6 +6,7 @@ use crate::core::command::{ParseOutcome, Parsed};
 
 pub(super) const INTENT: Intent = Intent {
     name: "freeze",
+    available: false,
     outcome: ParseOutcome::Action,
     form: "freeze deploys in ENV for 4h",
     mutates: true,

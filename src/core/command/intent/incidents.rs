@@ -6,6 +6,7 @@ use crate::core::command::{ParseOutcome, Parsed};
 
 pub(super) const INTENT: Intent = Intent {
     name: "incidents",
+    available: false,
     outcome: ParseOutcome::View,
     form: "incidents",
     takes: &[Object::Incident, Object::Env, Object::Service],

@@ -6,6 +6,7 @@ use crate::core::command::{ParseOutcome, Parsed};
 
 pub(super) const INTENT: Intent = Intent {
     name: "note_incident",
+    available: false,
     outcome: ParseOutcome::Action,
     form: "note \"TEXT\"",
     mutates: true,

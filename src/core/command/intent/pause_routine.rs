@@ -6,6 +6,7 @@ use crate::core::command::{ParseOutcome, Parsed};
 
 pub(super) const INTENT: Intent = Intent {
     name: "pause_routine",
+    available: false,
     outcome: ParseOutcome::Action,
     form: "pause ROUTINE for 2h",
     mutates: true,

@@ -6,6 +6,7 @@ use crate::core::command::{ParseOutcome, Parsed};
 
 pub(super) const INTENT: Intent = Intent {
     name: "renewals",
+    available: false,
     outcome: ParseOutcome::View,
     form: "what renews in the next 30 days",
     takes: &[Object::Service],

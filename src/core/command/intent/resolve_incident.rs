@@ -6,6 +6,7 @@ use crate::core::command::{ParseOutcome, Parsed};
 
 pub(super) const INTENT: Intent = Intent {
     name: "resolve_incident",
+    available: false,
     outcome: ParseOutcome::Action,
     form: "resolve the incident",
     mutates: true,

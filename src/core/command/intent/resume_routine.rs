@@ -6,6 +6,7 @@ use crate::core::command::{ParseOutcome, Parsed};
 
 pub(super) const INTENT: Intent = Intent {
     name: "resume_routine",
+    available: false,
     outcome: ParseOutcome::Action,
     form: "resume ROUTINE",
     mutates: true,

@@ -6,6 +6,7 @@ use crate::core::command::{ParseOutcome, Parsed};
 
 pub(super) const INTENT: Intent = Intent {
     name: "routines",
+    available: false,
     outcome: ParseOutcome::View,
     form: "list routines",
     takes: &[Object::Routine, Object::Env, Object::Service],

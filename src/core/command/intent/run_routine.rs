@@ -5,6 +5,7 @@ use crate::core::command::{ParseOutcome, Parsed};
 
 pub(super) const INTENT: Intent = Intent {
     name: "run_routine",
+    available: false,
     outcome: ParseOutcome::Action,
     form: "run ROUTINE now",
     mutates: true,

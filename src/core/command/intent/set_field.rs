@@ -7,6 +7,7 @@ use crate::core::command::{ParseOutcome, Parsed};
 
 pub(super) const INTENT: Intent = Intent {
     name: "set_field",
+    available: false,
     outcome: ParseOutcome::Action,
     form: "set FIELD of SERVICE to VALUE",
     mutates: true,

@@ -6,6 +6,7 @@ use crate::core::command::{ParseOutcome, Parsed};
 
 pub(super) const INTENT: Intent = Intent {
     name: "silence_alert",
+    available: false,
     outcome: ParseOutcome::Action,
     form: "silence SERVICE for 2h",
     mutates: true,

@@ -6,6 +6,7 @@ use crate::core::command::{ParseOutcome, Parsed};
 
 pub(super) const INTENT: Intent = Intent {
     name: "unfreeze",
+    available: false,
     outcome: ParseOutcome::Action,
     form: "lift the freeze on ENV",
     mutates: true,

@@ -213,17 +213,19 @@ fn a_huge_paste_is_cut_and_still_ends() {
 }
 
 #[test]
-fn a_burst_of_text_is_a_paste() {
+fn a_burst_of_text_stays_together() {
     let mut desk = Desk::new();
     assert_eq!(desk.feed(b"deploy web to prod\r"), []);
     assert_eq!(desk.pass(40), []);
     assert_eq!(desk.feed(b"yes\r"), [], "the tail of a long paste is part of it");
-    assert_eq!(desk.pass(50), [Typed::Paste("deploy web to prod\nyes\n".to_owned())]);
+    assert_eq!(desk.pass(50), [Typed::Burst("deploy web to prod\nyes\n".to_owned())]);
     let q = Typed::Key(sequence::plain('q'));
     assert_eq!(desk.feed(b"q"), std::slice::from_ref(&q));
     assert_eq!(desk.feed(b"12345678").len(), 8, "a quick hand");
     assert_eq!(desk.feed(b"jjjjjjjjjjjjjjjjjjjj").len(), 20, "a held key on a slow link");
-    assert_eq!(desk.feed(b"a longer text\x1b[A").len(), 2, "a paste, then a key");
+    assert_eq!(desk.feed(b":services\r"), []);
+    assert_eq!(desk.pass(50), [Typed::Burst(":services\n".to_owned())], "typed while the network stood still");
+    assert_eq!(desk.feed(b"a longer text\x1b[A").len(), 2, "a burst, then a key");
 }
 
 proptest! {
