@@ -214,7 +214,7 @@ const fn byte_budget(max: usize) -> usize {
 
 /// Characters that are not seen, or change how others are seen: format characters (Cf), line and paragraph separators,
 /// fillers, variation selectors and the rest of Unicode's default-ignorable ones, and noncharacters.
-fn is_invisible(c: char) -> bool {
+pub(super) fn is_invisible(c: char) -> bool {
     matches!(c,
         '\u{ad}' | '\u{34f}' | '\u{600}'..='\u{605}' | '\u{61c}' | '\u{6dd}' | '\u{70f}'
         | '\u{890}'..='\u{891}' | '\u{8e2}' | '\u{115f}'..='\u{1160}' | '\u{17b4}'..='\u{17b5}'
