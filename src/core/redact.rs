@@ -118,10 +118,9 @@ impl Redactor {
         if self.is_empty() {
             return false;
         }
-        let shown = view::shown(Source::new(lines));
         self.wrapped.goes_on(lines)
-            || shown.iter().any(|view| self.wrapped.goes_on(view.source().text))
-            || dump::views(Source::new(lines)).iter().any(|view| self.ends_within_a_value(view.source().text))
+            || self.wrapped.goes_on_in(&view::shown, lines)
+            || dump::views(lines).iter().any(|view| self.ends_within_a_value(view.text()))
     }
 
     fn ends_within_a_value(&self, bytes: &[u8]) -> bool {
@@ -196,6 +195,9 @@ impl Redactor {
 
     /// Looks at the text in every other way it can be read.
     fn read_again<'r>(&'r self, text: &[u8], found: &mut Vec<Part<'r>>) {
+        if view::is_plain(text) && !dump::is_dump(text) {
+            return;
+        }
         if text.len() <= PIECE + self.longest() {
             return self.read_piece(text, 0, found);
         }
@@ -212,9 +214,10 @@ impl Redactor {
         let before = found.len();
         let source = Source::new(text);
         self.read(source, text, found);
-        for view in view::shown(source) {
-            self.search(view.source(), text, found);
-            self.read(view.source(), text, found);
+        for view in view::shown(text) {
+            let shown = view.of(&source);
+            self.search(shown, text, found);
+            self.read(shown, text, found);
         }
         for (part, _) in &mut found[before..] {
             *part = at + part.start..at + part.end;
@@ -227,30 +230,46 @@ impl Redactor {
         self.wrapped.search(source.text, kinds.has_backslash(), &mut |part, mark| {
             push(source, original, part, mark, found);
         });
-        for view in dump::views(source) {
-            self.search(view.source(), original, found);
+        for view in dump::views(source.text) {
+            self.search(view.of(&source), original, found);
         }
         if kinds.is_none() {
             return;
         }
-        let mut whole = None;
+        // Each kind by itself, for the others may be letters of the value; then all of them, also where one hides another.
+        let mut mixed = kinds.is_mixed();
         for kind in kinds.each() {
-            let Some(view) = escape::resolved(source, kind) else { continue };
-            self.search(view.source(), original, found);
-            whole = Some((kind, view));
+            mixed |= self.read_deeper(source, (kind, Kinds::default()), DEPTH, original, found);
         }
-        // Escapes of several kinds, and escapes of escapes.
-        let Some((last, mut view)) = whole else { return };
-        if !last.covers(kinds) {
-            let Some(all) = escape::resolved(source, kinds) else { return };
-            view = all;
-            self.search(view.source(), original, found);
+        if mixed {
+            self.read_deeper(source, (kinds.plain(), Kinds::ALL), DEPTH, original, found);
         }
-        for _ in 1..DEPTH {
-            let kinds = Kinds::of(view.source().text, false);
-            let Some(deeper) = escape::resolved(view.source(), kinds) else { return };
-            self.search(deeper.source(), original, found);
-            view = deeper;
+    }
+
+    /// Resolves these kinds of escapes, and again what that brings to light: them, and those of `more`. Whether there were
+    /// others.
+    fn read_deeper<'r>(
+        &'r self,
+        source: Source<'_>,
+        (kinds, more): (Kinds, Kinds),
+        depth: usize,
+        original: &[u8],
+        found: &mut Vec<Part<'r>>,
+    ) -> bool {
+        let Some(view) = (depth > 0).then(|| escape::resolved(source.text, kinds)).flatten() else { return false };
+        let resolved = view.of(&source);
+        self.search_shown(resolved, original, found);
+        let next = Kinds::of(resolved.text, false);
+        let wanted = next.only(kinds.and(more));
+        let other = !kinds.covers(next);
+        other | (!wanted.is_none() && self.read_deeper(resolved, (wanted, more), depth - 1, original, found))
+    }
+
+    /// [`Self::search`], with and without the codes that were escaped.
+    fn search_shown<'r>(&'r self, source: Source<'_>, original: &[u8], found: &mut Vec<Part<'r>>) {
+        self.search(source, original, found);
+        for view in view::shown(source.text) {
+            self.search(view.of(&source), original, found);
         }
     }
 

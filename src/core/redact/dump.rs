@@ -1,7 +1,7 @@
 //! Bytes written as numbers, as `xxd`, `hexdump`, `od` and the debug output of many languages have them: `7333 6372`,
 //! `73:33:63`, `0x73, 0x33`, `[115, 51, 99]`, `163 063`, `   s   3   c`. Read back into bytes, over line ends too.
 
-use super::view::{Source, View};
+use super::view::View;
 
 /// A value has at least six bytes: so many characters they take, however they are written.
 const LEAST_RUN: usize = 14;
@@ -41,6 +41,8 @@ struct Number {
     from: usize,
     to: usize,
     before: Between,
+    /// Behind a blank and a minus.
+    negative: bool,
     /// It begins here, with its `0x`; the one before it ended there.
     start: usize,
     after: usize,
@@ -48,39 +50,61 @@ struct Number {
 
 /// The bytes the numbers of a text may stand for. A byte's place is that of its digits; in a dump it goes to the end of the
 /// line, where the same bytes stand as letters.
-pub(super) fn views(source: Source<'_>) -> Vec<View> {
-    let text = source.text;
+pub(super) fn views(text: &[u8]) -> Vec<View> {
     let mut views = Vec::new();
     if has_numbers(text) {
         let hows = [How::Hex, How::HexWords, How::Octal, How::OctalWords, How::Decimal];
-        views.extend(hows.map(|how| numbers(source, how)).into_iter().filter(|view| !view.is_empty()));
+        views.extend(hows.into_iter().filter_map(|how| numbers(text, how)));
     }
     if has_cells(text) {
-        views.push(cells(source));
+        views.push(cells(text));
     }
     views
 }
 
-/// A text may hold a value as numbers. Fast where it does not: of a run of digits long enough one is met in any 16 bytes.
+/// A text may hold a value as numbers or in cells.
+pub(super) fn is_dump(text: &[u8]) -> bool {
+    has_numbers(text) || has_cells(text)
+}
+
+/// A text may hold a value as numbers. Fast where it does not: of a run long enough some seventh byte stands three bytes from
+/// both its ends.
 fn has_numbers(text: &[u8]) -> bool {
-    let mut at = LEAST_RUN - 2;
-    while at < text.len() {
-        if !belongs(text[at]) {
-            at += LEAST_RUN - 1;
-            continue;
+    const SIDE: usize = LEAST_RUN / 4;
+    let mut at = SIDE;
+    while at + SIDE < text.len() {
+        let inside = BELONGS[usize::from(text[at])]
+            && BELONGS[usize::from(text[at - SIDE])]
+            && BELONGS[usize::from(text[at + SIDE])]
+            && BELONGS[usize::from(text[at - 1])]
+            && BELONGS[usize::from(text[at + 1])];
+        if inside {
+            let start = at - text[..at].iter().rev().take_while(|b| belongs(**b)).count();
+            let end = at + text[at..].iter().take_while(|b| belongs(**b)).count();
+            if end - start >= LEAST_RUN && is_worth_it(&text[start..end]) {
+                return true;
+            }
+            at = at.max(end);
         }
-        let start = at - text[..at].iter().rev().take_while(|b| belongs(**b)).count();
-        let end = at + text[at..].iter().take_while(|b| belongs(**b)).count();
-        if end - start >= LEAST_RUN && is_worth_it(&text[start..end]) {
-            return true;
-        }
-        at = end + LEAST_RUN - 1;
+        at += LEAST_RUN / 2;
     }
     false
 }
 
+/// What stands in a run of numbers: digits and what goes between them.
+const BELONGS: [bool; 256] = {
+    let mut table = [false; 256];
+    let mut byte = 0;
+    while byte < 128 {
+        let letter = byte as u8;
+        table[byte] = letter.is_ascii_hexdigit() || matches!(letter, b' ' | b'\t' | b':' | b',' | b'-' | b'x' | b'X');
+        byte += 1;
+    }
+    table
+};
+
 const fn belongs(byte: u8) -> bool {
-    byte.is_ascii_hexdigit() || matches!(byte, b' ' | b'\t' | b':' | b',' | b'-' | b'x' | b'X')
+    BELONGS[byte as usize]
 }
 
 /// Enough numbers stand in the same way beside each other. Dates, times and UUIDs are no such thing.
@@ -112,8 +136,10 @@ fn split(run: &[u8]) -> impl Iterator<Item = Number> {
         let to = start + run[start..].iter().take_while(|b| b.is_ascii_alphanumeric()).count();
         let prefixed = run[start..to].starts_with(b"0x") || run[start..to].starts_with(b"0X");
         at = to;
-        let before = between(&run[after..start]);
-        Some(Number { from: if prefixed { start + 2 } else { start }, to, before, start, after })
+        let gap = &run[after..start];
+        let negative = matches!(gap, [.., b' ', b'-']);
+        let before = between(gap.strip_suffix(b"-").filter(|_| negative).unwrap_or(gap));
+        Some(Number { from: if prefixed { start + 2 } else { start }, to, before, negative, start, after })
     })
 }
 
@@ -127,11 +153,10 @@ fn between(text: &[u8]) -> Between {
     }
 }
 
-/// The bytes of all numbers, read one way. A zero stands where they do not go on.
-fn numbers(source: Source<'_>, how: How) -> View {
-    let text = source.text;
+/// The bytes of all numbers, read one way; `None`: too few to be a value. A zero stands where they do not go on.
+fn numbers(text: &[u8], how: How) -> Option<View> {
     let mut view = View::default();
-    let mut at = 0;
+    let (mut at, mut most) = (0, 0);
     for line in text.split(|b| *b == b'\n') {
         let end = at + line.len();
         let mut from = at;
@@ -139,50 +164,77 @@ fn numbers(source: Source<'_>, how: How) -> View {
             let len = text[from..end].iter().take_while(|b| belongs(**b)).count();
             let leads = from == at;
             if leads || len >= LEAST_RUN {
-                let line_end = if leads { end } else { from + len };
-                run(source, from, from + len, (leads, line_end), how, &mut view);
+                let had = view.text().len();
+                let run = Run { from, to: from + len, line_end: leads.then_some(end) };
+                let is_line = run.read(text, how, &mut view);
+                most = most.max(view.text().len() - had);
+                // Behind the numbers of a dump stand the same bytes as letters, which may look like numbers.
+                if is_line {
+                    break;
+                }
             }
             from += len;
             from += text[from..end].iter().take_while(|b| !belongs(**b)).count();
         }
         at = end + 1;
     }
-    view
+    (most > 1).then_some(view)
 }
 
-/// The numbers of one run, which may be the front of a line.
-fn run(source: Source<'_>, from: usize, to: usize, (leads, line_end): (bool, usize), how: How, view: &mut View) {
-    let text = &source.text[from..to];
-    let all: Vec<Number> = split(text).collect();
-    let offset = usize::from(leads && has_offset(text, &all));
-    let with_colon = offset == 1 && all.get(1).is_some_and(|second| second.before == Between::Colon);
-    let mut any = false;
-    if !leads {
-        view.gap();
-    }
-    for (n, number) in all.iter().enumerate().skip(offset) {
-        let gap = number.start - number.after;
-        // Behind the numbers of `xxd` and `tcpdump` stand the letters.
-        if with_colon && n > 1 && number.before == Between::Blank && gap > 1 {
-            break;
-        }
-        if number.before == Between::Other && n > offset {
+/// Numbers and what stands between them.
+struct Run {
+    from: usize,
+    to: usize,
+    /// It is the front of a line, which ends here.
+    line_end: Option<usize>,
+}
+
+impl Run {
+    /// Adds its bytes. Whether it is a line of a dump, with the place of its bytes in front.
+    fn read(&self, text: &[u8], how: How, view: &mut View) -> bool {
+        let text = &text[self.from..self.to];
+        let leads = self.line_end.is_some();
+        let mut all = split(text).peekable();
+        let (mut with_colon, mut is_line, mut n) = (false, false, 0);
+        if leads
+            && let Some((first, second)) = first_two(text)
+            && is_offset(text, &first, &second)
+        {
+            (with_colon, is_line) = (second.before == Between::Colon, true);
+            all.next();
+        } else if !leads {
             view.gap();
         }
-        let place = |at: usize, len: usize| from + at..if leads { line_end } else { from + at + len };
-        any |= bytes(&text[number.from..number.to], how, |offset, len, byte| {
-            let place = place(number.from + offset, len);
-            view.push(&[byte], source, place);
-        });
+        let mut any = false;
+        for number in all {
+            // Behind the numbers of `xxd` and `tcpdump` stand the letters.
+            if with_colon && n > 0 && number.before == Between::Blank && number.start - number.after > 1 {
+                break;
+            }
+            if number.before == Between::Other && n > 0 {
+                view.gap();
+            }
+            let place = |at: usize, len: usize| self.from + at..self.line_end.unwrap_or(self.from + at + len);
+            any |= bytes(&text[number.from..number.to], how, |offset, len, byte| {
+                let byte = if number.negative && how == How::Decimal { byte.wrapping_neg() } else { byte };
+                view.push(&[byte], place(number.from + offset, len));
+            });
+            n += 1;
+        }
+        if !any && leads {
+            view.gap();
+        }
+        is_line
     }
-    if !any && leads {
-        view.gap();
-    }
+}
+
+fn first_two(run: &[u8]) -> Option<(Number, Number)> {
+    let mut all = split(run);
+    all.next().zip(all.next())
 }
 
 /// The first number of a line says where its bytes stand in the whole.
-fn has_offset(text: &[u8], all: &[Number]) -> bool {
-    let [first, second, ..] = all else { return false };
+fn is_offset(text: &[u8], first: &Number, second: &Number) -> bool {
     let (width, next) = (first.to - first.from, second.to - second.from);
     let colon = text[first.to..].starts_with(b": ") || text[first.to..].starts_with(b":\t");
     (colon && width >= 4) || (width >= 6 && width != next && first.from == 0 && second.before == Between::Blank)
@@ -205,11 +257,9 @@ fn bytes(digits: &[u8], how: How, mut take: impl FnMut(usize, usize, u8)) -> boo
     }
     let [low, high, ..] = match how {
         How::Hex | How::HexWords => {
-            let pairs: Vec<u8> = digits.chunks(2).filter_map(|pair| u8::try_from(number(pair, 16)?).ok()).collect();
-            let last = pairs.len() - 1;
-            for at in 0..pairs.len() {
-                let byte = if how == How::Hex { pairs[at] } else { pairs[last - at] };
-                if how == How::Hex { take(at * 2, 2, byte) } else { take(0, len, byte) }
+            let pair = |at: usize| nibble(digits[at]) << 4 | nibble(digits[at + 1]);
+            for at in (0..len).step_by(2) {
+                if how == How::Hex { take(at, 2, pair(at)) } else { take(0, len, pair(len - 2 - at)) }
             }
             return true;
         }
@@ -225,12 +275,28 @@ fn bytes(digits: &[u8], how: How, mut take: impl FnMut(usize, usize, u8)) -> boo
     true
 }
 
-/// The last cells of a line of `od -c` begin with a blank each.
+/// The value of a hexadecimal digit.
+const fn nibble(digit: u8) -> u8 {
+    match digit {
+        b'0'..=b'9' => digit - b'0',
+        _ => (digit | 0x20).wrapping_sub(b'a' - 10) & 15,
+    }
+}
+
+/// The last cells of some line of `od -c` begin with a blank each.
 fn has_cells(text: &[u8]) -> bool {
-    text.split(|b| *b == b'\n').any(|line| {
-        line.len() >= CELL * LEAST_NUMBERS
-            && (1..=LEAST_NUMBERS).all(|n| line[line.len() - CELL * n] == b' ')
-            && cells_of(line).is_some()
+    if text.len() < CELL * LEAST_NUMBERS {
+        return false;
+    }
+    let begin = |line: &[u8]| {
+        line.len() >= CELL * LEAST_NUMBERS && (1..=LEAST_NUMBERS).all(|n| line[line.len() - CELL * n] == b' ')
+    };
+    let ends = memchr::memchr_iter(b'\n', text).chain([text.len()]);
+    let mut from = 0;
+    ends.into_iter().any(|end| {
+        let line = &text[from..end];
+        from = end + 1;
+        begin(line) && cells_of(line).is_some()
     })
 }
 
@@ -239,20 +305,20 @@ fn cells_of(line: &[u8]) -> Option<usize> {
     let offset = line.iter().take_while(|b| b.is_ascii_hexdigit()).count();
     let rest = line.get(offset..)?;
     let right = (offset == 0 || offset >= 6) && !rest.is_empty() && rest.len().is_multiple_of(CELL);
-    let letters = rest.iter().filter(|b| **b != b' ').count();
-    (right && letters >= 1 && rest.chunks(CELL).all(|cell| cell[0] == b' ')).then_some(offset)
+    let full = right && rest.chunks(CELL).all(|cell| cell[0] == b' ');
+    (full && rest.iter().any(|b| *b != b' ')).then_some(offset)
 }
 
 /// The letters of `od -c` and `hexdump -c`.
-fn cells(source: Source<'_>) -> View {
+fn cells(text: &[u8]) -> View {
     let mut view = View::default();
     let mut at = 0;
-    for line in source.text.split(|b| *b == b'\n') {
+    for line in text.split(|b| *b == b'\n') {
         match cells_of(line) {
             Some(offset) => {
                 for (n, cell) in line[offset..].chunks(CELL).enumerate() {
                     let from = at + offset + n * CELL;
-                    view.push(&[letter(cell)], source, from..from + CELL);
+                    view.push(&[letter(cell)], from..from + CELL);
                 }
             }
             None => view.gap(),

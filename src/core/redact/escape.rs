@@ -1,6 +1,6 @@
 //! Escapes resolved: backslashes, percent signs, entities, as many of them or as few as a program writes.
 
-use super::view::{Source, View};
+use super::view::View;
 
 /// Kinds of escapes.
 #[derive(Clone, Copy, PartialEq, Eq, Default)]
@@ -15,6 +15,22 @@ impl Kinds {
     pub const PLUS: Self = Self(4);
     /// `&amp;`, `&#47;`, `&#x2F;`: HTML and XML.
     pub const ENTITY: Self = Self(8);
+
+    pub const ALL: Self = Self(1 | 2 | 8);
+
+    /// Without the plus, which is a letter more often than an escape.
+    pub const fn plain(self) -> Self {
+        self.only(Self::ALL)
+    }
+
+    pub const fn only(self, these: Self) -> Self {
+        Self(self.0 & these.0)
+    }
+
+    /// There are several kinds.
+    pub const fn is_mixed(self) -> bool {
+        self.plain().0.count_ones() > 1
+    }
 
     pub const fn is_none(self) -> bool {
         self.0 == 0
@@ -54,6 +70,18 @@ impl Kinds {
         if form { found.and(Self::PLUS) } else { found }
     }
 
+    /// Where the next escape of these kinds may begin.
+    fn next(self, text: &[u8]) -> Option<usize> {
+        let [a, b, c] = [(Self::BACKSLASH, b'\\'), (Self::PERCENT, b'%'), (Self::ENTITY, b'&')]
+            .map(|(kind, byte)| if self.has(kind) { byte } else { 0 });
+        let escape = memchr::memchr3(a, b, c, text);
+        if !self.has(Self::PLUS) {
+            return escape;
+        }
+        let near = &text[..escape.unwrap_or(text.len())];
+        memchr::memchr(b'+', near).or(escape)
+    }
+
     /// Each by itself; a plus always beside percent signs.
     pub fn each(self) -> impl Iterator<Item = Self> {
         [Self::BACKSLASH, Self::PERCENT, Self::PLUS, Self::ENTITY]
@@ -64,11 +92,11 @@ impl Kinds {
 }
 
 /// The text with the escapes of these kinds resolved; `None`: it has none.
-pub(super) fn resolved(source: Source<'_>, kinds: Kinds) -> Option<View> {
-    let text = source.text;
-    let mut view = View::with_capacity(text.len());
-    let (mut at, mut any) = (0, false);
-    while at < text.len() {
+pub(super) fn resolved(text: &[u8], kinds: Kinds) -> Option<View> {
+    let mut view: Option<View> = None;
+    let (mut at, mut kept) = (0, 0);
+    while let Some(next) = kinds.next(&text[at..]) {
+        at += next;
         let rest = &text[at..];
         let found = match rest[0] {
             b'\\' if kinds.has(Kinds::BACKSLASH) => backslash(rest),
@@ -77,19 +105,20 @@ pub(super) fn resolved(source: Source<'_>, kinds: Kinds) -> Option<View> {
             b'&' if kinds.has(Kinds::ENTITY) => entity(rest),
             _ => None,
         };
-        match found {
-            Some((bytes, len)) => {
-                view.push(bytes.get(), source, at..at + len);
-                at += len;
-                any = true;
-            }
-            None => {
-                view.keep(source, at);
-                at += 1;
-            }
-        }
+        let Some((bytes, len)) = found else {
+            at += 1;
+            continue;
+        };
+        let view = view.get_or_insert_with(|| View::with_capacity(text.len()));
+        view.keep(text, kept..at);
+        view.push(bytes.get(), at..at + len);
+        at += len;
+        kept = at;
     }
-    any.then_some(view)
+    if let Some(view) = &mut view {
+        view.keep(text, kept..text.len());
+    }
+    view
 }
 
 /// What one escape stands for: nothing, a byte, or a character.

@@ -14,25 +14,24 @@ const LONGEST_STRING: usize = 4096;
 #[derive(Clone, Copy)]
 pub(super) struct Source<'t> {
     pub text: &'t [u8],
-    from: Option<&'t [(u32, u32)]>,
+    made: Option<(&'t View, &'t Source<'t>)>,
 }
 
 impl<'t> Source<'t> {
     pub const fn new(text: &'t [u8]) -> Self {
-        Self { text, from: None }
+        Self { text, made: None }
     }
 
     /// The text is the original itself.
     pub const fn is_original(&self) -> bool {
-        self.from.is_none()
+        self.made.is_none()
     }
 
     /// The place in the original of bytes of this text.
     pub fn place(&self, range: Range<usize>) -> Range<usize> {
-        match self.from {
+        match self.made {
+            Some((view, made_of)) => made_of.place(view.place(range)),
             None => range,
-            Some(_) if range.is_empty() => 0..0,
-            Some(from) => from[range.start].0 as usize..from[range.end - 1].1 as usize,
         }
     }
 }
@@ -41,47 +40,75 @@ impl<'t> Source<'t> {
 #[derive(Default)]
 pub(super) struct View {
     text: Vec<u8>,
-    from: Vec<(u32, u32)>,
+    parts: Vec<Part>,
+}
+
+/// Bytes of a reading, up to the next part: the same ones in the text it is made of, or others that stand for them.
+struct Part {
+    at: usize,
+    from: usize,
+    to: usize,
 }
 
 impl View {
     pub fn with_capacity(bytes: usize) -> Self {
-        Self { text: Vec::with_capacity(bytes), from: Vec::with_capacity(bytes) }
+        Self { text: Vec::with_capacity(bytes), parts: Vec::new() }
     }
 
-    pub fn source(&self) -> Source<'_> {
-        Source { text: &self.text, from: Some(&self.from) }
+    /// The reading as a text made of another.
+    pub const fn of<'t>(&'t self, made_of: &'t Source<'t>) -> Source<'t> {
+        Source { text: self.text.as_slice(), made: Some((self, made_of)) }
     }
 
-    pub const fn is_empty(&self) -> bool {
-        self.text.is_empty()
+    pub const fn text(&self) -> &[u8] {
+        self.text.as_slice()
     }
 
-    /// Adds bytes that these bytes of the source stand for.
-    #[expect(clippy::cast_possible_truncation, reason = "texts are read in pieces far below 4 GiB")]
-    pub fn push(&mut self, bytes: &[u8], source: Source<'_>, range: Range<usize>) {
-        let place = source.place(range);
-        self.text.extend_from_slice(bytes);
-        self.from.extend(bytes.iter().map(|_| (place.start as u32, place.end as u32)));
+    /// Adds bytes that those of a range stand for.
+    pub fn push(&mut self, bytes: &[u8], range: Range<usize>) {
+        if !bytes.is_empty() {
+            self.parts.push(Part { at: self.text.len(), from: range.start, to: range.end });
+            self.text.extend_from_slice(bytes);
+        }
     }
 
-    /// Adds a byte as it is.
-    pub fn keep(&mut self, source: Source<'_>, at: usize) {
-        self.push(&source.text[at..=at], source, at..at + 1);
+    /// Adds bytes as they are.
+    pub fn keep(&mut self, text: &[u8], range: Range<usize>) {
+        if !range.is_empty() {
+            self.push(&text[range.clone()], range);
+        }
     }
 
     /// What stands before and behind does not belong together.
     pub fn gap(&mut self) {
-        self.text.push(0);
-        self.from.push((0, 0));
+        self.push(&[0], 0..0);
     }
 
+    /// Takes the last character back.
     fn pop(&mut self) {
-        // A whole character.
-        while self.text.pop().is_some_and(|byte| byte & 0b1100_0000 == 0b1000_0000) {
-            self.from.pop();
+        let Some((last, _)) = self.text.iter().enumerate().rev().find(|(_, b)| **b & 0b1100_0000 != 0b1000_0000) else {
+            return;
+        };
+        while self.parts.pop_if(|part| part.at >= last).is_some() {}
+        if let Some(part) = self.parts.last_mut().filter(|part| part.to - part.from == self.text.len() - part.at) {
+            part.to = part.from + last - part.at;
         }
-        self.from.truncate(self.text.len());
+        self.text.truncate(last);
+    }
+
+    fn place(&self, range: Range<usize>) -> Range<usize> {
+        let part = |at: usize| {
+            let next = self.parts.partition_point(|part| part.at <= at);
+            let end = self.parts.get(next).map_or(self.text.len(), |part| part.at);
+            let part = self.parts.get(next.checked_sub(1)?)?;
+            Some((part, part.to - part.from == end - part.at))
+        };
+        let Some((first, last)) = range.end.checked_sub(1).and_then(|end| part(range.start).zip(part(end))) else {
+            return 0..0;
+        };
+        let from = if first.1 { first.0.from + (range.start - first.0.at) } else { first.0.from };
+        let to = if last.1 { last.0.from + (range.end - last.0.at) } else { last.0.to };
+        from..to
     }
 }
 
@@ -90,6 +117,12 @@ pub(super) fn has_codes(text: &[u8]) -> bool {
     // Without an early end, so that it is done for many bytes at once.
     let odd = |b: u8| ((b < b' ') & (b != b'\n') & (b != b'\t')) | (b >= 0x7f);
     text.chunks(256).any(|chunk| chunk.iter().fold(false, |found, b| found | odd(*b)))
+}
+
+/// Every byte is a letter that stands for itself: no code, no line end, nothing an escape begins with.
+pub(super) fn is_plain(text: &[u8]) -> bool {
+    let odd = |b: u8| (b < b' ') & (b != b'\t') | (b >= 0x7f) | (b == b'\\') | (b == b'%') | (b == b'&') | (b == b'+');
+    !text.chunks(256).any(|chunk| chunk.iter().fold(false, |found, b| found | odd(*b)))
 }
 
 /// How codes are taken out.
@@ -105,24 +138,29 @@ enum Codes {
 
 /// The text without what is not seen: escape sequences, control characters, characters without a width. Several readings where
 /// it can be read in several ways; none where nothing is taken out.
-pub(super) fn shown(source: Source<'_>) -> Vec<View> {
-    let text = source.text;
+pub(super) fn shown(text: &[u8]) -> Vec<View> {
     if !has_codes(text) || !has_hidden(text) {
         return Vec::new();
     }
-    let mut views = vec![without(source, Codes::Sequences)];
+    let mut views = vec![without(text, Codes::Sequences)];
     if memchr::memchr(0x08, text).is_some() {
-        views.push(without(source, Codes::Overstruck));
+        views.push(without(text, Codes::Overstruck));
     }
     let other = |at: usize| !matches!(text.get(at + 1), Some(b'[' | b']'));
     if memchr::memchr_iter(0x1b, text).any(other) {
-        views.push(without(source, Codes::Controls));
+        views.push(without(text, Codes::Controls));
     }
     views
 }
 
 /// Whether something would be taken out: letters of other scripts alone are nothing.
 fn has_hidden(text: &[u8]) -> bool {
+    // Far the most texts are valid, and then their letters are quickly read.
+    if let Ok(valid) = std::str::from_utf8(text) {
+        let control = |c: char| c < ' ' && !matches!(c, '\n' | '\t' | '\r');
+        return valid.chars().any(|c| control(c) || (c >= '\u{7f}' && is_unseen(c)))
+            || memchr::memchr_iter(b'\r', text).any(|at| text.get(at + 1) != Some(&b'\n'));
+    }
     let mut at = 0;
     while at < text.len() {
         let (hidden, len) = hidden(text, at, Codes::Controls);
@@ -134,19 +172,28 @@ fn has_hidden(text: &[u8]) -> bool {
     false
 }
 
-fn without(source: Source<'_>, how: Codes) -> View {
-    let text = source.text;
+fn is_unseen(c: char) -> bool {
+    // Most letters and signs, without asking a table.
+    !matches!(c, '\u{c0}'..='\u{2ff}' | '\u{391}'..='\u{481}' | '\u{2010}'..='\u{2027}' | '\u{2100}'..='\u{2bff}'
+        | '\u{30a0}'..='\u{312f}' | '\u{3400}'..='\u{9fff}')
+        && (c.is_control() || c == '\u{fffd}' || is_invisible(c) || c.width() == Some(0))
+}
+
+fn without(text: &[u8], how: Codes) -> View {
     let mut view = View::with_capacity(text.len());
-    let mut at = 0;
+    let (mut at, mut kept) = (0, 0);
     while at < text.len() {
         let (hidden, len) = hidden(text, at, how);
-        if !hidden {
-            (at..at + len).for_each(|at| view.keep(source, at));
-        } else if how == Codes::Overstruck && text[at] == 0x08 {
-            view.pop();
+        if hidden {
+            view.keep(text, kept..at);
+            if how == Codes::Overstruck && text[at] == 0x08 {
+                view.pop();
+            }
+            kept = at + len;
         }
         at += len;
     }
+    view.keep(text, kept..at);
     view
 }
 
@@ -160,10 +207,7 @@ fn hidden(text: &[u8], at: usize, how: Codes) -> (bool, usize) {
         0..b' ' | 0x7f => (true, 1),
         _ => match character(&text[at..]) {
             Some((c @ '\u{90}'..='\u{9f}', _)) if how != Codes::Controls => (true, c1_sequence(&text[at..], c)),
-            Some((c, len)) => {
-                let unseen = c.is_control() || c == '\u{fffd}' || is_invisible(c) || c.width() == Some(0);
-                (unseen, len)
-            }
+            Some((c, len)) => (is_unseen(c), len),
             None => (false, 1),
         },
     }
