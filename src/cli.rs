@@ -38,6 +38,8 @@ use std::path::PathBuf;
 
 use clap::{Args, CommandFactory, Parser, Subcommand};
 
+use crate::core::text;
+
 pub use console::Session;
 pub use session::Start;
 pub use stop::{Code, Stop};
@@ -119,9 +121,15 @@ pub fn read(args: impl IntoIterator<Item = OsString>) -> Result<Cli, Code> {
     if let Some(bad) = args.iter().find(|a| a.to_str().is_none()) {
         return Err(Stop::Usage(format!("the argument {} is not UTF-8 text", bad.to_string_lossy())).report());
     }
-    Cli::try_parse_from(args).map_err(|error| {
-        // Nowhere to complain to when the stream is gone.
-        let _ = error.print();
+    Cli::try_parse_from(&args).map_err(|error| {
+        // Its words repeat arguments as they came.
+        let is_safe = |arg: &OsString| arg.to_str().is_some_and(|arg| !arg.contains(text::is_unsafe));
+        if args.iter().all(is_safe) {
+            // Nowhere to complain to when the stream is gone.
+            let _ = error.print();
+        } else {
+            stop::tell(&error.render().to_string());
+        }
         if error.use_stderr() { Code::Refused } else { Code::Succeeded }
     })
 }

@@ -20,6 +20,19 @@ pub fn show(text: &str) -> Cow<'_, str> {
     if is_plain(text) { Cow::Borrowed(text) } else { Cow::Owned(Shower::new(Sgr::Show, usize::MAX).run(text).out) }
 }
 
+/// [`show`] for each line of a text; line ends stay.
+#[must_use]
+pub fn show_lines(text: &str) -> String {
+    let end = |line: &str| if line.ends_with('\n') { "\n" } else { "" };
+    text.split_inclusive('\n').flat_map(|line| [show(line), Cow::Borrowed(end(line))]).collect()
+}
+
+/// Whether a character acts on a terminal, is not seen, or changes how others are seen.
+#[must_use]
+pub fn is_unsafe(c: char) -> bool {
+    c.is_control() || is_invisible(c)
+}
+
 /// Like [`show`], for as many cells as `max_cells`; more is cut and marked `…`. The rest of the line is not looked at,
 /// so a line of any length costs the same.
 #[must_use]

@@ -280,6 +280,23 @@ async fn the_outbound_policy_holds_for_every_spelling() {
         "http://metadata.google.internal/computeMetadata/v1/",
         "http://METADATA.google.internal./",
         "http://１６９.254.169.254/",
+        "http://169。254。169。254/",
+        "http://169.254.169.254./",
+        "http://168.63.129.16/",
+        "http://0xa83f8110/",
+        "http://2822734096/",
+        "http://0250.077.0201.020/",
+        "http://168.63.33040/",
+        "http://168.4161808/",
+        "http://１６８.６３.１２９.１６/",
+        "http://168｡63｡129｡16/",
+        "http://168.63.129.16.:80/machine?comp=goalstate",
+        "http://[::ffff:168.63.129.16]/",
+        "http://[64:ff9b::a83f:8110]/",
+        "http://[2002:a83f:8110::]/",
+        "http://[2001:0:102:304::57c0:7eef]/",
+        "http://[2001:db8::5efe:a83f:8110]/",
+        "http://metadata.tencentyun.com/",
     ] {
         let reply = ask(url, 5000).await;
         let said = refusal(&reply);
