@@ -119,8 +119,10 @@ impl Redactor {
             return false;
         }
         self.wrapped.goes_on(lines)
-            || self.wrapped.goes_on_in(&view::shown, lines)
-            || dump::views(lines).iter().any(|view| self.ends_within_a_value(view.text()))
+            || (view::end_has_codes(lines)
+                && wrapped::ends_in_letters(&view::end(lines))
+                && view::shown(lines).iter().any(|view| self.wrapped.goes_on(view.text())))
+            || (dump::may_go_on(lines) && dump::views(lines).iter().any(|view| self.ends_within_a_value(view.text())))
     }
 
     fn ends_within_a_value(&self, bytes: &[u8]) -> bool {

@@ -17,7 +17,6 @@ pub enum HostFrom {
 impl HostFrom {
     /// As files have it: what needs no line in a stored plan.
     #[must_use]
-    #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde wants a reference")]
     pub fn is_file(&self) -> bool {
         *self == Self::File
     }

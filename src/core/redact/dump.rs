@@ -67,6 +67,12 @@ pub(super) fn is_dump(text: &[u8]) -> bool {
     has_numbers(text) || has_cells(text)
 }
 
+/// A line may be one of a dump that goes on: numbers or cells from its front on. Several lines were looked at before.
+pub(super) fn may_go_on(lines: &[u8]) -> bool {
+    let front = lines.get(..LEAST_RUN).is_some_and(|front| front.iter().rev().all(|b| belongs(*b)));
+    front || memchr::memchr(b'\n', lines).is_some() || has_cells(lines)
+}
+
 /// A text may hold a value as numbers. Fast where it does not: of a run long enough some seventh byte stands three bytes from
 /// both its ends.
 fn has_numbers(text: &[u8]) -> bool {
@@ -94,11 +100,11 @@ fn has_numbers(text: &[u8]) -> bool {
 /// What stands in a run of numbers: digits and what goes between them.
 const BELONGS: [bool; 256] = {
     let mut table = [false; 256];
-    let mut byte = 0;
-    while byte < 128 {
-        let letter = byte as u8;
-        table[byte] = letter.is_ascii_hexdigit() || matches!(letter, b' ' | b'\t' | b':' | b',' | b'-' | b'x' | b'X');
-        byte += 1;
+    let mut letter = 0_u8;
+    while letter < 128 {
+        table[letter as usize] =
+            letter.is_ascii_hexdigit() || matches!(letter, b' ' | b'\t' | b':' | b',' | b'-' | b'x' | b'X');
+        letter += 1;
     }
     table
 };

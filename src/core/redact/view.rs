@@ -113,6 +113,7 @@ impl View {
 }
 
 /// Some byte is not an ordinary letter: a control character (but tab and line feed), or not ASCII.
+#[expect(clippy::needless_bitwise_bool, reason = "without branches it is done for many bytes at once")]
 pub(super) fn has_codes(text: &[u8]) -> bool {
     // Without an early end, so that it is done for many bytes at once.
     let odd = |b: u8| ((b < b' ') & (b != b'\n') & (b != b'\t')) | (b >= 0x7f);
@@ -120,9 +121,42 @@ pub(super) fn has_codes(text: &[u8]) -> bool {
 }
 
 /// Every byte is a letter that stands for itself: no code, no line end, nothing an escape begins with.
+#[expect(clippy::needless_bitwise_bool, reason = "without branches it is done for many bytes at once")]
 pub(super) fn is_plain(text: &[u8]) -> bool {
     let odd = |b: u8| (b < b' ') & (b != b'\t') | (b >= 0x7f) | (b == b'\\') | (b == b'%') | (b == b'&') | (b == b'+');
     !text.chunks(256).any(|chunk| chunk.iter().fold(false, |found, b| found | odd(*b)))
+}
+
+/// Codes at the end of a line are no longer than this, as programs write them.
+const END: usize = 64;
+
+/// Whether there may be something to take out at the end of a text.
+pub(super) fn end_has_codes(text: &[u8]) -> bool {
+    let end = &text[text.len().saturating_sub(END)..];
+    // With what characters that are not seen begin.
+    let begins = |at: usize| match end[at] {
+        b'\t' | b'\n' => false,
+        0..b' ' | 0x7f | 0xc2 | 0xcc | 0xcd | 0xef | 0xf3 => true,
+        0xe2 => matches!(end.get(at + 1), Some(0x80 | 0x81)),
+        _ => false,
+    };
+    has_codes(end) && (0..end.len()).any(begins)
+}
+
+/// The end of a text without codes, the last byte first.
+pub(super) fn end(text: &[u8]) -> Vec<u8> {
+    let end = &text[text.len().saturating_sub(END * 5)..];
+    let mut bytes = Vec::with_capacity(end.len());
+    let mut at = 0;
+    while at < end.len() {
+        let (hidden, len) = hidden(end, at, Codes::Sequences);
+        if !hidden {
+            bytes.extend(&end[at..at + len]);
+        }
+        at += len;
+    }
+    bytes.reverse();
+    bytes
 }
 
 /// How codes are taken out.

@@ -5,15 +5,10 @@ use std::ops::Range;
 
 use aho_corasick::AhoCorasick;
 
-use super::view::View;
-
 /// A line that ends with fewer letters than this is no wrapped line.
 const LEAST_RUN: usize = 20;
 /// So many letters of a value at the end of a line, and its beginning is recognised; fewer could be anything.
 const START: usize = 4;
-
-/// So much of a line holds that many letters even with a code before each of them.
-const END: usize = 16 * LEAST_RUN;
 
 /// Finds encoded values across line ends.
 #[derive(Debug, Clone, Default)]
@@ -43,16 +38,9 @@ impl Wrapped {
         Self { finder, codes, marks, starts, longest }
     }
 
-    /// [`Self::goes_on`] for what is left of the lines without codes. As few of them end in letters, the end is looked at first.
-    pub(super) fn goes_on_in(&self, shown: &dyn Fn(&[u8]) -> Vec<View>, lines: &[u8]) -> bool {
-        let end = &lines[lines.len().saturating_sub(END)..];
-        shown(end).iter().any(|view| ends_in_letters(view.text()))
-            && shown(lines).iter().any(|view| self.goes_on(view.text()))
-    }
-
     /// See [`super::Redactor::goes_on`].
     pub(super) fn goes_on(&self, lines: &[u8]) -> bool {
-        if self.codes.is_empty() || !ends_in_letters(lines) {
+        if self.codes.is_empty() || !ends_in_letters(lines.iter().rev()) {
             return false;
         }
         let joined = Joined::of(lines);
@@ -153,8 +141,9 @@ fn line_end(text: &[u8]) -> usize {
     end.len() + text[end.len()..].iter().take_while(|b| matches!(b, b' ' | b'\t')).count()
 }
 
-fn ends_in_letters(text: &[u8]) -> bool {
-    text.iter().rev().take_while(|b| is_letter(**b)).take(LEAST_RUN).count() == LEAST_RUN
+/// A line ends in so many letters that it may be a wrapped one.
+pub(super) fn ends_in_letters<'b>(end: impl IntoIterator<Item = &'b u8>) -> bool {
+    end.into_iter().take_while(|b| is_letter(**b)).take(LEAST_RUN).count() == LEAST_RUN
 }
 
 const fn is_letter(byte: u8) -> bool {

@@ -61,7 +61,9 @@ fn stored(redactor: &Arc<Redactor>, chunks: &[&[u8]], max: usize) -> Vec<String>
     let mut lines =
         Lines { stream: Stream::Stdout, partial: Vec::new(), held: Vec::new(), max, redactor: redactor.clone() };
     let mut out = Vec::new();
-    chunks.iter().for_each(|chunk| lines.feed(chunk, &mut out));
+    for chunk in chunks {
+        lines.feed(chunk, &mut out);
+    }
     lines.finish(&mut out);
     out.into_iter().map(|line| redactor.redact(&line.text)).collect()
 }
@@ -131,7 +133,7 @@ fn no_spelling_is_shown_wherever_it_is_cut() {
         }
     }
     let front = "-".repeat(700);
-    for (name, text) in all.iter().filter(|(_, text)| text.iter().filter(|b| **b == b'\n').count() == 1) {
+    for (name, text) in all.iter().filter(|(_, text)| memchr::memchr_iter(b'\n', text).count() == 1) {
         let telltales = telltales(text, &others[name]);
         let text = [front.as_bytes(), text].concat();
         for max in (690..690 + text.len()).step_by(7) {
