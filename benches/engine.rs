@@ -170,7 +170,7 @@ async fn executes(store: &Store, workspace: i64, count: usize) -> Result<(), Fai
     for n in 0..count {
         let (method, url) = ("POST".to_owned(), format!("http://job{n}.test/"));
         let request = HttpRequest { method, url, ..HttpRequest::default() };
-        submit(store, workspace, vec![step(StepSpec::Http(Http { request }))]).await?;
+        submit(store, workspace, vec![step(StepSpec::Http(Http::new(request)))]).await?;
     }
     let script = Arc::new(Script::default());
     let start = Instant::now();

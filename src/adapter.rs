@@ -114,9 +114,9 @@ impl Adapters {
         let Kind::Real(real) = &self.0 else { return Ok(()) };
         match call {
             Call::Wait { .. } => Ok(()),
-            Call::Http { method, url, headers, secrets, .. } => {
+            Call::Http { method, url, host, headers, secrets, .. } => {
                 let url = http::check(method, url, headers)?;
-                http::check_address(&url, &real.outside.policy)?;
+                http::check_address(&url, *host, &real.outside.policy)?;
                 secrets.iter().try_for_each(|s| http::check_secret(&real.outside.vault, &s.secret, &url))
             }
             Call::Shell { argv, env, dir, secrets, .. } => {
@@ -159,12 +159,12 @@ impl Real {
         let outside = &self.outside;
         let caller = |timeout_ms| Caller { timeout_ms, waits, output: &output, cancel: &brakes.cancel };
         match call {
-            Call::Http { method, url, headers, body, secrets, timeout_ms } => {
+            Call::Http { method, url, host, headers, body, secrets, timeout_ms } => {
                 let left = match self.turns.host(&url, caller(timeout_ms)).await {
                     Ok(left) => left,
                     Err(reply) => return reply,
                 };
-                let request = http::Request { method, url, headers, body, secrets };
+                let request = http::Request { method, url, host, headers, body, secrets };
                 self.client.perform(request, &outside.vault, left, brakes.cancel).await
             }
             Call::Shell { argv, env, dir, secrets, artifacts, timeout_ms } => {

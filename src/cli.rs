@@ -41,6 +41,7 @@ use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::{Args, CommandFactory, Parser, Subcommand};
 
 use crate::core::command;
+use crate::core::text;
 
 pub use console::Session;
 pub use session::Start;
@@ -125,8 +126,14 @@ pub fn read(args: impl IntoIterator<Item = OsString>) -> Result<Cli, Code> {
         return Err(Stop::Usage(format!("the argument {} is not UTF-8 text", bad.to_string_lossy())).report());
     }
     Cli::try_parse_from(&args).map_err(|error| {
-        // Nowhere to complain to when the stream is gone.
-        let _ = error.print();
+        // The message repeats arguments as they came.
+        let is_safe = |arg: &OsString| arg.to_str().is_some_and(|arg| !arg.contains(text::is_unsafe));
+        if args.iter().all(is_safe) {
+            // Nowhere to complain to when the stream is gone.
+            let _ = error.print();
+        } else {
+            stop::tell(&error.render().to_string());
+        }
         if let Some(phrase) = meant_phrase(&error, &args) {
             stop::tell(&format!("to do what a phrase says: opsroom run \"{phrase}\""));
         }

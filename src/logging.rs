@@ -12,6 +12,7 @@ use tracing_subscriber::EnvFilter;
 use tracing_subscriber::fmt::MakeWriter;
 
 use crate::config::settings::LogLevel;
+use crate::core::text;
 use crate::vault::Vault;
 
 /// Days kept.
@@ -59,7 +60,7 @@ fn appender(folder: &Path) -> Result<RollingFileAppender, String> {
         .map_err(|e| std::error::Error::source(&e).map_or_else(|| e.to_string(), ToString::to_string))
 }
 
-/// Takes the values of secrets out of what is written. A message comes in one piece.
+/// Takes the values of secrets out of what is written, and makes it safe to show. A message comes in one piece.
 struct Redacted(NonBlocking, Vault);
 
 impl<'a> MakeWriter<'a> for Redacted {
@@ -72,7 +73,8 @@ impl<'a> MakeWriter<'a> for Redacted {
 
 impl Write for Redacted {
     fn write(&mut self, message: &[u8]) -> io::Result<usize> {
-        self.0.write_all(self.1.redactor().redact(&String::from_utf8_lossy(message)).as_bytes())?;
+        let clean = self.1.redactor().redact(&String::from_utf8_lossy(message));
+        self.0.write_all(text::show_lines(&clean).as_bytes())?;
         Ok(message.len())
     }
 
@@ -81,16 +83,16 @@ impl Write for Redacted {
     }
 }
 
-/// Writes every panic to the log before whatever hook was there already does its part. One that holds a secret is told
-/// without it, and the other hooks do not hear of it.
+/// Writes every panic to the log before whatever hook was there already does its part. One that holds a secret, or what a
+/// terminal would obey, is shown without it, and the other hooks do not run.
 fn report_panics(vault: Vault) {
     let before = std::panic::take_hook();
     std::panic::set_hook(Box::new(move |info| {
         tracing::error!(target: "panic", "{}", report(info));
         let (words, redactor) = (info.to_string(), vault.redactor());
-        if redactor.finds(&words) {
+        if redactor.finds(&words) || words.contains(|c| c != '\n' && text::is_unsafe(c)) {
             // Nowhere to complain to when the stream is gone.
-            let _ = writeln!(io::stderr(), "{}", redactor.redact(&words));
+            let _ = writeln!(io::stderr(), "{}", text::show_lines(&redactor.redact(&words)));
         } else {
             before(info);
         }
@@ -124,7 +126,7 @@ mod tests {
         let logging = start(&logs, LogLevel::Warn, &vault);
         assert_eq!(logging.problem, None);
         tracing::info!("not wanted");
-        tracing::warn!("escape \u{1b}[31mred");
+        tracing::warn!("escape \u{1b}[31mred \u{202e}turned\u{9b}1m\u{7f}");
         tracing::warn!(field = "pl4nted-value", "in a message: pl4nted-value, in base64: cGw0bnRlZC12YWx1ZQ==");
         let told = std::thread::spawn(|| panic!("token pl4nted-value refused")).join();
         assert!(told.is_err());
@@ -132,13 +134,18 @@ mod tests {
             std::thread::Builder::new().name("doomed".to_owned()).spawn(|| panic!("as planned")).unwrap().join();
         assert!(caught.is_err());
         drop(logging);
-        let text: String = std::fs::read_dir(&logs)
+        let logged: String = std::fs::read_dir(&logs)
             .unwrap()
             .map(|entry| std::fs::read_to_string(entry.unwrap().path()).unwrap())
             .collect();
-        assert!(text.contains("token [secret T] refused") && text.contains("in a message: [secret T]"), "{text}");
-        assert!(!text.contains("pl4nted") && !text.contains("cGw0bnRlZC12"), "{text}");
-        assert!(text.contains("thread doomed") && text.contains("as planned"), "{text}");
-        assert!(text.contains("red") && !text.contains('\u{1b}') && !text.contains("not wanted"), "{text}");
+        assert!(logged.contains("token [secret T] refused") && logged.contains("in a message: [secret T]"), "{logged}");
+        assert!(!logged.contains("pl4nted") && !logged.contains("cGw0bnRlZC12"), "{logged}");
+        assert!(logged.contains("thread doomed") && logged.contains("as planned"), "{logged}");
+        assert!(
+            logged.contains("red")
+                && !logged.contains(|c| c != '\n' && text::is_unsafe(c))
+                && !logged.contains("not wanted"),
+            "{logged}"
+        );
     }
 }

@@ -1141,3 +1141,41 @@ fn a_run_is_told_whole_and_gives_back_what_it_left() {
         assert!(!text.windows(15).any(|w| w == b"hunter2/hunter2"));
     }
 }
+
+/// What a terminal would obey, or what changes how letters are seen.
+const UNSAFE: [char; 6] = ['\u{1b}', '\u{9b}', '\u{7f}', '\u{202e}', '\u{200b}', '\u{2066}'];
+
+#[test]
+fn nothing_unsafe_reaches_a_terminal() {
+    let desk = Desk::new();
+    let hostile: String = UNSAFE.iter().flat_map(|c| [*c, 'x']).collect();
+    for args in [
+        vec![hostile.as_str()],
+        vec!["--flag", &hostile],
+        vec!["runs", &hostile],
+        vec!["runs", "--status", &hostile],
+        vec!["completions", &hostile],
+        vec!["log", &hostile],
+        vec!["parse", &hostile],
+        vec!["plan", &hostile],
+        vec!["run", &hostile],
+        vec!["--config", &hostile, "check"],
+    ] {
+        let ended = desk.run(&args);
+        let shown = ended.stdout.clone() + &ended.stderr;
+        assert!(!shown.is_empty() && !shown.contains(UNSAFE), "{args:?}: {shown:?}");
+    }
+    // What a command prints.
+    let shell = r#"shell = "printf 'a\\342\\200\\256b\\302\\2331m\\177'""#;
+    let service = Service::start();
+    let desk = Desk::with_stack(&stack_of(service.port, shell));
+    let ended = desk.run(&["run", "deploy web to staging", "--yes", "--json"]).expect(0);
+    service.stop();
+    let log = desk.run(&["log", "last", "--json"]).expect(0);
+    for stdout in [ended.stdout, log.stdout] {
+        assert!(!stdout.contains(UNSAFE) && stdout.contains(r"a\u202eb\u009b1m\u007f"), "{stdout}");
+        let lines: Vec<Value> = stdout.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+        assert!(lines.iter().any(|line| line.to_string().contains("a\u{202e}b")), "it is the same value: {lines:?}");
+    }
+    assert!(!desk.run(&["log", "last"]).expect(0).stdout.contains(UNSAFE));
+}

@@ -27,6 +27,8 @@ mod limits;
 mod notify;
 #[path = "engine/orphans.rs"]
 mod orphans;
+#[path = "engine/outbound.rs"]
+mod outbound;
 #[path = "support/postgres.rs"]
 mod postgres;
 #[path = "engine/process.rs"]

@@ -13,7 +13,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::{cancelled, deadline, elapsed_ms};
 use crate::core::header;
-use crate::core::outbound::{Policy, Written, is_localhost};
+use crate::core::outbound::{HostFrom, Policy, is_localhost};
 use crate::core::step::{Reply, SecretHeader};
 use crate::vault::{Value, Vault};
 
@@ -25,6 +25,8 @@ const MAX_BODY: usize = 1024 * 1024;
 pub(super) struct Request {
     pub method: String,
     pub url: String,
+    /// Who chose the host of the URL.
+    pub host: HostFrom,
     pub headers: BTreeMap<String, String>,
     pub body: Option<String>,
     pub secrets: Vec<SecretHeader>,
@@ -88,7 +90,7 @@ impl Client {
     /// The address and the headers with secrets, when the request may be sent at all.
     async fn permit(&self, request: &Request, vault: &Vault) -> Result<(reqwest::Url, Vec<(String, Value)>), String> {
         let url = check(&request.method, &request.url, &request.headers)?;
-        check_address(&url, &self.policy)?;
+        check_address(&url, request.host, &self.policy)?;
         let mut secrets = Vec::new();
         for wanted in &request.secrets {
             check_secret(vault, &wanted.secret, &url)?;
@@ -155,10 +157,10 @@ pub(super) fn check(method: &str, url: &str, headers: &BTreeMap<String, String>)
 }
 
 /// Whether the outbound policy lets us call a host that the plan names. What a name resolves to is checked when it is.
-pub(super) fn check_address(url: &reqwest::Url, policy: &Policy) -> Result<(), String> {
+pub(super) fn check_address(url: &reqwest::Url, host: HostFrom, policy: &Policy) -> Result<(), String> {
     match address(url) {
-        Some(address) => policy.check(address, Written::Literally),
-        None => policy.check_name(url.host_str().unwrap_or_default()),
+        Some(address) => policy.check(address, host.into()),
+        None => policy.check_name(url.host_str().unwrap_or_default(), host.into()),
     }
 }
 

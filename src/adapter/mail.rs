@@ -100,7 +100,7 @@ async fn addresses(email: &Email, policy: &Policy) -> Result<Vec<IpAddr>, Reply>
         policy.check(address, Written::Literally).map_err(refused)?;
         return Ok(vec![address]);
     }
-    policy.check_name(name).map_err(refused)?;
+    policy.check_name(name, Written::Literally).map_err(refused)?;
     let found = tokio::net::lookup_host((name, email.port)).await;
     let unknown = |e: std::io::Error| Reply::Unreachable { message: format!("unknown host {name} ({e})") };
     let found: Vec<IpAddr> = found.map_err(unknown)?.map(|a| a.ip()).collect();

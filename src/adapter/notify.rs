@@ -3,6 +3,7 @@
 use super::turns::{Caller, Turns};
 use super::{Outside, cancelled, http, mail};
 use crate::core::notify::{Address, Message, Notifier, Way};
+use crate::core::outbound::HostFrom;
 use crate::core::step::Reply;
 
 /// Sends the message to the notifier of that name.
@@ -70,5 +71,7 @@ async fn request(notifier: &Notifier, message: &Message, outside: &Outside) -> R
         .post(message, outside.clock.now(), &url, &key)
         .ok_or_else(|| format!("{} is not told by a request", notifier.name))?;
     let (url, headers, body) = (post.url, post.headers, Some(post.body));
-    Ok(http::Request { method: "POST".to_owned(), url, headers, body, secrets: Vec::new() })
+    // The settings have it, or the secret they name.
+    let host = HostFrom::File;
+    Ok(http::Request { method: "POST".to_owned(), url, host, headers, body, secrets: Vec::new() })
 }

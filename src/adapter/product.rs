@@ -7,6 +7,7 @@ use tokio::time::Instant;
 use super::turns::{Caller, Turns};
 use super::{OutputLine, Outside, Said, elapsed_ms, http};
 use crate::core::event::Stream;
+use crate::core::outbound::HostFrom;
 use crate::core::product::{self, Kept, Operation, Product, Stage};
 use crate::core::step::adapter::Progress;
 use crate::core::step::{Reply, SecretHeader};
@@ -67,7 +68,7 @@ pub(super) async fn perform(
 pub(super) fn check(operation: &str, base_url: &str, token: &str, outside: &Outside) -> Result<(), String> {
     product::find(operation)?;
     let url = http::check("GET", base_url, &BTreeMap::new())?;
-    http::check_address(&url, &outside.policy)?;
+    http::check_address(&url, HostFrom::File, &outside.policy)?;
     http::check_secret(&outside.vault, token, &url)
 }
 
@@ -81,6 +82,8 @@ fn request(product: Product, operation: &Operation, stage: &Stage, job: &Job, ke
     http::Request {
         method: made.method.to_owned(),
         url: format!("{}{}", job.base_url, made.path),
+        // The settings have it; what fills the path is escaped.
+        host: HostFrom::File,
         headers,
         body: made.body,
         secrets: vec![bearer(&job.token)],

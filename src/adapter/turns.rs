@@ -12,7 +12,7 @@ use tokio::time::{Instant, sleep, sleep_until};
 use tokio_util::sync::CancellationToken;
 
 use super::{Said, cancelled, deadline, elapsed_ms};
-use crate::core::breaker::host_of;
+use crate::core::outbound::host_of;
 use crate::core::product::{Account, PER_MINUTE, Product};
 use crate::core::rate::{Limits, Recent};
 use crate::core::step::Reply;

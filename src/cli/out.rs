@@ -1,9 +1,12 @@
-//! Standard output of the subcommands: plain lines with outside text made safe, or JSON with it as it is.
+//! Standard output of the subcommands: plain lines with outside text made safe, or JSON with it escaped.
+
+mod json;
 
 use std::io::{IsTerminal as _, StdoutLock, Write as _};
 
 use serde::Serialize;
 
+use self::json::Safe;
 use super::stop::Stop;
 use crate::core::text;
 
@@ -33,14 +36,16 @@ impl Out {
 
     /// One JSON document, indented.
     pub(super) fn json(&mut self, value: &impl Serialize) -> Result<(), Stop> {
-        serde_json::to_writer_pretty(&mut self.0, value).map_err(std::io::Error::from)?;
+        let mut json = serde_json::Serializer::with_formatter(&mut self.0, Safe::pretty());
+        value.serialize(&mut json).map_err(std::io::Error::from)?;
         writeln!(self.0)?;
         Ok(())
     }
 
     /// One line of JSON, written at once: for streams.
     pub(super) fn json_line(&mut self, value: &impl Serialize) -> Result<(), Stop> {
-        serde_json::to_writer(&mut self.0, value).map_err(std::io::Error::from)?;
+        let mut json = serde_json::Serializer::with_formatter(&mut self.0, Safe::compact());
+        value.serialize(&mut json).map_err(std::io::Error::from)?;
         writeln!(self.0)?;
         self.0.flush()?;
         Ok(())

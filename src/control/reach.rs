@@ -8,6 +8,7 @@ use tokio_util::sync::CancellationToken;
 use super::Outside;
 use crate::adapter::Adapters;
 use crate::core::notify::Message;
+use crate::core::outbound::HostFrom;
 use crate::core::step::{Call, Outcome, Reply, SecretHeader, Verdict, notify};
 
 /// How long a message may take, milliseconds.
@@ -64,6 +65,7 @@ pub async fn probe(outside: &Outside, run: bool) -> Vec<Found> {
         let call = Call::Http {
             method: "GET".to_owned(),
             url: format!("{}{}", a.base_url, a.product.ping()),
+            host: HostFrom::File,
             headers,
             body: None,
             secrets: vec![bearer],

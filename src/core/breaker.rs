@@ -11,6 +11,7 @@
 //! `undo` steps refused: they clean up. What fails is what retries count as worth another try on the target's side:
 //! no connection, no answer in time, 5xx. Any other answer is an answer.
 
+use super::outbound::host_of;
 use super::plan::Target;
 use super::step::{Call, Reply};
 use super::time::Timestamp;
@@ -66,14 +67,6 @@ impl Way {
     pub fn name(&self) -> String {
         self.target.as_ref().map_or_else(|| self.host.clone(), ToString::to_string)
     }
-}
-
-/// Host and port of an address.
-#[must_use]
-pub fn host_of(url: &str) -> Option<String> {
-    let url = url::Url::parse(url).ok()?;
-    let port = url.port().map(|port| format!(":{port}")).unwrap_or_default();
-    Some(format!("{}{port}", url.host_str()?))
 }
 
 /// Whether an answer is held against whom was called: no connection, no answer in time, or an error on its side. Any other

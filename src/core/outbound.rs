@@ -1,104 +1,20 @@
 //! Where calls may go. Addresses of machines that hand out credentials, and addresses no service lives at, are refused;
 //! those of this machine and of private networks are allowed where the stack file names the address itself.
 //!
-//! Decision: a literal address (or `localhost`) in a stack file was written on purpose, reviewed and audited with it, so
-//! loopback and private networks may be called that way. A *name* that resolves there was not: whoever runs its DNS chose
-//! the address. It needs an entry in `[outbound] allow` of `opsroom.toml`, its own name or the address.
+//! Decision: a literal address (or `localhost`) in a stack, runbook or settings file was written on purpose and reviewed with
+//! it, so loopback and private networks may be called that way. A *name* that resolves there was not: its DNS server chose the
+//! address. Nor was a host that came from an input or an earlier answer. Both need an entry in `[outbound] allow` of
+//! `opsroom.toml`, the name or the address.
 
-use ::core::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+mod address;
+mod host;
+
+use ::core::net::{IpAddr, Ipv4Addr};
+
+pub use address::Category;
+pub use host::{HostFrom, called_instead, host_of, host_words};
 
 use super::secret::HostPattern;
-
-/// What kind of place an address is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Category {
-    Public,
-    /// This machine: 127.0.0.0/8, `::1`.
-    Loopback,
-    /// RFC 1918, RFC 6598 (carriers), RFC 4193 (ULA) and networks kept for tests.
-    Private,
-    /// 169.254.0.0/16, `fe80::/10`.
-    LinkLocal,
-    /// Hands out credentials of the machine to whoever asks.
-    Metadata,
-    /// Multicast, broadcast, and what is kept for the future.
-    Multicast,
-    /// 0.0.0.0/8, `::`.
-    Unspecified,
-}
-
-impl Category {
-    /// `a private address`
-    #[must_use]
-    pub const fn words(self) -> &'static str {
-        match self {
-            Self::Public => "a public address",
-            Self::Loopback => "an address of this machine (loopback)",
-            Self::Private => "an address of a private network",
-            Self::LinkLocal => "a link-local address",
-            Self::Metadata => "the address of a cloud's metadata service, which hands out credentials",
-            Self::Multicast => "a multicast or reserved address",
-            Self::Unspecified => "no address of a machine (unspecified)",
-        }
-    }
-
-    /// The kind of an address, also of one wrapped into IPv6 (mapped, NAT64, 6to4).
-    #[must_use]
-    pub fn of(address: IpAddr) -> Self {
-        match address {
-            IpAddr::V4(v4) => of_v4(v4),
-            IpAddr::V6(v6) => of_v6(v6),
-        }
-    }
-}
-
-fn of_v4(address: Ipv4Addr) -> Category {
-    match address.octets() {
-        [169, 254, 169, 254] | [169, 254, 170, 2] | [100, 100, 100, 200] | [192, 0, 0, 192] => Category::Metadata,
-        [169, 254, ..] => Category::LinkLocal,
-        [127, ..] => Category::Loopback,
-        [0, ..] => Category::Unspecified,
-        [10, ..] | [172, 16..=31, ..] | [192, 168, ..] | [100, 64..=127, ..] | [192, 0, 0, _] | [198, 18..=19, ..] => {
-            Category::Private
-        }
-        [224..=255, ..] => Category::Multicast,
-        _ => Category::Public,
-    }
-}
-
-fn of_v6(address: Ipv6Addr) -> Category {
-    match address.segments() {
-        [0, 0, 0, 0, 0, 0, 0, 0] => Category::Unspecified,
-        [0, 0, 0, 0, 0, 0, 0, 1] => Category::Loopback,
-        // Compatible, mapped, translated (SIIT), NAT64: the last 32 bits are the IPv4 address; 6to4: those
-        // after the prefix.
-        [0, 0, 0, 0, 0, 0 | 0xffff, high, low]
-        | [0, 0, 0, 0, 0xffff, 0, high, low]
-        | [0x64, 0xff9b, 0, 0, 0, 0, high, low]
-        | [0x2002, high, low, ..] => of_v4(joined(high, low)),
-        [0xfd00, 0xec2, 0, 0, 0, 0, 0, 0x254] | [0xfd20, 0xce, 0, 0, 0, 0, 0, 0x254] => Category::Metadata,
-        [0x64, 0xff9b, 1, ..] | [0xfc00..=0xfdff | 0xfec0..=0xfeff, ..] => Category::Private,
-        [0xfe80..=0xfebf, ..] => Category::LinkLocal,
-        [0xff00..=0xffff, ..] => Category::Multicast,
-        _ => Category::Public,
-    }
-}
-
-const fn joined(high: u16, low: u16) -> Ipv4Addr {
-    let ([a, b], [c, d]) = (high.to_be_bytes(), low.to_be_bytes());
-    Ipv4Addr::new(a, b, c, d)
-}
-
-/// Names of metadata services, refused before they are looked up.
-const METADATA_NAMES: [&str; 7] = [
-    "metadata",
-    "metadata.google.internal",
-    "metadata.goog",
-    "instance-data",
-    "instance-data.ec2.internal",
-    "metadata.azure.com",
-    "metadata.azure.internal",
-];
 
 /// What `[outbound] allow` adds to the rules.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -156,12 +72,21 @@ const fn same_front(a: u128, b: u128, bits: u8) -> bool {
 /// How an address came to be called.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Written<'a> {
-    /// It stands in the stack file itself.
+    /// It stands in a stack, runbook or settings file itself.
     Literally,
-    /// Somebody else sent us there: a redirect.
+    /// An input or an answer brought it: what an earlier step saved.
     ByAnswer,
     /// This name resolved to it.
     As(&'a str),
+}
+
+impl From<HostFrom> for Written<'_> {
+    fn from(host: HostFrom) -> Self {
+        match host {
+            HostFrom::File => Self::Literally,
+            HostFrom::Value => Self::ByAnswer,
+        }
+    }
 }
 
 impl Policy {
@@ -175,9 +100,16 @@ impl Policy {
     ///
     /// # Errors
     /// The rule, the host, and what to add.
-    pub fn check_name(&self, name: &str) -> Result<(), String> {
+    pub fn check_name(&self, name: &str, written: Written<'_>) -> Result<(), String> {
         let plain = name.trim_end_matches('.').to_ascii_lowercase();
-        if METADATA_NAMES.contains(&plain.as_str()) && !self.names(&plain) {
+        let this_machine = IpAddr::V4(Ipv4Addr::LOCALHOST);
+        if written == Written::ByAnswer && is_localhost(&plain) && !self.names(&plain) && !self.holds(this_machine) {
+            return Err(format!(
+                "the outbound policy refuses {name}: it is this machine{BY_ANSWER}; {}",
+                remedy(&format!("{plain:?}"))
+            ));
+        }
+        if address::is_metadata_name(&plain) && !self.names(&plain) {
             let what = "the name of a cloud's metadata service, which hands out credentials";
             return Err(format!(
                 "the outbound policy refuses {name}: it is {what}; {}",
@@ -193,8 +125,7 @@ impl Policy {
     /// The rule, the host, the address, and what to add.
     pub fn check(&self, address: IpAddr, written: Written<'_>) -> Result<(), String> {
         let category = Category::of(address);
-        let plain = unwrapped(address);
-        if category == Category::Public || self.allow.iter().any(|a| a.holds(address) || a.holds(plain)) {
+        if category == Category::Public || self.holds(address) {
             return Ok(());
         }
         let near = matches!(category, Category::Loopback | Category::Private);
@@ -219,9 +150,17 @@ impl Policy {
                 remedy(&format!("\"{address}\""))
             ),
             None => {
-                format!("the outbound policy refuses {address}: it is {what}; {}", remedy(&format!("\"{address}\"")))
+                let whose = if near && written == Written::ByAnswer { BY_ANSWER } else { "" };
+                let remedy = remedy(&format!("\"{address}\""));
+                format!("the outbound policy refuses {address}: it is {what}{whose}; {remedy}")
             }
         })
+    }
+
+    /// Whether the list has the address, or the one it is mapped from.
+    fn holds(&self, address: IpAddr) -> bool {
+        let plain = address.to_canonical();
+        self.allow.iter().any(|a| a.holds(address) || a.holds(plain))
     }
 
     fn names(&self, name: &str) -> bool {
@@ -237,10 +176,8 @@ pub fn is_localhost(name: &str) -> bool {
     name == "localhost" || name.ends_with(".localhost")
 }
 
-/// An IPv4 address written as a mapped IPv6 one counts as itself for the list.
-fn unwrapped(address: IpAddr) -> IpAddr {
-    address.to_canonical()
-}
+/// Why an address that a file may name is refused all the same.
+const BY_ANSWER: &str = ", and its host came from an input or an earlier answer, not from a file";
 
 fn remedy(what: &str) -> String {
     format!("if that is meant, add {what} to allow of [outbound] in opsroom.toml")
@@ -248,6 +185,8 @@ fn remedy(what: &str) -> String {
 
 #[cfg(test)]
 mod tests {
+    use ::core::net::Ipv4Addr;
+
     use proptest::prelude::*;
 
     use super::*;
@@ -258,48 +197,6 @@ mod tests {
 
     fn ip(text: &str) -> IpAddr {
         text.parse().unwrap()
-    }
-
-    #[test]
-    fn every_address_has_its_kind() {
-        use Category::{LinkLocal, Loopback, Metadata, Multicast, Private, Public, Unspecified};
-        for (address, kind) in [
-            ("1.1.1.1", Public),
-            ("172.15.255.255", Public),
-            ("172.32.0.0", Public),
-            ("2606:4700::1", Public),
-            ("127.0.0.1", Loopback),
-            ("127.255.255.254", Loopback),
-            ("::1", Loopback),
-            ("::ffff:127.0.0.1", Loopback),
-            ("64:ff9b::7f00:1", Loopback),
-            ("2002:7f00:1::", Loopback),
-            ("::127.0.0.1", Loopback),
-            ("10.1.2.3", Private),
-            ("172.16.0.1", Private),
-            ("192.168.1.1", Private),
-            ("100.64.0.1", Private),
-            ("198.18.0.1", Private),
-            ("fd12::1", Private),
-            ("fec0::1", Private),
-            ("64:ff9b:1::1", Private),
-            ("::ffff:10.0.0.1", Private),
-            ("169.254.1.1", LinkLocal),
-            ("fe80::1", LinkLocal),
-            ("169.254.169.254", Metadata),
-            ("::ffff:169.254.169.254", Metadata),
-            ("64:ff9b::a9fe:a9fe", Metadata),
-            ("fd00:ec2::254", Metadata),
-            ("100.100.100.200", Metadata),
-            ("224.0.0.1", Multicast),
-            ("255.255.255.255", Multicast),
-            ("ff02::1", Multicast),
-            ("0.0.0.0", Unspecified),
-            ("0.1.2.3", Unspecified),
-            ("::", Unspecified),
-        ] {
-            assert_eq!(Category::of(ip(address)), kind, "{address}");
-        }
     }
 
     #[test]
@@ -332,8 +229,16 @@ mod tests {
         ] {
             assert_eq!(policy.check(ip(address), written).is_ok(), fine, "{address} {written:?}");
         }
-        assert!(none.check_name("metadata.google.internal.").is_err());
-        assert!(policy(&["metadata.google.internal"]).check_name("METADATA.google.internal").is_ok());
+        assert!(none.check_name("metadata.google.internal.", Written::Literally).is_err());
+        assert!(
+            policy(&["metadata.google.internal"]).check_name("METADATA.google.internal", Written::ByAnswer).is_ok()
+        );
+        let localhost = |policy: &Policy, written| policy.check_name("Web.localhost.", written).is_ok();
+        assert!(localhost(&none, Written::Literally) && !localhost(&none, Written::ByAnswer));
+        assert!(localhost(&policy(&["*.localhost"]), Written::ByAnswer));
+        assert!(localhost(&policy(&["127.0.0.0/8"]), Written::ByAnswer));
+        let why = none.check(ip("10.0.0.1"), Written::ByAnswer).unwrap_err();
+        assert!(why.contains("its host came from an input or an earlier answer"), "{why}");
         let why = none.check(ip("10.0.0.1"), by).unwrap_err();
         assert_eq!(
             why,
@@ -350,12 +255,6 @@ mod tests {
     }
 
     proptest! {
-        #[test]
-        fn wrapping_changes_nothing(bits: u32) {
-            let v4 = Ipv4Addr::from_bits(bits);
-            prop_assert_eq!(Category::of(v4.to_ipv6_mapped().into()), Category::of(v4.into()));
-        }
-
         #[test]
         fn a_network_holds_what_begins_alike(bits: u32, other: u32, prefix in 0u8..=32) {
             let network = Allowed::Network(Ipv4Addr::from_bits(bits).into(), prefix);

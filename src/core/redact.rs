@@ -1,13 +1,22 @@
-//! Secret values never leave: found in any text (plain, base64, percent-encoded, hexadecimal, JSON-escaped; base64 and
-//! hexadecimal also wrapped over lines, see `wrapped.rs`) and replaced by the secret's name before the text reaches store, screen, log or export.
+//! Secret values never leave: found in any text, in the spellings of `spelling.rs`, and replaced by the secret's name before the
+//! text reaches store, screen, log or export. A text is searched as it came, and as it reads once codes are taken out
+//! (`view.rs`), escapes are resolved (`escape.rs`), numbers are bytes again (`dump.rs`) and line ends are gone (`wrapped.rs`).
+//! Plain lines are searched once: one look tells that there is nothing to read in another way.
 
+mod dump;
+mod escape;
+mod spelling;
+mod view;
 mod wrapped;
 
 use std::borrow::Cow;
 use std::collections::HashSet;
+use std::ops::Range;
 
 use aho_corasick::{AhoCorasick, AhoCorasickKind, MatchKind};
 
+use self::escape::Kinds;
+use self::view::Source;
 use self::wrapped::Wrapped;
 
 /// Values shorter than this are not looked for: they would mark half the log. They are refused as secrets instead.
@@ -16,6 +25,12 @@ pub const MIN_LEN: usize = 6;
 const NOT_SEARCHED: &str = "[not shown: it could not be searched for secrets]";
 /// So many of the first letters may stand on a line before, where nobody could know yet what they begin.
 const BEFORE: usize = 3;
+/// Escapes of escapes are resolved so often.
+const DEPTH: usize = 3;
+/// A longer text is read again in pieces of this size: a reading takes nine bytes for each of its own.
+const PIECE: usize = 1024 * 1024;
+/// Codes and escapes may make a value so many times as long, in all that programs print.
+const WIDEST: usize = 16;
 
 /// Finds and replaces the values of some secrets. Cheap to use, not to build.
 #[derive(Debug, Clone, Default)]
@@ -25,7 +40,14 @@ pub struct Redactor {
     marks: Vec<String>,
     longest: usize,
     wrapped: Wrapped,
+    /// The values themselves.
+    values: Vec<Vec<u8>>,
+    /// A value holds a space, which forms write as `+`.
+    has_space: bool,
 }
+
+/// A part of a text, and what replaces it.
+type Part<'m> = (Range<usize>, &'m str);
 
 impl Redactor {
     /// A redactor for these (name, value) pairs. Values shorter than [`MIN_LEN`] are skipped.
@@ -35,26 +57,30 @@ impl Redactor {
         let mut marks = Vec::new();
         let mut known = HashSet::new();
         let mut codes = Vec::new();
+        let mut values = Vec::new();
         for (name, value) in secrets {
             let mark = format!("[secret {name}]");
-            let whole = codes_of(value);
+            let whole = spelling::codes(value.as_bytes());
             // Also without the first letters, which may stand on a line before.
             let rests =
                 (0..=BEFORE).flat_map(|n| whole.iter().filter_map(move |code| code.get(n..)).map(<[u8]>::to_vec));
             let letters: Vec<Vec<u8>> = rests.filter(|rest| rest.len() >= MIN_LEN).collect();
             codes.extend(letters.iter().map(|code| (code.clone(), mark.clone())));
-            for form in forms(value).into_iter().chain(letters) {
+            for form in spelling::forms(value).into_iter().chain(letters) {
                 if form.len() >= MIN_LEN && known.insert(form.clone()) {
                     patterns.push(form);
                     marks.push(mark.clone());
                 }
             }
+            values.push(value.as_bytes().to_vec());
         }
         if patterns.is_empty() {
             return Self::default();
         }
+        values.retain(|value| value.len() >= MIN_LEN);
         let longest = patterns.iter().map(Vec::len).max().unwrap_or(0);
-        Self { finder: finder(&patterns), marks, longest, wrapped: Wrapped::new(codes) }
+        let has_space = values.iter().any(|value| value.contains(&b' '));
+        Self { finder: finder(&patterns), marks, longest, wrapped: Wrapped::new(codes), values, has_space }
     }
 
     /// Nothing to look for.
@@ -63,63 +89,198 @@ impl Redactor {
         self.marks.is_empty()
     }
 
-    /// Longest pattern in bytes: how much of a cut text must be kept back to see a value across the cut.
+    /// The most bytes a value takes with codes and escapes: how much of a cut text must be kept back to see a value across
+    /// the cut.
     #[must_use]
     pub const fn longest(&self) -> usize {
-        self.longest
+        self.longest * WIDEST
     }
 
     /// Whether the text holds any of the values (or cannot be searched).
     #[must_use]
     pub fn finds(&self, text: &str) -> bool {
-        !self.is_empty()
-            && (self.finder.as_ref().is_none_or(|finder| finder.is_match(text)) || self.wrapped.finds(text.as_bytes()))
+        self.finds_in(text.as_bytes())
+    }
+
+    fn finds_in(&self, text: &[u8]) -> bool {
+        let Some(finder) = &self.finder else { return !self.is_empty() };
+        finder.is_match(text) || {
+            let mut found = Vec::new();
+            self.read_again(text, &mut found);
+            !found.is_empty()
+        }
     }
 
     /// Whether a line (or several, joined by `\n`) ends within the beginning of an encoded value, as far as can be told:
     /// then only together with the next line can it be searched.
     #[must_use]
     pub fn goes_on(&self, lines: &[u8]) -> bool {
+        if self.is_empty() {
+            return false;
+        }
         self.wrapped.goes_on(lines)
+            || (view::end_has_codes(lines)
+                && wrapped::ends_in_letters(&view::end(lines))
+                && view::shown(lines).iter().any(|view| self.wrapped.goes_on(view.text())))
+            || (dump::may_go_on(lines) && dump::views(lines).iter().any(|view| self.ends_within_a_value(view.text())))
+    }
+
+    fn ends_within_a_value(&self, bytes: &[u8]) -> bool {
+        let begins = |value: &Vec<u8>| (1..value.len().min(bytes.len() + 1)).any(|n| bytes.ends_with(&value[..n]));
+        self.values.iter().any(begins)
     }
 
     /// Where to cut these bytes, at `at` or before it, so that no value is cut in two. What follows must hold
     /// [`Self::longest`] bytes more than `at`, or be all there is.
     #[must_use]
     pub fn cut_before(&self, bytes: &[u8], at: usize) -> usize {
-        let Some(finder) = &self.finder else { return at };
-        let from = at.saturating_sub(self.longest);
-        let window = &bytes[from..bytes.len().min(at + self.longest)];
-        let across =
-            finder.find_iter(window).map(|m| from + m.start()..from + m.end()).find(|m| m.start < at && at < m.end);
+        if self.is_empty() {
+            return at;
+        }
+        let from = at.saturating_sub(self.longest());
+        let window = &bytes[from..bytes.len().min(at + self.longest())];
+        let across = self
+            .found(window)
+            .into_iter()
+            .map(|(part, _)| from + part.start..from + part.end)
+            .find(|part| part.contains(&at));
         // A value as long as the piece has to be cut: then somewhere, rather than nowhere.
-        across.map(|m| m.start).filter(|start| *start > 0).unwrap_or(at)
+        across.map(|part| part.start).filter(|start| *start > 0).unwrap_or(at)
     }
 
     /// The text without the values.
     #[must_use]
     pub fn redact(&self, text: &str) -> String {
-        match &self.finder {
-            None if self.marks.is_empty() => text.to_owned(),
-            None => NOT_SEARCHED.to_owned(),
-            Some(finder) => match self.wrapped.redact(text.as_bytes()) {
-                Cow::Borrowed(_) => finder.replace_all(text, &self.marks),
-                // Only letters of one byte each were taken out.
-                Cow::Owned(clean) => finder.replace_all(&String::from_utf8_lossy(&clean), &self.marks),
-            },
+        match self.redact_bytes(text.as_bytes()) {
+            Cow::Borrowed(_) => text.to_owned(),
+            // Only whole characters were taken out.
+            Cow::Owned(clean) => String::from_utf8_lossy(&clean).into_owned(),
         }
     }
 
     /// The same for contents of any kind.
     #[must_use]
     pub fn redact_bytes<'b>(&self, bytes: &'b [u8]) -> Cow<'b, [u8]> {
-        match &self.finder {
-            None if self.marks.is_empty() => Cow::Borrowed(bytes),
-            None => Cow::Owned(NOT_SEARCHED.as_bytes().to_vec()),
-            Some(finder) => match self.wrapped.redact(bytes) {
-                clean if finder.is_match(&*clean) => Cow::Owned(finder.replace_all_bytes(&clean, &self.marks)),
-                clean => clean,
-            },
+        if self.finder.is_none() && !self.is_empty() {
+            return Cow::Owned(NOT_SEARCHED.as_bytes().to_vec());
+        }
+        let found = self.found(bytes);
+        if found.is_empty() {
+            return Cow::Borrowed(bytes);
+        }
+        let mut clean = Vec::with_capacity(bytes.len());
+        let mut at = 0;
+        for (part, mark) in found {
+            clean.extend_from_slice(&bytes[at..part.start]);
+            clean.extend_from_slice(mark.as_bytes());
+            at = part.end;
+        }
+        clean.extend_from_slice(&bytes[at..]);
+        Cow::Owned(clean)
+    }
+
+    /// The parts of the text that are values, in order, none within another.
+    fn found(&self, text: &[u8]) -> Vec<Part<'_>> {
+        let mut found = Vec::new();
+        self.search(Source::new(text), text, &mut found);
+        self.read_again(text, &mut found);
+        found.sort_by_key(|(part, _)| (part.start, std::cmp::Reverse(part.end)));
+        let mut apart: Vec<Part<'_>> = Vec::with_capacity(found.len());
+        for (part, mark) in found {
+            match apart.last_mut() {
+                Some((last, _)) if part.start < last.end => last.end = last.end.max(part.end),
+                _ => apart.push((part, mark)),
+            }
+        }
+        apart
+    }
+
+    /// Looks at the text in every other way it can be read.
+    fn read_again<'r>(&'r self, text: &[u8], found: &mut Vec<Part<'r>>) {
+        if view::is_plain(text) && !dump::is_dump(text) {
+            return;
+        }
+        if text.len() <= PIECE + self.longest() {
+            return self.read_piece(text, 0, found);
+        }
+        let mut at = 0;
+        while at < text.len() {
+            // Pieces lie over each other: what is cut by the end of one is whole in the next.
+            let end = text.len().min(at + PIECE + self.longest());
+            self.read_piece(&text[at..end], at, found);
+            at += PIECE;
+        }
+    }
+
+    fn read_piece<'r>(&'r self, text: &[u8], at: usize, found: &mut Vec<Part<'r>>) {
+        let before = found.len();
+        let source = Source::new(text);
+        self.read(source, text, found);
+        for view in view::shown(text) {
+            let shown = view.of(&source);
+            self.search(shown, text, found);
+            self.read(shown, text, found);
+        }
+        for (part, _) in &mut found[before..] {
+            *part = at + part.start..at + part.end;
+        }
+    }
+
+    /// Resolves escapes, reads numbers, and joins lines.
+    fn read<'r>(&'r self, source: Source<'_>, original: &[u8], found: &mut Vec<Part<'r>>) {
+        let kinds = Kinds::of(source.text, self.has_space);
+        self.wrapped.search(source.text, kinds.has_backslash(), &mut |part, mark| {
+            push(source, original, part, mark, found);
+        });
+        for view in dump::views(source.text) {
+            self.search(view.of(&source), original, found);
+        }
+        if kinds.is_none() {
+            return;
+        }
+        // Each kind by itself, for the others may be letters of the value; then all of them, also where one hides another.
+        let mut mixed = kinds.is_mixed();
+        for kind in kinds.each() {
+            mixed |= self.read_deeper(source, (kind, Kinds::default()), DEPTH, original, found);
+        }
+        if mixed {
+            self.read_deeper(source, (kinds.plain(), Kinds::ALL), DEPTH, original, found);
+        }
+    }
+
+    /// Resolves these kinds of escapes, and again what that brings to light: them, and those of `more`. Whether there were
+    /// others.
+    fn read_deeper<'r>(
+        &'r self,
+        source: Source<'_>,
+        (kinds, more): (Kinds, Kinds),
+        depth: usize,
+        original: &[u8],
+        found: &mut Vec<Part<'r>>,
+    ) -> bool {
+        let Some(view) = (depth > 0).then(|| escape::resolved(source.text, kinds)).flatten() else { return false };
+        let resolved = view.of(&source);
+        self.search_shown(resolved, original, found);
+        let next = Kinds::of(resolved.text, false);
+        let wanted = next.only(kinds.and(more));
+        let other = !kinds.covers(next);
+        other | (!wanted.is_none() && self.read_deeper(resolved, (wanted, more), depth - 1, original, found))
+    }
+
+    /// [`Self::search`], with and without the codes that were escaped.
+    fn search_shown<'r>(&'r self, source: Source<'_>, original: &[u8], found: &mut Vec<Part<'r>>) {
+        self.search(source, original, found);
+        for view in view::shown(source.text) {
+            self.search(view.of(&source), original, found);
+        }
+    }
+
+    /// Finds the values in one reading.
+    fn search<'r>(&'r self, source: Source<'_>, original: &[u8], found: &mut Vec<Part<'r>>) {
+        let Some(finder) = &self.finder else { return };
+        for hit in finder.find_iter(source.text) {
+            let mark = self.marks[hit.pattern().as_usize()].as_str();
+            push(source, original, hit.start()..hit.end(), mark, found);
         }
     }
 
@@ -154,167 +315,23 @@ fn finder(patterns: &[Vec<u8>]) -> Option<AhoCorasick> {
     AhoCorasick::builder().kind(kind).match_kind(MatchKind::LeftmostLongest).build(patterns).ok()
 }
 
-/// The ways a value may be written but for those of [`codes_of`]. A value of several lines is also looked for line by line.
-fn forms(value: &str) -> Vec<Vec<u8>> {
-    let mut forms = vec![value.as_bytes().to_vec()];
-    forms.extend(value.lines().filter(|l| l.len() >= 8).map(|l| l.trim().as_bytes().to_vec()));
-    forms.push(percent(value, false));
-    forms.push(percent(value, true));
-    if let Ok(json) = serde_json::to_string(value) {
-        forms.push(json.as_bytes()[1..json.len() - 1].to_vec());
+/// Adds what bytes of a reading stand for in the original, a part for each line.
+fn push<'r>(source: Source<'_>, original: &[u8], range: Range<usize>, mark: &'r str, found: &mut Vec<Part<'r>>) {
+    if source.is_original() {
+        return found.push((range, mark));
     }
-    forms
-}
-
-/// The ways programs write a value in letters, which they may wrap over lines.
-fn codes_of(value: &str) -> Vec<Vec<u8>> {
-    let mut codes: Vec<Vec<u8>> = vec![
-        value.bytes().flat_map(|b| format!("{b:02x}").into_bytes()).collect(),
-        value.bytes().flat_map(|b| format!("{b:02X}").into_bytes()).collect(),
-    ];
-    for alphabet in [STANDARD, URL_SAFE] {
-        codes.extend((0..3).map(|shift| base64(value.as_bytes(), shift, alphabet)));
-    }
-    codes
-}
-
-/// Percent-encoding: everything but unreserved characters; `plus` writes a space as `+` (forms).
-fn percent(value: &str, plus: bool) -> Vec<u8> {
-    let mut out = Vec::with_capacity(value.len());
-    for byte in value.bytes() {
-        match byte {
-            b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~' => out.push(byte),
-            b' ' if plus => out.push(b'+'),
-            _ => out.extend(format!("%{byte:02X}").into_bytes()),
+    let mut part: Option<Range<usize>> = None;
+    for at in range {
+        let place = source.place(at..at + 1);
+        match &mut part {
+            Some(last) if !original[last.end.min(place.start)..place.start].contains(&b'\n') => {
+                last.end = last.end.max(place.end);
+            }
+            _ => found.extend(part.replace(place).map(|part| (part, mark))),
         }
     }
-    out
-}
-
-const STANDARD: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-const URL_SAFE: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
-
-/// The base64 letters that depend on `value` alone when it stands `shift` bytes (mod 3) into a longer text: the value
-/// inside `user:value` looks different from the value by itself.
-fn base64(value: &[u8], shift: usize, alphabet: &[u8; 64]) -> Vec<u8> {
-    let bits: Vec<bool> = value.iter().flat_map(|b| (0..8).rev().map(move |i| b >> i & 1 == 1)).collect();
-    // Letters are 6 bits; the first whole one begins at the next multiple of 6 after the `shift * 8` bits before us.
-    let skip = (6 - shift * 8 % 6) % 6;
-    bits.get(skip..)
-        .unwrap_or_default()
-        .chunks_exact(6)
-        .map(|six| alphabet[six.iter().fold(0_usize, |n, bit| n << 1 | usize::from(*bit))])
-        .collect()
+    found.extend(part.map(|part| (part, mark)));
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use proptest::prelude::*;
-
-    const TOKEN: &str = "s3cr3t/Value+with spaces & more";
-
-    fn redactor() -> Redactor {
-        Redactor::new([("DEPLOY", TOKEN), ("SHORT", "abc"), ("KEY", "-----BEGIN-----\nQUJDREVGRw1234\n-----END-----")])
-    }
-
-    #[test]
-    fn values_are_found_however_they_are_written() {
-        let r = redactor();
-        for text in [
-            format!("token={TOKEN};"),
-            "https://x.test/?t=s3cr3t%2FValue%2Bwith%20spaces%20%26%20more".to_owned(),
-            "t=s3cr3t%2FValue%2Bwith+spaces+%26+more".to_owned(),
-            "7333637233742f56616c75652b7769746820737061636573202620 6d6f7265".replace(' ', ""),
-        ] {
-            let shown = r.redact(&text);
-            assert!(shown.contains("[secret DEPLOY]") && !shown.contains("Value"), "{shown}");
-        }
-        assert_eq!(r.redact("line: QUJDREVGRw1234"), "line: [secret KEY]");
-        assert_eq!(r.redact("abc is too short to be looked for"), "abc is too short to be looked for");
-        let mut json = serde_json::json!({"a": [TOKEN], TOKEN: 1});
-        r.redact_json(&mut json);
-        assert_eq!(json, serde_json::json!({"a": ["[secret DEPLOY]"], "[secret DEPLOY]": 1}));
-        let mut json = serde_json::json!({"pin": 48_151_623, "n": 4_815});
-        Redactor::new([("PIN", "48151623")]).redact_json(&mut json);
-        assert_eq!(json, serde_json::json!({"pin": "[secret PIN]", "n": 4_815}));
-    }
-
-    #[test]
-    fn a_long_value_takes_little_memory() {
-        let letters = |n: usize| (0..n).map(|i| char::from(STANDARD[i * i % 61])).collect::<String>();
-        let pem = (0..25).map(|i| letters(64 + i)[i..].to_owned()).collect::<Vec<_>>().join("\n");
-        let pem = format!("-----BEGIN RSA PRIVATE KEY-----\n{pem}\n-----END RSA PRIVATE KEY-----\n");
-        for value in [letters(1024), pem] {
-            let redactor = Redactor::new([("X", value.as_str())]);
-            let finders = [redactor.finder.as_ref(), redactor.wrapped.finder.as_ref()];
-            let memory: usize = finders.into_iter().map(|finder| finder.unwrap().memory_usage()).sum();
-            assert!(memory < 3_000 * value.len(), "{memory} bytes for a value of {}", value.len());
-        }
-    }
-
-    #[test]
-    fn a_cut_never_splits_a_value() {
-        let r = Redactor::new([("X", "abcdefgh")]);
-        let text = b"0123abcdefgh4567";
-        for at in 1..text.len() {
-            let cut = r.cut_before(text, at);
-            assert_eq!(cut, if (5..12).contains(&at) { 4 } else { at }, "{at}");
-        }
-        assert_eq!(Redactor::default().cut_before(text, 7), 7);
-        assert_eq!(r.cut_before(b"abcdefgh", 3), 3, "the value fills the piece");
-    }
-
-    /// Plain RFC 4648, written the slow way, to check against.
-    fn encode(bytes: &[u8]) -> String {
-        let mut out = String::new();
-        for chunk in bytes.chunks(3) {
-            let n = chunk.iter().enumerate().fold(0_u32, |n, (i, b)| n | u32::from(*b) << (16 - 8 * i));
-            for i in 0..=chunk.len() {
-                out.push(STANDARD[(n >> (18 - 6 * i) & 63) as usize] as char);
-            }
-            out.extend(std::iter::repeat_n('=', 3 - chunk.len()));
-        }
-        out
-    }
-
-    proptest! {
-        #[test]
-        fn base64_of_anything_around_the_value_shows_none_of_it(
-            before in prop::collection::vec(any::<u8>(), 0..8), value in "[ -~]{12,80}", after in prop::collection::vec(any::<u8>(), 0..8),
-        ) {
-            let r = Redactor::new([("X", value.as_str())]);
-            let whole: Vec<u8> = [before.as_slice(), value.as_bytes(), after.as_slice()].concat();
-            let shown = r.redact(&encode(&whole));
-            prop_assert!(shown.contains("[secret X]"), "{}", shown);
-            // At most the letters shared with a neighbour stay: fewer than three bytes' worth on each side.
-            prop_assert!(shown.len() <= "[secret X]".len() + 12 + 12 + 8, "{}", shown);
-        }
-
-        /// As `base64 -w N` and PEM files have it, at any place of any text: of the letters that tell something of the value
-        /// alone none is left.
-        #[test]
-        fn base64_wrapped_over_lines_shows_none_of_it(
-            before in prop::collection::vec(any::<u8>(), 0..100),
-            value in "[ -~]{6,200}",
-            after in prop::collection::vec(any::<u8>(), 0..100),
-            columns in 8usize..80,
-            end in prop::sample::select(vec!["\n", "\r\n", "\n    ", "\\n"]),
-        ) {
-            let r = Redactor::new([("X", value.as_str())]);
-            let whole: Vec<u8> = [before.as_slice(), value.as_bytes(), after.as_slice()].concat();
-            let coded = encode(&whole);
-            let lines: Vec<&str> = coded.as_bytes().chunks(columns).map(|l| std::str::from_utf8(l).unwrap()).collect();
-            let shown = r.redact(&lines.join(end)).replace("[secret X]", "").replace(end, "");
-            let own = base64(value.as_bytes(), before.len() % 3, STANDARD).len();
-            prop_assert!(shown.len() <= coded.len() - own, "{} of {} in {:?}", shown, coded, own);
-        }
-
-        #[test]
-        fn redacted_text_holds_no_value(value in "[a-zA-Z0-9/+ &%]{8,40}", around in "\\PC{0,20}") {
-            let r = Redactor::new([("X", value.as_str())]);
-            let shown = r.redact(&format!("{around}{value}{around}{value}"));
-            prop_assert!(!shown.contains(&value));
-        }
-    }
-}
+mod tests;

@@ -17,6 +17,7 @@ use serde::{Deserialize, Serialize};
 
 use super::artifact::{Left, Wanted};
 use super::observation::State;
+use super::outbound::HostFrom;
 
 /// Lists the step kinds: the closed set of them, and how any of them is reached.
 macro_rules! kinds {
@@ -114,6 +115,8 @@ pub enum Call {
     Http {
         method: String,
         url: String,
+        /// Who chose the host of the URL.
+        host: HostFrom,
         headers: BTreeMap<String, String>,
         body: Option<String>,
         /// Headers only the adapter can fill in.

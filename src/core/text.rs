@@ -20,6 +20,19 @@ pub fn show(text: &str) -> Cow<'_, str> {
     if is_plain(text) { Cow::Borrowed(text) } else { Cow::Owned(Shower::new(Sgr::Show, usize::MAX).run(text).out) }
 }
 
+/// [`show`] for each line of a text; line ends stay.
+#[must_use]
+pub fn show_lines(text: &str) -> String {
+    let end = |line: &str| if line.ends_with('\n') { "\n" } else { "" };
+    text.split_inclusive('\n').flat_map(|line| [show(line), Cow::Borrowed(end(line))]).collect()
+}
+
+/// Whether a character acts on a terminal, is not seen, or changes how others are seen.
+#[must_use]
+pub fn is_unsafe(c: char) -> bool {
+    c.is_control() || is_invisible(c)
+}
+
 /// Like [`show`], for as many cells as `max_cells`; more is cut and marked `…`. The rest of the line is not looked at,
 /// so a line of any length costs the same.
 #[must_use]
@@ -214,7 +227,7 @@ const fn byte_budget(max: usize) -> usize {
 
 /// Characters that are not seen, or change how others are seen: format characters (Cf), line and paragraph separators,
 /// fillers, variation selectors and the rest of Unicode's default-ignorable ones, and noncharacters.
-fn is_invisible(c: char) -> bool {
+pub(super) fn is_invisible(c: char) -> bool {
     matches!(c,
         '\u{ad}' | '\u{34f}' | '\u{600}'..='\u{605}' | '\u{61c}' | '\u{6dd}' | '\u{70f}'
         | '\u{890}'..='\u{891}' | '\u{8e2}' | '\u{115f}'..='\u{1160}' | '\u{17b4}'..='\u{17b5}'

@@ -225,7 +225,7 @@ impl Field {
         let steps = vec![
             step(Phase::Action, "write", shell(&mark(0))),
             step(Phase::Action, "pause", StepSpec::Wait(Wait { ms: 1 + i64::try_from(n % 40).unwrap() })),
-            step(Phase::Action, "call", StepSpec::Http(Http { request })),
+            step(Phase::Action, "call", StepSpec::Http(Http::new(request))),
             PlanStep { idempotent: true, ..step(Phase::Action, "again", shell(&mark(3))) },
             step(Phase::Verify, "last", shell(&mark(4))),
         ];

@@ -313,9 +313,8 @@ fn step(name: &str, phase: Phase, spec: StepSpec) -> PlanStep {
 }
 
 fn http(url: &str) -> StepSpec {
-    StepSpec::Http(Http {
-        request: HttpRequest { method: "GET".to_owned(), url: url.to_owned(), ..HttpRequest::default() },
-    })
+    let request = HttpRequest { method: "GET".to_owned(), url: url.to_owned(), ..HttpRequest::default() };
+    StepSpec::Http(Http::new(request))
 }
 
 /// A deployment of `web`.

@@ -226,7 +226,7 @@ pub fn get(phase: Phase, name: &str) -> PlanStep {
 
 pub fn http(phase: Phase, name: &str, method: &str) -> PlanStep {
     let (method, url) = (method.to_owned(), format!("http://{name}.test/"));
-    step(phase, name, StepSpec::Http(Http { request: HttpRequest { method, url, ..HttpRequest::default() } }))
+    step(phase, name, StepSpec::Http(Http::new(HttpRequest { method, url, ..HttpRequest::default() })))
 }
 
 pub fn shell(phase: Phase, name: &str, script: &str) -> PlanStep {

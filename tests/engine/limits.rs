@@ -32,7 +32,7 @@ fn get(server: &MockServer) -> HttpRequest {
 }
 
 fn call(name: &str, server: &MockServer, timeout_ms: i64) -> PlanStep {
-    let spec = StepSpec::Http(Http { request: get(server) });
+    let spec = StepSpec::Http(Http::new(get(server)));
     PlanStep { timeout_ms, target: Some(target("web")), ..step(Phase::Action, name, spec) }
 }
 

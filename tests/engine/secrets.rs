@@ -249,7 +249,7 @@ async fn a_missing_secret_fails_the_step_before_anything_is_called() {
         secret_ref: Some("TOKEN".into()),
         ..HttpRequest::default()
     };
-    let mut call = step(Phase::Preflight, "call", StepSpec::Http(Http { request }));
+    let mut call = step(Phase::Preflight, "call", StepSpec::Http(Http::new(request)));
     call.on_failure = opsroom::core::plan::OnFailure::Continue;
     call.retry = Some(opsroom::core::plan::Retry { attempts: 3, base_ms: 10_000, cap_ms: 10_000 });
     (call.probe, call.target) = (true, Some(target("web")));

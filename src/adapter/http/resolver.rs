@@ -40,7 +40,7 @@ impl Resolve for Checked {
 
 /// One refused address refuses the name: which of several is connected to is nobody's choice.
 fn admit(policy: &Policy, name: &str, mut found: impl Iterator<Item = IpAddr>) -> Result<(), Refusal> {
-    policy.check_name(name).map_err(Refusal)?;
+    policy.check_name(name, Written::As(name)).map_err(Refusal)?;
     found.try_for_each(|address| policy.check(address, Written::As(name))).map_err(Refusal)
 }
 

@@ -14,8 +14,14 @@ fn client() -> Client {
 }
 
 async fn ask(url: &str, timeout_ms: i64) -> Reply {
-    let request =
-        Request { method: "GET".into(), url: url.into(), headers: BTreeMap::new(), body: None, secrets: vec![] };
+    let request = Request {
+        method: "GET".into(),
+        host: HostFrom::File,
+        url: url.into(),
+        headers: BTreeMap::new(),
+        body: None,
+        secrets: vec![],
+    };
     client().perform(request, &Vault::default(), timeout_ms, CancellationToken::new()).await
 }
 
@@ -55,6 +61,7 @@ async fn request_and_answer_go_through_whole_and_redirects_are_not_followed() {
         .await;
     let request = Request {
         method: "POST".into(),
+        host: HostFrom::File,
         url: format!("{}/deploy", server.uri()),
         headers: [("X-By".to_owned(), "ops".to_owned())].into(),
         body: Some("{}".into()),
@@ -142,7 +149,14 @@ async fn cancelling_ends_the_exchange() {
     .await;
     let cancel = CancellationToken::new();
     let (client, vault) = (client(), Vault::default());
-    let request = Request { method: "GET".into(), url: silent, headers: BTreeMap::new(), body: None, secrets: vec![] };
+    let request = Request {
+        method: "GET".into(),
+        host: HostFrom::File,
+        url: silent,
+        headers: BTreeMap::new(),
+        body: None,
+        secrets: vec![],
+    };
     let stop = async {
         tokio::time::sleep(Duration::from_millis(50)).await;
         cancel.cancel();
@@ -178,7 +192,14 @@ fn vault(value: &str, hosts: &[&str]) -> (Vault, tempfile::TempDir) {
 
 async fn ask_with_secret(url: &str, header: &str, prefix: &'static str, vault: &Vault) -> Reply {
     let secrets = vec![SecretHeader { header: header.into(), prefix, secret: "T".into() }];
-    let request = Request { method: "GET".into(), url: url.into(), headers: BTreeMap::new(), body: None, secrets };
+    let request = Request {
+        method: "GET".into(),
+        host: HostFrom::File,
+        url: url.into(),
+        headers: BTreeMap::new(),
+        body: None,
+        secrets,
+    };
     client().perform(request, vault, 5000, CancellationToken::new()).await
 }
 
@@ -229,8 +250,14 @@ async fn secrets_go_to_their_hosts_and_nowhere_else() {
 async fn stored_headers_with_secrets_are_refused_at_call_time_too() {
     for (name, why) in [("Authorization", "secret_ref"), ("COOKIE", "secret_ref"), ("Host", "set by the connection")] {
         let headers = [(name.to_owned(), "x".to_owned())].into();
-        let request =
-            Request { method: "GET".into(), url: "http://127.0.0.1:1/".into(), headers, body: None, secrets: vec![] };
+        let request = Request {
+            method: "GET".into(),
+            host: HostFrom::File,
+            url: "http://127.0.0.1:1/".into(),
+            headers,
+            body: None,
+            secrets: vec![],
+        };
         let reply = client().perform(request, &Vault::default(), 5000, CancellationToken::new()).await;
         assert!(refusal(&reply).contains(why), "{reply:?}");
     }
@@ -253,6 +280,23 @@ async fn the_outbound_policy_holds_for_every_spelling() {
         "http://metadata.google.internal/computeMetadata/v1/",
         "http://METADATA.google.internal./",
         "http://１６９.254.169.254/",
+        "http://169。254。169。254/",
+        "http://169.254.169.254./",
+        "http://168.63.129.16/",
+        "http://0xa83f8110/",
+        "http://2822734096/",
+        "http://0250.077.0201.020/",
+        "http://168.63.33040/",
+        "http://168.4161808/",
+        "http://１６８.６３.１２９.１６/",
+        "http://168｡63｡129｡16/",
+        "http://168.63.129.16.:80/machine?comp=goalstate",
+        "http://[::ffff:168.63.129.16]/",
+        "http://[64:ff9b::a83f:8110]/",
+        "http://[2002:a83f:8110::]/",
+        "http://[2001:0:102:304::57c0:7eef]/",
+        "http://[2001:db8::5efe:a83f:8110]/",
+        "http://metadata.tencentyun.com/",
     ] {
         let reply = ask(url, 5000).await;
         let said = refusal(&reply);
@@ -283,6 +327,7 @@ async fn a_name_that_resolves_to_this_machine_is_refused_unless_allowed() {
     let policy = Policy::new(vec![Allowed::parse(&name).unwrap()]);
     let request = Request {
         method: "GET".into(),
+        host: HostFrom::File,
         url: format!("http://{name}:{port}/"),
         headers: BTreeMap::new(),
         body: None,

@@ -94,7 +94,7 @@ async fn routes(options: PgConnectOptions, policy: &Policy) -> Result<Vec<PgConn
         policy.check(address, Written::Literally).map_err(Failure::Refused)?;
         return Ok(vec![options]);
     }
-    policy.check_name(&host).map_err(Failure::Refused)?;
+    policy.check_name(&host, Written::Literally).map_err(Failure::Refused)?;
     let found = tokio::net::lookup_host((host.as_str(), port)).await;
     let found: Vec<SocketAddr> =
         found.map_err(|e| Failure::Unreachable(format!("unknown host {host} ({e})")))?.collect();

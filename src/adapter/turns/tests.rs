@@ -139,6 +139,7 @@ async fn no_more_calls_arrive_than_allowed() {
     let limits = Limits { http_per_minute: Some(2), shell_at_once: None };
     let adapters = Adapters::real(Outside { limits, ..Outside::default() });
     let get = |timeout_ms| Call::Http {
+        host: crate::core::outbound::HostFrom::File,
         method: "GET".to_owned(),
         url: server.uri(),
         headers: BTreeMap::new(),

@@ -8,6 +8,7 @@ use crate::core::service::{
     Action, ActionCall, Contact, Contract, Cost, Environment, HttpRequest, Routine, RoutineRequest, Seats, Service,
     ShellCommand, Sla, Stack, Tier,
 };
+use crate::core::text;
 use crate::core::time::write_duration;
 
 /// Writes a stack so that [`read`](super::read) gives it back.
@@ -301,7 +302,8 @@ fn escape(c: char) -> String {
         '\n' => "\\n".to_owned(),
         '\r' => "\\r".to_owned(),
         '\t' => "\\t".to_owned(),
-        c if c.is_control() => format!("\\u{:04X}", u32::from(c)),
+        c if text::is_unsafe(c) && u32::from(c) > 0xffff => format!("\\U{:08X}", u32::from(c)),
+        c if text::is_unsafe(c) => format!("\\u{:04X}", u32::from(c)),
         c => c.to_string(),
     }
 }

@@ -154,6 +154,7 @@ proptest! {
 #[test]
 fn what_acts_is_guarded_by_whom_it_calls() {
     let http = |url: &str| Call::Http {
+        host: crate::core::outbound::HostFrom::File,
         method: "POST".to_owned(),
         url: url.to_owned(),
         headers: BTreeMap::new(),

@@ -117,7 +117,7 @@ mod tests {
 
         let request = HttpRequest { max_ms: Some(100), ..HttpRequest::default() };
         let probe =
-            PlanStep { probe: true, ..PlanStep::new("probe", Phase::Verify, StepSpec::Http(Http { request }), 1000) };
+            PlanStep { probe: true, ..PlanStep::new("probe", Phase::Verify, StepSpec::Http(Http::new(request)), 1000) };
         let work = PlanStep { probe: false, ..probe.clone() };
         let answer = |status, ms| {
             let headers = BTreeMap::new();

@@ -1,6 +1,5 @@
 //! Values in letters (base64, hexadecimal) that a program has wrapped over lines: they stand nowhere in one piece.
 
-use std::borrow::Cow;
 use std::collections::HashMap;
 use std::ops::Range;
 
@@ -39,32 +38,9 @@ impl Wrapped {
         Self { finder, codes, marks, starts, longest }
     }
 
-    pub(super) fn finds(&self, text: &[u8]) -> bool {
-        !self.found(text).is_empty()
-    }
-
-    /// The text with a mark on every line that holds a part of a value.
-    pub(super) fn redact<'b>(&self, text: &'b [u8]) -> Cow<'b, [u8]> {
-        let found = self.found(text);
-        if found.is_empty() {
-            return Cow::Borrowed(text);
-        }
-        let mut clean = Vec::with_capacity(text.len());
-        let mut at = 0;
-        for (part, mark) in found {
-            clean.extend_from_slice(&text[at..part.start]);
-            clean.extend_from_slice(mark.as_bytes());
-            at = part.end;
-        }
-        clean.extend_from_slice(&text[at..]);
-        Cow::Owned(clean)
-    }
-
     /// See [`super::Redactor::goes_on`].
     pub(super) fn goes_on(&self, lines: &[u8]) -> bool {
-        if self.codes.is_empty()
-            || lines.iter().rev().take_while(|b| is_letter(**b)).take(LEAST_RUN).count() < LEAST_RUN
-        {
+        if self.codes.is_empty() || !ends_in_letters(lines.iter().rev()) {
             return false;
         }
         let joined = Joined::of(lines);
@@ -80,22 +56,21 @@ impl Wrapped {
         })
     }
 
-    /// The parts of values that go over line ends, in order, and what replaces them.
-    fn found(&self, text: &[u8]) -> Vec<(Range<usize>, &str)> {
-        let Some(finder) = self.finder.as_ref().filter(|_| !self.codes.is_empty()) else { return Vec::new() };
-        if memchr::memchr(b'\n', text).is_none() && memchr::memmem::find(text, b"\\n").is_none() {
-            return Vec::new();
+    /// Hands on the parts of values that go over line ends, in order, and what replaces them. `backslash`: line ends may also
+    /// be written as JSON does.
+    pub(super) fn search<'w>(&'w self, text: &[u8], backslash: bool, found: &mut dyn FnMut(Range<usize>, &'w str)) {
+        let Some(finder) = self.finder.as_ref().filter(|_| !self.codes.is_empty()) else { return };
+        if !backslash && memchr::memchr(b'\n', text).is_none() {
+            return;
         }
         let joined = Joined::of(text);
         if joined.breaks.is_empty() {
-            return Vec::new();
+            return;
         }
-        let mut found = Vec::new();
         for hit in finder.find_iter(&joined.text) {
             let mark = self.marks[hit.pattern().as_usize()].as_str();
-            found.extend(joined.parts(hit.start()..hit.end()).into_iter().map(|part| (part, mark)));
+            joined.parts(hit.start()..hit.end()).into_iter().for_each(|part| found(part, mark));
         }
-        found
     }
 }
 
@@ -164,6 +139,11 @@ fn line_end(text: &[u8]) -> usize {
     let end = [&b"\r\n"[..], b"\n", b"\\r\\n", b"\\n"].into_iter().find(|end| text.starts_with(end));
     let Some(end) = end else { return 0 };
     end.len() + text[end.len()..].iter().take_while(|b| matches!(b, b' ' | b'\t')).count()
+}
+
+/// A line ends in so many letters that it may be a wrapped one.
+pub(super) fn ends_in_letters<'b>(end: impl IntoIterator<Item = &'b u8>) -> bool {
+    end.into_iter().take_while(|b| is_letter(**b)).take(LEAST_RUN).count() == LEAST_RUN
 }
 
 const fn is_letter(byte: u8) -> bool {

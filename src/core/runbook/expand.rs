@@ -11,6 +11,7 @@ use super::targets::{Resolved, configure_hint};
 use super::{Runbook, later, papers, scope};
 use crate::core::artifact::{Pattern, Wanted};
 use crate::core::expr::Value;
+use crate::core::outbound::HostFrom;
 use crate::core::plan::{Each, PlanStep, Risk, RiskLevel, Rules, Target, Within};
 use crate::core::reach::Reach;
 use crate::core::service::{Action, ActionCall, HttpRequest, Service, Stack, Verb};
@@ -106,6 +107,8 @@ pub(super) enum JumpTo {
 struct Turn<'t> {
     target: Option<&'t (&'t Service, Target)>,
     item: Option<&'t str>,
+    /// The item is one of an input.
+    item_given: bool,
     each: Option<Each>,
 }
 
@@ -150,7 +153,10 @@ impl Expansion<'_> {
             None => Vec::new(),
         };
         let turns: Vec<Turn<'_>> = match (&template.items, template.for_each) {
-            (Some(_), _) => items.iter().map(|item| Turn { item: Some(item), ..Turn::default() }).collect(),
+            (Some(list), _) => {
+                let item_given = matches!(list, Items::Input(_));
+                items.iter().map(|item| Turn { item: Some(item), item_given, ..Turn::default() }).collect()
+            }
             (None, true) => self.resolved.targets.iter().map(|t| Turn { target: Some(t), ..Turn::default() }).collect(),
             (None, false) => vec![Turn::default()],
         };
@@ -207,7 +213,7 @@ impl Expansion<'_> {
             filler.service = Some(&service.name);
             filler.env = target.env.as_deref();
         }
-        filler.item = turn.item;
+        (filler.item, filler.item_given) = (turn.item, turn.item_given);
         filler
     }
 
@@ -295,7 +301,7 @@ impl Expansion<'_> {
         match &template.does {
             Does::Use(verb) => self.use_action(template, *verb, target?, filler),
             Does::Http(request) => match fill_request(request, filler) {
-                Ok(request) => plain(StepSpec::Http(Http { request }), HTTP_MS),
+                Ok(http) => plain(StepSpec::Http(http), HTTP_MS),
                 Err(slot) => {
                     open(&slot);
                     None
@@ -481,7 +487,7 @@ fn fill_lines(filler: &Filler<'_>, text: &str) -> String {
 /// The step spec of an action, filled.
 pub(super) fn action_spec(action: &Action, filler: &Filler<'_>) -> Result<StepSpec, String> {
     match &action.call {
-        ActionCall::Http(request) => Ok(StepSpec::Http(Http { request: fill_request(request, filler)? })),
+        ActionCall::Http(request) => Ok(StepSpec::Http(fill_request(request, filler)?)),
         ActionCall::Shell(command) => {
             let (env, secrets) = (shell_env(filler), action.secrets.clone());
             let chosen_secrets = BTreeMap::new();
@@ -491,11 +497,12 @@ pub(super) fn action_spec(action: &Action, filler: &Filler<'_>) -> Result<StepSp
     }
 }
 
-fn fill_request(request: &HttpRequest, filler: &Filler<'_>) -> Result<HttpRequest, String> {
+fn fill_request(request: &HttpRequest, filler: &Filler<'_>) -> Result<Http, String> {
+    let host = HostFrom::of(|stand_in| filler.fill_as(&request.url, Escape::Url, stand_in).ok());
     let headers = request.headers.iter().map(|(name, value)| Ok((name.clone(), filler.fill(value, Escape::Header)?)));
     let secret_headers =
         request.secret_headers.iter().map(|(header, name)| Ok((header.clone(), filler.fill(name, Escape::Plain)?)));
-    Ok(HttpRequest {
+    let request = HttpRequest {
         secret_ref: request.secret_ref.as_ref().map(|name| filler.fill(name, Escape::Plain)).transpose()?,
         secret_headers: secret_headers.collect::<Result<_, String>>()?,
         url: filler.fill(&request.url, Escape::Url)?,
@@ -503,7 +510,8 @@ fn fill_request(request: &HttpRequest, filler: &Filler<'_>) -> Result<HttpReques
         body: request.body.as_ref().map(|body| filler.fill(body, Escape::Json)).transpose()?,
         contains: request.contains.as_ref().map(|text| filler.fill(text, Escape::Plain)).transpose()?,
         ..request.clone()
-    })
+    };
+    Ok(Http { request, host })
 }
 
 fn mentions_input(request: &HttpRequest, name: &str) -> bool {

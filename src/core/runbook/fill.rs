@@ -12,6 +12,8 @@ pub(super) struct Filler<'a> {
     pub service: Option<&'a str>,
     /// The item of a `for_each` over a list.
     pub item: Option<&'a str>,
+    /// The list is an input.
+    pub item_given: bool,
     /// `web and api`, `all services`.
     pub services: Option<&'a str>,
     /// `web in staging`, `staging`.
@@ -105,21 +107,46 @@ impl Filler<'_> {
     /// # Errors
     /// The name of a placeholder nothing stands for.
     pub fn fill(&self, text: &str, escape: Escape) -> Result<String, String> {
+        self.fill_as(text, escape, None)
+    }
+
+    /// [`Self::fill`] with `stand_in` in the place of each value that no file has: inputs, and what steps save.
+    ///
+    /// # Errors
+    /// As for [`Self::fill`].
+    pub fn fill_as(&self, text: &str, escape: Escape, stand_in: Option<&str>) -> Result<String, String> {
         let mut out = String::with_capacity(text.len());
         for piece in pieces(text) {
-            match piece {
-                Piece::Literal(literal) => out.push_str(literal),
-                Piece::Unknown(name) => {
-                    let _ = write!(out, "{{{name}}}"); // writing to a String cannot fail
-                }
-                // Filled in when the step runs; see [`fill_saved`].
-                Piece::Slot(slot @ Slot::Saved(..)) => {
-                    let _ = write!(out, "{{{}}}", name_of(slot));
-                }
-                Piece::Slot(slot) => escape.write(&mut out, self.value(slot).ok_or_else(|| name_of(slot))?),
+            match (piece, stand_in) {
+                (Piece::Slot(slot), Some(stand_in)) if self.is_given(slot) => out.push_str(stand_in),
+                (piece, _) => self.piece(piece, escape, &mut out)?,
             }
         }
         Ok(out)
+    }
+
+    /// Its value is no file's.
+    const fn is_given(&self, slot: Slot<'_>) -> bool {
+        match slot {
+            Slot::Input(_) | Slot::Saved(..) => true,
+            Slot::Item => self.item_given,
+            Slot::Env | Slot::Service | Slot::Services | Slot::Target => false,
+        }
+    }
+
+    fn piece(&self, piece: Piece<'_>, escape: Escape, out: &mut String) -> Result<(), String> {
+        match piece {
+            Piece::Literal(literal) => out.push_str(literal),
+            Piece::Unknown(name) => {
+                let _ = write!(out, "{{{name}}}"); // writing to a String cannot fail
+            }
+            // Filled in when the step runs; see [`fill_saved`].
+            Piece::Slot(slot @ Slot::Saved(..)) => {
+                let _ = write!(out, "{{{}}}", name_of(slot));
+            }
+            Piece::Slot(slot) => escape.write(out, self.value(slot).ok_or_else(|| name_of(slot))?),
+        }
+        Ok(())
     }
 
     /// Fills a short phrase word by word. A placeholder nothing stands for goes, with the word that led to it:

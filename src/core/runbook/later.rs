@@ -6,6 +6,7 @@ use std::collections::HashSet;
 use super::definition::{Does, Given};
 use super::fill::{Escape, Piece, Slot, fill_saved, has_saved, pieces};
 use crate::core::notify::Message;
+use crate::core::outbound::HostFrom;
 use crate::core::product::Shape;
 use crate::core::step::StepSpec;
 use crate::core::step::adapter::Adapter;
@@ -65,7 +66,13 @@ pub fn fill(spec: &StepSpec, saved: &dyn Fn(&str, &str) -> Result<String, String
             request.headers = headers.collect::<Result<_, String>>()?;
             request.body = option(&r.body, Escape::Json)?;
             request.contains = option(&r.contains, Escape::Plain)?;
-            Ok(StepSpec::Http(Http { request }))
+            // A plan of an earlier version does not say it.
+            let stand_in = |stand_in: Option<&str>| match stand_in {
+                Some(text) => fill_saved(&r.url, Escape::Url, &|_, _| Ok(text.to_owned())).ok(),
+                None => Some(request.url.clone()),
+            };
+            let host = if http.host.is_file() { HostFrom::of(stand_in) } else { http.host };
+            Ok(StepSpec::Http(Http { request, host }))
         }
         StepSpec::Shell(shell) => {
             let env = shell.env.iter().map(|(n, v)| Ok((n.clone(), variable(n, v, saved)?)));

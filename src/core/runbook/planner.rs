@@ -9,6 +9,7 @@ use super::fill::{Escape, Filler, Piece, Slot, pieces};
 use super::read::nearest;
 use super::targets::{Resolved, block, resolve};
 use super::{Request, Runbook};
+use crate::core::outbound::host_words;
 use crate::core::plan::{OnFailure, Plan, PlanStep, Risk, RiskLevel};
 use crate::core::reach::Reach;
 use crate::core::service::Stack;
@@ -277,6 +278,7 @@ impl Words {
             env: self.env.as_deref(),
             service: None,
             item: None,
+            item_given: false,
             services: self.services.as_deref(),
             target: self.target.as_deref(),
             values: Some(values),
@@ -314,7 +316,7 @@ fn integrations(steps: &[&PlanStep]) -> Vec<String> {
     let mut found: Vec<String> = Vec::new();
     for step in steps {
         let with = match &step.spec {
-            StepSpec::Http(http) => format!("http {}", host_of(&http.request.url)),
+            StepSpec::Http(http) => format!("http {}", host_words(&http.request.url)),
             StepSpec::Shell(_) => "shell".to_owned(),
             StepSpec::Sql(sql) => format!("sql {}", sql.database),
             StepSpec::Notify(notify) => format!("notify {}", notify.to),
@@ -326,13 +328,6 @@ fn integrations(steps: &[&PlanStep]) -> Vec<String> {
         }
     }
     found
-}
-
-/// Host and port of an address, without user and password.
-fn host_of(url: &str) -> &str {
-    let rest = url.split_once("://").map_or(url, |(_, rest)| rest);
-    let authority = rest.split(['/', '?', '#']).next().unwrap_or(rest);
-    authority.rsplit_once('@').map_or(authority, |(_, host)| host)
 }
 
 /// How long the steps can take, one after the other, when every attempt runs into its deadline.

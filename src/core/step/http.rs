@@ -4,20 +4,31 @@ use serde::{Deserialize, Serialize};
 
 use super::{Call, Outcome, Reply, SecretHeader, answered_again};
 use crate::core::observation::State;
+use crate::core::outbound::{HostFrom, called_instead};
 use crate::core::service::HttpRequest;
 
 /// A request with nothing left to interpolate.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Http {
     pub request: HttpRequest,
+    /// Who chose the host of its URL.
+    #[serde(default, skip_serializing_if = "HostFrom::is_file")]
+    pub host: HostFrom,
 }
 
 impl Http {
+    /// A request whose host a file has.
+    #[must_use]
+    pub const fn new(request: HttpRequest) -> Self {
+        Self { request, host: HostFrom::File }
+    }
+
     pub(super) fn describe(&self) -> String {
         let r = &self.request;
         let secrets: Vec<&str> = self.secrets().map(|(_, secret)| secret).collect();
         let with = if secrets.is_empty() { String::new() } else { format!(" (secret {})", secrets.join(", ")) };
-        format!("{} {}{with}", r.method, r.url)
+        let calls = called_instead(&r.url).map(|host| format!(" (calls {host})")).unwrap_or_default();
+        format!("{} {}{calls}{with}", r.method, r.url)
     }
 
     /// Headers and the names of the secrets they carry.
@@ -38,6 +49,7 @@ impl Http {
             secrets: self.secrets().enumerate().map(header).collect(),
             method: r.method.clone(),
             url: r.url.clone(),
+            host: self.host,
             headers: r.headers.clone(),
             body: r.body.clone(),
             timeout_ms,
@@ -84,8 +96,8 @@ mod tests {
     #[test]
     fn status_then_content_then_speed() {
         let request = HttpRequest { contains: Some("ready".to_owned()), max_ms: Some(500), ..HttpRequest::default() };
-        let strict = Http { request: HttpRequest { expect_status: vec![418], ..HttpRequest::default() } };
-        let http = Http { request };
+        let strict = Http::new(HttpRequest { expect_status: vec![418], ..HttpRequest::default() });
+        let http = Http::new(request);
         let again = |again| Verdict::Failed { again };
         for (step, reply, verdict, state, message) in [
             (&http, answer(200, "ready", 12), Verdict::Succeeded, State::Ok, "HTTP 200 in 12 ms"),

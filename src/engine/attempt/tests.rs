@@ -13,7 +13,7 @@ fn step(spec: StepSpec, idempotent: bool) -> PlanStep {
 }
 
 fn http(method: &str) -> StepSpec {
-    StepSpec::Http(Http { request: HttpRequest { method: method.into(), ..HttpRequest::default() } })
+    StepSpec::Http(Http::new(HttpRequest { method: method.into(), ..HttpRequest::default() }))
 }
 
 fn shell() -> StepSpec {

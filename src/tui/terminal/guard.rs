@@ -13,6 +13,7 @@ use rustix::termios::Termios;
 use tokio::sync::Notify;
 
 use super::tty::Tty;
+use crate::core::text;
 
 /// No mouse (all protocols), pastes bracketed, focus told, no cursor, an empty alternate screen.
 const ENTER: &str = concat!(
@@ -162,8 +163,11 @@ fn report(held: &Held, info: &PanicHookInfo<'_>) {
     tracing::error!(backtrace = %Backtrace::force_capture(), "panic: {line}");
     if ends_screen {
         // Not `eprintln!`: it panics when nobody reads.
-        let _ =
-            writeln!(io::stderr(), "opsroom: internal error, the screen was closed: {line}; the log has the details");
+        let _ = writeln!(
+            io::stderr(),
+            "opsroom: internal error, the screen was closed: {}; the log has the details",
+            text::show(&line)
+        );
     } else {
         lock(&held.panics).insert(0, line);
         held.panicked.notify_one();

@@ -1,0 +1,123 @@
+//! The host a URL calls, read by the parser the HTTP client uses, and where that host came from.
+
+use serde::{Deserialize, Serialize};
+use url::{Host, Url};
+
+/// Where the host of a request came from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum HostFrom {
+    /// A stack, runbook or settings file has it, word for word.
+    #[default]
+    File,
+    /// At least a part of it is an input or what an earlier step saved.
+    Value,
+}
+
+impl HostFrom {
+    /// As files have it: what needs no line in a stored plan.
+    #[must_use]
+    pub fn is_file(&self) -> bool {
+        *self == Self::File
+    }
+
+    /// Where the host of a filled URL came from. `filled` is the URL with `stand_in` in the place of each value that is not
+    /// from a file, or as it is (`None`): a host that stays the same whatever stands there is the file's.
+    #[must_use]
+    pub fn of(filled: impl Fn(Option<&str>) -> Option<String>) -> Self {
+        // Both are right as a port, a label of a name and a part of an address.
+        let host = |stand_in| host_of_url(&filled(stand_in)?);
+        let (one, two) = (host(Some("1")), host(Some("2")));
+        if one.is_some() && one == two && one == host(None) { Self::File } else { Self::Value }
+    }
+}
+
+fn host_of_url(url: &str) -> Option<Host<String>> {
+    Some(Url::parse(url).ok()?.host()?.to_owned())
+}
+
+/// Host and port of an address, as they are called: without user and password, a name in the letters of DNS (punycode), an
+/// address in its usual spelling, the port only where it is not the usual one.
+#[must_use]
+pub fn host_of(url: &str) -> Option<String> {
+    let url = Url::parse(url).ok()?;
+    let port = url.port().map(|port| format!(":{port}")).unwrap_or_default();
+    Some(format!("{}{port}", url.host_str()?))
+}
+
+/// The host of a URL for people: [`host_of`], or that there is none.
+#[must_use]
+pub fn host_words(url: &str) -> String {
+    host_of(url).unwrap_or_else(|| "(not a URL)".to_owned())
+}
+
+/// The host a URL calls, where somebody who reads it could take it for another: backslashes, a user before an `@`, tabs, other
+/// spellings of an address, letters that DNS does not have.
+#[must_use]
+pub fn called_instead(url: &str) -> Option<String> {
+    let called = host_of(url)?;
+    let rest = url.split_once("://").map_or(url, |(_, rest)| rest);
+    let read = rest.split(['/', '?', '#']).next().unwrap_or(rest).to_ascii_lowercase();
+    let plain = read == called || [":80", ":443"].iter().any(|port| read.strip_suffix(port) == Some(called.as_str()));
+    (!plain || url.contains('\\')).then_some(called)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_host_is_the_one_that_is_called() {
+        for (url, called, instead) in [
+            ("http://web.acme.test:8443/x?y#z", "web.acme.test:8443", false),
+            ("https://web.acme.test:443/", "web.acme.test", false),
+            ("http://WEB.acme.test", "web.acme.test", false),
+            ("http://[::1]:8080/", "[::1]:8080", false),
+            ("http://127.1.1.1:80\\@127.2.2.2:80/", "127.1.1.1", true),
+            ("http://good.test\\.evil.test/", "good.test", true),
+            ("http://good.test@evil.test/", "evil.test", true),
+            ("http://good.test:80@evil.test/", "evil.test", true),
+            ("http://good.test#@evil.test/", "good.test", false),
+            ("http://evil.test\t.good.test/", "evil.test.good.test", true),
+            ("ht\ntp://evil.test/", "evil.test", false),
+            ("http:evil.test/", "evil.test", true),
+            ("http:\\\\evil.test/", "evil.test", true),
+            ("http://0x7f.1/", "127.0.0.1", true),
+            ("http://2130706433/", "127.0.0.1", true),
+            ("http://１２７.0.0.1/", "127.0.0.1", true),
+            ("http://evil。test/", "evil.test", true),
+            ("http://аpple.test/", "xn--pple-43d.test", true), // the first letter is Cyrillic
+            ("http://bücher.test/", "xn--bcher-kva.test", true),
+            ("http://%65vil.test/", "evil.test", true),
+        ] {
+            assert_eq!(host_words(url), called, "{url}");
+            assert_eq!(called_instead(url), instead.then(|| called.to_owned()), "{url}");
+        }
+        assert_eq!(host_words("{inputs.url}"), "(not a URL)");
+    }
+
+    #[test]
+    fn a_host_is_the_files_when_no_value_changes_it() {
+        let from = |template: &str, value: &str| {
+            HostFrom::of(|stand_in| Some(template.replace("{x}", stand_in.unwrap_or(value))))
+        };
+        for (template, value, whose) in [
+            ("http://127.0.0.1/{x}?y={x}", "a", HostFrom::File),
+            ("http://127.0.0.1:{x}/", "8080", HostFrom::File),
+            ("http://{x}@127.0.0.1/", "ana", HostFrom::File),
+            ("http://{x}/", "127.0.0.1", HostFrom::Value),
+            ("http://{x}/", "0.0.0.1", HostFrom::Value),
+            ("http://127.0.0.{x}/", "1", HostFrom::Value),
+            ("http://127.0.0.{x}/", "2", HostFrom::Value),
+            ("http:{x}/", "127.0.0.1", HostFrom::Value),
+            ("http:/{x}/", "127.0.0.1", HostFrom::Value),
+            ("http:\\\\{x}", "127.0.0.1", HostFrom::Value),
+            ("{x}", "http://127.0.0.1", HostFrom::Value),
+            ("{x}://127.0.0.1/", "http", HostFrom::Value),
+            ("http://a{x}.test/", "", HostFrom::Value),
+            ("http://127.0.0.1{x}", "", HostFrom::Value),
+        ] {
+            assert_eq!(from(template, value), whose, "{template} {value}");
+        }
+    }
+}

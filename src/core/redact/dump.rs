@@ -1,0 +1,350 @@
+//! Bytes written as numbers, as `xxd`, `hexdump`, `od` and the debug output of many languages have them: `7333 6372`,
+//! `73:33:63`, `0x73, 0x33`, `[115, 51, 99]`, `163 063`, `   s   3   c`. Read back into bytes, over line ends too.
+
+use super::view::View;
+
+/// A value has at least six bytes: so many characters they take, however they are written.
+const LEAST_RUN: usize = 14;
+/// So many numbers, or so many digits in several numbers, may be a value.
+const LEAST_NUMBERS: usize = 6;
+const LEAST_DIGITS: usize = 12;
+/// Columns of a cell of `od -c`.
+const CELL: usize = 4;
+
+/// How numbers are bytes.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum How {
+    /// Two hexadecimal digits a byte, in order: `xxd`, `hexdump -C`, `od -tx1`, `openssl`.
+    Hex,
+    /// Words of two or four bytes, the last one first: `hexdump`, `od -x`, `xxd -e`.
+    HexWords,
+    /// Three octal digits a byte: `od -b`.
+    Octal,
+    /// Words of two bytes in octal: `od`.
+    OctalWords,
+    /// One number a byte: debug output of byte arrays, `od -td1`.
+    Decimal,
+}
+
+/// What stands between two numbers.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Between {
+    Blank,
+    Comma,
+    Colon,
+    Dash,
+    Other,
+}
+
+/// A number: its digits, without `0x`.
+struct Number {
+    from: usize,
+    to: usize,
+    before: Between,
+    /// Behind a blank and a minus.
+    negative: bool,
+    /// It begins here, with its `0x`; the one before it ended there.
+    start: usize,
+    after: usize,
+}
+
+/// The bytes the numbers of a text may stand for. A byte's place is that of its digits; in a dump it goes to the end of the
+/// line, where the same bytes stand as letters.
+pub(super) fn views(text: &[u8]) -> Vec<View> {
+    let mut views = Vec::new();
+    if has_numbers(text) {
+        let hows = [How::Hex, How::HexWords, How::Octal, How::OctalWords, How::Decimal];
+        views.extend(hows.into_iter().filter_map(|how| numbers(text, how)));
+    }
+    if has_cells(text) {
+        views.push(cells(text));
+    }
+    views
+}
+
+/// A text may hold a value as numbers or in cells.
+pub(super) fn is_dump(text: &[u8]) -> bool {
+    has_numbers(text) || has_cells(text)
+}
+
+/// A line may be one of a dump that goes on: numbers or cells from its front on. Several lines were looked at before.
+pub(super) fn may_go_on(lines: &[u8]) -> bool {
+    let front = lines.get(..LEAST_RUN).is_some_and(|front| front.iter().rev().all(|b| belongs(*b)));
+    front || memchr::memchr(b'\n', lines).is_some() || has_cells(lines)
+}
+
+/// A text may hold a value as numbers. Fast where it does not: of a run long enough some seventh byte stands three bytes from
+/// both its ends.
+fn has_numbers(text: &[u8]) -> bool {
+    const SIDE: usize = LEAST_RUN / 4;
+    let mut at = SIDE;
+    while at + SIDE < text.len() {
+        let inside = BELONGS[usize::from(text[at])]
+            && BELONGS[usize::from(text[at - SIDE])]
+            && BELONGS[usize::from(text[at + SIDE])]
+            && BELONGS[usize::from(text[at - 1])]
+            && BELONGS[usize::from(text[at + 1])];
+        if inside {
+            let start = at - text[..at].iter().rev().take_while(|b| belongs(**b)).count();
+            let end = at + text[at..].iter().take_while(|b| belongs(**b)).count();
+            if end - start >= LEAST_RUN && is_worth_it(&text[start..end]) {
+                return true;
+            }
+            at = at.max(end);
+        }
+        at += LEAST_RUN / 2;
+    }
+    false
+}
+
+/// What stands in a run of numbers: digits and what goes between them.
+const BELONGS: [bool; 256] = {
+    let mut table = [false; 256];
+    let mut letter = 0_u8;
+    while letter < 128 {
+        table[letter as usize] =
+            letter.is_ascii_hexdigit() || matches!(letter, b' ' | b'\t' | b':' | b',' | b'-' | b'x' | b'X');
+        letter += 1;
+    }
+    table
+};
+
+const fn belongs(byte: u8) -> bool {
+    BELONGS[byte as usize]
+}
+
+/// Enough numbers stand in the same way beside each other. Dates, times and UUIDs are no such thing.
+fn is_worth_it(run: &[u8]) -> bool {
+    let (mut count, mut digits, mut last, mut between) = (0, 0, 0, Between::Other);
+    for number in split(run) {
+        let width = number.to - number.from;
+        let fits = width <= 16 && (width == 2 || !matches!(number.before, Between::Colon | Between::Dash));
+        (count, digits) = match number.before {
+            Between::Other => (1, width),
+            _ if count == 0 || !fits => (1, width),
+            before if before == between => (count + 1, digits + width),
+            _ => (2, last + width),
+        };
+        (between, last) = (number.before, width);
+        if count >= LEAST_NUMBERS || (count >= 2 && digits >= LEAST_DIGITS) {
+            return true;
+        }
+    }
+    false
+}
+
+/// The numbers of a run.
+fn split(run: &[u8]) -> impl Iterator<Item = Number> {
+    let mut at = 0;
+    std::iter::from_fn(move || {
+        let after = at;
+        let start = at + run[at..].iter().position(u8::is_ascii_alphanumeric)?;
+        let to = start + run[start..].iter().take_while(|b| b.is_ascii_alphanumeric()).count();
+        let prefixed = run[start..to].starts_with(b"0x") || run[start..to].starts_with(b"0X");
+        at = to;
+        let gap = &run[after..start];
+        let negative = matches!(gap, [.., b' ', b'-']);
+        let before = between(gap.strip_suffix(b"-").filter(|_| negative).unwrap_or(gap));
+        Some(Number { from: if prefixed { start + 2 } else { start }, to, before, negative, start, after })
+    })
+}
+
+fn between(text: &[u8]) -> Between {
+    match text.trim_ascii() {
+        b"" => Between::Blank,
+        b"," => Between::Comma,
+        b":" => Between::Colon,
+        b"-" => Between::Dash,
+        _ => Between::Other,
+    }
+}
+
+/// The bytes of all numbers, read one way; `None`: too few to be a value. A zero stands where they do not go on.
+fn numbers(text: &[u8], how: How) -> Option<View> {
+    let mut view = View::default();
+    let (mut at, mut most) = (0, 0);
+    for line in text.split(|b| *b == b'\n') {
+        let end = at + line.len();
+        let mut from = at;
+        while from < end {
+            let len = text[from..end].iter().take_while(|b| belongs(**b)).count();
+            let leads = from == at;
+            if leads || len >= LEAST_RUN {
+                let had = view.text().len();
+                let run = Run { from, to: from + len, line_end: leads.then_some(end) };
+                let is_line = run.read(text, how, &mut view);
+                most = most.max(view.text().len() - had);
+                // Behind the numbers of a dump stand the same bytes as letters, which may look like numbers.
+                if is_line {
+                    break;
+                }
+            }
+            from += len;
+            from += text[from..end].iter().take_while(|b| !belongs(**b)).count();
+        }
+        at = end + 1;
+    }
+    (most > 1).then_some(view)
+}
+
+/// Numbers and what stands between them.
+struct Run {
+    from: usize,
+    to: usize,
+    /// It is the front of a line, which ends here.
+    line_end: Option<usize>,
+}
+
+impl Run {
+    /// Adds its bytes. Whether it is a line of a dump, with the place of its bytes in front.
+    fn read(&self, text: &[u8], how: How, view: &mut View) -> bool {
+        let text = &text[self.from..self.to];
+        let leads = self.line_end.is_some();
+        let mut all = split(text).peekable();
+        let (mut with_colon, mut is_line, mut n) = (false, false, 0);
+        if leads
+            && let Some((first, second)) = first_two(text)
+            && is_offset(text, &first, &second)
+        {
+            (with_colon, is_line) = (second.before == Between::Colon, true);
+            all.next();
+        } else if !leads {
+            view.gap();
+        }
+        let mut any = false;
+        for number in all {
+            // Behind the numbers of `xxd` and `tcpdump` stand the letters.
+            if with_colon && n > 0 && number.before == Between::Blank && number.start - number.after > 1 {
+                break;
+            }
+            if number.before == Between::Other && n > 0 {
+                view.gap();
+            }
+            let place = |at: usize, len: usize| self.from + at..self.line_end.unwrap_or(self.from + at + len);
+            any |= bytes(&text[number.from..number.to], how, |offset, len, byte| {
+                let byte = if number.negative && how == How::Decimal { byte.wrapping_neg() } else { byte };
+                view.push(&[byte], place(number.from + offset, len));
+            });
+            n += 1;
+        }
+        if !any && leads {
+            view.gap();
+        }
+        is_line
+    }
+}
+
+fn first_two(run: &[u8]) -> Option<(Number, Number)> {
+    let mut all = split(run);
+    all.next().zip(all.next())
+}
+
+/// The first number of a line says where its bytes stand in the whole.
+fn is_offset(text: &[u8], first: &Number, second: &Number) -> bool {
+    let (width, next) = (first.to - first.from, second.to - second.from);
+    let colon = text[first.to..].starts_with(b": ") || text[first.to..].starts_with(b":\t");
+    (colon && width >= 4) || (width >= 6 && width != next && first.from == 0 && second.before == Between::Blank)
+}
+
+/// Hands on the bytes of one number, each with the place of its digits; `false`: it is none, read that way.
+fn bytes(digits: &[u8], how: How, mut take: impl FnMut(usize, usize, u8)) -> bool {
+    let number = |digits: &[u8], radix| u32::from_str_radix(std::str::from_utf8(digits).ok()?, radix).ok();
+    let len = digits.len();
+    let fits = match how {
+        How::Hex => len.is_multiple_of(2) && (2..=16).contains(&len) && digits.iter().all(u8::is_ascii_hexdigit),
+        How::HexWords => matches!(len, 4 | 8) && digits.iter().all(u8::is_ascii_hexdigit),
+        How::Octal => len == 3 && number(digits, 8).is_some_and(|n| n <= 0xff),
+        How::OctalWords => len == 6 && number(digits, 8).is_some_and(|n| n <= 0xffff),
+        How::Decimal => len <= 3 && number(digits, 10).is_some_and(|n| n <= 0xff),
+    };
+    if !fits {
+        take(0, len, 0);
+        return false;
+    }
+    let [low, high, ..] = match how {
+        How::Hex | How::HexWords => {
+            let pair = |at: usize| nibble(digits[at]) << 4 | nibble(digits[at + 1]);
+            for at in (0..len).step_by(2) {
+                if how == How::Hex { take(at, 2, pair(at)) } else { take(0, len, pair(len - 2 - at)) }
+            }
+            return true;
+        }
+        How::Octal | How::OctalWords => number(digits, 8),
+        How::Decimal => number(digits, 10),
+    }
+    .unwrap_or(0)
+    .to_le_bytes();
+    take(0, len, low);
+    if how == How::OctalWords {
+        take(0, len, high);
+    }
+    true
+}
+
+/// The value of a hexadecimal digit.
+const fn nibble(digit: u8) -> u8 {
+    match digit {
+        b'0'..=b'9' => digit - b'0',
+        _ => (digit | 0x20).wrapping_sub(b'a' - 10) & 15,
+    }
+}
+
+/// The last cells of some line of `od -c` begin with a blank each.
+fn has_cells(text: &[u8]) -> bool {
+    if text.len() < CELL * LEAST_NUMBERS {
+        return false;
+    }
+    let begin = |line: &[u8]| {
+        line.len() >= CELL * LEAST_NUMBERS && (1..=LEAST_NUMBERS).all(|n| line[line.len() - CELL * n] == b' ')
+    };
+    let ends = memchr::memchr_iter(b'\n', text).chain([text.len()]);
+    let mut from = 0;
+    ends.into_iter().any(|end| {
+        let line = &text[from..end];
+        from = end + 1;
+        begin(line) && cells_of(line).is_some()
+    })
+}
+
+/// Where the cells of a line begin, when it is made of them.
+fn cells_of(line: &[u8]) -> Option<usize> {
+    let offset = line.iter().take_while(|b| b.is_ascii_hexdigit()).count();
+    let rest = line.get(offset..)?;
+    let right = (offset == 0 || offset >= 6) && !rest.is_empty() && rest.len().is_multiple_of(CELL);
+    let full = right && rest.chunks(CELL).all(|cell| cell[0] == b' ');
+    (full && rest.iter().any(|b| *b != b' ')).then_some(offset)
+}
+
+/// The letters of `od -c` and `hexdump -c`.
+fn cells(text: &[u8]) -> View {
+    let mut view = View::default();
+    let mut at = 0;
+    for line in text.split(|b| *b == b'\n') {
+        match cells_of(line) {
+            Some(offset) => {
+                for (n, cell) in line[offset..].chunks(CELL).enumerate() {
+                    let from = at + offset + n * CELL;
+                    view.push(&[letter(cell)], from..from + CELL);
+                }
+            }
+            None => view.gap(),
+        }
+        at += line.len() + 1;
+    }
+    view
+}
+
+fn letter(cell: &[u8]) -> u8 {
+    match *cell {
+        [_, b' ', b' ', letter] => letter,
+        [_, b' ', b'\\', escape] => match escape {
+            b'n' => b'\n',
+            b't' => b'\t',
+            b'r' => b'\r',
+            b'\\' => b'\\',
+            _ => 0,
+        },
+        [_, a @ b'0'..=b'3', b @ b'0'..=b'7', c @ b'0'..=b'7'] => (a - b'0') << 6 | (b - b'0') << 3 | (c - b'0'),
+        _ => 0,
+    }
+}

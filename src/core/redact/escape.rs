@@ -1,0 +1,263 @@
+//! Escapes resolved: backslashes, percent signs, entities, as many of them or as few as a program writes.
+
+use super::view::View;
+
+/// Kinds of escapes.
+#[derive(Clone, Copy, PartialEq, Eq, Default)]
+pub(super) struct Kinds(u8);
+
+impl Kinds {
+    /// `\n`, `\/`, `\x2f`, `\57`, `\u002f`, `\u{2f}`, `\U0000002f`, `\ `: JSON, C, Go, Rust, Python, YAML, TOML, shells.
+    pub const BACKSLASH: Self = Self(1);
+    /// `%2F`, `%2f`, `%u002F`: URLs.
+    pub const PERCENT: Self = Self(2);
+    /// `+` for a space, beside percent signs: forms.
+    pub const PLUS: Self = Self(4);
+    /// `&amp;`, `&#47;`, `&#x2F;`: HTML and XML.
+    pub const ENTITY: Self = Self(8);
+
+    pub const ALL: Self = Self(1 | 2 | 8);
+
+    /// Without the plus, which is a letter more often than an escape.
+    pub const fn plain(self) -> Self {
+        self.only(Self::ALL)
+    }
+
+    pub const fn only(self, these: Self) -> Self {
+        Self(self.0 & these.0)
+    }
+
+    /// There are several kinds.
+    pub const fn is_mixed(self) -> bool {
+        self.plain().0.count_ones() > 1
+    }
+
+    pub const fn is_none(self) -> bool {
+        self.0 == 0
+    }
+
+    pub const fn has_backslash(self) -> bool {
+        self.has(Self::BACKSLASH)
+    }
+
+    /// Every kind of the other is one of this.
+    pub const fn covers(self, other: Self) -> bool {
+        self.0 & other.0 == other.0
+    }
+
+    const fn has(self, other: Self) -> bool {
+        self.0 & other.0 != 0
+    }
+
+    pub const fn and(self, other: Self) -> Self {
+        Self(self.0 | other.0)
+    }
+
+    /// What the text seems to hold. `plus`: spaces are looked for.
+    pub fn of(text: &[u8], plus: bool) -> Self {
+        let mut found = Self::default();
+        for at in memchr::memchr3_iter(b'\\', b'%', b'&', text) {
+            let next = text.get(at + 1);
+            let kind = match text[at] {
+                b'\\' if next.is_some() => Self::BACKSLASH,
+                b'%' if next.is_some_and(|b| b.is_ascii_hexdigit() || *b == b'u') => Self::PERCENT,
+                b'&' if next.is_some_and(|b| b.is_ascii_alphabetic() || *b == b'#') => Self::ENTITY,
+                _ => continue,
+            };
+            found = found.and(kind);
+        }
+        let form = plus && memchr::memchr(b'+', text).is_some();
+        if form { found.and(Self::PLUS) } else { found }
+    }
+
+    /// Where the next escape of these kinds may begin.
+    fn next(self, text: &[u8]) -> Option<usize> {
+        let [a, b, c] = [(Self::BACKSLASH, b'\\'), (Self::PERCENT, b'%'), (Self::ENTITY, b'&')]
+            .map(|(kind, byte)| if self.has(kind) { byte } else { 0 });
+        let escape = memchr::memchr3(a, b, c, text);
+        if !self.has(Self::PLUS) {
+            return escape;
+        }
+        let near = &text[..escape.unwrap_or(text.len())];
+        memchr::memchr(b'+', near).or(escape)
+    }
+
+    /// Each by itself; a plus always beside percent signs.
+    pub fn each(self) -> impl Iterator<Item = Self> {
+        [Self::BACKSLASH, Self::PERCENT, Self::PLUS, Self::ENTITY]
+            .into_iter()
+            .filter(move |kind| self.has(*kind))
+            .map(|kind| if kind == Self::PLUS { kind.and(Self::PERCENT) } else { kind })
+    }
+}
+
+/// The text with the escapes of these kinds resolved; `None`: it has none.
+pub(super) fn resolved(text: &[u8], kinds: Kinds) -> Option<View> {
+    let mut view: Option<View> = None;
+    let (mut at, mut kept) = (0, 0);
+    while let Some(next) = kinds.next(&text[at..]) {
+        at += next;
+        let rest = &text[at..];
+        let found = match rest[0] {
+            b'\\' if kinds.has(Kinds::BACKSLASH) => backslash(rest),
+            b'%' if kinds.has(Kinds::PERCENT) => percent(rest),
+            b'+' if kinds.has(Kinds::PLUS) => Some((Bytes::one(b' '), 1)),
+            b'&' if kinds.has(Kinds::ENTITY) => entity(rest),
+            _ => None,
+        };
+        let Some((bytes, len)) = found else {
+            at += 1;
+            continue;
+        };
+        let view = view.get_or_insert_with(|| View::with_capacity(text.len()));
+        view.keep(text, kept..at);
+        view.push(bytes.get(), at..at + len);
+        at += len;
+        kept = at;
+    }
+    if let Some(view) = &mut view {
+        view.keep(text, kept..text.len());
+    }
+    view
+}
+
+/// What one escape stands for: nothing, a byte, or a character.
+struct Bytes([u8; 4], usize);
+
+impl Bytes {
+    const NONE: Self = Self([0; 4], 0);
+
+    const fn one(byte: u8) -> Self {
+        Self([byte, 0, 0, 0], 1)
+    }
+
+    fn char(c: char) -> Self {
+        let mut bytes = [0; 4];
+        let len = c.encode_utf8(&mut bytes).len();
+        Self(bytes, len)
+    }
+
+    fn get(&self) -> &[u8] {
+        &self.0[..self.1]
+    }
+}
+
+/// What the escape at the beginning stands for, and its length.
+fn backslash(text: &[u8]) -> Option<(Bytes, usize)> {
+    let one = |byte| Some((Bytes::one(byte), 2));
+    match *text.get(1)? {
+        b'n' => one(b'\n'),
+        b't' => one(b'\t'),
+        b'r' => one(b'\r'),
+        b'b' => one(0x08),
+        b'f' => one(0x0c),
+        b'v' => one(0x0b),
+        b'a' => one(0x07),
+        b'e' | b'E' => one(0x1b),
+        b'x' => hex(&text[2..], 2)
+            .and_then(|(n, len)| Some((Bytes::one(u8::try_from(n).ok()?), 2 + len)))
+            .or_else(|| braced(text)),
+        b'u' => utf16(text, b"\\u").or_else(|| braced(text)),
+        b'U' => exact(&text[2..], 8).and_then(char::from_u32).map(|c| (Bytes::char(c), 10)),
+        b'0'..=b'7' => {
+            let digits = text[1..].iter().take(3).take_while(|b| (b'0'..=b'7').contains(*b));
+            let (n, len) = digits.fold((0_u32, 1), |(n, len), b| (n * 8 + u32::from(b - b'0'), len + 1));
+            u8::try_from(n).ok().map(|byte| (Bytes::one(byte), len))
+        }
+        // A line that goes on.
+        b'\n' => Some((Bytes::NONE, 2)),
+        byte if byte.is_ascii_punctuation() || byte == b' ' => one(byte),
+        _ => None,
+    }
+}
+
+fn percent(text: &[u8]) -> Option<(Bytes, usize)> {
+    if text.get(1) == Some(&b'u') {
+        return utf16(text, b"%u");
+    }
+    Some((Bytes::one(u8::try_from(exact(text.get(1..)?, 2)?).ok()?), 3))
+}
+
+/// `\u{2f}`, `\x{2f}`.
+fn braced(text: &[u8]) -> Option<(Bytes, usize)> {
+    let (n, len) = hex(text.get(2..)?.strip_prefix(b"{")?, 6)?;
+    (text.get(3 + len) == Some(&b'}')).then_some(())?;
+    Some((Bytes::char(char::from_u32(n)?), len + 4))
+}
+
+/// Four digits behind a mark, and four more where they are half of a character.
+fn utf16(text: &[u8], mark: &[u8]) -> Option<(Bytes, usize)> {
+    let unit = |text: &[u8]| u16::try_from(exact(text.strip_prefix(mark)?, 4)?).ok();
+    let first = unit(text)?;
+    if let Some(Ok(c)) = char::decode_utf16([first]).next() {
+        return Some((Bytes::char(c), 6));
+    }
+    let second = unit(text.get(6..)?)?;
+    let c = char::decode_utf16([first, second]).next()?.ok()?;
+    Some((Bytes::char(c), 12))
+}
+
+/// Exactly so many hexadecimal digits.
+fn exact(text: &[u8], digits: usize) -> Option<u32> {
+    hex(text, digits).filter(|(_, len)| *len == digits).map(|(n, _)| n)
+}
+
+/// At most so many hexadecimal digits, at least one: the number and how many there were.
+fn hex(text: &[u8], most: usize) -> Option<(u32, usize)> {
+    let digits = text.iter().take(most).map_while(|b| char::from(*b).to_digit(16));
+    let (n, len) = digits.fold((0_u32, 0), |(n, len), digit| (n << 4 | digit, len + 1));
+    (len > 0).then_some((n, len))
+}
+
+fn entity(text: &[u8]) -> Option<(Bytes, usize)> {
+    let end = text.iter().take(12).position(|b| *b == b';')?;
+    let name = std::str::from_utf8(&text[1..end]).ok()?;
+    let c = match name.strip_prefix('#') {
+        Some(number) => {
+            let hex = number.strip_prefix(['x', 'X']).map(|digits| u32::from_str_radix(digits, 16));
+            char::from_u32(hex.unwrap_or_else(|| number.parse()).ok()?)?
+        }
+        None => NAMED.iter().find(|(known, _)| *known == name)?.1,
+    };
+    Some((Bytes::char(c), end + 1))
+}
+
+/// The names HTML has for the signs of ASCII, and the space that does not break.
+const NAMED: [(&str, char); 36] = [
+    ("amp", '&'),
+    ("AMP", '&'),
+    ("lt", '<'),
+    ("LT", '<'),
+    ("gt", '>'),
+    ("GT", '>'),
+    ("quot", '"'),
+    ("QUOT", '"'),
+    ("apos", '\''),
+    ("nbsp", ' '),
+    ("Tab", '\t'),
+    ("NewLine", '\n'),
+    ("excl", '!'),
+    ("num", '#'),
+    ("dollar", '$'),
+    ("percnt", '%'),
+    ("lpar", '('),
+    ("rpar", ')'),
+    ("ast", '*'),
+    ("plus", '+'),
+    ("comma", ','),
+    ("period", '.'),
+    ("sol", '/'),
+    ("colon", ':'),
+    ("semi", ';'),
+    ("equals", '='),
+    ("quest", '?'),
+    ("commat", '@'),
+    ("lsqb", '['),
+    ("bsol", '\\'),
+    ("rsqb", ']'),
+    ("Hat", '^'),
+    ("lowbar", '_'),
+    ("grave", '`'),
+    ("lcub", '{'),
+    ("rcub", '}'),
+];

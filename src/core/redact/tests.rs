@@ -1,0 +1,111 @@
+//! Values are found however they are written, and nothing else is touched.
+
+use super::*;
+use proptest::prelude::*;
+
+const LETTERS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+const TOKEN: &str = "s3cr3t/Value+with spaces & more";
+
+fn redactor() -> Redactor {
+    Redactor::new([("DEPLOY", TOKEN), ("SHORT", "abc"), ("KEY", "-----BEGIN-----\nQUJDREVGRw1234\n-----END-----")])
+}
+
+#[test]
+fn values_are_found_however_they_are_written() {
+    let r = redactor();
+    for text in [
+        format!("token={TOKEN};"),
+        "https://x.test/?t=s3cr3t%2FValue%2Bwith%20spaces%20%26%20more".to_owned(),
+        "t=s3cr3t%2FValue%2Bwith+spaces+%26+more".to_owned(),
+        "7333637233742f56616c75652b7769746820737061636573202620 6d6f7265".replace(' ', ""),
+    ] {
+        let shown = r.redact(&text);
+        assert!(shown.contains("[secret DEPLOY]") && !shown.contains("Value"), "{shown}");
+    }
+    assert_eq!(r.redact("line: QUJDREVGRw1234"), "line: [secret KEY]");
+    assert_eq!(r.redact("abc is too short to be looked for"), "abc is too short to be looked for");
+    let mut json = serde_json::json!({"a": [TOKEN], TOKEN: 1});
+    r.redact_json(&mut json);
+    assert_eq!(json, serde_json::json!({"a": ["[secret DEPLOY]"], "[secret DEPLOY]": 1}));
+    let mut json = serde_json::json!({"pin": 48_151_623, "n": 4_815});
+    Redactor::new([("PIN", "48151623")]).redact_json(&mut json);
+    assert_eq!(json, serde_json::json!({"pin": "[secret PIN]", "n": 4_815}));
+}
+
+#[test]
+fn a_long_value_takes_little_memory() {
+    let letters = |n: usize| (0..n).map(|i| char::from(LETTERS[i * i % 61])).collect::<String>();
+    let pem = (0..25).map(|i| letters(64 + i)[i..].to_owned()).collect::<Vec<_>>().join("\n");
+    let pem = format!("-----BEGIN RSA PRIVATE KEY-----\n{pem}\n-----END RSA PRIVATE KEY-----\n");
+    for value in [letters(1024), pem] {
+        let redactor = Redactor::new([("X", value.as_str())]);
+        let finders = [redactor.finder.as_ref(), redactor.wrapped.finder.as_ref()];
+        let memory: usize = finders.into_iter().map(|finder| finder.unwrap().memory_usage()).sum();
+        assert!(memory < 3_000 * value.len(), "{memory} bytes for a value of {}", value.len());
+    }
+}
+
+#[test]
+fn a_cut_never_splits_a_value() {
+    let r = Redactor::new([("X", "abcdefgh")]);
+    let text = b"0123abcdefgh4567";
+    for at in 1..text.len() {
+        let cut = r.cut_before(text, at);
+        assert_eq!(cut, if (5..12).contains(&at) { 4 } else { at }, "{at}");
+    }
+    assert_eq!(Redactor::default().cut_before(text, 7), 7);
+    assert_eq!(r.cut_before(b"abcdefgh", 3), 3, "the value fills the piece");
+}
+
+/// Plain RFC 4648, written the slow way, to check against.
+fn encode(bytes: &[u8]) -> String {
+    let mut out = String::new();
+    for chunk in bytes.chunks(3) {
+        let n = chunk.iter().enumerate().fold(0_u32, |n, (i, b)| n | u32::from(*b) << (16 - 8 * i));
+        for i in 0..=chunk.len() {
+            out.push(LETTERS[(n >> (18 - 6 * i) & 63) as usize] as char);
+        }
+        out.extend(std::iter::repeat_n('=', 3 - chunk.len()));
+    }
+    out
+}
+
+proptest! {
+    #[test]
+    fn base64_of_anything_around_the_value_shows_none_of_it(
+        before in prop::collection::vec(any::<u8>(), 0..8), value in "[ -~]{12,80}", after in prop::collection::vec(any::<u8>(), 0..8),
+    ) {
+        let r = Redactor::new([("X", value.as_str())]);
+        let whole: Vec<u8> = [before.as_slice(), value.as_bytes(), after.as_slice()].concat();
+        let shown = r.redact(&encode(&whole));
+        prop_assert!(shown.contains("[secret X]"), "{}", shown);
+        // At most the letters shared with a neighbour stay: fewer than three bytes' worth on each side.
+        prop_assert!(shown.len() <= "[secret X]".len() + 12 + 12 + 8, "{}", shown);
+    }
+
+    /// As `base64 -w N` and PEM files have it, at any place of any text: of the letters that tell something of the value
+    /// alone none is left.
+    #[test]
+    fn base64_wrapped_over_lines_shows_none_of_it(
+        before in prop::collection::vec(any::<u8>(), 0..100),
+        value in "[ -~]{6,200}",
+        after in prop::collection::vec(any::<u8>(), 0..100),
+        columns in 8usize..80,
+        end in prop::sample::select(vec!["\n", "\r\n", "\n    ", "\\n"]),
+    ) {
+        let r = Redactor::new([("X", value.as_str())]);
+        let whole: Vec<u8> = [before.as_slice(), value.as_bytes(), after.as_slice()].concat();
+        let coded = encode(&whole);
+        let lines: Vec<&str> = coded.as_bytes().chunks(columns).map(|l| std::str::from_utf8(l).unwrap()).collect();
+        let shown = r.redact(&lines.join(end)).replace("[secret X]", "").replace(end, "");
+        let own = spelling::base64(value.as_bytes(), before.len() % 3).len();
+        prop_assert!(shown.len() <= coded.len() - own, "{} of {} in {:?}", shown, coded, own);
+    }
+
+    #[test]
+    fn redacted_text_holds_no_value(value in "[a-zA-Z0-9/+ &%]{8,40}", around in "\\PC{0,20}") {
+        let r = Redactor::new([("X", value.as_str())]);
+        let shown = r.redact(&format!("{around}{value}{around}{value}"));
+        prop_assert!(!shown.contains(&value));
+    }
+}

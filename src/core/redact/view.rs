@@ -1,0 +1,301 @@
+//! Readings of a text: what is left of it once codes are taken out or escapes are resolved, each byte with its place in the
+//! original.
+
+use std::ops::Range;
+
+use unicode_width::UnicodeWidthChar;
+
+use crate::core::text::is_invisible;
+
+/// A longer string of an operating system command (title, hyperlink) is taken for text.
+const LONGEST_STRING: usize = 4096;
+
+/// A text, and where its bytes come from: itself, or a text it was made of.
+#[derive(Clone, Copy)]
+pub(super) struct Source<'t> {
+    pub text: &'t [u8],
+    made: Option<(&'t View, &'t Source<'t>)>,
+}
+
+impl<'t> Source<'t> {
+    pub const fn new(text: &'t [u8]) -> Self {
+        Self { text, made: None }
+    }
+
+    /// The text is the original itself.
+    pub const fn is_original(&self) -> bool {
+        self.made.is_none()
+    }
+
+    /// The place in the original of bytes of this text.
+    pub fn place(&self, range: Range<usize>) -> Range<usize> {
+        match self.made {
+            Some((view, made_of)) => made_of.place(view.place(range)),
+            None => range,
+        }
+    }
+}
+
+/// A reading of a text.
+#[derive(Default)]
+pub(super) struct View {
+    text: Vec<u8>,
+    parts: Vec<Part>,
+}
+
+/// Bytes of a reading, up to the next part: the same ones in the text it is made of, or others that stand for them.
+struct Part {
+    at: usize,
+    from: usize,
+    to: usize,
+}
+
+impl View {
+    pub fn with_capacity(bytes: usize) -> Self {
+        Self { text: Vec::with_capacity(bytes), parts: Vec::new() }
+    }
+
+    /// The reading as a text made of another.
+    pub const fn of<'t>(&'t self, made_of: &'t Source<'t>) -> Source<'t> {
+        Source { text: self.text.as_slice(), made: Some((self, made_of)) }
+    }
+
+    pub const fn text(&self) -> &[u8] {
+        self.text.as_slice()
+    }
+
+    /// Adds bytes that those of a range stand for.
+    pub fn push(&mut self, bytes: &[u8], range: Range<usize>) {
+        if !bytes.is_empty() {
+            self.parts.push(Part { at: self.text.len(), from: range.start, to: range.end });
+            self.text.extend_from_slice(bytes);
+        }
+    }
+
+    /// Adds bytes as they are.
+    pub fn keep(&mut self, text: &[u8], range: Range<usize>) {
+        if !range.is_empty() {
+            self.push(&text[range.clone()], range);
+        }
+    }
+
+    /// What stands before and behind does not belong together.
+    pub fn gap(&mut self) {
+        self.push(&[0], 0..0);
+    }
+
+    /// Takes the last character back.
+    fn pop(&mut self) {
+        let Some((last, _)) = self.text.iter().enumerate().rev().find(|(_, b)| **b & 0b1100_0000 != 0b1000_0000) else {
+            return;
+        };
+        while self.parts.pop_if(|part| part.at >= last).is_some() {}
+        if let Some(part) = self.parts.last_mut().filter(|part| part.to - part.from == self.text.len() - part.at) {
+            part.to = part.from + last - part.at;
+        }
+        self.text.truncate(last);
+    }
+
+    fn place(&self, range: Range<usize>) -> Range<usize> {
+        let part = |at: usize| {
+            let next = self.parts.partition_point(|part| part.at <= at);
+            let end = self.parts.get(next).map_or(self.text.len(), |part| part.at);
+            let part = self.parts.get(next.checked_sub(1)?)?;
+            Some((part, part.to - part.from == end - part.at))
+        };
+        let Some((first, last)) = range.end.checked_sub(1).and_then(|end| part(range.start).zip(part(end))) else {
+            return 0..0;
+        };
+        let from = if first.1 { first.0.from + (range.start - first.0.at) } else { first.0.from };
+        let to = if last.1 { last.0.from + (range.end - last.0.at) } else { last.0.to };
+        from..to
+    }
+}
+
+/// Some byte is not an ordinary letter: a control character (but tab and line feed), or not ASCII.
+#[expect(clippy::needless_bitwise_bool, reason = "without branches it is done for many bytes at once")]
+pub(super) fn has_codes(text: &[u8]) -> bool {
+    // Without an early end, so that it is done for many bytes at once.
+    let odd = |b: u8| ((b < b' ') & (b != b'\n') & (b != b'\t')) | (b >= 0x7f);
+    text.chunks(256).any(|chunk| chunk.iter().fold(false, |found, b| found | odd(*b)))
+}
+
+/// Every byte is a letter that stands for itself: no code, no line end, nothing an escape begins with.
+#[expect(clippy::needless_bitwise_bool, reason = "without branches it is done for many bytes at once")]
+pub(super) fn is_plain(text: &[u8]) -> bool {
+    let odd = |b: u8| (b < b' ') & (b != b'\t') | (b >= 0x7f) | (b == b'\\') | (b == b'%') | (b == b'&') | (b == b'+');
+    !text.chunks(256).any(|chunk| chunk.iter().fold(false, |found, b| found | odd(*b)))
+}
+
+/// Codes at the end of a line are no longer than this, as programs write them.
+const END: usize = 64;
+
+/// Whether there may be something to take out at the end of a text.
+pub(super) fn end_has_codes(text: &[u8]) -> bool {
+    let end = &text[text.len().saturating_sub(END)..];
+    // With what characters that are not seen begin.
+    let begins = |at: usize| match end[at] {
+        b'\t' | b'\n' => false,
+        0..b' ' | 0x7f | 0xc2 | 0xcc | 0xcd | 0xef | 0xf3 => true,
+        0xe2 => matches!(end.get(at + 1), Some(0x80 | 0x81)),
+        _ => false,
+    };
+    has_codes(end) && (0..end.len()).any(begins)
+}
+
+/// The end of a text without codes, the last byte first.
+pub(super) fn end(text: &[u8]) -> Vec<u8> {
+    let end = &text[text.len().saturating_sub(END * 5)..];
+    let mut bytes = Vec::with_capacity(end.len());
+    let mut at = 0;
+    while at < end.len() {
+        let (hidden, len) = hidden(end, at, Codes::Sequences);
+        if !hidden {
+            bytes.extend(&end[at..at + len]);
+        }
+        at += len;
+    }
+    bytes.reverse();
+    bytes
+}
+
+/// How codes are taken out.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Codes {
+    /// Sequences go whole; a backspace goes alone.
+    Sequences,
+    /// Sequences go whole; a backspace takes the character before it along.
+    Overstruck,
+    /// Control characters go, and what follows them stays.
+    Controls,
+}
+
+/// The text without what is not seen: escape sequences, control characters, characters without a width. Several readings where
+/// it can be read in several ways; none where nothing is taken out.
+pub(super) fn shown(text: &[u8]) -> Vec<View> {
+    if !has_codes(text) || !has_hidden(text) {
+        return Vec::new();
+    }
+    let mut views = vec![without(text, Codes::Sequences)];
+    if memchr::memchr(0x08, text).is_some() {
+        views.push(without(text, Codes::Overstruck));
+    }
+    let other = |at: usize| !matches!(text.get(at + 1), Some(b'[' | b']'));
+    if memchr::memchr_iter(0x1b, text).any(other) {
+        views.push(without(text, Codes::Controls));
+    }
+    views
+}
+
+/// Whether something would be taken out: letters of other scripts alone are nothing.
+fn has_hidden(text: &[u8]) -> bool {
+    // Far the most texts are valid, and then their letters are quickly read.
+    if let Ok(valid) = std::str::from_utf8(text) {
+        let control = |c: char| c < ' ' && !matches!(c, '\n' | '\t' | '\r');
+        return valid.chars().any(|c| control(c) || (c >= '\u{7f}' && is_unseen(c)))
+            || memchr::memchr_iter(b'\r', text).any(|at| text.get(at + 1) != Some(&b'\n'));
+    }
+    let mut at = 0;
+    while at < text.len() {
+        let (hidden, len) = hidden(text, at, Codes::Controls);
+        if hidden {
+            return true;
+        }
+        at += len;
+    }
+    false
+}
+
+fn is_unseen(c: char) -> bool {
+    // Most letters and signs, without asking a table.
+    !matches!(c, '\u{c0}'..='\u{2ff}' | '\u{391}'..='\u{481}' | '\u{2010}'..='\u{2027}' | '\u{2100}'..='\u{2bff}'
+        | '\u{30a0}'..='\u{312f}' | '\u{3400}'..='\u{9fff}')
+        && (c.is_control() || c == '\u{fffd}' || is_invisible(c) || c.width() == Some(0))
+}
+
+fn without(text: &[u8], how: Codes) -> View {
+    let mut view = View::with_capacity(text.len());
+    let (mut at, mut kept) = (0, 0);
+    while at < text.len() {
+        let (hidden, len) = hidden(text, at, how);
+        if hidden {
+            view.keep(text, kept..at);
+            if how == Codes::Overstruck && text[at] == 0x08 {
+                view.pop();
+            }
+            kept = at + len;
+        }
+        at += len;
+    }
+    view.keep(text, kept..at);
+    view
+}
+
+/// Whether what stands here is not seen, and its length.
+fn hidden(text: &[u8], at: usize, how: Codes) -> (bool, usize) {
+    match text[at] {
+        b'\n' | b'\t' | b' '..=b'~' => (false, 1),
+        // A line end stays one.
+        b'\r' if text.get(at + 1) == Some(&b'\n') => (false, 1),
+        0x1b if how != Codes::Controls => (true, sequence(&text[at..])),
+        0..b' ' | 0x7f => (true, 1),
+        _ => match character(&text[at..]) {
+            Some((c @ '\u{90}'..='\u{9f}', _)) if how != Codes::Controls => (true, c1_sequence(&text[at..], c)),
+            Some((c, len)) => (is_unseen(c), len),
+            None => (false, 1),
+        },
+    }
+}
+
+/// The character at the beginning, when there is a whole one.
+fn character(text: &[u8]) -> Option<(char, usize)> {
+    let front = &text[..text.len().min(4)];
+    let valid = match std::str::from_utf8(front) {
+        Ok(valid) => valid,
+        Err(e) => std::str::from_utf8(&front[..e.valid_up_to()]).ok()?,
+    };
+    valid.chars().next().map(|c| (c, c.len_utf8()))
+}
+
+/// The length of the escape sequence at the beginning (ECMA-48).
+fn sequence(text: &[u8]) -> usize {
+    match text.get(1) {
+        Some(b'[') => 2 + parameters(&text[2..]),
+        Some(b']' | b'P' | b'X' | b'^' | b'_') => 2 + string(&text[2..]),
+        Some(b' '..=b'~') => {
+            let between = text[1..].iter().take_while(|b| (b' '..=b'/').contains(*b)).count();
+            1 + between + usize::from(text.get(1 + between).is_some_and(|b| (b'0'..=b'~').contains(b)))
+        }
+        _ => 1,
+    }
+}
+
+/// The same for one that begins with a single character of the C1 set, which has two bytes in UTF-8.
+fn c1_sequence(text: &[u8], c: char) -> usize {
+    match c {
+        '\u{9b}' => 2 + parameters(&text[2..]),
+        '\u{90}' | '\u{98}' | '\u{9d}'..='\u{9f}' => 2 + string(&text[2..]),
+        _ => 2,
+    }
+}
+
+/// Parameters and the final letter of a control sequence.
+fn parameters(text: &[u8]) -> usize {
+    let len = text.iter().take_while(|b| (b' '..=b'?').contains(*b)).count();
+    len + usize::from(text.get(len).is_some_and(|b| (b'@'..=b'~').contains(b)))
+}
+
+/// A string up to its terminator; nothing, when it has none.
+fn string(text: &[u8]) -> usize {
+    let near = &text[..text.len().min(LONGEST_STRING)];
+    for (at, byte) in near.iter().enumerate() {
+        match byte {
+            0x07 => return at + 1,
+            0x1b if near.get(at + 1) == Some(&b'\\') => return at + 2,
+            0xc2 if near.get(at + 1) == Some(&0x9c) => return at + 2,
+            b'\n' => return 0,
+            _ => {}
+        }
+    }
+    0
+}
