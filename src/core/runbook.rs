@@ -4,6 +4,7 @@ mod built_in;
 mod call;
 mod condition;
 pub mod definition;
+mod effect;
 mod expand;
 mod file;
 mod fill;
@@ -19,7 +20,9 @@ mod papers;
 mod planner;
 mod read;
 mod risky;
+
 pub mod scope;
+mod shell;
 pub mod statement;
 mod targets;
 pub mod together;
