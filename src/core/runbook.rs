@@ -19,7 +19,6 @@ pub mod page;
 mod papers;
 mod planner;
 mod read;
-mod risky;
 
 pub mod scope;
 mod shell;
@@ -52,6 +51,8 @@ pub struct Runbook {
     pub hash: String,
     /// Its steps and rules.
     pub definition: Definition,
+    /// What is wrong on a page that can be used nevertheless: the rest of it is sound.
+    pub problems: Vec<Problem>,
 }
 
 impl Runbook {

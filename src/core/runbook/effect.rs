@@ -173,18 +173,18 @@ impl Look<'_> {
             return Effect::changing(self.why(self.arguments.word(0)));
         }
         match self.verdict() {
-            Default::Changes => Effect::changing(self.why(self.arguments.word(0))),
-            Default::Looks | Default::Terminal => Effect::default(),
+            (Default::Changes, word) => Effect::changing(self.why(word)),
+            (Default::Looks | Default::Terminal, _) => Effect::default(),
         }
     }
 
-    /// What its words say, by the table.
-    fn verdict(&self) -> Default {
+    /// What its words say, by the table, and the word that decided.
+    fn verdict(&self) -> (Default, &str) {
         let entry = self.entry;
         if self.arguments.words.is_empty() && (!entry.deep || self.arguments.all.is_empty()) {
             let first = self.arguments.all.first().map_or("", |w| w.text.as_str());
             let looks = entry.looks.iter().any(|p| fits(p, first)) || entry.default == Default::Looks;
-            return if looks { Default::Looks } else { entry.bare };
+            return (if looks { Default::Looks } else { entry.bare }, first);
         }
         let candidates: Vec<usize> = if entry.deep {
             (0..self.arguments.all.len()).collect()
@@ -196,13 +196,13 @@ impl Look<'_> {
         for at in candidates {
             let word = self.arguments.all[at].text.as_str();
             if entry.changes.iter().any(|p| fits(p, word)) {
-                return Default::Changes;
+                return (Default::Changes, word);
             }
             if entry.looks.iter().any(|p| fits(p, word)) {
-                return Default::Looks;
+                return (Default::Looks, word);
             }
         }
-        entry.default
+        (entry.default, self.arguments.word(0))
     }
 
     /// The command, script or statement it is given, when that decides.
