@@ -15,6 +15,7 @@ pub mod input;
 pub mod later;
 mod markdown;
 mod named;
+pub mod naming;
 pub mod page;
 mod papers;
 mod planner;
@@ -40,6 +41,8 @@ use super::service::{Stack, Verb};
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct Runbook {
     pub name: String,
+    /// Other names it can be called by: a page's title, its path below the folder.
+    pub also: Vec<String>,
     /// What it does, without a target: `deploy`, `generate spec`.
     pub title: String,
     pub version: String,
@@ -61,6 +64,7 @@ impl Runbook {
     pub fn as_name(&self) -> RunbookName {
         RunbookName {
             name: self.name.clone(),
+            also: self.also.clone(),
             phrases: self.phrases.clone(),
             mutates: self.mutates,
             placeless: self.definition.env == definition::Need::None,

@@ -57,7 +57,8 @@ pub(super) fn of(script: &Script, functions: &[String]) -> Effect {
 
 /// The word is the name of a program in the table.
 pub(super) fn is_program(word: &str) -> bool {
-    program(base_name(word)).is_some()
+    let somewhere = word.contains('/') && !word.contains("bin/");
+    !somewhere && program(base_name(word)).is_some()
 }
 
 fn of_script(script: &Script, known: &dyn Fn(&str) -> bool, depth: usize) -> Effect {
@@ -181,6 +182,9 @@ impl Look<'_> {
     /// What its words say, by the table, and the word that decided.
     fn verdict(&self) -> (Default, &str) {
         let entry = self.entry;
+        if ["help", "version"].contains(&self.arguments.word(0)) {
+            return (Default::Looks, "help");
+        }
         if self.arguments.words.is_empty() && (!entry.deep || self.arguments.all.is_empty()) {
             let first = self.arguments.all.first().map_or("", |w| w.text.as_str());
             let looks = entry.looks.iter().any(|p| fits(p, first)) || entry.default == Default::Looks;

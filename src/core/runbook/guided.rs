@@ -306,6 +306,7 @@ mod tests {
             ("POD_NAME=x; echo $POD_NAME ${POD_NAME}\n", "POD_NAME=x; echo $POD_NAME ${POD_NAME}\n", vec![]),
             ("psql -c \"select 1 from HOSTNAME\"\n", "psql -c \"select 1 from HOSTNAME\"\n", vec![]),
             ("oc get po -o custom-columns=NAME:.metadata.name,NODE:.x\n", "oc get po -o custom-columns=NAME:.metadata.name,NODE:.x\n", vec![]),
+            ("for MASTER_POD in a b; do read POD_NAME; done\n", "for MASTER_POD in a b; do read POD_NAME; done\n", vec![]),
             ("kill -HUP 1; curl -X DELETE h; lsblk -o NAME,SIZE\n", "kill -HUP 1; curl -X DELETE h; lsblk -o NAME,SIZE\n", vec![]),
         ] {
             let found = commands(code);

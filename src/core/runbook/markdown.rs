@@ -10,7 +10,7 @@ mod steps;
 mod transcript;
 
 use super::page::{self, Page};
-use super::{Problem, Runbook, file};
+use super::{Problem, Runbook, file, naming};
 use crate::core::plan::hex_sha256;
 use crate::core::text::show;
 
@@ -90,21 +90,15 @@ fn ours(file: &str, page: &Page, front: &front::Front, name: &str, problems: &mu
 
 /// The file's name without its ending; a page that stands for its folder is named like that.
 fn name_of(file: &str) -> String {
-    let mut parts = file.rsplit(['/', '\\']);
-    let last = parts.next().unwrap_or(file);
-    let stem = last.rsplit_once('.').map_or(last, |(stem, _)| stem);
-    let stands_for_folder = ["readme", "index", "_index"].contains(&stem.to_lowercase().as_str());
-    let name = parts.next().filter(|folder| stands_for_folder && !folder.is_empty()).unwrap_or(stem);
-    let name: String = show(&plain(name)).chars().take(60).collect();
-    let mut name = name.trim().to_owned();
-    while name.len() > 60 {
-        name.pop();
-    }
-    if name.is_empty() { "page".to_owned() } else { name }
+    let (path, stem) = naming::path_and_stem(file);
+    let last = path.rsplit('/').next().unwrap_or(&path);
+    let name = plain(if naming::stands_for_folder(&stem) && path != stem { last } else { &stem });
+    let name: String = show(&name).trim().chars().take(200).collect();
+    if name.trim().is_empty() { "page".to_owned() } else { name.trim().to_owned() }
 }
 
 /// Without what would read as a placeholder.
-fn plain(text: &str) -> String {
+pub(super) fn plain(text: &str) -> String {
     text.replace('{', "(").replace('}', ")").split_whitespace().collect::<Vec<_>>().join(" ")
 }
 

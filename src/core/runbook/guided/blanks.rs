@@ -25,6 +25,11 @@ pub(super) fn at(text: &str, before: &str) -> Option<(String, usize)> {
     if first == 'X' {
         return crosses(text, before);
     }
+    let word_before = before.trim_end().rsplit(char::is_whitespace).next().unwrap_or("");
+    // There the name of a variable follows.
+    if ["for", "read", "-r", "export", "unset", "local", "declare", "select", "readonly", "--arg"].contains(&word_before) {
+        return None;
+    }
     if !previous.is_none_or(|c| c.is_whitespace() || matches!(c, '/' | '@' | '=' | ':' | '"')) {
         return None;
     }

@@ -186,7 +186,7 @@ fn line_of(text: &str, name: &str) -> usize {
 fn like_output(command: &shell::Command, name: &str) -> bool {
     let capital = |w: &str| w.len() > 1 && w.chars().all(|c| c.is_ascii_uppercase() || matches!(c, '-' | '_' | '(' | ')'));
     let second = command.words.get(1).map_or("", |w| w.text.as_str());
-    let number = name.chars().all(|c| c.is_ascii_digit() || matches!(c, '.' | ',' | '%' | '/' | ':'));
+    let number = name.contains(|c: char| c.is_ascii_digit()) && name.chars().all(|c| c.is_ascii_digit() || matches!(c, '.' | ',' | '%' | '/' | ':'));
     let label = name.ends_with(':') && name.len() > 1;
     let rule = name.starts_with(['-', '+', '=', '|', '*', '<', '%', ',', '"', '}', '│', '┌', '●', '✔', '…', '~'])
         && !name.starts_with("~/");
@@ -276,7 +276,7 @@ fn other(line: &str) -> Option<Prompt<'_>> {
     let folder = (first.starts_with('/') || first == "~") && matches!(second, "#" | "$") && words.next().is_some();
     let database = ["=#", "=>", "-#", "(#", "=*#"].iter().any(|end| first.ends_with(end)) && named(first);
     let marked = first.ends_with('>') && named(first) && !first.contains("=>");
-    let bare = [">", ">>", ">>>", "...", "->", "$>", "#>"].contains(&first);
+    let bare = [">", ">>", ">>>", "->", "$>", "#>"].contains(&first);
     let bracketed = first.starts_with('[') && line.split_whitespace().take(4).any(|w| w.ends_with('>') && named(w));
     let server = second.ends_with(")]>") || second.ends_with("]>");
     // `$mac git status`: which machine it is typed on.
