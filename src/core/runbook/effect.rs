@@ -230,7 +230,9 @@ impl Look<'_> {
                 }
                 statements.extend(documents().map(|r| r.target.text.as_str()));
                 if statements.is_empty() {
-                    return self.reads_input().then(|| Effect::changing(format!("{} (it reads statements)", entry.why)));
+                    return self
+                        .reads_input()
+                        .then(|| Effect::changing(format!("{} (it reads statements)", entry.why)));
                 }
                 let changes = statements.into_iter().any(|s| !sql::only_looks(s));
                 Some(if changes { Effect::changing(entry.why.clone()) } else { Effect::default() })

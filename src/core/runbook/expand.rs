@@ -294,18 +294,21 @@ impl Expansion<'_> {
                 let mut all = shell_env(filler);
                 for (name, text) in env {
                     match filler.fill(text, Escape::Plain) {
-                        Ok(value) => all.insert(name.clone(), value),
+                        Ok(value) => drop(all.insert(name.clone(), value)),
+                        // The input it comes from is asked for by its own name.
+                        Err(_) if block.is_some() => {}
                         Err(slot) => {
                             open(&slot);
                             return None;
                         }
-                    };
+                    }
                 }
                 let (mut own, mut chosen_secrets) = (Vec::new(), BTreeMap::new());
                 for text in secrets {
                     match (chosen_secret(text), filler.fill(text, Escape::Plain)) {
                         (None, _) => own.push(text.clone()),
                         (Some(input), Ok(name)) => drop(chosen_secrets.insert(input.to_owned(), name)),
+                        (Some(_), Err(_)) if block.is_some() => {}
                         (Some(_), Err(slot)) => {
                             open(&slot);
                             return None;
@@ -317,7 +320,8 @@ impl Expansion<'_> {
                 let session = block.as_ref().map(|block| Session { variables: block.variables.clone() });
                 let limit = block.as_ref().and_then(|block| block.limit.as_ref());
                 let limit_ms = limit.and_then(|input| parse_duration(self.values.get(input)?).ok());
-                let shell = Shell { command, env: all, dir, secrets: own, chosen_secrets, artifacts, session, limit_ms };
+                let shell =
+                    Shell { command, env: all, dir, secrets: own, chosen_secrets, artifacts, session, limit_ms };
                 plain(StepSpec::Shell(shell), SHELL_MS)
             }
             Does::Wait(ms) => plain(StepSpec::Wait(Wait { ms: *ms }), ms.saturating_add(WAIT_SLACK_MS)),

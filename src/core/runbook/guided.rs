@@ -57,9 +57,8 @@ pub fn secret_variable(input: &str) -> String {
 /// The input is the name of a secret, not a value: a password or token is never written into a plan.
 #[must_use]
 pub fn is_secret(input: &str) -> bool {
-    const ENDS: [&str; 9] = [
-        "password", "passwd", "passphrase", "token", "api_key", "apikey", "secret_key", "access_key", "private_key",
-    ];
+    const ENDS: [&str; 9] =
+        ["password", "passwd", "passphrase", "token", "api_key", "apikey", "secret_key", "access_key", "private_key"];
     ENDS.iter().any(|end| input.ends_with(end))
 }
 
@@ -263,8 +262,11 @@ fn input_name(inner: &str) -> Option<String> {
 pub fn with_values(text: &str, values: &BTreeMap<String, String>) -> String {
     let mut text = text.to_owned();
     for (name, value) in values {
-        let (variable, shown) =
-            if is_secret(name) { (secret_variable(name), format!("<{name}>")) } else { (variable(name), value.clone()) };
+        let (variable, shown) = if is_secret(name) {
+            (secret_variable(name), format!("<{name}>"))
+        } else {
+            (variable(name), value.clone())
+        };
         for form in [format!("'\"${{{variable}}}\"'"), format!("\"${{{variable}}}\""), format!("${{{variable}}}")] {
             text = text.replace(&form, &shown);
         }
@@ -295,19 +297,27 @@ mod tests {
             ("ls # use <name>\n", "ls # use <name>\n", vec![]),
             ("diff <(a) <(b)\n", "diff <(a) <(b)\n", vec![]),
             ("ssh HOSTNAME uptime\n", "ssh \"${OPSROOM_INPUT_HOSTNAME}\" uptime\n", vec!["hostname"]),
-            (
-                "curl http://YOUR_HOST:80/x\n",
-                "curl http://\"${OPSROOM_INPUT_YOUR_HOST}\":80/x\n",
-                vec!["your_host"],
-            ),
+            ("curl http://YOUR_HOST:80/x\n", "curl http://\"${OPSROOM_INPUT_YOUR_HOST}\":80/x\n", vec!["your_host"]),
             ("ls deploy/POD_NAME\n", "ls deploy/\"${OPSROOM_INPUT_POD_NAME}\"\n", vec!["pod_name"]),
             ("ssh db-XX-prod\n", "ssh db-\"${OPSROOM_INPUT_XX}\"-prod\n", vec!["xx"]),
             ("login -p <api token>\n", "login -p \"${OPSROOM_SECRET_API_TOKEN}\"\n", vec!["api_token"]),
             ("POD_NAME=x; echo $POD_NAME ${POD_NAME}\n", "POD_NAME=x; echo $POD_NAME ${POD_NAME}\n", vec![]),
             ("psql -c \"select 1 from HOSTNAME\"\n", "psql -c \"select 1 from HOSTNAME\"\n", vec![]),
-            ("oc get po -o custom-columns=NAME:.metadata.name,NODE:.x\n", "oc get po -o custom-columns=NAME:.metadata.name,NODE:.x\n", vec![]),
-            ("for MASTER_POD in a b; do read POD_NAME; done\n", "for MASTER_POD in a b; do read POD_NAME; done\n", vec![]),
-            ("kill -HUP 1; curl -X DELETE h; lsblk -o NAME,SIZE\n", "kill -HUP 1; curl -X DELETE h; lsblk -o NAME,SIZE\n", vec![]),
+            (
+                "oc get po -o custom-columns=NAME:.metadata.name,NODE:.x\n",
+                "oc get po -o custom-columns=NAME:.metadata.name,NODE:.x\n",
+                vec![],
+            ),
+            (
+                "for MASTER_POD in a b; do read POD_NAME; done\n",
+                "for MASTER_POD in a b; do read POD_NAME; done\n",
+                vec![],
+            ),
+            (
+                "kill -HUP 1; curl -X DELETE h; lsblk -o NAME,SIZE\n",
+                "kill -HUP 1; curl -X DELETE h; lsblk -o NAME,SIZE\n",
+                vec![],
+            ),
         ] {
             let found = commands(code);
             assert_eq!(found.script, script);

@@ -89,7 +89,7 @@ fn ours(file: &str, page: &Page, front: &front::Front, name: &str, problems: &mu
 }
 
 /// The file's name without its ending; a page that stands for its folder is named like that.
-fn name_of(file: &str) -> String {
+pub(super) fn name_of(file: &str) -> String {
     let (path, stem) = naming::path_and_stem(file);
     let last = path.rsplit('/').next().unwrap_or(&path);
     let name = plain(if naming::stands_for_folder(&stem) && path != stem { last } else { &stem });

@@ -34,10 +34,8 @@ pub fn pages(runbooks: &mut [Runbook], folder: &str, taken: &BTreeSet<String>) -
     let own = runbooks.iter().filter(|r| !is_page(r)).map(|r| r.name.to_lowercase());
     let mut used: BTreeSet<String> = taken.iter().map(|name| name.to_lowercase()).chain(own).collect();
     let below = |file: &str| file.strip_prefix(folder).unwrap_or(file).trim_start_matches('/').to_owned();
-    let places: Vec<Option<[String; 4]>> = runbooks
-        .iter()
-        .map(|r| is_page(r).then(|| candidates(&r.name, &below(&r.definition.source.file))))
-        .collect();
+    let places: Vec<Option<[String; 4]>> =
+        runbooks.iter().map(|r| is_page(r).then(|| candidates(&below(&r.definition.source.file)))).collect();
     let mut counts: BTreeMap<String, usize> = BTreeMap::new();
     for place in places.iter().flatten() {
         *counts.entry(place[0].to_lowercase()).or_default() += 1;
@@ -55,7 +53,10 @@ pub fn pages(runbooks: &mut [Runbook], folder: &str, taken: &BTreeSet<String>) -
             let name = &place[round];
             let lower = name.to_lowercase();
             let alone = match round {
-                0 => counts[&lower] == 1 && paths.get(&lower).is_none_or(|n| *n == usize::from(place[1].to_lowercase() == lower)),
+                0 => {
+                    counts[&lower] == 1
+                        && paths.get(&lower).is_none_or(|n| *n == usize::from(place[1].to_lowercase() == lower))
+                }
                 1 => paths[&lower] == 1,
                 _ => true,
             };
@@ -77,11 +78,12 @@ pub fn pages(runbooks: &mut [Runbook], folder: &str, taken: &BTreeSet<String>) -
 }
 
 /// In this order: the file's name, its path, its path with the file's name, the whole of it.
-fn candidates(stem: &str, file: &str) -> [String; 4] {
+fn candidates(file: &str) -> [String; 4] {
+    let stem = super::markdown::name_of(file);
     let (path, own) = path_and_stem(file);
     let folder = file.rsplit_once('/').map_or("", |(folder, _)| folder);
     let full = if folder.is_empty() { own } else { format!("{folder}/{own}") };
-    [stem.to_owned(), path, full, file.to_owned()].map(|name| show(&super::markdown::plain(&name)).into_owned())
+    [stem, path, full, file.to_owned()].map(|name| show(&super::markdown::plain(&name)).into_owned())
 }
 
 fn shadowed(runbook: &Runbook, stem: &str, name: &str) -> Problem {
@@ -116,7 +118,8 @@ mod tests {
 
     fn named(files: &[(&str, &str)]) -> (Vec<(String, Vec<String>)>, Vec<String>) {
         let read = |(file, title): &(&str, &str)| {
-            parse(&format!("/r/{file}"), &format!("# {title}\n\n```sh\ndf -h\n```\n")).unwrap_or_else(|p| panic!("{p:?}"))
+            parse(&format!("/r/{file}"), &format!("# {title}\n\n```sh\ndf -h\n```\n"))
+                .unwrap_or_else(|p| panic!("{p:?}"))
         };
         let mut runbooks: Vec<Runbook> = files.iter().map(read).collect();
         let taken = BTreeSet::from(["restart".to_owned()]);
@@ -163,7 +166,9 @@ mod tests {
         assert_ne!(of("kafka.md"), of("kafka/README.md"));
         assert_eq!(
             problems,
-            ["/r/restart.md:1: name: `restart` is a command of opsroom's own, which wins: this page is called by run restart.md"]
+            [
+                "/r/restart.md:1: name: `restart` is a command of opsroom's own, which wins: this page is called by run restart.md"
+            ]
         );
         let also = |name: &str| names.iter().find(|(n, _)| n == name).map(|(_, a)| a.clone()).unwrap();
         assert!(also("git").contains(&"Git".to_owned()) || also("docs/git").contains(&"Git servers".to_owned()));

@@ -91,7 +91,8 @@ impl Shell {
             .chain(&self.chosen_secrets)
             .map(|(called, secret)| SecretVariable { variable: variable(called), secret: secret.clone() });
         let secrets = secrets.collect();
-        let (artifacts, session) = (self.artifacts.clone(), self.session.clone().map(|s| Place { of: s, name: None, begun: false }));
+        let (artifacts, session) =
+            (self.artifacts.clone(), self.session.clone().map(|s| Place { of: s, name: None, begun: false }));
         let timeout_ms = self.limit_ms.map_or(timeout_ms, |limit| timeout_ms.min(limit));
         Call::Shell { argv: self.argv(), env, dir, secrets, artifacts, session, timeout_ms }
     }

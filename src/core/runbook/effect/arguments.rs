@@ -56,9 +56,9 @@ impl<'a> Arguments<'a> {
     pub fn options(&self) -> impl Iterator<Item = (&'a str, Option<&'a str>)> {
         let end = self.dashes.unwrap_or(self.all.len());
         let all = self.all;
-        (0..end).filter(move |at| all[*at].text.starts_with('-')).map(move |at| {
-            (all[at].text.as_str(), all.get(at + 1).map(|w| w.text.as_str()))
-        })
+        (0..end)
+            .filter(move |at| all[*at].text.starts_with('-'))
+            .map(move |at| (all[at].text.as_str(), all.get(at + 1).map(|w| w.text.as_str())))
     }
 
     /// The values of an option: `-X PUT`, `-XPUT`, `--request=PUT`, `-sX PUT`.

@@ -3,8 +3,9 @@
 use crate::core::runbook::statement::READS;
 
 /// First words of statements that change nothing, besides those that runbook files may use for looking.
-const MORE: [&str; 13] =
-    ["describe", "desc", "use", "begin", "start", "commit", "rollback", "set", "fetch", "pragma", "help", "ping", "info"];
+const MORE: [&str; 13] = [
+    "describe", "desc", "use", "begin", "start", "commit", "rollback", "set", "fetch", "pragma", "help", "ping", "info",
+];
 
 /// Words that change something inside a statement that begins by looking.
 const ACTS: [&str; 15] = [

@@ -75,7 +75,9 @@ pub(super) fn fits(pattern: &str, word: &str) -> bool {
     // Options tell small and capital letters apart.
     let same = |a: &str, b: &str| if b.starts_with('-') { a == b } else { a.eq_ignore_ascii_case(b) };
     match pattern.strip_suffix('*') {
-        Some(start) => word.len() >= start.len() && word.is_char_boundary(start.len()) && same(start, &word[..start.len()]),
+        Some(start) => {
+            word.len() >= start.len() && word.is_char_boundary(start.len()) && same(start, &word[..start.len()])
+        }
         None => same(pattern, word),
     }
 }

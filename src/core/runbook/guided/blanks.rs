@@ -5,16 +5,77 @@ const BEGIN: [&str; 6] = ["your", "some", "insert", "replace", "changeme", "chan
 
 /// Last parts of such words of several parts: `POD_NAME`, `BACKUP_ID`.
 const END: [&str; 46] = [
-    "name", "host", "hostname", "fqdn", "node", "pod", "namespace", "cluster", "id", "ip", "user", "username",
-    "password", "token", "project", "bucket", "region", "zone", "instance", "filename", "version", "url", "address",
-    "container", "service", "database", "domain", "volume", "deployment", "shard", "branch", "environment", "account",
-    "repo", "repository", "pvc", "uuid", "email", "image", "key", "path", "file", "directory", "port", "server", "date",
+    "name",
+    "host",
+    "hostname",
+    "fqdn",
+    "node",
+    "pod",
+    "namespace",
+    "cluster",
+    "id",
+    "ip",
+    "user",
+    "username",
+    "password",
+    "token",
+    "project",
+    "bucket",
+    "region",
+    "zone",
+    "instance",
+    "filename",
+    "version",
+    "url",
+    "address",
+    "container",
+    "service",
+    "database",
+    "domain",
+    "volume",
+    "deployment",
+    "shard",
+    "branch",
+    "environment",
+    "account",
+    "repo",
+    "repository",
+    "pvc",
+    "uuid",
+    "email",
+    "image",
+    "key",
+    "path",
+    "file",
+    "directory",
+    "port",
+    "server",
+    "date",
 ];
 
 /// Such words of one part.
 const WHOLE: [&str; 22] = [
-    "host", "hostname", "fqdn", "node", "pod", "namespace", "cluster", "username", "password", "instance", "bucket",
-    "project", "filename", "domain", "server", "container", "deployment", "pvc", "environment", "uuid", "shard",
+    "host",
+    "hostname",
+    "fqdn",
+    "node",
+    "pod",
+    "namespace",
+    "cluster",
+    "username",
+    "password",
+    "instance",
+    "bucket",
+    "project",
+    "filename",
+    "domain",
+    "server",
+    "container",
+    "deployment",
+    "pvc",
+    "environment",
+    "uuid",
+    "shard",
     "nodename",
 ];
 
@@ -27,7 +88,9 @@ pub(super) fn at(text: &str, before: &str) -> Option<(String, usize)> {
     }
     let word_before = before.trim_end().rsplit(char::is_whitespace).next().unwrap_or("");
     // There the name of a variable follows.
-    if ["for", "read", "-r", "export", "unset", "local", "declare", "select", "readonly", "--arg"].contains(&word_before) {
+    if ["for", "read", "-r", "export", "unset", "local", "declare", "select", "readonly", "--arg"]
+        .contains(&word_before)
+    {
         return None;
     }
     if !previous.is_none_or(|c| c.is_whitespace() || matches!(c, '/' | '@' | '=' | ':' | '"')) {

@@ -22,7 +22,11 @@ pub(super) struct Piece<'p> {
 pub(super) enum Act {
     Run(Box<Ready>),
     /// Shown and asked about: the text, why it is not run, and the inputs in it.
-    ByHand { text: String, why: String, inputs: BTreeSet<String> },
+    ByHand {
+        text: String,
+        why: String,
+        inputs: BTreeSet<String>,
+    },
 }
 
 /// A block that can be run.
@@ -227,13 +231,54 @@ fn note(notes: &mut String, text: &str) {
 /// Variables that a shell or a login sets.
 fn is_customary(name: &str) -> bool {
     const NAMES: [&str; 47] = [
-        "HOME", "USER", "LOGNAME", "PATH", "PWD", "OLDPWD", "SHELL", "TERM", "LANG", "HOSTNAME", "RANDOM", "SECONDS",
-        "UID", "EUID", "PPID", "IFS", "TMPDIR", "EDITOR", "VISUAL", "PAGER", "KUBECONFIG", "DISPLAY", "LINENO", "REPLY",
-        "FUNCNAME", "PIPESTATUS", "OPTARG", "OPTIND", "COLUMNS", "LINES", "OSTYPE", "MACHTYPE", "HOSTTYPE", "GROUPS",
-        "DIRSTACK", "EPOCHSECONDS", "SHLVL", "GOPATH", "JAVA_HOME", "VIRTUAL_ENV", "SUDO_USER", "MAIL", "PS1", "CI",
-        "COMP_WORDS", "EPOCHREALTIME", "_",
+        "HOME",
+        "USER",
+        "LOGNAME",
+        "PATH",
+        "PWD",
+        "OLDPWD",
+        "SHELL",
+        "TERM",
+        "LANG",
+        "HOSTNAME",
+        "RANDOM",
+        "SECONDS",
+        "UID",
+        "EUID",
+        "PPID",
+        "IFS",
+        "TMPDIR",
+        "EDITOR",
+        "VISUAL",
+        "PAGER",
+        "KUBECONFIG",
+        "DISPLAY",
+        "LINENO",
+        "REPLY",
+        "FUNCNAME",
+        "PIPESTATUS",
+        "OPTARG",
+        "OPTIND",
+        "COLUMNS",
+        "LINES",
+        "OSTYPE",
+        "MACHTYPE",
+        "HOSTTYPE",
+        "GROUPS",
+        "DIRSTACK",
+        "EPOCHSECONDS",
+        "SHLVL",
+        "GOPATH",
+        "JAVA_HOME",
+        "VIRTUAL_ENV",
+        "SUDO_USER",
+        "MAIL",
+        "PS1",
+        "CI",
+        "COMP_WORDS",
+        "EPOCHREALTIME",
+        "_",
     ];
-    const BEGIN: [&str; 9] =
-        ["LC_", "SSH_", "XDG_", "AWS_", "GOOGLE_", "CLOUDSDK_", "AZURE_", "BASH", "OPSROOM_"];
+    const BEGIN: [&str; 9] = ["LC_", "SSH_", "XDG_", "AWS_", "GOOGLE_", "CLOUDSDK_", "AZURE_", "BASH", "OPSROOM_"];
     NAMES.contains(&name) || BEGIN.iter().any(|begin| name.starts_with(begin))
 }

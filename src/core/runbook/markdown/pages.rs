@@ -183,7 +183,7 @@ fn command(number: usize, label: String, block: &Block, ready: &Ready, page: &Sh
         _ => ShellCommand::Script(script),
     };
     let plain = |variable: &&String| !guided::is_secret(&input_of(variable));
-    let env = page.open.iter().filter(plain).map(|v| (v.clone(), format!("{{inputs.{}}}", input_of(v)))).collect();
+    let env = ready.open.iter().filter(plain).map(|v| (v.clone(), format!("{{inputs.{}}}", input_of(v)))).collect();
     let limit = ready.effect.endless.as_ref().map(|_| WATCH_FOR.to_owned());
     let block_of = BlockOf { variables: page.variables.clone(), limit };
     let does = Does::Shell {

@@ -156,7 +156,10 @@ fn checked(typed: Typed) -> Fence {
     if script.commands.is_empty() {
         return Fence::Shown;
     }
-    let odd = script.commands.iter().position(|c| c.words.first().is_some_and(|w| !w.quoted && like_output(c, &w.text)));
+    let odd = script.commands.iter().position(|c| {
+        let name = c.words.first().filter(|w| !w.quoted).map(|w| w.text.as_str());
+        name.is_some_and(|name| like_output(c, name) || like_table(&typed.script, name))
+    });
     match odd {
         None => Fence::Commands(typed),
         Some(0) => Fence::Shown,
@@ -184,15 +187,25 @@ fn line_of(text: &str, name: &str) -> usize {
 
 /// Numbers, labels, capital words in a row, rules and ellipses begin no command.
 fn like_output(command: &shell::Command, name: &str) -> bool {
-    let capital = |w: &str| w.len() > 1 && w.chars().all(|c| c.is_ascii_uppercase() || matches!(c, '-' | '_' | '(' | ')'));
+    let capital =
+        |w: &str| w.len() > 1 && w.chars().all(|c| c.is_ascii_uppercase() || matches!(c, '-' | '_' | '(' | ')'));
     let second = command.words.get(1).map_or("", |w| w.text.as_str());
-    let number = name.contains(|c: char| c.is_ascii_digit()) && name.chars().all(|c| c.is_ascii_digit() || matches!(c, '.' | ',' | '%' | '/' | ':'));
+    let number = name.contains(|c: char| c.is_ascii_digit())
+        && name.chars().all(|c| c.is_ascii_digit() || matches!(c, '.' | ',' | '%' | '/' | ':'));
     let label = name.ends_with(':') && name.len() > 1;
     let rule = name.starts_with(['-', '+', '=', '|', '*', '<', '%', ',', '"', '}', '│', '┌', '●', '✔', '…', '~'])
         && !name.starts_with("~/");
     let headed = capital(name) && capital(second) && !effect::is_program(name);
-    let sentence = name.starts_with(char::is_uppercase) && second.starts_with(char::is_lowercase) && command.words.len() > 3;
+    let sentence =
+        name.starts_with(char::is_uppercase) && second.starts_with(char::is_lowercase) && command.words.len() > 3;
     number || label || rule || headed || sentence || name.starts_with("..") && !name.starts_with("../")
+}
+
+/// A row of a table: words far apart, and the first is no program.
+fn like_table(text: &str, name: &str) -> bool {
+    let Some(line) = text.lines().map(str::trim).find(|line| line.starts_with(name)) else { return false };
+    let gaps = line.split("  ").filter(|part| !part.trim().is_empty()).count() + line.matches('\t').count();
+    gaps > 2 && !effect::is_program(name) && !line.contains('#')
 }
 
 fn begins_with_a_command(code: &str) -> bool {
@@ -275,7 +288,8 @@ fn other(line: &str) -> Option<Prompt<'_>> {
     });
     let folder = (first.starts_with('/') || first == "~") && matches!(second, "#" | "$") && words.next().is_some();
     let database = ["=#", "=>", "-#", "(#", "=*#"].iter().any(|end| first.ends_with(end)) && named(first);
-    let marked = first.ends_with('>') && named(first) && !first.contains("=>");
+    let address = first.contains('.') && first.contains(':') && sound(first);
+    let marked = first.ends_with('>') && (named(first) || address) && !first.contains("=>");
     let bare = [">", ">>", ">>>", "->", "$>", "#>"].contains(&first);
     let bracketed = first.starts_with('[') && line.split_whitespace().take(4).any(|w| w.ends_with('>') && named(w));
     let server = second.ends_with(")]>") || second.ends_with("]>");

@@ -5,8 +5,8 @@ use super::{Fault, Word};
 
 /// Words that begin or end something where a command may stand.
 const RESERVED: [&str; 17] = [
-    "if", "then", "elif", "else", "fi", "for", "select", "while", "until", "do", "done", "case", "esac", "function", "{",
-    "}", "[[",
+    "if", "then", "elif", "else", "fi", "for", "select", "while", "until", "do", "done", "case", "esac", "function",
+    "{", "}", "[[",
 ];
 
 impl Cursor<'_> {

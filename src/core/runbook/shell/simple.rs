@@ -28,7 +28,8 @@ impl Cursor<'_> {
                 names.push(name);
                 continue;
             }
-            let declares = self.script.commands[index].words.first().is_some_and(|w| DECLARE.contains(&w.text.as_str()));
+            let declares =
+                self.script.commands[index].words.first().is_some_and(|w| DECLARE.contains(&w.text.as_str()));
             if declares && let Some(name) = self.assignment()? {
                 self.set(&name);
                 continue;
@@ -124,8 +125,7 @@ impl Cursor<'_> {
     }
 
     fn redirection(&mut self) -> Result<Option<Redirect>, Fault> {
-        const OPERATORS: [&str; 13] =
-            ["&>>", "&>", "<<<", "<<-", "<<", "<&", "<>", "<", ">>", ">&", ">|", ">", ">!"];
+        const OPERATORS: [&str; 13] = ["&>>", "&>", "<<<", "<<-", "<<", "<&", "<>", "<", ">>", ">&", ">|", ">", ">!"];
         let start = self.at;
         self.take_while(|c| c.is_ascii_digit());
         let Some(operator) = OPERATORS.into_iter().find(|o| self.starts(o)) else {
