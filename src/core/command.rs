@@ -174,6 +174,13 @@ pub fn said_name(name: &str) -> String {
     if name.chars().all(plain) { name.to_owned() } else { format!("\"{}\"", name.replace('"', "\\\"")) }
 }
 
+/// The language's own reading of a name behind "run", which wins over a page of that name.
+#[must_use]
+pub fn is_own_word(name: &str) -> bool {
+    let words: Vec<String> = name.split_whitespace().flat_map(|w| lexicon().spell(w)).map(|(word, _)| word).collect();
+    called::is_verb(lexicon(), &words.join(" "))
+}
+
 /// Reads one command.
 #[must_use]
 pub fn parse(text: &str, catalogue: &Catalogue) -> Parsed {

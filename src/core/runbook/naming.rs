@@ -70,6 +70,9 @@ pub fn pages(runbooks: &mut [Runbook], folder: &str, taken: &BTreeSet<String>) -
         if taken.contains(&place[0].to_lowercase()) {
             problems.push(shadowed(runbook, &place[0], &name));
         }
+        if !name.chars().any(char::is_uppercase) && crate::core::command::is_own_word(&name) {
+            problems.push(own_word(runbook, &name));
+        }
         runbook.also = place.iter().filter(|other| **other != name).cloned().collect();
         runbook.name = name;
     }
@@ -91,6 +94,11 @@ fn shadowed(runbook: &Runbook, stem: &str, name: &str) -> Problem {
         "`{stem}` is a command of opsroom's own, which wins: this page is called by run {}",
         crate::core::command::said_name(name)
     );
+    Problem { file: runbook.definition.source.file.clone(), line: 1, key: "name".to_owned(), message }
+}
+
+fn own_word(runbook: &Runbook, name: &str) -> Problem {
+    let message = format!("`run {name}` is a command of opsroom's own, which wins: call this page by run \"{name}\"");
     Problem { file: runbook.definition.source.file.clone(), line: 1, key: "name".to_owned(), message }
 }
 
@@ -125,7 +133,9 @@ mod tests {
         let taken = BTreeSet::from(["restart".to_owned()]);
         let problems = pages(&mut runbooks, "/r", &taken);
         let names = runbooks.into_iter().map(|r| (r.name, r.also)).collect();
-        (names, problems.iter().map(ToString::to_string).collect())
+        let mut problems: Vec<String> = problems.iter().map(ToString::to_string).collect();
+        problems.sort();
+        (names, problems)
     }
 
     #[test]
@@ -141,6 +151,7 @@ mod tests {
             ("restart.md", "Restart & wait"),
             ("deep/x/Disk Full, again.md", "Disk"),
             ("README.md", "All of them"),
+            ("check.md", "Checking"),
         ];
         let wanted = |names: &[(String, Vec<String>)], files: &[(&str, &str)]| {
             let mut all: Vec<(String, String)> =
@@ -167,6 +178,7 @@ mod tests {
         assert_eq!(
             problems,
             [
+                "/r/check.md:1: name: `run check` is a command of opsroom's own, which wins: call this page by run \"check\"",
                 "/r/restart.md:1: name: `restart` is a command of opsroom's own, which wins: this page is called by run restart.md"
             ]
         );
