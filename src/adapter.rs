@@ -144,6 +144,13 @@ impl Adapters {
         }
     }
 
+    /// Forgets what the commands of a session shared: its run has ended.
+    pub fn end_session(&self, name: &str) {
+        if matches!(self.0, Kind::Real(_)) {
+            process::end_session(name);
+        }
+    }
+
     /// Performs a call that is worth making now or not at all: refused instead of waiting for its turn, its output lost.
     pub async fn glance(&self, call: Call) -> Reply {
         let (output, _) = mpsc::channel(1);
@@ -167,12 +174,12 @@ impl Real {
                 let request = http::Request { method, url, host, headers, body, secrets };
                 self.client.perform(request, &outside.vault, left, brakes.cancel).await
             }
-            Call::Shell { argv, env, dir, secrets, artifacts, timeout_ms } => {
+            Call::Shell { argv, env, dir, secrets, artifacts, session, timeout_ms } => {
                 let (_place, left) = match self.turns.command(caller(timeout_ms)).await {
                     Ok(held) => held,
                     Err(reply) => return reply,
                 };
-                let command = process::Invocation { argv, env, dir, secrets, artifacts };
+                let command = process::Invocation { argv, env, dir, secrets, artifacts, session };
                 process::perform(&command, outside, left, output, brakes).await
             }
             Call::Wait { ms } => wait::perform(ms, brakes.cancel).await,

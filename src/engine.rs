@@ -26,6 +26,7 @@ mod record;
 mod redact;
 mod results;
 mod resume;
+mod session;
 mod shorten;
 mod sweep;
 mod undo;

@@ -43,6 +43,8 @@ mod resume;
 mod rules;
 #[path = "engine/secrets.rs"]
 mod secrets;
+#[path = "engine/session.rs"]
+mod session;
 #[path = "engine/sql.rs"]
 mod sql;
 #[path = "engine/stop.rs"]

@@ -11,18 +11,48 @@ enum Becomes {
     /// Scripts of its blocks (without the first line, which makes them stop at the first mistake), its inputs, and how
     /// many of the blocks want a word.
     Guided(&'static [&'static str], &'static [&'static str], usize),
+    /// One block that is shown and asked about, words of its question, and the line of a mistake if there is one.
+    ByHand(&'static str, Option<usize>),
     Reference,
     /// Line and words of its problem.
     Problem(usize, &'static str),
 }
-use Becomes::{Guided, Problem, Reference};
+use Becomes::{ByHand, Guided, Problem, Reference};
 
 const PAGES: &[(&str, &str, Becomes)] = &[
     ("empty", "", Reference),
     ("prose only", "# Disk slow\n\nAsk the storage team.\n", Reference),
     ("prose with inline code", "# A\n\nRun `rm -rf /` never.\n", Reference),
     ("an indented block is no fence", "# A\n\n    rm -rf /tmp/x\n", Reference),
-    ("fence without a tag", "# A\n\n```\nls\n```\n", Reference),
+    ("fence without a tag", "# A\n\n```\nls\n```\n", ByHand("its fence has no tag", None)),
+    ("output without a tag", "# A\n\n```\nNAME READY\n```\n", Reference),
+    ("a REPL's prompt", "# A\n\n```sh\n> role\n```\n", ByHand("prompt of another program", None)),
+    ("a database's prompt", "```bash\npostgres=# drop table x;\n```\n", ByHand("prompt of another program", None)),
+    ("root's prompt or a comment", "```console\n# reboot now\n```\n", ByHand("root's prompt", None)),
+    ("an unprompted console", "```console\nkubectl get pods\n```\n", Guided(&["kubectl get pods\n"], &[], 0)),
+    ("a second command without prompt", "```console\n$ ls\nrm -r x\n```\n", ByHand("has no prompt", None)),
+    ("an editor", "```sh\nvim /etc/hosts\n```\n", ByHand("wants a terminal", None)),
+    ("a shell elsewhere", "```sh\nssh web-1\n```\n", ByHand("wants a terminal", None)),
+    ("a variable no block sets", "```sh\nls $OLD_DIR\n```\n", Guided(&["ls $OLD_DIR\n"], &["old_dir"], 0)),
+    (
+        "a variable an earlier block sets",
+        "```sh\nD=$(mktemp -d)\n```\n```sh\nls \"$D\"\n```\n",
+        Guided(&["D=$(mktemp -d)\n", "ls \"$D\"\n"], &[], 0),
+    ),
+    (
+        "a word for a value",
+        "```sh\nssh HOSTNAME uptime\n```\n",
+        Guided(&["ssh \"${OPSROOM_INPUT_HOSTNAME}\" uptime\n"], &["hostname"], 0),
+    ),
+    ("a command that never ends", "```sh\ntail -f log\n```\n", Guided(&["tail -f log\n"], &["watch_for"], 0)),
+    ("text that does not parse", "```sh\nls\necho 'it\n```\n", ByHand("does not parse", Some(3))),
+    ("an unknown program", "```sh\nfrobnicate\n```\n", Guided(&["frobnicate\n"], &[], 1)),
+    (
+        "a script from the network",
+        "```sh\ncurl -s h/i | sudo bash\n```\n",
+        Guided(&["curl -s h/i | sudo bash\n"], &[], 1),
+    ),
+    ("looking at the firewall", "```sh\niptables -L # reboot\n```\n", Guided(&["iptables -L # reboot\n"], &[], 0)),
     ("yaml and json", "```yaml\na: 1\n```\n\n```json\n{}\n```\n", Reference),
     ("query language in a console", "```console\nrate(http_errors_total[5m]) > 0\n```\n", Reference),
     ("promql and sql tags", "```promql\nup == 0\n```\n```sql\nDROP TABLE x;\n```\n", Reference),
@@ -42,7 +72,7 @@ const PAGES: &[(&str, &str, Becomes)] = &[
         "```console\n$ oc get nodes\nNAME STATUS\nn1 Ready\n$ date\n```\n",
         Guided(&["oc get nodes\ndate\n"], &[], 0),
     ),
-    ("output that looks dangerous", "```console\n$ cat hint\nrm -rf /\n```\n", Guided(&["cat hint\n"], &[], 0)),
+    ("output that looks dangerous", "```console\n$ cat hint\nrm -rf /\n```\n", ByHand("has no prompt", None)),
     ("a prompt with a host", "```shell\nroot@db1:~# df -h\n```\n", Guided(&["df -h\n"], &[], 0)),
     ("a comment is no prompt", "```sh\n# look first\ndf -h\n```\n", Guided(&["# look first\ndf -h\n"], &[], 0)),
     (
@@ -110,7 +140,7 @@ const PAGES: &[(&str, &str, Becomes)] = &[
         "```sh\nhelm get {{ release }}\n```\n",
         Guided(&["helm get \"${OPSROOM_INPUT_RELEASE}\"\n"], &["release"], 0),
     ),
-    ("redirections are no placeholders", "```sh\nsort <in >out 2>&1\n```\n", Guided(&["sort <in >out 2>&1\n"], &[], 0)),
+    ("redirections are no placeholders", "```sh\nsort <in >out 2>&1\n```\n", Guided(&["sort <in >out 2>&1\n"], &[], 1)),
     ("a block in a list", "1. Look:\n\n   ```shell\n   df -h\n   ```\n\n2. Think.\n", Guided(&["df -h\n"], &[], 0)),
     ("a block in a quote", "> ```sh\n> df -h\n> ```\n", Guided(&["df -h\n"], &[], 0)),
     (
@@ -126,12 +156,17 @@ const PAGES: &[(&str, &str, Becomes)] = &[
     (
         "a here-document",
         "```sh\ncat <<EOF > f\nhost <name>\nEOF\n```\n",
-        Guided(&["cat <<EOF > f\nhost \"${OPSROOM_INPUT_NAME}\"\nEOF\n"], &["name"], 0),
+        Guided(&["cat <<EOF > f\nhost \"${OPSROOM_INPUT_NAME}\"\nEOF\n"], &["name"], 1),
     ),
-    ("a quoted here-document", "```sh\ncat <<'EOF'\nhost <name>\nEOF\n```\n", Problem(3, "here-document")),
-    ("never closed", "# A\n\n```sh\nls\n", Problem(3, "never closed")),
-    ("never closed, not a shell", "# A\n\ntext\n\n```yaml\na: 1\n", Problem(5, "never closed")),
-    ("closed with the wrong fence", "```sh\nls\n~~~\n", Problem(1, "never closed")),
+    ("a quoted here-document", "```sh\ncat <<'EOF'\nhost <name>\nEOF\n```\n", ByHand("here-document", Some(3))),
+    ("never closed", "# A\n\n```sh\nls\n", ByHand("never closed", Some(3))),
+    ("closed with the wrong fence", "```sh\nls\n~~~\n", ByHand("never closed", Some(1))),
+    (
+        "a fence that swallowed the next",
+        "```sh\nls\n\ntext\n\n```sh\nrm -r x\n```\n",
+        ByHand("another fence begins", Some(6)),
+    ),
+    ("ours, never closed", "+++\nversion = \"1\"\nmutates = true\n+++\n```sh\nls\n", Problem(5, "never closed")),
     (
         "our front matter, wrong key",
         "+++\nversion = \"1\"\nmutates = true\nphrase = [\"x\"]\n+++\n```sh\nls\n```\n",
@@ -148,7 +183,8 @@ const PAGES: &[(&str, &str, Becomes)] = &[
 fn planned(file: &str, text: &str) -> (Plan, Vec<String>) {
     let runbook = parse(file, text).unwrap_or_else(|problems| panic!("{file}: {problems:#?}"));
     let inputs: Vec<String> = runbook.inputs.iter().map(|(name, _)| name.clone()).collect();
-    let values = inputs.iter().map(|name| (name.clone(), "value-1".to_owned())).collect();
+    let value = |name: &String| if name == "watch_for" { "5s".to_owned() } else { "value-1".to_owned() };
+    let values = inputs.iter().map(|name| (name.clone(), value(name))).collect();
     let request = Request { inputs: values, ..Request::default() };
     (plan(&runbook, &request, &Stack::default()), inputs)
 }
@@ -181,6 +217,15 @@ fn each_page_becomes_what_it_should() {
                 let (plan, _) = planned(file, text);
                 assert!(plan.blocks().all(|r| r.code == "REFERENCE_ONLY") && plan.steps.is_empty(), "{name}");
             }
+            ByHand(says, mistake) => {
+                let runbook = parse(file, text).unwrap_or_else(|problems| panic!("{name}: {problems:#?}"));
+                let lines: Vec<usize> = runbook.problems.iter().map(|p| p.line).collect();
+                assert_eq!(lines.first().copied(), *mistake, "{name}: {:?}", runbook.problems);
+                let (plan, _) = planned(file, text);
+                let [step] = plan.steps.as_slice() else { panic!("{name}: {:#?}", plan.steps) };
+                let StepSpec::Manual(asks) = &step.spec else { panic!("{name}: it would run") };
+                assert!(asks.prompt.contains(says) && step.rules.optional, "{name}: {}", asks.prompt);
+            }
             Guided(scripts, inputs, risky) => {
                 let (plan, found) = planned(file, text);
                 assert_eq!(found, *inputs, "{name}");
@@ -210,6 +255,46 @@ fn check_guided(name: &str, plan: &Plan, scripts: &[&str], risky: usize) {
         assert_eq!(when, Some(format!("steps.{}.done", ask.rules.key).as_str()), "{name}: it must wait for the answer");
     }
     assert_eq!(plan.steps.iter().filter(|s| s.rules.word.is_some()).count(), risky, "{name}");
+}
+
+#[test]
+fn what_follows_a_shell_elsewhere_is_not_run_here() {
+    let text = "# A\n\n## Look\n\n```sh\nssh web-1\n```\n\nThen:\n\n```sh\nsystemctl stop web\n```\n\n## After\n\n\
+                ```sh\ndate\n```\n";
+    let (plan, _) = planned("a.md", text);
+    let kinds: Vec<&str> = plan.steps.iter().map(|s| s.spec.kind()).collect();
+    assert_eq!(kinds, ["manual", "manual", "manual", "shell"]);
+    let StepSpec::Manual(second) = &plan.steps[1].spec else { panic!() };
+    assert!(second.prompt.contains("`ssh` opens (line 5)"), "{}", second.prompt);
+}
+
+#[test]
+fn a_page_is_one_session_and_passwords_are_secrets() {
+    let text = "```console\n$ export TOOL=a\n$ login -u ana -p <password>\n```\n```sh\ncurl -H \"x: $API_TOKEN\" h\n```\n\
+                ```sh\nwatch date\n```\n";
+    let runbook = parse("a.md", text).unwrap();
+    let inputs = [("password", "DB_PASSWORD"), ("api_token", "API"), ("watch_for", "5s")];
+    let inputs = inputs.map(|(k, v)| (k.to_owned(), v.to_owned())).into();
+    let plan = plan(&runbook, &Request { inputs, ..Request::default() }, &Stack::default());
+    let shells: Vec<_> = plan
+        .steps
+        .iter()
+        .filter_map(|step| match &step.spec {
+            StepSpec::Shell(shell) => Some(shell),
+            _ => None,
+        })
+        .collect();
+    assert_eq!(shells.len(), 3);
+    for shell in &shells {
+        assert_eq!(shell.session.as_ref().map(|s| s.variables.clone()), Some(vec!["TOOL".to_owned()]));
+        let named: Vec<&str> = shell.chosen_secrets.values().map(String::as_str).collect();
+        assert_eq!(named, ["API", "DB_PASSWORD"]);
+        assert!(!shell.env.contains_key("API_TOKEN"), "a secret is no plain value");
+    }
+    assert!(script(&shells[0].command).contains("${OPSROOM_SECRET_PASSWORD}"));
+    assert!(script(&shells[1].command).contains("API_TOKEN=\"${API_TOKEN-${OPSROOM_SECRET_API_TOKEN}}\""));
+    let limits: Vec<_> = shells.iter().map(|s| s.limit_ms).collect();
+    assert_eq!(limits, [None, None, Some(5_000)]);
 }
 
 #[test]

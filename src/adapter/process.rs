@@ -13,6 +13,7 @@ mod lines;
 mod orphan;
 mod outputs;
 mod program;
+mod session;
 
 use std::collections::BTreeMap;
 use std::os::unix::process::ExitStatusExt;
@@ -32,10 +33,12 @@ use self::group::Group;
 use self::lines::Lines;
 pub use self::orphan::{Birth, Remains, end_orphan};
 pub(super) use self::program::check;
+pub(super) use self::session::end as end_session;
 use super::{Brakes, OutputLine, Outside, Said, cancelled, deadline, elapsed_ms};
 use crate::core::artifact::Wanted;
 use crate::core::event::Stream;
 use crate::core::redact::Redactor;
+use crate::core::step::shell::Place;
 use crate::core::step::{Reply, SecretVariable};
 use crate::vault::{Value, Vault};
 
@@ -61,6 +64,7 @@ pub(super) struct Invocation {
     pub dir: Option<String>,
     pub secrets: Vec<SecretVariable>,
     pub artifacts: Wanted,
+    pub session: Option<Place>,
 }
 
 /// Runs the command to its end.
@@ -85,6 +89,15 @@ pub(super) async fn perform(
         },
     };
     let start = Instant::now();
+    let in_session = match session::enter(what) {
+        Ok(entered) => entered,
+        Err(message) => return Reply::Unreachable { message },
+    };
+    if let Some(note) = in_session.as_ref().and_then(|s| s.note) {
+        // A listener that has gone does not want the note.
+        let _ = output.send(Said::Note(note.to_owned())).await;
+    }
+    let what = in_session.as_ref().map_or(what, |entered| &entered.what);
     let (mut running, outputs) = match Running::start(what, vault, &secrets) {
         Ok(started) => started,
         Err(message) => return Reply::Unreachable { message },

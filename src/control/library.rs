@@ -26,7 +26,7 @@ impl Library {
     pub fn load(dir: Option<&Path>) -> Self {
         let mut problems = Vec::new();
         let files = dir.map(|dir| files(dir, &mut problems)).unwrap_or_default();
-        let mut library = Self::of_files(&files);
+        let mut library = Self::of_files_below(dir, &files);
         library.problems.append(&mut problems);
         library.problems.sort();
         library
@@ -35,18 +35,30 @@ impl Library {
     /// The built-in runbooks and those of some files.
     #[must_use]
     pub fn of_files(files: &[PathBuf]) -> Self {
+        Self::of_files_below(None, files)
+    }
+
+    fn of_files_below(dir: Option<&Path>, files: &[PathBuf]) -> Self {
         let mut problems = Vec::new();
-        let mut own: Vec<Runbook> = Vec::new();
+        let mut read_ones = Vec::new();
         for path in files {
             match read(path) {
-                Ok(new) => match own.iter().find(|r| r.name == new.name) {
-                    Some(first) => problems.push(runbook::together::same_name(first, &new)),
-                    None => own.push(new),
-                },
+                Ok(new) => read_ones.push(new),
                 Err(found) => problems.extend(found),
             }
         }
         let mut runbooks = runbook::built_in();
+        let taken = runbooks.iter().map(|r| r.name.clone()).collect();
+        let folder = dir.map(|dir| dir.display().to_string()).unwrap_or_default();
+        problems.extend(runbook::naming::pages(&mut read_ones, &folder, &taken));
+        let mut own: Vec<Runbook> = Vec::new();
+        for new in read_ones {
+            problems.extend(new.problems.iter().cloned());
+            match own.iter().find(|r| r.name == new.name) {
+                Some(first) => problems.push(runbook::together::same_name(first, &new)),
+                None => own.push(new),
+            }
+        }
         for new in own {
             match runbooks.iter_mut().find(|r| r.name == new.name) {
                 Some(built_in) => *built_in = new,

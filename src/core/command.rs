@@ -6,6 +6,7 @@
 
 mod advice;
 mod answer;
+mod called;
 mod choice;
 mod clause;
 mod complete;
@@ -116,6 +117,8 @@ pub struct Why {
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct RunbookName {
     pub name: String,
+    /// Other names it is called by: a page's title, its path.
+    pub also: Vec<String>,
     pub phrases: Vec<String>,
     pub mutates: bool,
     /// It is about no environment: none is asked for.
@@ -132,6 +135,7 @@ pub struct Catalogue {
     service_environments: HashMap<String, Vec<String>>,
     names: NameTable<Name>,
     runbook_names: NameTable<String>,
+    written_names: called::WrittenNames,
     runbooks: HashMap<String, RunbookName>,
     /// Phrases that runbooks declare.
     phrases: PatternSet<String>,
@@ -176,6 +180,20 @@ pub fn makes_a_plan(intent: &str) -> bool {
 #[must_use]
 pub fn begins_like(phrase: &str) -> Option<(String, &'static str)> {
     contest::begins_like(phrase)
+}
+
+/// A runbook's name as a command says it: in quotes, when it would not be read as one name.
+#[must_use]
+pub fn said_name(name: &str) -> String {
+    let plain = |c: char| c.is_alphanumeric() || matches!(c, '-' | '_' | '.' | '/');
+    if name.chars().all(plain) { name.to_owned() } else { format!("\"{}\"", name.replace('"', "\\\"")) }
+}
+
+/// The language's own reading of a name behind "run", which wins over a page of that name.
+#[must_use]
+pub fn is_own_word(name: &str) -> bool {
+    let words: Vec<String> = name.split_whitespace().flat_map(|w| lexicon().spell(w)).map(|(word, _)| word).collect();
+    called::is_verb(lexicon(), &words.join(" "))
 }
 
 /// Reads one command.

@@ -4,6 +4,7 @@ mod built_in;
 mod call;
 mod condition;
 pub mod definition;
+mod effect;
 mod expand;
 mod file;
 mod fill;
@@ -14,12 +15,14 @@ pub mod input;
 pub mod later;
 mod markdown;
 mod named;
+pub mod naming;
 pub mod page;
 mod papers;
 mod planner;
 mod read;
-mod risky;
+
 pub mod scope;
+mod shell;
 pub mod statement;
 mod targets;
 pub mod together;
@@ -38,6 +41,8 @@ use super::service::{Stack, Verb};
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct Runbook {
     pub name: String,
+    /// Other names it can be called by: a page's title, its path below the folder.
+    pub also: Vec<String>,
     /// What it does, without a target: `deploy`, `generate spec`.
     pub title: String,
     pub version: String,
@@ -49,6 +54,8 @@ pub struct Runbook {
     pub hash: String,
     /// Its steps and rules.
     pub definition: Definition,
+    /// What is wrong on a page that can be used nevertheless: the rest of it is sound.
+    pub problems: Vec<Problem>,
 }
 
 impl Runbook {
@@ -57,6 +64,7 @@ impl Runbook {
     pub fn as_name(&self) -> RunbookName {
         RunbookName {
             name: self.name.clone(),
+            also: self.also.clone(),
             phrases: self.phrases.clone(),
             mutates: self.mutates,
             placeless: self.definition.env == definition::Need::None,

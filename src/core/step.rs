@@ -130,6 +130,8 @@ pub enum Call {
         secrets: Vec<SecretVariable>,
         /// Files it leaves behind, to be taken when it has ended.
         artifacts: Wanted,
+        /// What it shares with other commands of its run.
+        session: Option<shell::Place>,
         timeout_ms: i64,
     },
     Wait {

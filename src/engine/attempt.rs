@@ -158,6 +158,7 @@ impl Drive {
             Call::Manual { prompt, timeout_ms } => self.ask(place, &prompt, timeout_ms, halt).await,
             Call::Approve { ask, timeout_ms } => self.approval(place, &ask, timeout_ms, halt).await,
             call => {
+                let call = self.in_session(call);
                 let guarded = match self.gate_of(place, step, &call).await? {
                     Gate::Open => None,
                     Gate::Guarded(way, pass) => Some((way, pass)),

@@ -137,7 +137,9 @@ impl Drive {
         }
         self.undo(&mut course).await?;
         self.finally(&mut course).await?;
-        self.finish(&course).await
+        let next = self.finish(&course).await?;
+        self.end_session(&course);
+        Ok(next)
     }
 
     async fn phase(&self, phase: Phase, course: &mut Course) -> Result<(), StoreError> {

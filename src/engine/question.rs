@@ -23,8 +23,11 @@ impl Drive {
         let Some(index) = place.index else {
             return Ok(Reply::Unreachable { message: "only a step of the run can ask a person".to_owned() });
         };
-        self.rec.step(index, StepStatus::Waiting, 1, Some(prompt), &[]).await?;
-        self.rec.transition(Transition::Wait, Some(prompt), &[]).await?;
+        // Lists show it on one line.
+        let lines: Vec<&str> = prompt.lines().map(str::trim).filter(|line| !line.is_empty()).collect();
+        let asked = lines.join(" ⏎ ");
+        self.rec.step(index, StepStatus::Waiting, 1, Some(&asked), &[]).await?;
+        self.rec.transition(Transition::Wait, Some(&asked), &[]).await?;
         let parked = Parked::new(self);
         let reply = self.answer(index, timeout_ms, halt).await;
         drop(parked);

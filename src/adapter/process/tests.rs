@@ -10,6 +10,7 @@ pub(super) fn sh(script: &str) -> Invocation {
         dir: None,
         secrets: vec![],
         artifacts: Wanted::default(),
+        session: None,
     }
 }
 
@@ -19,7 +20,11 @@ async fn perform(what: &Invocation, timeout_ms: i64, output: mpsc::Sender<Said>,
 }
 
 /// Runs to the end and returns the answer, the lines and the notes.
-async fn run(what: Invocation, timeout_ms: i64, cancel: CancellationToken) -> (Reply, Vec<OutputLine>, Vec<String>) {
+pub(super) async fn run(
+    what: Invocation,
+    timeout_ms: i64,
+    cancel: CancellationToken,
+) -> (Reply, Vec<OutputLine>, Vec<String>) {
     let (tx, mut rx) = mpsc::channel(4);
     let collect = async {
         let (mut lines, mut notes) = (Vec::new(), Vec::new());
@@ -115,6 +120,7 @@ async fn a_relative_program_is_found_in_its_folder_once() {
         dir: Some(dir.path().to_str().unwrap().to_owned()),
         secrets: vec![],
         artifacts: Wanted::default(),
+        session: None,
     };
     let (reply, lines, _) = run(what, 5000, CancellationToken::new()).await;
     assert!(matches!(reply, Reply::Exited { code: Some(0), .. }), "{reply:?}");

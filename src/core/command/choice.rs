@@ -1,5 +1,6 @@
 //! Phrases that several intents share: the objects said decide.
 
+use super::called;
 use super::intent::{Intent, Object};
 use super::pattern::Words;
 use super::reading::Reading;
@@ -35,12 +36,16 @@ pub(super) fn choose(r: &Reading<'_>, hit: &Hit) -> Choice {
 
 /// The runbook named right after "run": where its name ends, and its name.
 pub(super) fn runbook_after(r: &Reading<'_>, from: usize) -> Option<(std::ops::Range<usize>, String)> {
+    if let Some(called) = called::behind(r, from) {
+        return Some(called);
+    }
     let mut at = from;
     while at < r.words.end && (r.skippable(at) || matches!(r.word(at), "runbook" | "playbook")) {
         at += 1;
     }
     let (n, names) = r.catalogue.runbook_names.longest_at(r, at, r.words.end)?;
     let inside = r.spans.at(at).is_some_and(|s| s.words.len() > n);
-    let name = names.first().filter(|_| !inside && r.is_free(at))?;
-    Some((at..at + n, name.clone()))
+    // Several names of the same words: which one is meant is for people to say.
+    let [name] = names else { return None };
+    (!inside && r.is_free(at)).then(|| (at..at + n, name.clone()))
 }

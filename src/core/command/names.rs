@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 
+use super::called::{self, WrittenNames};
 use super::complete::{Entry, Kind};
 use super::intent;
 use super::lexicon::{Lexicon, lexicon, literal_words};
@@ -103,6 +104,7 @@ fn blank() -> Catalogue {
         service_environments: HashMap::new(),
         names: NameTable::new(),
         runbook_names: NameTable::new(),
+        written_names: WrittenNames::default(),
         runbooks: HashMap::new(),
         phrases: PatternSet::default(),
         near: NearIndex::default(),
@@ -152,6 +154,12 @@ impl Catalogue {
         };
         self.entries.push(entry);
         self.runbook_names.insert(&words, runbook.name.clone());
+        if !intent::BUILT_IN.contains(&runbook.name.as_str()) {
+            for name in std::iter::once(&runbook.name).chain(&runbook.also) {
+                let verb = called::is_verb(lexicon, &self::words(lexicon, name).join(" "));
+                self.written_names.insert(name, &runbook.name, verb);
+            }
+        }
         self.runbooks.insert(runbook.name.clone(), runbook.clone());
     }
 }

@@ -3,6 +3,7 @@
 use std::ops::Range;
 
 use super::advice;
+use super::called;
 use super::choice::{self, Choice};
 use super::clause;
 use super::condition;
@@ -62,7 +63,7 @@ fn read_link(mut r: Reading<'_>, before: Option<&Link>) -> Option<Link> {
     if let Some(link) = advice::skip_step(&r) {
         return Some(link);
     }
-    let found = verb::find(&mut r);
+    let found = called::hit(&r).map_or_else(|| verb::find(&mut r), Verb::Found);
     if judge::dismissed(&r) && !takes_text(&found) {
         return Some(refused());
     }

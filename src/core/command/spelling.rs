@@ -58,7 +58,8 @@ pub(super) fn suspects(r: &Reading<'_>, words: &Range<usize>, wanted: impl Fn(Kn
     let mut found: Vec<(Range<usize>, Suspect)> = Vec::new();
     let unread = words.clone().filter(|&i| r.marks[i] == Mark::Free && r.text.is_word(i)).take(MOST);
     for at in unread {
-        let known = r.spans.at(at).is_some() || r.lexicon.knows(r.key(at));
+        let named = || r.catalogue.written_names.holds(&r.text.token(at).raw);
+        let known = r.spans.at(at).is_some() || r.lexicon.knows(r.key(at)) || named();
         if known || found.iter().any(|(range, _)| range.contains(&at)) {
             continue;
         }

@@ -236,6 +236,8 @@ pub enum Does {
         secrets: Vec<String>,
         /// Files it leaves behind, with placeholders.
         artifacts: Wanted,
+        /// For a block of a page: how it belongs together with the others.
+        block: Option<BlockOf>,
     },
     Wait(i64),
     Manual(String),
@@ -276,6 +278,15 @@ pub enum Does {
         operation: String,
         args: BTreeMap<String, Given>,
     },
+}
+
+/// A shell block of a page: one session carries variables and folder from block to block.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct BlockOf {
+    /// Variables that blocks of the page set.
+    pub variables: Vec<String>,
+    /// The input that says how long a command may go on that never ends by itself.
+    pub limit: Option<String>,
 }
 
 impl Does {

@@ -8,7 +8,7 @@ use super::definition::{Body, Does, Items, Missing, StepTemplate, Values};
 use super::fill::{Escape, Filler, Piece, Slot, chosen_secret, pieces};
 use super::planner::{Words, fill_or_keep, shell_env};
 use super::targets::{Resolved, configure_hint};
-use super::{Runbook, later, papers, scope};
+use super::{Runbook, guided, later, papers, scope};
 use crate::core::artifact::{Pattern, Wanted};
 use crate::core::expr::Value;
 use crate::core::outbound::HostFrom;
@@ -20,8 +20,9 @@ use crate::core::step::approve::Approve;
 use crate::core::step::document::Document;
 use crate::core::step::http::Http;
 use crate::core::step::manual::Manual;
-use crate::core::step::shell::Shell;
+use crate::core::step::shell::{Session, Shell};
 use crate::core::step::wait::Wait;
+use crate::core::time::parse_duration;
 
 /// Deadlines of one attempt where neither runbook nor action says one, milliseconds.
 const HTTP_MS: i64 = 30_000;
@@ -307,22 +308,25 @@ impl Expansion<'_> {
                     None
                 }
             },
-            Does::Shell { command, dir, env, secrets, artifacts } => {
+            Does::Shell { command, dir, env, secrets, artifacts, block } => {
                 let mut all = shell_env(filler);
                 for (name, text) in env {
                     match filler.fill(text, Escape::Plain) {
-                        Ok(value) => all.insert(name.clone(), value),
+                        Ok(value) => drop(all.insert(name.clone(), value)),
+                        // The input it comes from is asked for by its own name.
+                        Err(_) if block.is_some() => {}
                         Err(slot) => {
                             open(&slot);
                             return None;
                         }
-                    };
+                    }
                 }
                 let (mut own, mut chosen_secrets) = (Vec::new(), BTreeMap::new());
                 for text in secrets {
                     match (chosen_secret(text), filler.fill(text, Escape::Plain)) {
                         (None, _) => own.push(text.clone()),
                         (Some(input), Ok(name)) => drop(chosen_secrets.insert(input.to_owned(), name)),
+                        (Some(_), Err(_)) if block.is_some() => {}
                         (Some(_), Err(slot)) => {
                             open(&slot);
                             return None;
@@ -331,7 +335,11 @@ impl Expansion<'_> {
                 }
                 let (command, dir) = (command.clone(), dir.clone());
                 let artifacts = self.files(template, artifacts, filler).map_err(|slot| open(&slot)).ok()?;
-                let shell = Shell { command, env: all, dir, secrets: own, chosen_secrets, artifacts };
+                let session = block.as_ref().map(|block| Session { variables: block.variables.clone() });
+                let limit = block.as_ref().and_then(|block| block.limit.as_ref());
+                let limit_ms = limit.and_then(|input| parse_duration(self.values.get(input)?).ok());
+                let shell =
+                    Shell { command, env: all, dir, secrets: own, chosen_secrets, artifacts, session, limit_ms };
                 plain(StepSpec::Shell(shell), SHELL_MS)
             }
             Does::Wait(ms) => plain(StepSpec::Wait(Wait { ms: *ms }), ms.saturating_add(WAIT_SLACK_MS)),
@@ -340,8 +348,9 @@ impl Expansion<'_> {
                 let ask = Approve { prompt: fill_or_keep(filler, &ask.prompt), ..ask.clone() };
                 plain(StepSpec::Approve(ask), within_ms.unwrap_or(APPROVE_MS))
             }
-            // It quotes commands, which are run as they are written.
-            Does::Ask { prompt, .. } => plain(StepSpec::Manual(Manual { prompt: prompt.clone() }), MANUAL_MS),
+            Does::Ask { prompt, .. } => {
+                plain(StepSpec::Manual(Manual { prompt: guided::with_values(prompt, self.values) }), MANUAL_MS)
+            }
             Does::Document { title, body } => {
                 let document = Document { title: fill_or_keep(filler, title), content: self.content(body, filler) };
                 plain(StepSpec::Document(document), DOCUMENT_MS)
@@ -492,7 +501,8 @@ pub(super) fn action_spec(action: &Action, filler: &Filler<'_>) -> Result<StepSp
             let (env, secrets) = (shell_env(filler), action.secrets.clone());
             let chosen_secrets = BTreeMap::new();
             let (command, artifacts) = (command.clone(), Wanted::default());
-            Ok(StepSpec::Shell(Shell { command, env, dir: None, secrets, chosen_secrets, artifacts }))
+            let shell = Shell::new(command);
+            Ok(StepSpec::Shell(Shell { env, secrets, chosen_secrets, artifacts, ..shell }))
         }
     }
 }

@@ -122,6 +122,8 @@ fn read_file<'t>(r: &mut Reader<'_>, table: &'t DeTable<'t>, text: &str) -> Opti
     };
     fits_its_timeout(r, &file, &definition);
     Some(Runbook {
+        also: Vec::new(),
+        problems: Vec::new(),
         name: name?.to_owned(),
         title: label(&definition.title),
         version: version?.to_owned(),

@@ -1,9 +1,9 @@
-//! What people wrote in a shell block of an ordinary Markdown runbook: which lines are commands, which values are left to
-//! fill in, and what is risky. A placeholder becomes an environment variable, so an input never becomes shell syntax.
+//! What people wrote in a shell block of an ordinary Markdown runbook: which values are left to fill in. A placeholder
+//! becomes an environment variable, so an input never becomes shell syntax.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
-use super::risky;
+use crate::core::secret;
 
 /// A shell block made ready to run.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -12,8 +12,6 @@ pub struct Commands {
     pub script: String,
     /// Names of the placeholders, as inputs: lower case, `_` for everything that is no letter or digit.
     pub placeholders: BTreeSet<String>,
-    /// Why the block asks for confirmation of its own, if it does.
-    pub risky: Option<&'static str>,
     /// What cannot be carried safely, with the line inside the block (from 0).
     pub problems: Vec<(usize, String)>,
 }
@@ -31,10 +29,6 @@ const SHELL_TAGS: [&str; 10] = [
     "shellsession",
     "bash-session",
 ];
-
-/// Tags that promise a transcript: what has no prompt is output.
-const TRANSCRIPT_TAGS: [&str; 6] =
-    ["console", "terminal", "shell-session", "sh-session", "shellsession", "bash-session"];
 
 /// What a value filled into a guided block may look like. The block may hand it on to another shell (`ssh`, `eval`,
 /// `sh -c`), where a variable no longer protects: so nothing a shell gives a meaning to, and no leading dash.
@@ -54,45 +48,29 @@ pub fn variable(input: &str) -> String {
     format!("OPSROOM_INPUT_{name}")
 }
 
-/// Reads a shell block.
+/// Name of the environment variable that holds the value of a secret an input names.
 #[must_use]
-pub fn commands(tag: &str, code: &str) -> Commands {
+pub fn secret_variable(input: &str) -> String {
+    secret::variable(input)
+}
+
+/// The input is the name of a secret, not a value: a password or token is never written into a plan.
+#[must_use]
+pub fn is_secret(input: &str) -> bool {
+    const ENDS: [&str; 9] =
+        ["password", "passwd", "passphrase", "token", "api_key", "apikey", "secret_key", "access_key", "private_key"];
+    ENDS.iter().any(|end| input.ends_with(end))
+}
+
+/// Reads commands without prompts: the script, with a variable for each value to fill in.
+#[must_use]
+pub fn commands(code: &str) -> Commands {
     let mut found = Commands::default();
-    let script = without_prompts(tag, code);
-    found.risky = risky::why(&script);
-    found.script = Quotes::new(&mut found).rewrite(&script);
+    found.script = Quotes::new(&mut found).rewrite(code);
     if found.script.trim().is_empty() {
         found.script.clear();
     }
     found
-}
-
-/// Strips prompts; in a transcript everything without one is output and goes away.
-fn without_prompts(tag: &str, code: &str) -> String {
-    if !has_prompt(code) {
-        return if TRANSCRIPT_TAGS.contains(&tag) { String::new() } else { code.to_owned() };
-    }
-    let mut script = String::new();
-    let mut continued = false;
-    for line in code.lines() {
-        let command = match prompt(line) {
-            Some(command) => Some(command),
-            None if continued => Some(line.strip_prefix("> ").unwrap_or(line)),
-            None => None,
-        };
-        continued = command.is_some_and(|c| c.trim_end().ends_with('\\'));
-        if let Some(command) = command {
-            script.push_str(command);
-            script.push('\n');
-        }
-    }
-    script
-}
-
-/// Some line shows a prompt: only lines that do are commands.
-#[must_use]
-pub fn has_prompt(code: &str) -> bool {
-    code.lines().any(|line| prompt(line).is_some())
 }
 
 /// The text ends inside a quotation.
@@ -102,18 +80,6 @@ pub fn leaves_a_quote_open(script: &str) -> bool {
     let mut quotes = Quotes::new(&mut ignored);
     quotes.read(script);
     matches!(quotes.state, Quote::Single | Quote::Double)
-}
-
-/// The command behind `$ `, `% `, `❯ `, `user@host:~$ ` or `[user@host dir]# `. A lone `# ` is a comment, not a prompt.
-fn prompt(line: &str) -> Option<&str> {
-    let line = line.trim_start();
-    if let Some(rest) = ["$ ", "% ", "❯ "].into_iter().find_map(|p| line.strip_prefix(p)) {
-        return Some(rest);
-    }
-    let (head, rest) = line.split_once("$ ").or_else(|| line.split_once("# "))?;
-    let looks_like_host =
-        head.contains('@') && !head.contains(['\'', '"', '=']) && (head.starts_with('[') || !head.contains(' '));
-    looks_like_host.then_some(rest)
 }
 
 /// Walks shell text knowing in which quotes it is, so that a placeholder is replaced by a variable that expands there.
@@ -166,7 +132,8 @@ impl<'a> Quotes<'a> {
                 literal_until = Some(end);
             }
             if self.state != Quote::Comment
-                && let Some((name, len)) = placeholder(rest).or_else(|| described(rest, &out))
+                && let Some((name, len)) =
+                    placeholder(rest).or_else(|| described(rest, &out)).or_else(|| self.blank(rest, &out))
             {
                 out.push_str(&self.variable(&name));
                 rest = &rest[len..];
@@ -185,13 +152,23 @@ impl<'a> Quotes<'a> {
     }
 
     fn variable(&mut self, name: &str) -> String {
-        let variable = variable(name);
+        let variable = if is_secret(name) { secret_variable(name) } else { variable(name) };
         self.into.placeholders.insert(name.to_owned());
         match self.state {
             Quote::Double => format!("${{{variable}}}"),
             Quote::Single => format!("'\"${{{variable}}}\"'"),
             Quote::None | Quote::Comment => format!("\"${{{variable}}}\""),
         }
+    }
+
+    /// `HOSTNAME`, `YOUR_TOKEN`, `db-XX`: a word that stands for a value, where it is no part of quoted text.
+    fn blank(&self, text: &str, before: &str) -> Option<(String, usize)> {
+        let quoted = match self.state {
+            Quote::None => false,
+            Quote::Double => before.rfind('"').is_some_and(|open| before[open..].contains(' ')),
+            Quote::Single | Quote::Comment => true,
+        };
+        if quoted { None } else { blanks::at(text, before) }
     }
 
     fn step(&mut self, c: char, before: &str) {
@@ -279,21 +256,29 @@ fn input_name(inner: &str) -> Option<String> {
     (!name.is_empty()).then_some(name)
 }
 
+/// A text that quotes commands, with the values of the inputs in the places of their variables: what people see is what
+/// runs. Of a secret only its name is there.
+#[must_use]
+pub fn with_values(text: &str, values: &BTreeMap<String, String>) -> String {
+    let mut text = text.to_owned();
+    for (name, value) in values {
+        let (variable, shown) = if is_secret(name) {
+            (secret_variable(name), format!("<{name}>"))
+        } else {
+            (variable(name), value.clone())
+        };
+        for form in [format!("'\"${{{variable}}}\"'"), format!("\"${{{variable}}}\""), format!("${{{variable}}}")] {
+            text = text.replace(&form, &shown);
+        }
+    }
+    text
+}
+
+mod blanks;
+
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn prompts_go_and_output_is_never_a_command() {
-        let found =
-            commands("console", "$ kubectl get pods \\\n    -n web\nNAME  READY\nrm -rf /\n$ uptime\n 10:00 up\n");
-        assert_eq!(found.script, "kubectl get pods \\\n    -n web\nuptime\n");
-        assert_eq!(found.risky, None, "what the output says is not run");
-        assert_eq!(commands("console", "NAME  READY\n").script, "");
-        assert_eq!(commands("bash", "uptime # now\n").script, "uptime # now\n");
-        assert_eq!(commands("sh", "root@db1:~# psql\nana@web:/srv$ ls\n[root@a b]# id\n").script, "psql\nls\nid\n");
-        assert_eq!(commands("sh", "# a comment\nls\n").script, "# a comment\nls\n");
-    }
 
     #[test]
     fn placeholders_become_variables_that_expand_where_they_stand() {
@@ -311,12 +296,34 @@ mod tests {
             ("cat <<EOF\nx\nEOF\n", "cat <<EOF\nx\nEOF\n", vec![]),
             ("ls # use <name>\n", "ls # use <name>\n", vec![]),
             ("diff <(a) <(b)\n", "diff <(a) <(b)\n", vec![]),
+            ("ssh HOSTNAME uptime\n", "ssh \"${OPSROOM_INPUT_HOSTNAME}\" uptime\n", vec!["hostname"]),
+            ("curl http://YOUR_HOST:80/x\n", "curl http://\"${OPSROOM_INPUT_YOUR_HOST}\":80/x\n", vec!["your_host"]),
+            ("ls deploy/POD_NAME\n", "ls deploy/\"${OPSROOM_INPUT_POD_NAME}\"\n", vec!["pod_name"]),
+            ("ssh db-XX-prod\n", "ssh db-\"${OPSROOM_INPUT_XX}\"-prod\n", vec!["xx"]),
+            ("login -p <api token>\n", "login -p \"${OPSROOM_SECRET_API_TOKEN}\"\n", vec!["api_token"]),
+            ("POD_NAME=x; echo $POD_NAME ${POD_NAME}\n", "POD_NAME=x; echo $POD_NAME ${POD_NAME}\n", vec![]),
+            ("psql -c \"select 1 from HOSTNAME\"\n", "psql -c \"select 1 from HOSTNAME\"\n", vec![]),
+            (
+                "oc get po -o custom-columns=NAME:.metadata.name,NODE:.x\n",
+                "oc get po -o custom-columns=NAME:.metadata.name,NODE:.x\n",
+                vec![],
+            ),
+            (
+                "for MASTER_POD in a b; do read POD_NAME; done\n",
+                "for MASTER_POD in a b; do read POD_NAME; done\n",
+                vec![],
+            ),
+            (
+                "kill -HUP 1; curl -X DELETE h; lsblk -o NAME,SIZE\n",
+                "kill -HUP 1; curl -X DELETE h; lsblk -o NAME,SIZE\n",
+                vec![],
+            ),
         ] {
-            let found = commands("sh", code);
+            let found = commands(code);
             assert_eq!(found.script, script);
             assert_eq!(found.placeholders.iter().map(String::as_str).collect::<Vec<_>>(), names, "{code}");
         }
-        let found = commands("sh", "cat <<'EOF'\n<name>\nEOF\necho <name>\n");
+        let found = commands("cat <<'EOF'\n<name>\nEOF\necho <name>\n");
         assert_eq!(found.problems.len(), 1);
         assert_eq!(found.problems[0].0, 1);
         assert!(found.script.ends_with("echo \"${OPSROOM_INPUT_NAME}\"\n"), "{}", found.script);
@@ -325,7 +332,7 @@ mod tests {
     proptest::proptest! {
         #[test]
         fn any_block_is_read(code in "([<>{}'\"#\\\\$ \n]|EOF|<<|a-b|\\PC){0,80}") {
-            let found = commands("sh", &code);
+            let found = commands(&code);
             for name in &found.placeholders {
                 proptest::prop_assert!(!name.is_empty() && name.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_'));
             }

@@ -170,13 +170,10 @@ mod tests {
         assert!(is_open(&adapter) && asks(&adapter, "where") && asks(&adapter, "build"));
         assert!(!asks(&adapter, "ship"));
         let env = [("A", "{steps.build.sha}"), ("OPSROOM_INPUT_A", "{steps.typed.sha}")];
+        let command = crate::core::service::ShellCommand::Script("true".to_owned());
         let shell = StepSpec::Shell(Shell {
-            command: crate::core::service::ShellCommand::Script("true".to_owned()),
             env: env.map(|(name, text)| (name.to_owned(), text.to_owned())).into(),
-            dir: None,
-            secrets: Vec::new(),
-            chosen_secrets: std::collections::BTreeMap::new(),
-            artifacts: crate::core::artifact::Wanted::default(),
+            ..Shell::new(command)
         });
         assert!(asks(&shell, "build") && !asks(&shell, "typed"));
     }

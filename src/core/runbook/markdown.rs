@@ -1,16 +1,20 @@
 //! Runbooks in Markdown. With front matter of ours a page is a runbook like a TOML file: it is written out as one, line
 //! for line, and read by the same rules. Any other page is guided: each shell block asks before it runs.
 
+mod blocks;
 mod front;
 mod output;
 mod pages;
+mod phases;
 mod steps;
+mod transcript;
 
-use super::page::{self, Block, Page};
-use super::{Problem, Runbook, file};
+use super::page::{self, Page};
+use super::{Problem, Runbook, file, naming};
 use crate::core::plan::hex_sha256;
-use crate::core::run::Phase;
 use crate::core::text::show;
+
+const UNCLOSED: &str = "this code block is never closed; end it with the same fence";
 
 /// Reads a Markdown file; all problems in one pass.
 pub(super) fn parse(file: &str, text: &str) -> Result<Runbook, Vec<Problem>> {
@@ -22,17 +26,22 @@ pub(super) fn parse(file: &str, text: &str) -> Result<Runbook, Vec<Problem>> {
         key: String::new(),
         message: message.to_owned(),
     };
-    let unclosed =
-        page.unclosed.iter().map(|line| told(*line, "this code block is never closed; end it with the same fence"));
+    let unclosed = page.unclosed.iter().map(|line| told(*line, UNCLOSED));
     let mut problems: Vec<Problem> = unclosed.collect();
     if page.front_unclosed {
         // Read as a page it would be a guided one, without the rules its author wrote.
         return Err(vec![told(1, "front matter is never closed; end it with a line +++")]);
     }
-    let front = front::read(&page);
-    let read = match front {
+    let read = match front::read(&page) {
         Some(front) => ours(file, &page, &front, &name, &mut problems),
-        None => Some(pages::guided(file, &page, &name, &mut problems)),
+        // What is sound of any other page can be used.
+        None => {
+            let mut runbook = pages::guided(file, &page, &name, &mut problems);
+            problems.sort();
+            problems.dedup();
+            runbook.problems = std::mem::take(&mut problems);
+            Some(runbook)
+        }
     };
     problems.sort();
     problems.dedup();
@@ -80,69 +89,17 @@ fn ours(file: &str, page: &Page, front: &front::Front, name: &str, problems: &mu
 }
 
 /// The file's name without its ending; a page that stands for its folder is named like that.
-fn name_of(file: &str) -> String {
-    let mut parts = file.rsplit(['/', '\\']);
-    let last = parts.next().unwrap_or(file);
-    let stem = last.rsplit_once('.').map_or(last, |(stem, _)| stem);
-    let stands_for_folder = ["readme", "index", "_index"].contains(&stem.to_lowercase().as_str());
-    let name = parts.next().filter(|folder| stands_for_folder && !folder.is_empty()).unwrap_or(stem);
-    let name: String = show(&plain(name)).chars().take(60).collect();
-    let mut name = name.trim().to_owned();
-    while name.len() > 60 {
-        name.pop();
-    }
-    if name.is_empty() { "page".to_owned() } else { name }
+pub(super) fn name_of(file: &str) -> String {
+    let (path, stem) = naming::path_and_stem(file);
+    let last = path.rsplit('/').next().unwrap_or(&path);
+    let name = plain(if naming::stands_for_folder(&stem) && path != stem { last } else { &stem });
+    let name: String = show(&name).trim().chars().take(200).collect();
+    if name.trim().is_empty() { "page".to_owned() } else { name.trim().to_owned() }
 }
 
 /// Without what would read as a placeholder.
-fn plain(text: &str) -> String {
+pub(super) fn plain(text: &str) -> String {
     text.replace('{', "(").replace('}', ")").split_whitespace().collect::<Vec<_>>().join(" ")
-}
-
-/// What a heading says of the steps under it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Part {
-    In(Phase),
-    Rollback,
-}
-
-/// Words of headings, most telling first.
-const HEADINGS: [(&str, Part); 26] = [
-    ("rollback", Part::Rollback),
-    ("roll back", Part::Rollback),
-    ("revert", Part::Rollback),
-    ("undo", Part::Rollback),
-    ("backing out", Part::Rollback),
-    ("validat", Part::In(Phase::Validate)),
-    ("prerequisite", Part::In(Phase::Validate)),
-    ("before you", Part::In(Phase::Validate)),
-    ("preflight", Part::In(Phase::Preflight)),
-    ("pre-flight", Part::In(Phase::Preflight)),
-    ("diagnos", Part::In(Phase::Preflight)),
-    ("investigat", Part::In(Phase::Preflight)),
-    ("triage", Part::In(Phase::Preflight)),
-    ("troubleshoot", Part::In(Phase::Preflight)),
-    ("verif", Part::In(Phase::Verify)),
-    ("post-check", Part::In(Phase::Verify)),
-    ("confirm", Part::In(Phase::Verify)),
-    ("summar", Part::In(Phase::Summarize)),
-    ("follow-up", Part::In(Phase::Summarize)),
-    ("follow up", Part::In(Phase::Summarize)),
-    ("action", Part::In(Phase::Action)),
-    ("mitigat", Part::In(Phase::Action)),
-    ("remediat", Part::In(Phase::Action)),
-    ("resol", Part::In(Phase::Action)),
-    ("procedure", Part::In(Phase::Action)),
-    ("fix", Part::In(Phase::Action)),
-];
-
-/// The innermost heading that names a part. The page's own title names none.
-fn part_of(block: &Block) -> Option<Part> {
-    let named = |heading: &String| {
-        let heading = heading.to_lowercase();
-        HEADINGS.iter().find(|(word, _)| heading.contains(word)).map(|(_, part)| *part)
-    };
-    block.headings.iter().skip(1).rev().chain(block.headings.first()).find_map(named)
 }
 
 #[cfg(test)]

@@ -9,6 +9,7 @@ use super::fill::{Escape, Filler, Piece, Slot, pieces};
 use super::read::nearest;
 use super::targets::{Resolved, block, resolve};
 use super::{Request, Runbook};
+use crate::core::command::said_name;
 use crate::core::outbound::host_words;
 use crate::core::plan::{OnFailure, Plan, PlanStep, Risk, RiskLevel};
 use crate::core::reach::Reach;
@@ -297,7 +298,7 @@ fn title(definition: &Definition, filler: &Filler<'_>) -> String {
 
 /// The canonical phrase; inputs it does not mention follow as `with name=value`.
 fn restatement(runbook: &Runbook, filler: &Filler<'_>, said: &BTreeMap<String, String>) -> String {
-    let by_name = format!("run {} runbook on {{services}} in {{env}}", runbook.name);
+    let by_name = format!("run {} runbook on {{services}} in {{env}}", said_name(&runbook.name));
     let template = runbook.definition.restatement.as_deref().unwrap_or(&by_name);
     let mentioned = |name: &str| pieces(template).contains(&Piece::Slot(Slot::Input(name)));
     let others = said.iter().filter(|(name, _)| !mentioned(name));

@@ -6,7 +6,7 @@ use std::fmt::Write as _;
 use super::fill::{Piece, Slot, name_of, pieces};
 
 /// First words of statements that only look.
-const READS: [&str; 6] = ["select", "with", "values", "table", "show", "explain"];
+pub(super) const READS: [&str; 6] = ["select", "with", "values", "table", "show", "explain"];
 
 /// First words of statements that outlive the statement itself, or reach beyond its database.
 const NEVER: [&str; 19] = [

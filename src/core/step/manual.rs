@@ -12,7 +12,9 @@ pub struct Manual {
 
 impl Manual {
     pub(super) fn describe(&self) -> String {
-        format!("by hand: {}", self.prompt)
+        // On one line: a plan lists its steps.
+        let lines: Vec<&str> = self.prompt.lines().map(str::trim).filter(|line| !line.is_empty()).collect();
+        format!("by hand: {}", lines.join(" ⏎ "))
     }
 
     pub(super) fn call(&self, timeout_ms: i64) -> Call {

@@ -27,6 +27,29 @@ pub struct Shell {
     /// Files it leaves behind.
     #[serde(default, skip_serializing_if = "Wanted::is_none")]
     pub artifacts: Wanted,
+    /// It is one of several that share variables and folder.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub session: Option<Session>,
+    /// It never ends by itself: after so many milliseconds it has done what it should.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub limit_ms: Option<i64>,
+}
+
+/// A session of one run; its name is given by the engine that drives it.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Place {
+    pub of: Session,
+    /// Absent: the command shares nothing.
+    pub name: Option<String>,
+    /// Commands before this one have left something.
+    pub begun: bool,
+}
+
+/// What the commands of a run share that are one session: exported and plain variables, functions, the working folder.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct Session {
+    /// Variables the commands are known to set; a shell that cannot list its own keeps these.
+    pub variables: Vec<String>,
 }
 
 impl Shell {
@@ -34,7 +57,8 @@ impl Shell {
     #[must_use]
     pub fn new(command: ShellCommand) -> Self {
         let (env, chosen_secrets) = (BTreeMap::new(), BTreeMap::new());
-        Self { command, env, dir: None, secrets: Vec::new(), chosen_secrets, artifacts: Wanted::default() }
+        let (dir, secrets, artifacts) = (None, Vec::new(), Wanted::default());
+        Self { command, env, dir, secrets, chosen_secrets, artifacts, session: None, limit_ms: None }
     }
 
     fn argv(&self) -> Vec<String> {
@@ -56,7 +80,8 @@ impl Shell {
         } else {
             format!(" (leaves {})", self.artifacts.paths.join(", "))
         };
-        command + &with + &left
+        let limit = self.limit_ms.map(|ms| format!(" (ended after {})", human_ms(ms))).unwrap_or_default();
+        command + &with + &left + &limit
     }
 
     pub(super) fn call(&self, timeout_ms: i64) -> Call {
@@ -66,10 +91,12 @@ impl Shell {
             .chain(&self.chosen_secrets)
             .map(|(called, secret)| SecretVariable { variable: variable(called), secret: secret.clone() });
         let secrets = secrets.collect();
-        Call::Shell { argv: self.argv(), env, dir, secrets, artifacts: self.artifacts.clone(), timeout_ms }
+        let (artifacts, session) =
+            (self.artifacts.clone(), self.session.clone().map(|s| Place { of: s, name: None, begun: false }));
+        let timeout_ms = self.limit_ms.map_or(timeout_ms, |limit| timeout_ms.min(limit));
+        Call::Shell { argv: self.argv(), env, dir, secrets, artifacts, session, timeout_ms }
     }
 
-    #[expect(clippy::unused_self, reason = "every step kind has the same shape")]
     pub(super) fn judge(&self, reply: &Reply) -> Outcome {
         match reply {
             Reply::Exited { code: Some(0), lacks, ms, .. } if !lacks.is_empty() => {
@@ -86,6 +113,9 @@ impl Shell {
                 false,
                 Some(*ms),
             ),
+            Reply::TimedOut { after_ms } if self.limit_ms.is_some_and(|limit| *after_ms >= limit) => {
+                Outcome::ok(format!("ended after {}, as planned", human_ms(*after_ms)), Some(*after_ms))
+            }
             Reply::TimedOut { after_ms } => Outcome::timed_out(*after_ms),
             Reply::Unreachable { message } => Outcome::failed(message.clone(), false, None),
             Reply::Refused { message } => Outcome::refused(message),

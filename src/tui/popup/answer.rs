@@ -77,8 +77,9 @@ impl AnswerForm {
     }
 
     fn new(run: RunId, asked: Asked, title: String, prompt: &str, notes: Option<&str>) -> Self {
-        let notes = notes.map(|notes| format!("{notes}\n\n")).unwrap_or_default();
-        let prompt = format!("{notes}{prompt}").lines().map(safe).collect::<Vec<_>>().join("\n");
+        // What is asked comes first: a small window shows the beginning.
+        let notes = notes.map(|notes| format!("\n\n{notes}")).unwrap_or_default();
+        let prompt = format!("{prompt}{notes}").lines().map(safe).collect::<Vec<_>>().join("\n");
         Self { run, asked, title, prompt, note: Field::default(), focus: Focus::Later, message: None }
     }
 

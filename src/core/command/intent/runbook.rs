@@ -2,7 +2,7 @@
 
 use super::{Intent, Object};
 use crate::core::command::explain::{in_env, services_of};
-use crate::core::command::{ParseOutcome, Parsed};
+use crate::core::command::{ParseOutcome, Parsed, said_name};
 
 pub(super) const INTENT: Intent = Intent {
     name: "runbook",
@@ -15,5 +15,6 @@ pub(super) const INTENT: Intent = Intent {
 };
 
 fn restate(p: &Parsed) -> String {
-    format!("run {}{}{}", p.runbook.as_deref().unwrap_or("a runbook"), services_of(p, " for "), in_env(p, " in "))
+    let name = p.runbook.as_deref().map_or_else(|| "a runbook".to_owned(), said_name);
+    format!("run {name}{}{}", services_of(p, " for "), in_env(p, " in "))
 }

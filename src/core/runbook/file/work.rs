@@ -249,7 +249,8 @@ fn read_shell(r: &mut Reader<'_>, section: &Section<'_>) -> Option<Does> {
         check_secret(r, section, "secrets", secret);
     }
     let artifacts = read_artifacts(r, section);
-    Some(Does::Shell { command, dir: section.text(r, "dir").map(str::to_owned), env, secrets, artifacts })
+    let dir = section.text(r, "dir").map(str::to_owned);
+    Some(Does::Shell { command, dir, env, secrets, artifacts, block: None })
 }
 
 /// `artifacts = ["report.json", "logs/*.log"]`, or a table that says whether the step has failed without them.

@@ -26,12 +26,9 @@ const SHOWN: [&str; 15] = [
 /// … unless it asks to do something.
 const ASKED: [&str; 8] = ["run ", "runs ", "running ", "execut", "command", "type ", "invoke", "apply "];
 
-/// The commands of a block; empty when it only shows something.
+/// The commands of a block without prompts; empty when it only shows something.
 pub(super) fn commands(block: &Block) -> &str {
     let code = block.code.as_str();
-    if guided::has_prompt(code) {
-        return code;
-    }
     let first = code.lines().map(str::trim).find(|l| !l.is_empty() && !l.starts_with('#')).unwrap_or("");
     if is_query(first) || is_table_or_listing(first) || promised(&block.prose) {
         return "";
@@ -110,7 +107,6 @@ mod tests {
             ("Wait. Run a command similar to the following:", "kubectl get pods\n", "kubectl get pods\n"),
             ("The output is long. Look at the disks:", "df -h\n", "df -h\n"),
             ("If the output is empty, list the disks:\nThen the mounts:", "mount\n", "mount\n"),
-            ("The output should be empty:", "$ df -h\nnone\n", "$ df -h\nnone\n"),
             ("", "sum by (job) (rate(errors_total[5m]))\n", ""),
             ("", "# slow\nlabel_replace(\n  up, \"a\", \"b\", \"c\", \"\")\n", ""),
             ("", "wait_for() { sleep 1; }\nwait_for\n", "wait_for() { sleep 1; }\nwait_for\n"),

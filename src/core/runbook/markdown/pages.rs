@@ -1,49 +1,40 @@
-//! Ordinary pages as guided runbooks: the page's order is kept, every shell block asks first, a risky one wants the
-//! page's name typed, what is left to fill in becomes a required input. A page without a shell block is for reading.
+//! Ordinary pages as guided runbooks: the page's order is kept, every shell block asks first, one that changes something
+//! wants the page's name typed, what is left to fill in becomes a required input, and what cannot be run here is shown and
+//! asked about. A page without such blocks is for reading.
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::output;
-use super::{Part, part_of, plain};
+use super::blocks::{Act, Blocks, Piece, Ready};
+use super::{phases, plain};
 use crate::core::artifact::Wanted;
 use crate::core::plan::OnFailure;
 use crate::core::run::Phase;
 use crate::core::runbook::condition::Condition;
-use crate::core::runbook::definition::{Definition, Does, Missing, Need, Origin, Source, StepTemplate};
-use crate::core::runbook::guided::{self, Commands, VALUE_PATTERN};
+use crate::core::runbook::definition::{BlockOf, Definition, Does, Missing, Need, Origin, Source, StepTemplate};
+use crate::core::runbook::guided::{self, VALUE_PATTERN};
 use crate::core::runbook::input::{Input, InputKind};
 use crate::core::runbook::page::{Block, Page};
 use crate::core::runbook::scope::{self, KnownStep};
 use crate::core::runbook::{Problem, Runbook};
 use crate::core::service::ShellCommand;
 
-/// Longest quote of a command in a question.
-const QUOTE: usize = 200;
+/// Most lines and letters of a block in its question.
+const LINES: usize = 12;
+const LETTERS: usize = 1_200;
+
+/// The input that says how long an endless command is followed.
+const WATCH_FOR: &str = "watch_for";
 
 /// Makes a runbook of a page.
 pub(super) fn guided(file: &str, page: &Page, name: &str, problems: &mut Vec<Problem>) -> Runbook {
-    let mut blocks: Vec<(&Block, Commands)> = Vec::new();
-    for block in page.blocks.iter().filter(|b| guided::is_shell(&b.language)) {
-        let commands = guided::commands(&block.language, output::commands(block));
-        for (at, message) in &commands.problems {
-            let (line, message) = (block.line + 1 + at, message.clone());
-            problems.push(Problem { file: file.to_owned(), line, key: String::new(), message });
-        }
-        if !commands.script.is_empty() {
-            blocks.push((block, commands));
-        }
+    let blocks = Blocks::read(page);
+    for (line, message) in &blocks.mistakes {
+        let message = message.clone();
+        problems.push(Problem { file: file.to_owned(), line: *line, key: String::new(), message });
     }
-    let names: BTreeSet<&String> = blocks.iter().flat_map(|(_, c)| &c.placeholders).collect();
-    let pattern = Some(VALUE_PATTERN.to_owned());
-    let input = |name: &&String| Input {
-        name: (*name).clone(),
-        kind: InputKind::Text { pattern: pattern.clone() },
-        required: true,
-        default: None,
-    };
-    let inputs: Vec<Input> = names.iter().map(input).collect();
+    let inputs = inputs(&blocks.pieces);
     let title = plain(page.title.as_deref().unwrap_or(name));
-    let steps = steps(&blocks, name, &inputs);
+    let steps = steps(&blocks.pieces, name, &inputs);
     let runs = !steps.is_empty();
     let source = Source { file: file.to_owned(), name_line: 1, phrases_line: 1, call_lines: BTreeMap::new() };
     Runbook {
@@ -52,7 +43,7 @@ pub(super) fn guided(file: &str, page: &Page, name: &str, problems: &mut Vec<Pro
         version: "page".to_owned(),
         // Nobody has said that its commands change nothing.
         mutates: runs,
-        inputs: inputs.iter().map(|i| (i.name.clone(), true)).collect(),
+        inputs: inputs.iter().map(|i| (i.name.clone(), i.required)).collect(),
         definition: Definition {
             title,
             env: Need::Optional,
@@ -67,46 +58,150 @@ pub(super) fn guided(file: &str, page: &Page, name: &str, problems: &mut Vec<Pro
     }
 }
 
-fn steps(blocks: &[(&Block, Commands)], name: &str, inputs: &[Input]) -> Vec<StepTemplate> {
-    let mut phase = if blocks.iter().any(|(b, _)| part_of(b).is_some()) { Phase::Preflight } else { Phase::Action };
+/// The input of a variable that no block sets.
+fn input_of(variable: &str) -> String {
+    let name = variable.trim_start_matches('_').to_lowercase();
+    if name.starts_with(|c: char| c.is_ascii_lowercase()) { name } else { format!("n{name}") }
+}
+
+fn inputs(pieces: &[Piece<'_>]) -> Vec<Input> {
+    let mut names = BTreeSet::new();
+    let mut endless = false;
+    for piece in pieces {
+        match &piece.does {
+            Act::Run(ready) => {
+                names.extend(ready.inputs.iter().cloned());
+                names.extend(ready.open.iter().map(|variable| input_of(variable)));
+                endless |= ready.effect.endless.is_some();
+            }
+            Act::ByHand { inputs, .. } => names.extend(inputs.iter().cloned()),
+        }
+    }
+    let value = |name: String| {
+        let text = InputKind::Text { pattern: Some(VALUE_PATTERN.to_owned()) };
+        let kind = if guided::is_secret(&name) { InputKind::Secret } else { text };
+        Input { name, kind, required: true, default: None }
+    };
+    let mut inputs: Vec<Input> = names.into_iter().filter(|name| !endless || name != WATCH_FOR).map(value).collect();
+    if endless {
+        inputs.push(Input {
+            name: WATCH_FOR.to_owned(),
+            kind: InputKind::Duration { min: Some(1_000), max: Some(600_000) },
+            required: false,
+            default: Some("30s".to_owned()),
+        });
+    }
+    inputs
+}
+
+fn steps(pieces: &[Piece<'_>], name: &str, inputs: &[Input]) -> Vec<StepTemplate> {
+    let parts: Vec<_> = pieces.iter().map(|piece| phases::part_of(piece.block)).collect();
+    let page = Shared::of(pieces, inputs);
     let mut steps = Vec::new();
-    for (number, (block, commands)) in (1..).zip(blocks) {
-        // The order of the page is the order of the work: a phase never goes back.
-        phase = match part_of(block) {
-            Some(Part::In(own)) => phase.max(own),
-            Some(Part::Rollback) => phase.max(Phase::Verify),
-            None => phase,
-        };
-        let heading = block.headings.last().map_or("block", String::as_str);
+    for ((number, piece), phase) in (1..).zip(pieces).zip(phases::of_page(&parts)) {
+        let heading = piece.block.headings.last().map_or("block", String::as_str);
         let label = format!("{number} {}", plain(heading));
-        let ask = question(number, &label, block, commands, name);
-        let work = command(number, label, block, commands, inputs);
-        steps.extend([StepTemplate { phase, ..ask }, StepTemplate { phase, ..work }]);
+        let notes = Some(piece.notes.clone()).filter(|notes| !notes.is_empty());
+        let block = piece.block;
+        match &piece.does {
+            Act::Run(ready) => {
+                let prompt = question(&label, block, ready, name);
+                let word = ready.effect.change.as_ref().map(|_| name.to_owned());
+                let ask = template(format!("ask before block {number}"), Does::Ask { prompt, word });
+                let work = command(number, label, block, ready, &page);
+                steps.extend([StepTemplate { phase, notes, ..ask }, StepTemplate { phase, ..work }]);
+            }
+            Act::ByHand { text, why, .. } => {
+                let prompt = format!(
+                    "Block {label} (line {}) is not run by opsroom: {why}.\n\n{}\n\nYes: it is done. No: leave it out.",
+                    block.line,
+                    quote(text, block)
+                );
+                let ask = template(format!("{label} by hand"), Does::Ask { prompt, word: None });
+                steps.push(StepTemplate { phase, notes, ..ask });
+            }
+        }
     }
     steps
 }
 
-fn question(number: usize, label: &str, block: &Block, commands: &Commands, name: &str) -> StepTemplate {
-    let risk = commands.risky.map(|why| format!(" It {why}: to say yes, type `{name}` as the note."));
-    let prompt = format!(
-        "Run block {label} (line {})? {}{} \"No\" leaves it out.",
-        block.line,
-        quote(&commands.script),
-        risk.unwrap_or_default()
-    );
-    let word = commands.risky.map(|_| name.to_owned());
-    let notes = Some(block.prose.clone()).filter(|prose| !prose.is_empty());
-    StepTemplate { notes, ..template(format!("ask before block {number}"), Does::Ask { prompt, word }) }
+fn question(label: &str, block: &Block, ready: &Ready, name: &str) -> String {
+    let effect = &ready.effect;
+    let mut more = Vec::new();
+    if let Some(host) = &ready.host {
+        more.push(format!("The page shows it typed as {host}; it would run here."));
+    }
+    if let Some(command) = &effect.endless {
+        more.push(format!("`{command}` never ends by itself: it is ended after {WATCH_FOR}."));
+    }
+    if let Some(why) = &effect.change {
+        more.push(format!("It {why}: to say yes, type `{name}` as the note."));
+    }
+    more.push("\"No\" leaves it out.".to_owned());
+    format!("Run block {label} (line {})?\n\n{}\n\n{}", block.line, quote(&ready.script, block), more.join(" "))
+}
+
+/// What the blocks of a page have in common.
+struct Shared<'i> {
+    inputs: &'i [Input],
+    /// Variables that some block sets.
+    variables: Vec<String>,
+    /// Inputs that name secrets.
+    secrets: Vec<String>,
+    /// Variables that no block sets.
+    open: BTreeSet<String>,
+}
+
+impl<'i> Shared<'i> {
+    fn of(pieces: &[Piece<'_>], inputs: &'i [Input]) -> Self {
+        let ready = || {
+            pieces.iter().filter_map(|piece| match &piece.does {
+                Act::Run(ready) => Some(ready),
+                Act::ByHand { .. } => None,
+            })
+        };
+        let variables: BTreeSet<String> = ready().flat_map(|r| r.sets.iter().cloned()).collect();
+        let open = ready().flat_map(|r| r.open.iter().cloned()).collect();
+        let secret = |input: &&Input| input.kind == InputKind::Secret;
+        let secrets = inputs.iter().filter(secret).map(|input| format!("{{inputs.{}}}", input.name)).collect();
+        Self { inputs, variables: variables.into_iter().collect(), secrets, open }
+    }
 }
 
 /// It stops at the first command that fails and at the first variable nobody has set: an empty `$DIR` before a slash is
 /// how disks are lost.
-fn command(number: usize, label: String, block: &Block, commands: &Commands, inputs: &[Input]) -> StepTemplate {
-    let script = format!("set -eu\n{}", commands.script);
+fn command(number: usize, label: String, block: &Block, ready: &Ready, page: &Shared<'_>) -> StepTemplate {
+    let is_open_secret = |variable: &&String| guided::is_secret(&input_of(variable));
+    let secret = |variable: &String| {
+        format!("{variable}=\"${{{variable}-${{{}}}}}\"\n", guided::secret_variable(&input_of(variable)))
+    };
+    let own: String = page.open.iter().filter(is_open_secret).map(secret).collect();
+    let script = format!("set -eu\n{own}{}", ready.script);
     let command = match block.language.as_str() {
         shell @ ("bash" | "zsh") => ShellCommand::Argv(vec![shell.to_owned(), "-c".to_owned(), script]),
+        _ if ready.bash => ShellCommand::Argv(vec!["bash".to_owned(), "-c".to_owned(), script]),
         _ => ShellCommand::Script(script),
     };
+    let plain = |variable: &&String| !guided::is_secret(&input_of(variable));
+    let env = ready.open.iter().filter(plain).map(|v| (v.clone(), format!("{{inputs.{}}}", input_of(v)))).collect();
+    let limit = ready.effect.endless.as_ref().map(|_| WATCH_FOR.to_owned());
+    let block_of = BlockOf { variables: page.variables.clone(), limit };
+    let does = Does::Shell {
+        command,
+        dir: None,
+        env,
+        secrets: page.secrets.clone(),
+        artifacts: Wanted::default(),
+        block: Some(block_of),
+    };
+    let looks = ready.effect.change.is_none();
+    // A look that fails is an answer too, and the next block asks before it runs.
+    let on_failure = if looks { OnFailure::Continue } else { OnFailure::Stop };
+    StepTemplate { when: when(number, page.inputs), on_failure, idempotent: looks, ..template(label, does) }
+}
+
+/// The answer to its question was yes.
+fn when(number: usize, inputs: &[Input]) -> Option<Condition> {
     let key = format!("ask_before_block_{number}");
     let known = KnownStep {
         key: key.clone(),
@@ -117,14 +212,7 @@ fn command(number: usize, label: String, block: &Block, commands: &Commands, inp
         response: scope::manual_response(),
     };
     let scope = scope::late_types(inputs, &[known]);
-    let when = Condition::parse(&format!("steps.{key}.done"), &[], &scope).ok();
-    StepTemplate {
-        when,
-        ..template(
-            label,
-            Does::Shell { command, dir: None, env: Vec::new(), secrets: Vec::new(), artifacts: Wanted::default() },
-        )
-    }
+    Condition::parse(&format!("steps.{key}.done"), &[], &scope).ok()
 }
 
 fn template(name: String, does: Does) -> StepTemplate {
@@ -152,10 +240,16 @@ fn template(name: String, does: Does) -> StepTemplate {
     }
 }
 
-/// The commands on one line, cut where they get long.
-fn quote(script: &str) -> String {
-    let lines: Vec<&str> = script.lines().map(str::trim).filter(|l| !l.is_empty() && !l.starts_with('#')).collect();
-    let all = lines.join(" ⏎ ");
-    let cut: String = all.chars().take(QUOTE).collect();
-    if cut.len() < all.len() { format!("`{cut}…`") } else { format!("`{cut}`") }
+/// The commands as they are, indented; cut where they get long, with the line where all of them stand.
+fn quote(text: &str, block: &Block) -> String {
+    let all: Vec<&str> = text.lines().filter(|line| !line.trim().is_empty()).collect();
+    let mut quoted = String::new();
+    for (at, line) in all.iter().enumerate() {
+        if at == LINES || quoted.len() + line.len() > LETTERS {
+            quoted.push_str(&format!("  … {} more lines: see line {} of the page", all.len() - at, block.line + 1));
+            return quoted;
+        }
+        quoted.push_str(&format!("  {line}\n"));
+    }
+    quoted.trim_end().to_owned()
 }

@@ -5,7 +5,9 @@ use std::collections::HashSet;
 use std::fmt::Write;
 
 use super::front::{Toml, quoted};
-use super::{Part, part_of, plain};
+use super::phases::{Part, part_of};
+use super::plain;
+use super::transcript::{self, Fence};
 use crate::core::run::Phase;
 use crate::core::runbook::guided;
 use crate::core::runbook::page::{Block, Page};
@@ -18,6 +20,9 @@ const FLAGS: [&str; 2] = ["idempotent", "mutates"];
 /// Writes the steps; what is wrong, with its line.
 pub(super) fn write(page: &Page, toml: &mut Toml) -> Vec<(usize, String)> {
     let mut problems = Vec::new();
+    for block in page.blocks.iter().filter(|b| guided::is_shell(&b.language)) {
+        typed(block, &mut problems);
+    }
     for block in page.blocks.iter().filter(|b| b.language == "sql" && !is_step(b)) {
         let message = "this sql block names no database, so nothing would run it: write `sql database=NAME`, or `text` if it \
                        is there to be read";
@@ -48,7 +53,20 @@ fn is_step(block: &Block) -> bool {
 }
 
 fn script(block: &Block) -> String {
-    guided::commands(&block.language, &block.code).script
+    guided::commands(&typed(block, &mut Vec::new())).script
+}
+
+/// The commands of a shell block; none when it only shows something.
+fn typed(block: &Block, problems: &mut Vec<(usize, String)>) -> String {
+    match transcript::read(block) {
+        Fence::Commands(typed) => typed.script,
+        Fence::Shown => String::new(),
+        Fence::Unclear(doubt) => {
+            let message = format!("{}; write it without a prompt, or mark it as `text`", doubt.why);
+            problems.push((block.line + 1 + doubt.line, message));
+            String::new()
+        }
+    }
 }
 
 fn phase_of(block: &Block) -> Phase {
@@ -134,7 +152,7 @@ fn work(block: &Block, problems: &mut Vec<(usize, String)>) -> Option<String> {
             flags.contains(&"mutates")
         ));
     }
-    let commands = guided::commands(&block.language, &block.code);
+    let commands = guided::commands(&typed(block, &mut Vec::new()));
     for (at, why) in commands.problems {
         problems.push((block.line + 1 + at, why));
     }

@@ -123,8 +123,8 @@ const GUIDED: &str = "---\ntitle: Disk full\nweight: 20\n---\n# Disk full\n\n## 
 fn an_ordinary_page_is_guided() {
     let runbook = parse("docs/DiskFull.md", GUIDED).unwrap_or_else(|p| panic!("{p:#?}"));
     assert_eq!((runbook.definition.origin, runbook.mutates, runbook.name.as_str()), (Origin::Guided, true, "DiskFull"));
-    assert_eq!(runbook.inputs, [("mount_point".to_owned(), true)]);
-    let plan = planned(GUIDED, &[("mount_point", "/var")]);
+    assert_eq!(runbook.inputs, [("mount_point".to_owned(), true), ("old_dir".to_owned(), true)]);
+    let plan = planned(GUIDED, &[("mount_point", "/var"), ("old_dir", "/srv/old")]);
     let steps: Vec<_> = plan.steps.iter().map(|s| (s.name.as_str(), s.phase.name(), s.spec.kind())).collect();
     assert_eq!(
         steps,
@@ -136,19 +136,28 @@ fn an_ordinary_page_is_guided() {
         ]
     );
     assert_eq!(plan.steps[0].rules.notes.as_deref(), Some("Find the culprit."));
+    let after = plan.steps[2].rules.notes.as_deref().unwrap_or_default();
+    assert!(after.contains("10G x") && after.contains("kind: Pod"), "what is not run is shown: {after}");
+    let StepSpec::Manual(asks) = &plan.steps[0].spec else { panic!() };
+    assert!(asks.prompt.contains("du -sh /var/*"), "what is asked shows the values: {}", asks.prompt);
     assert_eq!(plan.steps[1].rules.when.as_deref(), Some("steps.ask_before_block_1.done"));
     assert!(plan.steps[0].rules.optional && plan.steps[0].rules.word.is_none());
     assert_eq!(plan.steps[2].rules.word.as_deref(), Some("grow-disk"));
     let StepSpec::Shell(shell) = &plan.steps[1].spec else { panic!() };
     assert_eq!(shell.command, ShellCommand::Script("set -eu\ndu -sh \"${OPSROOM_INPUT_MOUNT_POINT}\"/*\n".to_owned()));
     assert_eq!(shell.env.get("OPSROOM_INPUT_MOUNT_POINT").map(String::as_str), Some("/var"));
-    assert!(plan.steps.iter().all(|s| s.on_failure == OnFailure::Stop));
+    let StepSpec::Shell(change) = &plan.steps[3].spec else { panic!() };
+    assert_eq!(change.env.get("OLD_DIR").map(String::as_str), Some("/srv/old"), "a variable no block sets is an input");
+    // A look that fails is an answer; a change that fails stops the page.
+    let ends: Vec<_> = plan.steps.iter().map(|s| s.on_failure).collect();
+    assert_eq!(ends, [OnFailure::Stop, OnFailure::Continue, OnFailure::Stop, OnFailure::Stop]);
 }
 
 #[test]
 fn a_value_that_a_shell_would_read_is_refused() {
     for bad in ["$(id)", "a b", "-rf", "x;y", "`id`", "a\nb", "'", "", "x|y", "*"] {
-        let blocks: Vec<_> = planned(GUIDED, &[("mount_point", bad)]).blocks().map(|r| r.code.clone()).collect();
+        let blocks: Vec<_> =
+            planned(GUIDED, &[("mount_point", bad), ("old_dir", "/x")]).blocks().map(|r| r.code.clone()).collect();
         assert_eq!(blocks, ["INPUT_INVALID"], "{bad:?}");
     }
 }

@@ -1,0 +1,178 @@
+//! Commands of a run that are one session: each is a process group of its own, and what it leaves in variables, functions
+//! and the working folder is read by the next. It is kept in a folder that only this user can read, on a file system in
+//! memory where there is one, and goes with the end of the run. Values of secrets are kept as references.
+
+use std::os::unix::fs::{DirBuilderExt, MetadataExt, PermissionsExt};
+use std::path::{Path, PathBuf};
+
+use super::{Invocation, program};
+
+/// What carries the state from block to block.
+const BASH: &str = include_str!("../../../assets/session/bash.sh");
+const SH: &str = include_str!("../../../assets/session/sh.sh");
+
+const LOST: &str = "the variables and the folder of the blocks before are not on this machine any more (the run was \
+                    resumed elsewhere, or the machine was restarted); this block starts without them";
+
+/// A command inside its session.
+pub(super) struct Entered {
+    pub what: Invocation,
+    /// What people should know.
+    pub note: Option<&'static str>,
+}
+
+/// The command as it runs in its session; nothing when it is in none.
+///
+/// # Errors
+/// Why the session has no folder.
+pub(super) fn enter(what: &Invocation) -> Result<Option<Entered>, String> {
+    let Some((place, name)) = what.session.as_ref().and_then(|s| Some((s, s.name.as_ref()?))) else { return Ok(None) };
+    let (Some(shell), Some(block)) = (what.argv.first(), what.argv.last()) else { return Ok(None) };
+    // bash where there is one: pages are written in it, whatever their fences are called.
+    let bash = program::find("bash").is_some();
+    let (shell, carrier) = match shell.as_str() {
+        "bash" => ("bash", BASH),
+        "sh" if bash => ("bash", BASH),
+        "sh" => ("sh", SH),
+        // Other shells stand alone.
+        _ => return Ok(None),
+    };
+    let folder = folder(name);
+    let fresh = open(&folder)?;
+    let text = folder.display().to_string();
+    let mut argv = vec![shell.to_owned(), "-c".to_owned(), carrier.to_owned(), shell.to_owned(), text, block.clone()];
+    argv.extend(place.of.variables.iter().cloned());
+    let note = (fresh && place.begun).then_some(LOST);
+    Ok(Some(Entered { what: Invocation { argv, session: None, ..what.clone() }, note }))
+}
+
+/// Removes what a session left.
+pub(in super::super) fn end(name: &str) {
+    let folder = folder(name);
+    if is_ours(&folder) {
+        // What cannot be removed goes with the temporary files of the machine.
+        let _ = std::fs::remove_dir_all(folder);
+    }
+}
+
+fn folder(name: &str) -> PathBuf {
+    let private = std::env::var_os("XDG_RUNTIME_DIR").map(PathBuf::from).filter(|dir| is_ours(dir));
+    private.unwrap_or_else(std::env::temp_dir).join(format!("opsroom-session-{name}"))
+}
+
+/// Makes the folder; whether it is new. One that is there must be ours alone: its content is run.
+fn open(folder: &Path) -> Result<bool, String> {
+    match std::fs::DirBuilder::new().mode(0o700).create(folder) {
+        Ok(()) => Ok(true),
+        Err(e) if e.kind() == std::io::ErrorKind::AlreadyExists && is_ours(folder) => Ok(false),
+        Err(e) if e.kind() == std::io::ErrorKind::AlreadyExists => {
+            Err(format!("{} is in the way: it is no folder that only this user can use; remove it", folder.display()))
+        }
+        Err(e) => Err(format!("cannot make {} for what the blocks of the page share: {e}", folder.display())),
+    }
+}
+
+/// A folder, no link, of this user, closed to all others.
+fn is_ours(folder: &Path) -> bool {
+    folder.symlink_metadata().is_ok_and(|meta| {
+        meta.is_dir() && meta.uid() == rustix::process::geteuid().as_raw() && meta.permissions().mode() & 0o077 == 0
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio_util::sync::CancellationToken;
+
+    use super::super::tests::{run, sh};
+    use super::*;
+    use crate::core::step::Reply;
+    use crate::core::step::shell::{Place, Session};
+
+    /// Output of each block in turn, all of one session.
+    async fn blocks(name: &str, shell: &str, blocks: &[&str]) -> Vec<(Option<i32>, Vec<String>)> {
+        let mut found = Vec::new();
+        for block in blocks {
+            let of = Session { variables: vec!["A".to_owned(), "B".to_owned()] };
+            let session = Some(Place { of, name: Some(name.to_owned()), begun: false });
+            let argv = [shell, "-c", block].map(str::to_owned).to_vec();
+            let (reply, lines, _) = run(Invocation { argv, session, ..sh("") }, 10_000, CancellationToken::new()).await;
+            let Reply::Exited { code, .. } = reply else { panic!("{reply:?}") };
+            found.push((code, lines.into_iter().map(|l| l.text).collect()));
+        }
+        found
+    }
+
+    #[tokio::test]
+    async fn variables_functions_and_the_folder_go_from_block_to_block() {
+        let name = format!("test-{}", std::process::id());
+        let found = blocks(
+            &name,
+            "sh",
+            &[
+                "set -eu\nA=\"it's \\$5\"; export B='two\nlines'; list=(x 'y z'); greet() { echo \"hi $1\"; }; cd /usr",
+                "set -eu\necho \"$A\"; sh -c 'echo \"${A-none} $B\"'; echo \"${list[1]}\"; greet ana; pwd",
+                "set -eu\nA=lost; false",
+                "set -eu\necho \"$A\"; exit 0",
+            ],
+        )
+        .await;
+        let text: Vec<&str> = found[1].1.iter().map(String::as_str).collect();
+        assert_eq!(text, ["it's $5", "none two", "lines", "y z", "hi ana", "/usr"]);
+        assert_eq!(
+            (found[2].0, &found[3]),
+            (Some(1), &(Some(0), vec!["it's $5".to_owned()])),
+            "a failure leaves nothing"
+        );
+        let folder = folder(&name);
+        assert_eq!(folder.metadata().unwrap().mode() & 0o777, 0o700);
+        assert_eq!(folder.join("bash").metadata().unwrap().mode() & 0o777, 0o600);
+        let kept = std::fs::read_to_string(folder.join("bash")).unwrap();
+        assert!(!kept.contains("CARGO") && !kept.contains("PATH="), "what it did not set is not kept: {kept}");
+        end(&name);
+        assert!(!folder.exists());
+    }
+
+    #[tokio::test]
+    async fn a_secret_is_kept_as_a_reference() {
+        let folder = tempfile::tempdir().unwrap();
+        let run = |block: &str| {
+            let at = folder.path().to_str().unwrap();
+            let mut command = std::process::Command::new("bash");
+            command.args(["-c", BASH, "bash", at, block]).env("OPSROOM_SECRET_API", "s3cr$t\"x'");
+            String::from_utf8(command.output().unwrap().stdout).unwrap()
+        };
+        run("AUTH=\"Bearer ${OPSROOM_SECRET_API} end\"");
+        let kept = std::fs::read_to_string(folder.path().join("bash")).unwrap();
+        assert!(!kept.contains("s3cr") && kept.contains("$OPSROOM_SECRET_API"), "{kept}");
+        assert_eq!(run("set -eu; echo \"$AUTH\""), "Bearer s3cr$t\"x' end\n");
+    }
+
+    #[test]
+    fn a_plain_shell_keeps_the_variables_that_are_named() {
+        let folder = tempfile::tempdir().unwrap();
+        let run = |block: &str| {
+            let at = folder.path().to_str().unwrap();
+            let mut command = std::process::Command::new("sh");
+            command.args(["-c", SH, "sh", at, block, "A", "B"]);
+            String::from_utf8(command.output().unwrap().stdout).unwrap()
+        };
+        run("A=\"it's 'so'\"; export B='two\nlines'; C=3; cd /usr");
+        assert_eq!(
+            run("set -u; echo \"$A\"; sh -c 'echo $B'; echo ${C-none}; pwd"),
+            "it's 'so'\ntwo lines\nnone\n/usr\n"
+        );
+    }
+
+    #[test]
+    fn a_folder_that_others_can_use_is_refused() {
+        let dir = tempfile::tempdir().unwrap();
+        let (open_one, link) = (dir.path().join("open"), dir.path().join("link"));
+        std::fs::create_dir(&open_one).unwrap();
+        std::fs::set_permissions(&open_one, std::fs::Permissions::from_mode(0o755)).unwrap();
+        std::os::unix::fs::symlink(dir.path(), &link).unwrap();
+        for bad in [open_one, link] {
+            assert!(open(&bad).unwrap_err().contains("is in the way"), "{}", bad.display());
+        }
+        assert_eq!((open(&dir.path().join("new")), open(&dir.path().join("new"))), (Ok(true), Ok(false)));
+    }
+}

@@ -1,0 +1,121 @@
+//! Runbooks called by exactly their name: `run etcdNoLeader`, `run "Postgres failover (primary)"`, `run docs/git`. What is
+//! written exactly so is meant, and no near or similar name.
+
+use std::collections::HashMap;
+use std::ops::Range;
+
+use super::intent::RUNBOOK;
+use super::lexer::Kind;
+use super::lexicon::Lexicon;
+use super::pattern::{Match, Words};
+use super::reading::Reading;
+use super::verb::Hit;
+
+/// Words that may stand before a name.
+const RUN: [&str; 7] = ["run", "execute", "start", "launch", "trigger", "use", "follow"];
+
+/// Longest name without quotes, in tokens.
+const LONGEST: usize = 24;
+
+/// Names as they are written.
+#[derive(Debug, Clone, Default)]
+pub(super) struct WrittenNames {
+    /// By the name in small letters, without marks around it: the names written like that, and whose they are.
+    by_key: HashMap<String, Vec<Written>>,
+}
+
+#[derive(Debug, Clone)]
+struct Written {
+    name: String,
+    runbook: String,
+    /// It is a verb of the language too, which wins.
+    verb: bool,
+}
+
+impl WrittenNames {
+    pub fn insert(&mut self, name: &str, runbook: &str, verb: bool) {
+        let all = self.by_key.entry(key(name)).or_default();
+        if !all.iter().any(|w| w.name == name) {
+            all.push(Written { name: name.to_owned(), runbook: runbook.to_owned(), verb });
+        }
+    }
+
+    /// Whether a text is a name.
+    pub fn holds(&self, text: &str) -> bool {
+        self.by_key.contains_key(&key(text))
+    }
+
+    /// The runbook that is called so: in the same letters, or in letters of any case when only one is.
+    fn find(&self, text: &str, quoted: bool) -> Option<&str> {
+        let all = self.by_key.get(&key(text))?;
+        let plain = |text: &str| text.split_whitespace().collect::<Vec<_>>().join(" ");
+        let exact = all.iter().find(|w| bare(&w.name) == bare(&plain(text)));
+        let chosen = exact.or(if let [one] = all.as_slice() { Some(one) } else { None })?;
+        // `run RELEASE` is the page of that name; `run release` is what the language says it is.
+        let told_apart = exact.is_some() && chosen.name.chars().any(char::is_uppercase);
+        (quoted || !chosen.verb || told_apart).then_some(chosen.runbook.as_str())
+    }
+}
+
+fn key(name: &str) -> String {
+    bare(&name.split_whitespace().collect::<Vec<_>>().join(" ")).to_lowercase()
+}
+
+fn bare(name: &str) -> &str {
+    name.trim_matches(|c: char| !c.is_alphanumeric())
+}
+
+/// A name in words is a verb of the language.
+pub(super) fn is_verb(lexicon: &Lexicon, words: &str) -> bool {
+    lexicon.verbs.iter().any(|(pattern, _)| pattern.plain().is_some_and(|plain| plain == words))
+}
+
+/// A command that calls a runbook by its name: the verb.
+pub(super) fn hit(r: &Reading<'_>) -> Option<Hit> {
+    let mut at = r.words.start;
+    while at < r.words.end && r.skippable(at) {
+        at += 1;
+    }
+    let verb = Some(at).filter(|at| r.words.contains(at) && RUN.contains(&r.word(*at)))?;
+    behind(r, verb + 1)?;
+    let found = Match { end: verb + 1, used: vec![verb], captures: Vec::new(), literals: 1, gaps: 0 };
+    Some(Hit { found, intents: vec![RUNBOOK], runbook: None, rivals: Vec::new(), noun: false })
+}
+
+/// The name that stands from a word on, small words aside: its words and the runbook.
+pub(super) fn behind(r: &Reading<'_>, from: usize) -> Option<(Range<usize>, String)> {
+    let mut at = from;
+    loop {
+        if at >= r.words.end {
+            return None;
+        }
+        if let Some(found) = name_at(r, at) {
+            return Some(found);
+        }
+        if !(r.skippable(at) || matches!(r.word(at), "runbook" | "playbook" | "page")) {
+            return None;
+        }
+        at += 1;
+    }
+}
+
+fn name_at(r: &Reading<'_>, at: usize) -> Option<(Range<usize>, String)> {
+    let text = r.text;
+    let names = &r.catalogue.written_names;
+    let words = text.token_words(at);
+    if words.start != at {
+        return None;
+    }
+    let token = text.token(at);
+    if matches!(token.kind, Kind::Quoted { .. }) {
+        return Some((words, names.find(&token.raw, true)?.to_owned()));
+    }
+    let first = text.words[at].token;
+    let last = text.words[r.words.end - 1].token;
+    (first..=last.min(first + LONGEST)).rev().find_map(|end| {
+        let written = text.src.get(token.start..text.tokens[end].end)?;
+        let name = names.find(written, false)?;
+        let end = text.words.iter().rposition(|w| w.token == end)? + 1;
+        (end <= r.words.end).then(|| (at..end, name.to_owned()))
+    })
+}

@@ -1,0 +1,305 @@
+//! What a fence is: commands to run, something shown, or neither for certain. Prompts tell commands from output; the
+//! prompt of another program, or a line that may be a command and may be output, leaves the fence unclear: it is then
+//! shown and asked about, never run.
+
+use super::output;
+use crate::core::runbook::page::Block;
+use crate::core::runbook::{effect, guided, shell};
+
+/// What a fence is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Fence {
+    Commands(Typed),
+    /// Output, a query, a file.
+    Shown,
+    Unclear(Doubt),
+}
+
+/// Commands, without what stood before and between them.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub(super) struct Typed {
+    pub script: String,
+    /// Lines that are not run, with their number inside the fence (from 0).
+    pub shown: Vec<(usize, String)>,
+    /// The machine and user of the prompts, where they name one.
+    pub host: Option<String>,
+}
+
+/// Why a fence is not run.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Doubt {
+    /// Line inside the fence, from 0.
+    pub line: usize,
+    /// Completes "it is not run: …".
+    pub why: String,
+    /// The page is wrong there, and its author should know.
+    pub mistake: bool,
+}
+
+/// Tags that promise a transcript: what has no prompt is output.
+const TRANSCRIPT_TAGS: [&str; 6] =
+    ["console", "terminal", "shell-session", "sh-session", "shellsession", "bash-session"];
+
+/// What stands at the start of a line.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Prompt<'t> {
+    None,
+    /// A shell's: the command behind it.
+    Shell(&'t str),
+    /// A shell's that names user and machine.
+    Host(&'t str, &'t str),
+    /// `# `: a comment, or the prompt of root.
+    Root(&'t str),
+    /// That of a shell in a container, or of another program.
+    Other(&'t str),
+}
+
+/// Reads a fence of a shell's.
+pub(super) fn read(block: &Block) -> Fence {
+    let code = block.code.as_str();
+    let doubt = |line, why: &str, mistake| Fence::Unclear(Doubt { line, why: why.to_owned(), mistake });
+    let lines = || code.lines().enumerate();
+    if let Some((line, _)) = lines().find(|(_, l)| l.trim_start().starts_with("```") && l.trim() != "```") {
+        return doubt(line, "another fence begins inside of it, so this one was probably never closed", true);
+    }
+    let prompted = lines().any(|(_, l)| matches!(prompt(l), Prompt::Shell(_) | Prompt::Host(..)));
+    if prompted { prompts(code) } else { plain(block) }
+}
+
+/// A fence with prompts: what has none is output, unless it goes on with a command.
+fn prompts(code: &str) -> Fence {
+    let mut typed = Typed::default();
+    let mut command = String::new();
+    let doubt = |line, why: String| Fence::Unclear(Doubt { line, why, mistake: false });
+    for (number, line) in code.lines().enumerate() {
+        if is_open(&command) {
+            command.push_str(line.strip_prefix("> ").unwrap_or(line));
+            command.push('\n');
+            continue;
+        }
+        typed.script.push_str(&std::mem::take(&mut command));
+        match prompt(line) {
+            Prompt::Shell(text) => command = format!("{text}\n"),
+            Prompt::Host(host, text) => {
+                if typed.host.as_deref().is_some_and(|other| machine(other) != machine(host)) {
+                    return doubt(number, format!("it is typed on several machines, here on {host}"));
+                }
+                typed.host = Some(host.to_owned());
+                command = format!("{text}\n");
+            }
+            Prompt::Other(mark) => return doubt(number, of_another(mark)),
+            Prompt::Root(_) | Prompt::None if line.trim().is_empty() => {}
+            Prompt::Root(_) => typed.shown.push((number, line.to_owned())),
+            Prompt::None if reads_like_a_command(line) => {
+                return doubt(number, format!("`{}` has no prompt but reads like a command", short(line)));
+            }
+            Prompt::None => typed.shown.push((number, line.to_owned())),
+        }
+    }
+    typed.script.push_str(&command);
+    checked(typed)
+}
+
+/// A fence without a shell's prompt.
+fn plain(block: &Block) -> Fence {
+    let code = block.code.as_str();
+    let transcript = TRANSCRIPT_TAGS.contains(&block.language.as_str());
+    let doubt = |line, why: String| Fence::Unclear(Doubt { line, why, mistake: false });
+    let mut before = String::new();
+    let (mut commented, mut others) = (None, 0);
+    for (number, line) in code.lines().enumerate() {
+        if !is_open(&before) {
+            before.clear();
+            match prompt(line) {
+                Prompt::Other(mark) => return doubt(number, of_another(mark)),
+                Prompt::Root(text) if first_word(text).is_some_and(effect::is_program) => {
+                    commented = commented.or(Some(number));
+                }
+                Prompt::Root(_) => {}
+                _ if line.trim().is_empty() => {}
+                _ => others += 1,
+            }
+        }
+        before.push_str(line);
+        before.push('\n');
+    }
+    let root = commented.filter(|_| others == 0 || (transcript && !begins_with_a_command(code)));
+    if let Some(number) = root {
+        return doubt(number, "`#` may be root's prompt here, or begin a comment".to_owned());
+    }
+    let kept = output::commands(block);
+    if kept.is_empty() {
+        return Fence::Shown;
+    }
+    if transcript && !begins_with_a_command(kept) {
+        return Fence::Shown;
+    }
+    let first = kept.lines().count();
+    let shown = (first..).zip(code[kept.len()..].lines()).map(|(n, l)| (n, l.to_owned())).collect();
+    let fence = checked(Typed { script: kept.to_owned(), shown, host: None });
+    match (&fence, transcript) {
+        (Fence::Commands(typed), true) => unknown_line(typed).map_or(fence, |(line, why)| doubt(line, why)),
+        _ => fence,
+    }
+}
+
+/// Commands, when they parse and none of them looks like output.
+fn checked(typed: Typed) -> Fence {
+    let text = guided::commands(&typed.script).script;
+    let script = match shell::parse(&text) {
+        Ok(script) => script,
+        Err(fault) => {
+            let why = format!("it does not parse as shell text: {}", fault.message);
+            return Fence::Unclear(Doubt { line: fault.line, why, mistake: true });
+        }
+    };
+    if script.commands.is_empty() {
+        return Fence::Shown;
+    }
+    let odd = script.commands.iter().position(|c| {
+        let name = c.words.first().filter(|w| !w.quoted).map(|w| w.text.as_str());
+        name.is_some_and(|name| like_output(c, name) || like_table(&typed.script, name))
+    });
+    match odd {
+        None => Fence::Commands(typed),
+        Some(0) => Fence::Shown,
+        Some(at) => {
+            let name = &script.commands[at].words[0].text;
+            let line = line_of(&typed.script, name);
+            let why = format!("`{}` reads like output, not like a command", short(name));
+            Fence::Unclear(Doubt { line, why, mistake: false })
+        }
+    }
+}
+
+/// The first command of an unprompted transcript that opsroom does not know: it may be output.
+fn unknown_line(typed: &Typed) -> Option<(usize, String)> {
+    let script = shell::parse(&guided::commands(&typed.script).script).ok()?;
+    let known = |name: &str| effect::is_program(name) || script.functions.iter().any(|f| f == name);
+    let names = script.commands.iter().filter_map(|c| c.words.first()).map(|w| w.text.as_str());
+    let name = names.into_iter().find(|name| !known(name))?;
+    Some((line_of(&typed.script, name), format!("`{}` may be a command or output: it has no prompt", short(name))))
+}
+
+fn line_of(text: &str, name: &str) -> usize {
+    text.lines().position(|l| l.trim_start().starts_with(name)).unwrap_or(0)
+}
+
+/// Numbers, labels, capital words in a row, rules and ellipses begin no command.
+fn like_output(command: &shell::Command, name: &str) -> bool {
+    let capital =
+        |w: &str| w.len() > 1 && w.chars().all(|c| c.is_ascii_uppercase() || matches!(c, '-' | '_' | '(' | ')'));
+    let second = command.words.get(1).map_or("", |w| w.text.as_str());
+    let number = name.contains(|c: char| c.is_ascii_digit())
+        && name.chars().all(|c| c.is_ascii_digit() || matches!(c, '.' | ',' | '%' | '/' | ':'));
+    let label = name.ends_with(':') && name.len() > 1;
+    let rule = name.starts_with(['-', '+', '=', '|', '*', '<', '%', ',', '"', '}', '│', '┌', '●', '✔', '…', '~'])
+        && !name.starts_with("~/");
+    let headed = capital(name) && capital(second) && !effect::is_program(name);
+    let sentence =
+        name.starts_with(char::is_uppercase) && second.starts_with(char::is_lowercase) && command.words.len() > 3;
+    number || label || rule || headed || sentence || name.starts_with("..") && !name.starts_with("../")
+}
+
+/// A row of a table: words far apart, and the first is no program.
+fn like_table(text: &str, name: &str) -> bool {
+    let Some(line) = text.lines().map(str::trim).find(|line| line.starts_with(name)) else { return false };
+    let gaps = line.split("  ").filter(|part| !part.trim().is_empty()).count() + line.matches('\t').count();
+    gaps > 2 && !effect::is_program(name) && !line.contains('#')
+}
+
+fn begins_with_a_command(code: &str) -> bool {
+    let first = code.lines().map(str::trim).find(|l| !l.is_empty() && !l.starts_with('#')).unwrap_or("");
+    reads_like_a_command(first) || first_word(first).is_some_and(effect::is_program)
+}
+
+/// Its first word is a program, an assignment or a loop.
+fn reads_like_a_command(line: &str) -> bool {
+    let mut words = line.split_whitespace();
+    let (Some(first), Some(_)) = (words.next(), words.next()) else {
+        return first_word(line).is_some_and(|word| {
+            word.split_once('=').is_some_and(|(n, v)| v.starts_with("$(") && n.bytes().all(|b| b.is_ascii_uppercase()))
+        });
+    };
+    let assigned = first.split_once('=').is_some_and(|(name, value)| {
+        !value.is_empty() && name.bytes().all(|b| b.is_ascii_uppercase() || b == b'_') && !name.is_empty()
+    });
+    let keyword = ["for", "while", "if", "until"].contains(&first) && line.contains(';');
+    effect::is_program(first) || assigned || keyword
+}
+
+fn first_word(line: &str) -> Option<&str> {
+    line.split_whitespace().next()
+}
+
+/// More lines belong to the command.
+fn is_open(command: &str) -> bool {
+    let text = command.trim_end_matches('\n');
+    !text.is_empty()
+        && (text.ends_with('\\') || shell::parse(&guided::commands(command).script).is_err_and(|fault| fault.open))
+}
+
+fn machine(host: &str) -> &str {
+    host.rsplit('@').next().unwrap_or(host).split([':', ' ', '~']).next().unwrap_or(host)
+}
+
+fn of_another(mark: &str) -> String {
+    format!("`{}` is the prompt of another program, or of a shell somewhere else", short(mark))
+}
+
+fn short(text: &str) -> String {
+    let cut: String = text.trim().chars().take(40).collect();
+    if cut.len() < text.trim().len() { format!("{cut}…") } else { cut }
+}
+
+fn prompt(line: &str) -> Prompt<'_> {
+    let line = line.trim_start();
+    if let Some(rest) = ["$ ", "% ", "❯ ", "➜ "].into_iter().find_map(|p| line.strip_prefix(p)) {
+        return Prompt::Shell(rest);
+    }
+    if line == "$" {
+        return Prompt::Shell("");
+    }
+    if let Some(rest) = line.strip_prefix("# ") {
+        return Prompt::Root(rest);
+    }
+    host(line).or_else(|| other(line)).unwrap_or(Prompt::None)
+}
+
+/// `user@host:~$ `, `[user@host dir]# `.
+fn host(line: &str) -> Option<Prompt<'_>> {
+    let end = [line.find("$ "), line.find("# ")].into_iter().flatten().min()?;
+    let head = &line[..end];
+    let looks_like_host =
+        head.contains('@') && !head.contains(['\'', '"', '=', '<']) && (head.starts_with('[') || !head.contains(' '));
+    let name = head.trim_matches(['[', ']']);
+    looks_like_host.then(|| Prompt::Host(name, line[end + 2..].trim_start()))
+}
+
+/// `mysql> `, `postgres=# `, `>>> `, `irb(main):001:0> `, `sh-4.4# `, `/ # `.
+fn other(line: &str) -> Option<Prompt<'_>> {
+    let mut words = line.split_whitespace();
+    let (first, second) = (words.next()?, words.next().unwrap_or(""));
+    let sound = |word: &str| !word.contains(['<', '\'', '"', '$', '&', '`', '\\']) && !word.ends_with("->");
+    let named = |word: &str| word.chars().any(char::is_alphabetic) && sound(word);
+    let shell = first.strip_suffix(['#', '$']).is_some_and(|name| {
+        let name = name.rsplit_once('-').map_or(name, |(shell, _)| shell);
+        ["sh", "bash", "ash", "dash", "ksh", "zsh"].contains(&name)
+    });
+    let folder = (first.starts_with('/') || first == "~") && matches!(second, "#" | "$") && words.next().is_some();
+    let database = ["=#", "=>", "-#", "(#", "=*#"].iter().any(|end| first.ends_with(end)) && named(first);
+    let address = first.contains('.') && first.contains(':') && sound(first);
+    let marked = first.ends_with('>') && (named(first) || address) && !first.contains("=>");
+    let bare = [">", ">>", ">>>", "->", "$>", "#>"].contains(&first);
+    let bracketed = first.starts_with('[') && line.split_whitespace().take(4).any(|w| w.ends_with('>') && named(w));
+    let server = second.ends_with(")]>") || second.ends_with("]>");
+    // `$mac git status`: which machine it is typed on.
+    let labelled = first.strip_prefix('$').is_some_and(|name| {
+        !name.is_empty() && name.bytes().all(|b| b.is_ascii_lowercase()) && effect::is_program(second)
+    });
+    let found = shell || folder || database || marked || bare || bracketed || server || labelled;
+    found.then_some(Prompt::Other(first))
+}
+
+#[cfg(test)]
+mod tests;

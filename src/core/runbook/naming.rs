@@ -1,0 +1,191 @@
+//! What pages are called: by their file's name, or by their path below the folder where that name is taken; also by their
+//! title. Runbooks that name themselves, and those that ship with opsroom, always keep their names.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::definition::Origin;
+use super::{Problem, Runbook};
+use crate::core::text::show;
+
+/// A page that stands for its folder.
+pub(super) fn stands_for_folder(stem: &str) -> bool {
+    ["readme", "index", "_index", "index.html"].contains(&stem.to_lowercase().as_str())
+}
+
+/// A file's path without its ending, or that of the folder it stands for; and its name without its ending.
+pub(super) fn path_and_stem(file: &str) -> (String, String) {
+    let file = file.replace('\\', "/");
+    let whole = [".markdown", ".md"].into_iter().find_map(|end| {
+        let cut = file.len().checked_sub(end.len()).filter(|cut| file.is_char_boundary(*cut))?;
+        file[cut..].eq_ignore_ascii_case(end).then(|| file[..cut].to_owned())
+    });
+    let whole = whole.unwrap_or(file);
+    match whole.rsplit_once('/') {
+        Some((folder, stem)) if stands_for_folder(stem) && !folder.is_empty() => (folder.to_owned(), stem.to_owned()),
+        Some((_, stem)) => (whole.clone(), stem.to_owned()),
+        None => (whole.clone(), whole),
+    }
+}
+
+/// Gives each page a name of its own, whatever the order of the files. `folder`: where they were loaded from.
+/// What is shadowed is a problem of its page.
+pub fn pages(runbooks: &mut [Runbook], folder: &str, taken: &BTreeSet<String>) -> Vec<Problem> {
+    let is_page = |r: &Runbook| matches!(r.definition.origin, Origin::Guided | Origin::Reference);
+    let own = runbooks.iter().filter(|r| !is_page(r)).map(|r| r.name.to_lowercase());
+    let mut used: BTreeSet<String> = taken.iter().map(|name| name.to_lowercase()).chain(own).collect();
+    let below = |file: &str| file.strip_prefix(folder).unwrap_or(file).trim_start_matches('/').to_owned();
+    let places: Vec<Option<[String; 4]>> =
+        runbooks.iter().map(|r| is_page(r).then(|| candidates(&below(&r.definition.source.file)))).collect();
+    let mut counts: BTreeMap<String, usize> = BTreeMap::new();
+    for place in places.iter().flatten() {
+        *counts.entry(place[0].to_lowercase()).or_default() += 1;
+    }
+    // Paths that are unlike all others come first: a page at the top keeps its name.
+    let mut paths: BTreeMap<String, usize> = BTreeMap::new();
+    for place in places.iter().flatten() {
+        *paths.entry(place[1].to_lowercase()).or_default() += 1;
+    }
+    let mut problems = Vec::new();
+    let mut names: Vec<Option<String>> = vec![None; runbooks.len()];
+    for round in 0..4 {
+        for (at, place) in places.iter().enumerate() {
+            let (Some(place), None) = (place, &names[at]) else { continue };
+            let name = &place[round];
+            let lower = name.to_lowercase();
+            let alone = match round {
+                0 => {
+                    counts[&lower] == 1
+                        && paths.get(&lower).is_none_or(|n| *n == usize::from(place[1].to_lowercase() == lower))
+                }
+                1 => paths[&lower] == 1,
+                _ => true,
+            };
+            if alone && used.insert(lower) {
+                names[at] = Some(name.clone());
+            }
+        }
+    }
+    for (runbook, (name, place)) in runbooks.iter_mut().zip(names.into_iter().zip(&places)) {
+        let (Some(name), Some(place)) = (name, place) else { continue };
+        if taken.contains(&place[0].to_lowercase()) {
+            problems.push(shadowed(runbook, &place[0], &name));
+        }
+        if !name.chars().any(char::is_uppercase) && crate::core::command::is_own_word(&name) {
+            problems.push(own_word(runbook, &name));
+        }
+        runbook.also = place.iter().filter(|other| **other != name).cloned().collect();
+        runbook.name = name;
+    }
+    titles(runbooks, &used);
+    problems
+}
+
+/// In this order: the file's name, its path, its path with the file's name, the whole of it.
+fn candidates(file: &str) -> [String; 4] {
+    let stem = super::markdown::name_of(file);
+    let (path, own) = path_and_stem(file);
+    let folder = file.rsplit_once('/').map_or("", |(folder, _)| folder);
+    let full = if folder.is_empty() { own } else { format!("{folder}/{own}") };
+    [stem, path, full, file.to_owned()].map(|name| show(&super::markdown::plain(&name)).into_owned())
+}
+
+fn shadowed(runbook: &Runbook, stem: &str, name: &str) -> Problem {
+    let message = format!(
+        "`{stem}` is a command of opsroom's own, which wins: this page is called by run {}",
+        crate::core::command::said_name(name)
+    );
+    Problem { file: runbook.definition.source.file.clone(), line: 1, key: "name".to_owned(), message }
+}
+
+fn own_word(runbook: &Runbook, name: &str) -> Problem {
+    let message = format!("`run {name}` is a command of opsroom's own, which wins: call this page by run \"{name}\"");
+    Problem { file: runbook.definition.source.file.clone(), line: 1, key: "name".to_owned(), message }
+}
+
+/// A title only one page has, and no runbook as its name, is a name too. Other names that are not one page's alone go.
+fn titles(runbooks: &mut [Runbook], used: &BTreeSet<String>) {
+    let mut counts: BTreeMap<String, usize> = BTreeMap::new();
+    for runbook in runbooks.iter() {
+        for name in runbook.also.iter().chain([&runbook.title]) {
+            *counts.entry(name.to_lowercase()).or_default() += 1;
+        }
+    }
+    for runbook in runbooks.iter_mut() {
+        let alone = |name: &String| counts[&name.to_lowercase()] == 1 && !used.contains(&name.to_lowercase());
+        let page = matches!(runbook.definition.origin, Origin::Guided | Origin::Reference);
+        let title = Some(runbook.title.clone()).filter(|title| page && alone(title));
+        runbook.also.retain(|name| alone(name));
+        runbook.also.extend(title);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::core::runbook::parse;
+
+    fn named(files: &[(&str, &str)]) -> (Vec<(String, Vec<String>)>, Vec<String>) {
+        let read = |(file, title): &(&str, &str)| {
+            parse(&format!("/r/{file}"), &format!("# {title}\n\n```sh\ndf -h\n```\n"))
+                .unwrap_or_else(|p| panic!("{p:?}"))
+        };
+        let mut runbooks: Vec<Runbook> = files.iter().map(read).collect();
+        let taken = BTreeSet::from(["restart".to_owned()]);
+        let problems = pages(&mut runbooks, "/r", &taken);
+        let names = runbooks.into_iter().map(|r| (r.name, r.also)).collect();
+        let mut problems: Vec<String> = problems.iter().map(ToString::to_string).collect();
+        problems.sort();
+        (names, problems)
+    }
+
+    #[test]
+    fn every_page_has_a_name_of_its_own_whatever_the_order() {
+        let mut files = [
+            ("git.md", "Git"),
+            ("docs/git/README.md", "Git servers"),
+            ("docs/git/git.md", "More git"),
+            ("a/index.html.md", "A"),
+            ("b/index.html.md", "A"),
+            ("kafka.md", "Kafka (old)"),
+            ("kafka/README.md", "Kafka"),
+            ("restart.md", "Restart & wait"),
+            ("deep/x/Disk Full, again.md", "Disk"),
+            ("README.md", "All of them"),
+            ("check.md", "Checking"),
+        ];
+        let wanted = |names: &[(String, Vec<String>)], files: &[(&str, &str)]| {
+            let mut all: Vec<(String, String)> =
+                files.iter().zip(names).map(|((f, _), (n, _))| ((*f).to_owned(), n.clone())).collect();
+            all.sort();
+            all
+        };
+        let (names, problems) = named(&files);
+        let first = wanted(&names, &files);
+        let of = |file: &str| first.iter().find(|(f, _)| f == file).map(|(_, n)| n.as_str()).unwrap();
+        for (file, name) in [
+            ("git.md", "git"),
+            ("docs/git/README.md", "docs/git"),
+            ("docs/git/git.md", "docs/git/git"),
+            ("a/index.html.md", "a"),
+            ("b/index.html.md", "b"),
+            ("restart.md", "restart.md"),
+            ("deep/x/Disk Full, again.md", "Disk Full, again"),
+            ("README.md", "README"),
+        ] {
+            assert_eq!(of(file), name, "{file}");
+        }
+        assert_ne!(of("kafka.md"), of("kafka/README.md"));
+        assert_eq!(
+            problems,
+            [
+                "/r/check.md:1: name: `run check` is a command of opsroom's own, which wins: call this page by run \"check\"",
+                "/r/restart.md:1: name: `restart` is a command of opsroom's own, which wins: this page is called by run restart.md"
+            ]
+        );
+        let also = |name: &str| names.iter().find(|(n, _)| n == name).map(|(_, a)| a.clone()).unwrap();
+        assert!(also("git").contains(&"Git".to_owned()) || also("docs/git").contains(&"Git servers".to_owned()));
+        assert!(!also("a").contains(&"A".to_owned()), "two pages have that title");
+        files.reverse();
+        assert_eq!(wanted(&named(&files).0, &files), first);
+    }
+}

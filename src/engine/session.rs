@@ -1,0 +1,45 @@
+//! The session of a page's run: what its blocks share is kept under one name, which a resumed run finds again, and is
+//! removed when the run has ended.
+
+use super::drive::{Course, Drive};
+use crate::core::plan::plan_hash;
+use crate::core::run::StepStatus;
+use crate::core::step::shell::Place;
+use crate::core::step::{Call, StepSpec};
+
+impl Drive {
+    /// The call with the name of its session, when it belongs to one.
+    pub(super) fn in_session(&self, call: Call) -> Call {
+        match call {
+            Call::Shell { argv, env, dir, secrets, artifacts, session: Some(place), timeout_ms } => {
+                let session = Some(Place { name: Some(self.session()), begun: self.session_begun(), ..place });
+                Call::Shell { argv, env, dir, secrets, artifacts, session, timeout_ms }
+            }
+            other => other,
+        }
+    }
+
+    /// Unlike that of every other run, also of other stores.
+    fn session(&self) -> String {
+        let hash = plan_hash(&self.run.plan);
+        format!("{}-{}-{}", self.run.id.0, self.run.requested_at.0, hash.get(..16).unwrap_or(&hash))
+    }
+
+    /// Blocks were run by an earlier engine.
+    fn session_begun(&self) -> bool {
+        let done = self.past.iter().filter(|record| record.status == StepStatus::Succeeded);
+        done.filter_map(|record| self.run.plan.numbered_step(record.index)).any(|(step, _)| has_session(&step.spec))
+    }
+
+    /// Nothing of the session is needed any more, unless the run is to be resumed.
+    pub(super) fn end_session(&self, course: &Course) {
+        let plan = &self.run.plan;
+        if !course.is_left() && plan.steps.iter().chain(&plan.finally).any(|step| has_session(&step.spec)) {
+            self.rec.world.adapters.end_session(&self.session());
+        }
+    }
+}
+
+const fn has_session(spec: &StepSpec) -> bool {
+    matches!(spec, StepSpec::Shell(shell) if shell.session.is_some())
+}

@@ -1,0 +1,65 @@
+//! Blocks of a page: one session, whatever process they run in and whichever engine drives them.
+
+use opsroom::clock::Clock;
+use opsroom::core::plan::PlanStep;
+use opsroom::core::run::{Phase, RunStatus, StepStatus, Transition};
+use opsroom::core::step::StepSpec;
+use opsroom::core::step::shell::Session;
+use opsroom::store::Resumer;
+
+use crate::bench::*;
+
+/// A block of a page.
+fn block(name: &str, script: &str, limit_ms: Option<i64>) -> PlanStep {
+    let mut step = PlanStep { idempotent: true, ..shell(Phase::Action, name, script) };
+    if let StepSpec::Shell(shell) = &mut step.spec {
+        shell.session = Some(Session::default());
+        shell.limit_ms = limit_ms;
+    }
+    step
+}
+
+#[tokio::test]
+async fn blocks_share_variables_and_folder_and_the_state_goes_with_the_run() {
+    let bench = Bench::real().await;
+    let steps = vec![
+        block("set", "set -eu\nA='a b'; export B=c; cd /usr", None),
+        block("watch", "sleep 60", Some(300)),
+        block(
+            "use",
+            "set -eu\necho \"$A $B $(pwd)\"; ls -d ${XDG_RUNTIME_DIR:-/tmp}/opsroom-session-* /tmp/opsroom-session-*",
+            None,
+        ),
+    ];
+    let run = bench.run(plan(steps)).await;
+    assert_ended(&run, RunStatus::Succeeded);
+    let output = bench.output(run.id).await;
+    assert_eq!(output[0], "a b c /usr");
+    let own = format!("opsroom-session-{}-{}-", run.id.0, run.requested_at.0);
+    let folder = output.iter().find(|line| line.contains(&own)).unwrap_or_else(|| panic!("{output:?}"));
+    assert!(!std::path::Path::new(folder).exists(), "{folder} is still there");
+    let watched = bench.steps(run.id).await.remove(1);
+    assert_eq!(watched.status, StepStatus::Succeeded);
+    assert!(watched.message.unwrap_or_default().ends_with("as planned"), "what never ends is ended");
+}
+
+#[tokio::test]
+async fn a_resumed_run_says_that_what_the_blocks_shared_is_gone() {
+    let bench = Bench::real().await;
+    let id = bench.submit(plan(vec![block("set", "A=1", None), block("use", "echo ${A-none}", None)])).await;
+    let now = Clock::System.now();
+    let (claim, _) = bench.store.claim(Some(id), "elsewhere:7:1:b:1:1", now).await.unwrap().unwrap();
+    bench.store.transition(claim, Transition::Start, None, &[], now).await.unwrap();
+    bench.store.step(claim, 0, StepStatus::Succeeded, 1, Some("done"), &[], now).await.unwrap();
+    let run = bench.store.run(id).await.unwrap();
+    assert!(bench.store.interrupt(&run, "its engine is gone", now).await.unwrap());
+    let who = Resumer { actor: "amos", reason: None };
+    bench.store.resume(id, None, who, now).await.unwrap();
+    let engine = bench.engine_with(only(id));
+    engine.wake();
+    let run = bench.ended(id).await;
+    assert_ended(&run, RunStatus::Succeeded);
+    let entries = bench.entries(id).await;
+    let told = entries.iter().any(|e| e.message.contains("not on this machine any more"));
+    assert!(told, "{entries:#?}");
+}
