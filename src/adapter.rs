@@ -168,7 +168,8 @@ impl Real {
                 self.client.perform(request, &outside.vault, left, brakes.cancel).await
             }
             Call::Shell { argv, env, dir, secrets, artifacts, timeout_ms } => {
-                let (_place, left) = match self.turns.command(caller(timeout_ms)).await {
+                // A place is free as soon as another command ends: a glance waits for that, too.
+                let (_place, left) = match self.turns.command(Caller { waits: true, ..caller(timeout_ms) }).await {
                     Ok(held) => held,
                     Err(reply) => return reply,
                 };

@@ -29,8 +29,8 @@ type Seen = HashMap<RunId, (RunStatus, i64)>;
 pub(super) struct Watcher {
     pub store: Store,
     pub bus: Bus,
-    /// Its own runs reach the bus directly; what others queue, it may have to take.
-    pub engine: Engine,
+    /// Its own runs reach the bus directly; what others queue, it may have to take. A read-only process has none.
+    pub engine: Option<Engine>,
 }
 
 /// Runs until `stop`.
@@ -73,9 +73,9 @@ impl Watcher {
 
     /// Tells what is new; whether anything was, or a foreign run is live.
     async fn look(&self, seen: &mut Option<Seen>) -> Result<bool, StoreError> {
-        let holder = self.engine.holder();
+        let holder = self.engine.as_ref().map(Engine::holder);
         let glimpses = self.store.glimpse().await?;
-        let foreign = glimpses.iter().filter(|g| g.holder.as_deref() != Some(holder));
+        let foreign = glimpses.iter().filter(|g| holder.is_none() || g.holder.as_deref() != holder);
         let latest: Seen = foreign.clone().map(|g| (g.run, (g.status, g.last_seq))).collect();
         let live = foreign.clone().any(|g| g.status.is_held());
         // What there was before we began to watch is no news.
@@ -83,8 +83,8 @@ impl Watcher {
         let mut any = false;
         for glimpse in foreign {
             let new = tell(&self.bus, glimpse, before.get(&glimpse.run).copied());
-            if new && glimpse.status == RunStatus::Queued {
-                self.engine.wake();
+            if let Some(engine) = self.engine.as_ref().filter(|_| new && glimpse.status == RunStatus::Queued) {
+                engine.wake();
             }
             any |= new;
         }

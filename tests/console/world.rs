@@ -23,7 +23,7 @@ use opsroom::logfile::desk::{Ask, Desk};
 use opsroom::logfile::file::Tracked;
 use opsroom::logfile::lanes::Writer;
 use opsroom::logfile::source::Told;
-use opsroom::tui::msg::{Effect, Msg, Overview, PlanCard, RunDetail, RunPage, Ticket};
+use opsroom::tui::msg::{Effect, EnginePlace, Msg, Overview, PlanCard, RunDetail, RunPage, Ticket};
 
 /// 2026-11-21 21:04:11 UTC.
 pub const NOW: Timestamp = Timestamp(1_795_295_051_000);
@@ -61,8 +61,9 @@ impl Default for World {
                 states: states(),
                 score: Some(score()),
                 stale_ms: 15 * 60_000,
+                left_over: Vec::new(),
                 runs: vec![run.clone(), older],
-                engine: "engine here".to_owned(),
+                engine: EnginePlace::Here,
                 breakers: Vec::new(),
                 problems: Vec::new(),
             },
@@ -145,6 +146,8 @@ impl World {
                 let new = Run { plan: *plan, ..run(42, RunStatus::Queued) };
                 Msg::Submitted(ticket, self.refusal.clone().map_or_else(|| Ok(Box::new(new)), Err))
             }
+            Effect::StartQueued { runs, .. } => Msg::StartedQueued(Ok(runs.len())),
+            Effect::DropQueued(runs) => Msg::DroppedQueued(Ok(runs.len())),
             Effect::Cancel(run) => Msg::Cancelled(run, Ok(self.detail.run.status)),
             Effect::ResetBreaker { target, .. } => Msg::BreakersReset(Ok(vec![target])),
             Effect::Answer { run, .. } => Msg::Answered(run, Ok(())),
@@ -242,7 +245,7 @@ fn states() -> Vec<(Target, TargetSummary)> {
             message: said.to_owned(),
             run: None,
         };
-        (target, TargetSummary { latest, samples, up })
+        (target, TargetSummary::of(latest, samples, up))
     };
     vec![
         of("web", "staging", State::Ok, 9_000, 1440, 1440, "HTTP 200 in 41 ms"),

@@ -88,6 +88,13 @@ impl App {
         if parsed.intent == "reset_breaker" {
             return self.reset_breaker(parsed);
         }
+        if parsed.intent == "start_run" {
+            match self.run_named(parsed) {
+                Ok(run) => self.open_left_over(Some(run)),
+                Err(why) => self.complain(why),
+            }
+            return Vec::new();
+        }
         self.do_to_run(parsed);
         Vec::new()
     }
