@@ -142,9 +142,21 @@ pub fn short(holder: &str) -> String {
     holder::short(holder)
 }
 
-/// The engines that are alive and take what is queued or probe: consoles and servers, not those of single commands.
-pub async fn alive(store: &Store, clock: Clock) -> Result<Vec<EngineRow>, StoreError> {
-    elsewhere::alive(store, clock).await
+/// The engines of a store.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Roll {
+    /// Those that are alive and take what is queued or probe: consoles and servers, not those of single commands.
+    pub alive: Vec<EngineRow>,
+    /// The holders, of any kind, of which it can be seen from here that they are gone.
+    pub gone: Vec<String>,
+}
+
+/// Which engines there are, and which are gone.
+///
+/// # Errors
+/// The store's.
+pub async fn roll(store: &Store, clock: Clock) -> Result<Roll, StoreError> {
+    elsewhere::roll(store, clock).await
 }
 
 /// Interrupts runs whose engine is gone, without starting an engine.

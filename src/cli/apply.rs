@@ -27,6 +27,12 @@ pub struct Args {
     json: bool,
 }
 
+impl Args {
+    pub(super) const fn changes(&self) -> bool {
+        !self.dry_run
+    }
+}
+
 pub(super) async fn perform(args: &Args, start: &Start) -> Result<Code, Stop> {
     let stacks = read(&args.files)?;
     let control = start.open_or_make().await?;

@@ -125,16 +125,17 @@ impl Control {
         *self.0.stop_watch.lock().unwrap_or_else(PoisonError::into_inner) = Some(token.drop_guard());
     }
 
-    /// Whether a console or server is alive, this one included.
-    pub(super) async fn any_engine(&self) -> Result<bool, Refusal> {
+    /// Whether a console or server is alive, this one included; and the processes that can be seen to be gone.
+    pub(super) async fn any_engine(&self) -> Result<(bool, Vec<String>), Refusal> {
         let drives = self.0.settings.door != Door::Cli && self.engine().is_some();
-        Ok(drives || !crate::engine::alive(&self.0.store, self.0.clock).await?.is_empty())
+        let roll = crate::engine::roll(&self.0.store, self.0.clock).await?;
+        Ok((drives || !roll.alive.is_empty(), roll.gone))
     }
 
     /// Where runs are executed, and how often targets are probed there, milliseconds.
     pub(super) async fn engine_place(&self) -> Result<(EnginePlace, i64), Refusal> {
         let door = self.0.settings.door;
-        let alive = crate::engine::alive(&self.0.store, self.0.clock).await?;
+        let alive = crate::engine::roll(&self.0.store, self.0.clock).await?.alive;
         let others: Vec<_> = alive.iter().filter(|e| e.holder != self.0.store.process()).collect();
         let server = others.iter().find(|e| e.kind == Door::Serve.name()).filter(|_| door != Door::Serve);
         let named = |e: &EngineRow| {

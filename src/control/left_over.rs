@@ -43,8 +43,8 @@ impl Control {
     /// The runs that wait for a person to start or drop them, in the order of the queue.
     pub async fn left_over(&self) -> Result<Vec<LeftOver>, Refusal> {
         let Some(workspace) = self.workspace() else { return Ok(Vec::new()) };
-        let any_engine = self.any_engine().await?;
-        let found = self.0.store.left_over(workspace.id, self.0.clock.now(), any_engine).await?;
+        let (any_engine, gone) = self.any_engine().await?;
+        let found = self.0.store.left_over(workspace.id, self.0.clock.now(), any_engine, &gone).await?;
         let mut left_over = Vec::new();
         for (n, waits) in found.into_iter().enumerate() {
             // One that this version cannot read is listed all the same.
@@ -63,9 +63,9 @@ impl Control {
 
     /// Why no engine takes these queued runs, for those it is true of.
     pub(super) async fn untaken(&self, workspace: i64) -> Result<HashMap<RunId, Untaken>, Refusal> {
-        let any_engine = self.any_engine().await?;
+        let (any_engine, gone) = self.any_engine().await?;
         let why = if any_engine { Untaken::LeftOver } else { Untaken::NoEngine };
-        let found = self.0.store.left_over(workspace, self.0.clock.now(), any_engine).await?;
+        let found = self.0.store.left_over(workspace, self.0.clock.now(), any_engine, &gone).await?;
         Ok(found.into_iter().map(|waits| (waits.run, why)).collect())
     }
 

@@ -1,6 +1,6 @@
 //! Whether a server executes runs on this store: then everybody else only submits, and takes over when it is gone.
 
-use super::{World, holder};
+use super::{Roll, World, holder};
 use crate::clock::Clock;
 use crate::core::time::Timestamp;
 use crate::store::{EngineRow, Store, StoreError};
@@ -21,12 +21,13 @@ pub(super) async fn is_served(store: &Store, clock: Clock) -> Result<bool, Store
     Ok(store.engines().await?.iter().any(|e| e.kind == SERVE && !e.draining && is_alive(e, now)))
 }
 
-/// See [`super::alive`].
-pub(super) async fn alive(store: &Store, clock: Clock) -> Result<Vec<EngineRow>, StoreError> {
+/// See [`super::roll`].
+pub(super) async fn roll(store: &Store, clock: Clock) -> Result<Roll, StoreError> {
     let now = clock.now();
-    let mut engines = store.engines().await?;
-    engines.retain(|e| e.kind != CLI && !e.draining && is_alive(e, now));
-    Ok(engines)
+    let engines = store.engines().await?;
+    let gone = engines.iter().filter(|e| holder::is_gone(&e.holder)).map(|e| e.holder.clone()).collect();
+    let takes = |e: &EngineRow| e.kind != CLI && !e.draining && is_alive(e, now);
+    Ok(Roll { alive: engines.into_iter().filter(takes).collect(), gone })
 }
 
 /// Takes the processes of this machine that are gone out of the store: what they had queued is nobody's from then on.

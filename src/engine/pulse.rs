@@ -71,7 +71,8 @@ async fn pulse(world: &World, workspace: i64, slot: Timestamp) -> Result<bool, S
     world.store.pulse(workspace, slot, &seen).await
 }
 
-/// Asks one target. When the question cannot be put, for reasons of ours, the target's state is unknown from now on.
+/// Asks one target. When the question cannot be put, for reasons of ours, the target's state is unknown from now on;
+/// `None`: it is not asked in this slot.
 async fn probe(world: &World, step: PlanStep) -> Option<Observation> {
     let target = step.target.clone()?;
     let call = step.spec.call(if step.timeout_ms > 0 { step.timeout_ms } else { TIMEOUT_MS });
@@ -79,8 +80,8 @@ async fn probe(world: &World, step: PlanStep) -> Option<Observation> {
     if let Err(why) = world.adapters.check(&call) {
         return Some(unknown(world, target, why));
     }
-    // What a probe prints is not kept. One that the rate limit of its host does not let ask now is not asked in this slot.
-    let reply = world.adapters.glance(call).await;
+    // What a probe prints is not kept. One that the rate limit of its host does not let now is left out of this slot.
+    let reply = world.adapters.glance(call).await?;
     if let (true, Reply::Unreachable { message }) | (_, Reply::Refused { message }) = (local, &reply) {
         return Some(unknown(world, target, message.clone()));
     }

@@ -11,11 +11,13 @@ use super::orders::Orderer;
 use super::{Store, StoreError, journal, rows};
 
 /// Queued by a process that is gone, and no server that is alive goes on with it. `$3`: no engine is alive, so that nobody
-/// takes those either that any engine may take.
+/// takes those either that any engine may take. `$4`: the holders that are known to be gone.
 const LEFT_OVER: &str = "select r.id, r.queued_by, coalesce(r.queued_at, r.requested_at) as queued_at from run r \
      where r.workspace_id = $1 and r.status = 'queued' and (r.queued_by is null or r.queued_by <> '' or $3) \
-     and not exists (select 1 from engine p where p.holder = r.queued_by and p.alive_until >= $2) \
-     and not exists (select 1 from engine s where s.alive_until >= $2 and not s.draining and s.adopts_from <= r.queued_at) \
+     and not exists (select 1 from engine p where p.holder = r.queued_by and p.alive_until >= $2 \
+     and $4 not like '%' || p.holder || '%') \
+     and not exists (select 1 from engine s where s.alive_until >= $2 and not s.draining and s.adopts_from <= r.queued_at \
+     and $4 not like '%' || s.holder || '%') \
      order by r.rank, r.id limit 500";
 const START: &str = "update run set queued_by = $2, queued_at = $3 where id = $1";
 
@@ -30,15 +32,16 @@ pub struct LeftOver {
 
 impl Store {
     /// The queued runs of a workspace that no engine takes by itself at `now`, in the order of the queue, 500 at the most.
-    /// `any_engine`: one is alive.
+    /// `any_engine`: one is alive. `gone`: holders that are known to be gone though they have shown themselves until later.
     pub async fn left_over(
         &self,
         workspace: i64,
         now: Timestamp,
         any_engine: bool,
+        gone: &[String],
     ) -> Result<Vec<LeftOver>, StoreError> {
         let mut db = self.db.read().await?;
-        let found = fetch_all!(db, (i64, Option<String>, i64), LEFT_OVER, workspace, now.0, !any_engine)?;
+        let found = fetch_all!(db, (i64, Option<String>, i64), LEFT_OVER, workspace, now.0, !any_engine, gone.join("\n"))?;
         let left_over = |(run, queued_by, queued_at): (i64, Option<String>, i64)| LeftOver {
             run: RunId(run),
             queued_by: queued_by.filter(|by| !by.is_empty() && by != NO_PROCESS),

@@ -218,7 +218,7 @@ impl App {
     #[must_use]
     pub fn left_over(&self) -> Option<String> {
         let waits = left_over::describe(&self.overview.as_ref()?.left_over, self.now)?;
-        Some(format!("{waits}: {} starts or drops them", self.key_name(Action::LeftOver)))
+        Some(format!("{}: {waits}: start, drop?", self.key_name(Action::LeftOver)))
     }
 
     /// Everything that is wrong with the console itself.

@@ -274,6 +274,8 @@ fn score() -> Score {
         ],
         components: 4,
         unknown: 0,
+        lost: 0,
+        seen_at: Some(NOW.plus_ms(-9_000)),
     }
 }
 

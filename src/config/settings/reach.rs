@@ -234,7 +234,7 @@ mod tests {
             ("lanes = { routine = 1001 }", "engine.lanes.routine: 1001 is too large; the most is 1000"),
             ("lanes = 4", "engine.lanes: must be a table like { key = value }, not a whole number"),
             ("lanes = { routines = 4 }", "engine.lanes.routines: unknown key; did you mean `routine`?"),
-            ("adopt_within = \"2d\"", "engine.adopt_within: 2d is too long; the longest is 24h"),
+            ("adopt_within = \"2d\"", "engine.adopt_within: `2d` is too long; the most is 1d"),
             ("lane = { routine = 4 }", "engine.lane: unknown key; did you mean `lanes`?"),
         ] {
             assert_eq!(read(&format!("[engine]\n{line}")), Err(vec![format!("opsroom.toml:2: {problem}")]));

@@ -49,6 +49,11 @@ pub fn lines(overview: Option<&Overview>, now: Timestamp, theme: Theme, width: u
 
 fn derivation(score: &Score, now: Timestamp, theme: Theme, width: usize) -> Vec<Line<'static>> {
     let mut lines = Vec::new();
+    if score.value.is_some() {
+        let seen = score.seen_at.map(|at| format!(", seen {} ago", age(now.ms_since(at).max(0)))).unwrap_or_default();
+        let all = score.unseen().unwrap_or_else(|| format!("{} targets", score.components));
+        lines.extend(wrapped(&format!("{all}{seen}"), width).into_iter().map(|row| Line::styled(row, theme.dim())));
+    }
     if score.value.is_none() {
         let why = if score.components == 0 {
             "unknown: no service has a probe; a stack file configures one".to_owned()
@@ -66,11 +71,6 @@ fn derivation(score: &Score, now: Timestamp, theme: Theme, width: usize) -> Vec<
     }
     if score.lines.is_empty() && score.value.is_some() {
         lines.extend(plain("nothing takes points away", width));
-    }
-    if score.value.is_some() {
-        let seen = score.seen_at.map(|at| format!(", seen {} ago", age(now.ms_since(at).max(0)))).unwrap_or_default();
-        let all = score.unseen().unwrap_or_else(|| format!("{} targets", score.components));
-        lines.extend(wrapped(&format!("{all}{seen}"), width).into_iter().map(|row| Line::styled(row, theme.dim())));
     }
     lines
 }
