@@ -166,6 +166,7 @@ fn waiting(run: i64, word: Option<&str>) -> LeftOver {
         // 15:55 of the same day.
         queued_at: Timestamp(NOW.0 - (NOW.0 % 86_400_000) + 955 * 60_000),
         process: Some("ops1:4242".to_owned()),
+        free: false,
         word: word.map(str::to_owned),
     }
 }

@@ -5,7 +5,6 @@ use serde::Serialize;
 use super::out::Out;
 use super::session::Start;
 use super::stop::{Code, Stop};
-use crate::control::EnginePlace;
 use crate::core::check::score::{Health, Score};
 use crate::core::time::{Timestamp, human_ms};
 
@@ -28,7 +27,7 @@ struct Report<'a> {
     workspace: &'a str,
     score: Option<&'a Score>,
     /// Where targets are probed; absent: no engine is running.
-    engine: Option<String>,
+    engine: Option<&'a str>,
     problems: &'a [String],
     simulated: bool,
 }
@@ -45,7 +44,7 @@ pub(super) async fn perform(args: &Args, start: &Start) -> Result<Code, Stop> {
             at: seen_at,
             age_ms: seen_at.map(|at| overview.at.ms_since(at).max(0)),
             derived_at: overview.at,
-            engine: Some(overview.engine.to_string()).filter(|_| overview.engine != EnginePlace::Nowhere),
+            engine: overview.engine.name(),
             workspace: &overview.workspace,
             score: overview.score.as_ref(),
             problems: &overview.problems,

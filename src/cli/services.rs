@@ -26,7 +26,7 @@ struct Listed<'a> {
     service: &'a Service,
     targets: Vec<Seen<'a>>,
     /// Where targets are probed; absent: no engine is running.
-    engine: Option<String>,
+    engine: Option<&'a str>,
     derived_at: Timestamp,
     simulated: bool,
 }
@@ -81,8 +81,7 @@ fn listed<'a>(service: &'a Service, overview: &'a Overview, simulated: bool) -> 
             }
         })
         .collect();
-    let engine = Some(overview.engine.to_string()).filter(|_| overview.engine != EnginePlace::Nowhere);
-    Listed { service, targets, engine, derived_at: overview.at, simulated }
+    Listed { service, targets, engine: overview.engine.name(), derived_at: overview.at, simulated }
 }
 
 fn rows(service: &Service, overview: &Overview) -> Vec<[String; 6]> {

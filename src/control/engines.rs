@@ -26,7 +26,17 @@ impl EnginePlace {
     /// What follows when there is no engine.
     pub const NONE: &str = "no engine is running: nothing is probed and no run starts; start opsroom serve or a console";
 
-    /// The sentence for whoever looks at states: who probes, or that nobody does.
+    /// `here`, or the process that it is; absent: there is none.
+    #[must_use]
+    pub fn name(&self) -> Option<&str> {
+        match self {
+            Self::Here => Some("here"),
+            Self::Elsewhere(who) => Some(who),
+            Self::Nowhere => None,
+        }
+    }
+
+    /// The sentence that goes with states: which engine probes, or that none does.
     #[must_use]
     pub fn sentence(&self, read_only: bool) -> String {
         match self {

@@ -24,11 +24,13 @@ pub struct LeftOver {
     pub queued_at: Timestamp,
     /// `host:pid` of the process that queued it, where that is known.
     pub process: Option<String>,
+    /// Any engine would take it: there is none.
+    pub free: bool,
     /// What has to be typed to start it.
     pub word: Option<String>,
 }
 
-/// `2 runs wait since 15:55, queued by a process that is gone`; `None`: there are none.
+/// `2 runs wait since 15:55, queued by a process that is gone`, or `no engine is running`; `None`: there are none.
 #[must_use]
 pub fn describe(left_over: &[LeftOver], now: Timestamp) -> Option<String> {
     const DAY: i64 = 86_400_000;
@@ -36,7 +38,9 @@ pub fn describe(left_over: &[LeftOver], now: Timestamp) -> Option<String> {
     let (date, clock) = (since.rfc3339(), since.clock_utc());
     let at = if now.ms_since(since) < DAY { clock[..5].to_owned() } else { date[..10].to_owned() };
     let runs = if left_over.len() == 1 { "1 run waits" } else { &format!("{} runs wait", left_over.len()) };
-    Some(format!("{runs} since {at}, queued by a process that is gone"))
+    let free = left_over.iter().any(|run| run.free);
+    let why = if free { "no engine is running" } else { "queued by a process that is gone" };
+    Some(format!("{runs} since {at}, {why}"))
 }
 
 impl Control {
@@ -54,7 +58,8 @@ impl Control {
                 title: run.as_ref().map(|run| run.plan.title.clone()),
                 actor: run.as_ref().map(|run| run.actor.clone()),
                 queued_at: waits.queued_at,
-                process: waits.queued_by.as_deref().map(crate::engine::short),
+                process: waits.queued_by.as_deref().filter(|by| !by.is_empty()).map(crate::engine::short),
+                free: waits.queued_by.as_deref() == Some(""),
                 word: run.and_then(|run| run.plan.confirm_word().map(str::to_owned)),
             });
         }
@@ -103,6 +108,7 @@ mod tests {
             actor: None,
             queued_at: Timestamp(minute * 60_000),
             process: None,
+            free: false,
             word: None,
         };
         let now = Timestamp(20 * 3_600_000);
@@ -110,6 +116,8 @@ mod tests {
         let said = |waits: &[LeftOver], now| describe(waits, now).unwrap();
         assert_eq!(said(&[one(955)], now), "1 run waits since 15:55, queued by a process that is gone");
         assert_eq!(said(&[one(960), one(955)], now), "2 runs wait since 15:55, queued by a process that is gone");
+        let free = LeftOver { free: true, ..one(955) };
+        assert_eq!(said(&[free], now), "1 run waits since 15:55, no engine is running");
         assert!(said(&[one(955)], now.plus_ms(2 * 86_400_000)).contains("since 1970-01-01,"));
     }
 }

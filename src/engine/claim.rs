@@ -301,7 +301,7 @@ impl Worker {
     async fn show(&mut self) {
         let now = self.world.clock.now();
         self.notice_absence(now);
-        self.alive_until = now.plus_ms(if self.world.serves() { ALIVE_SERVING_MS } else { ALIVE_MS });
+        let alive_until = now.plus_ms(if self.world.serves() { ALIVE_SERVING_MS } else { ALIVE_MS });
         let pulse = *self.world.signals.pulse.borrow();
         let me = EngineRow {
             holder: self.world.holder.to_string(),
@@ -309,12 +309,13 @@ impl Worker {
             started_at: self.started_at,
             seen_at: now,
             draining: self.shown_draining,
-            alive_until: self.alive_until,
+            alive_until,
             adopts_from: self.adopts_from(),
             pulse_ms: pulse.map_or(0, |(_, period_ms)| period_ms),
         };
-        if let Err(e) = self.world.store.beat(&me).await {
-            tracing::warn!("cannot show this engine to others: {e}");
+        match self.world.store.beat(&me).await {
+            Ok(()) => self.alive_until = alive_until,
+            Err(e) => tracing::warn!("cannot show this engine to others: {e}"),
         }
     }
 }

@@ -10,14 +10,23 @@ use super::decisions::{number, tell};
 use super::orders::Orderer;
 use super::{Store, StoreError, journal, rows};
 
-/// Queued by a process that is gone, and no server that is alive goes on with it. `$3`: no engine is alive, so that nobody
-/// takes those either that any engine may take. `$4`: the holders that are known to be gone.
-const LEFT_OVER: &str = "select r.id, r.queued_by, coalesce(r.queued_at, r.requested_at) as queued_at from run r \
-     where r.workspace_id = $1 and r.status = 'queued' and (r.queued_by is null or r.queued_by <> '' or $3) \
-     and not exists (select 1 from engine p where p.holder = r.queued_by and p.alive_until >= $2 \
-     and $4 not like '%' || p.holder || '%') \
+/// Queued by a process that is gone, and no server that is alive goes on with it. The processes that have something in the
+/// queue are found by going from one to the next in their index. `$3`: the holders that are known to be gone.
+const LEFT_OVER: &str = "with recursive process(holder) as (\
+     select min(queued_by) from run where status = 'queued' and queued_by > '' union all \
+     select (select min(queued_by) from run where status = 'queued' and queued_by > process.holder) from process \
+     where process.holder is not null) \
+     select r.id, r.queued_by, coalesce(r.queued_at, r.requested_at) as queued_at from run r \
+     where r.workspace_id = $1 and r.status = 'queued' and (r.queued_by is null or r.queued_by in (\
+     select holder from process where holder is not null and not exists (select 1 from engine p \
+     where p.holder = process.holder and p.alive_until >= $2 and $3 not like '%' || p.holder || '%'))) \
      and not exists (select 1 from engine s where s.alive_until >= $2 and not s.draining and s.adopts_from <= r.queued_at \
-     and $4 not like '%' || s.holder || '%') \
+     and $3 not like '%' || s.holder || '%') \
+     order by r.rank, r.id limit 500";
+/// With no engine alive nobody takes those either that any engine may take; only what waits for its own process is taken.
+const WAITING: &str = "select r.id, r.queued_by, coalesce(r.queued_at, r.requested_at) as queued_at from run r \
+     where r.workspace_id = $1 and r.status = 'queued' and not exists (select 1 from engine p \
+     where p.holder = r.queued_by and p.alive_until >= $2 and $3 not like '%' || p.holder || '%') \
      order by r.rank, r.id limit 500";
 const START: &str = "update run set queued_by = $2, queued_at = $3 where id = $1";
 
@@ -25,7 +34,7 @@ const START: &str = "update run set queued_by = $2, queued_at = $3 where id = $1
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct LeftOver {
     pub run: RunId,
-    /// The holder of the process; absent where it was not kept.
+    /// The holder of the process; absent where it was not kept, empty for what any engine may take.
     pub queued_by: Option<String>,
     pub queued_at: Timestamp,
 }
@@ -41,10 +50,11 @@ impl Store {
         gone: &[String],
     ) -> Result<Vec<LeftOver>, StoreError> {
         let mut db = self.db.read().await?;
-        let found = fetch_all!(db, (i64, Option<String>, i64), LEFT_OVER, workspace, now.0, !any_engine, gone.join("\n"))?;
+        let which = if any_engine { LEFT_OVER } else { WAITING };
+        let found = fetch_all!(db, (i64, Option<String>, i64), which, workspace, now.0, gone.join("\n"))?;
         let left_over = |(run, queued_by, queued_at): (i64, Option<String>, i64)| LeftOver {
             run: RunId(run),
-            queued_by: queued_by.filter(|by| !by.is_empty() && by != NO_PROCESS),
+            queued_by: queued_by.filter(|by| by != NO_PROCESS),
             queued_at: Timestamp(queued_at),
         };
         Ok(found.into_iter().map(left_over).collect())

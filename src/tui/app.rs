@@ -218,7 +218,8 @@ impl App {
     #[must_use]
     pub fn left_over(&self) -> Option<String> {
         let waits = left_over::describe(&self.overview.as_ref()?.left_over, self.now)?;
-        Some(format!("{}: {waits}: start, drop?", self.key_name(Action::LeftOver)))
+        let key = self.key_name(Action::LeftOver);
+        Some(if self.facts.read_only { format!("{key}: {waits}") } else { format!("{key}: {waits}: start, drop?") })
     }
 
     /// Everything that is wrong with the console itself.

@@ -61,14 +61,17 @@ pub async fn a_console_takes_only_what_the_living_have_queued(place: Place) {
     assert_eq!(looks(store, "me:1", NEVER, 100).await, Some(own));
     assert_eq!(looks(store, "me:1", NEVER, 100).await, None);
     assert_eq!(store.claim(Some(gone), "me:1", at(900)).await.unwrap(), None, "web is taken");
-    let waiting = store.queue(place.workspace, gone, silent).await.unwrap();
-    assert!(waiting.iter().all(|queued| queued.waits_for[0].ahead == 0), "{waiting:?}");
+    let next = queue(&place, "alive:1", 5, changing("restart", "web")).await;
+    let waiting = store.queue(place.workspace, next, next).await.unwrap();
+    assert_eq!((waiting[0].waits_for[0].holder, waiting[0].waits_for[0].ahead), (Some(alive), 0));
+    let met = store.in_the_way(place.workspace, &changing("restart", "web"), i64::MAX).await.unwrap();
+    assert_eq!((met.len(), met[0].ahead), (1, 1), "the next one, and none that is left over");
 
     // A server goes on with what is young, a console that shows itself again with its own.
     assert_eq!(looks(store, "server:1", at(3), 100).await, None);
-    let other = queue(&place, "gone:1", 5, changing("restart", "mail")).await;
-    assert_eq!(looks(store, "server:1", at(6), 100).await, None, "queued before");
-    assert_eq!(looks(store, "server:1", at(5), 100).await, Some(other));
+    let other = queue(&place, "gone:1", 6, changing("restart", "mail")).await;
+    assert_eq!(looks(store, "server:1", at(7), 100).await, None, "queued before");
+    assert_eq!(looks(store, "server:1", at(6), 100).await, Some(other));
 }
 
 pub async fn a_person_starts_what_is_left_over(place: Place) {

@@ -5,6 +5,8 @@
 alter table run add column queued_by text;
 alter table run add column queued_at bigint;
 update run set queued_at = requested_at where status = 'queued';
+-- Who has something in the queue is asked often, and few processes have much in it.
+create index run_queued_by on run (queued_by) where status = 'queued';
 
 -- Until when others may take the engine to be alive; from when on a server goes on with what processes that are gone have
 -- queued (null: it never does); how often it probes, 0: never.
