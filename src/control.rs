@@ -32,10 +32,10 @@ use crate::core::run::{AuditRow, Run, RunId, RunStatus, RunStep};
 use crate::engine::Engine;
 pub use crate::store::{Beginning, RunFilter, StoreError};
 use crate::store::{NewRun, Store};
-use library::Library;
-use orders::Approval;
 pub use engines::EnginePlace;
 pub use left_over::LeftOver;
+use library::Library;
+use orders::Approval;
 pub use overview::Overview;
 pub use queue::{RunPage, not_listed};
 use workspace::Known;
@@ -51,7 +51,9 @@ pub enum Refusal {
     /// A protected environment wants its word typed.
     #[error("{env} is protected: type `{word}` to confirm")]
     Unconfirmed { env: String, word: String },
-    #[error("read-only: opsroom was started with --read-only (or read_only = true): it executes nothing and changes nothing")]
+    #[error(
+        "read-only: opsroom was started with --read-only (or read_only = true): it executes nothing and changes nothing"
+    )]
     ReadOnly,
     /// A subcommand that makes nothing was pointed at nothing.
     #[error("there is no store at {0}: check --store, or make one with `opsroom apply FILE`")]

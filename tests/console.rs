@@ -198,7 +198,7 @@ fn a_protected_environment_wants_its_word_for_what_is_left_over_too() {
     console.command("start run 41").shows("type web:").press("Tab Enter").shows("not started: type web to confirm");
     console.press("Shift-Tab w e b Tab Tab Enter").shows("1 run was started");
     assert!(console.wanted.contains(&Effect::StartQueued { runs: vec![RunId(41)], typed: Some("web".to_owned()) }));
-    console.press("o j Enter Tab Enter").shows("start them one by one");
+    console.press("o j Enter Tab Enter").shows("start each by itself").hides("to start it, type");
     console.press("Esc").command("start run 7").shows("run #7 is none that waits in the queue");
 }
 
@@ -503,7 +503,8 @@ fn a_queued_run_says_what_it_waits_for() {
     world.detail.run.status = RunStatus::Queued;
     let target = Target { service: "web".to_owned(), env: Some("staging".to_owned()) };
     let blocked = Blocked { wanted: Wanted::Target(target), holder: Some(RunId(39)), ahead: 0 };
-    world.detail.queued = Some(Queued { run: RunId(41), lane: Lane::Interactive, ahead: 3, waits_for: vec![blocked], untaken: None });
+    world.detail.queued =
+        Some(Queued { run: RunId(41), lane: Lane::Interactive, ahead: 3, waits_for: vec![blocked], untaken: None });
     let mut console = Console::new(world);
     console.press("3 Enter").shows("waits for web in staging, held by run #39, next in line");
     console.world.detail.queued.as_mut().unwrap().waits_for.clear();
@@ -520,7 +521,8 @@ fn the_list_of_runs_says_what_the_selected_one_waits_for_and_the_card_what_it_wo
     (queued.status, queued.priority) = (RunStatus::Queued, Priority::High);
     queued.orders = Orders { pace: Pace::Paused, by: Some("ben".to_owned()), ..Orders::default() };
     let blocked = Blocked { wanted: Wanted::Group("notes".to_owned()), holder: Some(RunId(39)), ahead: 2 };
-    world.detail.queued = Some(Queued { run: queued.id, lane: Lane::Routine, ahead: 5, waits_for: vec![blocked], untaken: None });
+    world.detail.queued =
+        Some(Queued { run: queued.id, lane: Lane::Routine, ahead: 5, waits_for: vec![blocked], untaken: None });
     let concurrency = Concurrency { group: "notes".to_owned(), policy: Policy::CancelRunning };
     world.card.plan.concurrency = Some(concurrency);
     world.card.queue = vec!["cancels run #39 (running), of group notes".to_owned()];
@@ -675,11 +677,11 @@ fn a_read_only_console_gives_no_orders() {
 #[test]
 fn the_selection_stays_on_its_object() {
     let mut console = Console::new(World::default());
-    console.press("j j").shows("▸ ▲ billing");
+    console.press("j j").shows("▸ ? billing");
     let mut stack = (*console.world.overview.stack).clone();
     stack.services.reverse();
     console.world.overview.stack = std::sync::Arc::new(stack);
-    console.send(Msg::Notice(Notice::Stack)).shows("▸ ▲ billing");
+    console.send(Msg::Notice(Notice::Stack)).shows("▸ ? billing");
     console.press("/").type_text("web").hides("▲ billing").press("Esc").shows("▲ billing");
 }
 
@@ -1117,8 +1119,8 @@ fn the_time_is_told_not_read() {
 fn what_is_on_screen_grows_old_by_itself_and_is_read_again_now_and_then() {
     let mut console = Console::new(World::at_rest());
     assert_eq!(console.send_unanswered(Msg::Tick(NOW)), []);
-    console.hides("– ? unknown");
-    assert_eq!(console.send_unanswered(Msg::Tick(NOW.plus_ms(4 * 60_000))), []);
+    console.hides("✗ critical");
+    assert_eq!(console.send_unanswered(Msg::Tick(NOW.plus_ms(50_000))), []);
     assert_eq!(console.send_unanswered(Msg::Tick(NOW.plus_ms(16 * 60_000))), [Effect::Overview]);
-    console.shows("– ? unknown");
+    console.shows("0 ✗ critical").shows("4 of 4 not seen");
 }

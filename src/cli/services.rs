@@ -24,7 +24,7 @@ pub struct Args {
 struct Listed<'a> {
     #[serde(flatten)]
     service: &'a Service,
-    targets: Vec<Seen<'a>>,
+    targets: Vec<Looked<'a>>,
     /// Where targets are probed; absent: no engine is running.
     engine: Option<&'a str>,
     derived_at: Timestamp,
@@ -32,7 +32,7 @@ struct Listed<'a> {
 }
 
 #[derive(Serialize)]
-struct Seen<'a> {
+struct Looked<'a> {
     env: Option<&'a str>,
     state: State,
     /// When it was last seen, and how long before `derived_at` that was; absent when it never was.
@@ -70,7 +70,7 @@ fn listed<'a>(service: &'a Service, overview: &'a Overview, simulated: bool) -> 
         .map(|env| {
             let summary = summary(overview, service, env);
             let sight = overview.sight(&target(service, env), overview.at);
-            Seen {
+            Looked {
                 env,
                 state: sight.state,
                 seen_at: sight.seen_at,

@@ -24,7 +24,8 @@ pub enum EnginePlace {
 
 impl EnginePlace {
     /// What follows when there is no engine.
-    pub const NONE: &str = "no engine is running: nothing is probed and no run starts; start opsroom serve or a console";
+    pub const NONE: &str =
+        "no engine is running: nothing is probed and no run starts; start opsroom serve or a console";
 
     /// `here`, or the process that it is; absent: there is none.
     #[must_use]

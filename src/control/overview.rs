@@ -113,7 +113,8 @@ fn longest_probe_ms(stack: &Stack) -> i64 {
 fn unasked(stack: &Stack, states: &[(Target, TargetSummary)]) -> Vec<String> {
     let probed = |target: &Target| {
         let service = stack.service(&target.service);
-        service.is_some_and(|s| targets_of(s).contains(target) && s.action(Verb::Probe, target.env.as_deref()).is_some())
+        service
+            .is_some_and(|s| targets_of(s).contains(target) && s.action(Verb::Probe, target.env.as_deref()).is_some())
     };
     let unknown = states.iter().filter(|(target, s)| s.latest.state == State::Unknown && probed(target));
     let mut problems: Vec<_> =

@@ -41,7 +41,9 @@ impl Control {
         let mut queue = self.0.store.queue(workspace.id, *first, *last).await?;
         queue.retain(|queued| asked.contains(&queued.run));
         let untaken = self.untaken(workspace.id).await?;
-        queue.iter_mut().for_each(|queued| queued.untaken = untaken.get(&queued.run).copied());
+        for queued in &mut queue {
+            queued.untaken = untaken.get(&queued.run).copied();
+        }
         Ok(queue)
     }
 

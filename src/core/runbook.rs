@@ -144,27 +144,21 @@ pub fn unmade_probes(stack: &Stack) -> Vec<(Target, String)> {
 }
 
 fn each_probe(stack: &Stack) -> impl Iterator<Item = (Target, Result<PlanStep, String>)> {
-    stack
-        .services
-        .iter()
-        .flat_map(|service| {
-            targets_of(service).into_iter().filter_map(move |target| {
-                let action = service.action(Verb::Probe, target.env.as_deref())?;
-                let filler = fill::Filler {
-                    env: target.env.as_deref(),
-                    service: Some(&service.name),
-                    ..fill::Filler::default()
-                };
-                let spec = expand::action_spec(action, &filler);
-                let step = spec.map(|spec| PlanStep {
-                    on_failure: OnFailure::Continue,
-                    idempotent: true,
-                    probe: true,
-                    ..PlanStep::new(&format!("probe {target}"), Phase::Verify, spec, action.timeout_ms).on(target.clone())
-                });
-                Some((target, step))
-            })
+    stack.services.iter().flat_map(|service| {
+        targets_of(service).into_iter().filter_map(move |target| {
+            let action = service.action(Verb::Probe, target.env.as_deref())?;
+            let filler =
+                fill::Filler { env: target.env.as_deref(), service: Some(&service.name), ..fill::Filler::default() };
+            let spec = expand::action_spec(action, &filler);
+            let step = spec.map(|spec| PlanStep {
+                on_failure: OnFailure::Continue,
+                idempotent: true,
+                probe: true,
+                ..PlanStep::new(&format!("probe {target}"), Phase::Verify, spec, action.timeout_ms).on(target.clone())
+            });
+            Some((target, step))
         })
+    })
 }
 
 /// The condition "… is healthy" about what a request names: the probes of a healthcheck. `negated`: it must *not* hold

@@ -67,7 +67,8 @@ async fn pulse(world: &World, workspace: i64, slot: Timestamp) -> Result<bool, S
     let seen: Vec<_> = asked.buffer_unordered(AT_ONCE).collect().await;
     let redactor = world.adapters.redactor();
     let unmade = unmade.into_iter().map(|(target, why)| unknown(world, target, why));
-    let seen: Vec<_> = seen.into_iter().flatten().chain(unmade).map(|seen| redact::observation(&redactor, seen)).collect();
+    let seen: Vec<_> =
+        seen.into_iter().flatten().chain(unmade).map(|seen| redact::observation(&redactor, seen)).collect();
     world.store.pulse(workspace, slot, &seen).await
 }
 

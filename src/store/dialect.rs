@@ -28,8 +28,14 @@ macro_rules! unlocked {
 macro_rules! unasked {
     ($run:literal) => {
         concat!(
-            " and (", $run, ".queued_by in ('', $1) or ", $run, ".queued_at >= $6 or exists (select 1 from engine p ",
-            "where p.holder = ", $run, ".queued_by and p.alive_until >= $7))",
+            " and (",
+            $run,
+            ".queued_by in ('', $1) or ",
+            $run,
+            ".queued_at >= $6 or exists (select 1 from engine p ",
+            "where p.holder = ",
+            $run,
+            ".queued_by and p.alive_until >= $7))",
         )
     };
 }

@@ -143,10 +143,7 @@ impl App {
         let busy = !layout::is_too_small(self.size) && (self.shows_seconds() || self.toast.is_some());
         let period = self.overview.as_ref().map_or(MINUTE_MS, |o| o.stale_ms / 3);
         let slow = Duration::from_millis(u64::try_from(period).unwrap_or(0).clamp(1000, 60_000));
-        match busy {
-            true => Some(Duration::from_secs(1)),
-            false => Some(slow).filter(|slow| slow.as_secs() < 60),
-        }
+        if busy { Some(Duration::from_secs(1)) } else { Some(slow).filter(|slow| slow.as_secs() < 60) }
     }
 
     /// A run is live: the clock shows seconds and durations grow.

@@ -270,11 +270,11 @@ fn score() -> Score {
         health: Health::Warning,
         lines: vec![
             line(25, "search in staging is failing: HTTP 500 in 12 ms, 9 s ago"),
-            line(13, "billing worker in prod is degraded: slower than 500 ms"),
+            line(13, "billing worker in prod: unknown, last seen 7 h ago, as degraded; counts as failing"),
         ],
         components: 4,
-        unknown: 0,
-        lost: 0,
+        unknown: 1,
+        lost: 1,
         seen_at: Some(NOW.plus_ms(-9_000)),
     }
 }

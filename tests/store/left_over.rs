@@ -82,7 +82,11 @@ pub async fn a_person_starts_what_is_left_over(place: Place) {
     let by = Orderer { actor: "ana", reason: Some("still wanted") };
     mine.start_queued(run, by, at(50)).await.unwrap();
     let waits = &place.store.left_over(place.workspace, at(100), true, &[]).await.unwrap()[0];
-    assert_eq!((waits.queued_by.as_deref(), waits.queued_at), (Some("me:1"), at(50)), "until its process has shown itself");
+    assert_eq!(
+        (waits.queued_by.as_deref(), waits.queued_at),
+        (Some("me:1"), at(50)),
+        "until its process has shown itself"
+    );
     mine.beat(&console("me:1", 500)).await.unwrap();
     assert!(left_over(&place, 100, true).await.is_empty());
     let known = place.store.left_over(place.workspace, at(100), true, &["x".into(), "me:1".into()]).await.unwrap();
@@ -140,7 +144,11 @@ pub async fn no_console_goes_on_with_a_change_by_itself(place: Place) {
     }
     assert_eq!(left_over(&place, 100, true).await, [change]);
     assert_eq!(looks(&place.store, "me:1", NEVER, 100).await, Some(look));
-    assert_eq!(looks(&place.store, "me:1", NEVER, 100).await, Some(asking), "nothing happens before a person has acted");
+    assert_eq!(
+        looks(&place.store, "me:1", NEVER, 100).await,
+        Some(asking),
+        "nothing happens before a person has acted"
+    );
     assert_eq!(looks(&place.store, "me:1", NEVER, 100).await, None);
     assert_eq!(looks(&place.store, "server:1", at(70), 100).await, Some(change));
 }

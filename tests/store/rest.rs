@@ -54,7 +54,10 @@ pub async fn a_slot_is_taken_by_one(place: Place) {
         taken += i32::from(racer.await.unwrap());
     }
     assert_eq!(taken, 1);
-    assert!(store.pulse(workspace, at(60_000), &[seen("web", None, 5, State::Ok)]).await.unwrap(), "it is written once");
+    assert!(
+        store.pulse(workspace, at(60_000), &[seen("web", None, 5, State::Ok)]).await.unwrap(),
+        "it is written once"
+    );
     assert!(!store.pulse(workspace, at(60_000), &[seen("web", None, 6, State::Failing)]).await.unwrap());
     assert!(!store.take_slot(workspace, at(60_000)).await.unwrap());
     assert!(store.take_slot(workspace, at(120_000)).await.unwrap(), "the next slot");

@@ -243,7 +243,13 @@ fn losses(components: &[Component], lost: u32) -> Vec<Line> {
         .zip(shares)
         .map(|(rank, (share, c))| Line {
             points: u32::try_from(points(rank, share)).unwrap_or(100),
-            text: format!("{}: {}, {}{}", c.name, c.state.name(), c.detail, if c.lost { "; counts as failing" } else { "" }),
+            text: format!(
+                "{}: {}, {}{}",
+                c.name,
+                c.state.name(),
+                c.detail,
+                if c.lost { "; counts as failing" } else { "" }
+            ),
         })
         .collect()
 }
@@ -268,7 +274,8 @@ fn cap_lines(components: &[Component], mean: u32) -> Vec<Line> {
     let unseen = |c: &Component| c.state == State::Unknown && !c.lost;
     let (never, known): (Vec<&Component>, Vec<&Component>) = components.iter().partition(|c| unseen(c));
     let effective = lowest_cap(components).filter(|cap| *cap < mean);
-    let causes = effective.map(|value| (value, known.into_iter().filter(|c| cap(c) == Some(value)).collect::<Vec<_>>()));
+    let causes =
+        effective.map(|value| (value, known.into_iter().filter(|c| cap(c) == Some(value)).collect::<Vec<_>>()));
     let by_state = causes.filter(|(_, causes)| !causes.is_empty());
     let never_points = if by_state.is_none() { effective.map_or(0, |value| mean - value) } else { 0 };
     let mut lines = Vec::new();
@@ -479,10 +486,12 @@ mod tests {
     fn any_part() -> impl Strategy<Value = Component> {
         let state = proptest::sample::select(State::ALL.to_vec());
         let protected = proptest::sample::select(vec![Protected::No, Protected::Environment, Protected::Everywhere]);
-        (state, any::<bool>(), 1_u32..6, any::<bool>(), protected).prop_map(|(state, lost, weight, critical, protected)| {
-            let critical = critical && protected != Protected::No;
-            Component { lost: lost && state == State::Unknown, protected, ..part("x", state, weight, critical) }
-        })
+        (state, any::<bool>(), 1_u32..6, any::<bool>(), protected).prop_map(
+            |(state, lost, weight, critical, protected)| {
+                let critical = critical && protected != Protected::No;
+                Component { lost: lost && state == State::Unknown, protected, ..part("x", state, weight, critical) }
+            },
+        )
     }
 
     /// All that can become of a component when it gets worse or cannot be asked any more: it was seen, so it is lost.

@@ -232,15 +232,12 @@ impl App {
     pub(super) fn open_left_over(&mut self, chosen: Option<RunId>) {
         let waiting = self.overview.as_ref().map_or(&[][..], |o| &o.left_over);
         let found = chosen.is_none_or(|run| waiting.iter().any(|w| w.run == run));
-        match left_over::describe(waiting, self.now).filter(|_| found) {
-            Some(title) => {
-                let popup = LeftOvers::new(title, waiting, chosen, self.facts.read_only);
-                self.popups.push(Popup::LeftOver(Box::new(popup)));
-            }
-            None => {
-                let run = chosen.map_or_else(|| "no run".to_owned(), |run| format!("run {run} is none that"));
-                self.say(format!("{run} waits in the queue to be started or dropped"));
-            }
+        if let Some(title) = left_over::describe(waiting, self.now).filter(|_| found) {
+            let popup = LeftOvers::new(title, waiting, chosen, self.facts.read_only);
+            self.popups.push(Popup::LeftOver(Box::new(popup)));
+        } else {
+            let run = chosen.map_or_else(|| "no run".to_owned(), |run| format!("run {run} is none that"));
+            self.say(format!("{run} waits in the queue to be started or dropped"));
         }
     }
 

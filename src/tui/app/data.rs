@@ -1,8 +1,8 @@
 //! Answers and notices: what they change in the model, and which questions are open. The bus only says that something
 //! changed; the facts are always read.
 
-use super::{App, MINUTE_MS};
 use super::command::Wish;
+use super::{App, MINUTE_MS};
 use crate::bus::Notice;
 use crate::core::approval::Tally;
 use crate::core::artifact::{Artifact, human_bytes};

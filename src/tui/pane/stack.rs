@@ -97,7 +97,8 @@ fn line(app: &App, overview: &Overview, target: &Target, selected: bool, width: 
     let sight = overview.sight(target, app.now);
     let state = sight.state;
     let style = app.theme.state(state);
-    let up = age(&sight, app.now, overview.stale_ms).map_or_else(|| uptime(summary), |age| format!("{} old", age.replace(' ', "")));
+    let up = age(&sight, app.now, overview.stale_ms)
+        .map_or_else(|| uptime(summary), |age| format!("{} old", age.replace(' ', "")));
     // mark, symbol, name, environment, state word, uptime or age
     let narrow = width < 44;
     let (env, word, last) = if narrow { (5, 5, 7) } else { (10, 9, 8) };

@@ -82,6 +82,12 @@ impl LeftOvers {
         self.chosen().iter().filter_map(|run| run.word.as_deref()).collect()
     }
 
+    /// The one that can be typed: of several words none.
+    fn wanted(&self) -> Option<&str> {
+        let words = self.words();
+        words.first().copied().filter(|_| words.len() == 1)
+    }
+
     pub(super) fn act(&mut self, action: Action) -> Outcome {
         if self.focus == Focus::List { self.choose(action) } else { self.decide(action) }
     }
@@ -104,10 +110,10 @@ impl LeftOvers {
     }
 
     fn decide(&mut self, action: Action) -> Outcome {
-        let order: &[Focus] = if self.words().is_empty() {
-            &[Focus::Back, Focus::Start, Focus::Drop]
-        } else {
+        let order: &[Focus] = if self.wanted().is_some() {
             &[Focus::Word, Focus::Back, Focus::Start, Focus::Drop]
+        } else {
+            &[Focus::Back, Focus::Start, Focus::Drop]
         };
         let at = order.iter().position(|f| *f == self.focus).unwrap_or(0);
         match action {
@@ -152,7 +158,7 @@ impl LeftOvers {
             0 => Ok(None),
             1 if words.contains(typed) => Ok(Some(typed.to_owned())),
             1 => Err(format!("not started: type {} to confirm", words.into_iter().next().unwrap_or_default())),
-            _ => Err("not started: they are of several protected environments; start them one by one".to_owned()),
+            _ => Err("not started: several of them want a word typed; start each by itself".to_owned()),
         }
     }
 
@@ -188,7 +194,7 @@ impl LeftOvers {
 
     fn draw_decision(&self, inner: Rect, canvas: &mut Canvas<'_>) {
         let theme = canvas.theme;
-        if let Some(word) = self.words().into_iter().next() {
+        if let Some(word) = self.wanted() {
             let line = row(inner, inner.bottom() - 3);
             canvas.clear(line);
             let label = Span::raw(format!(" to start it, type {}: ", safe(word)));
