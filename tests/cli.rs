@@ -702,6 +702,7 @@ fn runs_of_a_group_wait_are_refused_or_take_over_and_everybody_is_told() {
     let run = &listed()[0];
     let queue = serde_json::json!({
         "lane": "routine", "ahead": 0, "waits_for": [{ "group": "notes-staging", "holder": 1, "ahead": 0 }],
+        "untaken": null,
     });
     assert_eq!((&run["queue"], &run["priority"], &run["lane"]), (&queue, &"high".into(), &"routine".into()));
     assert_eq!(listed()[1]["queue"], Value::Null, "it is under way");

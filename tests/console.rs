@@ -682,7 +682,7 @@ fn the_selection_stays_on_its_object() {
     stack.services.reverse();
     console.world.overview.stack = std::sync::Arc::new(stack);
     console.send(Msg::Notice(Notice::Stack)).shows("▸ ? billing");
-    console.press("/").type_text("web").hides("▲ billing").press("Esc").shows("▲ billing");
+    console.press("/").type_text("web").hides("? billing").press("Esc").shows("? billing");
 }
 
 #[test]

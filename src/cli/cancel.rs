@@ -58,7 +58,7 @@ pub(super) async fn perform(args: &Args, start: &Start) -> Result<Code, Stop> {
 async fn waiting(args: &Args, control: &Control) -> Result<Code, Stop> {
     let mut out = Out::new();
     for waits in control.left_over().await? {
-        control.cancel(waits.run, args.reason.as_deref()).await?;
+        control.drop_queued(waits.run, args.reason.as_deref()).await?;
         out.line(&format!("run {} is cancelled", waits.run))?;
     }
     control.close(false).await;

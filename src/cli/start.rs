@@ -4,10 +4,11 @@ use serde::Serialize;
 
 use super::log::Which;
 use super::out::Out;
+use super::plan::card_lines;
 use super::run::{consent, follow_to_end};
 use super::session::Start;
-use super::stop::{Code, Stop};
-use crate::control::{Control, LeftOver, left_over};
+use super::stop::{Code, Stop, tell};
+use crate::control::{Control, LeftOver, PlanCard, left_over};
 use crate::core::run::RunId;
 use crate::core::time::Timestamp;
 
@@ -73,7 +74,13 @@ pub(super) async fn perform(args: &Args, start: &Start) -> Result<Code, Stop> {
 
 async fn begin(args: &Args, control: &Control, run: RunId) -> Result<(), Stop> {
     let plan = control.run(run).await?.run.plan;
-    let typed = consent(&plan, args.yes, args.confirm.as_ref()).await?;
+    let card = PlanCard { plan, last: Vec::new(), changed: Vec::new(), queue: Vec::new() };
+    if !args.json {
+        for line in card_lines(&card) {
+            tell(&line);
+        }
+    }
+    let typed = consent(&card.plan, args.yes, args.confirm.as_ref()).await?;
     control.start(run, typed.as_deref(), args.reason.as_deref()).await?;
     Ok(())
 }

@@ -6,7 +6,7 @@ use std::collections::HashMap;
 use super::{Control, Door, Refusal};
 use crate::bus::Notice;
 use crate::core::queue::Untaken;
-use crate::core::run::{Run, RunId};
+use crate::core::run::{Run, RunId, RunStatus};
 use crate::core::time::Timestamp;
 use crate::store::Orderer;
 
@@ -64,6 +64,20 @@ impl Control {
             });
         }
         Ok(left_over)
+    }
+
+    /// Drops a run that waits in the queue. One that somebody has started meanwhile goes on.
+    pub async fn drop_queued(&self, run: RunId, reason: Option<&str>) -> Result<(), Refusal> {
+        self.writable()?;
+        let status = self.status(run).await?;
+        if status != RunStatus::Queued {
+            let now = status.name();
+            return Err(Refusal::Invalid(format!(
+                "run {run} is {now} and no longer waits; `cancel run {}` stops it",
+                run.0
+            )));
+        }
+        self.cancel(run, reason).await.map(drop)
     }
 
     /// Why no engine takes these queued runs, for those it is true of.

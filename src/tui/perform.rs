@@ -128,7 +128,7 @@ async fn start(control: &Control, runs: &[RunId], typed: Option<&str>) -> Result
 
 async fn drop_queued(control: &Control, runs: &[RunId]) -> Result<usize, String> {
     for run in runs {
-        control.cancel(*run, None).await.map_err(|refusal| format!("run {run} was not dropped: {refusal}"))?;
+        control.drop_queued(*run, None).await.map_err(|refusal| format!("run {run} was not dropped: {refusal}"))?;
     }
     Ok(runs.len())
 }

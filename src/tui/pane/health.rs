@@ -21,7 +21,6 @@ pub fn draw(app: &App, area: Rect, focused: bool, canvas: &mut Canvas<'_>) {
         let (symbol, word) = health_words(score.health);
         let value = score.value.map_or_else(|| "–".to_owned(), |v| v.to_string());
         title.push(Span::styled(format!("{value} {symbol} {word} "), theme.health(score.health)));
-        title.extend(score.unseen().map(|unseen| Span::styled(format!("{unseen} "), theme.attention())));
     } else {
         title.push(Span::styled("– ? unknown ", theme.strong()));
     }
@@ -52,7 +51,8 @@ fn derivation(score: &Score, now: Timestamp, theme: Theme, width: usize) -> Vec<
     if score.value.is_some() {
         let seen = score.seen_at.map(|at| format!(", seen {} ago", age(now.ms_since(at).max(0)))).unwrap_or_default();
         let all = score.unseen().unwrap_or_else(|| format!("{} targets", score.components));
-        lines.extend(wrapped(&format!("{all}{seen}"), width).into_iter().map(|row| Line::styled(row, theme.dim())));
+        let style = if score.unknown > 0 { theme.attention() } else { theme.dim() };
+        lines.extend(wrapped(&format!("{all}{seen}"), width).into_iter().map(|row| Line::styled(row, style)));
     }
     if score.value.is_none() {
         let why = if score.components == 0 {
