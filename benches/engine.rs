@@ -243,6 +243,7 @@ fn config() -> EngineConfig {
         lanes: opsroom::core::queue::Lanes::default(),
         pulse: None,
         only: None,
+        adopt_ms: 0,
     }
 }
 

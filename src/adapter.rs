@@ -139,7 +139,7 @@ impl Adapters {
     pub async fn perform(&self, call: Call, output: mpsc::Sender<Said>, brakes: impl Into<Brakes>) -> Reply {
         let brakes = brakes.into();
         match &self.0 {
-            Kind::Real(real) => real.perform(call, output, brakes, true).await,
+            Kind::Real(real) => real.perform(call, output, brakes, true).await.unwrap_or_else(|reply| reply),
             Kind::Scripted(script) => script.perform(call, output, brakes.cancel).await,
         }
     }
@@ -151,34 +151,36 @@ impl Adapters {
         }
     }
 
-    /// Performs a call that is worth making now or not at all: refused instead of waiting for its turn, its output lost.
-    pub async fn glance(&self, call: Call) -> Reply {
+    /// Performs a call that is worth making now or not at all, its output lost. `None`: the rate limit does not let it now.
+    pub async fn glance(&self, call: Call) -> Option<Reply> {
         let (output, _) = mpsc::channel(1);
         match &self.0 {
-            Kind::Real(real) => real.perform(call, output, Brakes::default(), false).await,
-            Kind::Scripted(script) => script.perform(call, output, CancellationToken::new()).await,
+            Kind::Real(real) => real.perform(call, output, Brakes::default(), false).await.ok(),
+            Kind::Scripted(script) => Some(script.perform(call, output, CancellationToken::new()).await),
         }
     }
 }
 
 impl Real {
-    async fn perform(&self, call: Call, output: mpsc::Sender<Said>, brakes: Brakes, waits: bool) -> Reply {
+    /// `Err`: what is said where its turn did not come.
+    async fn perform(
+        &self,
+        call: Call,
+        output: mpsc::Sender<Said>,
+        brakes: Brakes,
+        waits: bool,
+    ) -> Result<Reply, Reply> {
         let outside = &self.outside;
         let caller = |timeout_ms| Caller { timeout_ms, waits, output: &output, cancel: &brakes.cancel };
-        match call {
+        Ok(match call {
             Call::Http { method, url, host, headers, body, secrets, timeout_ms } => {
-                let left = match self.turns.host(&url, caller(timeout_ms)).await {
-                    Ok(left) => left,
-                    Err(reply) => return reply,
-                };
+                let left = self.turns.host(&url, caller(timeout_ms)).await?;
                 let request = http::Request { method, url, host, headers, body, secrets };
                 self.client.perform(request, &outside.vault, left, brakes.cancel).await
             }
             Call::Shell { argv, env, dir, secrets, artifacts, session, timeout_ms } => {
-                let (_place, left) = match self.turns.command(caller(timeout_ms)).await {
-                    Ok(held) => held,
-                    Err(reply) => return reply,
-                };
+                // A place is free as soon as another command ends: a glance waits for that, too.
+                let (_place, left) = self.turns.command(Caller { waits: true, ..caller(timeout_ms) }).await?;
                 let command = process::Invocation { argv, env, dir, secrets, artifacts, session };
                 process::perform(&command, outside, left, output, brakes).await
             }
@@ -200,7 +202,7 @@ impl Real {
                 let ways = (&self.client, &self.turns);
                 Box::pin(product::perform(job, ways, outside, caller(timeout_ms))).await
             }
-        }
+        })
     }
 }
 

@@ -31,6 +31,7 @@ mod runs;
 mod serve;
 mod services;
 mod session;
+mod start;
 mod stop;
 mod understand;
 
@@ -40,6 +41,7 @@ use std::path::PathBuf;
 use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::{Args, CommandFactory, Parser, Subcommand};
 
+use crate::control::Refusal;
 use crate::core::command;
 use crate::core::text;
 
@@ -87,6 +89,7 @@ pub enum Command {
     Runs(runs::Args),
     Log(log::Args),
     Artifacts(artifacts::Args),
+    Start(start::Args),
     Cancel(cancel::Args),
     Pause(pause::Args),
     Skip(pause::SkipArgs),
@@ -160,8 +163,47 @@ pub fn definition() -> clap::Command {
     Cli::command()
 }
 
+impl Command {
+    /// Whether it executes or changes something: a read-only process does neither.
+    const fn changes(&self) -> bool {
+        match self {
+            Self::Run(_)
+            | Self::Cancel(_)
+            | Self::Pause(_)
+            | Self::Skip(_)
+            | Self::Approve(_)
+            | Self::Reject(_)
+            | Self::Resume(_)
+            | Self::Retry(_)
+            | Self::Serve(_) => true,
+            Self::Start(args) => args.changes(),
+            Self::Breakers(args) => args.changes(),
+            Self::Apply(args) => args.changes(),
+            Self::Notify(args) => args.changes(),
+            Self::Demo(_)
+            | Self::Parse(_)
+            | Self::Plan(_)
+            | Self::Runs(_)
+            | Self::Log(_)
+            | Self::Artifacts(_)
+            | Self::Audit(_)
+            | Self::Services(_)
+            | Self::Health(_)
+            | Self::Export(_)
+            | Self::Check(_)
+            | Self::Doctor(_)
+            | Self::Keys(_)
+            | Self::Completions(_)
+            | Self::Man(_) => false,
+        }
+    }
+}
+
 /// Does what was asked, up to the console itself.
 pub async fn perform(command: Option<Command>, start: &Start) -> Result<Next, Stop> {
+    if command.as_ref().is_some_and(Command::changes) && start.settings()?.read_only {
+        return Err(Refusal::ReadOnly.into());
+    }
     let code = match command {
         None => return console::open(start).await.map(|session| Next::Console(Box::new(session))),
         Some(Command::Demo(args)) => return demo::open(&args, start).await,
@@ -171,6 +213,7 @@ pub async fn perform(command: Option<Command>, start: &Start) -> Result<Next, St
         Some(Command::Runs(args)) => runs::perform(&args, start).await?,
         Some(Command::Log(args)) => return log::perform(&args, start).await,
         Some(Command::Artifacts(args)) => return artifacts::perform(&args, start).await,
+        Some(Command::Start(args)) => start::perform(&args, start).await?,
         Some(Command::Cancel(args)) => cancel::perform(&args, start).await?,
         Some(Command::Pause(args)) => pause::perform(&args, start).await?,
         Some(Command::Skip(args)) => pause::skip(&args, start).await?,

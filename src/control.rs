@@ -5,6 +5,7 @@ mod apply;
 mod breakers;
 mod engines;
 mod find;
+pub mod left_over;
 pub mod library;
 pub mod orders;
 mod overview;
@@ -35,7 +36,9 @@ use crate::engine::Engine;
 pub use crate::store::{AuditFilter, Beginning, RunFilter, StoreError};
 use crate::store::{NewRun, Scope};
 pub use apply::Difference;
+pub use engines::EnginePlace;
 pub use find::ChosenRun;
+pub use left_over::LeftOver;
 use library::Library;
 use orders::{Approval, approval};
 pub use overview::Overview;
@@ -54,7 +57,9 @@ pub enum Refusal {
     /// A protected environment wants its word typed.
     #[error("{env} is protected: type `{word}` to confirm")]
     Unconfirmed { env: String, word: String },
-    #[error("read-only: this console was started with --read-only and changes nothing")]
+    #[error(
+        "read-only: opsroom was started with --read-only (or read_only = true): it executes nothing and changes nothing"
+    )]
     ReadOnly,
     /// A subcommand that makes nothing was pointed at nothing.
     #[error("there is no store at {0}: check --store, or make one with `opsroom apply FILE`")]
@@ -96,6 +101,8 @@ pub struct Settings {
     /// Period of the pulse that probes every configured service, milliseconds; 0: none.
     pub pulse_ms: i64,
     pub lease_ms: i64,
+    /// A server goes on with what a process that is gone had queued at most so long before the server started.
+    pub adopt_ms: i64,
     /// How many runs of each lane the engine of this process drives at once.
     pub lanes: Lanes,
     pub runbook_dir: Option<std::path::PathBuf>,
@@ -107,11 +114,12 @@ pub struct Settings {
 /// Which way somebody came in; decides what the engine of this process takes on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Door {
-    /// Claims whatever is queued, and pulses.
+    /// Claims what processes that are alive have queued, and pulses.
     Console,
     /// Claims only what it submitted itself.
     Cli,
-    /// Claims whatever is queued, pulses, and has no screen; while it lives, consoles only submit.
+    /// Claims whatever is queued but what was left over long ago, pulses, and has no screen; while it lives, consoles only
+    /// submit.
     Serve,
 }
 
@@ -172,9 +180,13 @@ struct Inner {
 }
 
 impl Control {
-    /// Opens store, workspace and runbooks. A console's engine starts at once, a subcommand's with its first run.
+    /// Opens store, workspace and runbooks. A console's engine starts at once, a subcommand's with its first run; that of a
+    /// read-only process never.
     pub async fn open(settings: Settings, clock: Clock) -> Result<Self, Refusal> {
-        let store = Stores::open(&settings.store_url).await?;
+        if settings.read_only && settings.door == Door::Serve {
+            return Err(Refusal::ReadOnly);
+        }
+        let store = Stores::open(&settings.store_url, &crate::engine::identity()).await?;
         let library = Library::load(settings.runbook_dir.as_deref());
         let control = Self(Arc::new(Inner {
             settings,
@@ -188,6 +200,8 @@ impl Control {
         }));
         control.refresh().await?;
         match control.0.settings.door {
+            Door::Console | Door::Serve if control.0.settings.read_only => control.start_watch(),
+            Door::Cli if control.0.settings.read_only => {}
             Door::Console | Door::Serve => {
                 control.start_engine(None);
                 control.start_watch();
@@ -347,7 +361,7 @@ impl Control {
 
     /// Remembers a line of the command bar.
     pub async fn remember(&self, text: &str) -> Result<(), Refusal> {
-        if let Some(scope) = self.known_scope() {
+        if let Some(scope) = self.known_scope().filter(|_| !self.0.settings.read_only) {
             let text = self.clean(Some(text)).unwrap_or_default();
             scope.remember(&self.0.settings.actor, &text, self.0.clock.now()).await?;
         }
@@ -363,13 +377,16 @@ impl Control {
     }
 
     fn admit(&self, plan: &Plan, typed: Option<&str>) -> Result<(), Refusal> {
-        if plan.changes_something() {
-            self.writable()?;
-        }
+        self.writable()?;
         if let Some(risk) = plan.blocks().next() {
             return Err(Refusal::Blocked { code: risk.code.clone(), message: risk.message.clone() });
         }
         self.can_be_approved(plan, &[])?;
+        Self::confirmed(plan, typed)
+    }
+
+    /// A protected environment wants its word.
+    fn confirmed(plan: &Plan, typed: Option<&str>) -> Result<(), Refusal> {
         match plan.confirm_word() {
             Some(word) if typed != Some(word) => {
                 let env = std::iter::once(plan).chain(&plan.then).find(|p| p.protected).and_then(|p| p.env.clone());

@@ -43,7 +43,7 @@ use crate::bus::Bus;
 use crate::clock::Clock;
 use crate::core::queue::{Lane, Lanes};
 use crate::core::run::RunId;
-use crate::store::Store;
+use crate::store::{EngineRow, Store, StoreError};
 
 /// How an engine works. Times in milliseconds.
 #[derive(Debug, Clone)]
@@ -59,6 +59,9 @@ pub struct EngineConfig {
     pub pulse: Option<(i64, i64)>,
     /// Only this run (and its chain) is claimed: `opsroom run`.
     pub only: Option<RunId>,
+    /// What a process that is gone had queued is gone on with, if it was queued at most so long before this engine was
+    /// there, milliseconds. A console adopts nothing, whatever stands here.
+    pub adopt_ms: i64,
 }
 
 /// A running engine. Cheap to clone; dropping the last clone stops it.
@@ -129,6 +132,35 @@ struct World {
     signals: Arc<Signals>,
 }
 
+/// The identity of this process, for its store and the engine it may start.
+#[must_use]
+pub fn identity() -> String {
+    holder::identity()
+}
+
+/// As people read a holder: `host:pid`.
+#[must_use]
+pub fn short(holder: &str) -> String {
+    holder::short(holder)
+}
+
+/// The engines of a store.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Roll {
+    /// Those that are alive and take what is queued or probe: consoles and servers, not those of single commands.
+    pub alive: Vec<EngineRow>,
+    /// The holders, of any kind, of which it can be seen from here that they are gone.
+    pub gone: Vec<String>,
+}
+
+/// Which engines there are, and which are gone.
+///
+/// # Errors
+/// The store's.
+pub async fn roll(store: &Store, clock: Clock) -> Result<Roll, StoreError> {
+    elsewhere::roll(store, clock).await
+}
+
 /// Interrupts runs whose engine is gone, without starting an engine.
 pub async fn sweep_gone(store: &Store, bus: &Bus, clock: Clock) {
     sweep::sweep_store(store, bus, clock).await;
@@ -149,7 +181,10 @@ impl Engine {
             state: watch::Sender::new(State::default()),
             parked: Count::default(),
         });
-        let holder: Arc<str> = holder::identity().into();
+        let holder: Arc<str> = match store.process() {
+            "" => holder::identity().into(),
+            process => process.into(),
+        };
         let world = World {
             store,
             bus,

@@ -21,6 +21,7 @@ mod error;
 mod groups;
 mod history;
 mod journal;
+mod left_over;
 mod listing;
 mod locks;
 mod migrations;
@@ -42,7 +43,8 @@ mod written;
 pub use artifacts::NewArtifact;
 pub use audit::AuditFilter;
 pub use changes::{Changes, Glimpse};
-pub use claim::Place;
+pub use claim::{Claimer, Place};
+pub use left_over::LeftOver;
 pub use listing::Found;
 pub use orders::Orderer;
 pub use processes::Process;
@@ -157,18 +159,38 @@ pub struct EngineRow {
     pub seen_at: Timestamp,
     /// It finishes what it has in hand and takes nothing more.
     pub draining: bool,
+    /// Until then it is taken to be alive; it shows itself more often than that.
+    pub alive_until: Timestamp,
+    /// A server goes on with what was queued since then, though the process that queued it is gone. Absent: it does not.
+    pub adopts_from: Option<Timestamp>,
+    /// How often it probes; 0: never.
+    pub pulse_ms: i64,
 }
 
 /// An open store. Cheap to clone.
 #[derive(Debug, Clone)]
 pub struct Store {
     db: db::Db,
+    /// Whose process this is: what it queues is queued by that one. Empty: by none, so that any engine may take it.
+    process: std::sync::Arc<str>,
 }
 
 impl Store {
     /// `sqlite` or `postgres`.
     pub fn kind(&self) -> &'static str {
         self.db.kind()
+    }
+
+    /// The same store for this process, known by the holder of its engine: what is queued through it is its own.
+    #[must_use]
+    pub fn of_process(mut self, holder: &str) -> Self {
+        self.process = holder.into();
+        self
+    }
+
+    /// The process it was opened for; empty: none.
+    pub fn process(&self) -> &str {
+        &self.process
     }
 
     /// The URL without secrets.

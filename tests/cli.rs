@@ -195,6 +195,48 @@ fn a_check_succeeds_while_the_service_runs_and_fails_with_the_reason_once_it_is_
     desk.run(&["services"]).expect(0).prints(&["failing", "ana@acme.test"]);
     let health = desk.json(&["health", "--json"]);
     assert_eq!(health["score"]["health"], "critical", "{health:#}");
+    // When it was seen and when it was worked out are two things, and nobody looks again by itself.
+    let number = |value: &Value| value.as_i64().unwrap_or_else(|| panic!("{health:#}"));
+    assert_eq!(number(&health["at"]) + number(&health["age_ms"]), number(&health["derived_at"]));
+    assert!(health["engine"].is_null(), "{health:#}");
+    desk.run(&["health"]).expect(0).prints(&["1 of 2 not seen; seen ", "no engine is running: nothing is probed"]);
+    desk.run(&["services"]).expect(0).says(&["no engine is running: nothing is probed and no run starts"]);
+    let services = desk.json(&["services", "--json"]);
+    let target = &services[0]["targets"].as_array().unwrap().iter().find(|t| t["env"] == "prod").unwrap().clone();
+    assert_eq!(number(&target["seen_at"]) + number(&target["age_ms"]), number(&services[0]["derived_at"]));
+}
+
+/// Two changes were queued by a process that is gone, with no engine there.
+#[test]
+fn what_is_left_over_is_listed_started_and_dropped_from_the_command_line() {
+    let desk = Desk::with_stack(
+        "workspace = \"acme\"\n[[environment]]\nname = \"dev\"\n[[service]]\nname = \"web\"\nenvironments = [\"dev\"]\n\
+         [[service.action]]\ndo = \"restart\"\nshell = \"echo again >> ran; sleep 60\"\n",
+    );
+    desk.run(&["start"]).expect(0).prints(&["no run waits in the queue"]);
+    let mut first = desk.command(&["run", "--yes", "restart web in dev"]).spawn().unwrap();
+    let until = |what: &dyn Fn(&Value) -> bool| {
+        while !desk.json(&["runs", "--json"]).as_array().unwrap().iter().any(what) {
+            std::thread::sleep(std::time::Duration::from_millis(20));
+        }
+    };
+    until(&|run| run["status"] == "running");
+    let mut second = desk.command(&["run", "--yes", "restart web in dev"]).spawn().unwrap();
+    until(&|run| run["status"] == "queued");
+    for child in [&mut second, &mut first] {
+        child.kill().unwrap();
+        child.wait().unwrap();
+    }
+    let runs = desk.run(&["runs"]).expect(0);
+    runs.prints(&["no engine is running: start opsroom serve or a console, or `opsroom start 2`"]);
+    assert_eq!(desk.json(&["runs", "--json"])[0]["queue"]["untaken"], "no_engine");
+    desk.run(&["start"]).expect(0).prints(&["1 run waits since ", "opsroom start RUN", "#2"]);
+    assert_eq!(desk.json(&["start", "--json"])[0]["run"], 2);
+    desk.run(&["start", "1", "--yes"]).expect(2).says(&["run #1 is interrupted; starting what waits in the queue"]);
+    desk.run(&["start", "2"]).expect(2).says(&["--yes"]);
+    desk.run(&["cancel", "--waiting", "--reason", "no longer wanted"]).expect(0).prints(&["run #2 is cancelled"]);
+    desk.run(&["start"]).expect(0).prints(&["no run waits in the queue"]);
+    assert_eq!(std::fs::read_to_string(desk.path("ran")).unwrap(), "again\n", "only the first has run");
 }
 
 #[test]
@@ -595,13 +637,31 @@ fn what_is_mistyped_is_told_and_nothing_is_made_of_it() {
 }
 
 #[test]
-fn read_only_starts_what_looks_and_refuses_what_changes() {
+fn read_only_executes_nothing() {
     let service = Service::start();
     let desk = Desk::with_stack(&service.stack());
-    desk.run(&["--read-only", "run", "check web in prod"]).expect(0).prints(&["succeeded"]);
+    desk.run(&["--read-only", "run", "check web in prod"]).expect(2).says(&["read-only", "executes nothing"]);
     desk.run(&["--read-only", "run", "deploy web to staging", "--yes"]).expect(2).says(&["read-only"]);
     let both = "check web in prod then deploy web to staging";
     desk.run(&["--read-only", "run", both, "--yes"]).expect(2).says(&["read-only"]);
+    desk.run(&["run", "check web in prod"]).expect(0);
+    for refused in [
+        &["cancel", "1"][..],
+        &["cancel", "--waiting"],
+        &["pause", "1"],
+        &["skip", "1", "x", "--reason", "y"],
+        &["approve", "1", "--yes"],
+        &["reject", "1", "--reason", "y"],
+        &["resume", "1"],
+        &["retry", "1", "--yes"],
+        &["start", "1"],
+        &["start", "--all"],
+        &["breakers", "--reset", "web"],
+        &["apply", "stack.toml", "--yes"],
+        &["serve"],
+    ] {
+        desk.run(&[&["--read-only"], refused].concat()).expect(2).says(&["read-only: opsroom was started with"]);
+    }
     assert_eq!(desk.json(&["runs", "--json"]).as_array().unwrap().len(), 1);
 }
 
@@ -882,6 +942,7 @@ fn runs_of_a_group_wait_are_refused_or_take_over_and_everybody_is_told() {
     let run = &listed()[0];
     let queue = serde_json::json!({
         "lane": "routine", "ahead": 0, "waits_for": [{ "group": "notes-staging", "holder": 1, "ahead": 0 }],
+        "untaken": null,
     });
     assert_eq!((&run["queue"], &run["priority"], &run["lane"]), (&queue, &"high".into(), &"routine".into()));
     assert_eq!(listed()[1]["queue"], Value::Null, "it is under way");

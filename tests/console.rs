@@ -23,7 +23,7 @@ use opsroom::core::step::approve::Approve;
 use opsroom::core::time::Timestamp;
 use opsroom::logfile::source::Told;
 use opsroom::tui::app::Facts;
-use opsroom::tui::msg::{Approval, Effect, Msg};
+use opsroom::tui::msg::{Approval, Effect, EnginePlace, LeftOver, Msg};
 
 use self::screen::{Console, text, with_styles};
 use self::world::{NOW, World, check, entry, log, plan};
@@ -134,14 +134,14 @@ fn a_read_only_console_starts_nothing_and_says_so() {
 }
 
 #[test]
-fn a_read_only_console_starts_what_only_looks() {
+fn a_read_only_console_starts_not_even_what_only_looks() {
     let facts = Facts { read_only: true, ..Facts::default() };
     let mut console = Console::with(World::with_plan(check()), facts.clone(), true, (80, 24));
-    console.command("check web in prod").press("Enter");
-    assert_eq!(console.submitted(), 1);
+    console.command("check web in prod").press("y Enter").shows("read-only: nothing can be started");
+    assert_eq!(console.submitted(), 0);
     let chained = Plan { then: vec![plan("staging", false)], ..check() };
     let mut console = Console::with(World::with_plan(chained), facts, true, (80, 24));
-    console.command("check web in prod").press("y").shows("read-only: what changes something");
+    console.command("check web in prod").press("y").shows("read-only: nothing can be started");
     assert_eq!(console.submitted(), 0);
 }
 
@@ -151,10 +151,84 @@ fn to_cancel_other_peoples_runs_is_a_change() {
         Plan { concurrency: Some(Concurrency { group: "carts".to_owned(), policy: Policy::CancelRunning }), ..check() };
     let facts = Facts { read_only: true, ..Facts::default() };
     let mut console = Console::with(World::with_plan(cancels.clone()), facts, true, (80, 24));
-    console.command("check web in prod").press("y").shows("read-only: what changes something");
+    console.command("check web in prod").press("y").shows("read-only: nothing can be started");
     let mut console = Console::new(World::with_plan(cancels));
     console.command("check web in prod").shows("▸ Cancel ◂").press("Enter");
     assert_eq!(console.submitted(), 0);
+}
+
+// --- what is left over in the queue
+
+fn waiting(run: i64, word: Option<&str>) -> LeftOver {
+    LeftOver {
+        run: RunId(run),
+        title: Some(format!("restart {run}")),
+        actor: Some("ana".to_owned()),
+        // 15:55 of the same day.
+        queued_at: Timestamp(NOW.0 - (NOW.0 % 86_400_000) + 955 * 60_000),
+        process: Some("ops1:4242".to_owned()),
+        free: false,
+        word: word.map(str::to_owned),
+    }
+}
+
+fn with_left_over(waiting: Vec<LeftOver>, read_only: bool) -> Console {
+    let mut world = World::at_rest();
+    world.overview.left_over = waiting;
+    Console::with(world, Facts { read_only, ..Facts::default() }, true, (80, 24))
+}
+
+#[test]
+fn what_a_dead_process_queued_is_offered_and_started_only_on_purpose() {
+    let mut console = with_left_over(vec![waiting(41, None), waiting(42, None)], false);
+    console.shows("o: 2 runs wait since 15:55, queued by a process that is gone: start, drop?");
+    console.press("o").shows("#41 restart 41, asked for by ana at 15:55 on ops1:4242").shows("All 2");
+    console.press("Enter").hides("All 2");
+    console.press("o j Enter Enter").shows("Leave them as they are");
+    assert!(console.wanted.iter().all(|e| !matches!(e, Effect::StartQueued { .. } | Effect::DropQueued(_))));
+    console.press("j Enter Tab Enter").hides("All 2").shows("2 runs were started");
+    let both = vec![RunId(41), RunId(42)];
+    assert!(console.wanted.contains(&Effect::StartQueued { runs: both, typed: None }));
+    console.press("o j j j Enter Tab Tab Enter").shows("1 run was dropped");
+    assert!(console.wanted.contains(&Effect::DropQueued(vec![RunId(42)])));
+}
+
+#[test]
+fn a_protected_environment_wants_its_word_for_what_is_left_over_too() {
+    let mut console = with_left_over(vec![waiting(41, Some("web")), waiting(42, Some("mail"))], false);
+    console.command("start run 41").shows("type web:").press("Tab Enter").shows("not started: type web to confirm");
+    console.press("Shift-Tab w e b Tab Tab Enter").shows("1 run was started");
+    assert!(console.wanted.contains(&Effect::StartQueued { runs: vec![RunId(41)], typed: Some("web".to_owned()) }));
+    console.press("o j Enter Tab Enter").shows("start each by itself").hides("to start it, type");
+    console.press("Esc").command("start run 7").shows("run #7 is none that waits in the queue");
+}
+
+#[test]
+fn a_read_only_console_starts_and_drops_nothing_that_is_left_over() {
+    let mut console = with_left_over(vec![waiting(41, None)], true);
+    console.press("o j Enter").shows("read-only: this console starts and drops nothing");
+    console.press("Esc").command("start run 41").press("Tab Enter").shows("read-only: nothing was done");
+    assert!(console.wanted.iter().all(|e| !matches!(e, Effect::StartQueued { .. } | Effect::DropQueued(_))));
+}
+
+#[test]
+fn that_no_engine_is_running_is_shown_with_every_state() {
+    let mut world = World::at_rest();
+    world.overview.engine = EnginePlace::Nowhere;
+    world.overview.problems = vec![EnginePlace::NONE.to_owned()];
+    let mut console = Console::new(world);
+    console.shows("NO ENGINE").shows("! 1 (p)").shows("no engine is running");
+    console.press("Enter").shows("no engine is running: nothing is probed");
+}
+
+#[test]
+fn green_that_grew_too_old_is_unknown_without_anything_being_read() {
+    let mut world = World::at_rest();
+    world.overview.stale_ms = 180_000;
+    let mut console = Console::new(world);
+    console.shows("● web").shows("ok");
+    console.send_unanswered(Msg::Tick(NOW.plus_ms(200_000)));
+    console.hides("● web").shows("? web").shows("not seen");
 }
 
 #[test]
@@ -539,7 +613,8 @@ fn a_queued_run_says_what_it_waits_for() {
     world.detail.run.status = RunStatus::Queued;
     let target = Target { service: "web".to_owned(), env: Some("staging".to_owned()) };
     let blocked = Blocked { wanted: Wanted::Target(target), holder: Some(RunId(39)), ahead: 0 };
-    world.detail.queued = Some(Queued { run: RunId(41), lane: Lane::Interactive, ahead: 3, waits_for: vec![blocked] });
+    world.detail.queued =
+        Some(Queued { run: RunId(41), lane: Lane::Interactive, ahead: 3, waits_for: vec![blocked], untaken: None });
     let mut console = Console::new(world);
     console.press("3 Enter").shows("waits for web in staging, held by run #39, next in line");
     console.world.detail.queued.as_mut().unwrap().waits_for.clear();
@@ -556,7 +631,8 @@ fn the_list_of_runs_says_what_the_selected_one_waits_for_and_the_card_what_it_wo
     (queued.status, queued.priority) = (RunStatus::Queued, Priority::High);
     queued.orders = Orders { pace: Pace::Paused, by: Some("ben".to_owned()), ..Orders::default() };
     let blocked = Blocked { wanted: Wanted::Group("notes".to_owned()), holder: Some(RunId(39)), ahead: 2 };
-    world.detail.queued = Some(Queued { run: queued.id, lane: Lane::Routine, ahead: 5, waits_for: vec![blocked] });
+    world.detail.queued =
+        Some(Queued { run: queued.id, lane: Lane::Routine, ahead: 5, waits_for: vec![blocked], untaken: None });
     let concurrency = Concurrency { group: "notes".to_owned(), policy: Policy::CancelRunning };
     world.card.plan.concurrency = Some(concurrency);
     world.card.queue = vec!["cancels run #39 (running), of group notes".to_owned()];
@@ -575,7 +651,7 @@ fn what_an_old_queued_run_waits_for_is_read_again_with_the_newest_page() {
     world.overview.runs[240].status = RunStatus::Queued;
     let waits = |name: &str| {
         let blocked = Blocked { wanted: Wanted::Group(name.to_owned()), holder: Some(RunId(39)), ahead: 2 };
-        Some(Queued { run: RunId(10), lane: Lane::Routine, ahead: 5, waits_for: vec![blocked] })
+        Some(Queued { run: RunId(10), lane: Lane::Routine, ahead: 5, waits_for: vec![blocked], untaken: None })
     };
     world.detail.queued = waits("notes");
     let mut console = Console::new(world);
@@ -711,12 +787,12 @@ fn a_read_only_console_gives_no_orders() {
 #[test]
 fn the_selection_stays_on_its_object() {
     let mut console = Console::new(World::default());
-    console.press("j j").shows("▸ ▲ billing");
+    console.press("j j").shows("▸ ? billing");
     let mut stack = (*console.world.overview.stack).clone();
     stack.services.reverse();
     console.world.overview.stack = std::sync::Arc::new(stack);
-    console.send(Msg::Notice(Notice::Stack)).shows("▸ ▲ billing");
-    console.press("/").type_text("web").hides("▲ billing").press("Esc").shows("▲ billing");
+    console.send(Msg::Notice(Notice::Stack)).shows("▸ ? billing");
+    console.press("/").type_text("web").hides("? billing").press("Esc").shows("? billing");
 }
 
 #[test]
@@ -1153,8 +1229,8 @@ fn the_time_is_told_not_read() {
 fn what_is_on_screen_grows_old_by_itself_and_is_read_again_now_and_then() {
     let mut console = Console::new(World::at_rest());
     assert_eq!(console.send_unanswered(Msg::Tick(NOW)), []);
-    console.hides("– ? unknown");
-    assert_eq!(console.send_unanswered(Msg::Tick(NOW.plus_ms(4 * 60_000))), []);
+    console.hides("✗ critical");
+    assert_eq!(console.send_unanswered(Msg::Tick(NOW.plus_ms(50_000))), []);
     assert_eq!(console.send_unanswered(Msg::Tick(NOW.plus_ms(16 * 60_000))), [Effect::Overview]);
-    console.shows("– ? unknown");
+    console.shows("0 ✗ critical").shows("4 of 4 not seen");
 }

@@ -21,6 +21,8 @@ mod control;
 mod course;
 #[path = "engine/crash.rs"]
 mod crash;
+#[path = "engine/left_over.rs"]
+mod left_over;
 #[path = "engine/limits.rs"]
 mod limits;
 #[path = "engine/notify.rs"]

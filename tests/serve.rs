@@ -7,12 +7,12 @@ use std::time::Duration;
 
 use opsroom::bus::Notice;
 use opsroom::clock::Clock;
-use opsroom::control::{Control, Door, Outside, Settings};
+use opsroom::control::{Control, Door, EnginePlace, Outside, Refusal, Settings};
 use opsroom::core::plan::{Plan, PlanStep, Rules};
 use opsroom::core::run::{Phase, Run, RunId, RunStatus, StepStatus};
 use opsroom::core::service::ShellCommand;
 use opsroom::core::step::{StepSpec, manual::Manual, shell::Shell, wait::Wait};
-use opsroom::store::Store;
+use opsroom::store::{NewRun, Store};
 use rustix::process::{Pid, Signal, kill_process};
 
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -39,6 +39,7 @@ impl Desk {
             pulse_ms: 0,
             lease_ms: 3000,
             lanes: opsroom::core::queue::Lanes::default(),
+            adopt_ms: 900_000,
             runbook_dir: Some(home.path().join("runbooks")),
             door: Door::Console,
             outside: Outside::default(),
@@ -73,7 +74,7 @@ impl Desk {
         let mut command = self.command(&["serve"]);
         let server = Server(command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap());
         let wait = async {
-            while self.control.overview().await.unwrap().engine != "engine elsewhere" {
+            while !matches!(self.control.overview().await.unwrap().engine, EnginePlace::Elsewhere(_)) {
                 tokio::time::sleep(Duration::from_millis(20)).await;
             }
         };
@@ -178,7 +179,50 @@ async fn a_console_only_submits_while_a_server_lives_and_takes_over_when_it_is_g
     server.0.wait().unwrap();
     let run = desk.until(id, |r| r.status == RunStatus::Succeeded).await;
     assert!(!server.holds(&run), "the console has taken over: {:?}", run.holder);
-    assert_eq!(desk.control.overview().await.unwrap().engine, "engine here");
+    assert_eq!(desk.control.overview().await.unwrap().engine, EnginePlace::Here);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_read_only_process_claims_nothing_pulses_nothing_and_says_who_could() {
+    let desk = Desk::new().await;
+    let settings = desk.control.settings().clone();
+    desk.control.close(false).await;
+    let store = Store::open(&settings.store_url).await.unwrap();
+    let plan = Plan { runbook: "test".into(), title: "test".into(), steps: vec![shell("true")], ..Plan::default() };
+    let (actor, trigger, at) = ("amos".to_owned(), "console".to_owned(), Clock::System.now());
+    let workspace = store.workspaces().await.unwrap()[0].id;
+    // Queued by no process: any engine would take it.
+    let new = NewRun { workspace, plan, parent: None, actor, trigger, reason: None, at };
+    let run = store.submit(new).await.unwrap().id;
+    let read_only = Settings { read_only: true, pulse_ms: 1000, ..settings.clone() };
+    let control = Control::open(read_only.clone(), Clock::System).await.unwrap();
+    control.idle().await;
+    let overview = control.overview().await.unwrap();
+    assert_eq!(overview.engine, EnginePlace::Nowhere);
+    assert!(overview.problems[0].contains("read-only consoles run nothing"), "{:?}", overview.problems);
+    let queued = control.run(run).await.unwrap().queued.unwrap();
+    assert!(queued.to_string().starts_with("no engine is running"), "{queued}");
+    assert!(store.engines().await.unwrap().is_empty(), "it is no engine");
+    control.remember("show the runs").await.unwrap();
+    assert!(control.remembered().await.unwrap().is_empty(), "not even the history is written");
+    for refused in [control.start(run, None, None).await.map(drop), control.cancel(run, None).await.map(drop)] {
+        assert!(matches!(refused, Err(Refusal::ReadOnly)), "{refused:?}");
+    }
+    let served = Settings { door: Door::Serve, ..read_only };
+    assert!(matches!(Control::open(served, Clock::System).await, Err(Refusal::ReadOnly)));
+    assert_eq!(store.run(run).await.unwrap().status, RunStatus::Queued);
+
+    // A console that may write takes it, and the read-only one sees who that is.
+    let other = Control::open(settings, Clock::System).await.unwrap();
+    let wait = async {
+        while store.run(run).await.unwrap().status != RunStatus::Succeeded {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    };
+    tokio::time::timeout(PATIENCE, wait).await.unwrap();
+    let seen = control.overview().await.unwrap().engine.to_string();
+    assert!(seen.starts_with("engine: console ") && seen.contains(&format!(":{}", std::process::id())), "{seen}");
+    other.close(false).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

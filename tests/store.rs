@@ -12,6 +12,8 @@ mod control;
 mod history;
 #[path = "store/journal.rs"]
 mod journal;
+#[path = "store/left_over.rs"]
+mod left_over;
 #[path = "store/opening.rs"]
 mod opening;
 #[expect(dead_code, reason = "only the engine suite restarts its own server")]
@@ -198,6 +200,9 @@ suite! {
         racing_submitters_of_a_group_that_refuses, a_new_run_cancels_the_others_of_its_group,
         a_link_kept_out_of_its_group_ends_with_a_word, an_interrupted_run_leaves_its_group_and_lines_up_again,
         a_group_is_of_one_workspace, places_in_the_queue_are_told, a_run_nobody_can_read_hides_no_other;
+    left_over: a_console_takes_only_what_the_living_have_queued, a_person_starts_what_is_left_over,
+        without_an_engine_everything_waits_and_a_server_adopts_what_is_young, no_console_goes_on_with_a_change_by_itself,
+        a_chain_belongs_to_the_process_that_goes_on_with_it;
     changes: what_others_write_is_heard;
     reliability: a_breaker_opens_for_everybody_and_one_of_them_probes, a_reset_is_audited, commands_are_known_until_they_end,
         whoever_takes_over_fences_the_old_engine_off;
@@ -211,8 +216,9 @@ suite! {
         an_attempt_ends_once;
     stack: an_applied_stack_reads_the_same, a_stack_that_changed_meanwhile_is_refused_whole, racing_appliers,
         workspaces_are_made_once, what_hangs_on_an_object_is_counted;
-    rest: a_pulse_is_written_once_per_slot, summaries_count_a_window, racing_observers, the_command_bar_remembers,
-        engines_come_and_go, audit_is_newest_first, audit_rows_are_filtered, a_long_message_is_cut_wherever_it_is_kept;
+    rest: a_pulse_is_written_once_per_slot, a_slot_is_taken_by_one, what_cannot_be_asked_is_known_and_when_it_was_seen,
+        summaries_count_a_window, racing_observers, the_command_bar_remembers, engines_come_and_go, audit_is_newest_first,
+        audit_rows_are_filtered, a_long_message_is_cut_wherever_it_is_kept;
     scope: a_run_of_another_workspace_does_not_exist, another_workspace_is_empty;
     opening: a_closed_store_refuses, reopening_finds_everything, racing_openers, a_newer_schema_is_refused,
         another_builds_schema_is_refused;

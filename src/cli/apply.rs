@@ -34,6 +34,12 @@ pub struct Args {
     json: bool,
 }
 
+impl Args {
+    pub(super) const fn changes(&self) -> bool {
+        !self.dry_run
+    }
+}
+
 pub(super) async fn perform(args: &Args, start: &Start) -> Result<Code, Stop> {
     let stacks = read(&args.files)?;
     for file in &args.files {

@@ -24,6 +24,12 @@ pub struct Args {
     json: bool,
 }
 
+impl Args {
+    pub(super) const fn changes(&self) -> bool {
+        self.reset.is_some()
+    }
+}
+
 /// A breaker as `--json` prints it.
 #[derive(Serialize)]
 struct Listed<'a> {

@@ -4,14 +4,18 @@ use super::log::Which;
 use super::out::Out;
 use super::session::Start;
 use super::stop::{Code, Stop};
+use crate::control::Control;
 use crate::control::orders::{Ending, Order};
 
 /// Ask a run to stop
 #[derive(Debug, clap::Args)]
 pub struct Args {
     /// Its number, or `last`
-    #[arg(value_name = "RUN")]
-    run: Which,
+    #[arg(value_name = "RUN", required_unless_present = "waiting")]
+    run: Option<Which>,
+    /// All runs that wait in the queue because the process that queued them is gone (`opsroom start` lists them)
+    #[arg(long, conflicts_with_all = ["run", "How"])]
+    waiting: bool,
     #[command(flatten)]
     how: How,
     /// Why, kept in the audit log
@@ -32,7 +36,8 @@ struct How {
 
 pub(super) async fn perform(args: &Args, start: &Start) -> Result<Code, Stop> {
     let control = start.open_cli().await?;
-    let id = args.run.find(&control).await?;
+    let Some(which) = &args.run else { return waiting(args, &control).await };
+    let id = which.find(&control).await?;
     let ending = match (args.how.after_step, args.how.kill) {
         (true, _) => Ending::AfterStep,
         (_, true) => Ending::Kill,
@@ -47,5 +52,15 @@ pub(super) async fn perform(args: &Args, start: &Start) -> Result<Code, Stop> {
         Ending::Kill => "is being killed",
     };
     Out::new().line(&format!("run {id} {said} ({})", status.name()))?;
+    Ok(Code::Succeeded)
+}
+
+async fn waiting(args: &Args, control: &Control) -> Result<Code, Stop> {
+    let mut out = Out::new();
+    for waits in control.left_over().await? {
+        control.drop_queued(waits.run, args.reason.as_deref()).await?;
+        out.line(&format!("run {} is cancelled", waits.run))?;
+    }
+    control.close(false).await;
     Ok(Code::Succeeded)
 }

@@ -246,7 +246,7 @@ async fn contents(report: &mut Report, control: &Control, start: &Start) {
         },
     );
     report.fact("runbooks", control.library().all().iter().map(|r| r.name.as_str()).collect::<Vec<_>>().join(", "));
-    report.fact("engines", overview.engine.clone());
+    report.fact("engines", overview.engine.sentence(control.settings().read_only));
     if let Some(last) = overview.runs.first() {
         let age = human_ms(start.clock.now().ms_since(last.requested_at));
         report.fact("last run", format!("{} {} {age} ago", last.id, last.status.name()));

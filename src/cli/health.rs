@@ -6,7 +6,7 @@ use super::out::Out;
 use super::session::Start;
 use super::stop::{Code, Stop};
 use crate::core::check::score::{Health, Score};
-use crate::core::time::Timestamp;
+use crate::core::time::{Timestamp, human_ms};
 
 /// Show the health score and why it is what it is
 #[derive(Debug, clap::Args)]
@@ -18,9 +18,16 @@ pub struct Args {
 
 #[derive(Serialize)]
 struct Report<'a> {
-    at: Timestamp,
+    /// When what the score is made of was seen: the oldest look that counts as one. Absent: nothing was ever seen.
+    at: Option<Timestamp>,
+    /// How old that is.
+    age_ms: Option<i64>,
+    /// When the score was worked out.
+    derived_at: Timestamp,
     workspace: &'a str,
     score: Option<&'a Score>,
+    /// Where targets are probed; absent: no engine is running.
+    engine: Option<&'a str>,
     problems: &'a [String],
     simulated: bool,
 }
@@ -32,8 +39,12 @@ pub(super) async fn perform(args: &Args, start: &Start) -> Result<Code, Stop> {
     control.close(false).await;
     let mut out = Out::new();
     if args.json {
+        let seen_at = overview.score.as_ref().and_then(|score| score.seen_at);
         out.json(&Report {
-            at: overview.at,
+            at: seen_at,
+            age_ms: seen_at.map(|at| overview.at.ms_since(at).max(0)),
+            derived_at: overview.at,
+            engine: overview.engine.name(),
             workspace: &overview.workspace,
             score: overview.score.as_ref(),
             problems: &overview.problems,
@@ -42,7 +53,7 @@ pub(super) async fn perform(args: &Args, start: &Start) -> Result<Code, Stop> {
         return Ok(Code::Succeeded);
     }
     match &overview.score {
-        Some(score) => show(&mut out, score)?,
+        Some(score) => show(&mut out, score, overview.at)?,
         None => out.line("health score –: nothing is declared yet (opsroom apply FILE)")?,
     }
     for problem in &overview.problems {
@@ -51,13 +62,15 @@ pub(super) async fn perform(args: &Args, start: &Start) -> Result<Code, Stop> {
     Ok(Code::Succeeded)
 }
 
-fn show(out: &mut Out, score: &Score) -> Result<(), Stop> {
+fn show(out: &mut Out, score: &Score, now: Timestamp) -> Result<(), Stop> {
     let value = score.value.map_or_else(|| "–".to_owned(), |v| v.to_string());
+    let ago = |at| format!("; seen {} ago", human_ms(now.ms_since(at).max(0)));
+    let seen = score.seen_at.map(ago).unwrap_or_default();
     out.line(&format!(
-        "health score {value} {} ({} components, {} unknown)",
+        "health score {value} {} ({} components, {}{seen})",
         word(score.health),
         score.components,
-        score.unknown
+        score.unseen().unwrap_or_else(|| "all seen".to_owned()),
     ))?;
     score.lines.iter().try_for_each(|line| out.line(&format!("  −{:<4}{}", line.points, line.text)))
 }

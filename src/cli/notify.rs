@@ -3,7 +3,7 @@
 use super::out::Out;
 use super::session::Start;
 use super::stop::{Code, Stop, tell};
-use crate::control::{Refusal, reach};
+use crate::control::reach;
 use crate::core::notify::{Event, Message, Severity};
 
 /// List the notifiers, or send one of them a message
@@ -17,14 +17,17 @@ pub struct Args {
     test: Option<String>,
 }
 
+impl Args {
+    pub(super) const fn changes(&self) -> bool {
+        self.test.is_some()
+    }
+}
+
 pub(super) async fn perform(args: &Args, start: &Start) -> Result<Code, Stop> {
     let settings = start.settings()?;
     let (Some(name), Some(text)) = (&args.name, &args.test) else {
         return list(start);
     };
-    if settings.read_only {
-        return Err(Refusal::ReadOnly.into());
-    }
     if settings.reach.notifier(name).is_none() {
         let names: Vec<&str> = settings.reach.notifiers.iter().map(|n| n.name.as_str()).collect();
         let known =

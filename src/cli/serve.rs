@@ -4,7 +4,7 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use super::session::Start;
 use super::stop::{Code, Stop, tell};
-use crate::control::{Control, Door};
+use crate::control::{Control, Door, left_over};
 
 /// Execute what consoles on this store submit, until told to stop (TERM or Ctrl-C)
 #[derive(Debug, clap::Args)]
@@ -17,6 +17,12 @@ pub(super) async fn perform(_args: &Args, start: &Start) -> Result<Code, Stop> {
     let mut hangup = signal(SignalKind::hangup()).map_err(Stop::System)?;
     let control = Control::open(start.control(Door::Serve)?, start.clock).await?;
     tell(&format!("executing runs of {}; TERM or Ctrl-C stops", control.store_url()));
+    let adopts_from = start.clock.now().plus_ms(-control.settings().adopt_ms);
+    let mut waiting = control.left_over().await?;
+    waiting.retain(|waits| waits.queued_at < adopts_from);
+    if let Some(what) = left_over::describe(&waiting, start.clock.now()) {
+        tell(&format!("{what}, too long ago to go on with: opsroom start lists them, opsroom cancel drops them"));
+    }
     loop {
         tokio::select! {
             () = asked(&mut terminate, &mut interrupt) => break,

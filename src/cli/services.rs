@@ -4,12 +4,12 @@ use serde::Serialize;
 
 use super::out::Out;
 use super::session::Start;
-use super::stop::{Code, Stop};
-use crate::control::Overview;
+use super::stop::{Code, Stop, tell};
+use crate::control::{EnginePlace, Overview};
 use crate::core::observation::{State, TargetSummary};
 use crate::core::plan::Target;
 use crate::core::service::Service;
-use crate::core::time::human_ms;
+use crate::core::time::{Timestamp, human_ms};
 
 /// List services and how they are
 #[derive(Debug, clap::Args)]
@@ -24,14 +24,22 @@ pub struct Args {
 struct Listed<'a> {
     #[serde(flatten)]
     service: &'a Service,
-    targets: Vec<Seen<'a>>,
+    targets: Vec<Looked<'a>>,
+    /// Where targets are probed; absent: no engine is running.
+    engine: Option<&'a str>,
+    derived_at: Timestamp,
     simulated: bool,
 }
 
 #[derive(Serialize)]
-struct Seen<'a> {
+struct Looked<'a> {
     env: Option<&'a str>,
     state: State,
+    /// When it was last seen, and how long before `derived_at` that was; absent when it never was.
+    seen_at: Option<Timestamp>,
+    age_ms: Option<i64>,
+    /// Why it is in that state.
+    detail: String,
     /// Percent of the last 24 hours' observations that were not failing; absent without any.
     uptime_pct: Option<f64>,
     #[serde(flatten)]
@@ -41,7 +49,7 @@ struct Seen<'a> {
 pub(super) async fn perform(args: &Args, start: &Start) -> Result<Code, Stop> {
     let control = start.open_cli().await?;
     let overview = control.overview().await?;
-    let simulated = control.settings().simulated;
+    let (simulated, read_only) = (control.settings().simulated, control.settings().read_only);
     control.close(false).await;
     let mut out = Out::new();
     if args.json {
@@ -50,6 +58,9 @@ pub(super) async fn perform(args: &Args, start: &Start) -> Result<Code, Stop> {
     } else {
         let rows: Vec<_> = overview.stack.services.iter().flat_map(|s| rows(s, &overview)).collect();
         out.table(["SERVICE", "ENV", "STATE", "UPTIME 24H", "OWNER", "LAST SEEN"], &rows)?;
+        if overview.engine == EnginePlace::Nowhere {
+            tell(&overview.engine.sentence(read_only));
+        }
     }
     Ok(Code::Succeeded)
 }
@@ -58,24 +69,31 @@ fn listed<'a>(service: &'a Service, overview: &'a Overview, simulated: bool) -> 
     let targets = environments(service)
         .map(|env| {
             let summary = summary(overview, service, env);
-            Seen {
+            let sight = overview.sight(&target(service, env), overview.at);
+            Looked {
                 env,
-                state: summary.map_or(State::Unknown, |s| s.latest.state),
+                state: sight.state,
+                seen_at: sight.seen_at,
+                age_ms: sight.seen_at.map(|at| overview.at.ms_since(at).max(0)),
+                detail: sight.detail,
                 uptime_pct: summary.and_then(TargetSummary::uptime_pct),
                 summary,
             }
         })
         .collect();
-    Listed { service, targets, simulated }
+    Listed { service, targets, engine: overview.engine.name(), derived_at: overview.at, simulated }
 }
 
 fn rows(service: &Service, overview: &Overview) -> Vec<[String; 6]> {
     let row = |env: Option<&str>| {
         let summary = summary(overview, service, env);
-        let state = summary.map_or(State::Unknown, |s| s.latest.state);
+        let sight = overview.sight(&target(service, env), overview.at);
+        let state = sight.state;
         let uptime = summary.and_then(TargetSummary::uptime_pct);
-        let seen =
-            summary.map(|s| format!("{} ago, {}", human_ms(overview.at.ms_since(s.latest.at)), s.latest.message));
+        let seen = summary.map(|s| match state {
+            State::Unknown => sight.detail,
+            _ => format!("{} ago, {}", human_ms(overview.at.ms_since(s.latest.at).max(0)), s.latest.message),
+        });
         [
             service.name.clone(),
             env.unwrap_or("–").to_owned(),
@@ -94,7 +112,11 @@ fn environments(service: &Service) -> impl Iterator<Item = Option<&str>> {
     service.environments.iter().map(|env| Some(env.as_str())).chain(none)
 }
 
+fn target(service: &Service, env: Option<&str>) -> Target {
+    Target { service: service.name.clone(), env: env.map(str::to_owned) }
+}
+
 fn summary<'a>(overview: &'a Overview, service: &Service, env: Option<&str>) -> Option<&'a TargetSummary> {
-    let wanted = Target { service: service.name.clone(), env: env.map(str::to_owned) };
+    let wanted = target(service, env);
     overview.states.iter().find(|(target, _)| *target == wanted).map(|(_, summary)| summary)
 }

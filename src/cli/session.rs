@@ -98,6 +98,7 @@ impl Start {
             pulse_ms: settings.pulse_ms,
             lease_ms: settings.lease_ms,
             lanes: settings.lanes,
+            adopt_ms: settings.adopt_ms,
             runbook_dir: Some(settings.runbook_dir.clone()),
             door,
             outside: self.outside(settings),

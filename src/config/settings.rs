@@ -65,6 +65,8 @@ pub struct Settings {
     pub artifacts: artifact::Limits,
     /// How many runs of each lane an engine drives at once.
     pub lanes: Lanes,
+    /// A server goes on with what a process that is gone had queued at most so long before the server started, milliseconds.
+    pub adopt_ms: i64,
     pub paths: Paths,
     /// The settings file, when there is one.
     pub file: Option<PathBuf>,
@@ -130,6 +132,7 @@ struct Sources {
     limits: Limits,
     artifacts: artifact::Limits,
     lanes: Lanes,
+    adopt_ms: Option<i64>,
     problems: Vec<Problem>,
 }
 
@@ -183,7 +186,8 @@ impl Sources {
         self.outbound = reach::outbound(&mut root, &mut report);
         self.limits = reach::limits(&mut root, &mut report);
         self.artifacts = reach::artifacts(&mut root, &mut report);
-        self.lanes = reach::lanes(&mut root, &mut report);
+        let engine = reach::engine(&mut root, &mut report);
+        (self.lanes, self.adopt_ms) = (engine.lanes, Some(engine.adopt_ms));
         self.reach = named::reach(&mut root, &mut report, &self.secrets, folder);
         root.close(&mut report);
         self.problems.extend(report.finish(()).err().into_iter().flatten());
@@ -239,6 +243,7 @@ impl Sources {
             limits: self.limits,
             artifacts: self.artifacts,
             lanes: self.lanes,
+            adopt_ms: self.adopt_ms.unwrap_or(reach::ADOPT_MS),
             rows: rows.iter().map(|(row, _)| row.clone()).collect(),
             paths,
             file,

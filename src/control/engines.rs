@@ -8,6 +8,60 @@ use super::{Control, Door, Refusal, watch};
 use crate::adapter::Adapters;
 use crate::core::run::RunId;
 use crate::engine::{Engine, EngineConfig};
+use crate::store::EngineRow;
+
+/// Where runs are executed and targets probed.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub enum EnginePlace {
+    /// In this process.
+    Here,
+    /// In that one: `server ops1:4242`.
+    Elsewhere(String),
+    /// No console or server is alive: nothing is probed and no run starts.
+    #[default]
+    Nowhere,
+}
+
+impl EnginePlace {
+    /// What follows when there is no engine.
+    pub const NONE: &str =
+        "no engine is running: nothing is probed and no run starts; start opsroom serve or a console";
+
+    /// `here`, or the process that it is; absent: there is none.
+    #[must_use]
+    pub fn name(&self) -> Option<&str> {
+        match self {
+            Self::Here => Some("here"),
+            Self::Elsewhere(who) => Some(who),
+            Self::Nowhere => None,
+        }
+    }
+
+    /// The sentence that goes with states: which engine probes, or that none does.
+    #[must_use]
+    pub fn sentence(&self, read_only: bool) -> String {
+        match self {
+            Self::Nowhere if read_only => {
+                "no engine is running; read-only consoles run nothing: start opsroom serve or a console".to_owned()
+            }
+            Self::Nowhere => Self::NONE.to_owned(),
+            Self::Here | Self::Elsewhere(_) => self.to_string(),
+        }
+    }
+}
+
+impl std::fmt::Display for EnginePlace {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Here => f.write_str("engine here"),
+            Self::Elsewhere(who) => write!(f, "engine: {who}"),
+            Self::Nowhere => f.write_str("NO ENGINE"),
+        }
+    }
+}
+
+/// The usual period of the pulse, milliseconds: states are judged by it where nothing pulses.
+const USUAL_PULSE_MS: i64 = 60_000;
 
 impl Control {
     /// Runs this process holds right now.
@@ -61,6 +115,7 @@ impl Control {
                 _ => None,
             },
             only,
+            adopt_ms: settings.adopt_ms,
         };
         let inner = &self.0;
         let engine = Engine::start(
@@ -74,7 +129,7 @@ impl Control {
     }
 
     pub(super) fn start_watch(&self) {
-        let Some(engine) = self.engine() else { return };
+        let engine = self.engine();
         let token = CancellationToken::new();
         let watcher = watch::Watcher {
             store: self.0.store.for_engines().clone(),
@@ -86,15 +141,32 @@ impl Control {
         *self.0.stop_watch.lock().unwrap_or_else(PoisonError::into_inner) = Some(token.drop_guard());
     }
 
-    pub(super) async fn engine_word(&self) -> Result<String, Refusal> {
+    /// Whether a console or server is alive, this one included; and the processes that can be seen to be gone.
+    pub(super) async fn any_engine(&self) -> Result<(bool, Vec<String>), Refusal> {
+        let drives = self.0.settings.door != Door::Cli && self.engine().is_some();
+        let roll = crate::engine::roll(self.0.store.for_engines(), self.0.clock).await?;
+        Ok((drives || !roll.alive.is_empty(), roll.gone))
+    }
+
+    /// Where runs are executed, and how often targets are probed there, milliseconds.
+    pub(super) async fn engine_place(&self) -> Result<(EnginePlace, i64), Refusal> {
         let door = self.0.settings.door;
-        if door != Door::Serve && crate::engine::is_served(self.0.store.for_engines(), self.0.clock).await {
-            return Ok("engine elsewhere".to_owned());
-        }
-        if self.engine().is_some() {
-            return Ok("engine here".to_owned());
-        }
-        let engines = self.0.store.engines().await?;
-        Ok(if engines.is_empty() { "no engine" } else { "engine elsewhere" }.to_owned())
+        let alive = crate::engine::roll(self.0.store.for_engines(), self.0.clock).await?.alive;
+        let others: Vec<_> = alive.iter().filter(|e| e.holder != self.0.store.for_engines().process()).collect();
+        let server = others.iter().find(|e| e.kind == Door::Serve.name()).filter(|_| door != Door::Serve);
+        let named = |e: &EngineRow| {
+            let kind = if e.kind == Door::Serve.name() { "server" } else { &e.kind };
+            EnginePlace::Elsewhere(format!("{kind} {}", crate::engine::short(&e.holder)))
+        };
+        let own = Some(self.0.settings.pulse_ms);
+        let (place, period) = match (server, others.first()) {
+            (Some(server), _) => (named(server), Some(server.pulse_ms)),
+            (None, _) if door != Door::Cli && self.engine().is_some() => (EnginePlace::Here, own),
+            (None, Some(other)) => {
+                (named(other), others.iter().map(|e| e.pulse_ms).filter(|period_ms| *period_ms > 0).min())
+            }
+            (None, None) => (EnginePlace::Nowhere, own),
+        };
+        Ok((place, period.filter(|period_ms| *period_ms > 0).unwrap_or(USUAL_PULSE_MS)))
     }
 }

@@ -80,7 +80,7 @@ impl Control {
 
     /// Tells whoever listens here, and the engine, that something was written to a run. It is written: nothing that fails
     /// from here on makes it undone.
-    async fn told(&self, scope: &Scope, run: RunId) {
+    pub(super) async fn told(&self, scope: &Scope, run: RunId) {
         self.wake();
         self.0.bus.tell(Notice::Steps(run));
         match scope.glimpse_of(run).await {

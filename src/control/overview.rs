@@ -2,13 +2,13 @@
 
 use std::sync::Arc;
 
-use super::{Control, Refusal, RunFilter, not_listed};
+use super::{Control, EnginePlace, LeftOver, Refusal, RunFilter, not_listed};
 use crate::core::breaker::Breaker;
 use crate::core::check::score::{self, Score};
-use crate::core::observation::TargetSummary;
-use crate::core::plan::Target;
+use crate::core::observation::{Sight, State, TargetSummary, sight};
+use crate::core::plan::{Target, targets_of};
 use crate::core::run::Run;
-use crate::core::service::Stack;
+use crate::core::service::{Stack, Verb};
 use crate::core::time::Timestamp;
 
 /// What the home screen shows, read in one go.
@@ -26,21 +26,31 @@ pub struct Overview {
     pub stale_ms: i64,
     /// Newest first, 50 at the most.
     pub runs: Vec<Run>,
-    /// Where runs are executed: `engine here`, `engine elsewhere`.
-    pub engine: String,
+    /// Where runs are executed and targets probed.
+    pub engine: EnginePlace,
+    /// Queued runs that wait for a person to start or drop them.
+    pub left_over: Vec<LeftOver>,
     /// Circuit breakers that are open or have counted failures.
     pub breakers: Vec<Breaker>,
-    /// What is wrong with the console itself: runbooks that did not load, empty contacts …
+    /// What is wrong with the console itself: no engine, targets that cannot be asked, runbooks that did not load …
     pub problems: Vec<String>,
 }
 
 /// Window of the uptime figures, milliseconds.
 const WINDOW_MS: i64 = 24 * 3_600_000;
-/// An observation older than this many pulses (at least this many milliseconds) says nothing about now.
+/// So many slots may be missed before what was seen says nothing about now.
 const STALE_PULSES: i64 = 3;
-const STALE_MIN_MS: i64 = 15 * 60_000;
+/// So many targets that cannot be asked are listed by name.
+const NAMED: usize = 20;
 
 impl Overview {
+    /// How a target is at this time, which may be later than it was read.
+    #[must_use]
+    pub fn sight(&self, target: &Target, now: Timestamp) -> Sight {
+        let summary = self.states.iter().find(|(t, _)| t == target).map(|(_, summary)| summary);
+        sight(summary, now, self.stale_ms)
+    }
+
     /// Says how healthy the stack is at this time, which may be later than it was read: what was not seen since is older.
     pub fn judge(&mut self, now: Timestamp) {
         let components = score::components(&self.stack, &self.states, now, self.stale_ms);
@@ -57,26 +67,29 @@ impl Control {
             at: now,
             store_kind: self.0.store.kind().to_owned(),
             stack: Arc::clone(&stack),
-            engine: self.engine_word().await?,
-            stale_ms: self.stale_ms(),
             problems: self.problems(&stack),
             ..Overview::default()
         };
+        let (engine, period_ms) = self.engine_place().await?;
+        overview.stale_ms = STALE_PULSES * period_ms.max(longest_probe_ms(&stack));
+        if engine == EnginePlace::Nowhere {
+            overview.problems.insert(0, engine.sentence(self.0.settings.read_only));
+        }
+        overview.engine = engine;
         if let Some(scope) = self.known_scope() {
             overview.states = scope.summaries(now.plus_ms(-WINDOW_MS)).await?;
             let filter = RunFilter { limit: 50, ..RunFilter::default() };
             let found = scope.runs(&filter).await?;
             overview.runs = found.runs;
             overview.problems.extend(found.unreadable.iter().map(|(run, why)| not_listed(*run, why)));
+            let first = usize::from(overview.engine == EnginePlace::Nowhere);
+            overview.problems.splice(first..first, unasked(&stack, &overview.states));
+            overview.left_over = self.left_over().await?;
             overview.breakers = scope.breakers().await?;
             overview.workspace.clone_from(&scope.workspace().name);
             overview.judge(now);
         }
         Ok(overview)
-    }
-
-    pub(super) fn stale_ms(&self) -> i64 {
-        (self.0.settings.pulse_ms * STALE_PULSES).max(STALE_MIN_MS)
     }
 
     pub(super) fn problems(&self, stack: &Stack) -> Vec<String> {
@@ -88,4 +101,28 @@ impl Control {
         problems.extend(blank.map(|c| format!("contact {} has neither e-mail nor phone", c.name)));
         problems
     }
+}
+
+/// The longest a probe may take, milliseconds: a pulse is written when its last answer is there.
+fn longest_probe_ms(stack: &Stack) -> i64 {
+    let probes = stack.services.iter().flat_map(|service| &service.actions).filter(|action| action.verb == Verb::Probe);
+    probes.map(|probe| probe.timeout_ms).max().unwrap_or(0)
+}
+
+/// The targets that have a probe and could not be asked when it was their turn last, with the reason.
+fn unasked(stack: &Stack, states: &[(Target, TargetSummary)]) -> Vec<String> {
+    let probed = |target: &Target| {
+        let service = stack.service(&target.service);
+        service
+            .is_some_and(|s| targets_of(s).contains(target) && s.action(Verb::Probe, target.env.as_deref()).is_some())
+    };
+    let unknown = states.iter().filter(|(target, s)| s.latest.state == State::Unknown && probed(target));
+    let mut problems: Vec<_> =
+        unknown.map(|(target, s)| format!("{target} cannot be probed: {}", s.latest.message)).collect();
+    let more = problems.len().saturating_sub(NAMED);
+    if more > 0 {
+        problems.truncate(NAMED);
+        problems.push(format!("{more} more targets cannot be probed; opsroom health lists them"));
+    }
+    problems
 }

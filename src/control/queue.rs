@@ -42,6 +42,10 @@ impl Control {
         };
         let mut queue = scope.queue(*first, *last).await?;
         queue.retain(|queued| asked.contains(&queued.run));
+        let untaken = self.untaken(&scope).await?;
+        for queued in &mut queue {
+            queued.untaken = untaken.get(&queued.run).copied();
+        }
         Ok(queue)
     }
 

@@ -51,7 +51,7 @@ impl Control {
         self.submit_as(old.plan, typed, Some(&format!("retry of run {run}{because}")), beginning).await
     }
 
-    fn exists(&self, plan: &Plan) -> Result<(), Refusal> {
+    pub(super) fn exists(&self, plan: &Plan) -> Result<(), Refusal> {
         let stack = self.known().stack.clone();
         let env = plan.env.iter().find(|env| stack.environments.iter().all(|e| e.name != **env));
         let service = plan.services.iter().find(|service| stack.services.iter().all(|s| s.name != **service));

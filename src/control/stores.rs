@@ -1,7 +1,7 @@
 //! The store as `Control` may use it: whole for what belongs to no workspace, and one workspace of it for everything else.
 
 use crate::core::time::Timestamp;
-use crate::store::{EngineRow, Scope, Store, StoreError, Workspace};
+use crate::store::{Scope, Store, StoreError, Workspace};
 
 use super::{Control, Refusal};
 
@@ -10,8 +10,9 @@ use super::{Control, Refusal};
 pub(super) struct Stores(Store);
 
 impl Stores {
-    pub async fn open(url: &str) -> Result<Self, StoreError> {
-        Store::open(url).await.map(Self)
+    /// Opens the store for this process, given by its engine's identity.
+    pub async fn open(url: &str, process: &str) -> Result<Self, StoreError> {
+        Ok(Self(Store::open(url).await?.of_process(process)))
     }
 
     pub fn url(&self) -> &str {
@@ -32,10 +33,6 @@ impl Stores {
 
     pub async fn ensure_workspace(&self, name: &str, timezone: &str, at: Timestamp) -> Result<Workspace, StoreError> {
         self.0.ensure_workspace(name, timezone, at).await
-    }
-
-    pub async fn engines(&self) -> Result<Vec<EngineRow>, StoreError> {
-        self.0.engines().await
     }
 
     /// For engines and what works beside them: they serve every workspace.

@@ -31,8 +31,8 @@ type Seen = HashMap<RunId, (RunStatus, i64)>;
 pub(super) struct Watcher {
     pub store: Store,
     pub bus: Bus,
-    /// Its own runs reach the bus directly; what others queue, it may have to take.
-    pub engine: Engine,
+    /// Its own runs reach the bus directly; what others queue, it may have to take. A read-only process has none.
+    pub engine: Option<Engine>,
     /// The console, which hears of the runs of its own workspace only.
     pub console: Weak<Inner>,
 }
@@ -77,9 +77,9 @@ impl Watcher {
 
     /// Tells what is new; whether anything was, or a foreign run is live.
     async fn look(&self, seen: &mut Option<Seen>) -> Result<bool, StoreError> {
-        let holder = self.engine.holder();
+        let holder = self.engine.as_ref().map(Engine::holder);
         let glimpses = self.store.glimpse().await?;
-        let foreign = glimpses.iter().filter(|g| g.holder.as_deref() != Some(holder));
+        let foreign = glimpses.iter().filter(|g| holder.is_none() || g.holder.as_deref() != holder);
         let latest: Seen = foreign.clone().map(|g| (g.run, (g.status, g.last_seq))).collect();
         let live = foreign.clone().any(|g| g.status.is_held());
         // What there was before we began to watch is no news.
@@ -92,8 +92,8 @@ impl Watcher {
             if new && Some(glimpse.workspace) == own {
                 tell(&self.bus, glimpse, then);
             }
-            if new && glimpse.status == RunStatus::Queued {
-                self.engine.wake();
+            if let Some(engine) = self.engine.as_ref().filter(|_| new && glimpse.status == RunStatus::Queued) {
+                engine.wake();
             }
             any |= new;
         }

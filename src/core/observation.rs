@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use super::plan::Target;
 use super::run::RunId;
-use super::time::Timestamp;
+use super::time::{self, Timestamp};
 
 /// State of a component. `unknown` is never averaged and never counts as ok.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -54,7 +54,7 @@ impl State {
 pub struct Observation {
     pub target: Target,
     pub at: Timestamp,
-    /// Never [`State::Unknown`]: an observation that could not be made is not written.
+    /// [`State::Unknown`]: the target could not be asked, for reasons of ours; the message says which.
     pub state: State,
     pub latency_ms: Option<i64>,
     pub message: String,
@@ -66,12 +66,66 @@ pub struct Observation {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct TargetSummary {
     pub latest: Observation,
-    /// Observations in the window and how many of them were not failing.
+    /// The newest look that was answered; `latest` may be one that could not be made.
+    pub seen: Option<Seen>,
+    /// Answered observations in the window and how many of them were not failing.
     pub samples: i64,
     pub up: i64,
 }
 
+/// When a target was last really seen, and as what.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Seen {
+    pub at: Timestamp,
+    pub state: State,
+}
+
+/// How a target is now, as far as that is known.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Sight {
+    /// [`State::Unknown`] when it was never seen, cannot be asked, or was last seen too long ago.
+    pub state: State,
+    pub seen_at: Option<Timestamp>,
+    /// It was seen once and is no longer: what it was then.
+    pub lost: Option<State>,
+    /// Why it is in that state, with numbers and age: `HTTP 500 in 12 ms, under 1 min ago`.
+    pub detail: String,
+}
+
+/// How a target is at `now`; what was seen longer than `max_age_ms` ago says nothing about now.
+#[must_use]
+pub fn sight(summary: Option<&TargetSummary>, now: Timestamp, max_age_ms: i64) -> Sight {
+    let Some(summary) = summary else {
+        return Sight { state: State::Unknown, seen_at: None, lost: None, detail: "never observed".to_owned() };
+    };
+    let (latest, seen) = (&summary.latest, summary.seen);
+    let ago = |at: Timestamp| time::age(now.ms_since(at).max(0));
+    let unknown = |detail| Sight {
+        state: State::Unknown,
+        seen_at: seen.map(|seen| seen.at),
+        lost: seen.map(|seen| seen.state),
+        detail,
+    };
+    let last = |seen: Seen| format!("last seen {} ago, as {}", ago(seen.at), seen.state.name());
+    if latest.state == State::Unknown {
+        let before = seen.map_or_else(|| "never seen".to_owned(), last);
+        return unknown(format!("cannot be asked: {}; {before}", latest.message));
+    }
+    if now.ms_since(latest.at) > max_age_ms {
+        return unknown(last(Seen { at: latest.at, state: latest.state }));
+    }
+    let detail = format!("{}, {} ago", latest.message, ago(latest.at));
+    Sight { state: latest.state, seen_at: Some(latest.at), lost: None, detail }
+}
+
 impl TargetSummary {
+    /// Of a target that was seen as its newest observation says.
+    #[must_use]
+    pub fn of(latest: Observation, samples: i64, up: i64) -> Self {
+        let seen = Some(Seen { at: latest.at, state: latest.state }).filter(|seen| seen.state != State::Unknown);
+        Self { latest, seen, samples, up }
+    }
+
     /// Percent of observations in the window that were not failing.
     #[must_use]
     #[expect(clippy::cast_precision_loss, reason = "counts of a day stay far below 2^52")]

@@ -253,10 +253,32 @@ pub struct Queued {
     /// Queued runs of its lane, of whatever workspace, that stand before it.
     pub ahead: i64,
     pub waits_for: Vec<Blocked>,
+    /// No engine will take it by itself, and why.
+    pub untaken: Option<Untaken>,
+}
+
+/// Why no engine takes a queued run by itself.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Untaken {
+    /// No engine is running.
+    NoEngine,
+    /// The process that queued it is gone: a person starts it or drops it.
+    LeftOver,
 }
 
 impl std::fmt::Display for Queued {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let run = self.run.0;
+        match self.untaken {
+            Some(Untaken::NoEngine) => {
+                return write!(f, "no engine is running: start opsroom serve or a console, or `opsroom start {run}`");
+            }
+            Some(Untaken::LeftOver) => {
+                return write!(f, "the process that queued it is gone: `start run {run}` or `cancel run {run}`");
+            }
+            None => {}
+        }
         if !self.waits_for.is_empty() {
             let each: Vec<_> = self.waits_for.iter().map(ToString::to_string).collect();
             return write!(f, "waits for {}", each.join("; "));

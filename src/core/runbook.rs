@@ -32,7 +32,7 @@ use std::collections::BTreeMap;
 use definition::Definition;
 
 use super::command::RunbookName;
-use super::plan::{Gate, OnFailure, Plan, PlanStep, targets_of};
+use super::plan::{Gate, OnFailure, Plan, PlanStep, Target, targets_of};
 use super::reach::Reach;
 use super::run::Phase;
 use super::service::{Stack, Verb};
@@ -142,28 +142,31 @@ pub fn plan_in(runbook: &Runbook, request: &Request, stack: &Stack, library: &[R
 /// A probe step for every service and environment that has a `probe` action, in the stack's order: what a pulse does.
 #[must_use]
 pub fn probes(stack: &Stack) -> Vec<PlanStep> {
-    stack
-        .services
-        .iter()
-        .flat_map(|service| {
-            targets_of(service).into_iter().filter_map(move |target| {
-                let action = service.action(Verb::Probe, target.env.as_deref())?;
-                let filler = fill::Filler {
-                    env: target.env.as_deref(),
-                    service: Some(&service.name),
-                    ..fill::Filler::default()
-                };
-                // A probe that needs an input cannot be made on its own: its target stays unknown.
-                let spec = expand::action_spec(action, &filler).ok()?;
-                Some(PlanStep {
-                    on_failure: OnFailure::Continue,
-                    idempotent: true,
-                    probe: true,
-                    ..PlanStep::new(&format!("probe {target}"), Phase::Verify, spec, action.timeout_ms).on(target)
-                })
-            })
+    each_probe(stack).filter_map(|(_, probe)| probe.ok()).collect()
+}
+
+/// The targets whose probe cannot be made from what the stack says, with the reason: it needs an input, which nobody gives.
+#[must_use]
+pub fn unmade_probes(stack: &Stack) -> Vec<(Target, String)> {
+    each_probe(stack).filter_map(|(target, probe)| Some((target, probe.err()?))).collect()
+}
+
+fn each_probe(stack: &Stack) -> impl Iterator<Item = (Target, Result<PlanStep, String>)> {
+    stack.services.iter().flat_map(|service| {
+        targets_of(service).into_iter().filter_map(move |target| {
+            let action = service.action(Verb::Probe, target.env.as_deref())?;
+            let filler =
+                fill::Filler { env: target.env.as_deref(), service: Some(&service.name), ..fill::Filler::default() };
+            let spec = expand::action_spec(action, &filler);
+            let step = spec.map(|spec| PlanStep {
+                on_failure: OnFailure::Continue,
+                idempotent: true,
+                probe: true,
+                ..PlanStep::new(&format!("probe {target}"), Phase::Verify, spec, action.timeout_ms).on(target.clone())
+            });
+            Some((target, step))
         })
-        .collect()
+    })
 }
 
 /// The condition "… is healthy" about what a request names: the probes of a healthcheck. `negated`: it must *not* hold

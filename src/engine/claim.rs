@@ -17,11 +17,11 @@ use super::keep::Keeper;
 use super::limit::Limit;
 use super::record::Recorder;
 use super::sweep::{GivenUp, Steadiness};
-use super::{EngineConfig, Mode, State, World, pulse, resume, sweep};
+use super::{EngineConfig, Mode, State, World, elsewhere, pulse, resume, sweep};
 use crate::core::queue::Lane;
 use crate::core::run::{Run, RunId, RunStatus};
 use crate::core::time::Timestamp;
-use crate::store::{Claim, EngineRow, Place, StoreError};
+use crate::store::{Claim, Claimer, EngineRow, Place, StoreError};
 
 /// Runs queued by another process, which `control` hears of, are found at latest after this (or with a sweep).
 const POLL: Duration = Duration::from_secs(5);
@@ -30,6 +30,10 @@ const AGAIN: Duration = Duration::from_secs(1);
 
 /// How often the engine shows itself to others: it is a write, and an idle console should leave the disk alone.
 const SHOW: Duration = Duration::from_secs(30);
+/// For how long after it has shown itself it is taken to be alive: two signs may fail to come.
+const ALIVE_MS: i64 = 75_000;
+/// The same for a server.
+const ALIVE_SERVING_MS: i64 = 15_000;
 /// A server shows itself more often: others wait for it to be gone.
 pub(super) const SHOW_SERVING: Duration = Duration::from_secs(5);
 /// However long leases are, a dead process of this machine is seen within this.
@@ -53,6 +57,9 @@ struct Worker {
     tasks: JoinSet<Left>,
     started_at: Timestamp,
     shown_at: Option<Instant>,
+    /// Since when others could see it without a break; with its limit, from when on it adopts what is queued.
+    there_since: Timestamp,
+    alive_until: Timestamp,
     /// The others know that it takes nothing more.
     shown_draining: bool,
     /// Nothing was queued or under way anywhere when last looked.
@@ -95,6 +102,8 @@ pub(super) async fn work(world: World) {
         tasks: JoinSet::new(),
         started_at,
         shown_at: None,
+        there_since: started_at,
+        alive_until: started_at,
         shown_draining: false,
         calm: false,
         passed_over: HashMap::new(),
@@ -219,20 +228,41 @@ impl Worker {
 
     /// Whether there is something in the queue, and no server takes care of it.
     async fn is_needed(&self) -> Result<bool, StoreError> {
-        Ok(self.world.store.has_queued(self.only).await? && !self.world.defers().await?)
+        let store = &self.world.store;
+        if !store.has_queued(self.only).await? {
+            return Ok(false);
+        }
+        // What they had queued must not be taken for that of the living.
+        elsewhere::sign_off_gone(store).await?;
+        Ok(!self.world.defers().await?)
     }
 
-    async fn next_claim(&self, lane: Lane) -> Result<Option<(Claim, Run, Timestamp)>, StoreError> {
+    async fn next_claim(&mut self, lane: Lane) -> Result<Option<(Claim, Run, Timestamp)>, StoreError> {
         let now = self.world.clock.now();
         let until = now.plus_ms(self.world.config.lease_ms);
+        self.notice_absence(now);
         let (store, holder) = (&self.world.store, &self.world.holder);
         let claimed = if let Some(run) = self.only {
             store.claim(Some(run), holder, until).await?
         } else {
             let passed = self.passed_over.get(&lane).copied().unwrap_or(Place::HEAD);
-            store.claim_next(lane, passed, holder, until).await?
+            let adopts_from = self.adopts_from().unwrap_or(Timestamp(i64::MAX));
+            let by = Claimer { holder, adopts_from, now };
+            store.claim_next(lane, passed, by, until).await?
         };
         Ok(claimed.map(|(claim, run)| (claim, run, until)))
+    }
+
+    /// When it was gone for the others, asleep or cut off, what was queued meanwhile is as old to it as to one that starts now.
+    fn notice_absence(&mut self, now: Timestamp) {
+        if now > self.alive_until.plus_ms(self.world.config.adopt_ms) {
+            self.there_since = now;
+        }
+    }
+
+    /// What was queued since then it goes on with, whoever queued it.
+    fn adopts_from(&self) -> Option<Timestamp> {
+        self.world.adopts().then(|| self.there_since.plus_ms(-self.world.config.adopt_ms))
     }
 
     fn joined(&mut self, left: Option<Left>) {
@@ -246,6 +276,9 @@ impl Worker {
 
     async fn sweep(&mut self) {
         self.passed_over.clear();
+        if let Err(e) = elsewhere::sign_off_gone(&self.world.store).await {
+            tracing::warn!("cannot take processes that are gone out of the store: {e}");
+        }
         let every = if self.world.serves() { SHOW_SERVING } else { SHOW };
         if self.shown_at.is_none_or(|at| at.elapsed() >= every) {
             self.show().await;
@@ -265,16 +298,24 @@ impl Worker {
         }
     }
 
-    async fn show(&self) {
+    async fn show(&mut self) {
+        let now = self.world.clock.now();
+        self.notice_absence(now);
+        let alive_until = now.plus_ms(if self.world.serves() { ALIVE_SERVING_MS } else { ALIVE_MS });
+        let pulse = *self.world.signals.pulse.borrow();
         let me = EngineRow {
             holder: self.world.holder.to_string(),
             kind: self.world.config.kind.clone(),
             started_at: self.started_at,
-            seen_at: self.world.clock.now(),
+            seen_at: now,
             draining: self.shown_draining,
+            alive_until,
+            adopts_from: self.adopts_from(),
+            pulse_ms: pulse.map_or(0, |(_, period_ms)| period_ms),
         };
-        if let Err(e) = self.world.store.beat(&me).await {
-            tracing::warn!("cannot show this engine to others: {e}");
+        match self.world.store.beat(&me).await {
+            Ok(()) => self.alive_until = alive_until,
+            Err(e) => tracing::warn!("cannot show this engine to others: {e}"),
         }
     }
 }
@@ -379,6 +420,7 @@ mod tests {
                 lanes: crate::core::queue::Lanes::default(),
                 pulse: None,
                 only: None,
+                adopt_ms: 0,
             };
             let every = sweep_every(&config, serves, calm);
             assert_eq!(every, Duration::from_secs(wanted_s), "{lease_s} {serves} {calm}");

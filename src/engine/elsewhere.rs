@@ -1,27 +1,51 @@
 //! Whether a server executes runs on this store: then everybody else only submits, and takes over when it is gone.
 
-use super::{World, holder};
+use super::{Roll, World, holder};
 use crate::clock::Clock;
-use crate::store::{Store, StoreError};
+use crate::core::time::Timestamp;
+use crate::store::{EngineRow, Store, StoreError};
 
 /// The kind of an engine without a screen.
 const SERVE: &str = "serve";
-/// A server that has not shown itself for so long is taken to be gone (one of this machine is known to be at once).
-/// It shows itself every [`super::claim::SHOW_SERVING`].
-const SILENT_MS: i64 = 15_000;
+const CLI: &str = "cli";
+const CONSOLE: &str = "console";
+
+/// Whether an engine is alive: it has shown itself within the time it gave, and is no process of this machine that is gone.
+fn is_alive(engine: &EngineRow, now: Timestamp) -> bool {
+    engine.alive_until >= now && !holder::is_gone(&engine.holder)
+}
 
 /// Whether a live server is on the store that takes what is queued.
 pub(super) async fn is_served(store: &Store, clock: Clock) -> Result<bool, StoreError> {
     let now = clock.now();
+    Ok(store.engines().await?.iter().any(|e| e.kind == SERVE && !e.draining && is_alive(e, now)))
+}
+
+/// See [`super::roll`].
+pub(super) async fn roll(store: &Store, clock: Clock) -> Result<Roll, StoreError> {
+    let now = clock.now();
     let engines = store.engines().await?;
-    Ok(engines
-        .iter()
-        .any(|e| e.kind == SERVE && !e.draining && now.ms_since(e.seen_at) < SILENT_MS && !holder::is_gone(&e.holder)))
+    let gone = engines.iter().filter(|e| holder::is_gone(&e.holder)).map(|e| e.holder.clone()).collect();
+    let takes = |e: &EngineRow| e.kind != CLI && !e.draining && is_alive(e, now);
+    Ok(Roll { alive: engines.into_iter().filter(takes).collect(), gone })
+}
+
+/// Takes the processes of this machine that are gone out of the store: what they had queued is nobody's from then on.
+pub(super) async fn sign_off_gone(store: &Store) -> Result<(), StoreError> {
+    for engine in store.engines().await?.iter().filter(|e| holder::is_gone(&e.holder)) {
+        store.leave_engine(&engine.holder).await?;
+    }
+    Ok(())
 }
 
 impl World {
     pub(super) fn serves(&self) -> bool {
         self.config.kind == SERVE
+    }
+
+    /// Whether this engine goes on with what processes that are gone have queued.
+    pub(super) fn adopts(&self) -> bool {
+        self.config.only.is_none() && ![CLI, CONSOLE].contains(&self.config.kind.as_str())
     }
 
     /// Whether this engine leaves the work to a server.

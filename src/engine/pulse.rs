@@ -8,7 +8,7 @@ use tokio::time::timeout;
 use super::{World, redact};
 use crate::bus::Notice;
 use crate::core::observation::{Observation, State};
-use crate::core::plan::PlanStep;
+use crate::core::plan::{PlanStep, Target};
 use crate::core::runbook;
 use crate::core::step::{Call, Reply};
 use crate::core::time::Timestamp;
@@ -20,7 +20,7 @@ const AT_ONCE: usize = 16;
 const TIMEOUT_MS: i64 = 10_000;
 
 /// Pulses until it is dropped: as soon as it is told what, then at the beginning of every slot. A slot missed is not
-/// caught up.
+/// caught up, and of several engines on a store one has each slot.
 pub(super) async fn beat(world: World) {
     let mut asked = world.signals.pulse.subscribe();
     loop {
@@ -55,39 +55,49 @@ fn slot_of(now: Timestamp, period: i64) -> Timestamp {
     Timestamp(now.0.div_euclid(period) * period)
 }
 
-/// One pulse; false when there was nothing to write, or somebody else has written this slot.
+/// One pulse; false when there is nothing to probe, or somebody else has this slot.
 async fn pulse(world: &World, workspace: i64, slot: Timestamp) -> Result<bool, StoreError> {
     let stack = world.store.stack(workspace).await?;
     let probes = runbook::probes(&stack);
+    let unmade = runbook::unmade_probes(&stack);
+    if (probes.is_empty() && unmade.is_empty()) || !world.store.take_slot(workspace, slot).await? {
+        return Ok(false);
+    }
     let asked = stream::iter(probes).map(|step| probe(world, step));
     let seen: Vec<_> = asked.buffer_unordered(AT_ONCE).collect().await;
     let redactor = world.adapters.redactor();
-    let seen: Vec<_> = seen.into_iter().flatten().map(|seen| redact::observation(&redactor, seen)).collect();
-    if seen.is_empty() {
-        return Ok(false);
-    }
+    let unmade = unmade.into_iter().map(|(target, why)| unknown(world, target, why));
+    let seen: Vec<_> =
+        seen.into_iter().flatten().chain(unmade).map(|seen| redact::observation(&redactor, seen)).collect();
     world.store.pulse(workspace, slot, &seen).await
 }
 
-/// Asks one target. `None`: the question could not be put, for reasons of ours; then nothing was seen.
+/// Asks one target. When the question cannot be put, for reasons of ours, the target's state is unknown from now on;
+/// `None`: it is not asked in this slot.
 async fn probe(world: &World, step: PlanStep) -> Option<Observation> {
     let target = step.target.clone()?;
     let call = step.spec.call(if step.timeout_ms > 0 { step.timeout_ms } else { TIMEOUT_MS });
     let local = matches!(call, Call::Shell { .. });
     if let Err(why) = world.adapters.check(&call) {
-        tracing::warn!("cannot probe {target}: {why}");
-        return None;
+        return Some(unknown(world, target, why));
     }
-    // What a probe prints is not kept; one that would have to wait for its turn would not tell about this slot.
-    let reply = world.adapters.glance(call).await;
+    // What a probe prints is not kept. One that the rate limit of its host does not let now is left out of this slot.
+    let reply = world.adapters.glance(call).await?;
     if let (true, Reply::Unreachable { message }) | (_, Reply::Refused { message }) = (local, &reply) {
-        tracing::warn!("cannot probe {target}: {message}");
-        return None;
+        return Some(unknown(world, target, message.clone()));
     }
     let outcome = step.judge(&reply);
+    if outcome.state == State::Unknown {
+        return Some(unknown(world, target, outcome.message));
+    }
     let (state, latency_ms, message) = (outcome.state, outcome.latency_ms, outcome.message);
     let at = world.clock.now();
-    (state != State::Unknown).then_some(Observation { target, at, state, latency_ms, message, run: None })
+    Some(Observation { target, at, state, latency_ms, message, run: None })
+}
+
+fn unknown(world: &World, target: Target, message: String) -> Observation {
+    tracing::warn!("cannot probe {target}: {message}");
+    Observation { target, at: world.clock.now(), state: State::Unknown, latency_ms: None, message, run: None }
 }
 
 #[cfg(test)]

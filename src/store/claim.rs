@@ -28,6 +28,23 @@ impl Place {
     pub const HEAD: Self = Self { rank: i64::MIN, run: RunId(0) };
 }
 
+/// Who claims, and what it takes without being asked.
+#[derive(Debug, Clone, Copy)]
+pub struct Claimer<'a> {
+    pub holder: &'a str,
+    /// It goes on with what was queued since then, whoever queued it; a console with nothing: [`Timestamp`] `i64::MAX`.
+    pub adopts_from: Timestamp,
+    /// Processes that have shown themselves until now are alive: what they queued may be taken.
+    pub now: Timestamp,
+}
+
+impl<'a> From<&'a str> for Claimer<'a> {
+    /// Takes whatever there is.
+    fn from(holder: &'a str) -> Self {
+        Self { holder, adopts_from: Timestamp(i64::MIN), now: Timestamp(0) }
+    }
+}
+
 /// What is to be claimed.
 #[derive(Clone, Copy)]
 enum What {
@@ -44,7 +61,7 @@ impl Store {
     }
 
     /// Claims the first run of the queue, of any workspace, people's before routine work (or just `only`), or says there is
-    /// none that can start.
+    /// none that can start. Whoever wants one by name was asked for it.
     pub async fn claim(
         &self,
         only: Option<RunId>,
@@ -52,7 +69,7 @@ impl Store {
         lease_until: Timestamp,
     ) -> Result<Option<(Claim, Run)>, StoreError> {
         if let Some(run) = only {
-            return self.claim_what(What::One(run), holder, lease_until).await;
+            return self.claim_what(What::One(run), holder.into(), lease_until).await;
         }
         for lane in Lane::ALL {
             let claimed = self.claim_next(lane, Place::HEAD, holder, lease_until).await?;
@@ -63,22 +80,23 @@ impl Store {
         Ok(None)
     }
 
-    /// Claims the first queued run of a lane behind `passed`, for whoever cannot read those up to it. A run that cannot be
+    /// Claims the first queued run of a lane behind `passed` that its claimer takes unasked. `passed`: it cannot read those up
+    /// to there. A run that cannot be
     /// read is [`StoreError::Unreadable`] and stays in the queue for a version that can.
     pub async fn claim_next(
         &self,
         lane: Lane,
         passed: Place,
-        holder: &str,
+        by: impl Into<Claimer<'_>>,
         lease_until: Timestamp,
     ) -> Result<Option<(Claim, Run)>, StoreError> {
-        self.claim_what(What::Next(lane, passed), holder, lease_until).await
+        self.claim_what(What::Next(lane, passed), by.into(), lease_until).await
     }
 
     async fn claim_what(
         &self,
         what: What,
-        holder: &str,
+        by: Claimer<'_>,
         lease_until: Timestamp,
     ) -> Result<Option<(Claim, Run)>, StoreError> {
         let statement = match what {
@@ -87,8 +105,8 @@ impl Store {
         };
         let row = loop {
             let answer = match &self.db.pools {
-                Either::Sqlite(pools) => take(&pools.write, statement, what, holder, lease_until).await,
-                Either::Postgres(pool) => take(pool, statement, what, holder, lease_until).await,
+                Either::Sqlite(pools) => take(&pools.write, statement, what, by, lease_until).await,
+                Either::Postgres(pool) => take(pool, statement, what, by, lease_until).await,
             };
             match answer {
                 // Somebody took a target of this run's in the same moment: it stays queued, the next one may be free.
@@ -122,7 +140,7 @@ async fn take<D: Database>(
     pool: &sqlx::Pool<D>,
     statement: &'static str,
     what: What,
-    holder: &str,
+    by: Claimer<'_>,
     lease_until: Timestamp,
 ) -> Result<Option<RunRow>, sqlx::Error>
 where
@@ -133,10 +151,13 @@ where
     for<'q> &'q str: sqlx::Encode<'q, D> + sqlx::Type<D>,
     i64: for<'q> sqlx::Encode<'q, D> + sqlx::Type<D>,
 {
-    let query = sqlx::query_as::<D, RunRow>(statement).bind(text(holder)).bind(lease_until.0);
+    let query = sqlx::query_as::<D, RunRow>(statement).bind(text(by.holder)).bind(lease_until.0);
     let query = match what {
         What::One(run) => query.bind(run.0),
-        What::Next(lane, passed) => query.bind(passed.rank).bind(passed.run.0).bind(lane.name()),
+        What::Next(lane, passed) => {
+            let query = query.bind(passed.rank).bind(passed.run.0).bind(lane.name());
+            query.bind(by.adopts_from.0).bind(by.now.0)
+        }
     };
     Ok(query.fetch_all(pool).await?.pop())
 }

@@ -8,10 +8,13 @@ use super::{EngineRow, Store, StoreError};
 
 const NEWEST: &str = "select body from console_line where workspace_id = $1 and actor = $2 order by id desc limit $3";
 const REMEMBER: &str = "insert into console_line (workspace_id, actor, body, at) values ($1, $2, $3, $4)";
-const BEAT: &str = "insert into engine (holder, kind, started_at, seen_at, draining) values ($1, $2, $3, $4, $5) \
+const BEAT: &str = "insert into engine (holder, kind, started_at, seen_at, draining, alive_until, adopts_from, pulse_ms) \
+     values ($1, $2, $3, $4, $5, $6, $7, $8) \
      on conflict (holder) do update set kind = excluded.kind, started_at = excluded.started_at, seen_at = excluded.seen_at, \
-     draining = excluded.draining";
-const ENGINES: &str = "select holder, kind, started_at, seen_at, draining from engine order by started_at, holder";
+     draining = excluded.draining, alive_until = excluded.alive_until, adopts_from = excluded.adopts_from, \
+     pulse_ms = excluded.pulse_ms";
+const ENGINES: &str = "select holder, kind, started_at, seen_at, draining, alive_until, adopts_from, pulse_ms from engine \
+     order by started_at, holder";
 const LEAVE: &str = "delete from engine where holder = $1";
 
 impl Store {
@@ -43,7 +46,10 @@ impl Store {
             text(&engine.kind),
             engine.started_at.0,
             engine.seen_at.0,
-            engine.draining
+            engine.draining,
+            engine.alive_until.0,
+            engine.adopts_from.map(|at| at.0),
+            engine.pulse_ms,
         )?;
         tx.commit().await
     }

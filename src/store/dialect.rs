@@ -23,24 +23,45 @@ macro_rules! unlocked {
     };
 }
 
-/// Nobody who waits for a target of the queued run `r` is before it in line.
+/// The claimer ($1) takes the queued run `$run` without being asked: it queued it itself, no process did, it was queued
+/// since $6, or by a process that is alive at $7.
+macro_rules! unasked {
+    ($run:literal) => {
+        concat!(
+            " and (",
+            $run,
+            ".queued_by in ('', $1) or ",
+            $run,
+            ".queued_at >= $6 or exists (select 1 from engine p ",
+            "where p.holder = ",
+            $run,
+            ".queued_by and p.alive_until >= $7))",
+        )
+    };
+}
+
+/// Nobody who waits for a target of the queued run `r` is before it in line. What waits for a person to start it keeps
+/// nobody waiting.
 macro_rules! first_in_line {
     () => {
         concat!(
             " and not exists (select 1 from run_target t join run_target e on e.workspace_id = t.workspace_id ",
             "and e.service = t.service and e.env = t.env and (e.rank, e.run_id) < (t.rank, t.run_id) ",
             "join run q on q.id = e.run_id ",
-            "where t.run_id = r.id and q.status = 'queued' limit 1 offset 0)",
+            "where t.run_id = r.id and q.status = 'queued'",
+            unasked!("q"),
+            " limit 1 offset 0)",
         )
     };
 }
 
-/// Takes the first queued run of lane $5 behind the place ($3, $4) whose targets are free.
+/// Takes the first queued run of lane $5 behind the place ($3, $4) that may be taken unasked and whose targets are free.
 macro_rules! claim_next {
     ($locking:literal) => {
         concat!(
             "update run set status = 'claimed', token = token + 1, holder = $1, lease_until = $2 where status = 'queued' ",
             "and id = (select r.id from run r where r.status = 'queued' and r.lane = $5 and (r.rank, r.id) > ($3, $4)",
+            unasked!("r"),
             unlocked!(),
             first_in_line!(),
             " order by r.rank, r.id limit 1",

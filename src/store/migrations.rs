@@ -25,7 +25,7 @@ macro_rules! version {
     };
 }
 
-const VERSIONS: [Version; 7] = [
+const VERSIONS: [Version; 8] = [
     version!(1, "0001_start"),
     version!(2, "0002_locks"),
     version!(3, "0003_told"),
@@ -33,6 +33,7 @@ const VERSIONS: [Version; 7] = [
     version!(5, "0005_reliability"),
     version!(6, "0006_queue"),
     version!(7, "0007_record"),
+    version!(8, "0008_state"),
 ];
 
 const APPLIED: &str = "select version, checksum from _sqlx_migrations order by version";

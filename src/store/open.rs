@@ -31,7 +31,7 @@ impl Store {
             Ok(Location::Server) => server(url, shown).await,
             Err(why) => Err(StoreError::Open { url: shown.to_string(), why }),
         };
-        Ok(Self { db: db? })
+        Ok(Self { db: db?, process: "".into() })
     }
 }
 

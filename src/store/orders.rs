@@ -37,7 +37,7 @@ pub struct Orderer<'a> {
 }
 
 impl Orderer<'_> {
-    fn because(&self) -> String {
+    pub(super) fn because(&self) -> String {
         self.reason.map(|reason| format!(": {reason}")).unwrap_or_default()
     }
 }

@@ -2,14 +2,17 @@
 
 use crate::core::event::Level;
 use crate::core::orders::next_step;
+use crate::core::plan::Plan;
 use crate::core::resume::{Decision, Standing, has_failed, is_timed, standing, step_at};
 use crate::core::run::{RunId, RunStatus, RunStep, StepStatus, Transition, next};
+use crate::core::step::StepSpec;
 use crate::core::time::Timestamp;
 
 use super::audit::{self, Decision as Decided};
 use super::db::{self, Tx};
 use super::decisions::{number, tell};
 use super::journal::Numbered;
+use super::left_over::NO_PROCESS;
 use super::rows::{self, StepRow};
 use super::{Store, StoreError, history, journal, locks, orders, runs};
 
@@ -17,7 +20,7 @@ const STEPS: &str = "select position, status, attempt, started_at, finished_at, 
      where run_id = $1 order by position";
 const CLAIMS: &str = "select token - taken_over from run where id = $1";
 const REQUEUE: &str = "update run set status = $2, holder = null, lease_until = null, finished_at = null, message = null, \
-     cancel_requested_by = null, ending = null where id = $1";
+     cancel_requested_by = null, ending = null, queued_by = $3, queued_at = $4 where id = $1";
 const FAIL: &str = "update run set status = $2, finished_at = $3, message = $4 where id = $1";
 const DONE: &str = "update run_step set status = 'succeeded', message = $3 where run_id = $1 and position = $2";
 /// A step that waits keeps the time it began.
@@ -45,7 +48,7 @@ impl Store {
     ) -> Result<RunStatus, StoreError> {
         let mut tx = self.db.begin().await?;
         let numbered = number(&mut tx, run).await?;
-        match resume(&mut tx, run, &numbered, decision, by, at).await {
+        match resume(&mut tx, run, &numbered, decision, (by, &self.process), at).await {
             Ok(status) => tx.commit().await.map(|()| status),
             Err(refused) => tx.rollback().await.and(Err(refused)),
         }
@@ -54,6 +57,9 @@ impl Store {
 
 /// Resumes a run that is being interrupted in this transaction if nothing it would do next can harm; whether it did. In the
 /// same transaction, because an engine that dies between the two would leave the run to nobody.
+///
+/// Any engine goes on with a run that changes nothing, or that waits for a person before it does anything. One that
+/// changes something goes back into the queue for a server, or for a person to start it: no console takes it unasked.
 pub(super) async fn go_on(tx: &mut Tx, run: RunId, at: Timestamp) -> Result<bool, StoreError> {
     let row = fetch_optional!(tx, (i64,), CLAIMS, run.0)?;
     let Some((claims,)) = row else { return Ok(false) };
@@ -71,9 +77,24 @@ pub(super) async fn go_on(tx: &mut Tx, run: RunId, at: Timestamp) -> Result<bool
         return Ok(false);
     }
     let numbered = number(tx, run).await?;
-    let by = Resumer { actor: "engine", reason: Some("nothing it does next can harm") };
-    resume(tx, run, &numbered, None, by, at).await?;
+    let waits = || !has_failed(plan, &steps) && (held() || waits_for_person(plan, &steps));
+    let watched = !plan.changes_something() || waits();
+    let (process, reason) = if watched {
+        ("", "nothing it does next can harm")
+    } else {
+        (NO_PROCESS, "nothing it does next can harm; a server goes on with it, or a person starts it")
+    };
+    let by = Resumer { actor: "engine", reason: Some(reason) };
+    resume(tx, run, &numbered, None, (by, process), at).await?;
     Ok(true)
+}
+
+/// Whether it waited at its first open step for a person to act: it goes on waiting, and does nothing else before.
+fn waits_for_person(plan: &Plan, steps: &[RunStep]) -> bool {
+    let open = |s: &&RunStep| matches!(s.status, StepStatus::Pending | StepStatus::Unknown);
+    let next = steps.iter().find(open).filter(|s| s.status == StepStatus::Pending && s.started_at.is_some());
+    let spec = next.and_then(|s| step_at(plan, s.index)).map(|step| &step.spec);
+    matches!(spec, Some(StepSpec::Manual(_) | StepSpec::Approve(_)))
 }
 
 async fn resume(
@@ -81,7 +102,7 @@ async fn resume(
     run: RunId,
     numbered: &Numbered,
     decision: Option<Decision>,
-    by: Resumer<'_>,
+    (by, process): (Resumer<'_>, &str),
     at: Timestamp,
 ) -> Result<RunStatus, StoreError> {
     let from = rows::status(&numbered.status)?;
@@ -119,7 +140,7 @@ async fn resume(
         runs::skip_steps(tx, run, at).await?;
         message
     } else {
-        execute!(tx, REQUEUE, run.0, to.name())?;
+        execute!(tx, REQUEUE, run.0, to.name(), db::text(process), at.0)?;
         locks::want(tx, numbered.workspace_id, run, &plan).await?;
         format!("resumed by {}{about}{because}", by.actor)
     };

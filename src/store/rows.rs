@@ -2,7 +2,7 @@
 
 use crate::core::approval::Vote;
 use crate::core::event::{Entry, EntryBody, Level};
-use crate::core::observation::{Observation, State, TargetSummary};
+use crate::core::observation::{Observation, Seen, State, TargetSummary};
 use crate::core::orders::{Ending, Orders, Pace};
 use crate::core::plan::{Plan, Target};
 use crate::core::queue::{Lane, Priority};
@@ -197,6 +197,8 @@ row! {
         latency_ms: Option<i64>,
         message: String,
         run_id: Option<i64>,
+        seen_at: Option<i64>,
+        seen_state: Option<String>,
         samples: i64,
         up: i64,
     }
@@ -215,7 +217,10 @@ impl TryFrom<SummaryRow> for (Target, TargetSummary) {
             message: row.message,
             run: row.run_id.map(RunId),
         };
-        Ok((target, TargetSummary { latest, samples: row.samples, up: row.up }))
+        let known = |name: &String| State::from_name(name).ok_or_else(|| unreadable("state", name));
+        let state = row.seen_state.as_ref().map(known).transpose()?;
+        let seen = row.seen_at.zip(state).map(|(at, state)| Seen { at: Timestamp(at), state });
+        Ok((target, TargetSummary { latest, seen, samples: row.samples, up: row.up }))
     }
 }
 
@@ -268,6 +273,9 @@ row! {
         started_at: i64,
         seen_at: i64,
         draining: bool,
+        alive_until: i64,
+        adopts_from: Option<i64>,
+        pulse_ms: i64,
     }
 }
 
@@ -279,6 +287,9 @@ impl From<EngineRecord> for EngineRow {
             started_at: Timestamp(row.started_at),
             seen_at: Timestamp(row.seen_at),
             draining: row.draining,
+            alive_until: Timestamp(row.alive_until),
+            adopts_from: row.adopts_from.map(Timestamp),
+            pulse_ms: row.pulse_ms,
         }
     }
 }

@@ -88,7 +88,7 @@ impl Store {
         }
         step_along(&mut tx, claim, Transition::Succeed, message, entries, at).await?;
         let run = match &next {
-            Some(new) => Some(submit::follow(&mut tx, new).await?),
+            Some(new) => Some(submit::follow(&mut tx, new, &self.process).await?),
             None => None,
         };
         tx.commit().await?;

@@ -19,7 +19,7 @@ use crate::core::stack;
 use crate::core::time::Timestamp;
 
 use super::{
-    AuditFilter, Ballot, Beginning, Found, Glimpse, NewRun, Orderer, Resumer, RunFilter, Store, StoreError, Workspace,
+    AuditFilter, Ballot, Beginning, Found, Glimpse, LeftOver, NewRun, Orderer, Resumer, RunFilter, Store, StoreError, Workspace,
 };
 
 const OWN: &str = "select 1 from run where id = $1 and workspace_id = $2";
@@ -225,6 +225,17 @@ impl Scope {
         at: Timestamp,
     ) -> Result<Vec<Way>, StoreError> {
         self.store.reset_breakers(self.workspace.id, ways, actor, reason, at).await
+    }
+
+    /// [`Store::left_over`].
+    pub async fn left_over(&self, now: Timestamp, any_engine: bool, gone: &[String]) -> Result<Vec<LeftOver>, StoreError> {
+        self.store.left_over(self.workspace.id, now, any_engine, gone).await
+    }
+
+    /// [`Store::start_queued`].
+    pub async fn start_queued(&self, run: RunId, by: Orderer<'_>, at: Timestamp) -> Result<(), StoreError> {
+        self.own(run).await?;
+        self.store.start_queued(run, by, at).await
     }
 
     /// [`Store::remember`].

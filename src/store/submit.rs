@@ -15,8 +15,8 @@ use super::rows::RunRow;
 use super::{NewRun, Store, StoreError, dialect, groups, history, journal, locks, orders, rows};
 
 const INSERT: &str = "insert into run (workspace_id, parent_id, plan, runbook, env, status, actor, started_by, reason, \
-     requested_at, lane, priority, rank, token, last_seq) \
-     select id, $2, $3, $4, $5, 'queued', $6, $7, $8, $9, $10, $11, $12, 0, 1 from workspace \
+     requested_at, lane, priority, rank, queued_by, queued_at, token, last_seq) \
+     select id, $2, $3, $4, $5, 'queued', $6, $7, $8, $9, $10, $11, $12, $13, $9, 0, 1 from workspace \
      where id = $1 returning *";
 const PLACE_OF: &str = "select lane, priority from run where id = $1";
 const BEGIN_AS: &str = "update run set pace = $2, paced_by = $3, retry_of = $4 where id = $1";
@@ -44,19 +44,19 @@ impl Store {
     /// [`Store::submit`] of a run that begins in another way than most.
     pub async fn submit_as(&self, new: NewRun, beginning: Beginning) -> Result<Run, StoreError> {
         let mut tx = self.db.begin().await?;
-        match queue(&mut tx, &new, beginning).await {
+        match queue(&mut tx, &new, beginning, &self.process).await {
             Ok(run) => tx.commit().await.map(|()| run),
             Err(refused) => tx.rollback().await.and(Err(refused)),
         }
     }
 }
 
-async fn queue(tx: &mut Tx, new: &NewRun, beginning: Beginning) -> Result<Run, StoreError> {
+async fn queue(tx: &mut Tx, new: &NewRun, beginning: Beginning, process: &str) -> Result<Run, StoreError> {
     groups::lock(tx, new).await?;
     if let (Some(by), Some(concurrency)) = (groups::keeps_out(tx, new).await?, &new.plan.concurrency) {
         return Err(StoreError::GroupTaken { group: concurrency.group.clone(), by });
     }
-    let mut run = insert(tx, new, beginning).await?;
+    let mut run = insert(tx, new, beginning, process).await?;
     let (pace, retry_of) = (beginning.pace, beginning.retry_of);
     if pace != Pace::Free || retry_of.is_some() {
         let by = (pace != Pace::Free).then(|| text(&new.actor));
@@ -67,10 +67,10 @@ async fn queue(tx: &mut Tx, new: &NewRun, beginning: Beginning) -> Result<Run, S
 }
 
 /// Queues the next link of a chain, whose group was locked before ([`groups::lock`]). One that its group keeps out has ended
-/// when this returns: the run before it has succeeded all the same.
-pub(super) async fn follow(tx: &mut Tx, new: &NewRun) -> Result<Run, StoreError> {
+/// when this returns: the run before it has succeeded all the same. `process`: whose engine goes on with it.
+pub(super) async fn follow(tx: &mut Tx, new: &NewRun, process: &str) -> Result<Run, StoreError> {
     let kept_out = groups::keeps_out(tx, new).await?;
-    let run = insert(tx, new, Beginning::default()).await?;
+    let run = insert(tx, new, Beginning::default(), process).await?;
     match kept_out {
         Some(by) => groups::turn_away(tx, new, &run, &by).await,
         None => groups::make_room(tx, new, run).await,
@@ -87,7 +87,7 @@ async fn place(tx: &mut Tx, new: &NewRun) -> Result<(Lane, Priority), StoreError
     }
 }
 
-async fn insert(tx: &mut Tx, new: &NewRun, beginning: Beginning) -> Result<Run, StoreError> {
+async fn insert(tx: &mut Tx, new: &NewRun, beginning: Beginning, process: &str) -> Result<Run, StoreError> {
     let (lane, priority) = place(tx, new).await?;
     let (lane, priority) = (beginning.lane.unwrap_or(lane), beginning.priority.unwrap_or(priority));
     let plan =
@@ -108,6 +108,7 @@ async fn insert(tx: &mut Tx, new: &NewRun, beginning: Beginning) -> Result<Run, 
         lane.name(),
         priority.name(),
         rank(new.at, priority, lane),
+        text(process),
     )?;
     let row = row.ok_or_else(|| StoreError::NotFound(format!("workspace number {}", new.workspace)))?;
     let run = RunId(row.id);

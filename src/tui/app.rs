@@ -27,6 +27,7 @@ use super::popup::Popup;
 use super::theme::Theme;
 use super::view::layout;
 use super::viewer::{Facts as LogFacts, Named, Viewer, step_names, zone};
+use crate::control::left_over;
 use crate::core::command::Catalogue;
 use crate::core::run::{Run, RunId};
 use crate::core::time::Timestamp;
@@ -75,8 +76,13 @@ pub struct App {
     /// Lines of the command bar, newest first.
     history: Vec<String>,
     requests: data::Requests,
+    /// When what is shown was last judged.
+    judged_at: Option<Timestamp>,
     tickets: u64,
 }
+
+/// Between two looks at how old what is shown has become, at the most.
+const MINUTE_MS: i64 = 60_000;
 
 impl App {
     /// A console about which nothing is known yet.
@@ -99,6 +105,7 @@ impl App {
             catalogue: None,
             history: Vec::new(),
             requests: data::Requests::default(),
+            judged_at: None,
             tickets: 0,
         }
     }
@@ -141,11 +148,14 @@ impl App {
         (self.screens.len(), self.screens.last().map(std::mem::discriminant))
     }
 
-    /// How often the time shown changes: every second while a run is live or a message is to go, else once a minute.
+    /// How often the time shown changes: every second while a run is live or a message is to go, else once a minute, or as
+    /// often as what is shown grows too old.
     #[must_use]
     pub fn wants_tick(&self) -> Option<Duration> {
         let busy = !layout::is_too_small(self.size) && (self.shows_seconds() || self.toast.is_some());
-        busy.then_some(Duration::from_secs(1))
+        let period = self.overview.as_ref().map_or(MINUTE_MS, |o| o.stale_ms / 3);
+        let slow = Duration::from_millis(u64::try_from(period).unwrap_or(0).clamp(1000, 60_000));
+        if busy { Some(Duration::from_secs(1)) } else { Some(slow).filter(|slow| slow.as_secs() < 60) }
     }
 
     /// A run is live: the clock shows seconds and durations grow.
@@ -211,6 +221,14 @@ impl App {
         let entries = known.map_or(0, |run| run.last_seq);
         let viewer = Viewer::new(ticket, facts, self.keys.clone(), self.theme);
         self.logs.add(RunLog::new(run, ticket, viewer, entries));
+    }
+
+    /// What waits for somebody to start or drop it, and with which key.
+    #[must_use]
+    pub fn left_over(&self) -> Option<String> {
+        let waits = left_over::describe(&self.overview.as_ref()?.left_over, self.now)?;
+        let key = self.key_name(Action::LeftOver);
+        Some(if self.facts.read_only { format!("{key}: {waits}") } else { format!("{key}: {waits}: start, drop?") })
     }
 
     /// Everything that is wrong with the console itself.

@@ -19,7 +19,9 @@ use crate::logfile::source::Told;
 
 // The values the door answers with, named here once so that panes need not know the door.
 pub use crate::control::orders::Approval;
-pub use crate::control::{AuditFilter, ChosenRun, Overview, PlanCard, RunDetail, RunFilter, RunPage, not_listed};
+pub use crate::control::{
+    AuditFilter, ChosenRun, EnginePlace, LeftOver, Overview, PlanCard, RunDetail, RunFilter, RunPage, not_listed,
+};
 
 /// Something happened. Results carry the refusal's text when it went wrong.
 #[derive(Debug, Clone)]
@@ -62,6 +64,9 @@ pub enum Msg {
     InTheWay(Ticket, Result<Vec<String>, String>),
     Submitted(Ticket, Result<Box<Run>, String>),
     Cancelled(RunId, Result<RunStatus, String>),
+    /// Queued runs were started, or dropped: how many, or why not all.
+    StartedQueued(Result<usize, String>),
+    DroppedQueued(Result<usize, String>),
     Answered(RunId, Result<(), String>),
     /// What came of an order.
     Ordered(RunId, Order, Result<RunStatus, String>),
@@ -149,6 +154,13 @@ pub enum Effect {
         reason: Option<String>,
     },
     Cancel(RunId),
+    /// Start runs that wait in the queue, in this order. `typed`: the word of their protected environment.
+    StartQueued {
+        runs: Vec<RunId>,
+        typed: Option<String>,
+    },
+    /// Cancel them.
+    DropQueued(Vec<RunId>),
     Order {
         run: RunId,
         order: Order,

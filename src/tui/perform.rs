@@ -107,6 +107,8 @@ async fn ask(effect: Effect, control: &Control) -> Option<Msg> {
         Effect::Vote { run, approved, note, plan_hash } => {
             Msg::Voted(run, said(control.vote(run, approved, note.as_deref(), &plan_hash).await))
         }
+        Effect::StartQueued { runs, typed } => Msg::StartedQueued(start(control, &runs, typed.as_deref()).await),
+        Effect::DropQueued(runs) => Msg::DroppedQueued(drop_queued(control, &runs).await),
         Effect::Cancel(run) => Msg::Cancelled(run, said(control.cancel(run, None).await)),
         Effect::ResetBreaker { target, env, reason } => {
             let reset = control.reset_breaker(&target, env.as_deref(), reason.as_deref()).await;
@@ -116,6 +118,21 @@ async fn ask(effect: Effect, control: &Control) -> Option<Msg> {
             Msg::Answered(run, said(control.answer(run, step, done, note.as_deref()).await))
         }
     })
+}
+
+/// One after the other: the first that is refused ends it.
+async fn start(control: &Control, runs: &[RunId], typed: Option<&str>) -> Result<usize, String> {
+    for run in runs {
+        control.start(*run, typed, None).await.map_err(|refusal| format!("run {run} was not started: {refusal}"))?;
+    }
+    Ok(runs.len())
+}
+
+async fn drop_queued(control: &Control, runs: &[RunId]) -> Result<usize, String> {
+    for run in runs {
+        control.drop_queued(*run, None).await.map_err(|refusal| format!("run {run} was not dropped: {refusal}"))?;
+    }
+    Ok(runs.len())
 }
 
 fn said<T>(result: Result<T, Refusal>) -> Result<T, String> {

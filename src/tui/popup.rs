@@ -5,12 +5,14 @@ pub mod card;
 pub mod confirm;
 pub mod control;
 pub mod help;
+pub mod left_over;
 
 use self::answer::AnswerForm;
 use self::card::Card;
 use self::confirm::{Confirm, Then};
 use self::control::Control;
 use self::help::Help;
+use self::left_over::LeftOvers;
 use super::app::App;
 use super::keys::{Action, Context, Keymap};
 use super::msg::{Effect, Ticket};
@@ -23,6 +25,7 @@ pub enum Popup {
     Confirm(Confirm),
     Answer(Box<AnswerForm>),
     Control(Box<Control>),
+    LeftOver(Box<LeftOvers>),
     Help(Box<Help>),
 }
 
@@ -54,6 +57,7 @@ impl Popup {
             Self::Confirm(_) => Context::Dialog,
             Self::Answer(p) => p.context(),
             Self::Control(p) => p.context(),
+            Self::LeftOver(p) => p.context(),
             Self::Help(_) => Context::Text,
         }
     }
@@ -65,6 +69,7 @@ impl Popup {
             Self::Confirm(p) => p.act(action),
             Self::Answer(p) => p.act(action),
             Self::Control(p) => p.act(action, ticket),
+            Self::LeftOver(p) => p.act(action),
             Self::Help(p) => p.act(action, keys),
         }
     }
@@ -76,6 +81,7 @@ impl Popup {
             Self::Confirm(_) => {}
             Self::Answer(p) => p.insert(text),
             Self::Control(p) => p.insert(text),
+            Self::LeftOver(p) => p.insert(text),
             Self::Help(p) => p.insert(text),
         }
     }
@@ -84,7 +90,7 @@ impl Popup {
     pub fn paste(&mut self, text: &str) -> Option<String> {
         match self {
             Self::Card(p) => return p.paste(text),
-            Self::Confirm(_) => return Some("a paste does nothing here".to_owned()),
+            Self::Confirm(_) | Self::LeftOver(_) => return Some("a paste does nothing here".to_owned()),
             Self::Answer(p) => p.insert(text),
             Self::Control(p) => p.insert(text),
             Self::Help(p) => p.insert(text),
@@ -99,6 +105,7 @@ impl Popup {
             Self::Confirm(p) => p.draw(canvas),
             Self::Answer(p) => p.draw(canvas),
             Self::Control(p) => p.draw(canvas),
+            Self::LeftOver(p) => p.draw(canvas),
             Self::Help(p) => p.draw(&app.keys, canvas),
         }
     }

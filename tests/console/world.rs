@@ -24,7 +24,7 @@ use opsroom::logfile::desk::{Ask, Desk};
 use opsroom::logfile::file::Tracked;
 use opsroom::logfile::lanes::Writer;
 use opsroom::logfile::source::Told;
-use opsroom::tui::msg::{ChosenRun, Effect, Msg, Overview, PlanCard, RunDetail, RunPage, Ticket};
+use opsroom::tui::msg::{ChosenRun, Effect, EnginePlace, Msg, Overview, PlanCard, RunDetail, RunPage, Ticket};
 
 /// 2026-11-21 21:04:11 UTC.
 pub const NOW: Timestamp = Timestamp(1_795_295_051_000);
@@ -62,8 +62,9 @@ impl Default for World {
                 states: states(),
                 score: Some(score()),
                 stale_ms: 15 * 60_000,
+                left_over: Vec::new(),
                 runs: vec![run.clone(), older],
-                engine: "engine here".to_owned(),
+                engine: EnginePlace::Here,
                 breakers: Vec::new(),
                 problems: Vec::new(),
             },
@@ -166,6 +167,8 @@ impl World {
                 let new = Run { plan: *plan, ..run(42, RunStatus::Queued) };
                 Msg::Submitted(ticket, self.refusal.clone().map_or_else(|| Ok(Box::new(new)), Err))
             }
+            Effect::StartQueued { runs, .. } => Msg::StartedQueued(Ok(runs.len())),
+            Effect::DropQueued(runs) => Msg::DroppedQueued(Ok(runs.len())),
             Effect::Cancel(run) => Msg::Cancelled(run, Ok(self.detail.run.status)),
             Effect::ResetBreaker { target, .. } => Msg::BreakersReset(Ok(vec![target])),
             Effect::Answer { run, .. } => Msg::Answered(run, Ok(())),
@@ -276,7 +279,7 @@ fn states() -> Vec<(Target, TargetSummary)> {
             message: said.to_owned(),
             run: None,
         };
-        (target, TargetSummary { latest, samples, up })
+        (target, TargetSummary::of(latest, samples, up))
     };
     vec![
         of("web", "staging", State::Ok, 9_000, 1440, 1440, "HTTP 200 in 41 ms"),
@@ -301,10 +304,12 @@ fn score() -> Score {
         health: Health::Warning,
         lines: vec![
             line(25, "search in staging is failing: HTTP 500 in 12 ms, 9 s ago"),
-            line(13, "billing worker in prod is degraded: slower than 500 ms"),
+            line(13, "billing worker in prod: unknown, last seen 7 h ago, as degraded; counts as failing"),
         ],
         components: 4,
-        unknown: 0,
+        unknown: 1,
+        lost: 1,
+        seen_at: Some(NOW.plus_ms(-9_000)),
     }
 }
 

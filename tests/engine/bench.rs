@@ -207,6 +207,7 @@ pub fn config() -> EngineConfig {
         lanes: lanes(4),
         pulse: None,
         only: None,
+        adopt_ms: 0,
     }
 }
 

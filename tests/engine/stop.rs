@@ -66,7 +66,7 @@ async fn a_dropped_engine_leaves_nothing_running() {
 }
 
 #[tokio::test]
-async fn the_pulse_writes_what_was_seen_and_only_that() {
+async fn the_pulse_writes_what_was_seen_and_what_could_not_be_asked() {
     let bench = Bench::real().await;
     let server = wiremock::MockServer::start().await;
     wiremock::Mock::given(wiremock::matchers::any())
@@ -93,8 +93,37 @@ async fn the_pulse_writes_what_was_seen_and_only_that() {
     let mut seen = bench.store.summaries(bench.workspace, Timestamp(0)).await.unwrap();
     seen.sort_by(|a, b| a.0.cmp(&b.0));
     let told: Vec<_> = seen.iter().map(|(t, s)| (t.service.as_str(), s.latest.state)).collect();
-    assert_eq!(told, [("down", State::Failing), ("script", State::Failing), ("up", State::Ok)]);
-    assert!(seen.iter().all(|(_, s)| s.latest.run.is_none() && s.samples == 1));
+    let ours = ("ours", State::Unknown);
+    assert_eq!(told, [("down", State::Failing), ours, ("script", State::Failing), ("up", State::Ok)]);
+    assert!(seen.iter().all(|(_, s)| s.latest.run.is_none() && (s.samples == 1) == s.seen.is_some()));
+    let why = &seen[1].1.latest.message;
+    assert!(why.contains("no-such-probe"), "{why}");
+}
+
+#[tokio::test]
+async fn of_several_engines_one_probes_in_each_slot() {
+    let bench = Bench::real().await;
+    let server = wiremock::MockServer::start().await;
+    wiremock::Mock::given(wiremock::matchers::any())
+        .respond_with(wiremock::ResponseTemplate::new(200))
+        .mount(&server)
+        .await;
+    let request = HttpRequest { method: "GET".into(), url: server.uri(), ..HttpRequest::default() };
+    let service = probed("up", ActionCall::Http(request));
+    let added = Change::Service(Delta { name: "up".into(), before: None, after: Some(service), position: 0 });
+    bench.store.apply(bench.workspace, &[added], "amos", Clock::System.now()).await.unwrap();
+    let mut bus = bench.bus.listen();
+    let engines: Vec<_> = (0..4).map(|_| bench.engine()).collect();
+    engines.iter().for_each(|engine| engine.pulse(bench.workspace, 3_600_000));
+    while bus.recv().await.unwrap() != Notice::Observations {}
+    // Asked again at once: the slot is taken, by itself or by another.
+    for engine in &engines {
+        engine.pulse(bench.workspace, 3_600_001);
+        engine.pulse(bench.workspace, 3_600_000);
+        engine.idle().await;
+    }
+    let asked = server.received_requests().await.unwrap().len();
+    assert!(asked <= 2, "one slot of either period, not {asked} requests");
 }
 
 #[tokio::test]

@@ -2,7 +2,7 @@
 
 use opsroom::core::breaker::Way;
 use opsroom::core::message::MAX_BYTES;
-use opsroom::core::observation::{Observation, State};
+use opsroom::core::observation::{Observation, Seen, State, TargetSummary};
 use opsroom::core::plan::{Plan, Target};
 use opsroom::core::run::{StepStatus, Transition};
 use opsroom::core::service::{Environment, Stack};
@@ -46,6 +46,48 @@ pub async fn a_pulse_is_written_once_per_slot(place: Place) {
     assert_eq!(place.store.summaries(other, at(0)).await.unwrap().len(), 1);
 }
 
+pub async fn a_slot_is_taken_by_one(place: Place) {
+    let (store, workspace) = (&place.store, place.workspace);
+    let racers: Vec<_> = (0..8)
+        .map(|_| {
+            let store = store.clone();
+            tokio::spawn(async move { store.take_slot(workspace, at(60_000)).await.unwrap() })
+        })
+        .collect();
+    let mut taken = 0;
+    for racer in racers {
+        taken += i32::from(racer.await.unwrap());
+    }
+    assert_eq!(taken, 1);
+    assert!(
+        store.pulse(workspace, at(60_000), &[seen("web", None, 5, State::Ok)]).await.unwrap(),
+        "it is written once"
+    );
+    assert!(!store.pulse(workspace, at(60_000), &[seen("web", None, 6, State::Failing)]).await.unwrap());
+    assert!(!store.take_slot(workspace, at(60_000)).await.unwrap());
+    assert!(store.take_slot(workspace, at(120_000)).await.unwrap(), "the next slot");
+    assert_eq!(store.summaries(workspace, at(0)).await.unwrap()[0].1.latest.state, State::Ok);
+}
+
+pub async fn what_cannot_be_asked_is_known_and_when_it_was_seen(place: Place) {
+    let (store, workspace) = (&place.store, place.workspace);
+    let web = |ms, state| seen("web", Some("prod"), ms, state);
+    store.observe(workspace, &[web(1, State::Unknown)]).await.unwrap();
+    let summary = |all: Vec<(Target, TargetSummary)>| all.into_iter().next().unwrap().1;
+    let never = summary(store.summaries(workspace, at(0)).await.unwrap());
+    assert_eq!((never.latest.state, never.seen, never.samples), (State::Unknown, None, 0));
+    for (ms, state) in [(2, State::Ok), (3, State::Unknown), (4, State::Unknown)] {
+        store.observe(workspace, &[web(ms, state)]).await.unwrap();
+    }
+    let lost = summary(store.summaries(workspace, at(0)).await.unwrap());
+    assert_eq!((lost.latest.state, lost.latest.at, lost.latest.message.as_str()), (State::Unknown, at(4), "at 4"));
+    assert_eq!(lost.seen, Some(Seen { at: at(2), state: State::Ok }));
+    assert_eq!((lost.samples, lost.up), (1, 1), "a look that could not be made is no sample");
+    store.observe(workspace, &[web(5, State::Failing)]).await.unwrap();
+    let back = summary(store.summaries(workspace, at(0)).await.unwrap());
+    assert_eq!(back.seen, Some(Seen { at: at(5), state: State::Failing }));
+}
+
 pub async fn summaries_count_a_window(place: Place) {
     let (store, workspace) = (&place.store, place.workspace);
     assert!(store.summaries(workspace, at(0)).await.unwrap().is_empty());
@@ -54,8 +96,8 @@ pub async fn summaries_count_a_window(place: Place) {
     let by_run = Observation { run: Some(run), latency_ms: None, message: "a\0b".into(), ..prod(300, State::Degraded) };
     let batch = [prod(100, State::Failing), prod(200, State::Ok), by_run.clone(), prod(250, State::Failing)];
     store.observe(workspace, &batch).await.unwrap();
-    // Late news does not replace newer ones; what nobody could see is not written.
-    store.observe(workspace, &[prod(150, State::Ok), prod(900, State::Unknown)]).await.unwrap();
+    // Late news does not replace newer ones.
+    store.observe(workspace, &[prod(150, State::Ok)]).await.unwrap();
     store.observe(workspace, &[]).await.unwrap();
     let summaries = store.summaries(workspace, at(150)).await.unwrap();
     assert_eq!(summaries.len(), 1);
@@ -111,9 +153,20 @@ pub async fn engines_come_and_go(place: Place) {
         started_at: at(1),
         seen_at: at(1),
         draining: false,
+        alive_until: at(75),
+        adopts_from: None,
+        pulse_ms: 60_000,
     };
-    let two =
-        EngineRow { holder: "host:2".into(), kind: "serve".into(), started_at: at(0), seen_at: at(2), draining: false };
+    let two = EngineRow {
+        holder: "host:2".into(),
+        kind: "serve".into(),
+        started_at: at(0),
+        seen_at: at(2),
+        draining: false,
+        alive_until: at(17),
+        adopts_from: Some(at(-900)),
+        pulse_ms: 0,
+    };
     place.store.beat(&one).await.unwrap();
     place.store.beat(&two).await.unwrap();
     let later = EngineRow { seen_at: at(9), draining: true, ..one };

@@ -23,6 +23,7 @@ const ABOUT_A_RUN: &[&str] = &[
     "answer",
     "artifact",
     "cancel",
+    "drop_queued",
     "entries_after",
     "find_run",
     "next_link",
@@ -31,6 +32,7 @@ const ABOUT_A_RUN: &[&str] = &[
     "resume",
     "retry",
     "run",
+    "start",
     "status",
     "submit_as",
     "take_on",
@@ -45,6 +47,7 @@ const ABOUT_A_WORKSPACE: &[&str] = &[
     "difference",
     "export",
     "in_the_way",
+    "left_over",
     "overview",
     "plan",
     "remember",
@@ -81,6 +84,7 @@ async fn open(place: &Place, workspace: &str) -> Control {
         lease_ms: 30_000,
         lanes: opsroom::core::queue::Lanes::default(),
         runbook_dir: None,
+        adopt_ms: 0,
         door: Door::Cli,
         outside: Outside::default(),
     };
@@ -145,6 +149,8 @@ async fn answers(control: &Control, run: RunId, hash: &str) -> Vec<(&'static str
     note("next_link", plain(control.next_link(run).await));
     note("take_on", plain(control.take_on(run).await));
     note("cancel", plain(control.cancel(run, Some("mine")).await));
+    note("start", plain(control.start(run, None, None).await));
+    note("drop_queued", plain(control.drop_queued(run, None).await));
     note("order", plain(control.order(run, Order::Pause, None).await));
     note("answer", plain(control.answer(run, 0, true, None).await));
     note("vote", plain(control.vote(run, true, None, hash).await));
@@ -205,6 +211,7 @@ pub async fn another_workspace_is_empty(place: Place) {
             .unwrap()
             .is_empty()
     );
+    assert!(other.left_over().await.unwrap().is_empty());
     assert!(other.breakers().await.unwrap().is_empty());
     assert!(other.reset_breaker("web", None, None).await.unwrap_err().to_string().contains("no breaker of web"));
     assert!(other.remembered().await.unwrap().is_empty());

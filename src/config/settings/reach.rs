@@ -2,6 +2,7 @@
 //! many runs go on at once.
 
 use super::named::MOST_PER_MINUTE;
+use super::value;
 use crate::config::rule;
 use crate::config::toml_doc::{Field, Report, Section};
 use crate::core::artifact;
@@ -93,10 +94,23 @@ pub(super) fn artifacts(root: &mut Section<'_>, report: &mut Report) -> artifact
     limits
 }
 
-/// `lanes` of the `[engine]` table.
-pub(super) fn lanes(root: &mut Section<'_>, report: &mut Report) -> Lanes {
+/// What the `[engine]` table says.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Engine {
+    pub lanes: Lanes,
+    pub adopt_ms: i64,
+}
+
+/// `adopt_within` where the file does not say.
+pub(super) const ADOPT_MS: i64 = 15 * 60_000;
+
+/// The `[engine]` table.
+pub(super) fn engine(root: &mut Section<'_>, report: &mut Report) -> Engine {
     let usual = Lanes::default();
-    let Some(mut engine) = root.field("engine").and_then(|field| field.table(report)) else { return usual };
+    let Some(mut engine) = root.field("engine").and_then(|field| field.table(report)) else {
+        return Engine { lanes: usual, adopt_ms: ADOPT_MS };
+    };
+    let adopt = engine.field("adopt_within").and_then(|field| field.text_by(report, value::adopt_within));
     let table = engine.field("lanes").and_then(|field| field.table(report));
     let lanes = table.map_or(usual, |mut table| {
         let mut width = |key, usual| {
@@ -108,7 +122,7 @@ pub(super) fn lanes(root: &mut Section<'_>, report: &mut Report) -> Lanes {
         Lanes { interactive, routine }
     });
     engine.close(report);
-    lanes
+    Engine { lanes, adopt_ms: adopt.unwrap_or(ADOPT_MS) }
 }
 
 fn list<T>(field: Option<Field<'_>>, report: &mut Report, rule: impl Fn(&str) -> Result<T, String>) -> Vec<T> {
@@ -201,23 +215,26 @@ mod tests {
         let read = |text: &str| {
             let (table, mut report) = parse("opsroom.toml", text);
             let mut root = Section::root(&table);
-            let lanes = lanes(&mut root, &mut report);
+            let engine = engine(&mut root, &mut report);
             root.close(&mut report);
-            report.finish(lanes).map_err(|problems| problems.iter().map(ToString::to_string).collect::<Vec<_>>())
+            report.finish(engine).map_err(|problems| problems.iter().map(ToString::to_string).collect::<Vec<_>>())
         };
-        for (text, interactive, routine) in [
-            ("", 8, 4),
-            ("[engine]", 8, 4),
-            ("[engine]\nlanes = { routine = 1 }", 8, 1),
-            ("[engine.lanes]\ninteractive = 20\nroutine = 2", 20, 2),
+        for (text, interactive, routine, adopt_ms) in [
+            ("", 8, 4, 900_000),
+            ("[engine]", 8, 4, 900_000),
+            ("[engine]\nlanes = { routine = 1 }", 8, 1, 900_000),
+            ("[engine]\nadopt_within = \"1h\"", 8, 4, 3_600_000),
+            ("[engine]\nadopt_within = \"0s\"", 8, 4, 0),
+            ("[engine.lanes]\ninteractive = 20\nroutine = 2", 20, 2, 900_000),
         ] {
-            assert_eq!(read(text), Ok(Lanes { interactive, routine }), "{text}");
+            assert_eq!(read(text), Ok(Engine { lanes: Lanes { interactive, routine }, adopt_ms }), "{text}");
         }
         for (line, problem) in [
             ("lanes = { interactive = 0 }", "engine.lanes.interactive: 0 is too small; the least is 1"),
             ("lanes = { routine = 1001 }", "engine.lanes.routine: 1001 is too large; the most is 1000"),
             ("lanes = 4", "engine.lanes: must be a table like { key = value }, not a whole number"),
             ("lanes = { routines = 4 }", "engine.lanes.routines: unknown key; did you mean `routine`?"),
+            ("adopt_within = \"2d\"", "engine.adopt_within: `2d` is too long; the most is 1d"),
             ("lane = { routine = 4 }", "engine.lane: unknown key; did you mean `lanes`?"),
         ] {
             assert_eq!(read(&format!("[engine]\n{line}")), Err(vec![format!("opsroom.toml:2: {problem}")]));

@@ -78,6 +78,11 @@ pub(super) fn lease(text: &str) -> Result<i64, String> {
     within(text, 3000, HOUR_MS)
 }
 
+/// For how long after it was queued a server goes on with what a process that is gone had queued.
+pub(super) fn adopt_within(text: &str) -> Result<i64, String> {
+    within(text, 0, DAY_MS)
+}
+
 pub(super) fn check_switch(text: &str) -> Result<String, String> {
     match text.to_ascii_lowercase().as_str() {
         "true" | "1" | "yes" | "on" => Ok("true".to_owned()),

@@ -1,13 +1,13 @@
-//! The health score: weighted mean of component states, capped by the worst critical one, with its derivation.
+//! The health score: weighted mean of component states, capped by what is wrong where it matters, with its derivation.
 
 use std::collections::HashMap;
 
 use serde::Serialize;
 
-use crate::core::observation::{State, TargetSummary};
+use crate::core::observation::{State, TargetSummary, sight};
 use crate::core::plan::{Target, targets_of};
 use crate::core::service::{Service, Stack, Tier, Verb};
-use crate::core::time::{self, Timestamp};
+use crate::core::time::Timestamp;
 
 /// One component of the score.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -15,11 +15,39 @@ pub struct Component {
     /// `web in prod`.
     pub name: String,
     pub state: State,
+    /// It is unknown now, but was seen before: counts as failing.
+    pub lost: bool,
+    /// When it was last seen, whatever it was then.
+    pub seen_at: Option<Timestamp>,
     /// Relative weight, above 0.
     pub weight: u32,
+    /// Of the highest tier, and where people depend on it: implies `protected`.
     pub critical: bool,
+    /// Whether people depend on it where it runs.
+    pub protected: Protected,
     /// Why it is in that state, with numbers and age: `HTTP 500 in 12 ms, under 1 min ago`.
     pub detail: String,
+}
+
+/// Whether a component caps the score when it fails.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Protected {
+    No,
+    /// Its environment is protected.
+    Environment,
+    /// No environment tells it apart: the stack protects none, or the service has none.
+    Everywhere,
+}
+
+impl Protected {
+    const fn describe(self) -> &'static str {
+        match self {
+            Self::No => "",
+            Self::Environment => " in a protected environment",
+            Self::Everywhere => ", and no environment says that it does not matter",
+        }
+    }
 }
 
 /// The overall state, derived from the score alone.
@@ -63,7 +91,21 @@ pub struct Score {
     /// Worst first: what each component and cap takes away. The points add up to 100 − value.
     pub lines: Vec<Line>,
     pub components: usize,
+    /// Components that are not seen now: those never looked at, which are not counted, and those lost sight of, which
+    /// count as failing.
     pub unknown: usize,
+    /// Of those, the ones lost sight of.
+    pub lost: usize,
+    /// The oldest look among those that are in sight; when none is, the newest look there was.
+    pub seen_at: Option<Timestamp>,
+}
+
+impl Score {
+    /// `3 of 5 not seen`; `None` when everything is in sight.
+    #[must_use]
+    pub fn unseen(&self) -> Option<String> {
+        (self.unknown > 0).then(|| format!("{} of {} not seen", self.unknown, self.components))
+    }
 }
 
 /// One line of the derivation. Shown as `−8  web in prod: degraded, HTTP 200 in 640 ms, slower than 500 ms, under 1 min ago`.
@@ -80,24 +122,38 @@ impl std::fmt::Display for Line {
     }
 }
 
-/// Derives the score: ok 100, degraded 50, failing 0, weighted mean of the known ones, rounded down; unknown components
-/// cap it at 79, a degraded critical one at 79, a failing critical one at 49. ≥ 80 healthy, 50–79 warning, below critical.
+/// Derives the score: ok 100, degraded 50, failing 0, weighted mean, rounded down. A component that was seen once and lost
+/// sight of counts as failing; one never looked at is left out and caps the score at 79. Then a degraded critical component
+/// or a failing one in a protected environment caps it at 79, a failing critical one there at 49. ≥ 80 healthy, 50–79
+/// warning, below critical.
 ///
-/// It never rises when a component goes from ok to degraded, failing or unknown or from degraded to failing, nor when a
-/// failing or unknown one is added. Losing sight of a failing component can raise it up to 79: unknown is not counted.
+/// It never rises when a component gets worse or cannot be asked any more.
 #[must_use]
 pub fn score(components: &[Component]) -> Score {
-    let unknown = components.iter().filter(|c| c.state == State::Unknown).count();
+    let count = |of: fn(&Component) -> bool| components.iter().filter(|c| of(c)).count();
     let mean = mean(components);
     let value = mean.map(|m| lowest_cap(components).map_or(m, |cap| m.min(cap)));
     let mut lines = mean.map(|m| losses(components, 100 - m)).unwrap_or_default();
     lines.extend(cap_lines(components, mean.unwrap_or(0)));
     lines.sort_by_key(|line| std::cmp::Reverse(line.points));
-    Score { value, health: Health::of(value), lines, components: components.len(), unknown }
+    Score {
+        value,
+        health: Health::of(value),
+        lines,
+        components: components.len(),
+        unknown: count(|c| c.state == State::Unknown),
+        lost: count(|c| c.lost),
+        seen_at: seen_at(components),
+    }
 }
 
-/// The components of a stack: every target that can be probed. One without an observation, or whose newest is older
-/// than `max_age_ms`, is unknown. Weights: low tier 1, standard 2, critical 4. A critical tier caps the score only in
+fn seen_at(components: &[Component]) -> Option<Timestamp> {
+    let in_sight = components.iter().filter(|c| c.state != State::Unknown).filter_map(|c| c.seen_at);
+    in_sight.min().or_else(|| components.iter().filter_map(|c| c.seen_at).max())
+}
+
+/// The components of a stack: every target that can be probed. One without an answered look, or whose newest is older
+/// than `max_age_ms`, is unknown. Weights: low tier 1, standard 2, critical 4. A component caps the score only in
 /// protected environments, where the stack has any: a broken dev must not read like a broken prod.
 #[must_use]
 pub fn components(
@@ -108,9 +164,18 @@ pub fn components(
 ) -> Vec<Component> {
     let latest: HashMap<&Target, &TargetSummary> = states.iter().map(|(target, summary)| (target, summary)).collect();
     let component = |service: &Service, target: Target| {
-        let (state, detail) = state_of(latest.get(&target).copied(), now, max_age_ms);
-        let critical = service.tier == Tier::Critical && matters(stack, &target);
-        Component { name: target.to_string(), state, weight: weight(service.tier), critical, detail }
+        let sight = sight(latest.get(&target).copied(), now, max_age_ms);
+        let protected = protected(stack, &target);
+        Component {
+            name: target.to_string(),
+            state: sight.state,
+            lost: sight.lost.is_some(),
+            seen_at: sight.seen_at,
+            weight: weight(service.tier),
+            critical: service.tier == Tier::Critical && protected != Protected::No,
+            protected,
+            detail: sight.detail,
+        }
     };
     let of_service = |s: &'_ Service| -> Vec<Component> {
         let with_probe = targets_of(s).into_iter().filter(|t| s.action(Verb::Probe, t.env.as_deref()).is_some());
@@ -119,12 +184,15 @@ pub fn components(
     stack.services.iter().flat_map(of_service).collect()
 }
 
-/// A critical service caps the score where people depend on it: in protected environments, or outside of any. A stack
-/// that protects nothing tells them not apart, so there every environment counts.
-fn matters(stack: &Stack, target: &Target) -> bool {
-    let Some(env) = &target.env else { return true };
-    let protects = stack.environments.iter().any(|e| e.protected);
-    !protects || stack.environment(env).is_some_and(|e| e.protected)
+/// A component caps the score where people depend on it: in protected environments, or outside of any. A stack that
+/// protects nothing tells them not apart, so there every environment counts.
+fn protected(stack: &Stack, target: &Target) -> Protected {
+    let Some(env) = &target.env else { return Protected::Everywhere };
+    match stack.environment(env).is_some_and(|e| e.protected) {
+        true => Protected::Environment,
+        false if stack.environments.iter().any(|e| e.protected) => Protected::No,
+        false => Protected::Everywhere,
+    }
 }
 
 const fn weight(tier: Tier) -> u32 {
@@ -135,30 +203,24 @@ const fn weight(tier: Tier) -> u32 {
     }
 }
 
-fn state_of(summary: Option<&TargetSummary>, now: Timestamp, max_age_ms: i64) -> (State, String) {
-    let Some(latest) = summary.map(|s| &s.latest) else {
-        return (State::Unknown, "never observed".to_owned());
-    };
-    let age = now.ms_since(latest.at).max(0);
-    if age > max_age_ms {
-        return (State::Unknown, format!("last observed {} ago, as {}", time::age(age), latest.state.name()));
-    }
-    (latest.state, format!("{}, {} ago", latest.message, time::age(age)))
-}
-
-/// Percent of its weight a component costs; `None` when that is not known.
-const fn loss(state: State) -> Option<u64> {
-    match state {
+/// Percent of its weight a component costs; `None` when it was never looked at.
+const fn loss(c: &Component) -> Option<u64> {
+    match c.state {
         State::Ok => Some(0),
         State::Degraded => Some(50),
         State::Failing => Some(100),
+        State::Unknown if c.lost => Some(100),
         State::Unknown => None,
     }
 }
 
+const fn is_down(c: &Component) -> bool {
+    matches!(c.state, State::Failing) || c.lost
+}
+
 /// Weight of the known components and what is lost of it, in hundredths.
 fn totals(components: &[Component]) -> (u64, u64) {
-    let known = components.iter().filter_map(|c| Some((u64::from(c.weight), loss(c.state)?)));
+    let known = components.iter().filter_map(|c| Some((u64::from(c.weight), loss(c)?)));
     known.fold((0, 0), |(weights, losses), (weight, loss)| (weights + weight, losses + weight * loss))
 }
 
@@ -170,7 +232,7 @@ fn mean(components: &[Component]) -> Option<u32> {
 /// A line per component that is not ok. The points of all lines are `lost`: fractions go to the largest remainders.
 fn losses(components: &[Component], lost: u32) -> Vec<Line> {
     let (weights, _) = totals(components);
-    let weighted = |c: &Component| u64::from(c.weight) * loss(c.state).unwrap_or(0);
+    let weighted = |c: &Component| u64::from(c.weight) * loss(c).unwrap_or(0);
     let mut shares: Vec<(u64, &Component)> =
         components.iter().map(|c| (weighted(c), c)).filter(|(s, _)| *s > 0).collect();
     shares.sort_by_key(|(share, _)| std::cmp::Reverse(share % weights));
@@ -181,7 +243,13 @@ fn losses(components: &[Component], lost: u32) -> Vec<Line> {
         .zip(shares)
         .map(|(rank, (share, c))| Line {
             points: u32::try_from(points(rank, share)).unwrap_or(100),
-            text: format!("{}: {}, {}", c.name, c.state.name(), c.detail),
+            text: format!(
+                "{}: {}, {}{}",
+                c.name,
+                c.state.name(),
+                c.detail,
+                if c.lost { "; counts as failing" } else { "" }
+            ),
         })
         .collect()
 }
@@ -190,35 +258,49 @@ fn lowest_cap(components: &[Component]) -> Option<u32> {
     components.iter().filter_map(cap).min()
 }
 
+/// The most the score can be with this component as it is.
 const fn cap(c: &Component) -> Option<u32> {
-    match c.state {
-        State::Failing if c.critical => Some(49),
-        State::Degraded if c.critical => Some(79),
-        State::Unknown => Some(79),
+    match (is_down(c), c.state) {
+        (true, _) if c.critical => Some(49),
+        (true, _) if !matches!(c.protected, Protected::No) => Some(79),
+        (false, State::Degraded) if c.critical => Some(79),
+        (false, State::Unknown) => Some(79),
         _ => None,
     }
 }
 
-/// The cap that lowers the mean, and what is unknown whether it lowers it or not.
+/// The cap that lowers the mean and the rule behind it, and what was never looked at whether it lowers it or not.
 fn cap_lines(components: &[Component], mean: u32) -> Vec<Line> {
-    let cap_of = |wanted: u32, unknown: bool| -> Vec<&Component> {
-        components.iter().filter(|c| cap(c) == Some(wanted) && (c.state == State::Unknown) == unknown).collect()
-    };
+    let unseen = |c: &Component| c.state == State::Unknown && !c.lost;
+    let (never, known): (Vec<&Component>, Vec<&Component>) = components.iter().partition(|c| unseen(c));
     let effective = lowest_cap(components).filter(|cap| *cap < mean);
-    let by_state = effective.map(|value| (value, cap_of(value, false))).filter(|(_, causes)| !causes.is_empty());
-    let unknown = cap_of(79, true);
-    let unknown_points = if by_state.is_none() { effective.map_or(0, |value| mean - value) } else { 0 };
+    let causes =
+        effective.map(|value| (value, known.into_iter().filter(|c| cap(c) == Some(value)).collect::<Vec<_>>()));
+    let by_state = causes.filter(|(_, causes)| !causes.is_empty());
+    let never_points = if by_state.is_none() { effective.map_or(0, |value| mean - value) } else { 0 };
     let mut lines = Vec::new();
     if let Some((value, causes)) = by_state {
         let (first, others) = (causes[0], causes.len() - 1);
-        let more = if others > 0 { format!(", and {others} more") } else { String::new() };
-        let text = format!("capped at {value}: {} is {} and critical{more}", first.name, first.state.name());
+        let more = if others > 0 { format!(" (and {others} more)") } else { String::new() };
+        let text = format!("capped at {value}: {}{}{more}", first.name, rule(first));
         lines.push(Line { points: mean - value, text });
     }
-    if !unknown.is_empty() {
-        lines.push(Line { points: unknown_points, text: unknown_text(&unknown, components.len(), unknown_points > 0) });
+    if !never.is_empty() {
+        lines.push(Line { points: never_points, text: unknown_text(&never, components.len(), never_points > 0) });
     }
     lines
+}
+
+/// Why a component caps the score: ` is failing and critical in a protected environment`.
+fn rule(c: &Component) -> String {
+    let what = match (c.lost, c.critical) {
+        (true, true) => "was lost sight of (counts as failing) and is critical",
+        (true, false) => "was lost sight of (counts as failing)",
+        (false, true) if c.state == State::Degraded => "is degraded and critical",
+        (false, true) => "is failing and critical",
+        (false, false) => "is failing",
+    };
+    format!(" {what}{}", c.protected.describe())
 }
 
 fn unknown_text(unknown: &[&Component], all: usize, caps: bool) -> String {
@@ -227,7 +309,7 @@ fn unknown_text(unknown: &[&Component], all: usize, caps: bool) -> String {
         named.push(format!("{} more", unknown.len() - 3));
     }
     let start = if caps { "capped at 79: " } else { "" };
-    format!("{start}{} of {all} unknown and not counted: {}", unknown.len(), named.join("; "))
+    format!("{start}{} of {all} never looked at and not counted: {}", unknown.len(), named.join("; "))
 }
 
 #[cfg(test)]
@@ -242,8 +324,11 @@ mod tests {
         Component {
             name: name.to_owned(),
             state,
+            lost: false,
+            seen_at: (state != State::Unknown).then_some(Timestamp(7)),
             weight,
             critical,
+            protected: if critical { Protected::Environment } else { Protected::No },
             detail: "HTTP 500 in 12 ms, under 1 min ago".to_owned(),
         }
     }
@@ -268,10 +353,12 @@ mod tests {
         let web = Service { name: "web".to_owned(), tier: Tier::Critical, ..Service::default() };
         let target = |name: &str| Target { service: web.name.clone(), env: Some(name.to_owned()) };
         let both = Stack { environments: vec![env("dev", false), env("prod", true)], ..Stack::default() };
-        assert!(matters(&both, &target("prod")) && !matters(&both, &target("dev")));
+        assert_eq!(protected(&both, &target("prod")), Protected::Environment);
+        assert_eq!(protected(&both, &target("dev")), Protected::No);
         let none = Stack { environments: vec![env("dev", false)], ..Stack::default() };
-        assert!(matters(&none, &target("dev")), "nothing is protected: nothing tells them apart");
-        assert!(matters(&both, &Target { service: "web".to_owned(), env: None }));
+        assert_eq!(protected(&none, &target("dev")), Protected::Everywhere, "nothing tells them apart");
+        let nowhere = Target { service: "web".to_owned(), env: None };
+        assert_eq!(protected(&both, &nowhere), Protected::Everywhere);
     }
 
     #[test]
@@ -286,10 +373,10 @@ mod tests {
         assert_eq!(
             texts(&score),
             [
-                "−26  capped at 49: web in prod is failing and critical",
+                "−26  capped at 49: web in prod is failing and critical in a protected environment",
                 "−20  web in prod: failing, HTTP 500 in 12 ms, under 1 min ago",
                 "−5  search in prod: degraded, HTTP 500 in 12 ms, under 1 min ago",
-                "−0  1 of 4 unknown and not counted: crm HTTP 500 in 12 ms, under 1 min ago",
+                "−0  1 of 4 never looked at and not counted: crm HTTP 500 in 12 ms, under 1 min ago",
             ]
         );
     }
@@ -301,14 +388,14 @@ mod tests {
         parts.push(part("crm", State::Unknown, 1, false));
         let capped = score(&parts);
         assert_eq!((capped.value, capped.health), (Some(79), Health::Warning));
-        assert!(texts(&capped)[0].starts_with("−21  capped at 79: 1 of 2 unknown"), "{:?}", capped.lines);
+        assert!(texts(&capped)[0].starts_with("−21  capped at 79: 1 of 2 never looked at"), "{:?}", capped.lines);
     }
 
     fn observed(state: State, at: i64) -> TargetSummary {
         let target = Target { service: "web".to_owned(), env: Some("prod".to_owned()) };
         let message = "HTTP 200 in 12 ms".to_owned();
         let latest = Observation { target, at: Timestamp(at), state, latency_ms: Some(12), message, run: None };
-        TargetSummary { latest, samples: 1, up: 1 }
+        TargetSummary::of(latest, 1, 1)
     }
 
     #[test]
@@ -345,22 +432,78 @@ mod tests {
             ]
         );
         let later = components(&stack, &states, Timestamp(300_000), 60_000);
-        assert_eq!((later[1].state, later[1].detail.as_str()), (State::Unknown, "last observed 3 min ago, as ok"));
+        assert_eq!((later[1].state, later[1].detail.as_str()), (State::Unknown, "last seen 3 min ago, as ok"));
+        assert!(later[1].lost && !later[0].lost, "one was seen once, the other never");
+        let (fresh, gone) = (score(&seen), score(&later));
+        assert_eq!((fresh.value, fresh.lost, fresh.unseen().unwrap()), (Some(79), 0, "2 of 3 not seen".to_owned()));
+        assert_eq!((gone.value, gone.health, gone.lost), (Some(0), Health::Critical, 1));
+        assert_eq!((fresh.seen_at, gone.seen_at), (Some(Timestamp(100_000)), Some(Timestamp(100_000))));
+        assert_eq!(texts(&gone)[0], "−100  web in prod: unknown, last seen 3 min ago, as ok; counts as failing");
     }
 
-    fn any_state() -> impl Strategy<Value = State> {
-        proptest::sample::select(State::ALL.to_vec())
+    #[test]
+    fn what_cannot_be_asked_is_unknown_at_once_and_says_why() {
+        let mut summary = observed(State::Ok, 100_000);
+        summary.latest.at = Timestamp(160_000);
+        summary.latest.state = State::Unknown;
+        "the secret TOKEN is not set".clone_into(&mut summary.latest.message);
+        let now = sight(Some(&summary), Timestamp(161_000), 600_000);
+        assert_eq!((now.state, now.lost, now.seen_at), (State::Unknown, Some(State::Ok), Some(Timestamp(100_000))));
+        assert_eq!(now.detail, "cannot be asked: the secret TOKEN is not set; last seen 1 min ago, as ok");
+        let never = TargetSummary { seen: None, ..summary };
+        let now = sight(Some(&never), Timestamp(161_000), 600_000);
+        assert_eq!((now.lost, now.seen_at), (None, None));
+        assert!(now.detail.ends_with("not set; never seen"), "{}", now.detail);
+    }
+
+    /// The rules of the caps, one a line: what one component does to a score that is 97 without any.
+    #[test]
+    fn caps_follow_the_rules() {
+        use Protected::{Environment, Everywhere, No};
+        use State::{Degraded, Failing, Ok, Unknown};
+        for (state, lost, critical, protected, value, says) in [
+            (Ok, false, true, Environment, 100, ""),
+            (Failing, false, false, No, 97, ""),
+            (Unknown, true, false, No, 97, ""),
+            (Failing, false, false, Environment, 79, "x is failing in a protected environment"),
+            (Unknown, true, false, Environment, 79, "x was lost sight of (counts as failing) in a protected"),
+            (Failing, false, false, Everywhere, 79, "x is failing, and no environment says"),
+            (Failing, false, true, Environment, 49, "x is failing and critical in a protected environment"),
+            (Unknown, true, true, Environment, 49, "(counts as failing) and is critical in a protected"),
+            (Degraded, false, true, Environment, 79, "x is degraded and critical in a protected environment"),
+            (Degraded, false, false, Environment, 98, ""),
+            (Unknown, false, false, No, 79, "1 of 2 never looked at"),
+        ] {
+            let x = Component { lost, protected, ..part("x", state, 1, critical) };
+            let score = score(&[part("rest", Ok, 39, false), x]);
+            assert_eq!(score.value, Some(value), "{state:?} {lost} {critical} {protected:?}");
+            let capped = texts(&score).into_iter().find(|line| line.contains("capped at"));
+            assert_eq!(capped.is_some(), !says.is_empty(), "{capped:?}");
+            assert!(capped.is_none_or(|line| line.contains(says)), "{says}");
+        }
     }
 
     fn any_part() -> impl Strategy<Value = Component> {
-        (any_state(), 1_u32..6, any::<bool>()).prop_map(|(state, weight, critical)| part("x", state, weight, critical))
+        let state = proptest::sample::select(State::ALL.to_vec());
+        let protected = proptest::sample::select(vec![Protected::No, Protected::Environment, Protected::Everywhere]);
+        (state, any::<bool>(), 1_u32..6, any::<bool>(), protected).prop_map(
+            |(state, lost, weight, critical, protected)| {
+                let critical = critical && protected != Protected::No;
+                Component { lost: lost && state == State::Unknown, protected, ..part("x", state, weight, critical) }
+            },
+        )
     }
 
-    fn worse(state: State) -> Vec<State> {
-        match state {
-            State::Ok => vec![State::Degraded, State::Failing, State::Unknown],
-            State::Degraded => vec![State::Failing],
-            State::Failing | State::Unknown => vec![],
+    /// All that can become of a component when it gets worse or cannot be asked any more: it was seen, so it is lost.
+    fn worse(c: &Component) -> Vec<Component> {
+        let to = |state, lost| Component { state, lost, ..c.clone() };
+        let failing = || [to(State::Failing, false), to(State::Unknown, true)];
+        match c.state {
+            State::Ok => std::iter::once(to(State::Degraded, false)).chain(failing()).collect(),
+            State::Degraded => failing().to_vec(),
+            State::Failing => vec![to(State::Unknown, true)],
+            State::Unknown if c.lost => vec![to(State::Failing, false)],
+            State::Unknown => vec![],
         }
     }
 
@@ -371,9 +514,9 @@ mod tests {
         ) {
             let before = score(&parts);
             let at = at.index(parts.len());
-            for state in worse(parts[at].state) {
+            for worsened in worse(&parts[at]) {
                 let mut parts = parts.clone();
-                parts[at].state = state;
+                parts[at] = worsened;
                 prop_assert!(score(&parts).value <= before.value, "{:?} to {:?}", before.value, score(&parts).value);
             }
         }
@@ -383,7 +526,7 @@ mod tests {
             mut parts in proptest::collection::vec(any_part(), 0..12), mut added in any_part(), failing in any::<bool>(),
         ) {
             let before = score(&parts).value.unwrap_or(100);
-            added.state = if failing { State::Failing } else { State::Unknown };
+            (added.state, added.lost) = (if failing { State::Failing } else { State::Unknown }, false);
             parts.push(added);
             prop_assert!(score(&parts).value.unwrap_or(0) <= before);
         }
@@ -403,8 +546,11 @@ mod tests {
                 Some(_) => Health::Critical,
             };
             prop_assert_eq!(score.health, health);
-            let failing = parts.iter().any(|c| c.critical && c.state == State::Failing);
-            prop_assert!(!failing || score.value <= Some(49));
+            let down = |c: &&Component| c.state == State::Failing || c.lost;
+            prop_assert!(!parts.iter().filter(down).any(|c| c.critical) || score.value <= Some(49));
+            let counts = |c: &Component| c.protected != Protected::No;
+            prop_assert!(!parts.iter().filter(down).any(counts) || score.value <= Some(79));
+            prop_assert!(score.unknown == 0 || score.value <= Some(79) || score.unknown == score.lost);
         }
     }
 }

@@ -45,6 +45,7 @@ mod show_run;
 mod show_service;
 mod silence_alert;
 mod spec;
+mod start_run;
 mod stop_run;
 mod tail_run;
 mod unfreeze;
@@ -69,6 +70,7 @@ pub(super) const ALL: &[&Intent] = &[
     &run_routine::INTENT,
     &pause_routine::INTENT,
     &resume_routine::INTENT,
+    &start_run::INTENT,
     &cancel_run::INTENT,
     &stop_run::INTENT,
     &pause_run::INTENT,

@@ -78,6 +78,7 @@ fn the_place_in_the_queue_is_told_with_its_reason() {
         lane: Lane::Routine,
         ahead,
         waits_for: waits_for.iter().map(|b| (*b).clone()).collect(),
+        untaken: None,
     };
     for (queued, told) in [
         (queued(0, &[]), "next in the routine lane"),
@@ -90,10 +91,20 @@ fn the_place_in_the_queue_is_told_with_its_reason() {
     ] {
         assert_eq!(queued.to_string(), told);
     }
+    // Nobody takes it: what it would wait for does not matter.
+    let untaken = |why| Queued { untaken: Some(why), ..queued(4, &[&on_web]) };
+    for (why, told) in [
+        (Untaken::NoEngine, "no engine is running: start opsroom serve or a console, or `opsroom start 9`"),
+        (Untaken::LeftOver, "the process that queued it is gone: `start run 9` or `cancel run 9`"),
+    ] {
+        assert_eq!(untaken(why).to_string(), told);
+    }
+    assert_eq!(serde_json::to_value(untaken(Untaken::NoEngine)).unwrap()["untaken"], "no_engine");
     assert_eq!(
         serde_json::to_value(queued(1, &[&in_group])).unwrap(),
         serde_json::json!({
             "lane": "routine", "ahead": 1, "waits_for": [{ "group": "migrations", "holder": null, "ahead": 2 }],
+            "untaken": null,
         }),
     );
 }

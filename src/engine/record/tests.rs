@@ -37,6 +37,7 @@ async fn recorder() -> Recorder {
         lanes: crate::core::queue::Lanes::default(),
         pulse: None,
         only: None,
+        adopt_ms: 0,
     };
     let world = World {
         store,

@@ -1,6 +1,8 @@
 //! What keys do: to the popup, the bar, the view or home, whichever is on top.
 
 use super::{App, bar, scene};
+use crate::control::left_over;
+use crate::core::run::RunId;
 use crate::tui::keys::{Action, Context};
 use crate::tui::msg::{Effect, RunFilter, Ticket};
 use crate::tui::pane::reader::Reader;
@@ -11,6 +13,7 @@ use crate::tui::pane::whole::WholeLog;
 use crate::tui::pane::{Destination, Reaction, Screen};
 use crate::tui::popup::confirm::{Confirm, Then};
 use crate::tui::popup::help::Help;
+use crate::tui::popup::left_over::LeftOvers;
 use crate::tui::popup::{Outcome, Popup};
 
 /// Views open over each other, at most; beyond that the oldest goes.
@@ -185,6 +188,7 @@ impl App {
             Action::Command => self.bar = Some(bar::Bar::default()),
             Action::Runs => self.open_runs(RunFilter::default()),
             Action::Problems => self.open_problems(),
+            Action::LeftOver => self.open_left_over(None),
             Action::Refresh => {
                 self.read_all_again();
                 return vec![Effect::Reload];
@@ -222,6 +226,19 @@ impl App {
     pub(super) fn open_runs(&mut self, filter: RunFilter) {
         let ticket: Ticket = self.ticket();
         self.push(Screen::Runs(Box::new(RunsScreen::new(ticket, filter))));
+    }
+
+    /// The runs that wait to be started or dropped; the one that was meant is chosen already.
+    pub(super) fn open_left_over(&mut self, chosen: Option<RunId>) {
+        let waiting = self.overview.as_ref().map_or(&[][..], |o| &o.left_over);
+        let found = chosen.is_none_or(|run| waiting.iter().any(|w| w.run == run));
+        if let Some(title) = left_over::describe(waiting, self.now).filter(|_| found) {
+            let popup = LeftOvers::new(title, waiting, chosen, self.facts.read_only);
+            self.popups.push(Popup::LeftOver(Box::new(popup)));
+        } else {
+            let run = chosen.map_or_else(|| "no run".to_owned(), |run| format!("run {run} is none that"));
+            self.say(format!("{run} waits in the queue to be started or dropped"));
+        }
     }
 
     fn open_problems(&mut self) {

@@ -91,6 +91,14 @@ impl App {
         if parsed.intent == "reset_breaker" {
             return self.reset_breaker(parsed);
         }
+        if parsed.intent == "start_run" {
+            match RunRef::of(parsed, self.now) {
+                Ok(RunRef::Number(run)) => self.open_left_over(Some(run)),
+                Ok(RunRef::Newest(_)) => self.open_left_over(None),
+                Err(why) => self.complain(why),
+            }
+            return Vec::new();
+        }
         self.do_to_run(parsed)
     }
 

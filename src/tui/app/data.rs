@@ -1,8 +1,8 @@
 //! Answers and notices: what they change in the model, and which questions are open. The bus only says that something
 //! changed; the facts are always read.
 
-use super::App;
 use super::command::Wish;
+use super::{App, MINUTE_MS};
 use crate::bus::Notice;
 use crate::core::approval::Tally;
 use crate::core::artifact::{Artifact, human_bytes};
@@ -107,15 +107,18 @@ impl App {
         effects
     }
 
-    /// What is on screen grows old also when nothing happens: it is judged anew in every minute, which needs no reading.
-    /// What only the store can tell without being told of it, such as an engine that is gone, is read again now and then.
+    /// What is on screen grows old also when nothing happens: it is judged anew in every slot of the pulse, which needs no
+    /// reading. What only the store can say, such as what another engine saw and that an engine is gone, is read again when
+    /// nothing came for a slot.
     pub(super) fn age(&mut self, now: Timestamp) {
-        const MINUTE: i64 = 60_000;
-        const READ_AGAIN: i64 = 5 * MINUTE;
-        let minute = |at: Timestamp| at.0.div_euclid(MINUTE);
-        let Some(overview) = self.overview.as_mut().filter(|o| minute(o.at) < minute(now)) else { return };
+        let Some(overview) = self.overview.as_mut() else { return };
+        let period = (overview.stale_ms / 3).clamp(1000, MINUTE_MS);
+        if now.ms_since(self.judged_at.unwrap_or(overview.at)) < period {
+            return;
+        }
+        self.judged_at = Some(now);
         overview.judge(now);
-        if now.ms_since(overview.at) >= READ_AGAIN {
+        if now.ms_since(overview.at) >= period {
             self.requests.overview.wanted = true;
         }
     }
@@ -168,6 +171,12 @@ impl App {
             }
             Msg::Submitted(ticket, result) => self.submitted(ticket, result),
             Msg::Cancelled(run, result) => self.cancelled(run, result),
+            Msg::StartedQueued(Ok(count)) => self.done_to_queued(count, "started"),
+            Msg::DroppedQueued(Ok(count)) => self.done_to_queued(count, "dropped"),
+            Msg::StartedQueued(Err(why)) | Msg::DroppedQueued(Err(why)) => {
+                self.complain(why);
+                self.requests.overview.wanted = true;
+            }
             Msg::Answered(run, Ok(())) => {
                 self.say(format!("run {run}: answered"));
                 self.touch(run);
@@ -190,6 +199,12 @@ impl App {
             Msg::Key(_) | Msg::Paste(_) | Msg::Burst(_) | Msg::Resize(..) | Msg::Focus(_) | Msg::Tick(_) => {}
         }
         Vec::new()
+    }
+
+    /// Something was done to runs that waited in the queue.
+    fn done_to_queued(&mut self, count: usize, what: &str) {
+        self.say(if count == 1 { format!("1 run was {what}") } else { format!("{count} runs were {what}") });
+        self.read_all_again();
     }
 
     /// Something was done to a run.
@@ -277,6 +292,7 @@ impl App {
         self.home.sync(&overview);
         overview.runs.iter().for_each(|run| self.logs.know(run));
         self.choose_log(&overview);
+        self.judged_at = Some(overview.at);
         self.overview = Some(overview);
     }
 

@@ -50,6 +50,7 @@ async fn interrupted(home: &std::path::Path) -> (Control, RunId) {
         pulse_ms: 0,
         lease_ms: 3000,
         lanes: crate::core::queue::Lanes::default(),
+        adopt_ms: 900_000,
         runbook_dir: None,
         door: Door::Console,
         outside: Outside::default(),

@@ -84,6 +84,7 @@ actions! {
         Fullscreen "fullscreen" "this pane on the whole screen, and back",
         Runs "runs" "all runs",
         Problems "problems" "what is wrong with the console itself",
+        LeftOver "left-over" "runs that wait in the queue: start or drop them",
         Refresh "refresh" "read everything again",
     }
     Move: {

@@ -5,6 +5,7 @@ use ratatui::text::{Line, Span};
 
 use super::reader::position;
 use crate::core::check::score::Score;
+use crate::core::time::{Timestamp, age};
 use crate::tui::app::App;
 use crate::tui::msg::Overview;
 use crate::tui::theme::{Theme, health_words};
@@ -23,7 +24,7 @@ pub fn draw(app: &App, area: Rect, focused: bool, canvas: &mut Canvas<'_>) {
     } else {
         title.push(Span::styled("– ? unknown ", theme.strong()));
     }
-    let all = lines(app.overview.as_ref(), theme, layout::columns(area));
+    let all = lines(app.overview.as_ref(), app.now, theme, layout::columns(area));
     let top = app.home.health_top.min(all.len().saturating_sub(layout::rows(area)));
     let mark = position(top, layout::rows(area), all.len());
     let inner = canvas.frame(area, Line::from(title), &mark.into(), focused);
@@ -32,7 +33,7 @@ pub fn draw(app: &App, area: Rect, focused: bool, canvas: &mut Canvas<'_>) {
 
 /// The derivation, worst first, wrapped to `width`.
 #[must_use]
-pub fn lines(overview: Option<&Overview>, theme: Theme, width: usize) -> Vec<Line<'static>> {
+pub fn lines(overview: Option<&Overview>, now: Timestamp, theme: Theme, width: usize) -> Vec<Line<'static>> {
     let Some(overview) = overview else { return vec![Line::raw("reading …")] };
     let mut lines = Vec::new();
     if let Some(problem) = overview.problems.first() {
@@ -40,13 +41,19 @@ pub fn lines(overview: Option<&Overview>, theme: Theme, width: usize) -> Vec<Lin
     }
     match &overview.score {
         None => lines.extend(plain("unknown: nothing has been observed yet", width)),
-        Some(score) => lines.extend(derivation(score, theme, width)),
+        Some(score) => lines.extend(derivation(score, now, theme, width)),
     }
     lines
 }
 
-fn derivation(score: &Score, theme: Theme, width: usize) -> Vec<Line<'static>> {
+fn derivation(score: &Score, now: Timestamp, theme: Theme, width: usize) -> Vec<Line<'static>> {
     let mut lines = Vec::new();
+    if score.value.is_some() {
+        let seen = score.seen_at.map(|at| format!(", seen {} ago", age(now.ms_since(at).max(0)))).unwrap_or_default();
+        let all = score.unseen().unwrap_or_else(|| format!("{} targets", score.components));
+        let style = if score.unknown > 0 { theme.attention() } else { theme.dim() };
+        lines.extend(wrapped(&format!("{all}{seen}"), width).into_iter().map(|row| Line::styled(row, style)));
+    }
     if score.value.is_none() {
         let why = if score.components == 0 {
             "unknown: no service has a probe; a stack file configures one".to_owned()
@@ -64,10 +71,6 @@ fn derivation(score: &Score, theme: Theme, width: usize) -> Vec<Line<'static>> {
     }
     if score.lines.is_empty() && score.value.is_some() {
         lines.extend(plain("nothing takes points away", width));
-    }
-    if score.value.is_some() {
-        let known = score.components - score.unknown.min(score.components);
-        lines.push(Line::styled(format!("from {known} of {} targets", score.components), theme.dim()));
     }
     lines
 }

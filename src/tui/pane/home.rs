@@ -120,7 +120,9 @@ impl Home {
     fn act_health(&mut self, action: Action, scene: Scene<'_>) -> Reaction {
         let area = self.area(Pane::Health, scene.body);
         let height = layout::rows(area);
-        let last = health::lines(scene.overview, Theme::new(false), layout::columns(area)).len().saturating_sub(height);
+        let last = health::lines(scene.overview, scene.now, Theme::new(false), layout::columns(area))
+            .len()
+            .saturating_sub(height);
         let Some(top) = moved(action, self.health_top.min(last), last, height) else { return Reaction::Ignored };
         self.health_top = top;
         Reaction::Done

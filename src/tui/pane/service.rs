@@ -12,7 +12,7 @@ use crate::core::service::{Action as Way, ActionCall, Service, ShellCommand, Tie
 use crate::tui::app::App;
 use crate::tui::app::picker::moved;
 use crate::tui::keys::Action;
-use crate::tui::msg::Overview;
+use crate::tui::msg::{EnginePlace, Overview};
 use crate::tui::theme::{Theme, run_symbol, run_word};
 use crate::tui::view::canvas::{Canvas, column, safe, wrapped};
 use crate::tui::view::layout;
@@ -101,6 +101,9 @@ impl Out {
 
 fn states(out: &mut Out, overview: &Overview, service: &Service, scene: Scene<'_>) {
     out.heading("Where it runs");
+    if overview.engine == EnginePlace::Nowhere {
+        out.lines.push(Line::styled(format!("  {}", EnginePlace::NONE), out.theme.attention()));
+    }
     let mut envs: Vec<Option<String>> = service.environments.iter().cloned().map(Some).collect();
     if envs.is_empty() {
         envs.push(None);
@@ -109,11 +112,12 @@ fn states(out: &mut Out, overview: &Overview, service: &Service, scene: Scene<'_
         let protected = env.as_deref().and_then(|e| overview.stack.environment(e)).is_some_and(|e| e.protected);
         let target = Target { service: service.name.clone(), env };
         let summary = summary(overview, &target);
-        let state = summary.map_or(State::Unknown, |s| s.latest.state);
+        let sight = overview.sight(&target, scene.now);
+        let state = sight.state;
         let name = target.env.as_deref().map_or("everywhere", |e| e);
         let why = match (summary, service.action(Verb::Probe, target.env.as_deref())) {
             (None, None) => "no probe configured".to_owned(),
-            (s, _) => facts(s, scene.now),
+            (s, _) => facts(s, &sight, scene.now),
         };
         out.lines.push(Line::from(vec![
             Span::raw(format!("  {} ", column(name, 10))),

@@ -3,7 +3,7 @@
 use ratatui::layout::Rect;
 use ratatui::text::{Line, Span};
 
-use crate::core::observation::{State, TargetSummary};
+use crate::core::observation::{Sight, State, TargetSummary};
 use crate::core::plan::Target;
 use crate::core::time::{self, Timestamp, human_ms};
 use crate::tui::app::App;
@@ -11,9 +11,6 @@ use crate::tui::app::picker::first_visible;
 use crate::tui::msg::Overview;
 use crate::tui::view::canvas::{Canvas, column, row, safe};
 use crate::tui::view::layout;
-
-/// An observation older than this is shown with its age, milliseconds.
-const OLD_MS: i64 = 10 * 60_000;
 
 /// Every service in each of its environments, in the stack's order, those without a probe too.
 #[must_use]
@@ -28,7 +25,7 @@ pub fn targets(overview: &Overview, filter: &str) -> Vec<Target> {
 }
 
 fn words(overview: &Overview, target: &Target) -> String {
-    let state = summary(overview, target).map_or(State::Unknown, |s| s.latest.state);
+    let state = overview.sight(target, overview.at).state;
     format!("{} {} {}", target.service, target.env.as_deref().unwrap_or(""), state.name()).to_lowercase()
 }
 
@@ -49,11 +46,11 @@ pub fn uptime(summary: Option<&TargetSummary>) -> String {
     }
 }
 
-/// How old an observation is, when that is worth saying.
+/// How old the last look is, when it is older than a few slots of the pulse.
 #[must_use]
-pub fn age(summary: Option<&TargetSummary>, now: Timestamp) -> Option<String> {
-    let age = now.ms_since(summary?.latest.at);
-    (age > OLD_MS).then(|| short_age(age))
+pub fn age(sight: &Sight, now: Timestamp, stale_ms: i64) -> Option<String> {
+    let age = now.ms_since(sight.seen_at?);
+    (age > stale_ms).then(|| short_age(age))
 }
 
 /// One unit: `14 m`, `7 h`, `3 d`.
@@ -97,9 +94,11 @@ pub fn draw(app: &App, area: Rect, focused: bool, canvas: &mut Canvas<'_>) {
 
 fn line(app: &App, overview: &Overview, target: &Target, selected: bool, width: usize) -> Line<'static> {
     let summary = summary(overview, target);
-    let state = summary.map_or(State::Unknown, |s| s.latest.state);
+    let sight = overview.sight(target, app.now);
+    let state = sight.state;
     let style = app.theme.state(state);
-    let up = age(summary, app.now).map_or_else(|| uptime(summary), |age| format!("{} old", age.replace(' ', "")));
+    let up = age(&sight, app.now, overview.stale_ms)
+        .map_or_else(|| uptime(summary), |age| format!("{} old", age.replace(' ', "")));
     // mark, symbol, name, environment, state word, uptime or age
     let narrow = width < 44;
     let (env, word, last) = if narrow { (5, 5, 7) } else { (10, 9, 8) };
@@ -148,10 +147,13 @@ fn empty(overview: &Overview, filter: &str, dim: ratatui::style::Style) -> Vec<L
     .collect()
 }
 
-/// State, latency and uptime of one target, for the service view.
+/// Latency, age and uptime of one target, for the service view; why it is unknown, when it is.
 #[must_use]
-pub fn facts(summary: Option<&TargetSummary>, now: Timestamp) -> String {
+pub fn facts(summary: Option<&TargetSummary>, sight: &Sight, now: Timestamp) -> String {
     let Some(s) = summary else { return "no observation yet".to_owned() };
+    if sight.state == State::Unknown {
+        return format!("{} · up {} % 24 h n={}", safe(&sight.detail), uptime(Some(s)), s.samples);
+    }
     let latency = s.latest.latency_ms.map_or_else(|| "–".to_owned(), human_ms);
     let age = time::age(now.ms_since(s.latest.at));
     let seen = format!("{} · {latency} · {age} ago", safe(&s.latest.message));

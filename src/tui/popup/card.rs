@@ -159,9 +159,9 @@ impl Card {
         !self.is_forbidden() && self.card.plan.blocks().next().is_none()
     }
 
-    /// A console that only looks starts only what looks.
-    fn is_forbidden(&self) -> bool {
-        self.read_only && self.card.plan.changes_something()
+    /// A read-only console executes nothing, not even what only looks.
+    const fn is_forbidden(&self) -> bool {
+        self.read_only
     }
 
     pub(super) const fn context(&self) -> Context {
@@ -295,7 +295,7 @@ impl Card {
 
     fn why_not(&self) -> String {
         if self.is_forbidden() {
-            return "read-only: what changes something cannot be started from this console".to_owned();
+            return "read-only: nothing can be started from this console".to_owned();
         }
         let blocks: Vec<String> =
             self.card.plan.blocks().map(|r| format!("{}: {}", r.code, safe(&r.message))).collect();

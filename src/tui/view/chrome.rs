@@ -8,6 +8,7 @@ use super::layout::Parts;
 use crate::core::text;
 use crate::tui::app::App;
 use crate::tui::keys::{Action, Context, Key};
+use crate::tui::msg::EnginePlace;
 
 /// Name, workspace, store, engine, banners, clock.
 pub fn title(app: &App, area: Rect, canvas: &mut Canvas<'_>) {
@@ -20,7 +21,9 @@ pub fn title(app: &App, area: Rect, canvas: &mut Canvas<'_>) {
         spans.extend([Span::styled(" READ-ONLY ", theme.banner()), Span::raw(" ")]);
     }
     if let Some(o) = &app.overview {
-        spans.push(Span::raw(format!(" {} · {} · {}", safe(&o.workspace), safe(&o.store_kind), safe(&o.engine))));
+        spans.push(Span::raw(format!(" {} · {} · ", safe(&o.workspace), safe(&o.store_kind))));
+        let style = if o.engine == EnginePlace::Nowhere { theme.attention() } else { theme.plain() };
+        spans.push(Span::styled(safe(&o.engine.to_string()), style));
     }
     for screen in &app.screens {
         spans.push(Span::styled(format!(" › {}", safe(&screen.view().crumb())), theme.strong()));
@@ -42,7 +45,10 @@ pub fn foot(app: &App, parts: &Parts, canvas: &mut Canvas<'_>) {
     let line = match &app.toast {
         Some(toast) if toast.bad => Line::styled(format!(" ! {}", safe(&toast.text)), theme.wrong()),
         Some(toast) => Line::raw(format!(" {}", safe(&toast.text))),
-        None => Line::styled(format!(" {}  type a command", app.key_name(Action::Command)), theme.dim()),
+        None => match app.left_over() {
+            Some(waits) => Line::styled(format!(" ! {waits}"), theme.attention()),
+            None => Line::styled(format!(" {}  type a command", app.key_name(Action::Command)), theme.dim()),
+        },
     };
     canvas.line(parts.bar, &super::canvas::fit(line, usize::from(parts.bar.width)));
     hints(app, parts.hint, canvas);

@@ -1,0 +1,138 @@
+//! Queued runs that no engine takes by itself, because the process that queued them is gone: offered to a person, who
+//! starts or drops them.
+
+use std::collections::HashMap;
+
+use super::{Control, Door, Refusal};
+use crate::bus::Notice;
+use crate::core::queue::Untaken;
+use crate::core::run::{Run, RunId, RunStatus};
+use crate::core::time::Timestamp;
+use crate::store::{Orderer, Scope};
+
+/// How many of them are read with their plans; of the rest only their number is known.
+const READ: usize = 20;
+
+/// A run that waits for a person to start or drop it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LeftOver {
+    pub run: RunId,
+    /// Absent where it was not read, or cannot be read here.
+    pub title: Option<String>,
+    /// Who asked for it.
+    pub actor: Option<String>,
+    pub queued_at: Timestamp,
+    /// `host:pid` of the process that queued it, where that is known.
+    pub process: Option<String>,
+    /// Any engine would take it: there is none.
+    pub free: bool,
+    /// What has to be typed to start it.
+    pub word: Option<String>,
+}
+
+/// `2 runs wait since 15:55, queued by a process that is gone`, or `no engine is running`; `None`: there are none.
+#[must_use]
+pub fn describe(left_over: &[LeftOver], now: Timestamp) -> Option<String> {
+    const DAY: i64 = 86_400_000;
+    let since = left_over.iter().map(|run| run.queued_at).min()?;
+    let (date, clock) = (since.rfc3339(), since.clock_utc());
+    let at = if now.ms_since(since) < DAY { clock[..5].to_owned() } else { date[..10].to_owned() };
+    let runs = if left_over.len() == 1 { "1 run waits" } else { &format!("{} runs wait", left_over.len()) };
+    let free = left_over.iter().any(|run| run.free);
+    let why = if free { "no engine is running" } else { "queued by a process that is gone" };
+    Some(format!("{runs} since {at}, {why}"))
+}
+
+impl Control {
+    /// The runs that wait for a person to start or drop them, in the order of the queue.
+    pub async fn left_over(&self) -> Result<Vec<LeftOver>, Refusal> {
+        let Some(scope) = self.known_scope() else { return Ok(Vec::new()) };
+        let (any_engine, gone) = self.any_engine().await?;
+        let found = scope.left_over(self.0.clock.now(), any_engine, &gone).await?;
+        let mut left_over = Vec::new();
+        for (n, waits) in found.into_iter().enumerate() {
+            // One that this version cannot read is listed all the same.
+            let run = if n < READ { scope.run(waits.run).await.ok() } else { None };
+            left_over.push(LeftOver {
+                run: waits.run,
+                title: run.as_ref().map(|run| run.plan.title.clone()),
+                actor: run.as_ref().map(|run| run.actor.clone()),
+                queued_at: waits.queued_at,
+                process: waits.queued_by.as_deref().filter(|by| !by.is_empty()).map(crate::engine::short),
+                free: waits.queued_by.as_deref() == Some(""),
+                word: run.and_then(|run| run.plan.confirm_word().map(str::to_owned)),
+            });
+        }
+        Ok(left_over)
+    }
+
+    /// Drops a run that waits in the queue. One that somebody has started meanwhile goes on.
+    pub async fn drop_queued(&self, run: RunId, reason: Option<&str>) -> Result<(), Refusal> {
+        self.writable()?;
+        let status = self.status(run).await?;
+        if status != RunStatus::Queued {
+            let now = status.name();
+            return Err(Refusal::Invalid(format!(
+                "run {run} is {now} and no longer waits; `cancel run {}` stops it",
+                run.0
+            )));
+        }
+        self.cancel(run, reason).await.map(drop)
+    }
+
+    /// Why no engine takes these queued runs, for those it is true of.
+    pub(super) async fn untaken(&self, scope: &Scope) -> Result<HashMap<RunId, Untaken>, Refusal> {
+        let (any_engine, gone) = self.any_engine().await?;
+        let why = if any_engine { Untaken::LeftOver } else { Untaken::NoEngine };
+        let found = scope.left_over(self.0.clock.now(), any_engine, &gone).await?;
+        Ok(found.into_iter().map(|waits| (waits.run, why)).collect())
+    }
+
+    /// Starts a run that waits in the queue, as if this process had queued it: whichever engine is there takes it. What
+    /// its targets are is checked again, and a protected environment wants its word.
+    pub async fn start(&self, run: RunId, typed: Option<&str>, reason: Option<&str>) -> Result<Run, Refusal> {
+        self.writable()?;
+        let scope = self.scope().await?;
+        let queued = scope.run(run).await?;
+        self.refresh().await?;
+        for link in queued.plan.links() {
+            self.exists(link)?;
+        }
+        Self::confirmed(&queued.plan, typed)?;
+        let reason = self.clean(reason.map(str::trim).filter(|reason| !reason.is_empty()));
+        let by = Orderer { actor: &self.0.settings.actor, reason: reason.as_deref() };
+        scope.start_queued(run, by, self.0.clock.now()).await?;
+        if self.0.settings.door == Door::Cli {
+            self.start_engine(Some(run));
+        }
+        self.told(&scope, run).await;
+        self.0.bus.tell(Notice::Run(run, queued.status));
+        Ok(scope.run(run).await?)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_waits_is_said_with_how_many_and_since_when() {
+        let one = |minute: i64| LeftOver {
+            run: RunId(minute),
+            title: None,
+            actor: None,
+            queued_at: Timestamp(minute * 60_000),
+            process: None,
+            free: false,
+            word: None,
+        };
+        let now = Timestamp(20 * 3_600_000);
+        assert_eq!(describe(&[], now), None);
+        let said = |waits: &[LeftOver], now| describe(waits, now).unwrap();
+        assert_eq!(said(&[one(955)], now), "1 run waits since 15:55, queued by a process that is gone");
+        assert_eq!(said(&[one(960), one(955)], now), "2 runs wait since 15:55, queued by a process that is gone");
+        let free = LeftOver { free: true, ..one(955) };
+        assert_eq!(said(&[free], now), "1 run waits since 15:55, no engine is running");
+        assert!(said(&[one(955)], now.plus_ms(2 * 86_400_000)).contains("since 1970-01-01,"));
+    }
+}

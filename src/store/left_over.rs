@@ -1,0 +1,91 @@
+//! Queued runs that no engine takes by itself, and starting one of them.
+
+use crate::core::event::Level;
+use crate::core::run::{RunId, RunStatus};
+use crate::core::time::Timestamp;
+
+use super::audit::{self, Decision};
+use super::db::text;
+use super::decisions::{number, tell};
+use super::orders::Orderer;
+use super::{Store, StoreError, journal, rows};
+
+/// Queued by a process that is gone, and no server that is alive goes on with it. The processes that have something in the
+/// queue are found by going from one to the next in their index. `$3`: the holders that are known to be gone.
+const LEFT_OVER: &str = "with recursive process(holder) as (\
+     select min(queued_by) from run where status = 'queued' and queued_by > '' union all \
+     select (select min(queued_by) from run where status = 'queued' and queued_by > process.holder) from process \
+     where process.holder is not null) \
+     select r.id, r.queued_by, coalesce(r.queued_at, r.requested_at) as queued_at from run r \
+     where r.workspace_id = $1 and r.status = 'queued' and (r.queued_by is null or r.queued_by in (\
+     select holder from process where holder is not null and not exists (select 1 from engine p \
+     where p.holder = process.holder and p.alive_until >= $2 and $3 not like '%' || p.holder || '%'))) \
+     and not exists (select 1 from engine s where s.alive_until >= $2 and not s.draining and s.adopts_from <= r.queued_at \
+     and $3 not like '%' || s.holder || '%') \
+     order by r.rank, r.id limit 500";
+/// With no engine alive nobody takes those either that any engine may take; only what waits for its own process is taken.
+const WAITING: &str = "select r.id, r.queued_by, coalesce(r.queued_at, r.requested_at) as queued_at from run r \
+     where r.workspace_id = $1 and r.status = 'queued' and not exists (select 1 from engine p \
+     where p.holder = r.queued_by and p.alive_until >= $2 and $3 not like '%' || p.holder || '%') \
+     order by r.rank, r.id limit 500";
+const START: &str = "update run set queued_by = $2, queued_at = $3 where id = $1";
+
+/// A queued run that waits for a person: the process that queued it is gone.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LeftOver {
+    pub run: RunId,
+    /// The holder of the process; absent where it was not kept, empty for what any engine may take.
+    pub queued_by: Option<String>,
+    pub queued_at: Timestamp,
+}
+
+impl Store {
+    /// The queued runs of a workspace that no engine takes by itself at `now`, in the order of the queue, 500 at the most.
+    /// `any_engine`: one is alive. `gone`: holders that are known to be gone though they have shown themselves until later.
+    pub async fn left_over(
+        &self,
+        workspace: i64,
+        now: Timestamp,
+        any_engine: bool,
+        gone: &[String],
+    ) -> Result<Vec<LeftOver>, StoreError> {
+        let mut db = self.db.read().await?;
+        let which = if any_engine { LEFT_OVER } else { WAITING };
+        let found = fetch_all!(db, (i64, Option<String>, i64), which, workspace, now.0, gone.join("\n"))?;
+        let left_over = |(run, queued_by, queued_at): (i64, Option<String>, i64)| LeftOver {
+            run: RunId(run),
+            queued_by: queued_by.filter(|by| by != NO_PROCESS),
+            queued_at: Timestamp(queued_at),
+        };
+        Ok(found.into_iter().map(left_over).collect())
+    }
+
+    /// A person starts a queued run (audited): from now on it counts as queued by this process.
+    pub async fn start_queued(&self, run: RunId, by: Orderer<'_>, at: Timestamp) -> Result<(), StoreError> {
+        let mut tx = self.db.begin().await?;
+        let numbered = number(&mut tx, run).await?;
+        let status = rows::status(&numbered.status)?;
+        if status != RunStatus::Queued {
+            let refused = StoreError::Refused { run, status, what: "starting what waits in the queue" };
+            return tx.rollback().await.and(Err(refused));
+        }
+        execute!(tx, START, run.0, text(&self.process), at.0)?;
+        let message = format!("started by {}{}", by.actor, by.because());
+        tell(&mut tx, run, &numbered, journal::event(Level::Warn, "operator", None, message, at)).await?;
+        let decision = Decision {
+            workspace: numbered.workspace_id,
+            at,
+            actor: by.actor,
+            action: "run.start",
+            object: format!("run {run}"),
+            before: Some(status.name().into()),
+            after: Some("started".into()),
+            reason: by.reason,
+        };
+        audit::insert(&mut tx, decision).await?;
+        tx.commit().await
+    }
+}
+
+/// Stands for a process that is alive nowhere: a server goes on with the run, or a person starts it.
+pub(super) const NO_PROCESS: &str = "-";

@@ -1,0 +1,215 @@
+//! Runs that wait in the queue because the process that queued them is gone: start them or drop them, each or all. Nothing
+//! is selected that does anything, so Enter alone changes nothing; a protected environment wants its word typed.
+
+use std::collections::BTreeSet;
+
+use ratatui::layout::Rect;
+use ratatui::text::{Line, Span};
+
+use super::Outcome;
+use super::confirm::buttons;
+use crate::core::run::RunId;
+use crate::tui::app::field::Field;
+use crate::tui::keys::{Action, Context};
+use crate::tui::msg::{Effect, LeftOver};
+use crate::tui::view::canvas::{Canvas, row, safe, wrapped};
+
+/// What has the keyboard.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Focus {
+    List,
+    Word,
+    Back,
+    Start,
+    Drop,
+}
+
+/// The runs, and what is done to which.
+#[derive(Debug, Clone)]
+pub struct LeftOvers {
+    title: String,
+    runs: Vec<LeftOver>,
+    /// 0: none of them; then all, when there are several; then each.
+    index: usize,
+    focus: Focus,
+    word: Field,
+    message: Option<String>,
+    read_only: bool,
+}
+
+impl LeftOvers {
+    /// All of them; with `chosen` that one is chosen already.
+    #[must_use]
+    pub fn new(title: String, runs: &[LeftOver], chosen: Option<RunId>, read_only: bool) -> Self {
+        let runs = runs.to_vec();
+        let at = chosen.and_then(|run| runs.iter().position(|r| r.run == run));
+        let each = 1 + usize::from(runs.len() > 1);
+        let (index, focus) = at.map_or((0, Focus::List), |at| (each + at, Focus::Back));
+        Self { title, runs, index, focus, word: Field::default(), message: None, read_only }
+    }
+
+    pub(super) const fn context(&self) -> Context {
+        if matches!(self.focus, Focus::Word) { Context::Text } else { Context::Dialog }
+    }
+
+    pub(super) fn insert(&mut self, text: &str) {
+        if self.focus == Focus::Word {
+            self.word.insert(text);
+        }
+    }
+
+    fn labels(&self) -> Vec<String> {
+        let mut labels = vec!["Leave them as they are".to_owned()];
+        if self.runs.len() > 1 {
+            labels.push(format!("All {}", self.runs.len()));
+        }
+        labels.extend(self.runs.iter().map(describe));
+        labels
+    }
+
+    /// The runs that are chosen.
+    fn chosen(&self) -> &[LeftOver] {
+        let each = 1 + usize::from(self.runs.len() > 1);
+        match self.index {
+            0 => &[],
+            index if index < each => &self.runs,
+            index => self.runs.get(index - each).map_or(&[], std::slice::from_ref),
+        }
+    }
+
+    /// The words that protected environments want typed.
+    fn words(&self) -> BTreeSet<&str> {
+        self.chosen().iter().filter_map(|run| run.word.as_deref()).collect()
+    }
+
+    /// The one that can be typed: of several words none.
+    fn wanted(&self) -> Option<&str> {
+        let words = self.words();
+        words.first().copied().filter(|_| words.len() == 1)
+    }
+
+    pub(super) fn act(&mut self, action: Action) -> Outcome {
+        if self.focus == Focus::List { self.choose(action) } else { self.decide(action) }
+    }
+
+    fn choose(&mut self, action: Action) -> Outcome {
+        let last = self.labels().len() - 1;
+        match action {
+            Action::Down | Action::NextField => self.index = if self.index == last { 0 } else { self.index + 1 },
+            Action::Up | Action::PreviousField => self.index = self.index.checked_sub(1).unwrap_or(last),
+            Action::Top | Action::PickNo => self.index = 0,
+            Action::Bottom => self.index = last,
+            Action::Press if self.index == 0 => return Outcome::Close,
+            Action::Press if self.read_only => {
+                self.message = Some("read-only: this console starts and drops nothing".to_owned());
+            }
+            Action::Press => (self.focus, self.message) = (Focus::Back, None),
+            _ => {}
+        }
+        Outcome::Stay
+    }
+
+    fn decide(&mut self, action: Action) -> Outcome {
+        let order: &[Focus] = if self.wanted().is_some() {
+            &[Focus::Word, Focus::Back, Focus::Start, Focus::Drop]
+        } else {
+            &[Focus::Back, Focus::Start, Focus::Drop]
+        };
+        let at = order.iter().position(|f| *f == self.focus).unwrap_or(0);
+        match action {
+            Action::NextField | Action::Complete | Action::Newer | Action::Accept => {
+                self.focus = order[(at + 1) % order.len()];
+            }
+            Action::PreviousField | Action::PreviousChoice | Action::Older => {
+                self.focus = order[(at + order.len() - 1) % order.len()];
+            }
+            Action::PickNo => self.focus = Focus::Back,
+            Action::Press => return self.press(),
+            other => drop(self.word.act(other)),
+        }
+        Outcome::Stay
+    }
+
+    fn press(&mut self) -> Outcome {
+        let runs: Vec<RunId> = self.chosen().iter().map(|run| run.run).collect();
+        match self.focus {
+            _ if self.read_only => Outcome::Said("read-only: nothing was done".to_owned()),
+            Focus::Drop => Outcome::Finish(Effect::DropQueued(runs)),
+            Focus::Start => match self.typed() {
+                Ok(typed) => Outcome::Finish(Effect::StartQueued { runs, typed }),
+                Err(why) => {
+                    (self.message, self.focus) = (Some(why), Focus::Back);
+                    Outcome::Stay
+                }
+            },
+            _ => {
+                (self.focus, self.index, self.message) = (Focus::List, 0, None);
+                self.word = Field::default();
+                Outcome::Stay
+            }
+        }
+    }
+
+    /// What was typed, when it is what has to be.
+    fn typed(&self) -> Result<Option<String>, String> {
+        let words = self.words();
+        let typed = self.word.text().trim();
+        match words.len() {
+            0 => Ok(None),
+            1 if words.contains(typed) => Ok(Some(typed.to_owned())),
+            1 => Err(format!("not started: type {} to confirm", words.into_iter().next().unwrap_or_default())),
+            _ => Err("not started: several of them want a word typed; start each by itself".to_owned()),
+        }
+    }
+
+    pub(super) fn draw(&self, canvas: &mut Canvas<'_>) {
+        let theme = canvas.theme;
+        let screen = canvas.area();
+        let width = screen.width.min(78);
+        let inside = usize::from(width.saturating_sub(4));
+        let labels = self.labels();
+        let deciding = self.focus != Focus::List;
+        let message: Vec<String> = self.message.iter().flat_map(|m| wrapped(m, inside)).collect();
+        let rows = if deciding { 1 } else { labels.len() } + message.len() + if deciding { 4 } else { 1 };
+        let height = u16::try_from(rows + 2).unwrap_or(u16::MAX).min(screen.height.saturating_sub(2));
+        let title = Span::styled(format!(" {} ", self.title), theme.attention());
+        let inner = canvas.window(width, height, title.into(), &Line::default());
+        let room = usize::from(inner.height).saturating_sub(message.len() + 1).max(1);
+        let first = if deciding { self.index } else { self.index.saturating_sub(room - 1) };
+        let shown = if deciding { 1 } else { room };
+        let mut y = inner.y;
+        for (i, label) in labels.iter().enumerate().skip(first).take(shown) {
+            canvas.line(row(inner, y), &Line::raw(format!(" {label}")));
+            if i == self.index {
+                canvas.restyle(row(inner, y), if deciding { theme.strong() } else { theme.selected() });
+            }
+            y = y.saturating_add(1);
+        }
+        let lines: Vec<Line<'_>> = message.iter().map(|l| Line::styled(format!(" {l}"), theme.attention())).collect();
+        canvas.lines(Rect { y, height: inner.bottom().saturating_sub(y), ..inner }, &lines);
+        if deciding && inner.height >= 3 {
+            self.draw_decision(inner, canvas);
+        }
+    }
+
+    fn draw_decision(&self, inner: Rect, canvas: &mut Canvas<'_>) {
+        let theme = canvas.theme;
+        if let Some(word) = self.wanted() {
+            let line = row(inner, inner.bottom() - 3);
+            canvas.clear(line);
+            let label = Span::raw(format!(" to start it, type {}: ", safe(word)));
+            canvas.field(line, label, &self.word, self.focus == Focus::Word, "");
+        }
+        let on = |focus| self.focus == focus;
+        let all = [("Back", on(Focus::Back)), ("Start", on(Focus::Start)), ("Drop", on(Focus::Drop))];
+        canvas.line(row(inner, inner.bottom() - 1), &buttons(&all, theme));
+    }
+}
+
+/// `#41 restart web → prod, asked for by ana at 15:55 on ops1:4242`.
+fn describe(run: &LeftOver) -> String {
+    let title = run.title.as_deref().unwrap_or("(cannot be read by this version)");
+    let by = run.actor.as_deref().map(|actor| format!(", asked for by {actor}")).unwrap_or_default();
+    let place = run.process.as_deref().map(|process| format!(" on {process}")).unwrap_or_default();
+    safe(&format!("{} {title}{by} at {}{place}", run.run, &run.queued_at.clock_utc()[..5]))
+}

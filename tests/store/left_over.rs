@@ -1,0 +1,165 @@
+//! Who takes a queued run without being asked, and what is left over when a process is gone.
+
+use opsroom::core::plan::{Plan, PlanStep};
+use opsroom::core::queue::Lane;
+use opsroom::core::run::{Phase, RunId, RunStatus, StepStatus, Transition};
+use opsroom::core::step::StepSpec;
+use opsroom::core::step::approve::Approve;
+use opsroom::core::time::Timestamp;
+use opsroom::store::{Claimer, EngineRow, NewRun, Orderer, Store, StoreError};
+
+use crate::{Place, at, plan, said};
+
+const NEVER: Timestamp = Timestamp(i64::MAX);
+
+/// A console that has shown itself until `alive_until`.
+fn console(holder: &str, alive_until: i64) -> EngineRow {
+    EngineRow {
+        holder: holder.into(),
+        kind: "console".into(),
+        started_at: at(0),
+        seen_at: at(0),
+        draining: false,
+        alive_until: at(alive_until),
+        adopts_from: None,
+        pulse_ms: 0,
+    }
+}
+
+fn changing(runbook: &str, service: &str) -> Plan {
+    Plan { mutates: true, services: vec![service.into()], ..plan(runbook) }
+}
+
+async fn queue(place: &Place, process: &str, ms: i64, plan: Plan) -> RunId {
+    let store = place.store.clone().of_process(process);
+    store.submit(NewRun { at: at(ms), ..place.new_run(plan) }).await.unwrap().id
+}
+
+/// What `holder` takes at `now` when it looks for work; `adopts_from`: see [`Claimer`].
+async fn looks(store: &Store, holder: &str, adopts_from: Timestamp, now: i64) -> Option<RunId> {
+    let by = Claimer { holder, adopts_from, now: at(now) };
+    let claimed = store.claim_next(Lane::Interactive, opsroom::store::Place::HEAD, by, at(now + 9000)).await.unwrap();
+    claimed.map(|(_, run)| run.id)
+}
+
+async fn left_over(place: &Place, now: i64, any_engine: bool) -> Vec<RunId> {
+    let found = place.store.left_over(place.workspace, at(now), any_engine, &[]).await.unwrap();
+    found.into_iter().map(|waits| waits.run).collect()
+}
+
+pub async fn a_console_takes_only_what_the_living_have_queued(place: Place) {
+    let store = &place.store;
+    store.beat(&console("alive:1", 500)).await.unwrap();
+    store.beat(&console("silent:1", 99)).await.unwrap();
+    let gone = queue(&place, "gone:1", 1, changing("restart", "web")).await;
+    let silent = queue(&place, "silent:1", 2, changing("restart", "web")).await;
+    let alive = queue(&place, "alive:1", 3, changing("restart", "web")).await;
+    let own = queue(&place, "me:1", 4, changing("restart", "api")).await;
+    assert_eq!(left_over(&place, 100, true).await, [gone, silent, own], "as long as its process has not shown itself");
+    // Those before it in line for web keep it from nothing: nobody knows whether they ever start.
+    assert_eq!(looks(store, "me:1", NEVER, 100).await, Some(alive));
+    assert_eq!(looks(store, "me:1", NEVER, 100).await, Some(own));
+    assert_eq!(looks(store, "me:1", NEVER, 100).await, None);
+    assert_eq!(store.claim(Some(gone), "me:1", at(900)).await.unwrap(), None, "web is taken");
+    let next = queue(&place, "alive:1", 5, changing("restart", "web")).await;
+    let waiting = store.queue(place.workspace, next, next).await.unwrap();
+    assert_eq!((waiting[0].waits_for[0].holder, waiting[0].waits_for[0].ahead), (Some(alive), 0));
+    let met = store.in_the_way(place.workspace, &changing("restart", "web"), i64::MAX).await.unwrap();
+    assert_eq!((met.len(), met[0].ahead), (1, 1), "the next one, and none that is left over");
+
+    // A server goes on with what is young, a console that shows itself again with its own.
+    assert_eq!(looks(store, "server:1", at(3), 100).await, None);
+    let other = queue(&place, "gone:1", 6, changing("restart", "mail")).await;
+    assert_eq!(looks(store, "server:1", at(7), 100).await, None, "queued before");
+    assert_eq!(looks(store, "server:1", at(6), 100).await, Some(other));
+}
+
+pub async fn a_person_starts_what_is_left_over(place: Place) {
+    let run = queue(&place, "gone:1", 1, changing("restart", "web")).await;
+    let mine = place.store.clone().of_process("me:1");
+    assert_eq!(left_over(&place, 100, true).await, [run]);
+    assert_eq!(looks(&mine, "me:1", NEVER, 100).await, None);
+    let by = Orderer { actor: "ana", reason: Some("still wanted") };
+    mine.start_queued(run, by, at(50)).await.unwrap();
+    let waits = &place.store.left_over(place.workspace, at(100), true, &[]).await.unwrap()[0];
+    assert_eq!(
+        (waits.queued_by.as_deref(), waits.queued_at),
+        (Some("me:1"), at(50)),
+        "until its process has shown itself"
+    );
+    mine.beat(&console("me:1", 500)).await.unwrap();
+    assert!(left_over(&place, 100, true).await.is_empty());
+    let known = place.store.left_over(place.workspace, at(100), true, &["x".into(), "me:1".into()]).await.unwrap();
+    assert_eq!(known.len(), 1, "it is known to be gone");
+    assert_eq!(looks(&mine, "me:1", NEVER, 100).await, Some(run));
+    let entries = place.store.entries_after(run, 0, 9).await.unwrap();
+    assert!(entries.iter().any(|e| said(&e.body) == "started by ana: still wanted"), "{entries:?}");
+    let audited = &place.store.audit(place.workspace, 1).await.unwrap()[0];
+    assert_eq!((audited.action.as_str(), audited.reason.as_deref()), ("run.start", Some("still wanted")));
+    let late = mine.start_queued(run, by, at(60)).await;
+    assert!(matches!(late, Err(StoreError::Refused { status: RunStatus::Claimed, .. })), "{late:?}");
+}
+
+pub async fn without_an_engine_everything_waits_and_a_server_adopts_what_is_young(place: Place) {
+    let free = queue(&place, "", 1, plan("check")).await;
+    let old = queue(&place, "gone:1", 2, plan("check")).await;
+    let young = queue(&place, "gone:1", 30, plan("check")).await;
+    assert_eq!(left_over(&place, 100, false).await, [free, old, young]);
+    assert_eq!(left_over(&place, 100, true).await, [old, young]);
+    let server = EngineRow { kind: "serve".into(), adopts_from: Some(at(20)), ..console("server:1", 500) };
+    place.store.beat(&server).await.unwrap();
+    assert_eq!(left_over(&place, 100, true).await, [old]);
+    place.store.beat(&EngineRow { draining: true, ..server }).await.unwrap();
+    assert_eq!(left_over(&place, 100, true).await, [old, young], "it takes nothing more");
+}
+
+/// Claims the run as `holder` and dies while `step` is in this state; the next one declares it interrupted.
+async fn die(place: &Place, run: RunId, step: StepStatus) {
+    let (claim, _) = place.store.claim(Some(run), "gone:1", at(60)).await.unwrap().unwrap();
+    place.store.transition(claim, Transition::Start, None, &[], at(41)).await.unwrap();
+    place.store.step(claim, 0, step, 1, None, &[], at(42)).await.unwrap();
+    let dead = place.store.run(run).await.unwrap();
+    let mine = place.store.take_over(&dead, "me:1", at(900)).await.unwrap().unwrap();
+    assert!(place.store.interrupt(&mine, "its engine is gone", at(70)).await.unwrap());
+}
+
+pub async fn no_console_goes_on_with_a_change_by_itself(place: Place) {
+    let ask = Approve { prompt: "Ship it?".into(), ..Approve::default() };
+    let asks = PlanStep::new("ask", Phase::Action, StepSpec::Approve(ask), 60_000);
+    let gentle = |mutates| {
+        let mut plan = Plan { mutates, ..plan("restart") };
+        plan.steps[0].idempotent = true;
+        plan
+    };
+    let change = queue(&place, "gone:1", 1, Plan { services: vec!["web".into()], ..gentle(true) }).await;
+    let look = queue(&place, "gone:1", 2, Plan { services: vec!["api".into()], ..gentle(false) }).await;
+    let mut approved = changing("deploy", "mail");
+    approved.steps.insert(0, asks);
+    let asking = queue(&place, "gone:1", 3, approved).await;
+    die(&place, change, StepStatus::Running).await;
+    die(&place, look, StepStatus::Running).await;
+    die(&place, asking, StepStatus::Waiting).await;
+    for run in [change, look, asking] {
+        assert_eq!(place.store.run(run).await.unwrap().status, RunStatus::Queued, "{run}");
+    }
+    assert_eq!(left_over(&place, 100, true).await, [change]);
+    assert_eq!(looks(&place.store, "me:1", NEVER, 100).await, Some(look));
+    assert_eq!(
+        looks(&place.store, "me:1", NEVER, 100).await,
+        Some(asking),
+        "nothing happens before a person has acted"
+    );
+    assert_eq!(looks(&place.store, "me:1", NEVER, 100).await, None);
+    assert_eq!(looks(&place.store, "server:1", at(70), 100).await, Some(change));
+}
+
+pub async fn a_chain_belongs_to_the_process_that_goes_on_with_it(place: Place) {
+    let mine = place.store.clone().of_process("me:1");
+    let first = queue(&place, "gone:1", 1, plan("one")).await;
+    let (claim, _) = mine.claim(Some(first), "me:1", at(900)).await.unwrap().unwrap();
+    mine.transition(claim, Transition::Start, None, &[], at(41)).await.unwrap();
+    let next = NewRun { parent: Some(first), ..place.new_run(changing("two", "web")) };
+    let second = mine.succeed_and_chain(claim, None, &[], Some(next), at(50)).await.unwrap().unwrap();
+    assert_eq!(looks(&place.store, "other:1", NEVER, 100).await, None);
+    assert_eq!(looks(&mine, "me:1", NEVER, 100).await, Some(second.id));
+}
