@@ -404,7 +404,9 @@ fn what_is_kept_has_to_fit_with_the_file() {
 
 #[test]
 fn a_run_is_found_by_service_environment_and_status_in_the_whole_store() {
-    let desk = Desk::with_stack(&TWO.replace("shell = \"true\"", "shell = \"test $OPSROOM_ENV = dev\""));
+    let probe = "[[service.action]]\ndo = \"probe\"\nshell = \"test $OPSROOM_ENV = dev\"\n";
+    let stack = TWO.replace("shell = \"true\"", "shell = \"test $OPSROOM_ENV = dev\"");
+    let desk = Desk::with_stack(&stack.replace("[[routine]]", &format!("{probe}[[routine]]")));
     desk.run(&["run", "check web in prod"]).expect(1);
     desk.run(&["run", "check web in dev"]).expect(0);
     for (words, chosen) in [
@@ -434,6 +436,10 @@ fn a_run_is_found_by_service_environment_and_status_in_the_whole_store() {
         assert!(!refused.stderr.contains("started"), "{refused:#?}");
     }
     assert_eq!(desk.json(&["runs", "--json"]).as_array().map(Vec::len), Some(2));
+    // Each of two services has another last run: both are listed.
+    desk.run(&["run", "check api in dev"]).expect(0);
+    let both = desk.run(&["log", "last run of web and api"]).expect(2);
+    both.says(&["the last run of web and api may be one of these", "#3 check api in dev", "; #2 check web in dev"]);
     desk.run(&["log", "last run of nothing"]).expect(2).says(&["is no run", "not understood"]);
 }
 

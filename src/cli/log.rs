@@ -100,10 +100,10 @@ impl Which {
             Self::Words(text) => text,
         };
         let catalogue = control.catalogue().await?;
-        let spoken = text.replace("last-failed", "last failed run").replace("last_failed", "last failed run");
+        let phrase = text.replace("last-failed", "last failed run").replace("last_failed", "last failed run");
         let is_of_a_run = |p: &Parsed| p.outcome == ParseOutcome::View && matches!(&*p.intent, "tail_run" | "show_run");
-        let parsed = Some(command::parse(&spoken, &catalogue)).filter(|p| to_read && is_of_a_run(p));
-        let parsed = parsed.unwrap_or_else(|| command::parse(&format!("tail {spoken}"), &catalogue));
+        let parsed = Some(command::parse(&phrase, &catalogue)).filter(|p| to_read && is_of_a_run(p));
+        let parsed = parsed.unwrap_or_else(|| command::parse(&format!("tail {phrase}"), &catalogue));
         let place = parsed.services.iter().any(|name| name != "*") || parsed.env.is_some();
         let named = parsed.inputs.contains_key("run") || (to_read && place);
         // A misspelt name is not guessed: something may be done to the run.

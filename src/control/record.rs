@@ -87,9 +87,9 @@ impl Control {
     }
 
     /// A reason likewise; one that is too long for a message is cut, and that is stated.
-    pub(super) fn clean_reason(&self, said: Option<&str>) -> Option<String> {
-        let said = self.clean(said.map(str::trim).filter(|said| !said.is_empty()))?;
-        Some(if said.len() > MAX_OUTCOME_BYTES { cut_to(&said, MAX_OUTCOME_BYTES, None) } else { said })
+    pub(super) fn clean_reason(&self, reason: Option<&str>) -> Option<String> {
+        let reason = self.clean(reason.map(str::trim).filter(|reason| !reason.is_empty()))?;
+        Some(if reason.len() > MAX_OUTCOME_BYTES { cut_to(&reason, MAX_OUTCOME_BYTES, None) } else { reason })
     }
 }
 

@@ -1,4 +1,4 @@
-//! What is kept of a service or an environment besides its definition, counted for whoever is about to delete it.
+//! What is kept of a service or an environment besides its definition, counted before it is deleted.
 
 use crate::core::run::RunStatus;
 use crate::core::stack::{Attached, Owner};

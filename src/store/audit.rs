@@ -1,9 +1,9 @@
 //! The audit log: one row per decision, written in the transaction of what was decided.
 
+use sqlx::QueryBuilder;
+
 use crate::core::run::{AuditRow, RunId};
 use crate::core::time::Timestamp;
-
-use sqlx::QueryBuilder;
 
 use super::db::{Tx, text, text_opt};
 use super::rows::AuditRecord;
