@@ -343,7 +343,7 @@ fn the_filter_of_the_runs_looks_beyond_the_list_and_comes_to_an_end() {
     world.overview.runs = (1..=3000).rev().map(|id| world::run(id, RunStatus::Succeeded)).collect();
     world.overview.runs[2990].plan.title = "restore the tape".to_owned();
     let mut console = Console::new(world);
-    console.press("r / ").type_text("restore").shows("#10 ").shows("restore the tape").shows("Runs 1 ");
+    console.press("r /").type_text("restore").shows("#10 ").shows("restore the tape").shows("Runs 1 ");
     console.hides("looked at").hides("reading");
     console.press("Ctrl-U").type_text("no such run").shows("no run holds `no such run`").hides("reading");
     console.press("Ctrl-U").shows("#3000");

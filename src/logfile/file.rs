@@ -19,6 +19,7 @@ const QUIET: Duration = Duration::from_millis(200);
 const PATIENCE: Duration = Duration::from_secs(30);
 
 /// A file and what is known of it.
+#[expect(clippy::struct_excessive_bools, reason = "independent facts, each with its own use")]
 #[derive(Debug)]
 pub struct Tracked {
     pub name: String,
@@ -41,6 +42,8 @@ pub struct Tracked {
     said: Arc<Mutex<Option<String>>>,
     /// It is being unpacked: all of it is to come.
     packed: bool,
+    /// Whoever spools it has ended, and that was noticed.
+    over: bool,
     /// What the store knows of each line: a run's log.
     lanes: Option<Lanes>,
 }
@@ -142,6 +145,7 @@ impl Tracked {
             ended: None,
             said: Arc::default(),
             packed: false,
+            over: false,
             lanes: None,
         }
     }
@@ -180,9 +184,8 @@ impl Tracked {
 
     /// Whether it grows without anybody saying so, and has to be looked at.
     #[must_use]
-    pub fn has_to_be_watched(&self) -> bool {
-        self.lanes.is_none()
-            && (!self.packed || self.is_running() || !self.is_read() || self.index.lines() > self.lines())
+    pub const fn has_to_be_watched(&self) -> bool {
+        self.lanes.is_none() && !(self.packed && self.over)
     }
 
     /// Whether a line belongs to the record of the one before.
@@ -239,7 +242,8 @@ impl Tracked {
 
     fn stand_still(&mut self) -> Event {
         let over = self.ended.as_ref().map_or(RUNNING, |ended| ended.load(Ordering::Acquire));
-        if !self.tail && (matches!(over, ENDED | FULL) || self.grew.elapsed() >= QUIET) {
+        self.over = matches!(over, ENDED | FULL);
+        if !self.tail && (self.over || self.grew.elapsed() >= QUIET) {
             self.tail = self.index.tail() < self.index.end();
         }
         if over == FULL && self.trouble.is_none() {

@@ -227,6 +227,23 @@ mod tests {
         }
     }
 
+    /// A frame whose whole text is its window: the decoder would give out nothing of it before its end.
+    #[test]
+    fn what_a_cut_off_frame_keeps_back_is_read() {
+        let text = lines(0, 6000);
+        let block = 100_000;
+        let mut packed = [ZSTD, &[0xa0], &u32::try_from(text.len()).unwrap().to_le_bytes()].concat();
+        for piece in text.chunks(block) {
+            // Stored as it is, and not the last one.
+            packed.extend_from_slice(&(u32::try_from(piece.len()).unwrap() << 3).to_le_bytes()[..3]);
+            packed.extend_from_slice(piece);
+        }
+        packed.truncate(block + block / 2);
+        let (got, failed) = read(packed);
+        assert!(got.len() >= block && text.starts_with(&got), "{} bytes", got.len());
+        assert_eq!(failed.as_deref(), Some("the packed file ends in the middle"));
+    }
+
     #[test]
     fn a_damaged_file_is_said_to_be_damaged() {
         for pack in [gzip, zstd] {
