@@ -32,6 +32,9 @@ const PIECE: usize = 1024 * 1024;
 /// Codes and escapes may make a value so many times as long, in all that programs print.
 const WIDEST: usize = 16;
 
+/// So much of a dump is held at least.
+const LEAST_HELD: usize = 4096;
+
 /// Finds and replaces the values of some secrets. Cheap to use, not to build.
 #[derive(Debug, Clone, Default)]
 pub struct Redactor {
@@ -122,7 +125,9 @@ impl Redactor {
             || (view::end_has_codes(lines)
                 && wrapped::ends_in_letters(&view::end(lines))
                 && view::shown(lines).iter().any(|view| self.wrapped.goes_on(view.text())))
-            || (dump::may_go_on(lines) && dump::views(lines).iter().any(|view| self.ends_within_a_value(view.text())))
+            || (lines.len() <= self.longest * dump::WIDEST + LEAST_HELD
+                && dump::may_go_on(lines)
+                && dump::views(lines).iter().any(|view| self.ends_within_a_value(view.text())))
     }
 
     fn ends_within_a_value(&self, bytes: &[u8]) -> bool {

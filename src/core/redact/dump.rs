@@ -8,6 +8,8 @@ const LEAST_RUN: usize = 14;
 /// So many numbers, or so many digits in several numbers, may be a value.
 const LEAST_NUMBERS: usize = 6;
 const LEAST_DIGITS: usize = 12;
+/// The most characters of a dump that a byte takes, with its share of what stands around.
+pub(super) const WIDEST: usize = 8;
 /// Columns of a cell of `od -c`.
 const CELL: usize = 4;
 

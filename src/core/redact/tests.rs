@@ -32,6 +32,35 @@ fn values_are_found_however_they_are_written() {
     assert_eq!(json, serde_json::json!({"pin": "[secret PIN]", "n": 4_815}));
 }
 
+/// One of each row of the table; all of them, as programs write them, are in `adapter/process/lines/spellings.rs`.
+#[test]
+fn values_are_found_behind_codes_escapes_and_numbers() {
+    let r = Redactor::new([("X", "s3cr3t/Va&lue")]);
+    for (text, shown) in [
+        ("a \x1b[31ms3c\x1b[0mr3t/Va&lue b", "a \x1b[31m[secret X] b"),
+        ("s\x083\x08c\x08r\x083\x08t\x08/\x08V\x08a\x08&\x08l\x08u\x08e", "[secret X]"),
+        ("s\x08s3\x083cr3t/Va&lue", "s\x08[secret X]"),
+        ("s\r3cr3\u{200b}t/V\u{ad}a&lu\0e!", "[secret X]!"),
+        (r#"{"t": "s3cr3t\/Va\u0026lue"}"#, r#"{"t": "[secret X]"}"#),
+        (r#""{\"t\": \"s3cr3t\\/Va\\u0026lue\"}""#, r#""{\"t\": \"[secret X]\"}""#),
+        (r"s3cr3t/Va\&lue \x73\63cr3t\57Va\x26lue", "[secret X] [secret X]"),
+        ("?t=s3cr3t%2fVa%26lue&u=%73%33cr3t/Va%26lue", "?t=[secret X]&u=[secret X]"),
+        ("<b>s3cr3t&#x2F;Va&amp;lue</b> s3cr3t&sol;Va&#38;lue", "<b>[secret X]</b> [secret X]"),
+        ("is 73:33:63:72:33:74:2f:56:61:26:6c:75:65", "is [secret X]"),
+        ("[115, 51, 99, 114, 51, 116, 47, 86, 97, 38, 108, 117, 101]", "[[secret X]]"),
+        ("00000000: 7333 6372 3374 2f56 6126 6c75 65         s3cr3t/Va&lue", "00000000: [secret X]"),
+        ("eul&aV/t3rc3s", "[secret X]"),
+        // Nothing of it.
+        (
+            "2026-11-29 21:04:08,123 50% of 100% & more \\ s3cr3t",
+            "2026-11-29 21:04:08,123 50% of 100% & more \\ s3cr3t",
+        ),
+    ] {
+        assert_eq!(r.redact(text), shown, "{text:?}");
+        assert_eq!(r.finds(text), text != shown, "{text:?}");
+    }
+}
+
 #[test]
 fn a_long_value_takes_little_memory() {
     let letters = |n: usize| (0..n).map(|i| char::from(LETTERS[i * i % 61])).collect::<String>();

@@ -293,7 +293,9 @@ fn string(text: &[u8]) -> usize {
             0x07 => return at + 1,
             0x1b if near.get(at + 1) == Some(&b'\\') => return at + 2,
             0xc2 if near.get(at + 1) == Some(&0x9c) => return at + 2,
-            b'\n' => return 0,
+            // Another sequence begins, or the line is over: there was no string.
+            0x1b | b'\n' => return 0,
+            0xc2 if matches!(near.get(at + 1), Some(0x80..=0x9f)) => return 0,
             _ => {}
         }
     }

@@ -71,8 +71,8 @@ fn stored(redactor: &Arc<Redactor>, chunks: &[&[u8]], max: usize) -> Vec<String>
 /// What is wrong with the lines: they show a part of the value, or not even that there was one.
 fn wrong(value: &str, name: &str, lines: &[String], telltales: &[Vec<u8>]) -> Option<String> {
     let shown = lines.join("\n");
-    let found = telltales.iter().find(|tell| memchr::memmem::find(shown.as_bytes(), tell).is_some());
-    let found = found.map(|tell| String::from_utf8_lossy(tell).into_owned());
+    let found = telltales.iter().find(|piece| memchr::memmem::find(shown.as_bytes(), piece).is_some());
+    let found = found.map(|piece| String::from_utf8_lossy(piece).into_owned());
     let right = found.is_none() && !shown.contains(value) && shown.contains("[secret X]");
     (!right).then(|| format!("{name} of {value:?} shows {found:?}:\n{shown}\n"))
 }
