@@ -53,8 +53,8 @@ impl WrittenNames {
         let exact = all.iter().find(|w| bare(&w.name) == bare(&plain(text)));
         let chosen = exact.or(if let [one] = all.as_slice() { Some(one) } else { None })?;
         // `run RELEASE` is the page of that name; `run release` is what the language says it is.
-        let told_apart = exact.is_some() && chosen.name.chars().any(char::is_uppercase);
-        (quoted || !chosen.verb || told_apart).then_some(chosen.runbook.as_str())
+        let by_case = exact.is_some() && chosen.name.chars().any(char::is_uppercase);
+        (quoted || !chosen.verb || by_case).then_some(chosen.runbook.as_str())
     }
 }
 
