@@ -193,7 +193,7 @@ pub fn said_name(name: &str) -> String {
 #[must_use]
 pub fn is_own_word(name: &str) -> bool {
     let words: Vec<String> = name.split_whitespace().flat_map(|w| lexicon().spell(w)).map(|(word, _)| word).collect();
-    called::is_verb(lexicon(), &words.join(" "))
+    called::is_verb(&words.join(" "))
 }
 
 /// Reads one command.

@@ -137,9 +137,8 @@ impl Drive {
         }
         self.undo(&mut course).await?;
         self.finally(&mut course).await?;
-        let next = self.finish(&course).await?;
         self.end_session(&course);
-        Ok(next)
+        self.finish(&course).await
     }
 
     async fn phase(&self, phase: Phase, course: &mut Course) -> Result<(), StoreError> {

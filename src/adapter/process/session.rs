@@ -74,8 +74,9 @@ fn open(folder: &Path) -> Result<bool, String> {
 
 /// A folder, no link, of this user, closed to all others.
 fn is_ours(folder: &Path) -> bool {
+    let private = |mode: u32| mode.trailing_zeros() >= 6;
     folder.symlink_metadata().is_ok_and(|meta| {
-        meta.is_dir() && meta.uid() == rustix::process::geteuid().as_raw() && meta.permissions().mode() & 0o077 == 0
+        meta.is_dir() && meta.uid() == rustix::process::geteuid().as_raw() && private(meta.permissions().mode())
     })
 }
 

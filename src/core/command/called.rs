@@ -1,12 +1,13 @@
 //! Runbooks called by exactly their name: `run etcdNoLeader`, `run "Postgres failover (primary)"`, `run docs/git`. What is
 //! written exactly so is meant, and no near or similar name.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::ops::Range;
+use std::sync::LazyLock;
 
 use super::intent::RUNBOOK;
 use super::lexer::Kind;
-use super::lexicon::Lexicon;
+use super::lexicon::lexicon;
 use super::pattern::{Match, Words};
 use super::reading::Reading;
 use super::verb::Hit;
@@ -52,8 +53,8 @@ impl WrittenNames {
         let exact = all.iter().find(|w| bare(&w.name) == bare(&plain(text)));
         let chosen = exact.or(if let [one] = all.as_slice() { Some(one) } else { None })?;
         // `run RELEASE` is the page of that name; `run release` is what the language says it is.
-        let told_apart = exact.is_some() && chosen.name.chars().any(char::is_uppercase);
-        (quoted || !chosen.verb || told_apart).then_some(chosen.runbook.as_str())
+        let by_case = exact.is_some() && chosen.name.chars().any(char::is_uppercase);
+        (quoted || !chosen.verb || by_case).then_some(chosen.runbook.as_str())
     }
 }
 
@@ -65,9 +66,13 @@ fn bare(name: &str) -> &str {
     name.trim_matches(|c: char| !c.is_alphanumeric())
 }
 
+/// The verbs of the language that are plain words.
+static VERBS: LazyLock<HashSet<String>> =
+    LazyLock::new(|| lexicon().verbs.iter().filter_map(|(pattern, _)| pattern.plain()).collect());
+
 /// A name in words is a verb of the language.
-pub(super) fn is_verb(lexicon: &Lexicon, words: &str) -> bool {
-    lexicon.verbs.iter().any(|(pattern, _)| pattern.plain().is_some_and(|plain| plain == words))
+pub(super) fn is_verb(words: &str) -> bool {
+    VERBS.contains(words)
 }
 
 /// A command that calls a runbook by its name: the verb.

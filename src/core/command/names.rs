@@ -156,7 +156,7 @@ impl Catalogue {
         self.runbook_names.insert(&words, runbook.name.clone());
         if !intent::BUILT_IN.contains(&runbook.name.as_str()) {
             for name in std::iter::once(&runbook.name).chain(&runbook.also) {
-                let verb = called::is_verb(lexicon, &self::words(lexicon, name).join(" "));
+                let verb = called::is_verb(&self::words(lexicon, name).join(" "));
                 self.written_names.insert(name, &runbook.name, verb);
             }
         }

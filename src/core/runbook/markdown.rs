@@ -32,17 +32,16 @@ pub(super) fn parse(file: &str, text: &str) -> Result<Runbook, Vec<Problem>> {
         // Read as a page it would be a guided one, without the rules its author wrote.
         return Err(vec![told(1, "front matter is never closed; end it with a line +++")]);
     }
-    let read = match front::read(&page) {
-        Some(front) => ours(file, &page, &front, &name, &mut problems),
+    let Some(front) = front::read(&page) else {
         // What is sound of any other page can be used.
-        None => {
-            let mut runbook = pages::guided(file, &page, &name, &mut problems);
-            problems.sort();
-            problems.dedup();
-            runbook.problems = std::mem::take(&mut problems);
-            Some(runbook)
-        }
+        let mut runbook = pages::guided(file, &page, &name, &mut problems);
+        problems.sort();
+        problems.dedup();
+        runbook.problems = problems;
+        hex_sha256(text.as_bytes())[..16].clone_into(&mut runbook.hash);
+        return Ok(runbook);
     };
+    let read = ours(file, &page, &front, &name, &mut problems);
     problems.sort();
     problems.dedup();
     match read {

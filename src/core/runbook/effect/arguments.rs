@@ -81,7 +81,7 @@ impl<'a> Arguments<'a> {
         self.options().filter_map(value).collect()
     }
 
-    /// `-x` among letters written together, for programs whose options are told by letters.
+    /// `-x` among letters written together, for programs that take options as single letters.
     pub fn has_letter(&self, option: &str, entry: &Program) -> bool {
         !entry.values.is_empty() && self.options().any(|(written, _)| letter(option, written, entry).is_some())
     }

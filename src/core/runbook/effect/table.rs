@@ -72,7 +72,7 @@ pub(super) fn program(name: &str) -> Option<&'static Program> {
 
 /// `word` is what `pattern` says: the word itself, any case, or a beginning with `*`.
 pub(super) fn fits(pattern: &str, word: &str) -> bool {
-    // Options tell small and capital letters apart.
+    // Options differ by case.
     let same = |a: &str, b: &str| if b.starts_with('-') { a == b } else { a.eq_ignore_ascii_case(b) };
     match pattern.strip_suffix('*') {
         Some(start) => {

@@ -108,8 +108,8 @@ fn steps(pieces: &[Piece<'_>], name: &str, inputs: &[Input]) -> Vec<StepTemplate
                 let prompt = question(&label, block, ready, name);
                 let word = ready.effect.change.as_ref().map(|_| name.to_owned());
                 let ask = template(format!("ask before block {number}"), Does::Ask { prompt, word });
-                let work = command(number, label, block, ready, &page);
-                steps.extend([StepTemplate { phase, notes, ..ask }, StepTemplate { phase, ..work }]);
+                let runs = command(number, label, block, ready, &page);
+                steps.extend([StepTemplate { phase, notes, ..ask }, StepTemplate { phase, ..runs }]);
             }
             Act::ByHand { text, why, .. } => {
                 let prompt = format!(
@@ -131,6 +131,9 @@ fn question(label: &str, block: &Block, ready: &Ready, name: &str) -> String {
     if let Some(host) = &ready.host {
         more.push(format!("The page shows it typed as {host}; it would run here."));
     }
+    // Filled in with the values of the inputs, like the commands.
+    let given = |v: &String| format!("Here ${v} is ${{{}}}.", guided::variable(&input_of(v)));
+    more.extend(ready.open.iter().filter(|v| !guided::is_secret(&input_of(v))).map(given));
     if let Some(command) = &effect.endless {
         more.push(format!("`{command}` never ends by itself: it is ended after {WATCH_FOR}."));
     }
@@ -243,13 +246,13 @@ fn template(name: String, does: Does) -> StepTemplate {
 /// The commands as they are, indented; cut where they get long, with the line where all of them stand.
 fn quote(text: &str, block: &Block) -> String {
     let all: Vec<&str> = text.lines().filter(|line| !line.trim().is_empty()).collect();
-    let mut quoted = String::new();
+    let mut quoted: Vec<String> = Vec::new();
     for (at, line) in all.iter().enumerate() {
-        if at == LINES || quoted.len() + line.len() > LETTERS {
-            quoted.push_str(&format!("  … {} more lines: see line {} of the page", all.len() - at, block.line + 1));
-            return quoted;
+        if at == LINES || quoted.iter().map(String::len).sum::<usize>() + line.len() > LETTERS {
+            quoted.push(format!("  … {} more lines: see line {} of the page", all.len() - at, block.line + 1));
+            break;
         }
-        quoted.push_str(&format!("  {line}\n"));
+        quoted.push(format!("  {line}"));
     }
-    quoted.trim_end().to_owned()
+    quoted.join("\n")
 }

@@ -1,4 +1,4 @@
-//! What a fence is: commands to run, something shown, or neither for certain. Prompts tell commands from output; the
+//! What a fence is: commands to run, something shown, or neither for certain. Prompts separate commands from output; the
 //! prompt of another program, or a line that may be a command and may be output, leaves the fence unclear: it is then
 //! shown and asked about, never run.
 

@@ -73,7 +73,7 @@ impl Cursor<'_> {
     }
 
     fn pipeline(&mut self) -> Result<(), Fault> {
-        let mut piped = false;
+        let mut reads = false;
         loop {
             self.blanks();
             let first = self.script.commands.len();
@@ -83,7 +83,7 @@ impl Cursor<'_> {
             let pipes = self.starts("|") && !self.starts("||");
             // Only the commands at the ends of a compound one read and write the pipe; all of them may.
             for command in &mut self.script.commands[first..] {
-                command.piped |= piped;
+                command.piped |= reads;
                 command.pipes |= pipes;
             }
             if !pipes {
@@ -93,7 +93,7 @@ impl Cursor<'_> {
                 self.at += 1;
             }
             self.lines()?;
-            piped = true;
+            reads = true;
         }
     }
 

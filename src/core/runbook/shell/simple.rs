@@ -48,7 +48,9 @@ impl Cursor<'_> {
         if self.at == start {
             return Err(self.unexpected());
         }
-        names.iter().for_each(|name| self.set(name));
+        for name in &names {
+            self.set(name);
+        }
         self.effects(index);
         Ok(())
     }

@@ -1,6 +1,6 @@
 use super::*;
 
-fn told(text: &str) -> Vec<String> {
+fn commands_of(text: &str) -> Vec<String> {
     let script = parse(text).unwrap_or_else(|fault| panic!("{text}: {fault:?}"));
     let words = |c: &Command| c.words.iter().map(|w| w.text.clone()).collect::<Vec<_>>().join(" ");
     script.commands.iter().map(words).collect()
@@ -26,7 +26,7 @@ fn commands_are_found_wherever_they_stand() {
         ("x=(a b) ; ((i++)); echo $((i + 1))", vec!["", "echo $((i + 1))"]),
         ("echo ${a:-$(b)} \"${c}\"", vec!["echo ${a:-$(b)} ${c}", "b"]),
     ] {
-        assert_eq!(told(text), commands, "{text}");
+        assert_eq!(commands_of(text), commands, "{text}");
     }
 }
 

@@ -140,7 +140,7 @@ impl Cursor<'_> {
         let plain = operator.strip_prefix(':').unwrap_or(operator);
         match plain.chars().next() {
             Some('=') if handled => self.set(&name),
-            Some('-' | '+' | '?') if handled => {}
+            Some('-' | '+') if handled => {}
             _ if is_name(&name) => self.used(&name),
             _ => {}
         }
