@@ -15,21 +15,23 @@ const PLACES: &str = "select id, lane, ahead from (select id, workspace_id, lane
      row_number() over (partition by lane order by rank, id) - 1 as ahead from run where status = 'queued') as place \
      where workspace_id = $1 and id >= $2 and id <= $3 order by id";
 /// What a run under way has, it holds the lock of; so whoever else wants it is queued, and it is counted apart. What waits
-/// for a person to start it stands before nobody.
+/// for a person to start it stands before nobody: an engine that has not shown itself since another one did is silent.
 const WANTED: &str = "select w.run_id, w.service, w.env, w.holder, w.ahead from (select t.run_id, t.service, t.env, \
      l.run_id as holder, row_number() over (partition by t.service, t.env, t.run_id = coalesce(l.run_id, 0) \
      order by t.rank, t.run_id) - 1 as ahead \
      from run_target t join run q on q.id = t.run_id \
      left join run_lock l on l.workspace_id = t.workspace_id and l.service = t.service and l.env = t.env \
      where t.workspace_id = $1 and (q.status <> 'queued' or q.queued_by = '' \
-     or exists (select 1 from engine p where p.holder = q.queued_by or p.adopts_from <= q.queued_at)) and (t.service, t.env) in (select m.service, m.env from run_target m \
+     or exists (select 1 from engine p where p.alive_until >= (select max(seen_at) from engine) \
+     and (p.holder = q.queued_by or p.adopts_from <= q.queued_at))) and (t.service, t.env) in (select m.service, m.env from run_target m \
      where m.workspace_id = $1 and m.run_id >= $2 and m.run_id <= $3)) w join run r on r.id = w.run_id \
      where w.run_id >= $2 and w.run_id <= $3 and r.status = 'queued' order by w.run_id, w.service, w.env";
 const HOLDER: &str = "select run_id from run_lock where workspace_id = $1 and service = $2 and env = $3";
 const BEFORE: &str = "select count(*) from run_target t join run q on q.id = t.run_id \
      where t.workspace_id = $1 and t.service = $2 and t.env = $3 and t.rank <= $4 and t.run_id <> $5 \
      and (q.status <> 'queued' or q.queued_by = '' \
-     or exists (select 1 from engine p where p.holder = q.queued_by or p.adopts_from <= q.queued_at))";
+     or exists (select 1 from engine p where p.alive_until >= (select max(seen_at) from engine) \
+     and (p.holder = q.queued_by or p.adopts_from <= q.queued_at)))";
 
 impl Store {
     /// The queued runs of a workspace with numbers from `first` to `last`, in their order.

@@ -49,7 +49,7 @@ async fn left_over(place: &Place, now: i64, any_engine: bool) -> Vec<RunId> {
 
 pub async fn a_console_takes_only_what_the_living_have_queued(place: Place) {
     let store = &place.store;
-    store.beat(&console("alive:1", 500)).await.unwrap();
+    store.beat(&EngineRow { seen_at: at(100), ..console("alive:1", 500) }).await.unwrap();
     store.beat(&console("silent:1", 99)).await.unwrap();
     let gone = queue(&place, "gone:1", 1, changing("restart", "web")).await;
     let silent = queue(&place, "silent:1", 2, changing("restart", "web")).await;
