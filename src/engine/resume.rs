@@ -18,6 +18,7 @@ pub(super) async fn past(world: &World, run: &Run) -> Result<(Vec<RunStep>, Resu
         return Ok((Vec::new(), results));
     }
     let steps = world.store.steps(run.id).await?;
+    planted!(SavedValuesLost => return Ok((steps, results)));
     if run.plan.numbered().any(|(_, step)| !step.rules.key.is_empty()) {
         let told: HashMap<_, _> = world.store.outcomes(run.id).await?.into_iter().collect();
         for record in &steps {
