@@ -97,7 +97,8 @@ impl Recorder {
         let (message, entries) = (self.clean_text(message), &*self.clean(entries));
         let message = message.as_deref();
         planted!(LateOutcome => if status == StepStatus::Succeeded {
-            return self.step_later(index, (status, attempt, message), entries, at);
+            self.step_later(index, (status, attempt, message), entries, at);
+            return Ok(());
         });
         let write = move || store.step(claim, index, status, attempt, message, entries, at);
         let written = move || async move { Ok(self.written(before, entries).await?.map(drop)) };
@@ -114,14 +115,13 @@ impl Recorder {
         (status, attempt, message): (StepStatus, u32, Option<&str>),
         entries: &[NewEntry],
         at: Timestamp,
-    ) -> Result<(), StoreError> {
+    ) {
         let (store, claim) = (self.world.store.clone(), self.claim);
         let (message, entries) = (message.map(str::to_owned), entries.to_vec());
         tokio::spawn(async move {
             sleep(Duration::from_millis(100)).await;
             let _ = store.step(claim, index, status, attempt, message.as_deref(), &entries, at).await;
         });
-        Ok(())
     }
 
     pub(super) async fn transition(

@@ -45,7 +45,7 @@ pub enum Work {
 impl Kind {
     pub fn work(self, step: u32) -> Work {
         match (self, step) {
-            (Self::Plain, 1) | (Self::Approval | Self::Cancelled, 1) => Work::Timed,
+            (Self::Plain | Self::Approval | Self::Cancelled, 1) => Work::Timed,
             (Self::Plain, 3) | (Self::Slow, 0) => Work::Repeatable,
             (Self::Plain, 2) => Work::Request,
             _ => Work::Command,
@@ -70,7 +70,8 @@ impl Place<'_> {
             Kind::Slow => {
                 let url = format!("http://127.0.0.1:{}/slow/{n}.0", self.port);
                 let request = HttpRequest { method: "GET".into(), url, ..HttpRequest::default() };
-                (vec![step(Phase::Action, "slow", StepSpec::Http(Http { request }))], mark(1, short))
+                let slow = step(Phase::Action, "slow", StepSpec::Http(Http { request }));
+                (vec![PlanStep { idempotent: true, ..slow }], mark(1, short))
             }
             Kind::Approval => {
                 let ask = Approve { prompt: "go?".into(), need: 2, from: Vec::new(), comment: Comment::Never };
@@ -91,7 +92,7 @@ impl Place<'_> {
             }
             Kind::Failing => {
                 let fails = format!("{}; exit 1", mark(0, short));
-                let retry = Some(Retry { attempts: 3, base_ms: 10, cap_ms: 10, ..Retry::default() });
+                let retry = Some(Retry { attempts: 3, base_ms: 10, cap_ms: 10 });
                 (vec![PlanStep { retry, ..step(Phase::Action, "fails", shell(&fails)) }], mark(1, short))
             }
         };
@@ -119,7 +120,11 @@ impl Place<'_> {
     ) -> (Vec<PlanStep>, String) {
         let url = format!("http://127.0.0.1:{}/{n}.2", self.port);
         let request = HttpRequest { method: "POST".into(), url, ..HttpRequest::default() };
-        let mut write = step(Phase::Action, "write", shell(&format!("echo v={} >> \"$OPSROOM_OUTPUT\"; {}", value(n), mark(0, short))));
+        let mut write = step(
+            Phase::Action,
+            "write",
+            shell(&format!("echo v={} >> \"$OPSROOM_OUTPUT\"; {}", value(n), mark(0, short))),
+        );
         let save = [("v".to_owned(), "response.outputs.v".to_owned())].into();
         write.rules = Rules { key: "write".to_owned(), save, ..Rules::default() };
         let home = self.home.display();
