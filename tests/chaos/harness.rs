@@ -32,7 +32,7 @@ const SLACK: Duration = Duration::from_secs(5);
 const BACKLOG: usize = 24;
 const SERVICES: usize = 10;
 /// Of the kinds that take their time, so many are there at any time.
-const LONG_KINDS: [(Kind, usize); 3] = [(Kind::Slow, 2), (Kind::Approval, 2), (Kind::Cancelled, 2)];
+const LONG_KINDS: [(Kind, usize); 3] = [(Kind::Slow, 2), (Kind::Approval, 2), (Kind::Cancelled, 3)];
 
 /// What to do.
 #[derive(Debug, Clone)]
@@ -318,7 +318,7 @@ impl Field {
     async fn submit(&mut self, n: usize, kind: Kind) {
         // Those that take long stand in nobody's way.
         let service = match kind {
-            Kind::Plain | Kind::Failing => format!("svc{}", self.dice.below(SERVICES as u64)),
+            Kind::Plain => format!("svc{}", self.dice.below(SERVICES as u64)),
             _ => format!("own{n}"),
         };
         // Some outlive their engine until somebody looks for what it left.
@@ -358,8 +358,9 @@ impl Field {
         }
         let asleep = self.engines.iter().filter(|e| e.asleep.is_some()).count();
         let due = self.figures.stops as u64 * self.chaos.stop_every <= self.figures.kills as u64;
-        if due && asleep * 2 < self.chaos.engines && victims.len() > 1 {
-            return self.put_to_sleep(&victims).await;
+        let may_sleep = due && asleep * 2 < self.chaos.engines && victims.len() > 1;
+        if may_sleep && self.put_to_sleep(&victims).await {
+            return;
         }
         let engine = &mut self.engines[victim].child;
         self.hurt.insert(engine.id());

@@ -19,7 +19,7 @@ const SECOND_VOTE: Duration = Duration::from_millis(2500);
 /// A person has better things to do than to resume one run for ever.
 const RESUMED_AT_MOST: usize = 5;
 /// A step that has waited for less than this when its run was cancelled is not over before the engine has heard of it.
-const EARLY_MS: i64 = 2500;
+const EARLY_MS: i64 = 1000;
 
 /// A run that was cancelled.
 pub struct Cancelled {
@@ -108,10 +108,8 @@ impl Field {
             let did = marks.get(&format!("{n}.{}", step.index)).copied().unwrap_or(0);
             decision = match (kind.work(step.index), did) {
                 (Work::Repeatable, _) | (Work::Command, 0) => Some(Decision::Repeat),
-                // What a step saved is not known when a person marks it done, and one that fails is not done.
-                (Work::Command, 1) if step.index > 0 || !matches!(kind, Kind::Plain | Kind::Failing) => {
-                    Some(Decision::Done)
-                }
+                // What a step saved is not known when a person marks it done.
+                (Work::Command, 1) if (kind, step.index) != (Kind::Plain, 0) => Some(Decision::Done),
                 // A request may still be on its way, when its engine is only asleep.
                 _ => return Ok(()),
             };

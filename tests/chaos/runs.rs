@@ -3,7 +3,7 @@
 
 use std::path::Path;
 
-use opsroom::core::plan::{Plan, PlanStep, Retry, Rules};
+use opsroom::core::plan::{Plan, PlanStep, Retry, Rules, Target};
 use opsroom::core::queue::{Concurrency, Policy, Priority};
 use opsroom::core::run::Phase;
 use opsroom::core::service::{HttpRequest, ShellCommand};
@@ -13,7 +13,7 @@ use opsroom::core::step::{StepSpec, http::Http, shell::Shell, wait::Wait};
 /// The value no log may show.
 pub const TOKEN: &str = "kq7-Zr3vW9-chaos-token";
 /// How long a run that is to be cancelled waits before it goes on.
-pub const WAITS_MS: i64 = 5000;
+pub const WAITS_MS: i64 = 3000;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Kind {
@@ -25,7 +25,7 @@ pub enum Kind {
     Approval,
     /// Is cancelled while it waits.
     Cancelled,
-    /// Its first step fails and must not be repeated.
+    /// Its first request is answered with 503 and must not be repeated.
     Failing,
 }
 
@@ -47,7 +47,7 @@ impl Kind {
         match (self, step) {
             (Self::Plain | Self::Approval | Self::Cancelled, 1) => Work::Timed,
             (Self::Plain, 3) | (Self::Slow, 0) => Work::Repeatable,
-            (Self::Plain, 2) => Work::Request,
+            (Self::Plain, 2) | (Self::Failing, 0) => Work::Request,
             _ => Work::Command,
         }
     }
@@ -68,9 +68,7 @@ impl Place<'_> {
         let (steps, finally) = match kind {
             Kind::Plain => self.plain(n, &mark, short, long),
             Kind::Slow => {
-                let url = format!("http://127.0.0.1:{}/slow/{n}.0", self.port);
-                let request = HttpRequest { method: "GET".into(), url, ..HttpRequest::default() };
-                let slow = step(Phase::Action, "slow", StepSpec::Http(Http { request }));
+                let slow = step(Phase::Action, "slow", self.request("GET", &format!("slow/{n}.0")));
                 (vec![PlanStep { idempotent: true, ..slow }], mark(1, short))
             }
             Kind::Approval => {
@@ -91,9 +89,11 @@ impl Place<'_> {
                 (steps, mark(3, short))
             }
             Kind::Failing => {
-                let fails = format!("{}; exit 1", mark(0, short));
+                let fails = step(Phase::Action, "fails", self.request("POST", &format!("failing/{n}.0")));
+                // A breaker of its own: that of all other calls stays shut.
+                let fails = fails.on(Target { service: service.to_owned(), env: Some("prod".to_owned()) });
                 let retry = Some(Retry { attempts: 3, base_ms: 10, cap_ms: 10 });
-                (vec![PlanStep { retry, ..step(Phase::Action, "fails", shell(&fails)) }], mark(1, short))
+                (vec![PlanStep { retry, ..fails }], mark(1, short))
             }
         };
         Plan {
@@ -118,8 +118,6 @@ impl Place<'_> {
         short: &str,
         long: &str,
     ) -> (Vec<PlanStep>, String) {
-        let url = format!("http://127.0.0.1:{}/{n}.2", self.port);
-        let request = HttpRequest { method: "POST".into(), url, ..HttpRequest::default() };
         let mut write = step(
             Phase::Action,
             "write",
@@ -141,11 +139,17 @@ impl Place<'_> {
         let steps = vec![
             write,
             step(Phase::Action, "pause", StepSpec::Wait(Wait { ms: 1 + i64::try_from(n % 40).unwrap() })),
-            step(Phase::Action, "call", StepSpec::Http(Http { request })),
+            step(Phase::Action, "call", self.request("POST", &format!("{n}.2"))),
             PlanStep { idempotent: true, ..step(Phase::Action, "again", shell(&mark(3, long))) },
             last,
         ];
         (steps, mark(5, short))
+    }
+
+    fn request(&self, method: &str, path: &str) -> StepSpec {
+        let url = format!("http://127.0.0.1:{}/{path}", self.port);
+        let request = HttpRequest { method: method.to_owned(), url, ..HttpRequest::default() };
+        StepSpec::Http(Http { request })
     }
 
     fn mark(&self, n: usize, k: usize, service: &str, group: Option<&str>, lasts: &str) -> String {

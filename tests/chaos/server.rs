@@ -41,14 +41,18 @@ impl Server {
             server.count(&name);
             "ok"
         };
+        let failing = |State(server): State<Self>, Path(name): Path<String>| async move {
+            server.count(&name);
+            axum::http::StatusCode::SERVICE_UNAVAILABLE
+        };
         let slow = |State(server): State<Self>, Path(name): Path<String>| async move {
             server.count(&name);
             let _open = server.open(name);
             tokio::time::sleep(SLOW).await;
             "ok"
         };
-        let app = axum::Router::new().route("/slow/{name}", get(slow)).route("/{name}", post(quick));
-        let app = app.with_state(server.clone());
+        let app = axum::Router::new().route("/slow/{name}", get(slow)).route("/failing/{name}", post(failing));
+        let app = app.route("/{name}", post(quick)).with_state(server.clone());
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
         let port = listener.local_addr().unwrap().port();
         tokio::spawn(async move { axum::serve(listener, app).await });

@@ -35,9 +35,10 @@ fn is_held_by(run: &Run, process: u32) -> bool {
 }
 
 impl Field {
-    pub(super) async fn put_to_sleep(&mut self, victims: &[usize]) {
+    /// False: none of them has anything in hand.
+    pub(super) async fn put_to_sleep(&mut self, victims: &[usize]) -> bool {
         let slow = self.dice.below(2) == 0;
-        let Some(victim) = self.busy_one(victims, slow).await else { return };
+        let Some(victim) = self.busy_one(victims, slow).await else { return false };
         let process = self.engines[victim].child.id();
         // Within a write only now and then: then nothing goes on anywhere.
         let point = ["before", "before", "before", "after", "after", "during"][self.dice.index(6)];
@@ -63,6 +64,7 @@ impl Field {
         });
         let wakes_at = Instant::now() + longest;
         self.engines[victim].asleep = Some(Sleep { since: Instant::now(), wakes_at, had });
+        true
     }
 
     /// An engine with something in hand: a slow request if wanted, else a step that has just begun.
