@@ -5,6 +5,7 @@
 #![expect(
     clippy::unwrap_used,
     clippy::expect_used,
+    clippy::panic,
     clippy::print_stdout,
     clippy::cast_precision_loss,
     reason = "a bench prints its figures"
@@ -28,6 +29,7 @@ async fn main() {
     let server = (asked == "postgres").then(|| postgres::Cluster::start().unwrap());
     let url = server.as_ref().map_or(asked, postgres::Cluster::durable_url);
     let seed = args.get(2).map_or(20_261_121, |n| n.parse().unwrap());
-    let figures = run(Chaos { url, kills, engines: 4, seed, stop_every: 25, fault: None }, server).await.unwrap();
+    let chaos = Chaos { url, kills, engines: 4, seed, stop_every: 25, fault: None };
+    let figures = run(chaos, server).await.unwrap_or_else(|finding| panic!("{finding}"));
     println!("{figures:#?}\n{:.1} kills per second", figures.kills as f64 / figures.took.as_secs_f64());
 }

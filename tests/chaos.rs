@@ -1,7 +1,7 @@
 //! Engines are killed while they work, and put to sleep. `cargo bench --bench chaos -- 1000` does the same for longer;
 //! `tests/faults.rs` shows that it would find what is wrong.
 
-#![expect(clippy::unwrap_used, clippy::expect_used, reason = "test code")]
+#![expect(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "test code")]
 
 #[path = "chaos/harness.rs"]
 mod harness;
@@ -19,7 +19,7 @@ fn seed() -> u64 {
 
 async fn nothing_is_lost(url: String) {
     let chaos = Chaos { url, kills: KILLS, engines: 3, seed: seed(), stop_every: 12, fault: None };
-    let figures = run(chaos, None).await.unwrap();
+    let figures = run(chaos, None).await.unwrap_or_else(|finding| panic!("{finding}"));
     eprintln!("{figures:?}");
     let violent = figures.kills >= KILLS && figures.stops > 0 && figures.succeeded > 0 && figures.interrupted > 0;
     assert!(violent, "{figures:?}");

@@ -75,11 +75,17 @@ pub struct Figures {
 }
 
 /// Something is wrong: who saw it, and what.
-#[derive(Debug)]
 pub struct Finding {
     pub judge: &'static str,
     pub what: String,
     pub figures: Figures,
+}
+
+impl std::fmt::Display for Finding {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let Figures { kills, stops, took, .. } = self.figures;
+        write!(f, "{} after {kills} kills and {stops} stops, {took:.0?}: {}", self.judge, self.what)
+    }
 }
 
 /// What a judge says.
@@ -272,6 +278,7 @@ impl Field {
             self.look().await?;
         }
         self.closing = true;
+        self.calls.hurry();
         self.settle().await?;
         self.judge().await
     }
