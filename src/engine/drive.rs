@@ -197,7 +197,7 @@ impl Drive {
             if let Some(each) = step.rules.each {
                 let rest = &steps[at..];
                 let many = rest.iter().take_while(|(_, s)| s.rules.each.is_some_and(|e| e.group == each.group)).count();
-                failures += self.group(phase, &rest[..many], each, course).await?;
+                failures += self.items(phase, &rest[..many], each, course).await?;
                 at += many;
                 continue;
             }
@@ -227,7 +227,12 @@ impl Drive {
         self.rec.note(Some(phase), level, message)
     }
 
-    async fn skip_phase(&self, phase: Phase, steps: &[(u32, &PlanStep)], course: &Course) -> Result<(), StoreError> {
+    async fn skip_phase(
+        &self,
+        phase: Phase,
+        steps: &[(u32, &PlanStep)],
+        course: &mut Course,
+    ) -> Result<(), StoreError> {
         let name = phase.name();
         let (level, why) = match &course.stopped {
             Some(why) => (Level::Info, why.as_str()),
@@ -236,8 +241,12 @@ impl Drive {
         let start = self.rec.note(Some(phase), Level::Debug, format!("{name} reached"));
         let end = self.rec.note(Some(phase), level, format!("{name} skipped: {why}"));
         self.rec.append(&[start, end]).await?;
-        for (index, _) in steps {
-            self.skip_step(*index, course).await?;
+        for (index, step) in steps {
+            // What an earlier engine did stays done.
+            match self.recorded(*index) {
+                Some(record) => course.recall(step, record, &self.halt),
+                None => self.skip_step(*index, course).await?,
+            }
         }
         Ok(())
     }

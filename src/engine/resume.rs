@@ -7,7 +7,7 @@ use super::drive::{Course, Drive};
 use super::results::Results;
 use super::{World, halt::Halt};
 use crate::core::plan::{OnFailure, PlanStep};
-use crate::core::run::{Run, RunStep, StepStatus};
+use crate::core::run::{Phase, Run, RunStep, StepStatus};
 use crate::core::step::{Call, StepSpec};
 use crate::store::StoreError;
 
@@ -50,6 +50,7 @@ impl Course {
         }
         if step.on_failure == OnFailure::Stop && self.stopped.is_none() {
             self.stopped = Some(format!("{} failed", step.phase.name()));
+            self.undo = matches!(step.phase, Phase::Action | Phase::Verify);
         }
     }
 }

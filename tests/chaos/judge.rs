@@ -14,8 +14,9 @@ use super::{Field, LEASE, SLACK, Verdict, ask};
 
 /// Something happens at least that often.
 const PATIENCE: Duration = Duration::from_secs(45);
-/// A machine with other things to do may keep an engine from renewing; more engines than this were declared dead for nothing.
-const WRONGLY_DEAD: usize = 3;
+/// A machine with other things to do may keep an engine from renewing for seconds: so often it may be declared dead for that,
+/// and once more for every ten kills.
+const WRONGLY_DEAD: usize = 25;
 /// An entry that is older than the interruption before it by this was written by somebody who had lost the run.
 const STALE_MS: i64 = 1000;
 
@@ -247,7 +248,7 @@ impl Field {
                 continue;
             }
             self.wrongly_dead += 1;
-            if gone || self.wrongly_dead > WRONGLY_DEAD {
+            if gone || self.wrongly_dead > WRONGLY_DEAD + self.figures.kills / 10 {
                 return Err((
                     "deaths",
                     format!("process {process} lives, and run {} was taken from it: {message}", run.id),

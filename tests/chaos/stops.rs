@@ -103,11 +103,15 @@ impl Field {
         std::fs::remove_file(&order).is_err()
     }
 
-    /// Whether the store takes a write to the first of these runs: a process that was stopped anywhere may hold its lock.
+    /// Whether the store takes a write to each of these runs: a process that was stopped anywhere may hold a lock.
     async fn can_be_written(&self, had: &[RunId]) -> bool {
-        let Some(run) = had.first() else { return true };
-        let write = self.store.written(*run, 0, &[]);
-        matches!(tokio::time::timeout(Duration::from_millis(700), write).await, Ok(Ok(_)))
+        for run in had {
+            let write = self.store.written(*run, 0, &[]);
+            if !matches!(tokio::time::timeout(Duration::from_millis(700), write).await, Ok(Ok(_))) {
+                return false;
+            }
+        }
+        true
     }
 
     /// Wakes those whose runs others have gone on with.
