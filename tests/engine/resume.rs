@@ -1,6 +1,6 @@
 //! Interrupted runs go on: by themselves where nothing can go wrong, else with a person's decision. On both databases.
 
-use opsroom::adapter::Script;
+use opsroom::adapter::{Act, Script};
 use opsroom::clock::Clock;
 use opsroom::core::plan::{Each, Plan, PlanStep, Rules};
 use opsroom::core::resume::Decision;
@@ -204,15 +204,14 @@ async fn resumed_with(bench: &Bench, plan: Plan, left: &[StepStatus]) -> RunId {
 
 #[tokio::test]
 async fn what_was_done_stays_done_when_a_resumed_run_is_stopped_before_it_gets_there() {
-    let bench = Bench::scripted(Script::default()).await;
-    let steps = vec![get(Phase::Action, "one"), get(Phase::Action, "two")];
-    // The time is over before the phase begins.
-    let plan = Plan { timeout_ms: 1, ..plan(steps) };
-    let id = resumed_with(&bench, plan, &[StepStatus::Succeeded]).await;
+    let bench = Bench::scripted(Script::default().on("ask", Act::Hang)).await;
+    let steps = vec![get(Phase::Preflight, "ask"), get(Phase::Action, "one"), get(Phase::Action, "two")];
+    let plan = Plan { timeout_ms: 300, ..plan(steps) };
+    let id = resumed_with(&bench, plan, &[StepStatus::Pending, StepStatus::Succeeded]).await;
     let engine = bench.engine_with(only(id));
     engine.wake();
-    bench.ended(id).await;
-    assert_eq!(bench.statuses(id).await[0], StepStatus::Succeeded);
+    assert_ended(&bench.ended(id).await, RunStatus::TimedOut);
+    assert_eq!(bench.statuses(id).await[1..], [StepStatus::Succeeded, StepStatus::Skipped]);
 }
 
 #[tokio::test]
