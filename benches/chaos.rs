@@ -29,6 +29,7 @@ async fn main() {
     let server = (asked == "postgres").then(|| postgres::Cluster::start().unwrap());
     let url = server.as_ref().map_or(asked, postgres::Cluster::durable_url);
     let seed = args.get(2).map_or(20_261_121, |n| n.parse().unwrap());
-    let figures = run(Chaos { url, kills, engines: 4, seed }, server).await;
+    let chaos = Chaos { url, kills, engines: 4, seed, stop_every: 25, fault: None };
+    let figures = run(chaos, server).await.unwrap_or_else(|finding| panic!("{finding}"));
     println!("{figures:#?}\n{:.1} kills per second", figures.kills as f64 / figures.took.as_secs_f64());
 }

@@ -8,6 +8,9 @@
 //!   └─── adapter ◄──┘     (bus carries what was written)
 //! ```
 
+#[macro_use]
+pub mod fault;
+
 pub mod core;
 
 pub mod clock;

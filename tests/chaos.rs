@@ -1,4 +1,5 @@
-//! Engines are killed while they work. `cargo bench --bench chaos -- 1000` does the same for longer.
+//! Engines are killed while they work, and put to sleep. `cargo bench --bench chaos -- 1000` does the same for longer;
+//! `tests/faults.rs` shows that it would find what is wrong.
 
 #![expect(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "test code")]
 
@@ -8,7 +9,7 @@ mod harness;
 #[path = "support/postgres.rs"]
 mod postgres;
 
-use harness::{Chaos, Figures, run, sqlite_url};
+use harness::{Chaos, run, sqlite_url};
 
 const KILLS: usize = 20;
 
@@ -16,22 +17,23 @@ fn seed() -> u64 {
     std::env::var("OPSROOM_SEED").ok().and_then(|s| s.parse().ok()).unwrap_or_else(|| u64::from(std::process::id()))
 }
 
-fn assert_violent(figures: &Figures) {
-    eprintln!("{figures:?} in {:?}", figures.took);
-    assert!(figures.kills >= KILLS && figures.succeeded > 0 && figures.interrupted > 0, "{figures:?}");
+async fn nothing_is_lost(url: String) {
+    let chaos = Chaos { url, kills: KILLS, engines: 3, seed: seed(), stop_every: 12, fault: None };
+    let figures = run(chaos, None).await.unwrap_or_else(|finding| panic!("{finding}"));
+    eprintln!("{figures:?}");
+    let violent = figures.kills >= KILLS && figures.stops > 0 && figures.succeeded > 0 && figures.interrupted > 0;
+    assert!(violent, "{figures:?}");
 }
 
 #[tokio::test]
 async fn nothing_is_lost_or_done_twice_when_engines_are_killed_on_sqlite() {
     let folder = tempfile::tempdir().unwrap();
-    let url = sqlite_url(folder.path());
-    assert_violent(&run(Chaos { url, kills: KILLS, engines: 3, seed: seed() }, None).await);
+    nothing_is_lost(sqlite_url(folder.path())).await;
 }
 
 #[tokio::test]
 async fn nothing_is_lost_or_done_twice_when_engines_are_killed_on_postgres() {
     let Some(schema) = postgres::schema().await else { return };
-    let url = schema.url.clone();
-    assert_violent(&run(Chaos { url, kills: KILLS, engines: 3, seed: seed() }, None).await);
+    nothing_is_lost(schema.url.clone()).await;
     schema.remove().await;
 }

@@ -142,7 +142,7 @@ impl Drive {
         let entries = [self.said(place, step, Level::Info, message)];
         match place.index {
             // A question is recorded as waiting, when it is asked.
-            Some(index) if !asks_people(step) => {
+            Some(index) if !planted!(StartNotRecorded, true, asks_people(step)) => {
                 self.rec.step(index, StepStatus::Running, attempt, None, &entries).await
             }
             _ => self.rec.append(&entries).await,
@@ -298,7 +298,7 @@ fn again(step: &PlanStep, attempt: u32, outcome: &Outcome, reply: &Reply, jitter
     let worth = matches!(outcome.verdict, Verdict::Failed { again: true } | Verdict::TimedOut);
     match step.retry.filter(|r| worth && attempt < r.attempts) {
         None => Again::No,
-        Some(_) if !is_safe(step) => Again::Unsafe,
+        Some(_) if !planted!(UnsafeRetry, true, is_safe(step)) => Again::Unsafe,
         Some(retry) => Again::After(pause_ms(retry, attempt, jitter).max(retry_after_ms(reply))),
     }
 }

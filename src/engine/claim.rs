@@ -132,13 +132,7 @@ impl Worker {
             if !working && self.tasks.is_empty() {
                 break;
             }
-            // A sweep is followed by a look: with frequent sweeps, or nothing in the store to look for, there is no need to
-            // wake up for it once more.
-            let poll = match looked {
-                Looked::StoreFailed => AGAIN,
-                _ if self.calm || self.sweep_every() <= POLL => Duration::from_hours(1),
-                _ => POLL,
-            };
+            let poll = look_again(looked == Looked::StoreFailed, self.calm, self.sweep_every());
             let tick = tokio::select! {
                 Some(joined) = self.tasks.join_next() => Tick::Joined(joined.ok()),
                 Ok(()) = wake.changed() => Tick::Look,
@@ -320,6 +314,16 @@ impl Worker {
     }
 }
 
+/// When to look for queued runs if nothing happens. A sweep is followed by a look: with frequent sweeps, or nothing in the
+/// store to look for, there is no need to wake up for it once more.
+fn look_again(failed: bool, calm: bool, sweep_every: Duration) -> Duration {
+    match failed {
+        true => AGAIN,
+        false if calm || sweep_every <= POLL => Duration::from_hours(1),
+        false => POLL,
+    }
+}
+
 /// In calm times a run that somebody else takes on and abandons is still seen well before its lease ends. With a sweep an
 /// engine shows itself, so a server never pauses longer than others wait for a sign of it.
 fn sweep_every(config: &EngineConfig, serves: bool, calm: bool) -> Duration {
@@ -401,6 +405,20 @@ fn panic_words(panic: &(dyn std::any::Any + Send)) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn an_idle_engine_wakes_up_for_its_sweeps_alone() {
+        let s = Duration::from_secs;
+        for (failed, calm, sweep_every, wanted) in [
+            (false, true, s(15), s(3600)),
+            (false, false, s(5), s(3600)),
+            (false, false, s(6), s(5)),
+            (true, true, s(15), s(1)),
+            (true, false, s(5), s(1)),
+        ] {
+            assert_eq!(look_again(failed, calm, sweep_every), wanted, "{failed} {calm} {sweep_every:?}");
+        }
+    }
 
     #[test]
     fn a_server_is_seen_in_time_however_long_leases_are_and_an_idle_console_seldom_wakes() {

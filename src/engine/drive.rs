@@ -198,7 +198,7 @@ impl Drive {
             if let Some(each) = step.rules.each {
                 let rest = &steps[at..];
                 let many = rest.iter().take_while(|(_, s)| s.rules.each.is_some_and(|e| e.group == each.group)).count();
-                failures += self.group(phase, &rest[..many], each, course).await?;
+                failures += self.items(phase, &rest[..many], each, course).await?;
                 at += many;
                 continue;
             }
@@ -228,7 +228,12 @@ impl Drive {
         self.rec.note(Some(phase), level, message)
     }
 
-    async fn skip_phase(&self, phase: Phase, steps: &[(u32, &PlanStep)], course: &Course) -> Result<(), StoreError> {
+    async fn skip_phase(
+        &self,
+        phase: Phase,
+        steps: &[(u32, &PlanStep)],
+        course: &mut Course,
+    ) -> Result<(), StoreError> {
         let name = phase.name();
         let (level, why) = match &course.stopped {
             Some(why) => (Level::Info, why.as_str()),
@@ -237,8 +242,12 @@ impl Drive {
         let start = self.rec.note(Some(phase), Level::Debug, format!("{name} reached"));
         let end = self.rec.note(Some(phase), level, format!("{name} skipped: {why}"));
         self.rec.append(&[start, end]).await?;
-        for (index, _) in steps {
-            self.skip_step(*index, course).await?;
+        for (index, step) in steps {
+            // What an earlier engine did stays done.
+            match self.recorded(*index) {
+                Some(record) => course.recall(step, record, &self.halt),
+                None => self.skip_step(*index, course).await?,
+            }
         }
         Ok(())
     }
@@ -259,6 +268,7 @@ impl Drive {
         if steps.is_empty() || course.is_left() {
             return Ok(());
         }
+        planted!(FinallySkipped => if !self.past.is_empty() { return Ok(()) });
         let first = u32::try_from(self.run.plan.steps.len()).unwrap_or(u32::MAX);
         let steps = (first..).zip(steps);
         if course.unmet.is_some() {

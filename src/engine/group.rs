@@ -11,8 +11,27 @@ use crate::core::run::{Phase, StepStatus};
 use crate::store::StoreError;
 
 impl Drive {
+    /// The items of a group of which an earlier engine may have done some.
+    pub(super) async fn items(
+        &self,
+        phase: Phase,
+        items: &[(u32, &PlanStep)],
+        each: Each,
+        course: &mut Course,
+    ) -> Result<usize, StoreError> {
+        let (done, open): (Vec<_>, Vec<_>) = items.iter().copied().partition(|(i, _)| self.recorded(*i).is_some());
+        self.recall_all(&done, course);
+        if course.stopped.is_none() {
+            return self.group(phase, &open, each, course).await;
+        }
+        for (index, _) in open {
+            self.skip_step(index, course).await?;
+        }
+        Ok(0)
+    }
+
     /// Runs the items of a group; how many failed. Up to `max_errors` failures are told, not counted against the run.
-    pub(super) async fn group(
+    async fn group(
         &self,
         phase: Phase,
         items: &[(u32, &PlanStep)],

@@ -73,6 +73,7 @@ impl Halt {
 
     /// What people asked for, as the store has it.
     pub(super) fn heed(&self, by: Option<String>, ending: Option<Ending>) {
+        planted!(CancelIgnored => return);
         let Some(by) = by else { return };
         match ending {
             Some(Ending::AfterStep) => self.fire_soon(Why::Stopped { by }),

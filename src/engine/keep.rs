@@ -94,6 +94,9 @@ impl Keeper<'_> {
         if self.rec.ending.load(Ordering::Acquire) {
             return Ok(Instant::now() + self.every());
         }
+        planted!(LostLeaseIgnored => if matches!(answer, Ok(Err(StoreError::StaleToken(_)))) {
+            return Ok(Instant::now() + self.every());
+        });
         match answer {
             Ok(Ok(())) => {
                 self.lease_until = until;

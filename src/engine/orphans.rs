@@ -25,6 +25,7 @@ pub(super) async fn end(store: &Store, run: &Run, me: &str, until: Timestamp) ->
     if processes.is_empty() {
         return Ok(Left::Ended(Box::new(run), None));
     }
+    planted!(OrphanLeft => return Ok(Left::Ended(Box::new(run), None)));
     let mut words = Vec::new();
     for process in &processes {
         words.extend(end_one(&run, process).await);

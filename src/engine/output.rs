@@ -50,7 +50,7 @@ pub(super) async fn pump(rec: &Recorder, mut said: mpsc::Receiver<Said>, origin:
             None => break,
             Some(Some(Said::Ready(birth, go))) => {
                 let process = process(birth, origin.step);
-                rec.began(&process).await?;
+                planted!(CommandNotRecorded, (), rec.began(&process).await?);
                 // Whoever waited has been cancelled: then the command ends as it is.
                 let _ = go.send(());
                 begun = Some(process);
@@ -74,6 +74,9 @@ pub(super) async fn pump(rec: &Recorder, mut said: mpsc::Receiver<Said>, origin:
     if unkept > 0 {
         batch.note(rec, Level::Info, format!("{unkept} lines of output were not kept: the step is sensitive"), origin);
     }
+    planted!(LastChunkUnredacted => if !batch.entries.is_empty() {
+        rec.world.store.append(rec.claim, &std::mem::take(&mut batch).entries).await?;
+    });
     rec.append(&batch.entries).await?;
     match begun {
         Some(process) => rec.over(&process).await,

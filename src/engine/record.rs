@@ -96,12 +96,32 @@ impl Recorder {
         let before = self.known();
         let (message, entries) = (self.clean_text(message), &*self.clean(entries));
         let message = message.as_deref();
+        planted!(LateOutcome => if status == StepStatus::Succeeded {
+            self.step_later(index, (status, attempt, message), entries, at);
+            return Ok(());
+        });
         let write = move || store.step(claim, index, status, attempt, message, entries, at);
         let written = move || async move { Ok(self.written(before, entries).await?.map(drop)) };
         self.persist(write, written).await?;
         self.world.bus.tell(Notice::Steps(claim.run));
         self.tell_entries(before, entries);
         Ok(())
+    }
+
+    #[cfg(feature = "faults")]
+    fn step_later(
+        &self,
+        index: u32,
+        (status, attempt, message): (StepStatus, u32, Option<&str>),
+        entries: &[NewEntry],
+        at: Timestamp,
+    ) {
+        let (store, claim) = (self.world.store.clone(), self.claim);
+        let (message, entries) = (message.map(str::to_owned), entries.to_vec());
+        tokio::spawn(async move {
+            sleep(Duration::from_millis(100)).await;
+            let _ = store.step(claim, index, status, attempt, message.as_deref(), &entries, at).await;
+        });
     }
 
     pub(super) async fn transition(
@@ -309,6 +329,7 @@ impl Recorder {
         F: Future<Output = Result<T, StoreError>>,
         G: Future<Output = Result<Option<T>, StoreError>>,
     {
+        stop_point!(Before);
         let patience = Duration::from_millis(u64::try_from(self.world.config.lease_ms).unwrap_or(0));
         let began = Instant::now();
         let mut pause = Duration::from_millis(50);
@@ -316,7 +337,10 @@ impl Recorder {
         loop {
             let answer = if looking { written().await } else { write().await.map(Some) };
             match answer {
-                Ok(Some(done)) => return Ok(done),
+                Ok(Some(done)) => {
+                    stop_point!(After);
+                    return Ok(done);
+                }
                 Ok(None) => {
                     looking = false;
                     continue;

@@ -7,7 +7,7 @@ use super::drive::{Course, Drive};
 use super::results::Results;
 use super::{World, halt::Halt};
 use crate::core::plan::{OnFailure, PlanStep};
-use crate::core::run::{Run, RunStep, StepStatus};
+use crate::core::run::{Phase, Run, RunStep, StepStatus};
 use crate::core::step::{Call, StepSpec};
 use crate::store::StoreError;
 
@@ -18,6 +18,7 @@ pub(super) async fn past(world: &World, run: &Run) -> Result<(Vec<RunStep>, Resu
         return Ok((Vec::new(), results));
     }
     let steps = world.store.steps(run.id).await?;
+    planted!(SavedValuesLost => return Ok((steps, results)));
     if run.plan.numbered().any(|(_, step)| !step.rules.key.is_empty()) {
         let told: HashMap<_, _> = world.store.outcomes(run.id).await?.into_iter().collect();
         for record in &steps {
@@ -49,6 +50,7 @@ impl Course {
         }
         if step.on_failure == OnFailure::Stop && self.stopped.is_none() {
             self.stopped = Some(format!("{} failed", step.phase.name()));
+            self.undo = matches!(step.phase, Phase::Action | Phase::Verify);
         }
     }
 }

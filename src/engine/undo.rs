@@ -26,6 +26,11 @@ impl Drive {
         }
         let mut failed: Vec<&str> = Vec::new();
         for (index, step) in &needed {
+            // Taken back, or tried to, before the run was interrupted.
+            if let Some(record) = self.recorded(*index) {
+                failed.extend((record.status != StepStatus::Succeeded).then_some(step.name.as_str()));
+                continue;
+            }
             let timeout_ms = if step.timeout_ms > 0 { step.timeout_ms } else { FINALLY_TIMEOUT_MS };
             let place = Place { index: Some(*index), phase: None };
             let ended = self.step(place, step, timeout_ms, &self.last).await?;
@@ -41,7 +46,7 @@ impl Drive {
         if !needed.is_empty() {
             self.tell_undone(needed.len(), &failed, course).await?;
         }
-        for (index, step) in idle {
+        for (index, step) in idle.into_iter().filter(|(index, _)| self.recorded(*index).is_none()) {
             let message = format!("skipped: {}", self.why_idle(step, course));
             self.rec.step(index, StepStatus::Skipped, 0, Some(&message), &[]).await?;
         }

@@ -118,7 +118,11 @@ impl Store {
         let place = Place { rank: row.rank, run: RunId(row.id) };
         let claim = Claim { run: RunId(row.id), token: row.token, workspace: row.workspace_id };
         match Run::try_from(row) {
-            Ok(run) => Ok(Some((claim, run))),
+            Ok(run) => {
+                planted!(ClaimWithoutLocks => self.unlock(claim, UNLOCK).await?);
+                planted!(GroupNotLocked => self.unlock(claim, UNLOCK_GROUP).await?);
+                Ok(Some((claim, run)))
+            }
             Err(unreadable) => {
                 self.put_back(claim).await?;
                 Err(StoreError::Unreadable { place, why: unreadable.to_string() })
@@ -131,6 +135,20 @@ impl Store {
         if execute!(tx, PUT_BACK, claim.run.0, claim.token)? > 0 {
             locks::release(&mut tx, claim.run).await?;
         }
+        tx.commit().await
+    }
+}
+
+#[cfg(feature = "faults")]
+const UNLOCK: &str = "delete from run_lock where run_id = $1";
+#[cfg(feature = "faults")]
+const UNLOCK_GROUP: &str = "delete from run_lock where run_id = $1 and service = ''";
+
+#[cfg(feature = "faults")]
+impl Store {
+    async fn unlock(&self, claim: Claim, statement: &'static str) -> Result<(), StoreError> {
+        let mut tx = self.db.begin().await?;
+        execute!(tx, statement, claim.run.0)?;
         tx.commit().await
     }
 }

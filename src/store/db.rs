@@ -79,6 +79,7 @@ impl Db {
 
 impl Tx {
     pub(super) async fn commit(self) -> Result<(), StoreError> {
+        stop_point!(During);
         let done = match self.link {
             Either::Sqlite(tx) => tx.commit().await,
             Either::Postgres(tx) => tx.commit().await,

@@ -47,6 +47,7 @@ pub(super) async fn release(tx: &mut Tx, run: RunId) -> Result<(), StoreError> {
 
 /// The run has ended: it neither holds nor wants anything any more.
 pub(super) async fn end(tx: &mut Tx, run: RunId) -> Result<(), StoreError> {
+    planted!(LocksKept => return processes::forget(tx, run).await);
     execute!(tx, LEAVE, run.0)?;
     execute!(tx, FORGET, run.0)?;
     processes::forget(tx, run).await

@@ -70,7 +70,7 @@ pub(super) async fn go_on(tx: &mut Tx, run: RunId, at: Timestamp) -> Result<bool
     let harmless = match standing(plan, &steps) {
         Standing::Harmless => true,
         Standing::Ready => !has_failed(plan, &steps) && held(),
-        Standing::Undecided(_) => false,
+        Standing::Undecided(_) => planted!(UnknownRepeated, true, false),
     };
     // Somebody wanted it to stop: then it does not go on by itself.
     if !harmless || claims >= PATIENCE || run_now.cancel_requested_by.is_some() {
@@ -85,7 +85,8 @@ pub(super) async fn go_on(tx: &mut Tx, run: RunId, at: Timestamp) -> Result<bool
         (NO_PROCESS, "nothing it does next can harm; a server goes on with it, or a person starts it")
     };
     let by = Resumer { actor: "engine", reason: Some(reason) };
-    resume(tx, run, &numbered, None, (by, process), at).await?;
+    let decision = planted!(UnknownRepeated, Some(Decision::Repeat), None);
+    resume(tx, run, &numbered, decision, (by, process), at).await?;
     Ok(true)
 }
 

@@ -129,6 +129,7 @@ impl Store {
             history::of_step(&mut tx, claim.run, (index, Some(attempt)), status, None, at).await?;
         }
         journal::write(&mut tx, claim.run, last_seq, entries).await?;
+        planted!(LocksReleasedEarly => if status == StepStatus::Succeeded { locks::release(&mut tx, claim.run).await? });
         tx.commit().await
     }
 }

@@ -1,32 +1,38 @@
-//! Violence: engines as processes of their own on one store, killed or stopped at random while many runs are under way, and
-//! the server restarted under them. What the runs did is counted outside, where no engine can embellish it; afterwards the
-//! store's account is held against the count. A step holds a lock on its service's file while it works: two at once are seen.
+//! Violence: engines as processes of their own on one store, killed at random or put to sleep at a write and woken when others
+//! have their runs, and the server restarted under them. What the runs did is counted outside, where no engine can embellish
+//! it (`server.rs`, `runs.rs`); `people.rs` resumes, votes and cancels as people would; `judge.rs` holds the store's account
+//! against the count, while the game goes on and when it is over.
 
-use std::collections::{BTreeMap, HashMap};
+mod judge;
+mod people;
+mod runs;
+mod server;
+mod stops;
+
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
-use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
-use axum::extract::{Path as Segment, State};
 use opsroom::clock::Clock;
-use opsroom::core::event::{Entry, EntryBody};
-use opsroom::core::plan::{Plan, PlanStep};
-use opsroom::core::queue::{Concurrency, Policy, Priority};
-use opsroom::core::run::{Phase, Run, RunId, RunStatus, StepStatus};
-use opsroom::core::service::{HttpRequest, ShellCommand};
-use opsroom::core::step::{StepSpec, http::Http, shell::Shell, wait::Wait};
-use opsroom::store::{NewRun, RunFilter, Store};
+use opsroom::core::run::{RunId, RunStatus};
+use opsroom::core::time::Timestamp;
+use opsroom::store::{NewRun, RunFilter, Store, StoreError};
 
+use self::runs::{Kind, TOKEN};
+use self::server::Server;
+use self::stops::Sleep;
 use crate::postgres::Cluster;
 
 /// The shortest lease an engine accepts.
 const LEASE: Duration = Duration::from_secs(3);
 /// From the end of a lease to the sweep that notices, on a machine with other things to do.
-const SLACK: Duration = Duration::from_secs(5);
+const SLACK: Duration = Duration::from_secs(10);
 /// Runs waiting or under way at any time.
 const BACKLOG: usize = 24;
 const SERVICES: usize = 10;
+/// Of the kinds that take their time, so many are there at any time.
+const LONG_KINDS: [(Kind, usize); 3] = [(Kind::Slow, 2), (Kind::Approval, 2), (Kind::Cancelled, 3)];
 
 /// What to do.
 #[derive(Debug, Clone)]
@@ -35,19 +41,30 @@ pub struct Chaos {
     pub kills: usize,
     pub engines: usize,
     pub seed: u64,
+    /// Strikes from one sleep of an engine to the next, about.
+    pub stop_every: u64,
+    /// The fault all engines have.
+    pub fault: Option<&'static str>,
 }
 
 /// What came of it.
-#[derive(Debug, Default)]
+#[derive(Debug, Default, Clone)]
 pub struct Figures {
     pub runs: usize,
     pub succeeded: usize,
     pub interrupted: usize,
+    pub cancelled: usize,
+    pub failed: usize,
     pub unknown_steps: usize,
     pub effects: usize,
     pub entries: usize,
     pub kills: usize,
     pub stops: usize,
+    /// Runs that others had taken from a sleeping engine when it was woken.
+    pub taken: usize,
+    /// Runs that a person resumed.
+    pub resumed: usize,
+    pub approved: usize,
     /// Of the database server.
     pub restarts: usize,
     /// Interruptions that found something of the dead engine still running.
@@ -56,6 +73,23 @@ pub struct Figures {
     pub longest_overdue: Duration,
     pub took: Duration,
 }
+
+/// Something is wrong: who saw it, and what.
+pub struct Finding {
+    pub judge: &'static str,
+    pub what: String,
+    pub figures: Figures,
+}
+
+impl std::fmt::Display for Finding {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let Figures { kills, stops, took, .. } = self.figures;
+        write!(f, "{} after {kills} kills and {stops} stops, {took:.0?}: {}", self.judge, self.what)
+    }
+}
+
+/// What a judge says.
+type Verdict = Result<(), (&'static str, String)>;
 
 /// Small, seeded, good enough to choose victims.
 struct Dice(u64);
@@ -67,10 +101,32 @@ impl Dice {
         self.0 ^= self.0 << 17;
         self.0 % n
     }
+
+    fn index(&mut self, len: usize) -> usize {
+        usize::try_from(self.below(len.max(1) as u64)).unwrap()
+    }
 }
 
-/// Counts the requests it gets, by the name in their path.
-type Calls = Arc<Mutex<HashMap<String, usize>>>;
+struct Engine {
+    child: Child,
+    asleep: Option<Sleep>,
+    /// Left alone until then, so that it can do what it was about to do when it fell asleep.
+    spared_until: Option<Instant>,
+}
+
+struct Submitted {
+    id: RunId,
+    kind: Kind,
+    /// It has ended, and was judged.
+    judged: bool,
+    /// How often a person resumed it.
+    resumed: usize,
+    /// When the first of two people voted for it.
+    voted: Option<Instant>,
+    /// The second has voted too, or the run was given up.
+    decided: bool,
+    cancelled: Option<people::Cancelled>,
+}
 
 struct Field {
     chaos: Chaos,
@@ -79,12 +135,25 @@ struct Field {
     store: Store,
     workspace: i64,
     home: tempfile::TempDir,
-    calls: Calls,
+    calls: Server,
     port: u16,
-    engines: Vec<Child>,
-    /// Engines that are stopped, and until when nobody touches them.
-    stopped: HashMap<usize, Instant>,
-    submitted: Vec<RunId>,
+    engines: Vec<Engine>,
+    submitted: Vec<Submitted>,
+    by_id: HashMap<RunId, usize>,
+    /// Processes that were killed or put to sleep.
+    hurt: HashSet<u32>,
+    /// When the whole store stood still, because somebody fell asleep within a write, or the server was restarted.
+    stalls: Vec<(Timestamp, Timestamp)>,
+    /// Requests that must be closed at that time, if they began before this one: their engine was asleep and has lost them.
+    to_close: Vec<(Instant, String, Instant)>,
+    progress: judge::Progress,
+    /// Interruptions that were judged, and how many of engines nobody had touched.
+    deaths: HashSet<(RunId, i64)>,
+    wrongly_dead: usize,
+    /// Runs that were in the hands of an engine when it fell asleep.
+    slept_on: HashSet<RunId>,
+    /// Nobody is killed any more, and nothing resumed.
+    closing: bool,
     dice: Dice,
     figures: Figures,
 }
@@ -95,9 +164,9 @@ impl Drop for Field {
     }
 }
 
-/// Does it; panics, with the seed, when the store's account and the world disagree.
+/// Does it; an error when the store's account and the world disagree.
 /// `server`: the one the store is on, when it is ours to restart.
-pub async fn run(chaos: Chaos, server: Option<Cluster>) -> Figures {
+pub async fn run(chaos: Chaos, server: Option<Cluster>) -> Result<Figures, Box<Finding>> {
     let began = Instant::now();
     eprintln!("chaos: {} kills on {}, seed {}", chaos.kills, chaos.url, chaos.seed);
     let mut field = Field::new(chaos, server).await;
@@ -105,22 +174,30 @@ pub async fn run(chaos: Chaos, server: Option<Cluster>) -> Figures {
         let engine = field.spawn();
         field.engines.push(engine);
     }
-    // A quiet machine may be done with every run before the next kill: then a few more, until one was struck in the act.
-    let most = field.chaos.kills * 10;
-    while field.figures.kills < field.chaos.kills || (field.figures.kills < most && !field.has_struck().await) {
-        field.feed().await;
-        field.strike().await;
-        field.watch_leases().await;
-    }
-    field.settle().await;
-    field.judge().await;
-    let figures = std::mem::take(&mut field.figures);
-    field.store.close().await;
+    let found = field.play().await;
+    let figures = Figures { took: began.elapsed(), ..std::mem::take(&mut field.figures) };
+    let said = format!("seed {} on {}", field.chaos.seed, field.chaos.url);
     field.end_engines();
+    field.store.close().await;
     if let Some(server) = field.server.take() {
         server.stop();
     }
-    Figures { took: began.elapsed(), ..figures }
+    match found {
+        Ok(()) => Ok(figures),
+        Err((judge, what)) => Err(Box::new(Finding { judge, what: format!("{what}; {said}"), figures })),
+    }
+}
+
+/// Asks the store again while it does not answer: it may be locked by an engine that is asleep, or its server away.
+async fn ask<T>(what: impl AsyncFn() -> Result<T, StoreError>) -> Result<T, StoreError> {
+    let patience = Instant::now() + Duration::from_secs(40);
+    loop {
+        match what().await {
+            Err(StoreError::Locked { .. } | StoreError::Database(_)) if Instant::now() < patience => {}
+            answer => return answer,
+        }
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
 }
 
 impl Field {
@@ -129,8 +206,12 @@ impl Field {
         let now = Clock::System.now();
         // A workspace per game: a database may be used again.
         let workspace = store.ensure_workspace(&format!("chaos-{}", now.0), "UTC", now).await.unwrap().id;
-        let (calls, port) = counter().await;
+        let (calls, port) = Server::start().await;
         let home = tempfile::tempdir().unwrap();
+        let config = home.path().join(".config/opsroom");
+        std::fs::create_dir_all(&config).unwrap();
+        std::fs::create_dir_all(home.path().join("stops")).unwrap();
+        std::fs::write(config.join("opsroom.toml"), "[secret.CHAOS]\nfrom = \"env:CHAOS_TOKEN\"\n").unwrap();
         let dice = Dice(chaos.seed | 1);
         Self {
             chaos,
@@ -140,135 +221,158 @@ impl Field {
             home,
             calls,
             port,
-            engines: Vec::new(),
-            stopped: HashMap::new(),
-            submitted: Vec::new(),
             dice,
+            engines: Vec::new(),
+            submitted: Vec::new(),
+            by_id: HashMap::new(),
+            hurt: HashSet::new(),
+            stalls: Vec::new(),
+            to_close: Vec::new(),
+            progress: judge::Progress::default(),
+            deaths: HashSet::new(),
+            wrongly_dead: 0,
+            slept_on: HashSet::new(),
+            closing: false,
             figures: Figures::default(),
         }
     }
 
-    fn spawn(&self) -> Child {
+    fn spawn(&self) -> Engine {
         let home = self.home.path();
         // Another build can be tried: a release, or one that is kept while the sources change.
         let program = std::env::var_os("OPSROOM_BIN").unwrap_or_else(|| env!("CARGO_BIN_EXE_opsroom").into());
-        Command::new(program)
+        let mut command = Command::new(program);
+        command
             .args(["serve", "--store", &self.chaos.url])
             .current_dir(home)
             .env_clear()
             .env("PATH", std::env::var_os("PATH").unwrap_or_default())
             .env("HOME", home)
             .env("USER", "chaos")
+            .env("CHAOS_TOKEN", TOKEN)
             .env("OPSROOM_LEASE", "3s")
             .env("OPSROOM_PULSE", "off")
-            .stdin(Stdio::null())
-            .stdout(Stdio::null())
-            .stderr(Stdio::null())
-            .spawn()
-            .unwrap()
+            .env("OPSROOM_STOPS", home.join("stops"));
+        if let Some(fault) = self.chaos.fault {
+            command.env("OPSROOM_FAULT", fault);
+        }
+        let child = command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+        Engine { child, asleep: None, spared_until: None }
     }
 
     fn end_engines(&mut self) {
         for engine in &mut self.engines {
-            let _ = engine.kill();
-            let _ = engine.wait();
+            let _ = engine.child.kill();
+            let _ = engine.child.wait();
         }
         self.engines.clear();
     }
 
-    fn effects(&self) -> PathBuf {
-        self.home.path().join("effects")
+    /// Until there were enough kills; a quiet machine may be done with every run before the next one: then a few more, until
+    /// a run was struck in the act.
+    async fn play(&mut self) -> Verdict {
+        let most = self.chaos.kills * 10;
+        while self.figures.kills < self.chaos.kills || (self.figures.kills < most && !self.has_struck().await) {
+            self.feed().await;
+            self.strike().await;
+            self.look().await?;
+        }
+        self.closing = true;
+        self.calls.hurry();
+        self.settle().await?;
+        self.judge().await
     }
 
-    async fn live(&self) -> usize {
-        let status = vec![RunStatus::Queued, RunStatus::Claimed, RunStatus::Running, RunStatus::Waiting];
-        let filter = RunFilter { status, limit: 1000, ..RunFilter::default() };
-        self.store.runs(self.workspace, &filter).await.unwrap().runs.len()
+    /// Everything that is to be looked at all the time.
+    async fn look(&mut self) -> Verdict {
+        self.look_after_sleepers().await;
+        self.play_people().await?;
+        self.watch().await
     }
 
     async fn has_struck(&self) -> bool {
-        let filter = RunFilter { status: vec![RunStatus::Interrupted], limit: 1, ..RunFilter::default() };
-        !self.store.runs(self.workspace, &filter).await.unwrap().runs.is_empty()
+        !self.with(&[RunStatus::Interrupted], 1).await.is_empty()
+    }
+
+    /// Runs of these statuses, the newest first.
+    async fn with(&self, status: &[RunStatus], limit: u32) -> Vec<opsroom::core::run::Run> {
+        let filter = RunFilter { status: status.to_vec(), limit, ..RunFilter::default() };
+        ask(async || self.store.runs(self.workspace, &filter).await).await.unwrap().runs
+    }
+
+    async fn live(&self) -> Vec<opsroom::core::run::Run> {
+        self.with(&[RunStatus::Queued, RunStatus::Claimed, RunStatus::Running, RunStatus::Waiting], 1000).await
     }
 
     async fn feed(&mut self) {
-        for _ in self.live().await..BACKLOG {
+        let mut alive: BTreeMap<usize, usize> = BTreeMap::new();
+        let live = self.live().await;
+        for run in &live {
+            if let Some(n) = self.by_id.get(&run.id) {
+                *alive.entry(self.submitted[*n].kind as usize).or_default() += 1;
+            }
+        }
+        for _ in live.len()..BACKLOG {
             let n = self.submitted.len();
-            let plan = self.plan(n);
-            let (actor, trigger) = ("chaos".to_owned(), "cli".to_owned());
-            let at = Clock::System.now();
-            let new = NewRun { workspace: self.workspace, plan, parent: None, actor, trigger, reason: None, at };
-            self.submitted.push(self.store.submit(new).await.unwrap().id);
+            let wanted =
+                LONG_KINDS.iter().find(|(kind, few)| alive.get(&(*kind as usize)).copied().unwrap_or(0) < *few);
+            let kind = wanted.map_or(if n % 7 == 3 { Kind::Failing } else { Kind::Plain }, |(kind, _)| *kind);
+            *alive.entry(kind as usize).or_default() += 1;
+            self.submit(n, kind).await;
         }
     }
 
-    /// Steps whose effects are counted outside: step k of run n leaves the mark `n.k`.
-    fn plan(&mut self, n: usize) -> Plan {
-        let service = format!("svc{}", self.dice.below(SERVICES as u64));
-        let home = self.home.path().display().to_string();
-        // Some outlive their engine until somebody looks for what it left.
-        let (short, outlives) = (self.dice.below(90), self.dice.below(8) == 0);
-        // Every fourth is in a group, whatever its service.
-        let group = n.is_multiple_of(4).then_some("nightly");
-        let mark = |k: usize| {
-            let lasts = if outlives && k == 3 { "1.5".to_owned() } else { format!("0.0{short:02}") };
-            let alone = group.map_or(String::new(), |group| {
-                format!("exec 8>>'{home}/{group}.group'; flock -n 8 || echo {n}.{k} >> '{home}/overlaps'; ")
-            });
-            format!(
-                "{alone}exec 9>>'{home}/{service}.lock'; flock -n 9 || echo {n}.{k} >> '{home}/overlaps'; \
-                 printf '%s\\n' {n}.{k} >> '{home}/effects'; sleep {lasts}; echo {n}.{k}"
-            )
+    async fn submit(&mut self, n: usize, kind: Kind) {
+        // Those that take long stand in nobody's way.
+        let service = match kind {
+            Kind::Plain => format!("svc{}", self.dice.below(SERVICES as u64)),
+            _ => format!("own{n}"),
         };
-        let url = format!("http://127.0.0.1:{}/{n}.2", self.port);
-        let request = HttpRequest { method: "POST".into(), url, ..HttpRequest::default() };
-        let steps = vec![
-            step(Phase::Action, "write", shell(&mark(0))),
-            step(Phase::Action, "pause", StepSpec::Wait(Wait { ms: 1 + i64::try_from(n % 40).unwrap() })),
-            step(Phase::Action, "call", StepSpec::Http(Http::new(request))),
-            PlanStep { idempotent: true, ..step(Phase::Action, "again", shell(&mark(3))) },
-            step(Phase::Verify, "last", shell(&mark(4))),
-        ];
-        Plan {
-            runbook: "chaos".to_owned(),
-            title: format!("chaos {n}"),
-            env: Some("prod".to_owned()),
-            services: vec![service.clone()],
-            mutates: true,
-            priority: Priority::ALL[n % 3],
-            concurrency: group.map(|group| Concurrency { group: group.to_owned(), policy: Policy::Queue }),
-            steps,
-            finally: vec![step(Phase::Summarize, "tidy", shell(&mark(5)))],
-            timeout_ms: 120_000,
-            ..Plan::default()
-        }
+        // Some outlive their engine until somebody looks for what it left.
+        let short = format!("0.0{:02}", self.dice.below(90));
+        let long = if self.dice.below(8) == 0 { "1.5".to_owned() } else { short.clone() };
+        let place = runs::Place { home: self.home.path(), port: self.port };
+        let plan = place.plan(n, kind, &service, &short, &long);
+        let new = NewRun {
+            workspace: self.workspace,
+            plan,
+            parent: None,
+            actor: "chaos".to_owned(),
+            trigger: "cli".to_owned(),
+            reason: None,
+            at: Clock::System.now(),
+        };
+        let id = ask(async || self.store.submit(new.clone()).await).await.unwrap().id;
+        self.by_id.insert(id, n);
+        let (judged, resumed, voted, decided, cancelled) = (false, 0, None, false, None);
+        self.submitted.push(Submitted { id, kind, judged, resumed, voted, decided, cancelled });
     }
 
-    /// Kills an engine and starts another; now and then one is only stopped until its leases are gone.
+    /// Kills an engine and starts another; now and then one is put to sleep.
     async fn strike(&mut self) {
-        let pause = 20 + self.dice.below(130);
+        // Somebody has to take over what a sleeping engine had.
+        let (least, more) = if self.engines.iter().any(|e| e.asleep.is_some()) { (120, 330) } else { (20, 130) };
+        let pause = least + self.dice.below(more);
         tokio::time::sleep(Duration::from_millis(pause)).await;
-        let victim = usize::try_from(self.dice.below(self.engines.len() as u64)).unwrap();
-        if self.stopped.get(&victim).is_some_and(|until| Instant::now() < *until) {
+        let awake = |e: &Engine| e.asleep.is_none() && e.spared_until.is_none_or(|until| until < Instant::now());
+        let victims: Vec<usize> = (0..self.engines.len()).filter(|i| awake(&self.engines[*i])).collect();
+        if victims.is_empty() {
             return;
         }
+        let victim = victims[self.dice.index(victims.len())];
         if self.server.is_some() && self.dice.below(60) == 0 {
             return self.restart_server().await;
         }
-        if self.dice.below(40) == 0 {
-            self.figures.stops += 1;
-            let asleep = LEASE + Duration::from_secs(1);
-            self.stopped.insert(victim, Instant::now() + asleep + Duration::from_secs(1));
-            let process = rustix::process::Pid::from_child(&self.engines[victim]);
-            let _ = rustix::process::kill_process(process, rustix::process::Signal::STOP);
-            tokio::spawn(async move {
-                tokio::time::sleep(asleep).await;
-                let _ = rustix::process::kill_process(process, rustix::process::Signal::CONT);
-            });
+        let asleep = self.engines.iter().filter(|e| e.asleep.is_some()).count();
+        let due = self.figures.stops as u64 * self.chaos.stop_every <= self.figures.kills as u64;
+        let may_sleep = due && asleep * 2 < self.chaos.engines && victims.len() > 1;
+        if may_sleep && self.put_to_sleep(&victims).await {
             return;
         }
-        self.engines[victim].kill().unwrap();
-        self.engines[victim].wait().unwrap();
+        let engine = &mut self.engines[victim].child;
+        self.hurt.insert(engine.id());
+        engine.kill().unwrap();
+        engine.wait().unwrap();
         self.engines[victim] = self.spawn();
         self.figures.kills += 1;
     }
@@ -276,174 +380,38 @@ impl Field {
     /// Breaks all connections, or lets the server crash and recover.
     async fn restart_server(&mut self) {
         let how = if self.dice.below(2) == 0 { "fast" } else { "immediate" };
+        let from = Clock::System.now();
         if let Some(server) = &mut self.server {
             server.restart(how);
             self.figures.restarts += 1;
         }
         // Our own connections are looked at again only when they have rested for a while.
         tokio::time::sleep(Duration::from_millis(600)).await;
-    }
-
-    /// No run is held for long after its lease has ended.
-    async fn watch_leases(&mut self) {
-        let now = Clock::System.now();
-        for run in self.store.expired(now).await.unwrap() {
-            let late = run.lease_until.map_or(0, |until| now.ms_since(until));
-            let late = Duration::from_millis(u64::try_from(late).unwrap_or(0));
-            assert!(late < LEASE + SLACK, "run {} is held {late:?} after its lease; {}", run.id, self.said());
-            self.figures.longest_overdue = self.figures.longest_overdue.max(late);
-        }
+        self.stalls.push((from, Clock::System.now()));
     }
 
     /// Until nothing is queued or held any more.
-    async fn settle(&mut self) {
-        let patience = Instant::now() + LEASE + SLACK + Duration::from_mins(1);
-        while self.live().await > 0 {
-            assert!(Instant::now() < patience, "{} runs never ended; {}", self.live().await, self.said());
-            self.watch_leases().await;
+    async fn settle(&mut self) -> Verdict {
+        let patience = Instant::now() + LEASE + SLACK + Duration::from_mins(2);
+        loop {
+            let live = self.live().await;
+            if live.is_empty() && self.to_close.is_empty() && self.engines.iter().all(|e| e.asleep.is_none()) {
+                break;
+            }
+            if Instant::now() > patience {
+                return Err(("the end", format!("{} runs never ended: {:?}", live.len(), live.first())));
+            }
+            self.look().await?;
             tokio::time::sleep(Duration::from_millis(50)).await;
         }
         // What a killed engine's child still does, it does by now.
         tokio::time::sleep(Duration::from_millis(300)).await;
+        Ok(())
     }
 
-    fn said(&self) -> String {
-        format!("seed {} on {}", self.chaos.seed, self.chaos.url)
+    fn effects(&self) -> PathBuf {
+        self.home.path().join("effects")
     }
-
-    async fn judge(&mut self) {
-        assert_eq!(self.store.locks().await.unwrap(), 0, "locks are left; {}", self.said());
-        let overlaps = std::fs::read_to_string(self.home.path().join("overlaps")).unwrap_or_default();
-        assert_eq!(overlaps, "", "steps worked on one service at once; {}", self.said());
-        let marks = self.marks();
-        self.figures.effects = marks.values().sum();
-        let mut held: BTreeMap<String, Vec<(i64, i64, RunId)>> = BTreeMap::new();
-        for (n, id) in self.submitted.clone().into_iter().enumerate() {
-            let run = self.store.run(id).await.unwrap();
-            let entries = self.entries(&run).await;
-            self.figures.entries += entries.len();
-            self.figures.orphans += entries.iter().filter(|e| found_orphans(e)).count();
-            let spells = spells(&entries);
-            self.judge_steps(n, &run, &marks, spells.len()).await;
-            self.figures.runs += 1;
-            match run.status {
-                RunStatus::Succeeded => self.figures.succeeded += 1,
-                RunStatus::Interrupted => self.figures.interrupted += 1,
-                other => panic!("run {id} is {other:?}: {:?}; {}", run.message, self.said()),
-            }
-            let target = held.entry(run.plan.services[0].clone()).or_default();
-            target.extend(spells.into_iter().map(|(from, to)| (from, to, id)));
-        }
-        self.judge_turns(held);
-    }
-
-    /// What is recorded of each step agrees with what it did. `spells`: how many engines worked on the run.
-    async fn judge_steps(&mut self, n: usize, run: &Run, marks: &HashMap<String, usize>, spells: usize) {
-        for step in self.store.steps(run.id).await.unwrap() {
-            let (k, did) = (step.index, marks.get(&format!("{n}.{}", step.index)).copied().unwrap_or(0));
-            let told = format!("run {} step {k}: {:?}, done {did} times; {}", run.id, step, self.said());
-            let (timed, repeatable) = (k == 1, k == 3);
-            // Ten claims; an engine that died before it could say that it started left no trace in the log.
-            let worn_out = spells >= 6;
-            match step.status {
-                StepStatus::Succeeded if timed => {}
-                StepStatus::Succeeded => assert!(did == 1 || (repeatable && did > 1), "{told}"),
-                StepStatus::Unknown => {
-                    // What is repeatable is left to a person only after it brought ten engines down.
-                    let is_open = if repeatable { worn_out } else { did <= 1 };
-                    assert!(is_open && run.status == RunStatus::Interrupted, "{told}");
-                    self.figures.unknown_steps += 1;
-                }
-                StepStatus::Pending => {
-                    let untouched = did == 0 || (repeatable && worn_out);
-                    assert!(untouched && run.status == RunStatus::Interrupted, "{told}");
-                }
-                _ => panic!("{told}"),
-            }
-        }
-    }
-
-    /// Never two runs on one target at once.
-    fn judge_turns(&self, held: BTreeMap<String, Vec<(i64, i64, RunId)>>) {
-        for (service, mut turns) in held {
-            turns.sort_unstable();
-            for pair in turns.windows(2) {
-                let ((_, ended, one), (began, _, other)) = (pair[0], pair[1]);
-                assert!(began >= ended, "runs {one} and {other} were on {service} at once; {}", self.said());
-            }
-        }
-    }
-
-    /// Every mark and how often it was left, by file and by request.
-    fn marks(&self) -> HashMap<String, usize> {
-        let mut marks = self.calls.lock().unwrap().clone();
-        for line in std::fs::read_to_string(self.effects()).unwrap_or_default().lines() {
-            *marks.entry(line.to_owned()).or_default() += 1;
-        }
-        marks
-    }
-
-    /// The whole log, gapless and without a repetition.
-    async fn entries(&self, run: &Run) -> Vec<Entry> {
-        let mut all: Vec<Entry> = Vec::new();
-        loop {
-            let after = all.last().map_or(0, |e| e.seq);
-            let more = self.store.entries_after(run.id, after, 10_000).await.unwrap();
-            if more.is_empty() {
-                break;
-            }
-            all.extend(more);
-        }
-        assert!(all.iter().zip(1..).all(|(e, seq)| e.seq == seq), "the log of {} has gaps; {}", run.id, self.said());
-        assert_eq!(all.last().map(|e| e.seq), Some(run.last_seq), "run {}; {}", run.id, self.said());
-        let twice = all.windows(2).find(|pair| pair[0].at == pair[1].at && pair[0].body == pair[1].body);
-        assert!(twice.is_none(), "run {} says something twice: {twice:?}; {}", run.id, self.said());
-        all
-    }
-}
-
-fn found_orphans(entry: &Entry) -> bool {
-    matches!(&entry.body, EntryBody::Event { message, .. } if message.contains("was still running"))
-}
-
-/// When engines were at work on a run: from each start to the entry that tells its end.
-fn spells(entries: &[Entry]) -> Vec<(i64, i64)> {
-    let mut spells = Vec::new();
-    let mut began = None;
-    for entry in entries {
-        let EntryBody::Event { message, source, .. } = &entry.body else { continue };
-        if source != "engine" {
-            continue;
-        }
-        if message.starts_with("started: ") {
-            began = Some(entry.at.0);
-        } else if message.starts_with("interrupted: ") || message.starts_with("succeeded in ") {
-            spells.extend(began.take().map(|from| (from, entry.at.0)));
-        }
-    }
-    spells
-}
-
-fn step(phase: Phase, name: &str, spec: StepSpec) -> PlanStep {
-    PlanStep::new(name, phase, spec, 60_000)
-}
-
-fn shell(script: &str) -> StepSpec {
-    StepSpec::Shell(Shell::new(ShellCommand::Script(script.to_owned())))
-}
-
-/// A server that counts.
-async fn counter() -> (Calls, u16) {
-    let calls = Calls::default();
-    let count = |State(calls): State<Calls>, Segment(name): Segment<String>| async move {
-        *calls.lock().unwrap().entry(name).or_default() += 1;
-        "ok"
-    };
-    let app = axum::Router::new().route("/{name}", axum::routing::post(count)).with_state(calls.clone());
-    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let port = listener.local_addr().unwrap().port();
-    tokio::spawn(async move { axum::serve(listener, app).await });
-    (calls, port)
 }
 
 /// A file in a folder of its own.

@@ -9,7 +9,7 @@ use opsroom::core::plan::Plan;
 use opsroom::core::queue::{Concurrency, Lane, Lanes, Policy, Priority};
 use opsroom::core::run::{Phase, RunId, RunStatus, StepStatus};
 use opsroom::engine::{Engine, EngineConfig};
-use opsroom::store::{Beginning, NewRun};
+use opsroom::store::{Beginning, EngineRow, NewRun};
 
 use crate::bench::*;
 use crate::crash::{dead_neighbour, die_with};
@@ -117,6 +117,52 @@ async fn the_more_urgent_is_driven_first() {
     let places: Vec<_> =
         ["urgent", "high", "normal", "low"].map(|name| asked.iter().position(|call| call.contains(name))).into();
     assert_eq!(places, [Some(0), Some(1), Some(2), Some(3)], "{asked:#?}");
+}
+
+/// A console leaves the queue to a live server even when that one has its hands full.
+#[tokio::test]
+async fn while_there_is_a_server_consoles_leave_the_queue_to_it() {
+    let bench = Bench::scripted(Script::default().on("long", Act::Hang)).await;
+    assert!(!opsroom::engine::is_served(&bench.store, Clock::System).await);
+    let server = bench.engine_with(EngineConfig { kind: "serve".to_owned(), lanes: lanes(1), ..config() });
+    let long = bench.submit(plan(vec![get(Phase::Action, "long")])).await;
+    server.wake();
+    bench.until(long, |r| r.status == RunStatus::Running).await;
+    assert!(opsroom::engine::is_served(&bench.store, Clock::System).await);
+    let next = bench.submit(plan(vec![get(Phase::Action, "next")])).await;
+    let console = bench.engine();
+    console.idle().await;
+    assert_eq!(bench.store.run(next).await.unwrap().status, RunStatus::Queued);
+    bench.store.request_cancel(long, "amos", None, Clock::System.now()).await.unwrap();
+    server.wake();
+    let run = bench.ended(next).await;
+    assert_eq!(run.holder.as_deref(), Some(server.holder()));
+    server.stop(true).await;
+    assert!(!opsroom::engine::is_served(&bench.store, Clock::System).await);
+}
+
+/// Who counts as a server: by kind, by when it was seen last, and whether it takes anything more.
+#[tokio::test]
+async fn a_server_counts_while_it_shows_itself() {
+    let now = Clock::System.now();
+    for (holder, kind, seen_ms, draining, serves) in [
+        ("elsewhere:7:1:boot:1:1", "serve", 0, false, true),
+        ("elsewhere:7:1:boot:1:1", "serve", 10_000, false, true),
+        ("elsewhere:7:1:boot:1:1", "serve", 15_000, false, false),
+        ("elsewhere:7:1:boot:1:1", "serve", 0, true, false),
+        ("elsewhere:7:1:boot:1:1", "console", 0, false, false),
+    ] {
+        let bench = Bench::scripted(Script::default()).await;
+        let (holder, kind, seen_at) = (holder.to_owned(), kind.to_owned(), now.plus_ms(-seen_ms));
+        let row = EngineRow { holder, kind, started_at: seen_at, seen_at, draining };
+        bench.store.beat(&row).await.unwrap();
+        assert_eq!(opsroom::engine::is_served(&bench.store, Clock::System).await, serves, "{row:?}");
+        let mut gone = row.clone();
+        gone.holder = dead_neighbour(bench.engine_with(config()).holder());
+        let bench = Bench::scripted(Script::default()).await;
+        bench.store.beat(&gone).await.unwrap();
+        assert!(!opsroom::engine::is_served(&bench.store, Clock::System).await, "a process of this machine: {gone:?}");
+    }
 }
 
 #[tokio::test]

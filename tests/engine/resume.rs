@@ -1,8 +1,8 @@
 //! Interrupted runs go on: by themselves where nothing can go wrong, else with a person's decision. On both databases.
 
-use opsroom::adapter::Script;
+use opsroom::adapter::{Act, Script};
 use opsroom::clock::Clock;
-use opsroom::core::plan::{Plan, PlanStep};
+use opsroom::core::plan::{Each, Plan, PlanStep, Rules};
 use opsroom::core::resume::Decision;
 use opsroom::core::run::{Phase, RunId, RunStatus, StepStatus, Transition};
 use opsroom::core::step::{StepSpec, wait::Wait};
@@ -183,4 +183,70 @@ async fn runs_on_one_target_take_turns_and_say_for_whom_they_wait() {
         assert_eq!(bench.store.locks().await.unwrap(), 0);
     })
     .await;
+}
+
+/// An engine that is never heard of again leaves a run with its steps in these states; it was resumed by a person.
+async fn resumed_with(bench: &Bench, plan: Plan, left: &[StepStatus]) -> RunId {
+    let id = bench.submit(plan).await;
+    let now = Clock::System.now();
+    let (claim, _) = bench.store.claim(Some(id), "elsewhere:7:1:b:1:1", now).await.unwrap().unwrap();
+    bench.store.transition(claim, Transition::Start, None, &[], now).await.unwrap();
+    for (index, status) in (0..).zip(left) {
+        bench.store.step(claim, index, *status, 1, None, &[], now).await.unwrap();
+    }
+    interrupted(bench, id).await;
+    let stands = bench.store.run(id).await.unwrap().status;
+    if stands == RunStatus::Interrupted {
+        bench.store.resume(id, Some(Decision::Repeat), WHY, now).await.unwrap();
+    }
+    id
+}
+
+#[tokio::test]
+async fn what_was_done_stays_done_when_a_resumed_run_is_stopped_before_it_gets_there() {
+    let bench = Bench::scripted(Script::default().on("ask", Act::Hang)).await;
+    let steps = vec![get(Phase::Preflight, "ask"), get(Phase::Action, "one"), get(Phase::Action, "two")];
+    let plan = Plan { timeout_ms: 300, ..plan(steps) };
+    let id = resumed_with(&bench, plan, &[StepStatus::Pending, StepStatus::Succeeded]).await;
+    let engine = bench.engine_with(only(id));
+    engine.wake();
+    assert_ended(&bench.ended(id).await, RunStatus::TimedOut);
+    assert_eq!(bench.statuses(id).await[1..], [StepStatus::Succeeded, StepStatus::Skipped]);
+}
+
+#[tokio::test]
+async fn a_resumed_run_goes_on_undoing_where_it_was_cut_short() {
+    use StepStatus::{Failed, Pending, Succeeded};
+    let bench = Bench::scripted(Script::default()).await;
+    let undo = |n: u32, name: &str| {
+        let rules = Rules { undoes: Some(n), ..Rules::default() };
+        PlanStep { rules, ..get(Phase::Action, name) }
+    };
+    let steps = vec![get(Phase::Action, "one"), get(Phase::Action, "two"), get(Phase::Verify, "check")];
+    let plan = Plan { undo: vec![undo(1, "undo-two"), undo(0, "undo-one")], ..plan(steps) };
+    let id = resumed_with(&bench, plan, &[Succeeded, Succeeded, Failed, Succeeded, Pending]).await;
+    let engine = bench.engine_with(only(id));
+    engine.wake();
+    assert_ended(&bench.ended(id).await, RunStatus::Failed);
+    let asked = asked(&bench);
+    assert!(asked.len() == 1 && asked[0].contains("undo-one"), "{asked:?}");
+    assert_eq!(bench.statuses(id).await, [Succeeded, Succeeded, Failed, Succeeded, Succeeded]);
+}
+
+#[tokio::test]
+async fn items_that_were_done_are_not_done_again() {
+    use StepStatus::{Running, Succeeded};
+    let bench = Bench::scripted(Script::default()).await;
+    let item = |name: &str| {
+        let each = Some(Each { group: 0, max_concurrency: 2, max_errors: 0 });
+        PlanStep { rules: Rules { each, ..Rules::default() }, ..get(Phase::Action, name) }
+    };
+    let plan = plan(vec![item("one"), item("two"), item("three")]);
+    let id = resumed_with(&bench, plan, &[Running, Succeeded]).await;
+    let engine = bench.engine_with(only(id));
+    engine.wake();
+    assert_ended(&bench.ended(id).await, RunStatus::Succeeded);
+    let asked = asked(&bench);
+    assert_eq!(asked.iter().filter(|call| call.contains("two")).count(), 0, "{asked:?}");
+    assert_eq!((asked.len(), bench.statuses(id).await), (2, vec![Succeeded; 3]));
 }

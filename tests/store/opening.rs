@@ -178,6 +178,26 @@ async fn a_locked_file_is_told_after_five_seconds() {
     assert!(store.workspaces().await.unwrap().is_empty(), "reading goes on");
 }
 
+/// The schema is looked at, and nothing more: what is up to date can be opened by somebody who may only read, and while
+/// another program writes.
+#[tokio::test]
+async fn opening_what_is_up_to_date_writes_nothing() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("opsroom.db");
+    let url = format!("sqlite:{}", file.display());
+    Store::open(&url).await.unwrap().close().await;
+    let options = sqlx::sqlite::SqliteConnectOptions::new().filename(&file);
+    let mut writer = SqliteConnection::connect_with(&options).await.unwrap();
+    sqlx::raw_sql("begin immediate").execute(&mut writer).await.unwrap();
+    assert!(Store::open(&url).await.unwrap().workspaces().await.unwrap().is_empty());
+    let Some(schema) = postgres::schema().await else { return };
+    Store::open(&schema.url).await.unwrap().close().await;
+    let reader = Store::open(&format!("{}%20-crole%3Dpg_read_all_data", schema.url)).await.unwrap();
+    assert!(reader.workspaces().await.unwrap().is_empty());
+    reader.close().await;
+    schema.remove().await;
+}
+
 #[tokio::test]
 async fn servers_that_cannot_be_reached() {
     let listener = std::net::TcpListener::bind(("127.0.0.1", 0)).unwrap();
