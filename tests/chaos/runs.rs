@@ -149,7 +149,7 @@ impl Place<'_> {
     fn request(&self, method: &str, path: &str) -> StepSpec {
         let url = format!("http://127.0.0.1:{}/{path}", self.port);
         let request = HttpRequest { method: method.to_owned(), url, ..HttpRequest::default() };
-        StepSpec::Http(Http { request })
+        StepSpec::Http(Http::new(request))
     }
 
     fn mark(&self, n: usize, k: usize, service: &str, group: Option<&str>, lasts: &str) -> String {
