@@ -114,7 +114,9 @@ async fn of_several_engines_one_probes_in_each_slot() {
     bench.store.apply(bench.workspace, &[added], "amos", Clock::System.now()).await.unwrap();
     let mut bus = bench.bus.listen();
     let engines: Vec<_> = (0..4).map(|_| bench.engine()).collect();
-    engines.iter().for_each(|engine| engine.pulse(bench.workspace, 3_600_000));
+    for engine in &engines {
+        engine.pulse(bench.workspace, 3_600_000);
+    }
     while bus.recv().await.unwrap() != Notice::Observations {}
     // Asked again at once: the slot is taken, by itself or by another.
     for engine in &engines {
