@@ -19,7 +19,8 @@ use crate::core::stack;
 use crate::core::time::Timestamp;
 
 use super::{
-    AuditFilter, Ballot, Beginning, Found, Glimpse, LeftOver, NewRun, Orderer, Resumer, RunFilter, Store, StoreError, Workspace,
+    AuditFilter, Ballot, Beginning, Found, Glimpse, LeftOver, NewRun, Orderer, Resumer, RunFilter, Store, StoreError,
+    Workspace,
 };
 
 const OWN: &str = "select 1 from run where id = $1 and workspace_id = $2";
@@ -228,7 +229,12 @@ impl Scope {
     }
 
     /// [`Store::left_over`].
-    pub async fn left_over(&self, now: Timestamp, any_engine: bool, gone: &[String]) -> Result<Vec<LeftOver>, StoreError> {
+    pub async fn left_over(
+        &self,
+        now: Timestamp,
+        any_engine: bool,
+        gone: &[String],
+    ) -> Result<Vec<LeftOver>, StoreError> {
         self.store.left_over(self.workspace.id, now, any_engine, gone).await
     }
 

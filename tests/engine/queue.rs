@@ -154,7 +154,16 @@ async fn a_server_counts_while_it_shows_itself() {
     ] {
         let bench = Bench::scripted(Script::default()).await;
         let (holder, kind, seen_at) = (holder.to_owned(), kind.to_owned(), now.plus_ms(-seen_ms));
-        let row = EngineRow { holder, kind, started_at: seen_at, seen_at, draining };
+        let row = EngineRow {
+            holder,
+            kind,
+            started_at: seen_at,
+            seen_at,
+            draining,
+            alive_until: seen_at.plus_ms(15_000),
+            adopts_from: None,
+            pulse_ms: 0,
+        };
         bench.store.beat(&row).await.unwrap();
         assert_eq!(opsroom::engine::is_served(&bench.store, Clock::System).await, serves, "{row:?}");
         let mut gone = row.clone();
