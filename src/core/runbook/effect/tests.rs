@@ -1,3 +1,5 @@
+//! What commands do: changes, looks, what never ends, what wants a terminal.
+
 use super::*;
 
 fn effect(text: &str) -> Effect {

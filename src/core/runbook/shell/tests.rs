@@ -1,3 +1,5 @@
+//! Shell text taken apart: commands, variables, and where it does not parse.
+
 use super::*;
 
 fn commands_of(text: &str) -> Vec<String> {

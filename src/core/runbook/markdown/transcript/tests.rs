@@ -1,3 +1,5 @@
+//! Prompts, output and what lies between them.
+
 use super::*;
 
 fn fence(tag: &str, code: &str) -> Fence {
