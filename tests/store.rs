@@ -200,7 +200,7 @@ suite! {
         racing_submitters_of_a_group_that_refuses, a_new_run_cancels_the_others_of_its_group,
         a_link_kept_out_of_its_group_ends_with_a_word, an_interrupted_run_leaves_its_group_and_lines_up_again,
         a_group_is_of_one_workspace, places_in_the_queue_are_told, a_run_nobody_can_read_hides_no_other;
-    left_over: a_console_takes_only_what_the_living_have_queued, a_person_starts_what_is_left_over,
+    left_over: an_engine_that_lost_a_run_is_not_alive_for_what_it_queued, a_console_takes_only_what_the_living_have_queued, a_person_starts_what_is_left_over,
         without_an_engine_everything_waits_and_a_server_adopts_what_is_young, no_console_goes_on_with_a_change_by_itself,
         a_chain_belongs_to_the_process_that_goes_on_with_it;
     changes: what_others_write_is_heard;

@@ -3,9 +3,9 @@
 use super::log::Which;
 use super::out::Out;
 use super::session::Start;
-use super::stop::{Code, Stop};
-use crate::control::Control;
+use super::stop::{Code, Stop, tell};
 use crate::control::orders::{Ending, Order};
+use crate::control::{Control, Refusal};
 
 /// Ask a run to stop
 #[derive(Debug, clap::Args)]
@@ -58,8 +58,11 @@ pub(super) async fn perform(args: &Args, start: &Start) -> Result<Code, Stop> {
 async fn waiting(args: &Args, control: &Control) -> Result<Code, Stop> {
     let mut out = Out::new();
     for waits in control.left_over().await? {
-        control.drop_queued(waits.run, args.reason.as_deref()).await?;
-        out.line(&format!("run {} is cancelled", waits.run))?;
+        match control.drop_queued(waits.run, args.reason.as_deref()).await {
+            Ok(()) => out.line(&format!("run {} is cancelled", waits.run))?,
+            Err(why @ Refusal::Invalid(_)) => tell(&why.to_string()),
+            Err(why) => return Err(why.into()),
+        }
     }
     control.close(false).await;
     Ok(Code::Succeeded)

@@ -1,5 +1,7 @@
 //! The console without a subcommand: what is opened before the screen appears, and what happens once it is gone.
 
+use std::time::Duration;
+
 use tokio::signal::unix::{SignalKind, signal};
 
 use super::session::Start;
@@ -7,6 +9,9 @@ use super::stop::{Code, Stop, tell};
 use crate::control::{Control, Door};
 use crate::demo::World;
 use crate::tui::{Exit, check_terminal};
+
+/// How often a console without a screen looks whether what it queued was taken.
+const LOOK_AGAIN: Duration = Duration::from_secs(1);
 
 /// An open door with, in the demo, the world behind it. Hand `control` to the screen, then call [`Session::finish`].
 #[derive(Debug)]
@@ -32,6 +37,17 @@ impl From<Exit> for Code {
     }
 }
 
+/// Returns once the runs this process drives have ended and none that it queued waits for a target another process holds.
+async fn settled(control: &Control) {
+    loop {
+        control.idle().await;
+        if control.queued_here().await.unwrap_or(0) == 0 {
+            return;
+        }
+        tokio::time::sleep(LOOK_AGAIN).await;
+    }
+}
+
 impl Session {
     pub(super) const fn new(control: Control, world: Option<World>) -> Self {
         Self { control, world }
@@ -45,7 +61,8 @@ impl Session {
         // Held so that a hang-up, from now on, ends nothing.
         let _hangup = signal(SignalKind::hangup()).map_err(Stop::System)?;
         let (live, parked) = (self.control.live(), self.control.parked());
-        if exit == Exit::Quit && live > 0 && parked >= live {
+        let queued = self.control.queued_here().await.unwrap_or(0);
+        if exit == Exit::Quit && live > 0 && parked >= live && queued == 0 {
             tell(&format!("{parked} run(s) wait for people; the next console, or opsroom serve, goes on with them"));
             self.control.close(false).await;
             return Ok(exit.into());
@@ -54,8 +71,11 @@ impl Session {
             let wait = if parked > 0 { format!(", {parked} of them for people") } else { String::new() };
             tell(&format!("waiting for {live} run(s) to end{wait}; Ctrl-C leaves them behind, interrupted"));
         }
+        if exit == Exit::Quit && queued > 0 {
+            tell(&format!("{queued} queued run(s) wait for their targets; after Ctrl-C they wait for `opsroom start`"));
+        }
         let ended = tokio::select! {
-            () = self.control.idle(), if !matches!(exit, Exit::Signal(_)) => true,
+            () = settled(&self.control), if !matches!(exit, Exit::Signal(_)) => true,
             _ = interrupt.recv(), if exit == Exit::Quit => false,
             _ = terminate.recv(), if !matches!(exit, Exit::Signal(_)) => false,
             else => false,

@@ -79,7 +79,7 @@ pub(super) fn can_ask() -> bool {
 /// Asks on stderr and reads one line; `None` at the end of input. Blocks a thread of its own, never the runtime.
 pub(super) async fn ask(question: &str) -> Result<Option<String>, Stop> {
     let mut stderr = std::io::stderr();
-    write!(stderr, "{}", text::show(question))?;
+    write!(stderr, "{}", text::show_lines(question))?;
     stderr.flush()?;
     let (sender, receiver) = tokio::sync::oneshot::channel();
     std::thread::spawn(move || {

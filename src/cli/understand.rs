@@ -62,6 +62,7 @@ fn subcommand(parsed: &Parsed) -> String {
         "pause_run" => "pause",
         "resume_run" => "resume",
         "retry_run" => "retry",
+        "start_run" => "start",
         "approve" => "approve",
         "reject" => "reject",
         "list_runs" => return "opsroom runs".to_owned(),

@@ -6,9 +6,9 @@ use std::collections::HashMap;
 use super::{Control, Door, Refusal};
 use crate::bus::Notice;
 use crate::core::queue::Untaken;
-use crate::core::run::{Run, RunId, RunStatus};
+use crate::core::run::{Run, RunId};
 use crate::core::time::Timestamp;
-use crate::store::{Orderer, Scope};
+use crate::store::{Orderer, Scope, StoreError};
 
 /// How many of them are read with their plans; of the rest only their number is known.
 const READ: usize = 20;
@@ -52,7 +52,11 @@ impl Control {
         let mut left_over = Vec::new();
         for (n, waits) in found.into_iter().enumerate() {
             // One that this version cannot read is listed all the same.
-            let run = if n < READ { scope.run(waits.run).await.ok() } else { None };
+            let run = match scope.run(waits.run).await {
+                _ if n >= READ => None,
+                Err(StoreError::Unreadable { .. }) => None,
+                read => Some(read?),
+            };
             left_over.push(LeftOver {
                 run: waits.run,
                 title: run.as_ref().map(|run| run.plan.title.clone()),
@@ -66,18 +70,33 @@ impl Control {
         Ok(left_over)
     }
 
-    /// Drops a run that waits in the queue. One that somebody has started meanwhile goes on.
+    /// Drops a run that waits in the queue. One that was started meanwhile goes on.
     pub async fn drop_queued(&self, run: RunId, reason: Option<&str>) -> Result<(), Refusal> {
         self.writable()?;
-        let status = self.status(run).await?;
-        if status != RunStatus::Queued {
-            let now = status.name();
-            return Err(Refusal::Invalid(format!(
-                "run {run} is {now} and no longer waits; `cancel run {}` stops it",
-                run.0
-            )));
+        let reason = self.clean(reason.map(str::trim).filter(|reason| !reason.is_empty()));
+        let by = Orderer { actor: &self.0.settings.actor, reason: reason.as_deref() };
+        let scope = self.scope().await?;
+        let status = match scope.drop_queued(run, by, self.0.clock.now()).await {
+            Err(StoreError::Refused { status, .. }) => {
+                let (now, n) = (status.name(), run.0);
+                return Err(Refusal::Invalid(format!(
+                    "run {run} is {now} and no longer waits; `cancel run {n}` stops it"
+                )));
+            }
+            dropped => dropped?,
+        };
+        self.told(&scope, run).await;
+        self.0.bus.tell(Notice::Run(run, status));
+        Ok(())
+    }
+
+    /// Queued runs that are left over when this process ends: it queued them, and no server goes on with them.
+    pub async fn queued_here(&self) -> Result<i64, Refusal> {
+        let store = self.0.store.for_engines();
+        if self.engine().is_none() || crate::engine::is_served(store, self.0.clock).await {
+            return Ok(0);
         }
-        self.cancel(run, reason).await.map(drop)
+        Ok(store.queued_here().await?)
     }
 
     /// Why no engine takes these queued runs, for those it is true of.
@@ -94,6 +113,12 @@ impl Control {
         self.writable()?;
         let scope = self.scope().await?;
         let queued = scope.run(run).await?;
+        let (any_engine, gone) = self.any_engine().await?;
+        let waits = scope.left_over(self.0.clock.now(), any_engine, &gone).await?;
+        if !waits.iter().any(|waits| waits.run == run) {
+            let status = queued.status.name();
+            return Err(Refusal::Invalid(format!("run {run} ({status}) does not wait for a person to start it")));
+        }
         self.refresh().await?;
         for link in queued.plan.links() {
             self.exists(link)?;

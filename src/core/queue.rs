@@ -275,7 +275,10 @@ impl std::fmt::Display for Queued {
                 return write!(f, "no engine is running: start opsroom serve or a console, or `opsroom start {run}`");
             }
             Some(Untaken::LeftOver) => {
-                return write!(f, "the process that queued it is gone: `start run {run}` or `cancel run {run}`");
+                return write!(
+                    f,
+                    "the process that queued it is gone: `start run {run}` (`opsroom start {run}`) or `cancel run {run}`"
+                );
             }
             None => {}
         }

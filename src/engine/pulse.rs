@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use futures_util::{StreamExt, stream};
-use tokio::time::timeout;
+use tokio::time::{sleep, timeout};
 
 use super::{World, redact};
 use crate::bus::Notice;
@@ -16,6 +16,9 @@ use crate::store::StoreError;
 
 /// Probes asked at once.
 const AT_ONCE: usize = 16;
+/// An engine that may see less than others leaves them this part of each slot: a console where a server is alive, and one
+/// that lacks a secret or a program some probe needs.
+const OTHERS_FIRST: i64 = 4;
 /// A probe without a timeout of its own.
 const TIMEOUT_MS: i64 = 10_000;
 
@@ -40,8 +43,7 @@ pub(super) async fn beat(world: World) {
 /// Pulses; how long until the next slot.
 async fn beat_once(world: &World, workspace: i64, period_ms: i64) -> Duration {
     let slot = slot_of(world.clock.now(), period_ms);
-    let seen = if world.defers().await.unwrap_or(false) { Ok(false) } else { pulse(world, workspace, slot).await };
-    match seen {
+    match pulse(world, workspace, slot, period_ms).await {
         Ok(true) => world.bus.tell(Notice::Observations),
         Ok(false) => {}
         Err(e) => tracing::warn!("the pulse of {} was not written: {e}", slot.rfc3339()),
@@ -56,11 +58,18 @@ fn slot_of(now: Timestamp, period: i64) -> Timestamp {
 }
 
 /// One pulse; false when there is nothing to probe, or somebody else has this slot.
-async fn pulse(world: &World, workspace: i64, slot: Timestamp) -> Result<bool, StoreError> {
+async fn pulse(world: &World, workspace: i64, slot: Timestamp, period_ms: i64) -> Result<bool, StoreError> {
     let stack = world.store.stack(workspace).await?;
     let probes = runbook::probes(&stack);
     let unmade = runbook::unmade_probes(&stack);
-    if (probes.is_empty() && unmade.is_empty()) || !world.store.take_slot(workspace, slot).await? {
+    if probes.is_empty() && unmade.is_empty() {
+        return Ok(false);
+    }
+    let lacks = || probes.iter().any(|step| world.adapters.check(&call_of(step)).is_err());
+    if world.defers().await? || lacks() {
+        sleep(Duration::from_millis(u64::try_from(period_ms / OTHERS_FIRST).unwrap_or(0))).await;
+    }
+    if !world.store.take_slot(workspace, slot).await? {
         return Ok(false);
     }
     let asked = stream::iter(probes).map(|step| probe(world, step));
@@ -76,7 +85,7 @@ async fn pulse(world: &World, workspace: i64, slot: Timestamp) -> Result<bool, S
 /// `None`: it is not asked in this slot.
 async fn probe(world: &World, step: PlanStep) -> Option<Observation> {
     let target = step.target.clone()?;
-    let call = step.spec.call(if step.timeout_ms > 0 { step.timeout_ms } else { TIMEOUT_MS });
+    let call = call_of(&step);
     let local = matches!(call, Call::Shell { .. });
     if let Err(why) = world.adapters.check(&call) {
         return Some(unknown(world, target, why));
@@ -93,6 +102,10 @@ async fn probe(world: &World, step: PlanStep) -> Option<Observation> {
     let (state, latency_ms, message) = (outcome.state, outcome.latency_ms, outcome.message);
     let at = world.clock.now();
     Some(Observation { target, at, state, latency_ms, message, run: None })
+}
+
+fn call_of(step: &PlanStep) -> Call {
+    step.spec.call(if step.timeout_ms > 0 { step.timeout_ms } else { TIMEOUT_MS })
 }
 
 fn unknown(world: &World, target: Target, message: String) -> Observation {

@@ -14,8 +14,10 @@ const INSERT: &str = "insert into audit (workspace_id, at, actor, action, object
 const NEWEST: &str = "select id, at, actor, action, object, before, after, reason from audit \
      where workspace_id = $1 order by id desc limit $2";
 const ROWS: &str = "select id, at, actor, action, object, before, after, reason from audit where workspace_id = ";
-/// The number of the run a row is about; null when it is about something else.
-const RUN: &str = "case when object like 'run #%' then cast(substr(object, 6) as bigint) end";
+/// The number of the run a row is about; null when it is about something else. A step's row is `run #41 step deploy web`:
+/// only the part before the first blank is a number.
+const RUN: &str = "case when object like 'run #%' then cast(nullif(substr(object, 6, \
+     length(object) - 5 - length(ltrim(substr(object, 6), '0123456789'))), '') as bigint) end";
 
 /// Which rows of the audit log; newest first.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -51,7 +53,8 @@ impl Store {
                 query.push(" and actor = ").push_bind(text(actor));
             }
             if let Some(run) = filter.run {
-                query.push(" and object = ").push_bind(format!("run {run}"));
+                query.push(" and (object = ").push_bind(format!("run {run}"));
+                query.push(" or object like ").push_bind(format!("run {run} step %")).push(")");
             }
             if let Some(service) = &filter.service {
                 query.push(" and (object = ").push_bind(format!("service {}", text(service))).push(" or ").push(RUN);

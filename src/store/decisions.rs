@@ -16,6 +16,8 @@ const NUMBER: &str =
 const INTERRUPT: &str = "update run set status = 'interrupted', finished_at = $4, lease_until = null, last_seq = last_seq + 1 \
      where id = $1 and holder = $2 and lease_until = $3 and status in ('claimed', 'running', 'waiting') \
      returning status, last_seq, workspace_id, plan";
+/// An engine that lost a run is not taken to be alive until it shows itself again: what it queued is not started unasked.
+const NOT_ALIVE: &str = "update engine set alive_until = 0 where holder = $1";
 const EXPLAIN: &str = "update run set message = $2 where id = $1";
 const IN_FLIGHT: &str = "select position from run_step where run_id = $1 and status = 'running' order by position";
 const STEP: &str = "select status, attempt from run_step where run_id = $1 and position = $2";
@@ -41,6 +43,7 @@ impl Store {
             names => format!("interrupted: {why}; the outcome of step {} is unknown", names.join(", ")),
         };
         execute!(tx, EXPLAIN, run.id.0, db::message(&message))?;
+        execute!(tx, NOT_ALIVE, text_opt(run.holder.as_deref()))?;
         history::of_run(&mut tx, run.id, RunStatus::Interrupted, None, at).await?;
         runs::end_steps(&mut tx, run.id, RunStatus::Interrupted, at).await?;
         locks::end(&mut tx, run.id).await?;

@@ -28,6 +28,7 @@ const WAITING: &str = "select r.id, r.queued_by, coalesce(r.queued_at, r.request
      where r.workspace_id = $1 and r.status = 'queued' and not exists (select 1 from engine p \
      where p.holder = r.queued_by and p.alive_until >= $2 and $3 not like '%' || p.holder || '%') \
      order by r.rank, r.id limit 500";
+const QUEUED_HERE: &str = "select count(*) from run where status = 'queued' and queued_by = $1";
 const START: &str = "update run set queued_by = $2, queued_at = $3 where id = $1";
 
 /// A queued run that waits for a person: the process that queued it is gone.
@@ -58,6 +59,12 @@ impl Store {
             queued_at: Timestamp(queued_at),
         };
         Ok(found.into_iter().map(left_over).collect())
+    }
+
+    /// Queued runs of this process, of whatever workspace.
+    pub async fn queued_here(&self) -> Result<i64, StoreError> {
+        let mut db = self.db.read().await?;
+        Ok(fetch_optional!(db, (i64,), QUEUED_HERE, text(&self.process))?.map_or(0, |(count,)| count))
     }
 
     /// A person starts a queued run (audited): from now on it counts as queued by this process.

@@ -60,6 +60,21 @@ impl Store {
         }
     }
 
+    /// Cancels a run that waits in the queue (audited). One that was started meanwhile goes on: refused.
+    pub async fn drop_queued(&self, run: RunId, by: Orderer<'_>, at: Timestamp) -> Result<RunStatus, StoreError> {
+        let mut tx = self.db.begin().await?;
+        let numbered = number(&mut tx, run).await?;
+        let status = rows::status(&numbered.status)?;
+        if status != RunStatus::Queued {
+            let refused = StoreError::Refused { run, status, what: "dropping what waits in the queue" };
+            return tx.rollback().await.and(Err(refused));
+        }
+        match give(&mut tx, run, &numbered, Order::End(Ending::Cancel), by, at).await {
+            Ok(status) => tx.commit().await.map(|()| status),
+            Err(refused) => tx.rollback().await.and(Err(refused)),
+        }
+    }
+
     /// [`Order::End`] with [`Ending::Cancel`].
     pub async fn request_cancel(
         &self,

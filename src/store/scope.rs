@@ -23,7 +23,7 @@ use super::{
     Workspace,
 };
 
-const OWN: &str = "select 1 from run where id = $1 and workspace_id = $2";
+const OWN: &str = "select id from run where id = $1 and workspace_id = $2";
 
 /// One workspace of a store. Cheap to clone.
 #[derive(Debug, Clone)]
@@ -236,6 +236,12 @@ impl Scope {
         gone: &[String],
     ) -> Result<Vec<LeftOver>, StoreError> {
         self.store.left_over(self.workspace.id, now, any_engine, gone).await
+    }
+
+    /// [`Store::drop_queued`].
+    pub async fn drop_queued(&self, run: RunId, by: Orderer<'_>, at: Timestamp) -> Result<RunStatus, StoreError> {
+        self.own(run).await?;
+        self.store.drop_queued(run, by, at).await
     }
 
     /// [`Store::start_queued`].

@@ -74,6 +74,23 @@ pub async fn a_console_takes_only_what_the_living_have_queued(place: Place) {
     assert_eq!(looks(store, "server:1", at(6), 100).await, Some(other));
 }
 
+/// A process on another machine cannot be seen to be gone; its lease ends before the time until which it counts as alive.
+pub async fn an_engine_that_lost_a_run_is_not_alive_for_what_it_queued(place: Place) {
+    let store = &place.store;
+    store.beat(&console("far:1", 900)).await.unwrap();
+    let held = queue(&place, "far:1", 1, changing("restart", "web")).await;
+    let waits = queue(&place, "far:1", 2, changing("restart", "web")).await;
+    let (claim, _) = store.claim(Some(held), "far:1", at(60)).await.unwrap().unwrap();
+    store.transition(claim, Transition::Start, None, &[], at(41)).await.unwrap();
+    let run = store.run(held).await.unwrap();
+    assert!(left_over(&place, 50, true).await.is_empty());
+    assert!(store.interrupt(&run, "its lease ended", at(100)).await.unwrap());
+    assert!(left_over(&place, 100, true).await.contains(&waits));
+    assert_ne!(looks(store, "me:1", NEVER, 100).await, Some(waits), "nobody asked for it");
+    store.beat(&console("far:1", 900)).await.unwrap();
+    assert!(!left_over(&place, 100, true).await.contains(&waits), "it has shown itself again");
+}
+
 pub async fn a_person_starts_what_is_left_over(place: Place) {
     let run = queue(&place, "gone:1", 1, changing("restart", "web")).await;
     let mine = place.store.clone().of_process("me:1");

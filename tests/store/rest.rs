@@ -198,17 +198,31 @@ pub async fn audit_rows_are_filtered(place: Place) {
     let after = Stack { environments: vec![prod], ..before.clone() };
     store.apply(place.workspace, &diff(&before, &after), "cleo", at(60)).await.unwrap();
 
+    // A row about a step of a run is a row about the run.
+    let claim = place.store.claim(Some(web), "host:1", at(900)).await.unwrap().unwrap().0;
+    store.transition(claim, Transition::Start, None, &[], at(61)).await.unwrap();
+    store.step(claim, 1, StepStatus::Waiting, 1, None, &[], at(62)).await.unwrap();
+    store.answer(web, 1, true, None, "dora", at(63)).await.unwrap();
+    let answered = store.audit(place.workspace, 1).await.unwrap()[0].object.clone();
+    assert!(answered.starts_with(&format!("run {web} step ")), "{answered}");
+
     let all = AuditFilter { limit: 9, ..AuditFilter::default() };
     for (filter, objects) in [
         (
             all.clone(),
-            vec!["environment prod".to_owned(), format!("run {mail}"), format!("run {mail}"), format!("run {web}")],
+            vec![
+                answered.clone(),
+                "environment prod".to_owned(),
+                format!("run {mail}"),
+                format!("run {mail}"),
+                format!("run {web}"),
+            ],
         ),
-        (AuditFilter { limit: 1, ..all.clone() }, vec!["environment prod".to_owned()]),
-        (AuditFilter { since: Some(at(60)), ..all.clone() }, vec!["environment prod".to_owned()]),
+        (AuditFilter { limit: 1, ..all.clone() }, vec![answered.clone()]),
+        (AuditFilter { since: Some(at(60)), ..all.clone() }, vec![answered.clone(), "environment prod".to_owned()]),
         (AuditFilter { actor: Some("ben".into()), ..all.clone() }, vec![format!("run {mail}")]),
-        (AuditFilter { run: Some(web), ..all.clone() }, vec![format!("run {web}")]),
-        (AuditFilter { service: Some("web".into()), ..all.clone() }, vec![format!("run {web}")]),
+        (AuditFilter { run: Some(web), ..all.clone() }, vec![answered.clone(), format!("run {web}")]),
+        (AuditFilter { service: Some("web".into()), ..all.clone() }, vec![answered.clone(), format!("run {web}")]),
         (
             AuditFilter { env: Some("prod".into()), ..all.clone() },
             vec!["environment prod".to_owned(), format!("run {mail}"), format!("run {mail}")],

@@ -95,7 +95,7 @@ fn the_place_in_the_queue_is_told_with_its_reason() {
     let untaken = |why| Queued { untaken: Some(why), ..queued(4, &[&on_web]) };
     for (why, told) in [
         (Untaken::NoEngine, "no engine is running: start opsroom serve or a console, or `opsroom start 9`"),
-        (Untaken::LeftOver, "the process that queued it is gone: `start run 9` or `cancel run 9`"),
+        (Untaken::LeftOver, "the process that queued it is gone: `start run 9` (`opsroom start 9`) or `cancel run 9`"),
     ] {
         assert_eq!(untaken(why).to_string(), told);
     }
