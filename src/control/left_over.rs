@@ -6,7 +6,7 @@ use std::collections::HashMap;
 use super::{Control, Door, Refusal};
 use crate::bus::Notice;
 use crate::core::queue::Untaken;
-use crate::core::run::{Run, RunId};
+use crate::core::run::{Run, RunId, RunStatus};
 use crate::core::time::Timestamp;
 use crate::store::{Orderer, Scope, StoreError};
 
@@ -115,9 +115,8 @@ impl Control {
         let queued = scope.run(run).await?;
         let (any_engine, gone) = self.any_engine().await?;
         let waits = scope.left_over(self.0.clock.now(), any_engine, &gone).await?;
-        if !waits.iter().any(|waits| waits.run == run) {
-            let status = queued.status.name();
-            return Err(Refusal::Invalid(format!("run {run} ({status}) does not wait for a person to start it")));
+        if queued.status == RunStatus::Queued && !waits.iter().any(|waits| waits.run == run) {
+            return Err(Refusal::Invalid(format!("run {run} does not wait for a person: an engine takes it")));
         }
         self.refresh().await?;
         for link in queued.plan.links() {

@@ -16,9 +16,9 @@ use crate::store::StoreError;
 
 /// Probes asked at once.
 const AT_ONCE: usize = 16;
-/// An engine that may see less than others leaves them this part of each slot: a console where a server is alive, and one
-/// that lacks a secret or a program some probe needs.
-const OTHERS_FIRST: i64 = 4;
+/// An engine that may see less than others leaves them the beginning of each slot, a quarter of it, this long at most,
+/// milliseconds: a console where a server is alive, and one that lacks a secret or a program some probe needs.
+const OTHERS_FIRST_MS: i64 = 5_000;
 /// A probe without a timeout of its own.
 const TIMEOUT_MS: i64 = 10_000;
 
@@ -67,7 +67,7 @@ async fn pulse(world: &World, workspace: i64, slot: Timestamp, period_ms: i64) -
     }
     let lacks = || probes.iter().any(|step| world.adapters.check(&call_of(step)).is_err());
     if world.defers().await? || lacks() {
-        sleep(Duration::from_millis(u64::try_from(period_ms / OTHERS_FIRST).unwrap_or(0))).await;
+        sleep(Duration::from_millis(u64::try_from((period_ms / 4).min(OTHERS_FIRST_MS)).unwrap_or(0))).await;
     }
     if !world.store.take_slot(workspace, slot).await? {
         return Ok(false);
