@@ -146,6 +146,28 @@ mod tests {
         let kept = std::fs::read_to_string(folder.path().join("bash")).unwrap();
         assert!(!kept.contains("s3cr") && kept.contains("$OPSROOM_SECRET_API"), "{kept}");
         assert_eq!(run("set -eu; echo \"$AUTH\""), "Bearer s3cr$t\"x' end\n");
+        run("args=(-H \"$AUTH\" 'a b'); declare -A by=([\"k $OPSROOM_SECRET_API\"]='v]')");
+        let kept = std::fs::read_to_string(folder.path().join("bash")).unwrap();
+        assert!(!kept.contains("s3cr"), "{kept}");
+        let shown = run("set -eu; printf '%s|' \"${args[@]}\" \"${!by[@]}\" \"${by[@]}\"");
+        assert_eq!(shown, "-H|Bearer s3cr$t\"x' end|a b|k s3cr$t\"x'|v]|");
+    }
+
+    #[test]
+    fn any_name_is_kept_no_argument_is_seen_and_an_own_trap_runs() {
+        for (shell, carrier) in [("bash", BASH), ("sh", SH)] {
+            let folder = tempfile::tempdir().unwrap();
+            let run = |block: &str| {
+                let at = folder.path().to_str().unwrap();
+                let mut command = std::process::Command::new(shell);
+                command.args(["-c", carrier, shell, at, block, "name", "kind", "was"]);
+                String::from_utf8(command.output().unwrap().stdout).unwrap()
+            };
+            assert_eq!(run("name=a kind='b c' was=d IFS=:; echo \"$#\"; trap 'echo bye' EXIT"), "0\nbye\n", "{shell}");
+            assert_eq!(run("set -eu; echo \"$name $kind $was\"; exit 0"), "a b c d\n", "{shell}");
+            assert_eq!(run("set -eu; trap 'echo \"$name\"' EXIT; name=lost; false"), "lost\n", "{shell}");
+            assert_eq!(run("echo \"$name\""), "a\n", "{shell}");
+        }
     }
 
     #[test]
@@ -154,7 +176,7 @@ mod tests {
         let run = |block: &str| {
             let at = folder.path().to_str().unwrap();
             let mut command = std::process::Command::new("sh");
-            command.args(["-c", SH, "sh", at, block, "A", "B"]);
+            command.args(["-c", SH, "sh", at, block, "A", "B", "T"]).env("OPSROOM_SECRET_API", "s3cr$t\"x'");
             String::from_utf8(command.output().unwrap().stdout).unwrap()
         };
         run("A=\"it's 'so'\"; export B='two\nlines'; C=3; cd /usr");
@@ -162,6 +184,10 @@ mod tests {
             run("set -u; echo \"$A\"; sh -c 'echo $B'; echo ${C-none}; pwd"),
             "it's 'so'\ntwo lines\nnone\n/usr\n"
         );
+        run("T=\"Bearer $OPSROOM_SECRET_API end\"");
+        let kept = std::fs::read_to_string(folder.path().join("sh")).unwrap();
+        assert!(!kept.contains("s3cr"), "{kept}");
+        assert_eq!(run("set -u; echo \"$T\""), "Bearer s3cr$t\"x' end\n");
     }
 
     #[test]
