@@ -129,6 +129,6 @@ mod tests {
     fn an_input_that_nobody_reads_any_more_is_let_go() {
         let ended = Weak::new();
         let pour = Pour { into: tempfile::tempfile().unwrap(), most: u64::MAX, ended, said: Arc::default() };
-        pour.run(|| Ok(Box::new(io::repeat(7))));
+        pour.run(|| Ok((Box::new(io::repeat(7)), true)));
     }
 }

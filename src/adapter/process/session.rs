@@ -55,9 +55,22 @@ pub(in super::super) fn end(name: &str) {
     }
 }
 
-fn folder(name: &str) -> PathBuf {
+/// Names of the sessions of this user that left something on this machine.
+pub(in super::super) fn names() -> Vec<String> {
+    let entries = std::fs::read_dir(place()).into_iter().flatten().flatten();
+    let name = |entry: std::fs::DirEntry| Some(entry.file_name().to_str()?.strip_prefix(PREFIX)?.to_owned());
+    entries.filter_map(name).filter(|name| is_ours(&folder(name))).collect()
+}
+
+const PREFIX: &str = "opsroom-session-";
+
+fn place() -> PathBuf {
     let private = std::env::var_os("XDG_RUNTIME_DIR").map(PathBuf::from).filter(|dir| is_ours(dir));
-    private.unwrap_or_else(std::env::temp_dir).join(format!("opsroom-session-{name}"))
+    private.unwrap_or_else(std::env::temp_dir)
+}
+
+fn folder(name: &str) -> PathBuf {
+    place().join(format!("{PREFIX}{name}"))
 }
 
 /// Makes the folder; whether it is new. One that is there must be ours alone: its content is run.

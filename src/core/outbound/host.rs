@@ -17,7 +17,19 @@ pub enum HostFrom {
 }
 
 impl HostFrom {
-    /// As files have it: what needs no line in a stored plan.
+    /// What counts where a stored plan does not say it.
+    #[must_use]
+    pub const fn unsaid() -> Self {
+        Self::Value
+    }
+
+    /// What needs no line in a stored plan, so that a plan of an earlier version keeps its hash.
+    #[must_use]
+    pub fn is_unsaid(&self) -> bool {
+        *self == Self::Value
+    }
+
+    /// As files have it.
     #[must_use]
     pub fn is_file(&self) -> bool {
         *self == Self::File
