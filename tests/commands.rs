@@ -792,7 +792,9 @@ fn with_slip(text: &str, slip: prop::sample::Index) -> String {
 fn is_same_save_for_slips(text: &str, suggestion: &str) -> bool {
     let squashed =
         |text: &str| -> String { text.chars().filter(|c| c.is_alphanumeric()).flat_map(char::to_lowercase).collect() };
-    let stops = text.split(|c: char| !c.is_alphanumeric()).any(|w| matches!(w, "stop" | "kill" | "terminate"));
+    // Also where one of these words is misspelt itself.
+    let stop = |w: &str| ["stop", "kill", "terminate"].iter().any(|stop| strsim::damerau_levenshtein(w, stop) <= 1);
+    let stops = text.split(|c: char| !c.is_alphanumeric()).any(stop);
     let instead = stops && (suggestion.starts_with("scale ") || suggestion.starts_with("restart "));
     instead
         || strsim::damerau_levenshtein(&squashed(text), &squashed(suggestion)) <= 2 * text.split_whitespace().count()

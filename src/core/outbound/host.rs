@@ -1,6 +1,6 @@
 //! The host a URL calls, read by the parser the HTTP client uses, and where that host came from.
 
-use core::net::Ipv4Addr;
+use ::core::net::Ipv4Addr;
 
 use serde::{Deserialize, Serialize};
 use url::{Host, Url};
