@@ -301,6 +301,36 @@ fn a_phrase_never_takes_a_command_over() {
 }
 
 #[test]
+fn a_page_called_like_the_object_of_a_command_takes_none_over() {
+    let catalogue = with_runbooks(&[("run-41", &[], true), ("web", &[], true), ("disk-full", &[], true)]);
+    for (text, intent) in [
+        ("follow run 41", "tail_run"),
+        ("start run 41", "start_run"),
+        ("follow web", "tail_run"),
+        ("run web", "runbook:web"),
+        ("run run-41", "runbook:run-41"),
+        ("follow \"web\"", "runbook:web"),
+        ("follow disk-full", "runbook:disk-full"),
+        ("start disk-full", "runbook:disk-full"),
+    ] {
+        let got = parse(text, &catalogue);
+        assert_eq!(got.intent, intent, "{text}: {got:?}");
+    }
+}
+
+#[test]
+fn waiting_runs_are_started_and_dropped_in_the_words_people_use() {
+    let catalogue = catalogue();
+    for (text, intent) in
+        [("drop last run", "cancel_run"), ("drop the latest run", "cancel_run"), ("start queued runs", "start_run")]
+    {
+        let got = parse(text, &catalogue);
+        assert_eq!(got.intent, intent, "{text}: {got:?}");
+        assert_ne!(got.outcome, ParseOutcome::Suggest, "{text}: {got:?}");
+    }
+}
+
+#[test]
 fn a_phrase_of_two_runbooks_is_asked_about() {
     let catalogue = with_runbooks(&[("left", &["tidy the carts"], false), ("right", &["Tidy the carts"], false)]);
     let got = parse("tidy the carts in staging", &catalogue);
@@ -762,7 +792,9 @@ fn with_slip(text: &str, slip: prop::sample::Index) -> String {
 fn is_same_save_for_slips(text: &str, suggestion: &str) -> bool {
     let squashed =
         |text: &str| -> String { text.chars().filter(|c| c.is_alphanumeric()).flat_map(char::to_lowercase).collect() };
-    let stops = text.split(|c: char| !c.is_alphanumeric()).any(|w| matches!(w, "stop" | "kill" | "terminate"));
+    // Also where one of these words is misspelt itself.
+    let stop = |w: &str| ["stop", "kill", "terminate"].iter().any(|stop| strsim::damerau_levenshtein(w, stop) <= 1);
+    let stops = text.split(|c: char| !c.is_alphanumeric()).any(stop);
     let instead = stops && (suggestion.starts_with("scale ") || suggestion.starts_with("restart "));
     instead
         || strsim::damerau_levenshtein(&squashed(text), &squashed(suggestion)) <= 2 * text.split_whitespace().count()

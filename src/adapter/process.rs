@@ -33,7 +33,7 @@ use self::group::Group;
 use self::lines::Lines;
 pub use self::orphan::{Birth, Remains, end_orphan};
 pub(super) use self::program::check;
-pub(super) use self::session::end as end_session;
+pub(super) use self::session::{end as end_session, names as sessions};
 use super::{Brakes, OutputLine, Outside, Said, cancelled, deadline, elapsed_ms};
 use crate::core::artifact::Wanted;
 use crate::core::event::Stream;

@@ -38,7 +38,7 @@ pub(super) fn print(paths: &[String], wanted: &Wanted, json: bool, now: Timestam
         };
         let mut records = Records::new(wanted.clone(), now);
         let mut number = 0_u64;
-        let read = each_line(input.map_err(cannot)?, wanted.grep(), |line| {
+        let read = each_line(input.map_err(cannot)?.0, wanted.grep(), |line| {
             number += 1;
             let printed = records.take(line);
             if let Some(whole) = line.whole.filter(|_| !printed.is_empty()) {

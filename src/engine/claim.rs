@@ -17,7 +17,7 @@ use super::keep::Keeper;
 use super::limit::Limit;
 use super::record::Recorder;
 use super::sweep::{GivenUp, Steadiness};
-use super::{EngineConfig, Mode, State, World, elsewhere, pulse, resume, sweep};
+use super::{EngineConfig, Mode, State, World, elsewhere, pulse, resume, session, sweep};
 use crate::core::queue::Lane;
 use crate::core::run::{Run, RunId, RunStatus};
 use crate::core::time::Timestamp;
@@ -119,6 +119,7 @@ impl Worker {
         let mut wake = self.world.signals.wake.subscribe();
         let mut mode = self.world.signals.mode.subscribe();
         self.sweep().await;
+        session::sweep(&self.world).await;
         let mut sweep_at = Instant::now() + self.sweep_every();
         loop {
             let asked = *wake.borrow_and_update();

@@ -1,9 +1,10 @@
 //! The session of a page's run: what its blocks share is kept under one name, which a resumed run finds again, and is
 //! removed when the run has ended.
 
+use super::World;
 use super::drive::{Course, Drive};
 use crate::core::plan::plan_hash;
-use crate::core::run::StepStatus;
+use crate::core::run::{Run, RunId, RunStatus, StepStatus};
 use crate::core::step::shell::Place;
 use crate::core::step::{Call, StepSpec};
 
@@ -19,10 +20,8 @@ impl Drive {
         }
     }
 
-    /// Unlike that of every other run, also of other stores.
     fn session(&self) -> String {
-        let hash = plan_hash(&self.run.plan);
-        format!("{}-{}-{}", self.run.id.0, self.run.requested_at.0, hash.get(..16).unwrap_or(&hash))
+        session_of(&self.run)
     }
 
     /// Blocks were run by an earlier engine.
@@ -36,6 +35,25 @@ impl Drive {
         let plan = &self.run.plan;
         if !course.is_left() && plan.steps.iter().chain(&plan.finally).any(|step| has_session(&step.spec)) {
             self.rec.world.adapters.end_session(&self.session());
+        }
+    }
+}
+
+/// Unlike that of every other run, also of other stores.
+fn session_of(run: &Run) -> String {
+    let hash = plan_hash(&run.plan);
+    format!("{}-{}-{}", run.id.0, run.requested_at.0, hash.get(..16).unwrap_or(&hash))
+}
+
+/// Removes what is left of sessions of this store's runs that ended without an engine: cancelled, given up. Those of other
+/// stores stay, and those of runs that may be resumed.
+pub(super) async fn sweep(world: &World) {
+    for name in world.adapters.sessions() {
+        let Some(id) = name.split('-').next().and_then(|id| id.parse().ok()) else { continue };
+        let Ok(run) = world.store.run(RunId(id)).await else { continue };
+        let over = run.status.is_terminal() && run.status != RunStatus::Interrupted;
+        if over && session_of(&run) == name {
+            world.adapters.end_session(&name);
         }
     }
 }

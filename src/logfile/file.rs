@@ -96,18 +96,22 @@ impl Tracked {
     /// # Errors
     /// When there is no room for such a file.
     pub fn spool(name: &str, input: impl io::Read + Send + 'static) -> io::Result<Self> {
-        Self::pour(name, u64::MAX, move || unpack::reader(input))
+        Self::pour(name, spool::room() / 2, move || unpack::reader(input))
     }
 
     /// The text of a packed file, unpacked in a thread of its own into a file nobody else sees. It takes at most half of
     /// the room there is, for the machine has other work to do.
     fn unpacked(name: &str, packing: Packing, file: File) -> io::Result<Self> {
-        let mut tracked = Self::pour(name, spool::room() / 2, move || Ok(packing.reader(file)))?;
+        let mut tracked = Self::pour(name, spool::room() / 2, move || Ok((packing.reader(file), true)))?;
         tracked.packed = true;
         Ok(tracked)
     }
 
-    fn pour(name: &str, most: u64, input: impl FnOnce() -> io::Result<Input> + Send + 'static) -> io::Result<Self> {
+    fn pour(
+        name: &str,
+        most: u64,
+        input: impl FnOnce() -> io::Result<(Input, bool)> + Send + 'static,
+    ) -> io::Result<Self> {
         let file = tempfile::tempfile()?;
         let (ended, said) = (Arc::new(AtomicU8::new(RUNNING)), Arc::default());
         let pour = Pour { into: file.try_clone()?, most, ended: Arc::downgrade(&ended), said: Arc::clone(&said) };

@@ -14,7 +14,7 @@ use super::unpack::Input;
 #[derive(Debug)]
 pub(super) struct Pour {
     pub into: File,
-    /// Bytes it may become.
+    /// Bytes it may become when it is unpacked. What is not packed may become any size.
     pub most: u64,
     /// How it ended. Gone: nobody reads it any more.
     pub ended: Weak<AtomicU8>,
@@ -23,9 +23,13 @@ pub(super) struct Pour {
 }
 
 impl Pour {
-    pub fn run(mut self, input: impl FnOnce() -> io::Result<Input>) {
+    /// Reads the input to its end; it comes with whether it is unpacked on its way.
+    pub fn run(mut self, input: impl FnOnce() -> io::Result<(Input, bool)>) {
         let how = match input() {
-            Ok(input) => self.all(input),
+            Ok((input, packed)) => {
+                self.most = if packed { self.most } else { u64::MAX };
+                self.all(input)
+            }
             Err(error) => self.failed(&error),
         };
         if let Some(ended) = self.ended.upgrade() {
@@ -98,7 +102,7 @@ mod tests {
         let said: Arc<Mutex<Option<String>>> = Arc::default();
         let pour =
             Pour { into: file.try_clone().unwrap(), most, ended: Arc::downgrade(&ended), said: Arc::clone(&said) };
-        pour.run(|| Ok(input));
+        pour.run(|| Ok((input, true)));
         let said = said.lock().unwrap().take();
         (file.metadata().unwrap().len(), ended.load(Ordering::Acquire), said)
     }
@@ -125,6 +129,6 @@ mod tests {
     fn an_input_that_nobody_reads_any_more_is_let_go() {
         let ended = Weak::new();
         let pour = Pour { into: tempfile::tempfile().unwrap(), most: u64::MAX, ended, said: Arc::default() };
-        pour.run(|| Ok(Box::new(io::repeat(7))));
+        pour.run(|| Ok((Box::new(io::repeat(7)), true)));
     }
 }

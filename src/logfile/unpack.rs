@@ -53,11 +53,11 @@ pub fn unpacked_by(head: &[u8]) -> Option<&'static str> {
     OTHERS.iter().find(|(magic, _)| head.starts_with(magic)).map(|(_, command)| *command)
 }
 
-/// Reads `input` as text, unpacked if it is packed. Waits for no more bytes than it needs to know.
+/// Reads `input` as text, unpacked if it is packed, and says whether it is. Waits for no more bytes than it needs to know.
 ///
 /// # Errors
 /// When not even the first bytes can be read.
-pub fn reader(mut input: impl Read + Send + 'static) -> io::Result<Input> {
+pub fn reader(mut input: impl Read + Send + 'static) -> io::Result<(Input, bool)> {
     let mut head = Vec::with_capacity(ZSTD.len());
     while [GZIP, ZSTD].iter().any(|magic| magic.starts_with(&head) && magic.len() > head.len()) {
         let mut byte = [0];
@@ -71,8 +71,8 @@ pub fn reader(mut input: impl Read + Send + 'static) -> io::Result<Input> {
     let packing = Packing::of(&head);
     let input = io::Cursor::new(head).chain(input);
     Ok(match packing {
-        Some(packing) => packing.reader(input),
-        None => Box::new(input),
+        Some(packing) => (packing.reader(input), true),
+        None => (Box::new(input), false),
     })
 }
 
@@ -190,7 +190,7 @@ mod tests {
     /// All that can be read, and what went wrong after it.
     fn read(packed: Vec<u8>) -> (Vec<u8>, Option<String>) {
         let mut text = Vec::new();
-        let mut reader = reader(io::Cursor::new(packed)).unwrap();
+        let (mut reader, _) = reader(io::Cursor::new(packed)).unwrap();
         let failed = io::copy(&mut reader, &mut text).err();
         (text, failed.map(|error| error.to_string()))
     }
@@ -255,6 +255,12 @@ mod tests {
         }
         let (_, failed) = read([gzip(b"a\n"), b"no gzip at all".to_vec()].concat());
         assert!(failed.is_some_and(|why| why.contains("damaged")));
+    }
+
+    #[test]
+    fn what_is_packed_is_said_for_it_may_become_any_size() {
+        let packed = |bytes: Vec<u8>| reader(io::Cursor::new(bytes)).unwrap().1;
+        assert!(packed(gzip(b"a\n")) && packed(zstd(b"a\n")) && !packed(b"a\n".to_vec()) && !packed(Vec::new()));
     }
 
     #[test]

@@ -1,5 +1,7 @@
 //! Blocks of a page: one session, whatever process they run in and whichever engine drives them.
 
+use std::os::unix::fs::DirBuilderExt as _;
+
 use opsroom::clock::Clock;
 use opsroom::core::plan::PlanStep;
 use opsroom::core::run::{Phase, RunStatus, StepStatus, Transition};
@@ -60,4 +62,27 @@ async fn a_resumed_run_says_that_what_the_blocks_shared_is_gone() {
     assert_ended(&run, RunStatus::Succeeded);
     let entries = bench.entries(id).await;
     assert!(format!("{entries:?}").contains("not on this machine any more"), "{entries:#?}");
+}
+
+#[tokio::test]
+async fn what_a_run_that_ended_without_its_engine_left_is_removed_at_the_next_start() {
+    let bench = Bench::real().await;
+    let submit = || bench.submit(plan(vec![block("set", "A=1", None)]));
+    let (cancelled, queued) = (submit().await, submit().await);
+    let place = std::env::var_os("XDG_RUNTIME_DIR").map_or_else(std::env::temp_dir, std::path::PathBuf::from);
+    let mut folders = Vec::new();
+    for id in [cancelled, queued] {
+        let run = bench.store.run(id).await.unwrap();
+        let hash = opsroom::core::plan::plan_hash(&run.plan);
+        let folder = place.join(format!("opsroom-session-{}-{}-{}", id.0, run.requested_at.0, &hash[..16]));
+        std::fs::DirBuilder::new().mode(0o700).create(&folder).unwrap();
+        folders.push(folder);
+    }
+    bench.store.request_cancel(cancelled, "ana", None, Clock::System.now()).await.unwrap();
+    let other = bench.submit(plan(vec![block("set", "A=1", None)])).await;
+    let engine = bench.engine_with(only(other));
+    engine.wake();
+    bench.ended(other).await;
+    assert_eq!((folders[0].exists(), folders[1].exists()), (false, true));
+    std::fs::remove_dir(&folders[1]).unwrap();
 }

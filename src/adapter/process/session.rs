@@ -55,9 +55,22 @@ pub(in super::super) fn end(name: &str) {
     }
 }
 
-fn folder(name: &str) -> PathBuf {
+/// Names of the sessions of this user that left something on this machine.
+pub(in super::super) fn names() -> Vec<String> {
+    let entries = std::fs::read_dir(place()).into_iter().flatten().flatten();
+    let name = |entry: std::fs::DirEntry| Some(entry.file_name().to_str()?.strip_prefix(PREFIX)?.to_owned());
+    entries.filter_map(name).filter(|name| is_ours(&folder(name))).collect()
+}
+
+const PREFIX: &str = "opsroom-session-";
+
+fn place() -> PathBuf {
     let private = std::env::var_os("XDG_RUNTIME_DIR").map(PathBuf::from).filter(|dir| is_ours(dir));
-    private.unwrap_or_else(std::env::temp_dir).join(format!("opsroom-session-{name}"))
+    private.unwrap_or_else(std::env::temp_dir)
+}
+
+fn folder(name: &str) -> PathBuf {
+    place().join(format!("{PREFIX}{name}"))
 }
 
 /// Makes the folder; whether it is new. One that is there must be ours alone: its content is run.
@@ -146,6 +159,28 @@ mod tests {
         let kept = std::fs::read_to_string(folder.path().join("bash")).unwrap();
         assert!(!kept.contains("s3cr") && kept.contains("$OPSROOM_SECRET_API"), "{kept}");
         assert_eq!(run("set -eu; echo \"$AUTH\""), "Bearer s3cr$t\"x' end\n");
+        run("args=(-H \"$AUTH\" 'a b'); declare -A by=([\"k $OPSROOM_SECRET_API\"]='v]')");
+        let kept = std::fs::read_to_string(folder.path().join("bash")).unwrap();
+        assert!(!kept.contains("s3cr"), "{kept}");
+        let shown = run("set -eu; printf '%s|' \"${args[@]}\" \"${!by[@]}\" \"${by[@]}\"");
+        assert_eq!(shown, "-H|Bearer s3cr$t\"x' end|a b|k s3cr$t\"x'|v]|");
+    }
+
+    #[test]
+    fn any_name_is_kept_no_argument_is_seen_and_an_own_trap_runs() {
+        for (shell, carrier) in [("bash", BASH), ("sh", SH)] {
+            let folder = tempfile::tempdir().unwrap();
+            let run = |block: &str| {
+                let at = folder.path().to_str().unwrap();
+                let mut command = std::process::Command::new(shell);
+                command.args(["-c", carrier, shell, at, block, "name", "kind", "was"]);
+                String::from_utf8(command.output().unwrap().stdout).unwrap()
+            };
+            assert_eq!(run("name=a kind='b c' was=d IFS=:; echo \"$#\"; trap 'echo bye' EXIT"), "0\nbye\n", "{shell}");
+            assert_eq!(run("set -eu; echo \"$name $kind $was\"; exit 0"), "a b c d\n", "{shell}");
+            assert_eq!(run("set -eu; trap 'echo \"$name\"' EXIT; name=lost; false"), "lost\n", "{shell}");
+            assert_eq!(run("echo \"$name\""), "a\n", "{shell}");
+        }
     }
 
     #[test]
@@ -154,7 +189,7 @@ mod tests {
         let run = |block: &str| {
             let at = folder.path().to_str().unwrap();
             let mut command = std::process::Command::new("sh");
-            command.args(["-c", SH, "sh", at, block, "A", "B"]);
+            command.args(["-c", SH, "sh", at, block, "A", "B", "T"]).env("OPSROOM_SECRET_API", "s3cr$t\"x'");
             String::from_utf8(command.output().unwrap().stdout).unwrap()
         };
         run("A=\"it's 'so'\"; export B='two\nlines'; C=3; cd /usr");
@@ -162,6 +197,10 @@ mod tests {
             run("set -u; echo \"$A\"; sh -c 'echo $B'; echo ${C-none}; pwd"),
             "it's 'so'\ntwo lines\nnone\n/usr\n"
         );
+        run("T=\"Bearer $OPSROOM_SECRET_API end\"");
+        let kept = std::fs::read_to_string(folder.path().join("sh")).unwrap();
+        assert!(!kept.contains("s3cr"), "{kept}");
+        assert_eq!(run("set -u; echo \"$T\""), "Bearer s3cr$t\"x' end\n");
     }
 
     #[test]

@@ -75,16 +75,26 @@ pub(super) fn is_verb(words: &str) -> bool {
     VERBS.contains(words)
 }
 
-/// A command that calls a runbook by its name: the verb.
-pub(super) fn hit(r: &Reading<'_>) -> Option<Hit> {
+/// Verbs behind which nothing but a runbook's name is meant.
+const SURE: [&str; 2] = ["run", "execute"];
+
+/// A command that calls a runbook by its name: the verb, and whether it can mean nothing else.
+pub(super) fn hit(r: &Reading<'_>) -> Option<(Hit, bool)> {
     let mut at = r.words.start;
     while at < r.words.end && r.skippable(at) {
         at += 1;
     }
     let verb = Some(at).filter(|at| r.words.contains(at) && RUN.contains(&r.word(*at)))?;
-    behind(r, verb + 1)?;
+    let (name, _) = behind(r, verb + 1)?;
+    let quoted = matches!(r.text.token(name.start).kind, Kind::Quoted { .. });
+    let sure = quoted || SURE.contains(&r.word(verb));
     let found = Match { end: verb + 1, used: vec![verb], captures: Vec::new(), literals: 1, gaps: 0 };
-    Some(Hit { found, intents: vec![RUNBOOK], runbook: None, rivals: Vec::new(), noun: false })
+    Some((Hit { found, intents: vec![RUNBOOK], runbook: None, rivals: Vec::new(), noun: false }, sure))
+}
+
+/// Behind this verb nothing but a runbook's name is meant.
+pub(super) fn is_sure(r: &Reading<'_>, hit: &Hit) -> bool {
+    hit.found.used.iter().any(|at| SURE.contains(&r.word(*at)))
 }
 
 /// The name that stands from a word on, small words aside: its words and the runbook.

@@ -63,7 +63,40 @@ fn read_link(mut r: Reading<'_>, before: Option<&Link>) -> Option<Link> {
     if let Some(link) = advice::skip_step(&r) {
         return Some(link);
     }
-    let found = called::hit(&r).map_or_else(|| verb::find(&mut r), Verb::Found);
+    let called = called::hit(&r);
+    let sure = called.as_ref().is_some_and(|(_, sure)| *sure);
+    if !sure && let Some(link) = built_in(r.clone(), before, leading.as_ref(), &all) {
+        return Some(link);
+    }
+    let found = called.map_or_else(|| verb::find(&mut r), |(hit, _)| Verb::Found(hit));
+    read_verb(r, found, before, leading, &all)
+}
+
+/// The link as a whole command of opsroom's own, which wins over a page that is called like its object: "follow run 41".
+fn built_in(
+    mut r: Reading<'_>,
+    before: Option<&Link>,
+    leading: Option<&condition::Condition>,
+    all: &Range<usize>,
+) -> Option<Link> {
+    let Verb::Found(mut hit) = verb::find(&mut r) else { return None };
+    let page = !called::is_sure(&r, &hit) && choice::runbook_after(&r, hit.found.end).is_some();
+    hit.intents.retain(|intent| intent.name != "runbook" && intent.available);
+    if !page || hit.runbook.is_some() || hit.intents.is_empty() {
+        return None;
+    }
+    let link = read_verb(r, Verb::Found(hit), before, leading.cloned(), all)?;
+    let whole = matches!(link.parsed.outcome, ParseOutcome::Plan | ParseOutcome::Action | ParseOutcome::View);
+    whole.then_some(link)
+}
+
+fn read_verb(
+    mut r: Reading<'_>,
+    found: Verb,
+    before: Option<&Link>,
+    leading: Option<condition::Condition>,
+    all: &Range<usize>,
+) -> Option<Link> {
     if judge::dismissed(&r) && !takes_text(&found) {
         return Some(refused());
     }
@@ -74,10 +107,10 @@ fn read_link(mut r: Reading<'_>, before: Option<&Link>) -> Option<Link> {
             r.objections.push(late_objection(&r, &hit));
             hit
         }
-        Verb::Noun(hit) => return Some(noun(r, &hit, &all)),
+        Verb::Noun(hit) => return Some(noun(r, &hit, all)),
         Verb::None => {
             let nothing = r.words.clone().all(|i| !r.is_free(i)) && leading.is_none() && !r.doubt;
-            return if nothing { None } else { Some(without_verb(r, before, leading.as_ref(), &all)) };
+            return if nothing { None } else { Some(without_verb(r, before, leading.as_ref(), all)) };
         }
     };
     if let Some(link) = contest::settle(&r, &hit, before, leading.as_ref()) {
@@ -85,7 +118,7 @@ fn read_link(mut r: Reading<'_>, before: Option<&Link>) -> Option<Link> {
     }
     let intent = match choice::choose(&r, &hit) {
         Choice::One(intent) => intent,
-        Choice::Several => return Some(several(r, &hit, &all)),
+        Choice::Several => return Some(several(r, &hit, all)),
     };
     Some(read_intent(r, &hit, intent, before, leading))
 }

@@ -1,5 +1,7 @@
 //! The host a URL calls, read by the parser the HTTP client uses, and where that host came from.
 
+use ::core::net::Ipv4Addr;
+
 use serde::{Deserialize, Serialize};
 use url::{Host, Url};
 
@@ -15,25 +17,52 @@ pub enum HostFrom {
 }
 
 impl HostFrom {
-    /// As files have it: what needs no line in a stored plan.
+    /// What counts where a stored plan does not say it.
+    #[must_use]
+    pub const fn unsaid() -> Self {
+        Self::Value
+    }
+
+    /// What needs no line in a stored plan, so that a plan of an earlier version keeps its hash.
+    #[must_use]
+    pub fn is_unsaid(&self) -> bool {
+        *self == Self::Value
+    }
+
+    /// As files have it.
     #[must_use]
     pub fn is_file(&self) -> bool {
         *self == Self::File
     }
 
     /// Where the host of a filled URL came from. `filled` is the URL with `stand_in` in the place of each value that is not
-    /// from a file, or as it is (`None`): a host that stays the same whatever stands there is the file's.
+    /// from a file, or as it is (`None`): a host that stays the same whatever stands there is the file's. On this machine and
+    /// in a private network the port chooses the program that is called, so there it has to stay the same too.
     #[must_use]
     pub fn of(filled: impl Fn(Option<&str>) -> Option<String>) -> Self {
         // Both are right as a port, a label of a name and a part of an address.
-        let host = |stand_in| host_of_url(&filled(stand_in)?);
+        let host = |stand_in| called(&filled(stand_in)?);
         let (one, two) = (host(Some("1")), host(Some("2")));
         if one.is_some() && one == two && one == host(None) { Self::File } else { Self::Value }
     }
 }
 
-fn host_of_url(url: &str) -> Option<Host<String>> {
-    Some(Url::parse(url).ok()?.host()?.to_owned())
+/// The host, and the port where it counts.
+fn called(url: &str) -> Option<(Host<String>, Option<u16>)> {
+    let url = Url::parse(url).ok()?;
+    let host = url.host()?.to_owned();
+    let near = |ip: Ipv4Addr| ip.is_loopback() || ip.is_private() || ip.is_link_local() || ip.is_unspecified();
+    let outside = match &host {
+        // A name may stand for any address.
+        Host::Domain(_) => false,
+        Host::Ipv4(ip) => !near(*ip),
+        Host::Ipv6(ip) => ip.to_ipv4_mapped().map_or_else(
+            || !(ip.is_loopback() || ip.is_unique_local() || ip.is_unicast_link_local() || ip.is_unspecified()),
+            |ip| !near(ip),
+        ),
+    };
+    let port = if outside { None } else { url.port_or_known_default() };
+    Some((host, port))
 }
 
 /// Host and port of an address, as they are called: without user and password, a name in the letters of DNS (punycode), an
@@ -103,7 +132,11 @@ mod tests {
         };
         for (template, value, whose) in [
             ("http://127.0.0.1/{x}?y={x}", "a", HostFrom::File),
-            ("http://127.0.0.1:{x}/", "8080", HostFrom::File),
+            ("http://127.0.0.1:{x}/", "8080", HostFrom::Value),
+            ("http://[::1]:{x}/", "8080", HostFrom::Value),
+            ("http://10.0.0.7:{x}/", "8080", HostFrom::Value),
+            ("http://localhost:{x}/", "8080", HostFrom::Value),
+            ("http://203.0.113.9:{x}/", "8080", HostFrom::File),
             ("http://{x}@127.0.0.1/", "ana", HostFrom::File),
             ("http://{x}/", "127.0.0.1", HostFrom::Value),
             ("http://{x}/", "0.0.0.1", HostFrom::Value),

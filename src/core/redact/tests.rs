@@ -32,6 +32,15 @@ fn values_are_found_however_they_are_written() {
     assert_eq!(json, serde_json::json!({"pin": "[secret PIN]", "n": 4_815}));
 }
 
+#[test]
+fn backspaces_behind_bytes_that_begin_no_character_take_no_longer_each() {
+    let r = Redactor::new([("X", "s3cr3t/Va&lue")]);
+    let n = 200_000;
+    let bytes = [vec![0x80; n], vec![0x08; n], b"s3cr3t/Va&lue".to_vec()].concat();
+    let shown = r.redact_bytes(&bytes);
+    assert!(shown.ends_with(b"[secret X]"), "{}", shown.len());
+}
+
 /// One of each row of the table; all of them, as programs write them, are in `adapter/process/lines/spellings.rs`.
 #[test]
 fn values_are_found_behind_codes_escapes_and_numbers() {

@@ -86,9 +86,8 @@ impl View {
 
     /// Takes the last character back.
     fn pop(&mut self) {
-        let Some((last, _)) = self.text.iter().enumerate().rev().find(|(_, b)| **b & 0b1100_0000 != 0b1000_0000) else {
-            return;
-        };
+        // Bytes that no character begins go all at once: the next backspace does not look at them again.
+        let last = self.text.iter().rposition(|b| b & 0b1100_0000 != 0b1000_0000).unwrap_or(0);
         while self.parts.pop_if(|part| part.at >= last).is_some() {}
         if let Some(part) = self.parts.last_mut().filter(|part| part.to - part.from == self.text.len() - part.at) {
             part.to = part.from + last - part.at;

@@ -66,7 +66,6 @@ pub fn fill(spec: &StepSpec, saved: &dyn Fn(&str, &str) -> Result<String, String
             request.headers = headers.collect::<Result<_, String>>()?;
             request.body = option(&r.body, Escape::Json)?;
             request.contains = option(&r.contains, Escape::Plain)?;
-            // A plan of an earlier version does not say it.
             let stand_in = |stand_in: Option<&str>| match stand_in {
                 Some(text) => fill_saved(&r.url, Escape::Url, &|_, _| Ok(text.to_owned())).ok(),
                 None => Some(request.url.clone()),

@@ -11,8 +11,8 @@ use crate::core::service::HttpRequest;
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Http {
     pub request: HttpRequest,
-    /// Who chose the host of its URL.
-    #[serde(default, skip_serializing_if = "HostFrom::is_file")]
+    /// Who chose the host of its URL. A plan of an earlier version does not say it: an input may have.
+    #[serde(default = "HostFrom::unsaid", skip_serializing_if = "HostFrom::is_unsaid")]
     pub host: HostFrom,
 }
 
@@ -91,6 +91,15 @@ mod tests {
 
     fn answer(status: u16, body: &str, ms: i64) -> Reply {
         Reply::Http { status, headers: std::collections::BTreeMap::new(), body: body.to_owned(), truncated: false, ms }
+    }
+
+    #[test]
+    fn a_stored_request_that_does_not_say_whose_its_host_is_may_have_it_from_an_input() {
+        let text = |host| serde_json::to_string(&Http { request: HttpRequest::default(), host }).unwrap();
+        let read = |text: &str| serde_json::from_str::<Http>(text).unwrap().host;
+        assert_eq!((read(&text(HostFrom::File)), read(&text(HostFrom::Value))), (HostFrom::File, HostFrom::Value));
+        let old = text(HostFrom::Value);
+        assert!(!old.contains("\"host\""), "an old plan keeps its hash: {old}");
     }
 
     #[test]

@@ -69,23 +69,25 @@ pub(super) fn read(block: &Block) -> Fence {
 /// A fence with prompts: what has none is output, unless it goes on with a command.
 fn prompts(code: &str) -> Fence {
     let mut typed = Typed::default();
-    let mut command = String::new();
+    let mut command = Lines::default();
     let doubt = |line, why: String| Fence::Unclear(Doubt { line, why, mistake: false });
     for (number, line) in code.lines().enumerate() {
-        if is_open(&command) {
-            command.push_str(line.strip_prefix("> ").unwrap_or(line));
-            command.push('\n');
+        if command.read > MOST_READ {
+            return doubt(number, TOO_LONG.to_owned());
+        }
+        if command.open {
+            command.push(line.strip_prefix("> ").unwrap_or(line));
             continue;
         }
-        typed.script.push_str(&std::mem::take(&mut command));
+        typed.script.push_str(&std::mem::take(&mut command.text));
         match prompt(line) {
-            Prompt::Shell(text) => command = format!("{text}\n"),
+            Prompt::Shell(text) => command.push(text),
             Prompt::Host(host, text) => {
                 if typed.host.as_deref().is_some_and(|other| machine(other) != machine(host)) {
                     return doubt(number, format!("it is typed on several machines, here on {host}"));
                 }
                 typed.host = Some(host.to_owned());
-                command = format!("{text}\n");
+                command.push(text);
             }
             Prompt::Other(mark) => return doubt(number, of_another(mark)),
             Prompt::Root(_) | Prompt::None if line.trim().is_empty() => {}
@@ -96,7 +98,7 @@ fn prompts(code: &str) -> Fence {
             Prompt::None => typed.shown.push((number, line.to_owned())),
         }
     }
-    typed.script.push_str(&command);
+    typed.script.push_str(&command.text);
     checked(typed)
 }
 
@@ -105,11 +107,14 @@ fn plain(block: &Block) -> Fence {
     let code = block.code.as_str();
     let transcript = TRANSCRIPT_TAGS.contains(&block.language.as_str());
     let doubt = |line, why: String| Fence::Unclear(Doubt { line, why, mistake: false });
-    let mut before = String::new();
+    let mut before = Lines::default();
     let (mut commented, mut others) = (None, 0);
     for (number, line) in code.lines().enumerate() {
-        if !is_open(&before) {
-            before.clear();
+        if before.read > MOST_READ {
+            return doubt(number, TOO_LONG.to_owned());
+        }
+        if !before.open {
+            before.text.clear();
             match prompt(line) {
                 Prompt::Other(mark) => return doubt(number, of_another(mark)),
                 Prompt::Root(text) if first_word(text).is_some_and(effect::is_program) => {
@@ -120,8 +125,7 @@ fn plain(block: &Block) -> Fence {
                 _ => others += 1,
             }
         }
-        before.push_str(line);
-        before.push('\n');
+        before.push(line);
     }
     let root = commented.filter(|_| others == 0 || (transcript && !begins_with_a_command(code)));
     if let Some(number) = root {
@@ -232,11 +236,59 @@ fn first_word(line: &str) -> Option<&str> {
     line.split_whitespace().next()
 }
 
-/// More lines belong to the command.
-fn is_open(command: &str) -> bool {
-    let text = command.trim_end_matches('\n');
-    !text.is_empty()
-        && (text.ends_with('\\') || shell::parse(&guided::commands(command).script).is_err_and(|fault| fault.open))
+/// Bytes that are parsed in one fence to see where its commands end.
+const MOST_READ: usize = 1 << 20;
+
+const TOO_LONG: &str = "a command before this line goes on for too many lines: a quote or a loop may never be closed";
+
+/// The lines of a command so far.
+#[derive(Default)]
+struct Lines {
+    text: String,
+    /// More lines belong to it.
+    open: bool,
+    /// What a line needs to close it; any line may, when it is not known.
+    needs: Option<Needs>,
+    /// Bytes parsed, for this command and those before.
+    read: usize,
+}
+
+enum Needs {
+    Mark(String),
+    Quote,
+}
+
+impl Lines {
+    fn push(&mut self, line: &str) {
+        self.text.push_str(line);
+        self.text.push('\n');
+        let closes = self.needs.as_ref().is_none_or(|needs| match needs {
+            Needs::Mark(mark) => line.trim() == mark,
+            Needs::Quote => line.contains(['\'', '"']),
+        });
+        if closes {
+            self.judge();
+        }
+    }
+
+    fn judge(&mut self) {
+        (self.open, self.needs) = (false, None);
+        let text = self.text.trim_end_matches('\n');
+        if text.is_empty() || text.ends_with('\\') {
+            self.open = !text.is_empty();
+            return;
+        }
+        self.read += text.len();
+        if let Err(fault) = shell::parse(&guided::commands(&self.text).script) {
+            self.open = fault.open;
+            self.needs = match fault.message.strip_prefix("the here-document is never closed with ") {
+                Some(mark) if mark.bytes().all(|b| b.is_ascii_alphanumeric()) => Some(Needs::Mark(mark.to_owned())),
+                Some(_) => None,
+                None => (fault.message == "a quote is never closed").then_some(Needs::Quote),
+            };
+            self.needs = self.needs.take().filter(|_| fault.open);
+        }
+    }
 }
 
 fn machine(host: &str) -> &str {

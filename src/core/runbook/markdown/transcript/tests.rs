@@ -106,3 +106,18 @@ proptest::proptest! {
         }
     }
 }
+
+#[test]
+fn long_documents_are_read_and_what_is_never_closed_is_given_up() {
+    let text = "  - name: it's one of many\n".repeat(4000);
+    for code in [format!("cat <<EOF\n{text}EOF\ndate\n"), format!("$ cat <<EOF\n{text}EOF\n$ date\n")] {
+        let Fence::Commands(typed) = fence("sh", &code) else { panic!("it is shown") };
+        assert!(typed.script.ends_with("EOF\ndate\n") && typed.shown.is_empty());
+    }
+    let lines = "echo one of many\n".repeat(4000);
+    for code in [format!("$ while true; do\n{lines}"), format!("while true; do\n{lines}")] {
+        let Fence::Unclear(doubt) = fence("sh", &code) else { panic!("it is run") };
+        assert!(doubt.line < 1000, "read to line {} of 4000", doubt.line);
+    }
+    assert!(matches!(fence("sh", &format!("echo it's\n{lines}")), Fence::Unclear(_)));
+}
