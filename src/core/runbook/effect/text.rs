@@ -86,19 +86,21 @@ pub(super) fn awk_only_looks(program: &str) -> bool {
 }
 
 fn awk(rest: &mut Rest<'_>) -> Option<()> {
-    let (mut word, mut last) = (String::new(), ' ');
+    let (mut word, mut operand) = (String::new(), false);
     let (mut prints, mut depth) = (false, 0_usize);
     while let Some(c) = rest.next() {
         if c.is_alphanumeric() || c == '_' {
             word.push(c);
-            last = c;
             continue;
         }
         prints |= ["print", "printf"].contains(&word.as_str());
         if word == "system" {
             return None;
         }
-        let operand = !word.is_empty() && !prints || ")]\"".contains(last) || last.is_ascii_digit();
+        if !word.is_empty() {
+            // `print /x/` has an expression, `a / b` a quotient.
+            operand = !["print", "printf", "return", "in"].contains(&word.as_str());
+        }
         word.clear();
         match c {
             '"' => skip_to('"', rest)?,
@@ -112,7 +114,7 @@ fn awk(rest: &mut Rest<'_>) -> Option<()> {
             _ => {}
         }
         if !c.is_whitespace() {
-            last = c;
+            operand = ")]\"".contains(c);
         }
     }
     (word != "system").then_some(())
