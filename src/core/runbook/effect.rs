@@ -217,7 +217,10 @@ impl Look<'_> {
         let sent = entry.values.iter().any(|(option, fine)| {
             self.arguments.values_of(option, entry).iter().any(|value| !fine.iter().any(|f| f == value))
         });
-        if sent || self.is_any(&entry.flags) || self.program_acts() {
+        if self.program_acts() {
+            return Effect::changing("writes a file or runs a program");
+        }
+        if sent || self.is_any(&entry.flags) {
             return Effect::changing(self.why(self.arguments.word(0)));
         }
         match self.verdict() {

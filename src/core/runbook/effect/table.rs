@@ -104,6 +104,8 @@ mod tests {
             let says = program.default == Default::Looks || program.runs.is_some() || !program.why.is_empty();
             let decided = !program.changes.is_empty() || program.default == Default::Changes;
             assert!(says || !decided, "{:?}: what does it change?", program.names);
+            let flagged = !program.flags.is_empty() || !program.values.is_empty();
+            assert!(!flagged || !program.why.is_empty(), "{:?}: what do its options change?", program.names);
         }
     }
 }
