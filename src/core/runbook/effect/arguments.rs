@@ -16,8 +16,8 @@ pub(super) struct Arguments<'a> {
 }
 
 impl<'a> Arguments<'a> {
-    /// `valued`: options whose value is the next argument.
-    pub fn of(all: &'a [Word], valued: &[String]) -> Self {
+    /// `with_value`: options whose value is the next argument.
+    pub fn of(all: &'a [Word], with_value: &[String]) -> Self {
         let dashes = all.iter().position(|w| w.text == "--" && !w.quoted);
         let (mut words, mut values) = (Vec::new(), Vec::new());
         let mut at = 0;
@@ -27,7 +27,7 @@ impl<'a> Arguments<'a> {
             if Some(at) == dashes {
             } else if behind || !text.starts_with('-') || text == "-" {
                 words.push(at);
-            } else if valued.iter().any(|o| o == text) {
+            } else if with_value.iter().any(|o| o == text) {
                 at += 1;
                 values.push(at);
             }

@@ -222,7 +222,7 @@ pub(super) fn only_looks(text: &str) -> bool {
 fn uncommented(line: &str) -> &str {
     let code = line.split("--").next().unwrap_or("");
     // Two dashes inside a text are no comment.
-    if code.matches('\'').count() % 2 == 0 { code } else { line }
+    if code.matches('\'').count().is_multiple_of(2) { code } else { line }
 }
 
 fn meta(word: &str) -> bool {
