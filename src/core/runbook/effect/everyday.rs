@@ -8,6 +8,8 @@ use crate::core::runbook::shell;
 const CHANGES: &[&str] = &[
     // Options of the command behind a wrapper.
     "sudo rm -v -rf /data",
+    "env cp -S ls a b",
+    "bash x.sh -c ls",
     "sudo dd if=a of=b -v",
     "sudo mkfs.ext4 -v /dev/sdb",
     "sudo docker-compose down -v",

@@ -9,8 +9,13 @@ impl Look<'_> {
     pub(super) fn inner(&self) -> Option<Effect> {
         let entry = self.entry;
         let scripts: Vec<&str> = entry.script.iter().flat_map(|o| self.arguments.values_of(o, entry)).collect();
-        if !scripts.is_empty() {
-            return Some(scripts.into_iter().map(|s| self.script(s)).fold(Effect::default(), Effect::and));
+        // `bash x.sh -c ls` gives the option to the script.
+        let before = self.arguments.words.first().map_or(&[][..], |first| &self.arguments.all[..*first]);
+        let of_script =
+            entry.stdin.as_deref() == Some("shell") && !before.iter().any(|w| entry.script.contains(&w.text));
+        if !scripts.is_empty() && !of_script {
+            let effect = scripts.into_iter().map(|s| self.script(s)).fold(Effect::default(), Effect::and);
+            return Some(self.run().into_iter().fold(effect, Effect::and));
         }
         if entry.runs.is_some() {
             return self.run();
