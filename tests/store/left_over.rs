@@ -115,6 +115,13 @@ pub async fn a_person_starts_what_is_left_over(place: Place) {
     assert_eq!((audited.action.as_str(), audited.reason.as_deref()), ("run.start", Some("still wanted")));
     let late = mine.start_queued(run, by, at(60)).await;
     assert!(matches!(late, Err(StoreError::Refused { status: RunStatus::Claimed, .. })), "{late:?}");
+    // What was started meanwhile is not dropped; what still waits is.
+    let late = mine.drop_queued(run, by, at(60)).await;
+    assert!(matches!(late, Err(StoreError::Refused { status: RunStatus::Claimed, .. })), "{late:?}");
+    let waits = queue(&place, "me:1", 61, changing("restart", "api")).await;
+    assert_eq!(mine.queued_here().await.unwrap(), 1);
+    assert_eq!(mine.drop_queued(waits, by, at(62)).await.unwrap(), RunStatus::Cancelled);
+    assert_eq!(mine.queued_here().await.unwrap(), 0);
 }
 
 pub async fn without_an_engine_everything_waits_and_a_server_adopts_what_is_young(place: Place) {

@@ -2,12 +2,16 @@
 //! end by themselves. Programs that run others (`sudo`, `ssh`, `xargs`, `kubectl exec`) are looked through.
 
 mod arguments;
+mod functions;
+mod inner;
 mod sql;
 mod table;
+mod text;
 
 use self::arguments::Arguments;
-use self::table::{Default, Program, Runs, fits, program};
-use super::shell::{self, Command, Redirect, Script, Word};
+pub(super) use self::functions::Functions;
+use self::table::{Default, Program, fits, program};
+use super::shell::{Command, Redirect, Script, Word};
 
 /// How deep commands may run each other.
 const MAX_DEPTH: usize = 12;
@@ -45,10 +49,11 @@ impl Effect {
     }
 }
 
-/// What a script does. `functions`: names that are defined elsewhere on the page.
-pub(super) fn of(script: &Script, functions: &[String]) -> Effect {
-    let known = |name: &str| script.functions.iter().chain(functions).any(|f| f == name);
-    let mut effect = of_script(script, &known, 0);
+/// What a script does. `functions`: those of the blocks before it.
+pub(super) fn of(script: &Script, functions: &Functions) -> Effect {
+    let mut functions = functions.clone();
+    functions.add(script);
+    let mut effect = of_commands(&script.commands, &functions, 0);
     if script.endless && effect.endless.is_none() {
         effect.endless = Some("a loop without an end".to_owned());
     }
@@ -61,14 +66,19 @@ pub(super) fn is_program(word: &str) -> bool {
     !somewhere && program(base_name(word)).is_some()
 }
 
-fn of_script(script: &Script, known: &dyn Fn(&str) -> bool, depth: usize) -> Effect {
-    script.commands.iter().map(|c| of_command(c, known, depth)).fold(Effect::default(), Effect::and)
+fn of_commands(commands: &[Command], known: &Functions, depth: usize) -> Effect {
+    commands.iter().map(|c| of_command(c, known, depth)).fold(Effect::default(), Effect::and)
 }
 
-fn of_command(command: &Command, known: &dyn Fn(&str) -> bool, depth: usize) -> Effect {
+fn of_command(command: &Command, known: &Functions, depth: usize) -> Effect {
     let written = command.redirects.iter().any(writes);
-    let effect = of_words(&command.words, command, known, depth);
+    let called = command.words.first().and_then(|name| known.call(&name.text, reads_input(command)));
+    let effect = called.unwrap_or_else(|| of_words(&command.words, command, depth));
     if written { effect.and(Effect::changing("writes to a file")) } else { effect }
+}
+
+fn reads_input(command: &Command) -> bool {
+    command.piped || command.redirects.iter().any(|r| r.operator.starts_with('<'))
 }
 
 fn writes(redirect: &Redirect) -> bool {
@@ -87,28 +97,39 @@ fn base_name(word: &str) -> &str {
     if absolute { word.rsplit('/').next().unwrap_or(word) } else { word }
 }
 
-fn of_words(words: &[Word], command: &Command, known: &dyn Fn(&str) -> bool, depth: usize) -> Effect {
+fn of_words(words: &[Word], command: &Command, depth: usize) -> Effect {
     let Some(first) = words.first() else { return Effect::default() };
     let name = base_name(&first.text);
-    if known(name) || name.is_empty() {
+    if name.is_empty() {
         return Effect::default();
     }
     if depth > MAX_DEPTH {
         return unknown(name);
     }
+    let only = if let [_, only] = words { only.text.as_str() } else { "" };
     let Some(mut entry) = program(name) else {
-        let asks_help = words.iter().skip(1).any(|w| ["--help", "--version"].contains(&w.text.as_str()));
+        let asks_help = ["--help", "--version"].contains(&only);
         return if asks_help && !name.contains('/') { Effect::default() } else { unknown(name) };
     };
+    if ["--help", "--version", "-V"].contains(&only) {
+        return Effect::default();
+    }
     let mut arguments = Arguments::of(&words[1..], &entry.options);
     let mut full = name.to_owned();
+    let mut flagged = None;
     while let Some(word) = arguments.words.first().map(|at| arguments.all[*at].text.to_lowercase()) {
         let Some(inner) = program(&format!("{full} {word}")) else { break };
+        // `git -c … log`: the options before the word are those of the program.
+        let before = &arguments.all[..arguments.words[0]];
+        if before.iter().any(|w| entry.flags.iter().any(|flag| fits(flag, &w.text))) {
+            flagged = Some(Effect::changing(entry.why.clone()));
+        }
         full = format!("{full} {word}");
         arguments = arguments.behind_first(&inner.options);
         entry = inner;
     }
-    Look { entry, arguments, command, known, depth, full }.effect()
+    let effect = Look { entry, arguments, command, depth, full }.effect();
+    flagged.into_iter().fold(effect, Effect::and)
 }
 
 fn unknown(name: &str) -> Effect {
@@ -125,19 +146,14 @@ struct Look<'a> {
     entry: &'static Program,
     arguments: Arguments<'a>,
     command: &'a Command,
-    known: &'a dyn Fn(&str) -> bool,
     depth: usize,
     full: String,
 }
 
 impl Look<'_> {
     fn effect(&self) -> Effect {
-        let options = || self.arguments.options().map(|(o, _)| o);
-        if options().any(|o| ["--help", "--version"].contains(&o)) {
-            return Effect::default();
-        }
         let mut effect = self.change();
-        if self.is_any(&self.entry.dry) && !self.is_any(&self.entry.flags) {
+        if self.is_dry() {
             return Effect { endless: self.endless(), ..Effect::default() };
         }
         effect.endless = effect.endless.or_else(|| self.endless());
@@ -151,9 +167,41 @@ impl Look<'_> {
         effect
     }
 
+    /// Where the command that it runs begins: options from there on belong to that one.
+    fn own_end(&self) -> usize {
+        let all = self.arguments.all.len();
+        if self.entry.runs.is_some() { all - self.inner_words().map_or(0, <[Word]>::len) } else { all }
+    }
+
+    fn own_options(&self) -> impl Iterator<Item = (usize, &str)> {
+        let end = self.own_end();
+        self.arguments.options().filter(move |(at, ..)| *at < end).map(|(at, option, _)| (at, option))
+    }
+
     fn is_any(&self, options: &[String]) -> bool {
-        let written = || self.arguments.options().map(|(option, _)| option);
-        options.iter().any(|wanted| written().any(|o| fits(wanted, o)) || self.arguments.has_letter(wanted, self.entry))
+        let entry = self.entry;
+        options
+            .iter()
+            .any(|wanted| self.own_options().any(|(_, o)| fits(wanted, o) || arguments::has_letter(wanted, o, entry)))
+    }
+
+    /// An option keeps it from changing anything. A letter counts before the first word only: behind it, it may belong
+    /// to a script or mean something else.
+    fn is_dry(&self) -> bool {
+        let entry = self.entry;
+        let first = self.arguments.words.first().copied().unwrap_or(usize::MAX);
+        let counts = |at: usize, option: &str| {
+            !self.arguments.is_value(at) && (option.starts_with("--") || at < first) && {
+                entry.dry.iter().any(|dry| fits(dry, option))
+            }
+        };
+        self.own_options().any(|(at, option)| counts(at, option)) && !self.is_any(&entry.flags) && !self.is_given()
+    }
+
+    /// A script or statement stands among its options.
+    fn is_given(&self) -> bool {
+        let entry = self.entry;
+        entry.statement.iter().chain(&entry.script).any(|o| !self.arguments.values_of(o, entry).is_empty())
     }
 
     fn why(&self, word: &str) -> String {
@@ -170,7 +218,10 @@ impl Look<'_> {
         let sent = entry.values.iter().any(|(option, fine)| {
             self.arguments.values_of(option, entry).iter().any(|value| !fine.iter().any(|f| f == value))
         });
-        if sent || self.is_any(&entry.flags) || self.awk_acts() {
+        if self.program_acts() {
+            return Effect::changing("writes a file or runs a program");
+        }
+        if sent || self.is_any(&entry.flags) {
             return Effect::changing(self.why(self.arguments.word(0)));
         }
         match self.verdict() {
@@ -182,109 +233,34 @@ impl Look<'_> {
     /// What its words say, by the table, and the word that decided.
     fn verdict(&self) -> (Default, &str) {
         let entry = self.entry;
-        if ["help", "version"].contains(&self.arguments.word(0)) {
-            return (Default::Looks, "help");
-        }
-        if self.arguments.words.is_empty() && (!entry.deep || self.arguments.all.is_empty()) {
+        if self.arguments.all.is_empty() || (self.arguments.words.is_empty() && !entry.deep) {
             let first = self.arguments.all.first().map_or("", |w| w.text.as_str());
             let looks = entry.looks.iter().any(|p| fits(p, first)) || entry.default == Default::Looks;
             return (if looks { Default::Looks } else { entry.bare }, first);
         }
         let candidates: Vec<usize> = if entry.deep {
-            (0..self.arguments.all.len()).collect()
+            (0..self.arguments.all.len()).filter(|at| !self.arguments.is_value(*at)).collect()
         } else {
             // `rpm -qa` and `kubectl get`: the verb is the first argument, or the first that is no option.
             let option = self.arguments.all.first().is_some_and(|w| w.text.starts_with('-')).then_some(0);
             option.into_iter().chain(self.arguments.words.first().copied()).collect()
         };
-        for at in candidates {
-            let word = self.arguments.all[at].text.as_str();
-            if entry.changes.iter().any(|p| fits(p, word)) {
-                return (Default::Changes, word);
-            }
-            if entry.looks.iter().any(|p| fits(p, word)) {
-                return (Default::Looks, word);
-            }
+        let text = |at: usize| self.arguments.all[at].text.as_str();
+        let found = |patterns: &[String], at: usize| patterns.iter().any(|p| fits(p, text(at)));
+        if let Some(at) = candidates.iter().copied().find(|at| found(&entry.changes, *at)) {
+            return (Default::Changes, text(at));
         }
-        (entry.default, self.arguments.word(0))
-    }
-
-    /// The command, script or statement it is given, when that decides.
-    fn inner(&self) -> Option<Effect> {
-        let entry = self.entry;
-        let scripts: Vec<&str> = entry.script.iter().flat_map(|o| self.arguments.values_of(o, entry)).collect();
-        if !scripts.is_empty() {
-            return Some(scripts.into_iter().map(|s| self.script(s)).fold(Effect::default(), Effect::and));
-        }
-        if let Some(runs) = entry.runs {
-            return self.run(runs);
-        }
-        let mut statements: Vec<&str> =
-            entry.statement.iter().flat_map(|o| self.arguments.values_of(o, entry)).collect();
-        let documents = || self.command.redirects.iter().filter(|r| r.operator.starts_with("<<"));
-        match entry.stdin.as_deref() {
-            Some("sql") => {
-                if !entry.statement.is_empty() {
-                    let spoken = self.arguments.words.iter().map(|at| self.arguments.all[*at].text.as_str());
-                    statements.extend(spoken.filter(|text| text.contains(' ')));
-                }
-                statements.extend(documents().map(|r| r.target.text.as_str()));
-                if statements.is_empty() {
-                    return self
-                        .reads_input()
-                        .then(|| Effect::changing(format!("{} (it reads statements)", entry.why)));
-                }
-                let changes = statements.into_iter().any(|s| !sql::only_looks(s));
-                Some(if changes { Effect::changing(entry.why.clone()) } else { Effect::default() })
-            }
-            Some("shell") if self.arguments.words.is_empty() || self.is_any(&["-s".to_owned()]) => {
-                let mut found = documents().map(|r| self.script(&r.target.text)).peekable();
-                if found.peek().is_some() {
-                    return Some(found.fold(Effect::default(), Effect::and));
-                }
-                self.reads_input().then(|| Effect::changing("runs what it reads"))
-            }
-            _ => None,
+        // What stands behind an option that the table does not know may be its value.
+        let sure = |at: usize| !entry.deep || text(at).starts_with('-') || at == 0 || !self.may_have_value(at - 1);
+        match candidates.into_iter().find(|at| sure(*at) && found(&entry.looks, *at)) {
+            Some(at) => (Default::Looks, text(at)),
+            None => (entry.default, self.arguments.word(0)),
         }
     }
 
-    fn reads_input(&self) -> bool {
-        self.command.piped || self.command.redirects.iter().any(|r| r.operator.starts_with('<'))
-    }
-
-    fn script(&self, text: &str) -> Effect {
-        match shell::parse(text) {
-            Ok(script) => of_script(&script, self.known, self.depth + 1),
-            Err(_) => Effect::changing("runs text that cannot be read"),
-        }
-    }
-
-    /// The effect of the command it runs; nothing when its own verb decides.
-    fn run(&self, runs: Runs) -> Option<Effect> {
-        let entry = self.entry;
-        let rest = match runs {
-            Runs::Rest => self.arguments.behind_words(entry.skip),
-            Runs::Dashes => match self.arguments.dashes {
-                Some(at) => &self.arguments.all[at + 1..],
-                None if entry.looks.is_empty() => self.arguments.behind_words(entry.skip),
-                None => return None,
-            },
-        };
-        // `env A=1 command`
-        let assigned = |w: &&Word| self.full == "env" && w.text.contains('=');
-        let rest = &rest[rest.iter().take_while(assigned).count()..];
-        if rest.is_empty() {
-            let shell = entry.opens && !self.reads_input();
-            let terminal = shell.then(|| short(&self.full));
-            let change = self.reads_input() && entry.opens;
-            let change = change.then(|| "runs what it reads".to_owned());
-            return Some(Effect { terminal, change, opens: shell, ..Effect::default() });
-        }
-        if self.full == "ssh" || self.full.ends_with(" ssh") || self.full == "eval" {
-            let text: Vec<&str> = rest.iter().map(|w| w.text.as_str()).collect();
-            return Some(self.script(&text.join(" ")));
-        }
-        Some(of_words(rest, self.command, self.known, self.depth + 1))
+    fn may_have_value(&self, at: usize) -> bool {
+        let text = self.arguments.all[at].text.as_str();
+        text.starts_with('-') && text.len() > 1 && !text.contains('=') && !self.arguments.is_value(at)
     }
 
     fn endless(&self) -> Option<String> {
@@ -303,9 +279,7 @@ impl Look<'_> {
         if self.is_any(&entry.unless) || entry.unless.iter().any(has_word) {
             return None;
         }
-        let given = entry.statement.iter().chain(&entry.script).any(|o| !self.arguments.values_of(o, entry).is_empty())
-            || self.is_any(&entry.dry)
-            || (entry.stdin.is_some() && self.is_any(&entry.flags));
+        let given = self.is_given() || self.is_any(&entry.dry) || (entry.stdin.is_some() && self.is_any(&entry.flags));
         let wants = entry.stdin.is_none() || !(self.reads_input() || given);
         let bare = entry.bare == Default::Terminal && self.arguments.words.is_empty() && !given && !self.reads_input();
         let always = entry.terminal.iter().any(|p| p == "*" || has_word(p)) && wants && !given;
@@ -314,9 +288,21 @@ impl Look<'_> {
         ((bare || always || self.is_any(&entry.terminal_flags)) && !pager).then(|| short(&self.full))
     }
 
-    fn awk_acts(&self) -> bool {
-        let acts = |w: &Word| ["system(", "print >", "print>", "| \"", "> \""].iter().any(|a| w.text.contains(a));
-        self.full.ends_with("awk") && self.arguments.all.iter().any(acts)
+    /// The program text that `sed` or `awk` is given writes or runs something.
+    fn program_acts(&self) -> bool {
+        let looks = if self.full.ends_with("awk") {
+            text::awk_only_looks
+        } else if self.full == "sed" {
+            text::sed_only_looks
+        } else {
+            return false;
+        };
+        let named = ["-e", "--expression", "--source"].iter().flat_map(|o| self.arguments.values_of(o, self.entry));
+        let mut programs: Vec<&str> = named.collect();
+        if programs.is_empty() {
+            programs.push(self.arguments.word(0));
+        }
+        !programs.into_iter().all(looks)
     }
 
     /// The commands of `-exec`.
@@ -327,11 +313,13 @@ impl Look<'_> {
             .map(|(at, _)| {
                 let rest = &all[at + 1..];
                 let end = rest.iter().position(|w| [";", "+"].contains(&&*w.text)).unwrap_or(rest.len());
-                of_words(&rest[..end], self.command, self.known, self.depth + 1)
+                of_words(&rest[..end], self.command, self.depth + 1)
             })
             .collect()
     }
 }
 
+#[cfg(test)]
+mod everyday;
 #[cfg(test)]
 mod tests;

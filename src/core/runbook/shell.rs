@@ -11,14 +11,23 @@ mod word;
 pub(super) struct Script {
     /// Every simple command, those inside substitutions, loops and functions included, in reading order.
     pub commands: Vec<Command>,
-    /// Names of functions it defines.
-    pub functions: Vec<String>,
+    /// The functions it defines.
+    pub functions: Vec<Function>,
     /// What happens to variables, in reading order.
     pub variables: Vec<Variable>,
     /// A loop without an end: `while true` without a way out.
     pub endless: bool,
     /// It uses what only bash has: `[[`, arrays, `<(…)`.
     pub bash: bool,
+}
+
+/// A function. Its commands stand among those of the script as well.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub(super) struct Function {
+    pub name: String,
+    pub commands: Vec<Command>,
+    /// Its body names `$1`, `$@` or the like.
+    pub arguments: bool,
 }
 
 /// A simple command.

@@ -9,15 +9,17 @@ pub(super) struct Arguments<'a> {
     pub all: &'a [Word],
     /// Which of them are no options and no values of options.
     pub words: Vec<usize>,
+    /// Which of them are values of options.
+    values: Vec<usize>,
     /// Where `--` stands.
     pub dashes: Option<usize>,
 }
 
 impl<'a> Arguments<'a> {
-    /// `valued`: options whose value is the next argument.
-    pub fn of(all: &'a [Word], valued: &[String]) -> Self {
+    /// `with_value`: options whose value is the next argument.
+    pub fn of(all: &'a [Word], with_value: &[String]) -> Self {
         let dashes = all.iter().position(|w| w.text == "--" && !w.quoted);
-        let mut words = Vec::new();
+        let (mut words, mut values) = (Vec::new(), Vec::new());
         let mut at = 0;
         while at < all.len() {
             let text = all[at].text.as_str();
@@ -25,12 +27,18 @@ impl<'a> Arguments<'a> {
             if Some(at) == dashes {
             } else if behind || !text.starts_with('-') || text == "-" {
                 words.push(at);
-            } else if valued.iter().any(|o| o == text) {
+            } else if with_value.iter().any(|o| o == text) {
                 at += 1;
+                values.push(at);
             }
             at += 1;
         }
-        Self { all, words, dashes }
+        Self { all, words, values, dashes }
+    }
+
+    /// The argument of that number is the value of an option.
+    pub fn is_value(&self, at: usize) -> bool {
+        self.values.contains(&at)
     }
 
     /// Behind the first word, which named a part of the program.
@@ -52,19 +60,19 @@ impl<'a> Arguments<'a> {
         }
     }
 
-    /// Options as they are written, each with what stands behind it.
-    pub fn options(&self) -> impl Iterator<Item = (&'a str, Option<&'a str>)> {
+    /// Options as they are written: where, and what stands behind.
+    pub fn options(&self) -> impl Iterator<Item = (usize, &'a str, Option<&'a str>)> {
         let end = self.dashes.unwrap_or(self.all.len());
         let all = self.all;
         (0..end)
             .filter(move |at| all[*at].text.starts_with('-'))
-            .map(move |at| (all[at].text.as_str(), all.get(at + 1).map(|w| w.text.as_str())))
+            .map(move |at| (at, all[at].text.as_str(), all.get(at + 1).map(|w| w.text.as_str())))
     }
 
     /// The values of an option: `-X PUT`, `-XPUT`, `--request=PUT`, `-sX PUT`.
     pub fn values_of(&self, option: &str, entry: &Program) -> Vec<&'a str> {
         let attached = option.strip_suffix("=*");
-        let value = |(written, next): (&'a str, Option<&'a str>)| {
+        let value = |(_, written, next): (usize, &'a str, Option<&'a str>)| {
             if let Some(name) = attached {
                 return written.strip_prefix(name)?.strip_prefix('=');
             }
@@ -80,11 +88,11 @@ impl<'a> Arguments<'a> {
         };
         self.options().filter_map(value).collect()
     }
+}
 
-    /// `-x` among letters written together, for programs that take options as single letters.
-    pub fn has_letter(&self, option: &str, entry: &Program) -> bool {
-        !entry.values.is_empty() && self.options().any(|(written, _)| letter(option, written, entry).is_some())
-    }
+/// `-x` among letters written together, for programs that take options as single letters.
+pub(super) fn has_letter(option: &str, written: &str, entry: &Program) -> bool {
+    (entry.letters || !entry.values.is_empty()) && letter(option, written, entry).is_some()
 }
 
 /// Where the letter of `-x` stands in `-sSx`.
@@ -97,7 +105,7 @@ fn letter(option: &str, written: &str, entry: &Program) -> Option<usize> {
         }
         // The rest is the value of this one.
         let valued = entry.options.iter().any(|o| o.strip_prefix('-') == Some(&letters[at..at + c.len_utf8()]));
-        if valued || !c.is_ascii_alphabetic() {
+        if valued || !(c.is_ascii_alphanumeric() || c == '#') {
             return None;
         }
     }

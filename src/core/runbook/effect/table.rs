@@ -38,6 +38,7 @@ pub(super) struct Program {
     pub reasons: BTreeMap<String, String>,
     pub flags: Vec<String>,
     pub dry: Vec<String>,
+    pub letters: bool,
     pub values: BTreeMap<String, Vec<String>>,
     pub runs: Option<Runs>,
     pub skip: usize,
@@ -70,10 +71,13 @@ pub(super) fn program(name: &str) -> Option<&'static Program> {
     PROGRAMS.get(name)
 }
 
-/// `word` is what `pattern` says: the word itself, any case, or a beginning with `*`.
+/// `word` is what `pattern` says: the word itself, any case, a beginning with `*`, or a part between two of them.
 pub(super) fn fits(pattern: &str, word: &str) -> bool {
     // Options differ by case.
     let same = |a: &str, b: &str| if b.starts_with('-') { a == b } else { a.eq_ignore_ascii_case(b) };
+    if let Some(part) = pattern.strip_prefix('*').and_then(|p| p.strip_suffix('*')) {
+        return !word.starts_with('-') && word.contains(part);
+    }
     match pattern.strip_suffix('*') {
         Some(start) => {
             word.len() >= start.len() && word.is_char_boundary(start.len()) && same(start, &word[..start.len()])
@@ -100,6 +104,8 @@ mod tests {
             let says = program.default == Default::Looks || program.runs.is_some() || !program.why.is_empty();
             let decided = !program.changes.is_empty() || program.default == Default::Changes;
             assert!(says || !decided, "{:?}: what does it change?", program.names);
+            let flagged = !program.flags.is_empty() || !program.values.is_empty();
+            assert!(!flagged || !program.why.is_empty(), "{:?}: what do its options change?", program.names);
         }
     }
 }

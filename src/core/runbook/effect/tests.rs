@@ -1,9 +1,10 @@
 //! What commands do: changes, looks, what never ends, what wants a terminal.
 
 use super::*;
+use crate::core::runbook::shell;
 
-fn effect(text: &str) -> Effect {
-    of(&shell::parse(text).unwrap_or_else(|fault| panic!("{text}: {fault:?}")), &[])
+pub(super) fn effect(text: &str) -> Effect {
+    of(&shell::parse(text).unwrap_or_else(|fault| panic!("{text}: {fault:?}")), &Functions::default())
 }
 
 #[test]

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use super::transcript::{self, Doubt, Fence};
-use crate::core::runbook::effect::{self, Effect};
+use crate::core::runbook::effect::{self, Effect, Functions};
 use crate::core::runbook::guided;
 use crate::core::runbook::page::{Block, Page};
 use crate::core::runbook::shell::{self, Variable};
@@ -62,7 +62,7 @@ pub(super) struct Blocks<'p> {
     pub mistakes: Vec<Mistake>,
     notes: String,
     set: BTreeSet<String>,
-    functions: Vec<String>,
+    functions: Functions,
     /// A file was read that may set any variable.
     unknown: bool,
     elsewhere: Option<Elsewhere<'p>>,
@@ -79,7 +79,7 @@ impl<'p> Blocks<'p> {
             mistakes: Vec::new(),
             notes: String::new(),
             set: BTreeSet::new(),
-            functions: Vec::new(),
+            functions: Functions::default(),
             unknown: false,
             elsewhere: None,
         };
@@ -171,7 +171,7 @@ impl<'p> Blocks<'p> {
             ..Ready::default()
         };
         self.variables(&script.variables, &mut ready);
-        self.functions.extend(script.functions);
+        self.functions.add(&script);
         self.push(block, Act::Run(Box::new(ready)));
         let shown = typed.shown.iter().map(|(_, line)| line.as_str());
         let from = typed.shown.first().map_or(0, |(line, _)| *line);

@@ -179,7 +179,7 @@ fn checked(typed: Typed) -> Fence {
 /// The first command of an unprompted transcript that opsroom does not know: it may be output.
 fn unknown_line(typed: &Typed) -> Option<(usize, String)> {
     let script = shell::parse(&guided::commands(&typed.script).script).ok()?;
-    let known = |name: &str| effect::is_program(name) || script.functions.iter().any(|f| f == name);
+    let known = |name: &str| effect::is_program(name) || script.functions.iter().any(|f| f.name == name);
     let names = script.commands.iter().filter_map(|c| c.words.first()).map(|w| w.text.as_str());
     let name = names.into_iter().find(|name| !known(name))?;
     Some((line_of(&typed.script, name), format!("`{}` may be a command or output: it has no prompt", short(name))))

@@ -1,7 +1,7 @@
 //! Lists, pipelines and compound commands.
 
 use super::cursor::{Cursor, is_name};
-use super::{Fault, Word};
+use super::{Fault, Function, Word};
 
 /// Words that begin or end something where a command may stand.
 const RESERVED: [&str; 17] = [
@@ -288,10 +288,17 @@ impl Cursor<'_> {
 
     /// What stands behind `name()`.
     pub fn function_body(&mut self, name: String) -> Result<(), Fault> {
-        self.script.functions.push(name);
         self.lines()?;
         let compound = self.starts("(") || self.reserved().is_some_and(|word| word != "[[");
-        if compound { self.command() } else { Err(self.unexpected()) }
+        if !compound {
+            return Err(self.unexpected());
+        }
+        let (start, first) = (self.at, self.script.commands.len());
+        self.command()?;
+        let commands = self.script.commands[first..].to_vec();
+        let arguments = names_arguments(&self.text[start..self.at]);
+        self.script.functions.push(Function { name, commands, arguments });
+        Ok(())
     }
 
     /// `[[ … ]]`.
@@ -312,4 +319,12 @@ impl Cursor<'_> {
             }
         }
     }
+}
+
+/// A text has `$1`, `${2}`, `"$@"`, `$*`.
+fn names_arguments(text: &str) -> bool {
+    text.split('$').skip(1).any(|behind| {
+        let behind = behind.trim_start_matches(['{', '!', '#']);
+        behind.starts_with(|c: char| c.is_ascii_digit() || c == '@' || c == '*')
+    })
 }

@@ -93,7 +93,9 @@ impl Cursor<'_> {
         let Some(length) = ["+=", "="].into_iter().find(|s| rest[sign..].starts_with(s)).map(str::len) else {
             return Ok(None);
         };
+        let subscript = rest[end..sign].to_owned();
         self.at += sign + length;
+        self.inner_text(&subscript)?;
         if self.eat("(") {
             self.script.bash = true;
             loop {

@@ -95,7 +95,7 @@ impl Cursor<'_> {
                     return Err(self.open("$( is never closed"));
                 }
             }
-            Some('{') => self.parameter()?,
+            Some('{') => self.parameter(in_double)?,
             Some(c) if c.is_ascii_alphabetic() || c == '_' => {
                 let name = self.take_while(|c| c.is_ascii_alphanumeric() || c == '_').to_owned();
                 self.used(&name);
@@ -127,7 +127,7 @@ impl Cursor<'_> {
     }
 
     /// `${NAME}`, `${NAME:-word}`, `${#NAME}` …
-    fn parameter(&mut self) -> Result<(), Fault> {
+    fn parameter(&mut self, in_double: bool) -> Result<(), Fault> {
         let opened = self.open("${ is never closed");
         self.at += 1;
         let lengthy = self.eat("#") || self.eat("!");
@@ -157,15 +157,12 @@ impl Cursor<'_> {
                     self.next();
                 }
                 Some('\'') => {
-                    // Inside double quotes it is a letter like any other: only a pair counts.
-                    let rest = &self.rest()[1..];
-                    match rest.find(['\'', '}']) {
-                        Some(end) if rest[end..].starts_with('\'') => self.at += end + 2,
-                        _ => self.at += 1,
-                    }
+                    // Inside double quotes it is a letter like any other, and what follows is expanded.
+                    let end = if in_double { None } else { self.rest()[1..].find('\'') };
+                    self.at += end.map_or(1, |end| end + 2);
                 }
                 Some('"') => self.double(&mut ignored)?,
-                Some('$') => self.dollar(&mut ignored, true)?,
+                Some('$') => self.dollar(&mut ignored, in_double)?,
                 Some('`') => self.backquotes(&mut ignored)?,
                 Some(c) => self.at += c.len_utf8(),
             }
