@@ -93,11 +93,7 @@ pub(super) async fn perform(
         Ok(entered) => entered,
         Err(message) => return Reply::Unreachable { message },
     };
-    if let Some(note) = in_session.as_ref().and_then(|s| s.note) {
-        // A listener that has gone does not want the note.
-        let _ = output.send(Said::Note(note.to_owned())).await;
-    }
-    let what = in_session.as_ref().map_or(what, |entered| &entered.what);
+    let what = in_session.as_ref().unwrap_or(what);
     let (mut running, outputs) = match Running::start(what, vault, &secrets) {
         Ok(started) => started,
         Err(message) => return Reply::Unreachable { message },

@@ -2,7 +2,7 @@
 
 use std::collections::{HashMap, HashSet};
 use std::panic::AssertUnwindSafe;
-use std::sync::atomic::Ordering;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use futures_util::FutureExt;
@@ -360,6 +360,7 @@ async fn take_on(world: World, claim: Claim, run: Run, lease_until: Timestamp) -
         last: Halt::default(),
         began: world.clock.now(),
         past,
+        session_used: AtomicBool::new(false),
         results,
     };
     let (halt, last, limit, orders) = (&drive.halt, &drive.last, &drive.limit, &drive.orders);

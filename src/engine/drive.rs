@@ -1,6 +1,7 @@
 //! Drives one run: condition, five phases, `finally`, end. Every fact is in the store before the next effect.
 
 use std::collections::BTreeSet;
+use std::sync::atomic::AtomicBool;
 
 use tokio::sync::watch;
 use tokio::time::Instant;
@@ -38,6 +39,8 @@ pub(super) struct Drive {
     pub results: Results,
     /// What is recorded of its steps, when it is a resumed one.
     pub past: Vec<RunStep>,
+    /// A block of its session was run by this engine.
+    pub session_used: AtomicBool,
 }
 
 /// How the run has gone so far.

@@ -1,6 +1,8 @@
 //! The session of a page's run: what its blocks share is kept under one name, which a resumed run finds again, and is
 //! removed when the run has ended.
 
+use std::sync::atomic::Ordering;
+
 use super::World;
 use super::drive::{Course, Drive};
 use crate::core::plan::plan_hash;
@@ -24,8 +26,11 @@ impl Drive {
         session_of(&self.run)
     }
 
-    /// Blocks were run by an earlier engine.
+    /// A block was run before, by this engine or an earlier one.
     fn session_begun(&self) -> bool {
+        if self.session_used.swap(true, Ordering::AcqRel) {
+            return true;
+        }
         let done = self.past.iter().filter(|record| record.status == StepStatus::Succeeded);
         done.filter_map(|record| self.run.plan.numbered_step(record.index)).any(|(step, _)| has_session(&step.spec))
     }

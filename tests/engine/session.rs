@@ -46,7 +46,7 @@ async fn blocks_share_variables_and_folder_and_the_state_goes_with_the_run() {
 }
 
 #[tokio::test]
-async fn a_resumed_run_says_that_what_the_blocks_shared_is_gone() {
+async fn a_block_is_not_run_without_what_the_blocks_before_it_shared() {
     let bench = Bench::real().await;
     let id = bench.submit(plan(vec![block("set", "A=1", None), block("use", "echo ${A-none}", None)])).await;
     let now = Clock::System.now();
@@ -59,9 +59,20 @@ async fn a_resumed_run_says_that_what_the_blocks_shared_is_gone() {
     let engine = bench.engine_with(only(id));
     engine.wake();
     let run = bench.ended(id).await;
-    assert_ended(&run, RunStatus::Succeeded);
+    assert_ended(&run, RunStatus::Failed);
     let entries = bench.entries(id).await;
     assert!(format!("{entries:?}").contains("not on this machine any more"), "{entries:#?}");
+    assert!(bench.output(id).await.is_empty(), "nothing was run");
+
+    // The folder vanishes while one engine drives the run.
+    let gone = "rm -rf ${XDG_RUNTIME_DIR:-/tmp}/opsroom-session-*-* /tmp/opsroom-session-*-*";
+    let own = gone.replace("session-*-*", &format!("session-{}-*", id.0 + 1));
+    let mut helper = shell(Phase::Action, "clean up", &own);
+    helper.idempotent = true;
+    let run = bench.run(plan(vec![block("set", "A=1", None), helper, block("use", "echo ran", None)])).await;
+    assert_eq!(run.id.0, id.0 + 1);
+    assert_ended(&run, RunStatus::Failed);
+    assert!(!bench.output(run.id).await.contains(&"ran".to_owned()));
 }
 
 #[tokio::test]

@@ -11,21 +11,15 @@ use super::{Invocation, program};
 const BASH: &str = include_str!("../../../assets/session/bash.sh");
 const SH: &str = include_str!("../../../assets/session/sh.sh");
 
-const LOST: &str = "the variables and the folder of the blocks before are not on this machine any more (the run was \
-                    resumed elsewhere, or the machine was restarted); this block starts without them";
-
-/// A command inside its session.
-pub(super) struct Entered {
-    pub what: Invocation,
-    /// What people should know.
-    pub note: Option<&'static str>,
-}
+const LOST: &str = "the variables and the working folder of the blocks before are not on this machine any more (the run \
+                    was resumed elsewhere, the machine was restarted, or its temporary folder was cleaned); nothing was \
+                    run: without them this block could work in another folder; run the page again";
 
 /// The command as it runs in its session; nothing when it is in none.
 ///
 /// # Errors
-/// Why the session has no folder.
-pub(super) fn enter(what: &Invocation) -> Result<Option<Entered>, String> {
+/// Why the session has no folder, or that what earlier blocks kept in it is gone.
+pub(super) fn enter(what: &Invocation) -> Result<Option<Invocation>, String> {
     let Some((place, name)) = what.session.as_ref().and_then(|s| Some((s, s.name.as_ref()?))) else { return Ok(None) };
     let (Some(shell), Some(block)) = (what.argv.first(), what.argv.last()) else { return Ok(None) };
     // bash where there is one: pages are written in it, whatever their fences are called.
@@ -38,12 +32,14 @@ pub(super) fn enter(what: &Invocation) -> Result<Option<Entered>, String> {
         _ => return Ok(None),
     };
     let folder = folder(name);
-    let fresh = open(&folder)?;
+    if place.begun && !is_ours(&folder) {
+        return Err(LOST.to_owned());
+    }
+    open(&folder)?;
     let text = folder.display().to_string();
     let mut argv = vec![shell.to_owned(), "-c".to_owned(), carrier.to_owned(), shell.to_owned(), text, block.clone()];
     argv.extend(place.of.variables.iter().cloned());
-    let note = (fresh && place.begun).then_some(LOST);
-    Ok(Some(Entered { what: Invocation { argv, session: None, ..what.clone() }, note }))
+    Ok(Some(Invocation { argv, session: None, ..what.clone() }))
 }
 
 /// Removes what a session left.
@@ -73,11 +69,11 @@ fn folder(name: &str) -> PathBuf {
     place().join(format!("{PREFIX}{name}"))
 }
 
-/// Makes the folder; whether it is new. One that is there must be ours alone: its content is run.
-fn open(folder: &Path) -> Result<bool, String> {
+/// Makes the folder where there is none. One that is there must be ours alone: its content is run.
+fn open(folder: &Path) -> Result<(), String> {
     match std::fs::DirBuilder::new().mode(0o700).create(folder) {
-        Ok(()) => Ok(true),
-        Err(e) if e.kind() == std::io::ErrorKind::AlreadyExists && is_ours(folder) => Ok(false),
+        Ok(()) => Ok(()),
+        Err(e) if e.kind() == std::io::ErrorKind::AlreadyExists && is_ours(folder) => Ok(()),
         Err(e) if e.kind() == std::io::ErrorKind::AlreadyExists => {
             Err(format!("{} is in the way: it is no folder that only this user can use; remove it", folder.display()))
         }
@@ -213,6 +209,6 @@ mod tests {
         for bad in [open_one, link] {
             assert!(open(&bad).unwrap_err().contains("is in the way"), "{}", bad.display());
         }
-        assert_eq!((open(&dir.path().join("new")), open(&dir.path().join("new"))), (Ok(true), Ok(false)));
+        assert_eq!((open(&dir.path().join("new")), open(&dir.path().join("new"))), (Ok(()), Ok(())));
     }
 }
