@@ -35,7 +35,7 @@ impl Category {
         }
     }
 
-    /// The kind of an address. One that carries an IPv4 address (see [`carried`]) is at least as dangerous as that.
+    /// The kind of an address. One that carries an IPv4 address (see `carried`) is at least as dangerous as that.
     #[must_use]
     pub fn of(address: IpAddr) -> Self {
         match address {
