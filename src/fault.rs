@@ -87,7 +87,7 @@ mod active {
             NumberTwice = "number_twice",
             /// One person's vote counts as two.
             VoteCountedTwice = "vote_counted_twice",
-            /// An interrupted run goes on by itself and repeats a step whose outcome nobody knows.
+            /// An interrupted run goes on by itself and repeats a step whose outcome is unknown.
             UnknownRepeated = "unknown_repeated",
             /// A step that failed is tried again, although it may have had its effect.
             UnsafeRetry = "unsafe_retry",
@@ -109,7 +109,7 @@ mod active {
             SavedValuesLost = "saved_values_lost",
             /// A resumed run passes over its `finally` steps.
             FinallySkipped = "finally_skipped",
-            /// Nobody hears that a run is to be cancelled.
+            /// No engine notices that a run is to be cancelled.
             CancelIgnored = "cancel_ignored",
             /// The last output of a command is written as it came.
             LastChunkUnredacted = "last_chunk_unredacted",

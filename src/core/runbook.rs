@@ -145,7 +145,7 @@ pub fn probes(stack: &Stack) -> Vec<PlanStep> {
     each_probe(stack).filter_map(|(_, probe)| probe.ok()).collect()
 }
 
-/// The targets whose probe cannot be made from what the stack says, with the reason: it needs an input, which nobody gives.
+/// The targets whose probe cannot be made from the stack, with the reason: it needs an input, and a pulse has none.
 #[must_use]
 pub fn unmade_probes(stack: &Stack) -> Vec<(Target, String)> {
     each_probe(stack).filter_map(|(target, probe)| Some((target, probe.err()?))).collect()

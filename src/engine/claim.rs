@@ -255,7 +255,7 @@ impl Worker {
         }
     }
 
-    /// What was queued since then it goes on with, whoever queued it.
+    /// It takes runs queued since then, no matter which process queued them.
     fn adopts_from(&self) -> Option<Timestamp> {
         self.world.adopts().then(|| self.there_since.plus_ms(-self.world.config.adopt_ms))
     }

@@ -30,7 +30,7 @@ pub(super) async fn roll(store: &Store, clock: Clock) -> Result<Roll, StoreError
     Ok(Roll { alive: engines.into_iter().filter(takes).collect(), gone })
 }
 
-/// Takes the processes of this machine that are gone out of the store: what they had queued is nobody's from then on.
+/// Removes processes of this machine that are gone from the store: from then on what they had queued is left over.
 pub(super) async fn sign_off_gone(store: &Store) -> Result<(), StoreError> {
     for engine in store.engines().await?.iter().filter(|e| holder::is_gone(&e.holder)) {
         store.leave_engine(&engine.holder).await?;

@@ -38,11 +38,11 @@ pub struct Tracked {
     trouble: Option<String>,
     /// The end of standard input or of a run's log, as whoever spools it leaves it.
     ended: Option<Arc<AtomicU8>>,
-    /// What whoever spools it has to say, told once.
+    /// A message of the writer of the spool, reported once.
     said: Arc<Mutex<Option<String>>>,
     /// It is being unpacked: all of it is to come.
     packed: bool,
-    /// Whoever spools it has ended, and that was noticed.
+    /// The writer of the spool has ended, and that was noticed.
     over: bool,
     /// What the store knows of each line: a run's log.
     lanes: Option<Lanes>,
@@ -91,7 +91,7 @@ impl Tracked {
         }
     }
 
-    /// Reads `input` to its end into a file nobody else sees, unpacked if it is packed, in a thread of its own.
+    /// Reads `input` to its end into an unlinked file, unpacked if it is packed, in a thread of its own.
     ///
     /// # Errors
     /// When there is no room for such a file.
@@ -99,7 +99,7 @@ impl Tracked {
         Self::pour(name, spool::room() / 2, move || unpack::reader(input))
     }
 
-    /// The text of a packed file, unpacked in a thread of its own into a file nobody else sees. It takes at most half of
+    /// The text of a packed file, unpacked in a thread of its own into an unlinked file. It takes at most half of
     /// the room there is, for the machine has other work to do.
     fn unpacked(name: &str, packing: Packing, file: File) -> io::Result<Self> {
         let mut tracked = Self::pour(name, spool::room() / 2, move || Ok((packing.reader(file), true)))?;
@@ -341,7 +341,7 @@ impl Tracked {
         self.lanes.as_ref()?.data(head)
     }
 
-    /// What is strange about its first bytes: packed as nothing here unpacks it, or nobody's text.
+    /// What is unusual about its first bytes: packed in a format that is not supported, or binary data.
     #[must_use]
     pub fn strangeness(&self) -> Option<String> {
         let head = head(&self.file);

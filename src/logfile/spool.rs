@@ -1,4 +1,4 @@
-//! What cannot be read where it is (a pipe, a packed file) is poured into a file nobody else sees, which is gone with the
+//! What cannot be read where it is (a pipe, a packed file) is poured into an unlinked file, which is gone with the
 //! process.
 
 use std::fs::File;
@@ -16,7 +16,7 @@ pub(super) struct Pour {
     pub into: File,
     /// Bytes it may become when it is unpacked. What is not packed may become any size.
     pub most: u64,
-    /// How it ended. Gone: nobody reads it any more.
+    /// How it ended. Gone: its reader was dropped.
     pub ended: Weak<AtomicU8>,
     /// What there is to say about it.
     pub said: Arc<Mutex<Option<String>>>,

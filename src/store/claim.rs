@@ -32,7 +32,7 @@ impl Place {
 #[derive(Debug, Clone, Copy)]
 pub struct Claimer<'a> {
     pub holder: &'a str,
-    /// It goes on with what was queued since then, whoever queued it; a console with nothing: [`Timestamp`] `i64::MAX`.
+    /// It takes runs queued since then by any process; a console takes none: [`Timestamp`] `i64::MAX`.
     pub adopts_from: Timestamp,
     /// Processes that have shown themselves until now are alive: what they queued may be taken.
     pub now: Timestamp,
@@ -61,7 +61,7 @@ impl Store {
     }
 
     /// Claims the first run of the queue, of any workspace, people's before routine work (or just `only`), or says there is
-    /// none that can start. Whoever wants one by name was asked for it.
+    /// none that can start. A claim of one run by its number was asked for.
     pub async fn claim(
         &self,
         only: Option<RunId>,

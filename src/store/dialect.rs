@@ -40,8 +40,8 @@ macro_rules! unasked {
     };
 }
 
-/// Nobody who waits for a target of the queued run `r` is before it in line. What waits for a person to start it keeps
-/// nobody waiting.
+/// No run that waits for a target of the queued run `r` is before it in line. A run that waits for a person to start it
+/// blocks no other.
 macro_rules! first_in_line {
     () => {
         concat!(

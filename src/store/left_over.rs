@@ -23,7 +23,7 @@ const LEFT_OVER: &str = "with recursive process(holder) as (\
      and not exists (select 1 from engine s where s.alive_until >= $2 and not s.draining and s.adopts_from <= r.queued_at \
      and $3 not like '%' || s.holder || '%') \
      order by r.rank, r.id limit 500";
-/// With no engine alive nobody takes those either that any engine may take; only what waits for its own process is taken.
+/// With no engine alive, runs that any engine may take wait too; only runs of a process that is alive are taken.
 const WAITING: &str = "select r.id, r.queued_by, coalesce(r.queued_at, r.requested_at) as queued_at from run r \
      where r.workspace_id = $1 and r.status = 'queued' and not exists (select 1 from engine p \
      where p.holder = r.queued_by and p.alive_until >= $2 and $3 not like '%' || p.holder || '%') \

@@ -36,7 +36,7 @@ const SUMMARIES: &str = "select l.service, l.env, l.at, l.state, l.latency_ms, l
      where l.workspace_id = $1 order by l.service, l.env";
 
 impl Store {
-    /// Takes a slot, so that nobody else probes in it; false: somebody has it. One that is taken and never written is missed,
+    /// Takes a slot, so that no other engine probes in it; false: another one has it. One that is taken and never written is missed,
     /// like any other: the next is due soon.
     pub async fn take_slot(&self, workspace: i64, slot: Timestamp) -> Result<bool, StoreError> {
         let mut tx = self.db.begin().await?;

@@ -91,7 +91,7 @@ fn the_place_in_the_queue_is_told_with_its_reason() {
     ] {
         assert_eq!(queued.to_string(), told);
     }
-    // Nobody takes it: what it would wait for does not matter.
+    // No engine takes it: what it would wait for does not matter.
     let untaken = |why| Queued { untaken: Some(why), ..queued(4, &[&on_web]) };
     for (why, told) in [
         (Untaken::NoEngine, "no engine is running: start opsroom serve or a console, or `opsroom start 9`"),
