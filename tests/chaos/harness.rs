@@ -147,6 +147,7 @@ struct Field {
     /// Requests that must be closed at that time, if they began before this one: their engine was asleep and has lost them.
     to_close: Vec<(Instant, String, Instant)>,
     progress: judge::Progress,
+    leases: judge::LeasesSeen,
     /// Interruptions that were judged, and how many of engines nobody had touched.
     deaths: HashSet<(RunId, i64)>,
     wrongly_dead: usize,
@@ -229,6 +230,7 @@ impl Field {
             stalls: Vec::new(),
             to_close: Vec::new(),
             progress: judge::Progress::default(),
+            leases: judge::LeasesSeen::default(),
             deaths: HashSet::new(),
             wrongly_dead: 0,
             slept_on: HashSet::new(),
@@ -307,6 +309,7 @@ impl Field {
     async fn feed(&mut self) {
         let mut alive: BTreeMap<usize, usize> = BTreeMap::new();
         let live = self.live().await;
+        self.leases.record(&live, Clock::System.now());
         for run in &live {
             if let Some(n) = self.by_id.get(&run.id) {
                 *alive.entry(self.submitted[*n].kind as usize).or_default() += 1;

@@ -33,6 +33,29 @@ impl Default for Progress {
     }
 }
 
+/// Every lease that was read from the store: by run and process, when it was read and until when it lasts.
+#[derive(Default)]
+pub struct LeasesSeen(HashMap<(RunId, u32), Vec<(Timestamp, Timestamp)>>);
+
+impl LeasesSeen {
+    pub(super) fn record(&mut self, runs: &[Run], now: Timestamp) {
+        for run in runs {
+            let process = run.holder.as_deref().and_then(|holder| holder.split(':').nth(1)?.parse().ok());
+            // A longer one is that of the engine that ends what a lost run left running; it may be the one that lost it.
+            let driven = |until: &Timestamp| until.ms_since(now) <= LEASE.as_millis() as i64;
+            if let (Some(process), Some(until)) = (process, run.lease_until.filter(driven)) {
+                self.0.entry((run.id, process)).or_default().push((now, until));
+            }
+        }
+    }
+
+    /// The lease that this process held on the run at that time, as far as it was read before.
+    fn held(&self, run: RunId, process: u32, at: Timestamp) -> Option<Timestamp> {
+        let leases = self.0.get(&(run, process))?;
+        leases.iter().find(|(read, until)| *read <= at && *until > at).map(|(_, until)| *until)
+    }
+}
+
 impl Field {
     /// What must hold all the time.
     pub(super) async fn watch(&mut self) -> Verdict {
@@ -239,11 +262,17 @@ impl Field {
         Ok(())
     }
 
-    /// Only engines that were killed or put to sleep are declared dead.
+    /// Only engines that were killed or put to sleep are declared dead, and none for its lease while that lasts.
     pub(super) fn judge_deaths(&mut self, run: &Run, entries: &[Entry]) -> Verdict {
         for entry in entries {
             let EntryBody::Event { message, .. } = &entry.body else { continue };
             let Some((process, gone)) = declared_dead(message) else { continue };
+            if let Some(until) = self.leases.held(run.id, process, entry.at).filter(|_| !gone) {
+                let (at, until) = (entry.at.rfc3339(), until.rfc3339());
+                let what =
+                    format!("run {} was taken from process {process} at {at}, its lease lasted until {until}", run.id);
+                return Err(("deaths", what));
+            }
             if self.hurt.contains(&process) || self.stood_still(entry.at) || !self.deaths.insert((run.id, entry.seq)) {
                 continue;
             }
