@@ -26,6 +26,7 @@ use crate::postgres::Cluster;
 
 /// The shortest lease an engine accepts.
 const LEASE: Duration = Duration::from_secs(3);
+const LEASE_MS: i64 = 3000;
 /// From the end of a lease to the sweep that notices, on a machine with other things to do.
 const SLACK: Duration = Duration::from_secs(10);
 /// Runs waiting or under way at any time.

@@ -10,7 +10,7 @@ use opsroom::core::run::{Run, RunId, RunStatus, RunStep, StepStatus};
 use opsroom::core::time::Timestamp;
 
 use super::runs::{self, Kind, TOKEN, Work};
-use super::{Field, LEASE, SLACK, Verdict, ask};
+use super::{Field, LEASE, LEASE_MS, SLACK, Verdict, ask};
 
 /// Something happens at least that often.
 const PATIENCE: Duration = Duration::from_secs(45);
@@ -42,7 +42,7 @@ impl LeasesSeen {
         for run in runs {
             let process = run.holder.as_deref().and_then(|holder| holder.split(':').nth(1)?.parse().ok());
             // A longer one is that of the engine that ends what a lost run left running; it may be the one that lost it.
-            let driven = |until: &Timestamp| until.ms_since(now) <= LEASE.as_millis() as i64;
+            let driven = |until: &Timestamp| until.ms_since(now) <= LEASE_MS;
             if let (Some(process), Some(until)) = (process, run.lease_until.filter(driven)) {
                 self.0.entry((run.id, process)).or_default().push((now, until));
             }
