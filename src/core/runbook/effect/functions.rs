@@ -46,6 +46,10 @@ impl Functions {
         }
     }
 
+    pub(super) fn knows(&self, name: &str) -> bool {
+        self.0.contains_key(name)
+    }
+
     pub(super) fn call(&self, name: &str, reads: bool) -> Option<Effect> {
         self.0.get(name).map(|called| if reads { called.fed.clone() } else { called.plain.clone() })
     }

@@ -51,6 +51,11 @@ pub(super) struct Program {
     pub endless: Vec<String>,
     pub endless_flags: Vec<String>,
     pub opens: bool,
+    pub most: Option<usize>,
+    pub fine: Vec<String>,
+    pub alone: Vec<String>,
+    pub helps: bool,
+    pub settled: bool,
 }
 
 #[derive(Debug, Deserialize)]

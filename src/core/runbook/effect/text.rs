@@ -54,6 +54,20 @@ fn sed_command(rest: &mut Rest<'_>) -> Option<()> {
             skip_to(mark, rest)?;
             sed_end(rest)
         }
+        // Labels and jumps, and texts that are printed up to the end of their line.
+        Some(':' | 'b' | 't' | 'T') => {
+            while rest.next_if(|c| " \t".contains(*c)).is_some() {}
+            while rest.next_if(|c| c.is_ascii_alphanumeric() || *c == '_').is_some() {}
+            sed_end(rest)
+        }
+        Some('a' | 'i' | 'c') => {
+            while let Some(c) = rest.next_if(|c| *c != '\n') {
+                if c == '\\' {
+                    rest.next();
+                }
+            }
+            Some(())
+        }
         Some('p' | 'P' | 'd' | 'D' | 'n' | 'N' | 'h' | 'H' | 'g' | 'G' | 'x' | '=' | 'l' | 'q' | 'Q' | '}') => {
             while rest.next_if(char::is_ascii_digit).is_some() {}
             sed_end(rest)

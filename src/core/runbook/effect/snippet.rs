@@ -1,0 +1,250 @@
+//! Programs given on the command line to `perl`, `python` and `mongosh`: those that are known to print only. Whatever is
+//! not surely one of them is asked about.
+
+use super::Look;
+
+impl Look<'_> {
+    /// The program it is given only prints.
+    pub(super) fn snippet_looks(&self) -> bool {
+        let all: Vec<&str> = self.arguments.all.iter().map(|w| w.text.as_str()).collect();
+        match (self.full.as_str(), all.as_slice()) {
+            ("python" | "python3", ["-m", "json.tool", rest @ ..]) => {
+                rest.iter().all(|w| !w.starts_with("--indent")) && rest.iter().filter(|w| !w.starts_with('-')).count() < 2
+            }
+            ("python" | "python3", ["-c", code]) => python_only_prints(code),
+            ("perl", [options, code, files @ ..]) => {
+                let prints = options.starts_with('-') && options.ends_with('e') && !options.contains('i');
+                let letters = options[1..].bytes().all(|b| b"pnlae0123456789".contains(&b));
+                prints && letters && perl_only_prints(code) && files.iter().all(|f| !f.starts_with(['-', '|', '>', '<', '+']))
+            }
+            ("mongo" | "mongosh", _) => {
+                let code = self.arguments.values_of("--eval", self.entry);
+                let dashed = |w: &&&str| w.starts_with("--eval") || ["-f", "--file", "--shell"].contains(*w);
+                code.len() == 1
+                    && all.iter().filter(dashed).count() == 1
+                    && all.iter().all(|w| !w.ends_with(".js"))
+                    && code.into_iter().all(mongo_only_reads)
+            }
+            _ => false,
+        }
+    }
+}
+
+/// `s/a/b/`, `print if /a/`: a replacement or a choice of lines, without a way to run code inside.
+fn perl_only_prints(code: &str) -> bool {
+    // `@{[…]}`, `${\…}`, `(?{…})` and the letter `e` run what they hold.
+    let hidden = ["@", "`", "${", "$(", "?{", "??", "\\$"].iter().any(|mark| code.contains(mark));
+    !hidden && code.split(';').map(str::trim).all(|part| part.is_empty() || perl_statement(part))
+}
+
+fn perl_statement(part: &str) -> bool {
+    if part == "print" {
+        return true;
+    }
+    for start in ["print if ", "print unless "] {
+        if let Some(condition) = part.strip_prefix(start) {
+            let pattern = condition.strip_prefix('/').and_then(|c| c.rsplit_once('/'));
+            return pattern.is_some_and(|(p, letters)| !unescaped(p, '/') && letters.bytes().all(|b| b"imsx".contains(&b)));
+        }
+    }
+    let Some(rest) = part.strip_prefix('s') else { return false };
+    let Some(mark) = rest.chars().next().filter(|c| "/|,#!:~%".contains(*c)) else { return false };
+    let pieces: Vec<&str> = rest[1..].split(mark).collect();
+    // More marks than two are inside the pattern; what hides there is not looked for.
+    matches!(pieces[..], [_, _, letters] if letters.bytes().all(|b| b"gimsx".contains(&b)))
+}
+
+fn unescaped(text: &str, mark: char) -> bool {
+    text.replace("\\\\", "").replace(&format!("\\{mark}"), "").contains(mark)
+}
+
+/// Names that may be called in a line of Python that prints what it read.
+const PYTHON_CALLS: [&str; 27] = [
+    "print",
+    "load",
+    "loads",
+    "dumps",
+    "len",
+    "str",
+    "int",
+    "float",
+    "list",
+    "dict",
+    "set",
+    "tuple",
+    "sorted",
+    "sum",
+    "min",
+    "max",
+    "range",
+    "enumerate",
+    "get",
+    "items",
+    "keys",
+    "values",
+    "read",
+    "strip",
+    "split",
+    "join",
+    "round",
+];
+
+/// It imports nothing but `json` and `sys`, calls nothing but what is known, and reaches nothing behind a module.
+fn python_only_prints(code: &str) -> bool {
+    let is_part = |c: char| c.is_alphanumeric() || c == '_';
+    if code.contains("__") || code.contains(['@', '`', '\\', '$']) || !code.is_ascii() {
+        return false;
+    }
+    let mut imports = true;
+    for statement in code.split([';', '\n']).map(str::trim) {
+        let Some(modules) = statement.strip_prefix("import ") else {
+            imports &= !statement.split(|c| !is_part(c)).any(|word| word == "import" || word == "from");
+            continue;
+        };
+        imports &= modules.split(',').all(|module| ["json", "sys"].contains(&module.trim()));
+    }
+    let called = code.match_indices('(').all(|(at, _)| {
+        let before = &code[..at];
+        let word = before.rsplit(|c| !is_part(c)).next().unwrap_or("");
+        let keyword = ["in", "if", "else", "and", "or", "not", "for"].contains(&word.trim());
+        if word.is_empty() { !before.trim_end().ends_with([')', ']', '}', '"', '\'']) } else { keyword || PYTHON_CALLS.contains(&word) }
+    });
+    let spaced = code.contains(" (") && code.match_indices(" (").any(|(at, _)| code[..at].ends_with(is_part));
+    let reaches = |module: &str, fine: &[&str]| {
+        code.match_indices(module).all(|(at, _)| {
+            let inside = code[..at].ends_with(|c| is_part(c) || c == '.') || code[at + module.len()..].starts_with(is_part);
+            let rest = &code[at + module.len()..];
+            let named = rest.strip_prefix('.').map(|r| r.split(|c| !is_part(c)).next().unwrap_or(""));
+            inside || named.map_or_else(|| imported(&code[..at]), |name| fine.contains(&name))
+        })
+    };
+    let banned = ["eval", "exec", "open", "compile", "getattr", "setattr", "globals", "vars", "lambda", "def", "class", "file"];
+    imports
+        && called
+        && !spaced
+        && reaches("sys", &["stdin", "argv"])
+        && reaches("json", &["load", "loads", "dumps"])
+        && !code.split(|c| !is_part(c)).any(|word| banned.contains(&word))
+}
+
+/// The module's name stands in an import.
+fn imported(before: &str) -> bool {
+    let statement = before.rsplit([';', '\n']).next().unwrap_or("").trim_start();
+    statement.starts_with("import ")
+}
+
+/// Methods of a Mongo shell that change nothing.
+const MONGO_CALLS: [&str; 38] = [
+    "status",
+    "conf",
+    "config",
+    "hello",
+    "isMaster",
+    "printReplicationInfo",
+    "printSecondaryReplicationInfo",
+    "printSlaveReplicationInfo",
+    "printShardingStatus",
+    "getReplicationInfo",
+    "serverStatus",
+    "serverBuildInfo",
+    "hostInfo",
+    "stats",
+    "version",
+    "find",
+    "findOne",
+    "count",
+    "countDocuments",
+    "estimatedDocumentCount",
+    "distinct",
+    "getCollectionNames",
+    "getCollectionInfos",
+    "getCollection",
+    "getSiblingDB",
+    "getIndexes",
+    "getMongo",
+    "getDBs",
+    "getDBNames",
+    "getUsers",
+    "currentOp",
+    "explain",
+    "pretty",
+    "limit",
+    "sort",
+    "toArray",
+    "printjson",
+    "print",
+];
+
+fn mongo_only_reads(code: &str) -> bool {
+    let is_part = |c: char| c.is_alphanumeric() || c == '_';
+    let called = |(at, _): (usize, &str)| {
+        let word = code[..at].rsplit(|c| !is_part(c)).next().unwrap_or("");
+        MONGO_CALLS.contains(&word)
+    };
+    // Assignments, functions, text that runs and what `$where` holds may do anything.
+    let other = ["=", "`", "function", "new ", "$", "delete ", "++", "--", "\\", "load", "?."];
+    code.contains('(') && !other.iter().any(|mark| code.contains(mark)) && code.match_indices('(').all(called)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_programs_that_surely_print_are_looks() {
+        for code in ["s/.* -> //", "s/,$//", "s|a|b|g; s/x/y/", "print if /a/i", "print unless /a\\/b/"] {
+            assert!(perl_only_prints(code), "{code}");
+        }
+        for code in [
+            "s/a/unlink 'x'/e",
+            "s/a/@{[unlink 'x']}/",
+            "s/a/${\\unlink 'x'}/",
+            "s/(?{unlink 'x'})//",
+            "print if /a/ and unlink /x/",
+            "unlink",
+            "s/a/b/; unlink 'x'",
+            "system 'rm x'",
+        ] {
+            assert!(!perl_only_prints(code), "{code}");
+        }
+        for code in [
+            "import sys, json; print(json.load(sys.stdin)['a'])",
+            "import json,sys;d=json.load(sys.stdin);print(len(d.get('items', [])))",
+            "import sys\nimport json\nfor x in json.load(sys.stdin):\n    print(x['a'], (x['b']))",
+        ] {
+            assert!(python_only_prints(code), "{code}");
+        }
+        for code in [
+            "import os; os.remove('x')",
+            "import sys, os; print(1)",
+            "from os import remove as print; print('x')",
+            "import sys; print(sys.modules['os'].remove('x'))",
+            "import sys; sorted(['x'], key=sys.modules['os'].remove)",
+            "import sys; s = sys; print(s.modules)",
+            "open('x', 'w')",
+            "print(open('x','w'))",
+            "eval('1')",
+            "import json; json.codecs.open('x', 'w')",
+            "print((lambda: 1)())",
+            "x = print; x ('a')",
+            "import sys; [sys.exit][0](1)",
+        ] {
+            assert!(!python_only_prints(code), "{code}");
+        }
+        for code in ["rs.status()", "printjson(db.serverStatus().connections)", "db.getSiblingDB('shop').orders.find().limit(5)"] {
+            assert!(mongo_only_reads(code), "{code}");
+        }
+        for code in [
+            "db.dropDatabase()",
+            "rs.stepDown()",
+            "db['dropDatabase']()",
+            "f = db.dropDatabase; f()",
+            "db.orders.find().forEach(function(o) { db.orders.remove(o) })",
+            "db.orders.aggregate([{$out: 'x'}])",
+            "db.orders.find({$where: 'x'})",
+            "db.adminCommand({shutdown: 1})",
+        ] {
+            assert!(!mongo_only_reads(code), "{code}");
+        }
+    }
+}
