@@ -73,30 +73,50 @@ fn of_commands(commands: &[Command], known: &Functions, depth: usize) -> Effect 
 
 fn of_command(command: &Command, known: &Functions, depth: usize) -> Effect {
     let written = command.redirects.iter().any(writes);
-    let called = command.words.first().and_then(|name| known.call(&name.text, reads_input(command)));
-    let called = called.or_else(|| of_builtin(&command.words, known));
+    let called = known.call(&command.words, reads_input(command));
+    let called = called.or_else(|| of_builtin(&command.words, known, depth));
     let effect = called.unwrap_or_else(|| of_words(&command.words, command, depth));
     if written { effect.and(Effect::changing("writes to a file")) } else { effect }
 }
 
-/// Builtins that only name or complete commands of the session.
-fn of_builtin(words: &[Word], known: &Functions) -> Option<Effect> {
+/// Builtins whose effect is that of what they name.
+fn of_builtin(words: &[Word], known: &Functions, depth: usize) -> Option<Effect> {
     let (first, rest) = words.split_first()?;
     let looks = match first.text.as_str() {
         "alias" => !rest.is_empty() && rest.iter().all(|word| names_anew(&word.text, known)),
         "." | "source" => matches!(rest, [file] if completes(&file.text)),
+        "trap" => return trapped(rest, known, depth),
         _ => return None,
     };
     looks.then(Effect::default)
 }
 
-/// `k=kubectl`, or a name that neither the table nor the page knows: whatever it runs is asked about when it is used.
+/// `trap 'echo stopped' INT`: what is run later does what it would do now.
+fn trapped(words: &[Word], known: &Functions, depth: usize) -> Option<Effect> {
+    let (body, signals) = words.split_first().filter(|(_, signals)| !signals.is_empty())?;
+    let is_signal = |w: &Word| w.text.bytes().all(|b| b.is_ascii_uppercase() || b.is_ascii_digit());
+    if depth > MAX_DEPTH || body.text.starts_with('-') && body.text != "-" || !signals.iter().all(is_signal) {
+        return None;
+    }
+    if body.text == "-" {
+        return Some(Effect::default());
+    }
+    let script = super::shell::parse(&body.text).ok().filter(|script| script.functions.is_empty())?;
+    Some(of_commands(&script.commands, known, depth + 1))
+}
+
+/// `k=kubectl`, `ll='ls -la'`, or a name that neither the table nor the page knows: that one is asked about when used.
 fn names_anew(definition: &str, known: &Functions) -> bool {
     let Some((name, body)) = definition.split_once('=') else { return false };
     if known.knows(name) || name.is_empty() || !name.bytes().all(|b| b.is_ascii_alphanumeric() || b"_-".contains(&b)) {
         return false;
     }
-    program(name).is_none_or(|entry| program(body).is_some_and(|other| other == entry))
+    let Some(entry) = program(name) else { return true };
+    let mut words = body.split_whitespace();
+    let same = words.next().and_then(program).is_some_and(|other| other == entry);
+    let options =
+        words.all(|w| w.starts_with('-') && w.bytes().all(|b| b.is_ascii_alphanumeric() || b"-=".contains(&b)));
+    same && (entry.only_looks() || !body.contains(char::is_whitespace)) && options
 }
 
 /// `<(kubectl completion bash)`: what a tool prints for the shell to complete its words with.
@@ -171,7 +191,10 @@ fn asks_help(words: &[Word]) -> bool {
     // What these run may take the option for its own.
     let runs = |w: &Word| w.text.starts_with("exec") || ["run", "ssh", "rsh", "debug"].contains(&w.text.as_str());
     let is_word = |w: &Word| {
-        !w.dynamic && !runs(w) && !w.text.starts_with('-') && w.text.bytes().all(|b| b.is_ascii_lowercase() || b == b'-')
+        !w.dynamic
+            && !runs(w)
+            && !w.text.starts_with('-')
+            && w.text.bytes().all(|b| b.is_ascii_lowercase() || b == b'-')
     };
     last.text == "--help" && before.len() < 4 && before.iter().all(is_word)
 }
@@ -240,7 +263,8 @@ impl Look<'_> {
             }
         };
         // `make -n` works out its variables, and what they name is run.
-        let works_out = self.full.ends_with("make") && self.arguments.all.iter().any(|w| w.text.contains(['$', '`', '!']));
+        let works_out =
+            self.full.ends_with("make") && self.arguments.all.iter().any(|w| w.text.contains(['$', '`', '!']));
         self.own_options().any(|(at, option)| counts(at, option))
             && !self.is_any(&entry.flags)
             && !self.is_given()
@@ -288,14 +312,12 @@ impl Look<'_> {
             ["-d", "--data", "--data-raw", "--data-binary", "--data-ascii", "--data-urlencode", "--json"];
         let entry = self.entry;
         let of = |option: &str| self.arguments.values_of(option, entry);
-        let asks = self.is_any(&["-G".to_owned(), "--get".to_owned()]) || !(of("-X").is_empty() && of("--request").is_empty());
+        let asks =
+            self.is_any(&["-G".to_owned(), "--get".to_owned()]) || !(of("-X").is_empty() && of("--request").is_empty());
         let rest: Vec<String> =
             entry.flags.iter().filter(|f| !["-d", "--data*", "--json*"].contains(&f.as_str())).cloned().collect();
         let sends_file = |value: &str| value.starts_with('@') || value.split('=').next().unwrap_or("").contains('@');
-        self.full == "curl"
-            && asks
-            && !self.is_any(&rest)
-            && !DATA.iter().flat_map(|o| of(o)).any(sends_file)
+        self.full == "curl" && asks && !self.is_any(&rest) && !DATA.iter().flat_map(|o| of(o)).any(sends_file)
     }
 
     /// No more words than the table grants, and no option but those it names.
@@ -307,10 +329,11 @@ impl Look<'_> {
         };
         let fine = |option: &str| entry.fine.iter().any(|f| fits(f, option)) || letters(option);
         let mut named = false;
-        let all_fine = self.arguments.options().filter(|(at, ..)| !self.arguments.is_value(*at)).all(|(_, option, _)| {
-            named |= fine(option);
-            fine(option) || entry.options.iter().any(|o| o == option)
-        });
+        let all_fine =
+            self.arguments.options().filter(|(at, ..)| !self.arguments.is_value(*at)).all(|(_, option, _)| {
+                named |= fine(option);
+                fine(option) || entry.options.iter().any(|o| o == option)
+            });
         let some = named || !self.arguments.words.is_empty() || entry.bare == Default::Looks;
         entry.most.is_some_and(|most| self.arguments.words.len() <= most) && all_fine && some
     }

@@ -24,7 +24,7 @@ impl<'a> Arguments<'a> {
         while at < all.len() {
             let text = all[at].text.as_str();
             let behind = dashes.is_some_and(|d| at > d);
-            if Some(at) == dashes {
+            if Some(at) == dashes || (!behind && stands_for_options(&all[at])) {
             } else if behind || !text.starts_with('-') || text == "-" {
                 words.push(at);
             } else if with_value.iter().any(|o| o == text) {
@@ -88,6 +88,13 @@ impl<'a> Arguments<'a> {
         };
         self.options().filter_map(value).collect()
     }
+}
+
+/// `...`, or a variable named after options: `$TLS`, `${CURL_OPTS}`.
+fn stands_for_options(word: &Word) -> bool {
+    let name = word.text.strip_prefix('$').map(|n| n.trim_start_matches('{').trim_end_matches('}'));
+    let named = |n: &str| ["OPTS", "OPTIONS", "FLAGS", "TLS"].iter().any(|end| n.to_uppercase().ends_with(end));
+    ["...", "…"].contains(&&*word.text) || (word.dynamic && !word.quoted && name.is_some_and(named))
 }
 
 /// `-x` among letters written together, for programs that take options as single letters.

@@ -9,13 +9,17 @@ impl Look<'_> {
         let all: Vec<&str> = self.arguments.all.iter().map(|w| w.text.as_str()).collect();
         match (self.full.as_str(), all.as_slice()) {
             ("python" | "python3", ["-m", "json.tool", rest @ ..]) => {
-                rest.iter().all(|w| !w.starts_with("--indent")) && rest.iter().filter(|w| !w.starts_with('-')).count() < 2
+                rest.iter().all(|w| !w.starts_with("--indent"))
+                    && rest.iter().filter(|w| !w.starts_with('-')).count() < 2
             }
             ("python" | "python3", ["-c", code]) => python_only_prints(code),
             ("perl", [options, code, files @ ..]) => {
                 let prints = options.starts_with('-') && options.ends_with('e') && !options.contains('i');
                 let letters = options[1..].bytes().all(|b| b"pnlae0123456789".contains(&b));
-                prints && letters && perl_only_prints(code) && files.iter().all(|f| !f.starts_with(['-', '|', '>', '<', '+']))
+                prints
+                    && letters
+                    && perl_only_prints(code)
+                    && files.iter().all(|f| !f.starts_with(['-', '|', '>', '<', '+']))
             }
             ("mongo" | "mongosh", _) => {
                 let code = self.arguments.values_of("--eval", self.entry);
@@ -44,7 +48,8 @@ fn perl_statement(part: &str) -> bool {
     for start in ["print if ", "print unless "] {
         if let Some(condition) = part.strip_prefix(start) {
             let pattern = condition.strip_prefix('/').and_then(|c| c.rsplit_once('/'));
-            return pattern.is_some_and(|(p, letters)| !unescaped(p, '/') && letters.bytes().all(|b| b"imsx".contains(&b)));
+            return pattern
+                .is_some_and(|(p, letters)| !unescaped(p, '/') && letters.bytes().all(|b| b"imsx".contains(&b)));
         }
     }
     let Some(rest) = part.strip_prefix('s') else { return false };
@@ -107,18 +112,24 @@ fn python_only_prints(code: &str) -> bool {
         let before = &code[..at];
         let word = before.rsplit(|c| !is_part(c)).next().unwrap_or("");
         let keyword = ["in", "if", "else", "and", "or", "not", "for"].contains(&word.trim());
-        if word.is_empty() { !before.trim_end().ends_with([')', ']', '}', '"', '\'']) } else { keyword || PYTHON_CALLS.contains(&word) }
+        if word.is_empty() {
+            !before.trim_end().ends_with([')', ']', '}', '"', '\''])
+        } else {
+            keyword || PYTHON_CALLS.contains(&word)
+        }
     });
     let spaced = code.contains(" (") && code.match_indices(" (").any(|(at, _)| code[..at].ends_with(is_part));
     let reaches = |module: &str, fine: &[&str]| {
         code.match_indices(module).all(|(at, _)| {
-            let inside = code[..at].ends_with(|c| is_part(c) || c == '.') || code[at + module.len()..].starts_with(is_part);
+            let inside =
+                code[..at].ends_with(|c| is_part(c) || c == '.') || code[at + module.len()..].starts_with(is_part);
             let rest = &code[at + module.len()..];
             let named = rest.strip_prefix('.').map(|r| r.split(|c| !is_part(c)).next().unwrap_or(""));
             inside || named.map_or_else(|| imported(&code[..at]), |name| fine.contains(&name))
         })
     };
-    let banned = ["eval", "exec", "open", "compile", "getattr", "setattr", "globals", "vars", "lambda", "def", "class", "file"];
+    let banned =
+        ["eval", "exec", "open", "compile", "getattr", "setattr", "globals", "vars", "lambda", "def", "class", "file"];
     imports
         && called
         && !spaced
@@ -231,7 +242,11 @@ mod tests {
         ] {
             assert!(!python_only_prints(code), "{code}");
         }
-        for code in ["rs.status()", "printjson(db.serverStatus().connections)", "db.getSiblingDB('shop').orders.find().limit(5)"] {
+        for code in [
+            "rs.status()",
+            "printjson(db.serverStatus().connections)",
+            "db.getSiblingDB('shop').orders.find().limit(5)",
+        ] {
             assert!(mongo_only_reads(code), "{code}");
         }
         for code in [

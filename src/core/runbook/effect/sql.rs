@@ -583,5 +583,8 @@ fn calls(text: &str) -> impl Iterator<Item = &str> {
 }
 
 fn harmless(word: &str) -> bool {
-    HARMLESS.contains(&word) || HARMLESS_TOO.contains(&word) || READING.contains(&word) || word.bytes().all(|b| b.is_ascii_digit())
+    HARMLESS.contains(&word)
+        || HARMLESS_TOO.contains(&word)
+        || READING.contains(&word)
+        || word.bytes().all(|b| b.is_ascii_digit())
 }

@@ -58,6 +58,15 @@ pub(super) struct Program {
     pub settled: bool,
 }
 
+impl Program {
+    /// Nothing that it is given makes it a change.
+    pub fn only_looks(&self) -> bool {
+        let Self { flags, changes, values, runs, script, statement, stdin, .. } = self;
+        let plain = flags.is_empty() && changes.is_empty() && values.is_empty() && script.is_empty();
+        self.default == Default::Looks && plain && runs.is_none() && statement.is_empty() && stdin.is_none()
+    }
+}
+
 #[derive(Debug, Deserialize)]
 struct File {
     program: Vec<Program>,
