@@ -72,7 +72,7 @@ fn of_commands(commands: &[Command], known: &Functions, depth: usize) -> Effect 
 }
 
 fn of_command(command: &Command, known: &Functions, depth: usize) -> Effect {
-    let written = command.redirects.iter().any(writes);
+    let written = command.redirects.iter().any(|r| writes(r) && !(depth == 0 && notes_down(r, command)));
     let called = known.call(&command.words, reads_input(command));
     let called = called.or_else(|| of_builtin(&command.words, known, depth));
     let effect = called.unwrap_or_else(|| of_words(&command.words, command, depth));
@@ -138,6 +138,19 @@ fn writes(redirect: &Redirect) -> bool {
     }
     let harmless = ["/dev/null", "/dev/stdout", "/dev/stderr", "/dev/tty"].contains(&file);
     operator.contains('>') && operator != "<>" && !harmless
+}
+
+/// What a command prints goes to a file for notes that the page names in the folder for such: `> /tmp/pods.yaml`.
+fn notes_down(redirect: &Redirect, command: &Command) -> bool {
+    const NOTES: [&str; 9] = [".txt", ".json", ".yaml", ".yml", ".log", ".csv", ".out", ".md", ".html"];
+    let file = redirect.target.text.as_str();
+    let name = file.strip_prefix("/tmp/").filter(|_| !redirect.target.dynamic).unwrap_or("");
+    let plain = name.bytes().all(|b| b.is_ascii_alphanumeric() || b"-_.".contains(&b)) && !name.starts_with('.');
+    let prints = command.words.first().is_some_and(|w| ![":", "true"].contains(&w.text.as_str()));
+    plain
+        && prints
+        && [">", ">>", "&>"].contains(&redirect.operator.as_str())
+        && NOTES.iter().any(|end| name.ends_with(end))
 }
 
 /// What stands after the last slash of a program's path; a path of this folder is a script of somebody's own.
@@ -361,12 +374,22 @@ impl Look<'_> {
         let found = |patterns: &[String], at: usize| patterns.iter().any(|p| fits(p, text(at)));
         // What stands behind an option that the table does not know may be its value.
         let sure = |at: usize| !entry.deep || text(at).starts_with('-') || at == 0 || !self.may_have_value(at - 1);
-        let settled = candidates.iter().copied().find(|at| entry.settled && sure(*at) && found(&entry.looks, *at));
+        let settles = |at: usize| {
+            let word = text(at);
+            let plain = ["list", "ls", "get", "show", "describe", "view", "wait"].contains(&word);
+            plain || ["list-", "get-", "describe-"].iter().any(|start| word.starts_with(start))
+        };
+        let settled = candidates
+            .iter()
+            .copied()
+            .find(|at| entry.settled && settles(*at) && sure(*at) && found(&entry.looks, *at));
+        // `aws deploy list-deployments`: the first word of it is a service.
+        let service = self.arguments.words.first().copied().filter(|_| self.full == "aws");
         // A look that is written out counts before changes that only begin alike.
         let named = |at: usize| entry.looks.iter().any(|p| p.eq_ignore_ascii_case(text(at)));
         let changes = |at: usize| {
             let value = settled.is_some_and(|look| look < at) && at > 0 && text(at - 1).starts_with("--");
-            found(&entry.changes, at) && !named(at) && !(value && self.may_have_value(at - 1))
+            found(&entry.changes, at) && !named(at) && service != Some(at) && !(value && self.may_have_value(at - 1))
         };
         if let Some(at) = candidates.iter().copied().find(|at| changes(*at)) {
             return (Default::Changes, text(at));

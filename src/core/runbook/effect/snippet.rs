@@ -64,7 +64,7 @@ fn unescaped(text: &str, mark: char) -> bool {
 }
 
 /// Names that may be called in a line of Python that prints what it read.
-const PYTHON_CALLS: [&str; 27] = [
+const PYTHON_CALLS: &[&str] = &[
     "print",
     "load",
     "loads",
@@ -73,69 +73,141 @@ const PYTHON_CALLS: [&str; 27] = [
     "str",
     "int",
     "float",
+    "bool",
     "list",
     "dict",
     "set",
     "tuple",
     "sorted",
+    "sort",
     "sum",
     "min",
     "max",
+    "abs",
+    "any",
+    "all",
+    "zip",
     "range",
+    "reversed",
     "enumerate",
+    "isinstance",
+    "repr",
     "get",
     "items",
     "keys",
     "values",
     "read",
+    "readlines",
     "strip",
+    "lstrip",
+    "rstrip",
     "split",
+    "splitlines",
     "join",
     "round",
+    "startswith",
+    "endswith",
+    "lower",
+    "upper",
+    "replace",
+    "count",
+    "append",
+    "findall",
+    "fullmatch",
+    "match",
+    "search",
+    "sub",
+    "group",
+    "safe_load",
+    "safe_load_all",
+    "quote",
+    "unquote",
+    "b64decode",
+    "b64encode",
+    "decode",
+    "encode",
+    "Counter",
+    "defaultdict",
+    "most_common",
+    "exit",
 ];
 
-/// It imports nothing but `json` and `sys`, calls nothing but what is known, and reaches nothing behind a module.
+/// Modules that may be imported, and what of them may be named.
+const PYTHON_MODULES: &[(&str, &[&str])] = &[
+    ("sys", &["stdin", "stdout", "stderr", "argv", "exit"]),
+    ("json", &["load", "loads", "dumps", "JSONDecodeError"]),
+    ("re", &["findall", "fullmatch", "match", "search", "sub", "split"]),
+    ("yaml", &["safe_load", "safe_load_all", "YAMLError"]),
+    ("base64", &["b64decode", "b64encode"]),
+    ("urllib", &["parse"]),
+    ("collections", &["Counter", "defaultdict"]),
+];
+
+/// It imports nothing but what only reads, calls nothing but what is known, and reaches nothing behind a module.
 fn python_only_prints(code: &str) -> bool {
     let is_part = |c: char| c.is_alphanumeric() || c == '_';
-    if code.contains("__") || code.contains(['@', '`', '\\', '$']) || !code.is_ascii() {
+    if code.contains("__") || code.contains(['@', '`', '$']) || !code.is_ascii() {
         return false;
     }
-    let mut imports = true;
-    for statement in code.split([';', '\n']).map(str::trim) {
-        let Some(modules) = statement.strip_prefix("import ") else {
-            imports &= !statement.split(|c| !is_part(c)).any(|word| word == "import" || word == "from");
-            continue;
-        };
-        imports &= modules.split(',').all(|module| ["json", "sys"].contains(&module.trim()));
-    }
+    let known = |module: &str| {
+        module == "urllib.parse" || (PYTHON_MODULES.iter().any(|(name, _)| *name == module) && module != "urllib")
+    };
+    let imports = code.split([';', '\n']).map(str::trim).all(|statement| match statement.strip_prefix("import ") {
+        Some(modules) => modules.split(',').all(|module| known(module.trim())),
+        None => !statement.split(|c| !is_part(c)).any(|word| word == "import" || word == "from"),
+    });
     let called = code.match_indices('(').all(|(at, _)| {
         let before = &code[..at];
         let word = before.rsplit(|c| !is_part(c)).next().unwrap_or("");
-        let keyword = ["in", "if", "else", "and", "or", "not", "for"].contains(&word.trim());
-        if word.is_empty() {
-            !before.trim_end().ends_with([')', ']', '}', '"', '\''])
-        } else {
-            keyword || PYTHON_CALLS.contains(&word)
+        match word {
+            "" => {
+                !before.trim_end().ends_with([')', ']', '}', '"', '\'']) && !before.ends_with(' ')
+                    || before.trim_end().ends_with([',', '=', '+', '-', '*', '/', '<', '>', '%', ':', '[', '('])
+            }
+            "open" => reads_a_file(&code[at..]),
+            _ => PYTHON_CALLS.contains(&word),
         }
     });
-    let spaced = code.contains(" (") && code.match_indices(" (").any(|(at, _)| code[..at].ends_with(is_part));
-    let reaches = |module: &str, fine: &[&str]| {
+    let reached = PYTHON_MODULES.iter().all(|(module, fine)| {
         code.match_indices(module).all(|(at, _)| {
-            let inside =
-                code[..at].ends_with(|c| is_part(c) || c == '.') || code[at + module.len()..].starts_with(is_part);
             let rest = &code[at + module.len()..];
+            if code[..at].ends_with(|c| is_part(c) || c == '.') || rest.starts_with(is_part) {
+                return true;
+            }
             let named = rest.strip_prefix('.').map(|r| r.split(|c| !is_part(c)).next().unwrap_or(""));
-            inside || named.map_or_else(|| imported(&code[..at]), |name| fine.contains(&name))
+            imported(&code[..at]) || named.is_some_and(|name| fine.contains(&name))
         })
-    };
-    let banned =
-        ["eval", "exec", "open", "compile", "getattr", "setattr", "globals", "vars", "lambda", "def", "class", "file"];
-    imports
-        && called
-        && !spaced
-        && reaches("sys", &["stdin", "argv"])
-        && reaches("json", &["load", "loads", "dumps"])
-        && !code.split(|c| !is_part(c)).any(|word| banned.contains(&word))
+    });
+    let banned = [
+        "eval",
+        "exec",
+        "compile",
+        "getattr",
+        "setattr",
+        "globals",
+        "locals",
+        "vars",
+        "def",
+        "class",
+        "modules",
+        "builtins",
+        "breakpoint",
+    ];
+    let mut words = code.split(|c| !is_part(c));
+    let opened = code.match_indices("open").all(|(at, _)| {
+        let other = code[..at].ends_with(is_part) || code[at + 4..].starts_with(is_part);
+        other || code[at + 4..].starts_with('(')
+    });
+    imports && called && reached && opened && !words.any(|word| banned.contains(&word))
+}
+
+/// `('name')`: one name in quotes, and no mode.
+fn reads_a_file(rest: &str) -> bool {
+    let name = rest.strip_prefix('(').and_then(|r| r.split_once(')')).map_or("", |(name, _)| name.trim());
+    let quote = name.chars().next().filter(|c| ['"', '\''].contains(c));
+    quote.is_some_and(|quote| {
+        name.len() > 2 && name.ends_with(quote) && name.matches(quote).count() == 2 && !name.contains('\\')
+    })
 }
 
 /// The module's name stands in an import.
@@ -221,6 +293,9 @@ mod tests {
         for code in [
             "import sys, json; print(json.load(sys.stdin)['a'])",
             "import json,sys;d=json.load(sys.stdin);print(len(d.get('items', [])))",
+            "import yaml; print(yaml.safe_load(open('a.yaml')))",
+            "import sys, urllib.parse; print(urllib.parse.unquote(sys.stdin.read()))",
+            "import json, sys, re\nt = json.load(sys.stdin).get('Tags', [])\nc = [x for x in t if re.fullmatch(r'[0-9a-f]{4}', x)]\nprint(max(c, key=lambda v: len(v)))",
             "import sys\nimport json\nfor x in json.load(sys.stdin):\n    print(x['a'], (x['b']))",
         ] {
             assert!(python_only_prints(code), "{code}");
@@ -238,6 +313,13 @@ mod tests {
             "import json; json.codecs.open('x', 'w')",
             "print((lambda: 1)())",
             "x = print; x ('a')",
+            "import re, sys; re.sys.exit(1)",
+            "print(open('x', 'w').write('y'))",
+            "f = open; f('x', 'w')",
+            "import yaml; yaml.load(open('x'), Loader=yaml.Loader)",
+            "import urllib.request; urllib.request.urlopen('h')",
+            "import json, sys; [json.load, sys.exit][1] (1)",
+            "import collections; collections.sys.modules['os'].remove('x')",
             "import sys; [sys.exit][0](1)",
         ] {
             assert!(!python_only_prints(code), "{code}");
