@@ -170,8 +170,8 @@ fn of_words(words: &[Word], command: &Command, depth: usize) -> Effect {
     }
     let only = if let [_, only] = words { only.text.as_str() } else { "" };
     let Some(mut entry) = program(name) else {
-        let asks_help = ["--help", "--version"].contains(&only);
-        return if asks_help && !name.contains('/') { Effect::default() } else { unknown(name) };
+        let asks_help = ["--help", "--version"].contains(&only) && !name.contains('/');
+        return if asks_help || lists(name, &words[1..]) { Effect::default() } else { unknown(name) };
     };
     if ["--help", "--version", "-V"].contains(&only) || entry.alone.iter().any(|option| option == only) {
         return Effect::default();
@@ -196,6 +196,25 @@ fn of_words(words: &[Word], command: &Command, depth: usize) -> Effect {
     }
     let effect = Look { entry, arguments, command, depth, full }.effect();
     flagged.into_iter().fold(effect, Effect::and)
+}
+
+/// `frobnicate list`, `frobnicate status web`: a tool that is not in the table is asked by a verb that has one meaning
+/// everywhere. Another word or an option that could change something leaves the doubt, and so does a script.
+fn lists(name: &str, words: &[Word]) -> bool {
+    const VERBS: [&str; 7] = ["list", "ls", "status", "describe", "show", "version", "whoami"];
+    const OPTIONS: [&str; 12] =
+        ["-w", "-i", "-f", "-y", "-e", "-d", "--fix", "--force", "--yes", "--in-place", "--exec", "--prune"];
+    let Some((verb, rest)) = words.split_first() else { return false };
+    let tool =
+        name.len() > 1 && name.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b"-_".contains(&b));
+    let harmless = |w: &Word| {
+        let text = w.text.split('=').next().unwrap_or("");
+        !table::may_change(text)
+            && !OPTIONS.contains(&text)
+            && !text.starts_with("--delete")
+            && !text.starts_with("--out")
+    };
+    tool && !verb.quoted && VERBS.contains(&verb.text.as_str()) && rest.iter().all(harmless)
 }
 
 /// Words of a tool with `--help` behind them, and nothing that could be the value of an option.

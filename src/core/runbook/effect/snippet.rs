@@ -13,14 +13,7 @@ impl Look<'_> {
                     && rest.iter().filter(|w| !w.starts_with('-')).count() < 2
             }
             ("python" | "python3", ["-c", code]) => python_only_prints(code),
-            ("perl", [options, code, files @ ..]) => {
-                let prints = options.starts_with('-') && options.ends_with('e') && !options.contains('i');
-                let letters = options[1..].bytes().all(|b| b"pnlae0123456789".contains(&b));
-                prints
-                    && letters
-                    && perl_only_prints(code)
-                    && files.iter().all(|f| !f.starts_with(['-', '|', '>', '<', '+']))
-            }
+            ("perl", all) => perl_command(all),
             ("mongo" | "mongosh", _) => {
                 let code = self.arguments.values_of("--eval", self.entry);
                 let dashed = |w: &&&str| w.starts_with("--eval") || ["-f", "--file", "--shell"].contains(*w);
@@ -32,6 +25,18 @@ impl Look<'_> {
             _ => false,
         }
     }
+}
+
+/// `-pe CODE`, `-p -e CODE` and names of files.
+fn perl_command(words: &[&str]) -> bool {
+    let letters =
+        |w: &str| w.len() > 1 && w.starts_with('-') && w[1..].bytes().all(|b| b"pnlae0123456789".contains(&b));
+    let count = words.iter().take_while(|w| letters(w)).count();
+    let (options, rest) = words.split_at(count);
+    let [code, files @ ..] = rest else { return false };
+    let last = options.last().is_some_and(|w| w.ends_with('e'));
+    let others = options.iter().rev().skip(1).all(|w| !w.contains('e'));
+    last && others && perl_only_prints(code) && files.iter().all(|f| !f.starts_with(['-', '|', '>', '<', '+']))
 }
 
 /// `s/a/b/`, `print if /a/`: a replacement or a choice of lines, without a way to run code inside.

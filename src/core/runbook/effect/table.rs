@@ -1,6 +1,6 @@
 //! The table itself. Its keys are described at its top.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::LazyLock;
 
 use serde::Deserialize;
@@ -83,6 +83,16 @@ static PROGRAMS: LazyLock<HashMap<String, Program>> = LazyLock::new(|| {
 
 pub(super) fn program(name: &str) -> Option<&'static Program> {
     PROGRAMS.get(name)
+}
+
+/// A word that changes something for one program at least.
+static CHANGES: LazyLock<HashSet<String>> = LazyLock::new(|| {
+    let words = PROGRAMS.values().flat_map(|program| program.changes.iter().chain(program.reasons.keys()));
+    words.filter(|word| !word.starts_with('-')).map(|word| word.to_lowercase()).collect()
+});
+
+pub(super) fn may_change(word: &str) -> bool {
+    CHANGES.contains(&word.to_lowercase())
 }
 
 /// `word` is what `pattern` says: the word itself, any case, a beginning with `*`, or a part between two of them.
