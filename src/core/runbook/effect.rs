@@ -373,6 +373,10 @@ impl Look<'_> {
     /// What its words say, by the table, and the word that decided.
     fn verdict(&self) -> (Default, &str) {
         let entry = self.entry;
+        let looks = |at: &usize| entry.looks.iter().any(|p| fits(p, &self.arguments.all[*at].text));
+        if entry.every && !self.arguments.words.iter().all(looks) {
+            return (entry.default, self.arguments.word(0));
+        }
         if self.is_within() && !self.arguments.all.is_empty() {
             return (Default::Looks, "");
         }

@@ -14,6 +14,16 @@ impl Look<'_> {
             }
             ("python" | "python3", ["-c", code]) => python_only_prints(code),
             ("perl", all) => perl_command(all),
+            // `vtysh -c 'show ip bgp'`
+            ("vtysh", all) => {
+                let asked = all.chunks(2).all(|pair| matches!(pair, ["-c", text] if text.starts_with("show ")));
+                asked && !all.is_empty() && all.iter().all(|w| !w.contains(['\n', '>', ';']))
+            }
+            ("php", [file, verb, rest @ ..]) if file.rsplit('/').next() == Some("artisan") => {
+                let looks =
+                    ["migrate:status", "route:list", "queue:failed", "about", "list", "schedule:list", "event:list"];
+                looks.contains(verb) && rest.iter().all(|w| !w.starts_with("--pretend"))
+            }
             ("mongo" | "mongosh", _) => {
                 let code = self.arguments.values_of("--eval", self.entry);
                 let dashed = |w: &&&str| w.starts_with("--eval") || ["-f", "--file", "--shell"].contains(*w);

@@ -56,6 +56,7 @@ pub(super) struct Program {
     pub alone: Vec<String>,
     pub helps: bool,
     pub settled: bool,
+    pub every: bool,
 }
 
 impl Program {
