@@ -618,6 +618,10 @@ const CHANGES: &[&str] = &[
     "php artisan queue:flush",
     "loginctl terminate-user x",
     "ansible all -m copy -a x",
+    "kubectl create ns token",
+    "kubectl create -f token",
+    "e4defrag /data",
+    "oc create sa x",
 ];
 
 /// What people look with every day, and what stays a look.
@@ -1044,6 +1048,9 @@ const LOOKS: &[&str] = &[
     "snmpwalk -v2c -c public h",
     "facter os",
     "pt-mysql-summary",
+    "oc create token prometheus-k8s -n web",
+    "e4defrag -c /data",
+    "linkerd edges pod web",
 ];
 
 #[test]

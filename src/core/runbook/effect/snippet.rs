@@ -29,7 +29,7 @@ impl Look<'_> {
                 let dashed = |w: &&&str| w.starts_with("--eval") || ["-f", "--file", "--shell"].contains(*w);
                 code.len() == 1
                     && all.iter().filter(dashed).count() == 1
-                    && all.iter().all(|w| !w.ends_with(".js"))
+                    && all.iter().all(|w| !w.to_lowercase().contains(".js"))
                     && code.into_iter().all(mongo_only_reads)
             }
             _ => false,

@@ -186,7 +186,7 @@ const HARMLESS_TOO: [&str; 36] = [
     "pg_stat_get_activity",
 ];
 
-/// Functions of PostgreSQL, MySQL, SQLite and ClickHouse that read, count, cut or write in another form.
+/// Functions of databases that read, count, cut or write in another form.
 const READING: [&str; 304] = [
     "adddate",
     "addtime",

@@ -23,6 +23,15 @@ pub(super) enum Runs {
     Dashes,
 }
 
+/// How its words are read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub(super) enum Way {
+    Helps,
+    Settled,
+    Every,
+}
+
 /// An entry.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize, std::default::Default)]
 #[serde(default, deny_unknown_fields)]
@@ -54,12 +63,14 @@ pub(super) struct Program {
     pub most: Option<usize>,
     pub fine: Vec<String>,
     pub alone: Vec<String>,
-    pub helps: bool,
-    pub settled: bool,
-    pub every: bool,
+    pub ways: Vec<Way>,
 }
 
 impl Program {
+    pub fn has(&self, way: Way) -> bool {
+        self.ways.contains(&way)
+    }
+
     /// Nothing that it is given makes it a change.
     pub fn only_looks(&self) -> bool {
         let Self { flags, changes, values, runs, script, statement, stdin, .. } = self;
