@@ -20,11 +20,14 @@ impl<'a> Arguments<'a> {
     pub fn of(all: &'a [Word], with_value: &[String]) -> Self {
         let dashes = all.iter().position(|w| w.text == "--" && !w.quoted);
         let (mut words, mut values) = (Vec::new(), Vec::new());
+        let mut stand_ins = Vec::new();
         let mut at = 0;
         while at < all.len() {
             let text = all[at].text.as_str();
             let behind = dashes.is_some_and(|d| at > d);
-            if Some(at) == dashes || (!behind && stands_for_options(&all[at])) {
+            if Some(at) == dashes {
+            } else if !behind && stands_for_options(&all[at]) {
+                stand_ins.push(at);
             } else if behind || !text.starts_with('-') || text == "-" {
                 words.push(at);
             } else if with_value.iter().any(|o| o == text) {
@@ -32,6 +35,10 @@ impl<'a> Arguments<'a> {
                 values.push(at);
             }
             at += 1;
+        }
+        // Alone it may be a word as well.
+        if words.is_empty() {
+            words = stand_ins;
         }
         Self { all, words, values, dashes }
     }

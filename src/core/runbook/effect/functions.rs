@@ -53,7 +53,7 @@ impl Functions {
         Called {
             plain: of_commands(&function.commands, self, 0).and(doubt.clone()),
             fed: of_commands(&commands, self, 0).and(doubt),
-            plain_only: function.arguments,
+            plain_only: function.arguments && !function.commands.iter().all(only_prints),
         }
     }
 
@@ -73,13 +73,20 @@ impl Functions {
         let called = self.0.get(&name.text)?;
         let effect = if reads { called.fed.clone() } else { called.plain.clone() };
         // `f -delete`: what was found harmless in the body was so without options.
-        let options = |word: &Word| word.text.starts_with(['-', '+', '@']) || word.text.contains('=');
+        let options =
+            |word: &Word| word.text.starts_with(['-', '+', '@']) || word.text.contains('=') || word.text.contains(" -");
         if !called.plain_only || !rest.iter().any(options) {
             return Some(effect);
         }
         let why = format!("may change something (the function `{}` uses its arguments)", name.text);
         Some(effect.and(Effect { unknown: true, change: Some(why), ..Effect::default() }))
     }
+}
+
+/// It prints, or takes nothing from a variable.
+fn only_prints(command: &Command) -> bool {
+    let printer = command.words.first().is_none_or(|name| PRINTERS.contains(&name.text.as_str()));
+    printer || !command.words.iter().any(|word| word.text.contains('$'))
 }
 
 /// `$1`, `${2:-x}`, `$@` or `$*` stands in the word.

@@ -53,7 +53,12 @@ fn perl_command(words: &[&str]) -> bool {
 fn perl_only_prints(code: &str) -> bool {
     // `@{[…]}`, `${\…}`, `(?{…})` and the letter `e` run what they hold.
     let hidden = ["@", "`", "${", "$(", "?{", "??", "\\$"].iter().any(|mark| code.contains(mark));
-    !hidden && code.split(';').map(str::trim).all(|part| part.is_empty() || perl_statement(part))
+    // `$x[unlink 'f']` runs what stands in its brackets.
+    let indexed = code.match_indices('$').any(|(at, _)| {
+        let rest = code[at + 1..].trim_start_matches(|c: char| c.is_ascii_alphanumeric() || c == '_');
+        rest.starts_with(['[', '{', '-', '$', ':'])
+    });
+    !hidden && !indexed && code.split(';').map(str::trim).all(|part| part.is_empty() || perl_statement(part))
 }
 
 fn perl_statement(part: &str) -> bool {
@@ -298,6 +303,9 @@ mod tests {
             "s/a/@{[unlink 'x']}/",
             "s/a/${\\unlink 'x'}/",
             "s/(?{unlink 'x'})//",
+            "s/a/$x[unlink 'f']/",
+            "s/a/$x{unlink 'f'}/",
+            "s/a/$x->[unlink 'f']/",
             "print if /a/ and unlink /x/",
             "unlink",
             "s/a/b/; unlink 'x'",

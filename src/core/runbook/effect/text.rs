@@ -96,6 +96,11 @@ fn skip_to(mark: char, rest: &mut Rest<'_>) -> Option<()> {
 
 /// It prints to its output and runs nothing.
 pub(super) fn awk_only_looks(program: &str) -> bool {
+    // The program itself is in a variable.
+    let name = program.strip_prefix('$').map(|n| n.trim_start_matches('{').trim_end_matches('}'));
+    if name.is_some_and(|n| n.starts_with(char::is_alphabetic) && n.chars().all(|c| c.is_alphanumeric() || c == '_')) {
+        return false;
+    }
     awk(&mut program.chars().peekable()).is_some()
 }
 
