@@ -4,13 +4,14 @@
 mod arguments;
 mod functions;
 mod inner;
+mod snippet;
 mod sql;
 mod table;
 mod text;
 
 use self::arguments::Arguments;
 pub(super) use self::functions::Functions;
-use self::table::{Default, Program, fits, program};
+use self::table::{Default, Program, Way, fits, program};
 use super::shell::{Command, Redirect, Script, Word};
 
 /// How deep commands may run each other.
@@ -71,10 +72,58 @@ fn of_commands(commands: &[Command], known: &Functions, depth: usize) -> Effect 
 }
 
 fn of_command(command: &Command, known: &Functions, depth: usize) -> Effect {
-    let written = command.redirects.iter().any(writes);
-    let called = command.words.first().and_then(|name| known.call(&name.text, reads_input(command)));
+    let written = command.redirects.iter().any(|r| writes(r) && !(depth == 0 && notes_down(r, command)));
+    let called = known.call(&command.words, reads_input(command));
+    let called = called.or_else(|| of_builtin(&command.words, known, depth));
     let effect = called.unwrap_or_else(|| of_words(&command.words, command, depth));
     if written { effect.and(Effect::changing("writes to a file")) } else { effect }
+}
+
+/// Builtins whose effect is that of what they name.
+fn of_builtin(words: &[Word], known: &Functions, depth: usize) -> Option<Effect> {
+    let (first, rest) = words.split_first()?;
+    let looks = match first.text.as_str() {
+        "alias" => !rest.is_empty() && rest.iter().all(|word| names_anew(&word.text, known)),
+        "." | "source" => matches!(rest, [file] if completes(&file.text)),
+        "trap" => return trapped(rest, known, depth),
+        _ => return None,
+    };
+    looks.then(Effect::default)
+}
+
+/// `trap 'echo stopped' INT`: what is run later does what it would do now.
+fn trapped(words: &[Word], known: &Functions, depth: usize) -> Option<Effect> {
+    let (body, signals) = words.split_first().filter(|(_, signals)| !signals.is_empty())?;
+    let is_signal = |w: &Word| w.text.bytes().all(|b| b.is_ascii_uppercase() || b.is_ascii_digit());
+    if depth > MAX_DEPTH || body.text.starts_with('-') && body.text != "-" || !signals.iter().all(is_signal) {
+        return None;
+    }
+    if body.text == "-" {
+        return Some(Effect::default());
+    }
+    let script = super::shell::parse(&body.text).ok().filter(|script| script.functions.is_empty())?;
+    Some(of_commands(&script.commands, known, depth + 1))
+}
+
+/// `k=kubectl`, `ll='ls -la'`, or a name that neither the table nor the page knows: that one is asked about when used.
+fn names_anew(definition: &str, known: &Functions) -> bool {
+    let Some((name, body)) = definition.split_once('=') else { return false };
+    if known.knows(name) || name.is_empty() || !name.bytes().all(|b| b.is_ascii_alphanumeric() || b"_-".contains(&b)) {
+        return false;
+    }
+    let Some(entry) = program(name) else { return true };
+    let mut words = body.split_whitespace();
+    let same = words.next().and_then(program).is_some_and(|other| other == entry);
+    let options =
+        words.all(|w| w.starts_with('-') && w.bytes().all(|b| b.is_ascii_alphanumeric() || b"-=".contains(&b)));
+    same && (entry.only_looks() || !body.contains(char::is_whitespace)) && options
+}
+
+/// `<(kubectl completion bash)`: what a tool prints for the shell to complete its words with.
+fn completes(file: &str) -> bool {
+    let command = file.strip_prefix("<(").and_then(|f| f.strip_suffix(')')).unwrap_or("");
+    let words: Vec<&str> = command.split_whitespace().collect();
+    matches!(words[..], [tool, "completion", "bash" | "zsh"] if program(tool).is_some_and(|entry| entry.has(Way::Helps)))
 }
 
 fn reads_input(command: &Command) -> bool {
@@ -89,6 +138,19 @@ fn writes(redirect: &Redirect) -> bool {
     }
     let harmless = ["/dev/null", "/dev/stdout", "/dev/stderr", "/dev/tty"].contains(&file);
     operator.contains('>') && operator != "<>" && !harmless
+}
+
+/// What a command prints goes to a file for notes that the page names in the folder for such: `> /tmp/pods.yaml`.
+fn notes_down(redirect: &Redirect, command: &Command) -> bool {
+    const NOTES: [&str; 9] = [".txt", ".json", ".yaml", ".yml", ".log", ".csv", ".out", ".md", ".html"];
+    let file = redirect.target.text.as_str();
+    let name = file.strip_prefix("/tmp/").filter(|_| !redirect.target.dynamic).unwrap_or("");
+    let plain = name.bytes().all(|b| b.is_ascii_alphanumeric() || b"-_.".contains(&b)) && !name.starts_with('.');
+    let prints = command.words.first().is_some_and(|w| ![":", "true"].contains(&w.text.as_str()));
+    plain
+        && prints
+        && [">", ">>", "&>"].contains(&redirect.operator.as_str())
+        && NOTES.iter().any(|end| name.ends_with(end))
 }
 
 /// What stands after the last slash of a program's path; a path of this folder is a script of somebody's own.
@@ -108,12 +170,13 @@ fn of_words(words: &[Word], command: &Command, depth: usize) -> Effect {
     }
     let only = if let [_, only] = words { only.text.as_str() } else { "" };
     let Some(mut entry) = program(name) else {
-        let asks_help = ["--help", "--version"].contains(&only);
-        return if asks_help && !name.contains('/') { Effect::default() } else { unknown(name) };
+        let asks_help = ["--help", "--version"].contains(&only) && !name.contains('/');
+        return if asks_help || lists(name, &words[1..]) { Effect::default() } else { unknown(name) };
     };
-    if ["--help", "--version", "-V"].contains(&only) {
+    if ["--help", "--version", "-V"].contains(&only) || entry.alone.iter().any(|option| option == only) {
         return Effect::default();
     }
+    let helps = entry.has(Way::Helps) && asks_help(&words[1..]);
     let mut arguments = Arguments::of(&words[1..], &entry.options);
     let mut full = name.to_owned();
     let mut flagged = None;
@@ -128,8 +191,44 @@ fn of_words(words: &[Word], command: &Command, depth: usize) -> Effect {
         arguments = arguments.behind_first(&inner.options);
         entry = inner;
     }
+    if helps && entry.runs.is_none() && flagged.is_none() {
+        return Effect::default();
+    }
     let effect = Look { entry, arguments, command, depth, full }.effect();
     flagged.into_iter().fold(effect, Effect::and)
+}
+
+/// `frobnicate list`, `frobnicate status web`: a tool that is not in the table is asked by a verb that has one meaning
+/// everywhere. Another word or an option that could change something leaves the doubt, and so does a script.
+fn lists(name: &str, words: &[Word]) -> bool {
+    const VERBS: [&str; 7] = ["list", "ls", "status", "describe", "show", "version", "whoami"];
+    const OPTIONS: [&str; 12] =
+        ["-w", "-i", "-f", "-y", "-e", "-d", "--fix", "--force", "--yes", "--in-place", "--exec", "--prune"];
+    let Some((verb, rest)) = words.split_first() else { return false };
+    let tool =
+        name.len() > 1 && name.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b"-_".contains(&b));
+    let harmless = |w: &Word| {
+        let text = w.text.split('=').next().unwrap_or("");
+        !table::may_change(text)
+            && !OPTIONS.contains(&text)
+            && !text.starts_with("--delete")
+            && !text.starts_with("--out")
+    };
+    tool && !verb.quoted && VERBS.contains(&verb.text.as_str()) && rest.iter().all(harmless)
+}
+
+/// Words of a tool with `--help` behind them, and nothing that could be the value of an option.
+fn asks_help(words: &[Word]) -> bool {
+    let Some((last, before)) = words.split_last() else { return false };
+    // What these run may take the option for its own.
+    let runs = |w: &Word| w.text.starts_with("exec") || ["run", "ssh", "rsh", "debug"].contains(&w.text.as_str());
+    let is_word = |w: &Word| {
+        !w.dynamic
+            && !runs(w)
+            && !w.text.starts_with('-')
+            && w.text.bytes().all(|b| b.is_ascii_lowercase() || b == b'-')
+    };
+    last.text == "--help" && before.len() < 4 && before.iter().all(is_word)
 }
 
 fn unknown(name: &str) -> Effect {
@@ -195,7 +294,13 @@ impl Look<'_> {
                 entry.dry.iter().any(|dry| fits(dry, option))
             }
         };
-        self.own_options().any(|(at, option)| counts(at, option)) && !self.is_any(&entry.flags) && !self.is_given()
+        // `make -n` works out its variables, and what they name is run.
+        let works_out =
+            self.full.ends_with("make") && self.arguments.all.iter().any(|w| w.text.contains(['$', '`', '!']));
+        self.own_options().any(|(at, option)| counts(at, option))
+            && !self.is_any(&entry.flags)
+            && !self.is_given()
+            && !works_out
     }
 
     /// A script or statement stands among its options.
@@ -221,7 +326,10 @@ impl Look<'_> {
         if self.program_acts() {
             return Effect::changing("writes a file or runs a program");
         }
-        if sent || self.is_any(&entry.flags) {
+        if self.snippet_looks() {
+            return Effect::default();
+        }
+        if sent || (self.is_any(&entry.flags) && !self.only_asks()) {
             return Effect::changing(self.why(self.arguments.word(0)));
         }
         match self.verdict() {
@@ -230,13 +338,53 @@ impl Look<'_> {
         }
     }
 
+    /// `curl -G -d q=up`, `curl -X GET -d '{…}'`: its data are part of a question. A file's content is sent, not asked.
+    fn only_asks(&self) -> bool {
+        const DATA: [&str; 7] =
+            ["-d", "--data", "--data-raw", "--data-binary", "--data-ascii", "--data-urlencode", "--json"];
+        let entry = self.entry;
+        let of = |option: &str| self.arguments.values_of(option, entry);
+        let asks =
+            self.is_any(&["-G".to_owned(), "--get".to_owned()]) || !(of("-X").is_empty() && of("--request").is_empty());
+        let rest: Vec<String> =
+            entry.flags.iter().filter(|f| !["-d", "--data*", "--json*"].contains(&f.as_str())).cloned().collect();
+        let sends_file = |value: &str| value.starts_with('@') || value.split('=').next().unwrap_or("").contains('@');
+        self.full == "curl" && asks && !self.is_any(&rest) && !DATA.iter().flat_map(|o| of(o)).any(sends_file)
+    }
+
+    /// No more words than the table grants, and no option but those it names.
+    fn is_within(&self) -> bool {
+        let entry = self.entry;
+        let letters = |option: &str| {
+            let letters = option.strip_prefix('-').filter(|l| entry.letters && !l.is_empty() && l.is_ascii());
+            letters.is_some_and(|l| l.chars().all(|c| entry.fine.iter().any(|f| f[1..] == c.to_string())))
+        };
+        let fine = |option: &str| entry.fine.iter().any(|f| fits(f, option)) || letters(option);
+        let mut named = false;
+        let all_fine =
+            self.arguments.options().filter(|(at, ..)| !self.arguments.is_value(*at)).all(|(_, option, _)| {
+                named |= fine(option);
+                fine(option) || entry.options.iter().any(|o| o == option)
+            });
+        let some = named || !self.arguments.words.is_empty() || entry.bare == Default::Looks;
+        entry.most.is_some_and(|most| self.arguments.words.len() <= most) && all_fine && some
+    }
+
     /// What its words say, by the table, and the word that decided.
     fn verdict(&self) -> (Default, &str) {
         let entry = self.entry;
+        let looks = |at: &usize| entry.looks.iter().any(|p| fits(p, &self.arguments.all[*at].text));
+        if entry.has(Way::Every) && !self.arguments.words.iter().all(looks) {
+            return (entry.default, self.arguments.word(0));
+        }
+        if self.is_within() && !self.arguments.all.is_empty() {
+            return (Default::Looks, "");
+        }
         if self.arguments.all.is_empty() || (self.arguments.words.is_empty() && !entry.deep) {
             let first = self.arguments.all.first().map_or("", |w| w.text.as_str());
             let looks = entry.looks.iter().any(|p| fits(p, first)) || entry.default == Default::Looks;
-            return (if looks { Default::Looks } else { entry.bare }, first);
+            let bare = if entry.most.is_some() && !self.arguments.all.is_empty() { entry.default } else { entry.bare };
+            return (if looks { Default::Looks } else { bare }, first);
         }
         let candidates: Vec<usize> = if entry.deep {
             (0..self.arguments.all.len()).filter(|at| !self.arguments.is_value(*at)).collect()
@@ -247,11 +395,28 @@ impl Look<'_> {
         };
         let text = |at: usize| self.arguments.all[at].text.as_str();
         let found = |patterns: &[String], at: usize| patterns.iter().any(|p| fits(p, text(at)));
-        if let Some(at) = candidates.iter().copied().find(|at| found(&entry.changes, *at)) {
-            return (Default::Changes, text(at));
-        }
         // What stands behind an option that the table does not know may be its value.
         let sure = |at: usize| !entry.deep || text(at).starts_with('-') || at == 0 || !self.may_have_value(at - 1);
+        let settles = |at: usize| {
+            let word = text(at);
+            let plain = ["list", "ls", "get", "show", "describe", "view", "wait"].contains(&word);
+            plain || ["list-", "get-", "describe-"].iter().any(|start| word.starts_with(start))
+        };
+        let settled = candidates
+            .iter()
+            .copied()
+            .find(|at| entry.has(Way::Settled) && settles(*at) && sure(*at) && found(&entry.looks, *at));
+        // `aws deploy list-deployments`: the first word of it is a service.
+        let service = self.arguments.words.first().copied().filter(|_| self.full == "aws");
+        // A look that is written out counts before changes that only begin alike.
+        let named = |at: usize| entry.looks.iter().any(|p| p.eq_ignore_ascii_case(text(at)));
+        let changes = |at: usize| {
+            let value = settled.is_some_and(|look| look < at) && at > 0 && text(at - 1).starts_with("--");
+            found(&entry.changes, at) && !named(at) && service != Some(at) && !(value && self.may_have_value(at - 1))
+        };
+        if let Some(at) = candidates.iter().copied().find(|at| changes(*at)) {
+            return (Default::Changes, text(at));
+        }
         match candidates.into_iter().find(|at| sure(*at) && found(&entry.looks, *at)) {
             Some(at) => (Default::Looks, text(at)),
             None => (entry.default, self.arguments.word(0)),

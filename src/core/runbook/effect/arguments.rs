@@ -20,11 +20,14 @@ impl<'a> Arguments<'a> {
     pub fn of(all: &'a [Word], with_value: &[String]) -> Self {
         let dashes = all.iter().position(|w| w.text == "--" && !w.quoted);
         let (mut words, mut values) = (Vec::new(), Vec::new());
+        let mut stand_ins = Vec::new();
         let mut at = 0;
         while at < all.len() {
             let text = all[at].text.as_str();
             let behind = dashes.is_some_and(|d| at > d);
             if Some(at) == dashes {
+            } else if !behind && stands_for_options(&all[at]) {
+                stand_ins.push(at);
             } else if behind || !text.starts_with('-') || text == "-" {
                 words.push(at);
             } else if with_value.iter().any(|o| o == text) {
@@ -32,6 +35,10 @@ impl<'a> Arguments<'a> {
                 values.push(at);
             }
             at += 1;
+        }
+        // Alone it may be a word as well.
+        if words.is_empty() {
+            words = stand_ins;
         }
         Self { all, words, values, dashes }
     }
@@ -88,6 +95,13 @@ impl<'a> Arguments<'a> {
         };
         self.options().filter_map(value).collect()
     }
+}
+
+/// `...`, or a variable named after options: `$TLS`, `${CURL_OPTS}`.
+fn stands_for_options(word: &Word) -> bool {
+    let name = word.text.strip_prefix('$').map(|n| n.trim_start_matches('{').trim_end_matches('}'));
+    let named = |n: &str| ["OPTS", "OPTIONS", "FLAGS", "TLS"].iter().any(|end| n.to_uppercase().ends_with(end));
+    ["...", "…"].contains(&&*word.text) || (word.dynamic && !word.quoted && name.is_some_and(named))
 }
 
 /// `-x` among letters written together, for programs that take options as single letters.

@@ -82,7 +82,7 @@ impl Look<'_> {
             _ => self.arguments.behind_words(entry.skip),
         };
         // `env A=1 command`
-        let assigned = |w: &&Word| self.full == "env" && w.text.contains('=');
+        let assigned = |w: &&Word| ["env", "sudo", "doas"].contains(&self.full.as_str()) && w.text.contains('=');
         Some(&rest[rest.iter().take_while(assigned).count()..])
     }
 

@@ -1,6 +1,6 @@
 //! The table itself. Its keys are described at its top.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::LazyLock;
 
 use serde::Deserialize;
@@ -21,6 +21,15 @@ pub(super) enum Default {
 pub(super) enum Runs {
     Rest,
     Dashes,
+}
+
+/// How its words are read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub(super) enum Way {
+    Helps,
+    Settled,
+    Every,
 }
 
 /// An entry.
@@ -51,6 +60,23 @@ pub(super) struct Program {
     pub endless: Vec<String>,
     pub endless_flags: Vec<String>,
     pub opens: bool,
+    pub most: Option<usize>,
+    pub fine: Vec<String>,
+    pub alone: Vec<String>,
+    pub ways: Vec<Way>,
+}
+
+impl Program {
+    pub fn has(&self, way: Way) -> bool {
+        self.ways.contains(&way)
+    }
+
+    /// Nothing that it is given makes it a change.
+    pub fn only_looks(&self) -> bool {
+        let Self { flags, changes, values, runs, script, statement, stdin, .. } = self;
+        let plain = flags.is_empty() && changes.is_empty() && values.is_empty() && script.is_empty();
+        self.default == Default::Looks && plain && runs.is_none() && statement.is_empty() && stdin.is_none()
+    }
 }
 
 #[derive(Debug, Deserialize)]
@@ -69,6 +95,16 @@ static PROGRAMS: LazyLock<HashMap<String, Program>> = LazyLock::new(|| {
 
 pub(super) fn program(name: &str) -> Option<&'static Program> {
     PROGRAMS.get(name)
+}
+
+/// A word that changes something for one program at least.
+static CHANGES: LazyLock<HashSet<String>> = LazyLock::new(|| {
+    let words = PROGRAMS.values().flat_map(|program| program.changes.iter().chain(program.reasons.keys()));
+    words.filter(|word| !word.starts_with('-')).map(|word| word.to_lowercase()).collect()
+});
+
+pub(super) fn may_change(word: &str) -> bool {
+    CHANGES.contains(&word.to_lowercase())
 }
 
 /// `word` is what `pattern` says: the word itself, any case, a beginning with `*`, or a part between two of them.

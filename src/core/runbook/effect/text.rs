@@ -54,6 +54,20 @@ fn sed_command(rest: &mut Rest<'_>) -> Option<()> {
             skip_to(mark, rest)?;
             sed_end(rest)
         }
+        // Labels and jumps, and texts that are printed up to the end of their line.
+        Some(':' | 'b' | 't' | 'T') => {
+            while rest.next_if(|c| " \t".contains(*c)).is_some() {}
+            while rest.next_if(|c| c.is_ascii_alphanumeric() || *c == '_').is_some() {}
+            sed_end(rest)
+        }
+        Some('a' | 'i' | 'c') => {
+            while let Some(c) = rest.next_if(|c| *c != '\n') {
+                if c == '\\' {
+                    rest.next();
+                }
+            }
+            Some(())
+        }
         Some('p' | 'P' | 'd' | 'D' | 'n' | 'N' | 'h' | 'H' | 'g' | 'G' | 'x' | '=' | 'l' | 'q' | 'Q' | '}') => {
             while rest.next_if(char::is_ascii_digit).is_some() {}
             sed_end(rest)
@@ -82,6 +96,11 @@ fn skip_to(mark: char, rest: &mut Rest<'_>) -> Option<()> {
 
 /// It prints to its output and runs nothing.
 pub(super) fn awk_only_looks(program: &str) -> bool {
+    // The program itself is in a variable.
+    let name = program.strip_prefix('$').map(|n| n.trim_start_matches('{').trim_end_matches('}'));
+    if name.is_some_and(|n| n.starts_with(char::is_alphabetic) && n.chars().all(|c| c.is_alphanumeric() || c == '_')) {
+        return false;
+    }
     awk(&mut program.chars().peekable()).is_some()
 }
 
