@@ -226,6 +226,22 @@ async fn a_read_only_process_claims_nothing_pulses_nothing_and_says_who_could() 
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_console_pulses_at_the_period_of_its_settings() {
+    let desk = Desk::new().await;
+    let settings = Settings { pulse_ms: 3_600_000, ..desk.control.settings().clone() };
+    desk.control.close(false).await;
+    let store = Store::open(&settings.store_url).await.unwrap();
+    let control = Control::open(settings, Clock::System).await.unwrap();
+    let wait = async {
+        while !store.engines().await.unwrap().iter().any(|engine| engine.pulse_ms == 3_600_000) {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    };
+    tokio::time::timeout(PATIENCE, wait).await.unwrap();
+    control.close(false).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_server_that_is_told_to_stop_finishes_what_it_has_in_hand() {
     let desk = Desk::new().await;
     let mut server = desk.serve().await;
