@@ -238,7 +238,24 @@ async fn a_console_pulses_at_the_period_of_its_settings() {
         }
     };
     tokio::time::timeout(PATIENCE, wait).await.unwrap();
+    let stale_ms = control.overview().await.unwrap().stale_ms;
+    assert!(stale_ms >= 3_600_000, "what was seen is stale before the next pulse: {stale_ms} ms");
     control.close(false).await;
+}
+
+#[tokio::test]
+async fn a_run_that_waits_for_people_counts_as_parked() {
+    let desk = Desk::new().await;
+    assert_eq!(desk.control.parked(), 0);
+    let id = desk.submit(step(StepSpec::Manual(Manual { prompt: "Grow the disk?".to_owned() }))).await;
+    let wait = async {
+        while desk.control.parked() != 1 {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    };
+    tokio::time::timeout(PATIENCE, wait).await.unwrap();
+    desk.control.answer(id, 0, true, None).await.unwrap();
+    desk.until(id, |run| run.status.is_terminal()).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
