@@ -133,6 +133,11 @@ async fn runbooks_written_meanwhile_are_there_after_reading_again() {
     assert_eq!(desk.control.reload().await.unwrap(), before + 1);
     assert!(desk.control.library().get("tidy").is_some());
     assert_eq!(news.recv().await.unwrap(), Notice::Stack, "who shows names reads them again");
+
+    std::fs::write(folder.join("broken.toml"), "no runbook").unwrap();
+    desk.control.reload().await.unwrap();
+    let problems = desk.control.overview().await.unwrap().problems;
+    assert!(problems.iter().any(|problem| problem.contains("broken.toml:1")), "{problems:?}");
 }
 
 /// Killed when the test is over.
