@@ -243,7 +243,9 @@ async fn a_console_pulses_at_the_period_of_its_settings() {
         }
     };
     tokio::time::timeout(PATIENCE, wait).await.unwrap();
-    let stale_ms = control.overview().await.unwrap().stale_ms;
+    let overview = control.overview().await.unwrap();
+    assert_eq!(overview.store_kind, "sqlite");
+    let stale_ms = overview.stale_ms;
     assert!(stale_ms >= 3_600_000, "what was seen is stale before the next pulse: {stale_ms} ms");
     control.close(false).await;
 }

@@ -108,7 +108,7 @@ async fn the_deadline_of_the_run_ends_what_is_under_way() {
 #[tokio::test]
 async fn a_step_that_takes_too_long_times_out_alone() {
     let bench = Bench::real().await;
-    let slow = opsroom::core::plan::PlanStep { timeout_ms: 200, ..shell(Phase::Action, "slow", "sleep 30") };
+    let slow = PlanStep { timeout_ms: 200, ..shell(Phase::Action, "slow", "sleep 30") };
     let run = bench.run(plan(vec![slow])).await;
     assert_ended(&run, RunStatus::Failed);
     assert_eq!(bench.statuses(run.id).await, [StepStatus::TimedOut]);
