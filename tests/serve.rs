@@ -133,6 +133,11 @@ async fn runbooks_written_meanwhile_are_there_after_reading_again() {
     assert_eq!(desk.control.reload().await.unwrap(), before + 1);
     assert!(desk.control.library().get("tidy").is_some());
     assert_eq!(news.recv().await.unwrap(), Notice::Stack, "who shows names reads them again");
+
+    std::fs::write(folder.join("broken.toml"), "no runbook").unwrap();
+    desk.control.reload().await.unwrap();
+    let problems = desk.control.overview().await.unwrap().problems;
+    assert!(problems.iter().any(|problem| problem.contains("broken.toml:1")), "{problems:?}");
 }
 
 /// Killed when the test is over.
@@ -223,6 +228,41 @@ async fn a_read_only_process_claims_nothing_pulses_nothing_and_says_who_could() 
     let seen = control.overview().await.unwrap().engine.to_string();
     assert!(seen.starts_with("engine: console ") && seen.contains(&format!(":{}", std::process::id())), "{seen}");
     other.close(false).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_console_pulses_at_the_period_of_its_settings() {
+    let desk = Desk::new().await;
+    let settings = Settings { pulse_ms: 3_600_000, ..desk.control.settings().clone() };
+    desk.control.close(false).await;
+    let store = Store::open(&settings.store_url).await.unwrap();
+    let control = Control::open(settings, Clock::System).await.unwrap();
+    let wait = async {
+        while !store.engines().await.unwrap().iter().any(|engine| engine.pulse_ms == 3_600_000) {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    };
+    tokio::time::timeout(PATIENCE, wait).await.unwrap();
+    let overview = control.overview().await.unwrap();
+    assert_eq!(overview.store_kind, "sqlite");
+    let stale_ms = overview.stale_ms;
+    assert!(stale_ms >= 3_600_000, "what was seen is stale before the next pulse: {stale_ms} ms");
+    control.close(false).await;
+}
+
+#[tokio::test]
+async fn a_run_that_waits_for_people_counts_as_parked() {
+    let desk = Desk::new().await;
+    assert_eq!(desk.control.parked(), 0);
+    let id = desk.submit(step(StepSpec::Manual(Manual { prompt: "Grow the disk?".to_owned() }))).await;
+    let wait = async {
+        while desk.control.parked() != 1 {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    };
+    tokio::time::timeout(PATIENCE, wait).await.unwrap();
+    desk.control.answer(id, 0, true, None).await.unwrap();
+    desk.until(id, |run| run.status.is_terminal()).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

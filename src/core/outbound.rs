@@ -245,6 +245,14 @@ mod tests {
             "the outbound policy refuses db.internal: it resolves to 10.0.0.1, an address of a private network; if that is \
              meant, add \"db.internal\" or \"10.0.0.1\" to allow of [outbound] in opsroom.toml"
         );
+        // A name alone does not open what is neither this machine nor a private network, so it is not offered.
+        let why = none.check(ip("169.254.169.254"), by).unwrap_err();
+        assert!(why.contains("add \"169.254.169.254\" to allow"), "{why}");
+        // It would be refused in a file too: that it is not from one is not the reason.
+        for written in [Written::Literally, Written::ByAnswer] {
+            let why = none.check(ip("169.254.169.254"), written).unwrap_err();
+            assert!(!why.contains("its host came from"), "{why}");
+        }
     }
 
     #[test]

@@ -152,3 +152,36 @@ impl ArtifactRow {
         })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_listed_is_the_artifact_only_when_all_of_it_is_alike() {
+        let left = |kind, title: &str, content: &[u8]| {
+            NewArtifact::pack(Left { kind, title: title.to_owned(), content: content.to_vec() }).unwrap()
+        };
+        let (new, at) = (left(ArtifactKind::File, "log", b"a"), Timestamp(1));
+        let listed = Artifact {
+            run: RunId(1),
+            number: 1,
+            kind: ArtifactKind::File,
+            title: "log".to_owned(),
+            step: Some(2),
+            hash: new.hash().to_owned(),
+            bytes: 1,
+            url: None,
+            at,
+        };
+        assert!(new.is(&listed, Some(2), at));
+        assert!(!new.is(&listed, None, at) && !new.is(&listed, Some(3), at) && !new.is(&listed, Some(2), Timestamp(2)));
+        for other in [
+            left(ArtifactKind::Log, "log", b"a"),
+            left(ArtifactKind::File, "other", b"a"),
+            left(ArtifactKind::File, "log", b"b"),
+        ] {
+            assert!(!other.is(&listed, Some(2), at), "{other:?}");
+        }
+    }
+}

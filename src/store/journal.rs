@@ -226,3 +226,25 @@ pub(super) fn event(
 ) -> NewEntry {
     NewEntry { at, step, body: EntryBody::Event { level, phase: None, source: source.into(), message, data: None } }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_page_is_as_large_as_it_may_be_and_never_empty() {
+        let half = PAGE_BYTES / 2;
+        for (sizes, first_left_out) in [
+            (&[][..], None),
+            (&[PAGE_BYTES + 1], None),
+            (&[half, half], None),
+            (&[half, half, 1], Some(2)),
+            (&[half, half + 1], Some(1)),
+            (&[PAGE_BYTES + 1, 0], Some(1)),
+            (&[i64::MAX, i64::MAX], Some(1)),
+        ] {
+            let chunks: Vec<_> = (0..).zip(sizes).map(|(seq, size)| (seq, seq, *size)).collect();
+            assert_eq!(over_budget(chunks.iter()).map(|(seq, ..)| seq), first_left_out, "{sizes:?}");
+        }
+    }
+}

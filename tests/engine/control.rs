@@ -7,7 +7,7 @@ use std::time::Duration;
 use opsroom::adapter::{Act, Script};
 use opsroom::clock::Clock;
 use opsroom::core::orders::{Ending, Order, Pace};
-use opsroom::core::plan::{Each, Plan, PlanStep, Rules, plan_hash};
+use opsroom::core::plan::{Each, Gate, Plan, PlanStep, Rules, plan_hash};
 use opsroom::core::run::{Phase, Run, RunId, RunStatus, StepStatus, Transition};
 use opsroom::core::step::approve::Approve;
 use opsroom::core::step::{Reply, StepSpec};
@@ -146,6 +146,23 @@ async fn stopping_after_the_step_lets_it_end_and_runs_finally() {
     let (over, skipped) = (StepStatus::Succeeded, StepStatus::Skipped);
     assert_eq!(bench.statuses(id).await, [over, skipped, over]);
     assert_eq!(bench.output(id).await, ["on", "done", "tidied"]);
+}
+
+#[tokio::test]
+async fn stopping_after_the_step_leaves_a_condition_undecided() {
+    let bench = Bench::real().await;
+    let engine = bench.engine();
+    let steps =
+        vec![shell(Phase::Validate, "look", "echo on; sleep 0.5; exit 1"), shell(Phase::Validate, "more", "true")];
+    let gate = Gate { text: "staging is healthy".to_owned(), steps, negated: false };
+    let id = bench.submit(Plan { only_if: Some(gate), ..plan(vec![shell(Phase::Action, "deploy", "true")]) }).await;
+    engine.wake();
+    bench.until_said(id, "> on").await;
+    order(&bench, id, Order::End(Ending::AfterStep)).await;
+    engine.wake();
+    assert_ended(&bench.ended(id).await, RunStatus::Cancelled);
+    let log = bench.log(id).await;
+    assert!(!log.iter().any(|line| line.contains("condition not met")), "{log:#?}");
 }
 
 #[tokio::test]

@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use opsroom::clock::Clock;
-use opsroom::core::plan::Plan;
+use opsroom::core::plan::{Plan, PlanStep};
 use opsroom::core::run::{Phase, RunStatus, StepStatus};
 
 use crate::bench::*;
@@ -39,6 +39,16 @@ async fn a_ten_megabyte_line_is_stored_whole() {
     assert_ended(&run, RunStatus::Succeeded);
     let sizes: Vec<_> = bench.output(run.id).await.iter().map(String::len).collect();
     assert_eq!(sizes, [10_000_000, 10]);
+}
+
+#[tokio::test]
+async fn a_finally_step_has_its_own_timeout() {
+    let bench = Bench::real().await;
+    let tidy = PlanStep { timeout_ms: 200, ..shell(Phase::Summarize, "tidy", "sleep 20") };
+    let run = bench.run(Plan { finally: vec![tidy], ..plan(vec![shell(Phase::Action, "deploy", "true")]) }).await;
+    assert_ended(&run, RunStatus::Failed);
+    let took = run.finished_at.unwrap().ms_since(run.started_at.unwrap());
+    assert!((200..15_000).contains(&took), "{took} ms");
 }
 
 #[tokio::test]
@@ -98,7 +108,7 @@ async fn the_deadline_of_the_run_ends_what_is_under_way() {
 #[tokio::test]
 async fn a_step_that_takes_too_long_times_out_alone() {
     let bench = Bench::real().await;
-    let slow = opsroom::core::plan::PlanStep { timeout_ms: 200, ..shell(Phase::Action, "slow", "sleep 30") };
+    let slow = PlanStep { timeout_ms: 200, ..shell(Phase::Action, "slow", "sleep 30") };
     let run = bench.run(plan(vec![slow])).await;
     assert_ended(&run, RunStatus::Failed);
     assert_eq!(bench.statuses(run.id).await, [StepStatus::TimedOut]);

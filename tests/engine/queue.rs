@@ -230,6 +230,20 @@ async fn what_goes_before_a_run_that_cannot_be_read_is_seen_when_it_comes() {
 }
 
 #[tokio::test]
+async fn an_engine_for_one_run_that_cannot_be_read_can_still_be_stopped() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("ops.db");
+    let bench = Bench::scripted_on(&format!("sqlite:{}", file.display()), Script::default()).await;
+    let bad = bench.submit(plan(vec![get(Phase::Action, "bad")])).await;
+    damage(&file, bad).await;
+    let engine = bench.engine_with(only(bad));
+    // It has looked by then, and there is no other run to go on to.
+    tokio::time::sleep(Duration::from_millis(300)).await;
+    tokio::time::timeout(Duration::from_secs(10), engine.stop(true)).await.expect("it does not look without a pause");
+    assert_eq!(bench.store.glimpse_of(bad).await.unwrap().status, RunStatus::Queued);
+}
+
+#[tokio::test]
 async fn a_run_that_cannot_be_read_keeps_no_other_from_being_swept() {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("ops.db");

@@ -129,6 +129,26 @@ async fn of_several_engines_one_probes_in_each_slot() {
 }
 
 #[tokio::test]
+async fn a_period_of_0_stops_the_pulse() {
+    let bench = Bench::real().await;
+    let server = wiremock::MockServer::start().await;
+    let request = HttpRequest { method: "GET".into(), url: server.uri(), ..HttpRequest::default() };
+    let service = probed("up", ActionCall::Http(request));
+    let added = Change::Service(Delta { name: "up".into(), before: None, after: Some(service), position: 0 });
+    bench.store.apply(bench.workspace, &[added], "amos", Clock::System.now()).await.unwrap();
+    let mut bus = bench.bus.listen();
+    let engine = bench.engine();
+    engine.pulse(bench.workspace, 3_600_000);
+    while bus.recv().await.unwrap() != Notice::Observations {}
+    // Were 0 a period, it would be the shortest there is, a slot of it would be free, and the probe sent at once.
+    engine.pulse(bench.workspace, 0);
+    let again = async { while bus.recv().await.unwrap() != Notice::Observations {} };
+    let again = tokio::time::timeout(Duration::from_millis(500), again).await;
+    assert!(again.is_err(), "the pulse goes on");
+    assert_eq!(server.received_requests().await.unwrap().len(), 1);
+}
+
+#[tokio::test]
 async fn an_engine_without_work_settles() {
     let bench = Bench::scripted(Script::default()).await;
     let engine = bench.engine();

@@ -126,6 +126,11 @@ mod tests {
     }
 
     #[test]
+    fn only_what_a_missing_line_means_goes_unsaid() {
+        assert!(HostFrom::unsaid().is_unsaid() && !HostFrom::File.is_unsaid());
+    }
+
+    #[test]
     fn a_host_is_the_files_when_no_value_changes_it() {
         let from = |template: &str, value: &str| {
             HostFrom::of(|stand_in| Some(template.replace("{x}", stand_in.unwrap_or(value))))

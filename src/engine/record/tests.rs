@@ -89,6 +89,7 @@ async fn a_transition_committed_before_the_connection_was_lost_is_not_refused() 
         (Transition::Fail, &started[..], RunStatus::Failed),
     ] {
         let before = rec.known();
+        assert_eq!(rec.moved(before, what, entries).await.unwrap(), None, "{what:?} was not written yet");
         let write = || async {
             store.transition(rec.claim, what, None, entries, rec.world.clock.now()).await?;
             lost()
