@@ -1,6 +1,6 @@
-//! The chaos test for as long as wanted: `cargo bench --bench chaos -- [KILLS] [URL] [SEED]`, 1,000 kills on a fresh `SQLite`
-//! file unless told otherwise. With `postgres` for the URL a throw-away server is made, which is restarted now and then as
-//! well. Panics, with the seed, when something is lost or done twice.
+//! A longer chaos test: `cargo bench --bench chaos -- [KILLS] [URL] [SEED]`, by default 1,000 kills
+//! on a fresh `SQLite` file. The URL `postgres` starts a throw-away server, which is restarted
+//! during the test. Panics, with the seed, when something is lost or done twice.
 
 #![expect(
     clippy::unwrap_used,
@@ -25,9 +25,9 @@ async fn main() {
     let args: Vec<String> = std::env::args().skip(1).filter(|a| !a.starts_with("--")).collect();
     let folder = tempfile::tempdir().unwrap();
     let kills = args.first().map_or(1000, |n| n.parse().unwrap());
-    let asked = args.get(1).cloned().unwrap_or_else(|| harness::sqlite_url(folder.path()));
-    let server = (asked == "postgres").then(|| postgres::Cluster::start().unwrap());
-    let url = server.as_ref().map_or(asked, postgres::Cluster::durable_url);
+    let requested = args.get(1).cloned().unwrap_or_else(|| harness::sqlite_url(folder.path()));
+    let server = (requested == "postgres").then(|| postgres::Cluster::start().unwrap());
+    let url = server.as_ref().map_or(requested, postgres::Cluster::durable_url);
     let seed = args.get(2).map_or(20_261_121, |n| n.parse().unwrap());
     let chaos = Chaos { url, kills, engines: 4, seed, stop_every: 25, fault: None };
     let figures = run(chaos, server).await.unwrap_or_else(|finding| panic!("{finding}"));

@@ -1,7 +1,7 @@
-//! How much an engine gets done: two of them on one store with queued runs, each to be executed once; bare claims against a
-//! raw loop on a plain table of the same database, in turns, because the machine is not the same from one minute to the next;
-//! and a child that prints as fast as it can, against a reader that only
-//! counts. `cargo bench --bench engine -- [RUNS] [LINES] [URL]`.
+//! Engine throughput: two engines execute the queued runs of one store, each run once; bare claims
+//! against a raw loop on a plain table of the same database, alternating because machine speed
+//! varies; a child that prints as fast as it can, against a reader that only counts.
+//! `cargo bench --bench engine -- [RUNS] [LINES] [URL]`.
 
 #![expect(clippy::cast_precision_loss, clippy::print_stdout, reason = "figures for people")]
 
@@ -22,7 +22,7 @@ use opsroom::store::{NewRun, Store};
 #[path = "engine/raw.rs"]
 mod raw;
 
-/// Bare claims and the raw loop take turns so often.
+/// How often bare claims and the raw loop alternate.
 const ROUNDS: usize = 5;
 
 type Failure = Box<dyn std::error::Error>;
@@ -45,7 +45,7 @@ async fn main() -> Result<(), Failure> {
     }
     shares.sort_by(f64::total_cmp);
     println!("  claims reach {:.0} % of the raw loop (median of {ROUNDS} rounds)", shares[ROUNDS / 2] * 100.0);
-    taking_turns(&store, workspace, runs).await?;
+    one_run_per_service(&store, workspace, runs).await?;
     executes(&store, workspace, runs).await?;
     floor(lines).await?;
     output(&store, workspace, lines).await?;
@@ -79,7 +79,7 @@ async fn submit_for(
     Ok(store.submit(NewRun { workspace, plan, parent: None, actor, trigger, reason: None, at }).await?.id)
 }
 
-/// The bare loop: two claimers take what is queued and do nothing with it. Claims per second.
+/// Bare claims: two claimers take queued runs and do nothing with them. Claims per second.
 async fn claims(store: &Store, workspace: i64, count: usize) -> Result<f64, Failure> {
     for _ in 0..count {
         submit(store, workspace, Vec::new()).await?;
@@ -100,7 +100,7 @@ async fn claims(store: &Store, workspace: i64, count: usize) -> Result<f64, Fail
     for claimer in claimers {
         claimed.extend(claimer.await??);
     }
-    let rate = told(store, "bare claims, two claimers", claimed.len(), start);
+    let rate = report(store, "bare claims, two claimers", claimed.len(), start);
     for claim in claimed {
         let end = opsroom::core::run::Transition::Cancel;
         store.transition(claim, end, None, &[], Clock::System.now()).await?;
@@ -108,8 +108,8 @@ async fn claims(store: &Store, workspace: i64, count: usize) -> Result<f64, Fail
     Ok(rate)
 }
 
-/// Runs for five hundred services, of which each lets in one at a time: claimed and ended in turn.
-async fn taking_turns(store: &Store, workspace: i64, count: usize) -> Result<(), Failure> {
+/// Claims and ends runs of 500 services, each of which allows one run at a time.
+async fn one_run_per_service(store: &Store, workspace: i64, count: usize) -> Result<(), Failure> {
     for n in 0..count {
         submit_for(store, workspace, Vec::new(), vec![format!("svc{}", n % 500)]).await?;
     }
@@ -120,9 +120,9 @@ async fn taking_turns(store: &Store, workspace: i64, count: usize) -> Result<(),
             let now = Clock::System.now();
             let (mut ended, mut claiming) = (0, std::time::Duration::ZERO);
             loop {
-                let asked = Instant::now();
+                let requested = Instant::now();
                 let Some((claim, _)) = store.claim(None, holder, now.plus_ms(3_600_000)).await? else { break };
-                claiming += asked.elapsed();
+                claiming += requested.elapsed();
                 store.transition(claim, opsroom::core::run::Transition::Cancel, None, &[], now).await?;
                 ended += 1;
             }
@@ -134,12 +134,12 @@ async fn taking_turns(store: &Store, workspace: i64, count: usize) -> Result<(),
         let (count, time) = claimer.await??;
         (ended, claiming) = (ended + count, claiming + time);
     }
-    told(store, "claimed and ended, 500 services", ended, start);
+    report(store, "claimed and ended, 500 services", ended, start);
     println!("  a claim took {:.2} ms on average", claiming.as_secs_f64() * 1000.0 / ended.max(1) as f64);
     if ended == count { Ok(()) } else { Err(format!("{ended} of {count} were claimed").into()) }
 }
 
-/// What the pipe gives when nothing is done with the lines.
+/// The throughput of a pipe whose lines are only counted.
 async fn floor(lines: usize) -> Result<(), Failure> {
     use tokio::io::AsyncReadExt;
     let start = Instant::now();
@@ -165,7 +165,7 @@ fn printer(lines: usize) -> String {
     format!("seq -f 'line %.0f of a long log, with the kind of text that a build prints for every file' 1 {lines}")
 }
 
-/// Two engines, one step per run, each run's question asked once.
+/// Two engines, one HTTP step per run, each request sent once.
 async fn executes(store: &Store, workspace: i64, count: usize) -> Result<(), Failure> {
     for n in 0..count {
         let (method, url) = ("POST".to_owned(), format!("http://job{n}.test/"));
@@ -180,16 +180,16 @@ async fn executes(store: &Store, workspace: i64, count: usize) -> Result<(), Fai
     for engine in &engines {
         engine.idle().await;
     }
-    told(store, "runs executed, two engines", count, start);
-    let mut asked: HashMap<String, usize> = HashMap::new();
+    report(store, "runs executed, two engines", count, start);
+    let mut requests: HashMap<String, usize> = HashMap::new();
     for call in script.asked() {
         if let Call::Http { url, .. } = call {
-            *asked.entry(url).or_default() += 1;
+            *requests.entry(url).or_default() += 1;
         }
     }
-    let twice = asked.values().filter(|times| **times > 1).count();
-    println!("  asked {} of {count}, {twice} of them more than once", asked.len());
-    if asked.len() != count || twice > 0 {
+    let twice = requests.values().filter(|times| **times > 1).count();
+    println!("  asked {} of {count}, {twice} of them more than once", requests.len());
+    if requests.len() != count || twice > 0 {
         return Err("not each run was executed once".into());
     }
     Ok(())
@@ -209,7 +209,7 @@ async fn output(store: &Store, workspace: i64, lines: usize) -> Result<(), Failu
         config(),
     );
     engine.idle().await;
-    told(store, "lines of output stored", lines, start);
+    report(store, "lines of output stored", lines, start);
     println!("  resident memory {} MiB before, {} MiB at its peak", before / 1024, memory_kb("VmHWM:") / 1024);
     let run = store.run(id).await?;
     let (mut after, mut next) = (0, 1_usize);
@@ -247,14 +247,14 @@ fn config() -> EngineConfig {
     }
 }
 
-/// Of this process; 0 where `/proc` is missing.
+/// A memory figure of this process; 0 where `/proc` is missing.
 fn memory_kb(which: &str) -> u64 {
     let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
     let line = status.lines().find_map(|line| line.strip_prefix(which));
     line.and_then(|rest| rest.split_whitespace().next()?.parse().ok()).unwrap_or(0)
 }
 
-fn told(store: &Store, what: &str, count: usize, start: Instant) -> f64 {
+fn report(store: &Store, what: &str, count: usize, start: Instant) -> f64 {
     let took = start.elapsed();
     let rate = count as f64 / took.as_secs_f64();
     println!("{:<9} {what:<28} {count:>9} in {took:>8.2?}, {rate:>9.0} per second", store.kind());

@@ -1,5 +1,6 @@
-//! How long reading a command takes with 1,000 services and 500 runbooks: p50 and p99 over many phrases. Goal: p99 under 1 ms.
-//! The cost of a phrase is its quickest reading of many; the percentiles of all readings hold what the machine adds.
+//! How long reading a command takes with 1,000 services and 500 runbooks: p50 and p99 over many
+//! phrases. Goal: p99 under 1 ms. The cost of a phrase is its quickest reading of many; the
+//! percentiles of all readings include the noise of the machine.
 
 use std::time::{Duration, Instant};
 
@@ -8,7 +9,8 @@ use opsroom::core::service::{Environment, Routine, Service, Stack};
 
 const ROUNDS: usize = 40;
 
-/// Phrases of the tests, of another stack: what they name is mostly unknown here, which is the dear case.
+/// Phrases of the tests, written for another stack: most names are unknown here, the expensive
+/// case.
 const FIXTURES: [&str; 2] =
     [include_str!("../tests/fixtures/commands.toml"), include_str!("../tests/fixtures/commands_more.toml")];
 

@@ -1,5 +1,6 @@
-//! How fast the store is on SQLite: opening, events one by one and in batches, captured output, claims.
-//! `cargo bench --bench store` prints one line per figure. `OPSROOM_BENCH_STORE` names another (empty) store.
+//! How fast the store is on SQLite: opening, events one by one and in batches, captured output,
+//! claims. `cargo bench --bench store` prints one line per figure. `OPSROOM_BENCH_STORE` names
+//! another (empty) store.
 
 use std::time::{Duration, Instant};
 
@@ -70,7 +71,7 @@ async fn events(store: &Store, claim: Claim, count: usize, batch: usize) -> Resu
     for _ in 0..count / batch {
         store.append(claim, &entries).await?;
     }
-    told(&format!("events, {batch} per append"), count, start);
+    report(&format!("events, {batch} per append"), count, start);
     Ok(())
 }
 
@@ -89,7 +90,7 @@ async fn output(store: &Store, claim: Claim, count: usize) -> Result<(), StoreEr
     for batch in &batches {
         store.append(claim, batch).await?;
     }
-    told("output lines, 1000 per append", count, start);
+    report("output lines, 1000 per append", count, start);
     Ok(())
 }
 
@@ -101,7 +102,7 @@ async fn paging(store: &Store, claim: Claim) -> Result<(), StoreError> {
         let Some(last) = page.last() else { break };
         seen = last.seq;
     }
-    told("entries read, 500 per page", usize::try_from(seen).unwrap_or_default(), start);
+    report("entries read, 500 per page", usize::try_from(seen).unwrap_or_default(), start);
     Ok(())
 }
 
@@ -110,17 +111,17 @@ async fn claims(store: &Store, workspace: i64, count: usize) -> Result<(), Store
     for _ in 0..count {
         submit(store, workspace).await?;
     }
-    told("runs submitted", count, start);
+    report("runs submitted", count, start);
     let start = Instant::now();
     let mut claimed = 0;
     while store.claim(None, "bench", LATER).await?.is_some() {
         claimed += 1;
     }
-    told("runs claimed", claimed, start);
+    report("runs claimed", claimed, start);
     Ok(())
 }
 
-fn told(what: &str, count: usize, start: Instant) {
+fn report(what: &str, count: usize, start: Instant) {
     let seconds = start.elapsed().as_secs_f64();
     let count = u32::try_from(count).unwrap_or(u32::MAX);
     println!("{what:<30} {:>10.0} per second", f64::from(count) / seconds);

@@ -1,4 +1,5 @@
-//! Adapters: the only code that touches the world on behalf of steps. One file per way; one arm in `perform`.
+//! Adapters: the only code that acts on other systems for steps. One file per kind of call; one
+//! arm in `perform`.
 
 mod http;
 mod mail;
@@ -33,20 +34,21 @@ pub struct OutputLine {
     pub text: String,
 }
 
-/// What a call says while it is under way.
+/// Events of a call while it runs.
 #[derive(Debug)]
 pub enum Said {
-    /// A command is ready and waits to be let go: how to find it again when this process is gone.
+    /// A command is ready to start: how to find its process when this one is gone.
     Ready(Birth, oneshot::Sender<()>),
     /// Lines of output, in the order they were read.
     Lines(Vec<OutputLine>),
-    /// A file the command left; the answer says whether it is kept, or why not. One at a time: they may be large.
+    /// A file the command left; the answer is whether it is kept, or why not. One at a time: they
+    /// may be large.
     Left(Left, oneshot::Sender<Result<(), NotKept>>),
-    /// Something a person should know about how the call went: a warning of ours, not output.
+    /// Something a person should know about the call: a warning of ours, not output.
     Note(String),
 }
 
-/// How a call under way is told to end.
+/// How a running call is stopped.
 #[derive(Debug, Clone, Default)]
 pub struct Brakes {
     /// End within 2 s.
@@ -75,16 +77,16 @@ enum Kind {
 struct Real {
     outside: Outside,
     client: http::Client,
-    turns: Turns,
+    limiter: Turns,
 }
 
 impl Adapters {
-    /// Adapters that really act, within what `outside` allows. Costs nothing until the first HTTP call (which loads the
-    /// root certificates).
+    /// Adapters that make real calls, within the limits of `outside`. Costs nothing until the first
+    /// HTTP call (which loads the root certificates).
     pub fn real(outside: Outside) -> Self {
         let client = http::Client::new(outside.policy.clone());
-        let turns = Turns::new(outside.limits);
-        Self(Kind::Real(Arc::new(Real { outside, client, turns })))
+        let limiter = Turns::new(outside.limits);
+        Self(Kind::Real(Arc::new(Real { outside, client, limiter })))
     }
 
     /// Adapters that touch nothing and answer from `script`: a dry run, or a test.
@@ -92,7 +94,7 @@ impl Adapters {
         Self(Kind::Scripted(script))
     }
 
-    /// Takes the values of secrets out of whatever is written about calls.
+    /// Takes the values of secrets out of everything that is written about calls.
     pub fn redactor(&self) -> Arc<Redactor> {
         match &self.0 {
             Kind::Real(real) => real.outside.vault.redactor(),
@@ -100,7 +102,7 @@ impl Adapters {
         }
     }
 
-    /// How much runs may leave behind.
+    /// Limits of the artifacts of runs.
     pub fn artifact_limits(&self) -> artifact::Limits {
         match &self.0 {
             Kind::Real(real) => real.outside.artifacts,
@@ -108,8 +110,8 @@ impl Adapters {
         }
     }
 
-    /// Whether the call could be made at all from here. `Err` says what is wrong on our side (an address that is none,
-    /// a program that is not installed), so that it is not held against the target.
+    /// Whether the call could be made at all from here. `Err` is a problem on our side (an invalid
+    /// address, a program that is not installed), so that it is not held against the target.
     pub fn check(&self, call: &Call) -> Result<(), String> {
         let Kind::Real(real) = &self.0 else { return Ok(()) };
         match call {
@@ -132,32 +134,34 @@ impl Adapters {
         }
     }
 
-    /// Performs one call. Output goes to `output` (bounded: a slow reader slows the child; a dropped one means nobody
-    /// wants it). When `cancel` fires the call ends within 2 s (children: TERM to the process group, KILL after a grace
-    /// period, or at once when `kill` fires). Dropping the future ends children at once with KILL.
-    /// Where a limit is used up the call waits for its turn, within its own deadline.
-    pub async fn perform(&self, call: Call, output: mpsc::Sender<Said>, brakes: impl Into<Brakes>) -> Reply {
-        let brakes = brakes.into();
+    /// Performs one call. Output goes to `output` (bounded: a slow reader slows the child; a
+    /// dropped one discards it). When `cancel` fires the call ends within 2 s (children: TERM to
+    /// the process group, KILL after a grace period, or at once when `kill` fires). Dropping the
+    /// future ends children at once with KILL. Where a rate limit is used up the call waits, within
+    /// its own deadline.
+    pub async fn perform(&self, call: Call, output: mpsc::Sender<Said>, limits: impl Into<Brakes>) -> Reply {
+        let limits = limits.into();
         match &self.0 {
-            Kind::Real(real) => real.perform(call, output, brakes, true).await.unwrap_or_else(|reply| reply),
-            Kind::Scripted(script) => script.perform(call, output, brakes.cancel).await,
+            Kind::Real(real) => real.perform(call, output, limits, true).await.unwrap_or_else(|reply| reply),
+            Kind::Scripted(script) => script.perform(call, output, limits.cancel).await,
         }
     }
 
-    /// Forgets what the commands of a session shared: its run has ended.
+    /// Removes the shared state of a session's commands: its run has ended.
     pub fn end_session(&self, name: &str) {
         if matches!(self.0, Kind::Real(_)) {
             process::end_session(name);
         }
     }
 
-    /// Names of the sessions of which something is left on this machine.
+    /// Names of the sessions that still have files on this machine.
     #[must_use]
     pub fn sessions(&self) -> Vec<String> {
         if matches!(self.0, Kind::Real(_)) { process::sessions() } else { Vec::new() }
     }
 
-    /// Performs a call that is worth making now or not at all, its output lost. `None`: the rate limit does not let it now.
+    /// Performs a call that is made now or not at all; its output is dropped. `None`: the rate
+    /// limit does not allow it now.
     pub async fn glance(&self, call: Call) -> Option<Reply> {
         let (output, _) = mpsc::channel(1);
         match &self.0 {
@@ -168,44 +172,45 @@ impl Adapters {
 }
 
 impl Real {
-    /// `Err`: what is said where its turn did not come.
+    /// `Err`: the refusal when the rate limit leaves no slot.
     async fn perform(
         &self,
         call: Call,
         output: mpsc::Sender<Said>,
-        brakes: Brakes,
+        limits: Brakes,
         waits: bool,
     ) -> Result<Reply, Reply> {
         let outside = &self.outside;
-        let caller = |timeout_ms| Caller { timeout_ms, waits, output: &output, cancel: &brakes.cancel };
+        let caller = |timeout_ms| Caller { timeout_ms, waits, output: &output, cancel: &limits.cancel };
         Ok(match call {
             Call::Http { method, url, host, headers, body, secrets, timeout_ms } => {
-                let left = self.turns.host(&url, caller(timeout_ms)).await?;
+                let left = self.limiter.host(&url, caller(timeout_ms)).await?;
                 let request = http::Request { method, url, host, headers, body, secrets };
-                self.client.perform(request, &outside.vault, left, brakes.cancel).await
+                self.client.perform(request, &outside.vault, left, limits.cancel).await
             }
             Call::Shell { argv, env, dir, secrets, artifacts, session, timeout_ms } => {
-                // A place is free as soon as another command ends: a glance waits for that, too.
-                let (_place, left) = self.turns.command(Caller { waits: true, ..caller(timeout_ms) }).await?;
+                // A command slot is free as soon as another command ends: a glance waits for that,
+                // too.
+                let (_place, left) = self.limiter.command(Caller { waits: true, ..caller(timeout_ms) }).await?;
                 let command = process::Invocation { argv, env, dir, secrets, artifacts, session };
-                process::perform(&command, outside, left, output, brakes).await
+                process::perform(&command, outside, left, output, limits).await
             }
-            Call::Wait { ms } => wait::perform(ms, brakes.cancel).await,
+            Call::Wait { ms } => wait::perform(ms, limits.cancel).await,
             Call::Manual { .. } | Call::Approve { .. } | Call::Leave(_) => {
                 Reply::Unreachable { message: NOT_OURS.to_owned() }
             }
             Call::Sql { database, statement, params, write, max_rows, timeout_ms } => {
                 let statement = sql::Statement { database, text: statement, params, write, max_rows };
-                // On the heap, like the two below: seldom used, and far larger than the rest.
-                Box::pin(sql::perform(statement, outside, timeout_ms, output, brakes.cancel)).await
+                // Boxed, like the two below: seldom used, and far larger than the rest.
+                Box::pin(sql::perform(statement, outside, timeout_ms, output, limits.cancel)).await
             }
             Call::Notify { to, message, timeout_ms } => {
-                let ways = (&self.client, &self.turns);
+                let ways = (&self.client, &self.limiter);
                 Box::pin(notify::perform(&to, &message, ways, outside, caller(timeout_ms))).await
             }
             Call::Operate { operation, args, base_url, token, timeout_ms } => {
                 let job = product::Job { operation, args, base_url, token };
-                let ways = (&self.client, &self.turns);
+                let ways = (&self.client, &self.limiter);
                 Box::pin(product::perform(job, ways, outside, caller(timeout_ms))).await
             }
         })
@@ -224,7 +229,7 @@ fn elapsed_ms(start: Instant) -> i64 {
     i64::try_from(start.elapsed().as_millis()).unwrap_or(i64::MAX)
 }
 
-/// A deadline as a duration: at least 1 ms, at most about 30 years (tokio's timers end there).
+/// A timeout as a duration: at least 1 ms, at most about 30 years (the limit of tokio's timers).
 fn deadline(timeout_ms: i64) -> std::time::Duration {
     std::time::Duration::from_millis(u64::try_from(timeout_ms).unwrap_or(0).clamp(1, 1_000_000_000_000))
 }

@@ -1,11 +1,11 @@
-//! What was written, told to whoever listens. A hint, never the truth: a listener that falls behind rereads the store
-//! from its last sequence number.
+//! Notices about writes to the store, broadcast to subscribers. They are only hints: a subscriber
+//! that falls behind rereads the store from its last sequence number.
 
 use tokio::sync::broadcast;
 
 use crate::core::run::{RunId, RunStatus};
 
-/// Something in the store changed.
+/// A change in the store.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Notice {
     /// A run was created or changed its status.
@@ -20,7 +20,8 @@ pub enum Notice {
     Observations,
 }
 
-/// Bounded broadcast: 1024 notices; the slowest listener loses the oldest and is told (`Lagged`), then rereads.
+/// Bounded broadcast of 1024 notices. A slow subscriber loses the oldest, receives `Lagged`, and
+/// rereads the store.
 #[derive(Debug, Clone)]
 pub struct Bus(broadcast::Sender<Notice>);
 
@@ -31,12 +32,12 @@ impl Default for Bus {
 }
 
 impl Bus {
-    /// Tells all listeners; nobody listening is fine.
+    /// Sends a notice to all subscribers, if any.
     pub fn tell(&self, notice: Notice) {
         let _ = self.0.send(notice);
     }
 
-    /// Listens from now on.
+    /// Subscribes to later notices.
     #[must_use]
     pub fn listen(&self) -> broadcast::Receiver<Notice> {
         self.0.subscribe()

@@ -1,5 +1,5 @@
-//! The subcommands: the same verbs as the console, as plain lines and JSON. One file per subcommand, one variant of
-//! [`Command`], one line in [`perform`].
+//! The subcommands: the verbs of the console with output as plain lines or JSON. Each has a file, a
+//! variant of [`Command`] and a line in [`perform`].
 
 mod apply;
 mod approve;
@@ -74,7 +74,7 @@ pub struct Global {
     /// Read this configuration file instead of the usual one
     #[arg(long, global = true, value_name = "FILE")]
     pub config: Option<PathBuf>,
-    /// Look, but change nothing
+    /// Read only: change nothing
     #[arg(long, global = true)]
     pub read_only: bool,
 }
@@ -112,39 +112,39 @@ pub enum Command {
     Man(man::Args),
 }
 
-/// What is left to do after [`perform`].
+/// The step after [`perform`].
 #[derive(Debug)]
 pub enum Next {
     Exit(Code),
-    /// Open the console on it, then let the session [finish](Session::finish).
+    /// Open the console on the session, then [finish](Session::finish) it.
     Console(Box<Session>),
     /// Open the viewer of log files.
     View(Box<crate::tui::View>),
 }
 
-/// Reads the arguments. `Err`: help, version or a usage error has been printed; exit with that code.
+/// Parses the arguments. `Err`: help, version or a usage error was printed; exit with that code.
 pub fn read(args: impl IntoIterator<Item = OsString>) -> Result<Cli, Code> {
     let args: Vec<OsString> = args.into_iter().collect();
     if let Some(bad) = args.iter().find(|a| a.to_str().is_none()) {
         return Err(Stop::Usage(format!("the argument {} is not UTF-8 text", bad.to_string_lossy())).report());
     }
     Cli::try_parse_from(&args).map_err(|error| {
-        // The message repeats arguments as they came.
+        // The message repeats the arguments unescaped.
         let is_safe = |arg: &OsString| arg.to_str().is_some_and(|arg| !arg.contains(text::is_unsafe));
         if args.iter().all(is_safe) {
-            // Nowhere to complain to when the stream is gone.
+            // A closed stream leaves nothing to report to.
             let _ = error.print();
         } else {
-            stop::tell(&error.render().to_string());
+            stop::print_message(&error.render().to_string());
         }
         if let Some(phrase) = meant_phrase(&error, &args) {
-            stop::tell(&format!("to do what a phrase says: opsroom run \"{phrase}\""));
+            stop::print_message(&format!("to do what a phrase says: opsroom run \"{phrase}\""));
         }
         if error.use_stderr() { Code::Refused } else { Code::Succeeded }
     })
 }
 
-/// The arguments as a phrase, when they begin with a verb of the command language in the place of a subcommand.
+/// The arguments as a phrase, when a verb of the command language is in the place of a subcommand.
 fn meant_phrase(error: &clap::Error, args: &[OsString]) -> Option<String> {
     if error.kind() != ErrorKind::InvalidSubcommand {
         return None;
@@ -199,7 +199,7 @@ impl Command {
     }
 }
 
-/// Does what was asked, up to the console itself.
+/// Runs a subcommand. The console and the viewer are left to the caller.
 pub async fn perform(command: Option<Command>, start: &Start) -> Result<Next, Stop> {
     if command.as_ref().is_some_and(Command::changes) && start.settings()?.read_only {
         return Err(Refusal::ReadOnly.into());

@@ -1,16 +1,16 @@
-//! The one place that reads the clock. Everything else is told `now`.
+//! The only place that reads the clock. Everything else gets `now` as an argument.
 
 use crate::core::time::Timestamp;
 
-/// Where the time comes from. Cheap to copy.
+/// The source of time. Cheap to copy.
 #[derive(Debug, Clone, Copy, Default)]
 pub enum Clock {
     /// The system's wall clock.
     #[default]
     System,
-    /// The wall clock, set forward or back by so many milliseconds: for tests of what a step of the clock does.
+    /// The wall clock plus an offset in milliseconds: for tests of clock steps.
     Set(&'static std::sync::atomic::AtomicI64),
-    /// Starts at `base` and follows tokio's clock, which tests may pause and advance.
+    /// tokio's clock starting at `base`, which tests may pause and advance.
     Tokio { base: Timestamp, started: tokio::time::Instant },
 }
 
@@ -21,7 +21,7 @@ impl Clock {
         Self::Tokio { base, started: tokio::time::Instant::now() }
     }
 
-    /// The present instant.
+    /// The current time.
     #[must_use]
     pub fn now(self) -> Timestamp {
         match self {

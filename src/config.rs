@@ -1,5 +1,5 @@
-//! What people write in files, turned into what is meant: stack files ([`stack`]) and settings ([`settings`]).
-//! Every mistake of a file is found in one pass, with file, line, key and what to do.
+//! Reads stack files ([`stack`]) and settings ([`settings`]). All mistakes of a file are reported
+//! in one pass, with file, line, key and what to do.
 
 pub mod settings;
 pub mod stack;

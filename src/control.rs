@@ -1,4 +1,4 @@
-//! The one door: everything the console and the subcommands do goes through here. Checks rights, confirmation and block
+//! The only entry point of the console and the subcommands. Checks rights, confirmation and block
 //! risks, writes audit, and answers with values.
 
 mod apply;
@@ -46,22 +46,22 @@ pub use queue::{RunPage, not_listed};
 use stores::Stores;
 use workspace::Known;
 
-/// Why the door stays shut. Every refusal names its rule.
+/// Why a request is refused. Every refusal names its rule.
 #[derive(Debug, thiserror::Error)]
 pub enum Refusal {
     #[error(transparent)]
     Store(#[from] StoreError),
-    /// A block risk stands.
+    /// A block risk applies.
     #[error("blocked by {code}: {message}")]
     Blocked { code: String, message: String },
-    /// A protected environment wants its word typed.
+    /// A protected environment needs its word typed.
     #[error("{env} is protected: type `{word}` to confirm")]
     Unconfirmed { env: String, word: String },
     #[error(
         "read-only: opsroom was started with --read-only (or read_only = true): it executes nothing and changes nothing"
     )]
     ReadOnly,
-    /// A subcommand that makes nothing was pointed at nothing.
+    /// A subcommand that creates nothing was given a store that does not exist.
     #[error("there is no store at {0}: check --store, or make one with `opsroom apply FILE`")]
     NoStore(String),
     /// Nothing has been applied yet.
@@ -88,7 +88,7 @@ impl Refusal {
     }
 }
 
-/// How the console was started.
+/// Settings of a process.
 #[derive(Debug, Clone)]
 pub struct Settings {
     pub store_url: String,
@@ -96,12 +96,13 @@ pub struct Settings {
     pub workspace: Option<String>,
     pub actor: String,
     pub read_only: bool,
-    /// Everything is invented: the demo world.
+    /// Everything is simulated: the demo.
     pub simulated: bool,
     /// Period of the pulse that probes every configured service, milliseconds; 0: none.
     pub pulse_ms: i64,
     pub lease_ms: i64,
-    /// A server goes on with what a process that is gone had queued at most so long before the server started.
+    /// A server adopts runs queued by a process that is gone at most this long before the server
+    /// started.
     pub adopt_ms: i64,
     /// How many runs of each lane the engine of this process drives at once.
     pub lanes: Lanes,
@@ -111,20 +112,20 @@ pub struct Settings {
     pub outside: Outside,
 }
 
-/// Which way somebody came in; decides what the engine of this process takes on.
+/// The kind of process; decides which runs its engine claims.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Door {
-    /// Claims what processes that are alive have queued, and pulses.
+    /// Claims runs queued by live processes, and pulses.
     Console,
-    /// Claims only what it submitted itself.
+    /// Claims only runs it submitted itself.
     Cli,
-    /// Claims whatever is queued but what was left over long ago, pulses, and has no screen; while it lives, consoles only
-    /// submit.
+    /// Claims all queued runs except those left over long ago, pulses, and has no screen; while it
+    /// is alive, consoles only submit.
     Serve,
 }
 
 impl Door {
-    /// The word kept as a run's trigger and an engine's kind.
+    /// The name kept as a run's trigger and an engine's kind.
     #[must_use]
     pub const fn name(self) -> &'static str {
         match self {
@@ -141,9 +142,9 @@ pub struct RunDetail {
     pub run: Run,
     pub steps: Vec<RunStep>,
     pub artifacts: Vec<Artifact>,
-    /// What it waits for, when it waits for approval.
+    /// The approval it waits for.
     pub approval: Option<Approval>,
-    /// Where it stands, when it is queued.
+    /// Its position, when it is queued.
     pub queued: Option<Queued>,
 }
 
@@ -153,17 +154,17 @@ pub struct PlanCard {
     pub plan: Plan,
     /// The last three runs of the same runbook on the same environment and service, newest first.
     pub last: Vec<Run>,
-    /// The runbook is not what it was when it last ran: what that changes about the plan, one line each.
+    /// The effects on the plan of changes to the runbook since its last run, one line each.
     pub changed: Vec<String>,
-    /// What stands in its way as things are now, one line each.
+    /// What the run would wait for now, one line each.
     pub queue: Vec<String>,
 }
 
-/// Outcomes shown on a plan card, and how many of the runbook's newest runs are looked through for them.
+/// Outcomes shown on a plan card, and how many of the runbook's newest runs are searched for them.
 const OUTCOMES: usize = 3;
 const OUTCOMES_FROM: u32 = 30;
 
-/// The door. Cheap to clone; the last one dropped stops the engine.
+/// The entry point. Cheap to clone; dropping the last one stops the engine.
 #[derive(Debug, Clone)]
 pub struct Control(Arc<Inner>);
 
@@ -180,8 +181,8 @@ struct Inner {
 }
 
 impl Control {
-    /// Opens store, workspace and runbooks. A console's engine starts at once, a subcommand's with its first run; that of a
-    /// read-only process never.
+    /// Opens store, workspace and runbooks. A console's engine starts at once, a subcommand's with
+    /// its first run, that of a read-only process never.
     pub async fn open(settings: Settings, clock: Clock) -> Result<Self, Refusal> {
         if settings.read_only && settings.door == Door::Serve {
             return Err(Refusal::ReadOnly);
@@ -211,7 +212,7 @@ impl Control {
         Ok(control)
     }
 
-    /// How it was opened.
+    /// The settings it was opened with.
     #[must_use]
     pub fn settings(&self) -> &Settings {
         &self.0.settings
@@ -223,25 +224,26 @@ impl Control {
         self.0.store.url()
     }
 
-    /// The clock everything here is told by.
+    /// The clock used for all times here.
     #[must_use]
     pub fn clock(&self) -> Clock {
         self.0.clock
     }
 
-    /// The loaded runbooks and what was wrong with the others.
+    /// The loaded runbooks and the problems of the others.
     #[must_use]
     pub fn library(&self) -> Arc<Library> {
         Arc::clone(&self.0.library.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
-    /// Listens to what is written from now on.
+    /// Subscribes to changes from now on.
     #[must_use]
     pub fn listen(&self) -> broadcast::Receiver<Notice> {
         self.0.bus.listen()
     }
 
-    /// Makes the plan card of a parsed command whose outcome is `plan`. `inputs` override what was said.
+    /// Makes the plan card of a parsed command whose outcome is `plan`. `inputs` override the
+    /// command's.
     pub async fn plan(
         &self,
         parsed: &Parsed,
@@ -270,12 +272,13 @@ impl Control {
         Ok(PlanCard { plan, last, changed, queue })
     }
 
-    /// Starts a plan. `typed` is what was typed into the confirmation, when it asked for one.
+    /// Starts a plan. `typed` is the text typed into the confirmation, if one was needed.
     pub async fn submit(&self, plan: Plan, typed: Option<&str>, reason: Option<&str>) -> Result<Run, Refusal> {
         self.submit_as(plan, typed, reason, Beginning::default()).await
     }
 
-    /// [`Control::submit`] of a run that begins in another way than most: step by step, or as the repetition of another.
+    /// [`Control::submit`] with a non-default beginning: step by step, or as the repetition of
+    /// another run.
     pub async fn submit_as(
         &self,
         plan: Plan,
@@ -304,8 +307,8 @@ impl Control {
         Ok(run)
     }
 
-    /// Answers a waiting manual step. One that wants a word is done only with it; a slip is refused and nothing is
-    /// written, for the run need not fail of it.
+    /// Answers a waiting manual step. One with a confirmation word is done only with it; a typo is
+    /// refused and nothing is written, so that it does not fail the run.
     pub async fn answer(&self, run: RunId, step: u32, done: bool, note: Option<&str>) -> Result<(), Refusal> {
         self.writable()?;
         let scope = self.scope().await?;
@@ -385,7 +388,7 @@ impl Control {
         Self::confirmed(plan, typed)
     }
 
-    /// A protected environment wants its word.
+    /// Checks the confirmation word of a protected environment.
     fn confirmed(plan: &Plan, typed: Option<&str>) -> Result<(), Refusal> {
         match plan.confirm_word() {
             Some(word) if typed != Some(word) => {

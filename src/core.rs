@@ -1,4 +1,4 @@
-//! The pure core: values in, values out. No I/O, no clock, no runtime, no terminal.
+//! The pure core: no I/O, no clock, no runtime, no terminal.
 
 pub mod approval;
 pub mod artifact;

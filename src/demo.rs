@@ -1,5 +1,5 @@
-//! The demo world: a made-up company whose services really answer over HTTP on loopback, drift, slow down, fail and
-//! recover. The same seed plays the same film. Everything it shows is simulated and marked so.
+//! The demo: a made-up company whose services answer over HTTP on loopback, slow down, fail and
+//! recover. The same seed gives the same behaviour. All of it is marked as simulated.
 
 mod dice;
 mod server;
@@ -15,15 +15,15 @@ use crate::config;
 use crate::core::runbook::Problem;
 use crate::core::service::Stack;
 
-/// The stack file of the demo world; `{base}` stands for its server's address, `{dir}` for its folder.
+/// The stack file of the demo; `{base}` is replaced by its server's address, `{dir}` by its folder.
 const STACK: &str = include_str!("../assets/demo/stack.toml");
-/// How `web` is released there.
+/// The release script of `web`.
 const RELEASE: &str = include_str!("../assets/demo/release.sh");
-/// The film shown when no seed is given: it opens with one service down and one slow in prod, neither of them deployable,
-/// and leaves time for a deploy before more happens.
+/// The default seed: begins with one service down and one slow in prod, neither of them
+/// deployable, and leaves time for a deploy before the next failure.
 pub const DEFAULT_SEED: u64 = 206_274;
 
-/// Why the demo world cannot begin.
+/// Why the demo cannot start.
 #[derive(Debug, thiserror::Error)]
 pub enum DemoError {
     #[error("the demo cannot make its temporary folder ({0}); set TMPDIR to a folder you may write to")]
@@ -34,10 +34,10 @@ pub enum DemoError {
     Stack(Vec<Problem>),
 }
 
-/// A running demo world. Dropping it stops its server and removes its folder.
+/// A running demo. Dropping it stops its server and removes its folder.
 #[derive(Debug)]
 pub struct World {
-    /// What to apply to a store to look after this world.
+    /// The stack to apply to a store.
     pub stack: Stack,
     /// `http://127.0.0.1:PORT`
     pub base: String,
@@ -46,7 +46,7 @@ pub struct World {
 }
 
 impl World {
-    /// Begins the world of that seed on a port of loopback (0: any).
+    /// Starts the demo with a seed on a port of loopback (0: any).
     pub async fn start(seed: u64, port: u16) -> Result<Self, DemoError> {
         let folder = tempfile::Builder::new().prefix("opsroom-demo-").tempdir().map_err(DemoError::Folder)?;
         std::fs::write(folder.path().join("release.sh"), RELEASE).map_err(DemoError::Folder)?;
@@ -65,7 +65,7 @@ impl World {
         Ok(Self { stack, base, folder, server })
     }
 
-    /// The throw-away store beside it.
+    /// The URL of its temporary store.
     #[must_use]
     pub fn store_url(&self) -> String {
         format!("sqlite:{}", self.folder.path().join("opsroom.db").display())
@@ -89,7 +89,7 @@ mod tests {
     use super::*;
     use crate::core::service::{Action, ActionCall, Verb};
 
-    /// Seconds of the default film in which a target answers well, out of `seconds`.
+    /// Seconds with the default seed in which a target answers well, out of `seconds`.
     fn good_seconds(stack: &Stack, service: &str, env: &str, seconds: u64) -> u64 {
         let probe = stack.service(service).and_then(|s| s.action(Verb::Probe, Some(env)));
         let Some(Action { call: ActionCall::Http(request), .. }) = probe else { panic!("{service} has no probe") };
@@ -103,7 +103,7 @@ mod tests {
     }
 
     #[test]
-    fn the_default_film_opens_with_trouble_beside_what_can_be_deployed() {
+    fn the_default_seed_begins_with_failures_of_services_that_cannot_be_deployed() {
         let stack = stack("http://127.0.0.1:1", Path::new("/tmp/\"odd\" \\ folder")).unwrap();
         let mut bad = Vec::new();
         for service in &stack.services {
@@ -120,29 +120,29 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn every_action_of_the_stack_has_its_counterpart_in_the_world() {
+    async fn every_action_of_the_stack_is_answered_by_the_server() {
         let world = World::start(1, 0).await.unwrap();
         let store = world.store_url();
         assert!(store.starts_with("sqlite:"));
-        let mut asked = 0;
+        let mut requests = 0;
         for service in &world.stack.services {
             for action in &service.actions {
                 let ActionCall::Http(request) = &action.call else { continue };
                 let path = request.url.strip_prefix(&world.base).unwrap();
                 let path = path.replace("{env}", &service.environments[0]).replace("{inputs.replicas}", "3");
                 let path = path.replace("{service}", &service.name.replace(' ', "%20"));
-                let status = ask(&world.base, &request.method, &path).await;
+                let status = status_of(&world.base, &request.method, &path).await;
                 assert!(!matches!(status, 400 | 404 | 405), "{} {path}: {status}", request.method);
-                asked += 1;
+                requests += 1;
             }
         }
-        assert!(asked > 30, "{asked}");
-        assert_eq!(ask(&world.base, "GET", "/prod/nosuch/health").await, 404);
-        assert_eq!(ask(&world.base, "GET", "/").await, 404);
+        assert!(requests > 30, "{requests}");
+        assert_eq!(status_of(&world.base, "GET", "/prod/nosuch/health").await, 404);
+        assert_eq!(status_of(&world.base, "GET", "/").await, 404);
     }
 
-    /// A request written by hand, so that this module keeps out of the HTTP client's room; the status of the answer.
-    async fn ask(base: &str, method: &str, path: &str) -> u16 {
+    /// Sends a hand-written request (only the adapter may use the HTTP client); returns its status.
+    async fn status_of(base: &str, method: &str, path: &str) -> u16 {
         use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
         let mut stream = tokio::net::TcpStream::connect(base.trim_start_matches("http://")).await.unwrap();
         let request =

@@ -1,7 +1,9 @@
-//! The engine: claims queued runs, drives them, renews leases, sweeps dead ones, pulses. The only place that spawns work.
+//! The engine: claims queued runs, drives them, renews leases, sweeps dead ones, pulses. The only
+//! place that spawns work.
 //!
-//! One background task claims and sweeps; each run in hand is a task of its own in that task's set, so that dropping the
-//! last [`Engine`] ends them all, children included. `holder.rs` reads `/proc`: the one place here that asks the system.
+//! One background task claims and sweeps; each active run is a task of its own in that task's set,
+//! so that dropping the last [`Engine`] ends them all, children included. `holder.rs` reads
+//! `/proc`: the one place here that asks the system.
 
 mod approval;
 mod attempt;
@@ -45,7 +47,7 @@ use crate::core::queue::{Lane, Lanes};
 use crate::core::run::RunId;
 use crate::store::{EngineRow, Store, StoreError};
 
-/// How an engine works. Times in milliseconds.
+/// Settings of an engine. Times in milliseconds.
 #[derive(Debug, Clone)]
 pub struct EngineConfig {
     /// `console`, `cli`, `serve`: shown to others.
@@ -59,8 +61,8 @@ pub struct EngineConfig {
     pub pulse: Option<(i64, i64)>,
     /// Only this run (and its chain) is claimed: `opsroom run`.
     pub only: Option<RunId>,
-    /// What a process that is gone had queued is gone on with, if it was queued at most so long before this engine was
-    /// there, milliseconds. A console adopts nothing, whatever stands here.
+    /// Runs queued by a process that is gone are adopted if they were queued at most this long
+    /// before this engine started, milliseconds. A console adopts nothing, whatever the value.
     pub adopt_ms: i64,
 }
 
@@ -76,19 +78,19 @@ struct Inner {
     _task: AbortOnDropHandle<()>,
 }
 
-/// What is said to the background task, and what it says back.
+/// Signals to and from the background task.
 #[derive(Debug)]
 struct Signals {
-    /// Counts the calls to look now.
+    /// Counts the wake-ups.
     wake: watch::Sender<u64>,
     mode: watch::Sender<Mode>,
-    /// What to pulse: workspace and period.
+    /// The workspace to pulse, and the period.
     pulse: watch::Sender<Option<(i64, i64)>>,
     state: watch::Sender<State>,
     parked: Count,
 }
 
-/// Runs in hand that wait for people, by lane.
+/// Active runs that wait for people, by lane.
 #[derive(Debug, Default)]
 struct Count {
     interactive: AtomicUsize,
@@ -107,20 +109,20 @@ impl Count {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Mode {
     Working,
-    /// Claims nothing more, lets runs in hand finish.
+    /// Claims nothing more, lets active runs finish.
     Draining,
-    /// Ends runs in hand as interrupted.
+    /// Ends active runs as interrupted.
     Leaving,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 struct State {
     live: usize,
-    /// The call to look after which nothing was left to claim; 0: not yet.
+    /// The wake-up after which nothing was left to claim; 0: not yet.
     settled: u64,
 }
 
-/// What all parts of an engine work with.
+/// Shared by all parts of an engine.
 #[derive(Debug, Clone)]
 struct World {
     store: Store,
@@ -138,7 +140,7 @@ pub fn identity() -> String {
     holder::identity()
 }
 
-/// As people read a holder: `host:pid`.
+/// A holder's display name: `host:pid`.
 #[must_use]
 pub fn short(holder: &str) -> String {
     holder::short(holder)
@@ -147,13 +149,14 @@ pub fn short(holder: &str) -> String {
 /// The engines of a store.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Roll {
-    /// Those that are alive and take what is queued or probe: consoles and servers, not those of single commands.
+    /// Live engines that claim queued runs or probe: consoles and servers, not those of single
+    /// commands.
     pub alive: Vec<EngineRow>,
-    /// The holders, of any kind, of which it can be seen from here that they are gone.
+    /// Holders, of any kind, that are known to be gone.
     pub gone: Vec<String>,
 }
 
-/// Which engines there are, and which are gone.
+/// The live engines and the ones that are gone.
 ///
 /// # Errors
 /// The store's.
@@ -203,7 +206,7 @@ impl Engine {
         Self(Arc::new(Inner { holder, signals, ended, _task: AbortOnDropHandle::new(task) }))
     }
 
-    /// Something was queued, cancelled or answered: look now.
+    /// Wakes the engine: something was queued, cancelled or answered.
     pub fn wake(&self) {
         self.0.signals.wake.send_modify(|n| *n += 1);
     }
@@ -218,28 +221,29 @@ impl Engine {
         &self.0.holder
     }
 
-    /// Runs in hand.
+    /// The number of active runs.
     pub fn live(&self) -> usize {
         self.0.signals.state.borrow().live
     }
 
-    /// Runs in hand that wait for people.
+    /// The number of active runs that wait for people.
     pub fn parked(&self) -> usize {
         Lane::ALL.iter().map(|lane| self.0.signals.parked.of(*lane).load(Ordering::Acquire)).sum()
     }
 
-    /// Returns once no run is in hand and none it may claim is queued (or the engine has stopped).
+    /// Returns once no run is active and none it may claim is queued (or the engine has stopped).
     pub async fn idle(&self) {
         self.wake();
-        let asked = *self.0.signals.wake.borrow();
+        let requested = *self.0.signals.wake.borrow();
         let mut state = self.0.signals.state.subscribe();
         tokio::select! {
-            _ = state.wait_for(|s| s.live == 0 && s.settled >= asked) => {}
+            _ = state.wait_for(|s| s.live == 0 && s.settled >= requested) => {}
             () = self.0.ended.cancelled() => {}
         }
     }
 
-    /// Claims nothing more, lets runs in hand finish when `wait` (else they are interrupted, truthfully), and leaves.
+    /// Claims nothing more, lets active runs finish when `wait` (else they are recorded as
+    /// interrupted), and stops.
     pub async fn stop(&self, wait: bool) {
         let mode = if wait { Mode::Draining } else { Mode::Leaving };
         self.0.signals.mode.send_replace(mode);

@@ -1,7 +1,9 @@
-//! Faults planted on purpose: `cargo test --features faults --test faults` proves that the chaos test finds every one of them.
-//! Without the feature nothing of this is compiled, and a build that optimises for release refuses the feature.
+//! Fault injection: `cargo test --features faults --test faults` proves that the chaos test finds
+//! every one of these faults. Without the feature none of this is compiled, and release builds
+//! refuse it.
 //!
-//! `planted!(Name => statement)` does something more when that fault is active, `planted!(Name, faulty, sound)` something else.
+//! `planted!(Name => statement)` adds a statement when that fault is active,
+//! `planted!(Name, faulty, sound)` replaces an expression.
 
 #[cfg(all(feature = "faults", not(debug_assertions)))]
 compile_error!("the feature `faults` plants faults on purpose: it is for tests, not for a release");
@@ -26,7 +28,7 @@ macro_rules! planted {
     };
 }
 
-/// A place where a process can be made to stop.
+/// A point where a process can be stopped.
 #[cfg(feature = "faults")]
 macro_rules! stop_point {
     ($point:ident) => {
@@ -48,7 +50,7 @@ mod active {
 
     /// Variable: the name of the fault that is active in this process.
     pub const FAULT: &str = "OPSROOM_FAULT";
-    /// Variable: a folder. A file named after this process there says at which [`Point`] it is to stop next.
+    /// Variable: a folder. A file named after the process id holds the [`Point`] to stop at next.
     pub const STOPS: &str = "OPSROOM_STOPS";
 
     macro_rules! names {
@@ -69,15 +71,15 @@ mod active {
     }
 
     names! {
-        /// What can be broken.
+        /// The faults.
         pub enum Fault {
-            /// A write to a run's log does not ask for the fencing token.
+            /// A write to a run's log does not check the fencing token.
             UnfencedWrites = "unfenced_writes",
             /// A run that ends keeps its locks.
             LocksKept = "locks_kept",
-            /// Locks go with the first step that succeeds, not with the run.
+            /// Locks are released with the first step that succeeds, not with the run.
             LocksReleasedEarly = "locks_released_early",
-            /// A run is claimed, and its targets are not locked.
+            /// A run is claimed without locking its targets.
             ClaimWithoutLocks = "claim_without_locks",
             /// The group of a runbook is not locked.
             GroupNotLocked = "group_not_locked",
@@ -87,37 +89,37 @@ mod active {
             NumberTwice = "number_twice",
             /// One person's vote counts as two.
             VoteCountedTwice = "vote_counted_twice",
-            /// An interrupted run goes on by itself and repeats a step whose outcome is unknown.
+            /// An interrupted run resumes by itself and repeats a step whose outcome is unknown.
             UnknownRepeated = "unknown_repeated",
-            /// A step that failed is tried again, although it may have had its effect.
+            /// A failed step is retried although it may have taken effect.
             UnsafeRetry = "unsafe_retry",
             /// A step's outcome is written after the next step has begun.
             LateOutcome = "late_outcome",
-            /// A step begins before its beginning is written.
+            /// A step begins before its start is written.
             StartNotRecorded = "start_not_recorded",
-            /// The process group of a command is not written down.
+            /// The process group of a command is not recorded.
             CommandNotRecorded = "command_not_recorded",
-            /// What a dead engine has started goes on running.
+            /// Commands started by a dead engine keep running.
             OrphanLeft = "orphan_left",
-            /// An engine whose lease was lost drives on.
+            /// An engine that lost its lease keeps driving the run.
             LostLeaseIgnored = "lost_lease_ignored",
-            /// An engine that lives is declared dead.
+            /// A live engine is declared dead.
             LivingDeclaredDead = "living_declared_dead",
-            /// An engine that died is not missed.
+            /// A dead engine is not detected.
             DeadNotMissed = "dead_not_missed",
-            /// A resumed run has forgotten what its steps saved.
+            /// A resumed run has lost the values its steps saved.
             SavedValuesLost = "saved_values_lost",
-            /// A resumed run passes over its `finally` steps.
+            /// A resumed run skips its `finally` steps.
             FinallySkipped = "finally_skipped",
-            /// No engine notices that a run is to be cancelled.
+            /// No engine notices a requested cancel.
             CancelIgnored = "cancel_ignored",
-            /// The last output of a command is written as it came.
+            /// The last output of a command is written unredacted.
             LastChunkUnredacted = "last_chunk_unredacted",
         }
     }
 
     names! {
-        /// Where a process stops, seen from one write to the store.
+        /// Where a process stops relative to a write to the store.
         pub enum Point {
             Before = "before",
             During = "during",
@@ -135,14 +137,14 @@ mod active {
         *ACTIVE == Some(fault)
     }
 
-    /// Stops this process here, if that was asked for: it goes on when somebody sends it CONT.
+    /// Stops this process here if that was requested. It continues when another process sends CONT.
     pub fn stop_at(point: Point) {
         static FOLDER: LazyLock<Option<std::path::PathBuf>> = LazyLock::new(|| std::env::var_os(STOPS).map(Into::into));
         let Some(folder) = &*FOLDER else { return };
         let order = folder.join(std::process::id().to_string());
-        let asked = std::fs::read_to_string(&order).is_ok_and(|asked| asked == point.name());
-        // Several threads may come by at once; the one that removes the order follows it.
-        if asked && std::fs::remove_file(&order).is_ok() {
+        let requested = std::fs::read_to_string(&order).is_ok_and(|text| text == point.name());
+        // Several threads may reach this at once; the one that removes the file stops the process.
+        if requested && std::fs::remove_file(&order).is_ok() {
             let _ = rustix::process::kill_process(rustix::process::getpid(), rustix::process::Signal::STOP);
         }
     }

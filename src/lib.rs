@@ -1,11 +1,11 @@
 //! opsroom: a keyboard-driven operations console for on-call staff.
 //!
-//! Modules stand in dependency order: each may use only those above it. `tests/layers.rs` holds the arrows.
+//! Modules are in dependency order: each may use only those above it; `tests/layers.rs` checks it.
 //!
 //! ```text
 //! core ◄── store ◄──┐
 //!   ▲        ▲      ├── engine ◄── control ◄── tui, cli ◄── main
-//!   └─── adapter ◄──┘     (bus carries what was written)
+//!   └─── adapter ◄──┘     (bus carries notices of writes)
 //! ```
 
 #[macro_use]

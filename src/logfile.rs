@@ -1,10 +1,11 @@
-//! Lines of large files without holding them: a sparse index in memory, the bytes stay on disk (or in a spool file for
-//! standard input). Searching and filtering leave one bit a line.
+//! Reads the lines of large files without loading them: a sparse index in memory, the bytes stay on
+//! disk (or in a spool file for standard input). Searching and filtering cost one bit a line.
 //!
-//! - [`index`], [`bits`], [`scan`], [`levels`] where lines are, which of them match, and their levels
-//! - [`records`], [`whole`] which lines belong together, so that a stack trace is found, shown and hidden as one
-//! - `file` one file as it grows, shrinks or is replaced; [`lanes`] a run's log as such a file; `order` several merged by time
-//! - [`sets`], [`desk`] what one reader sees; [`source`] the thread that works it out
+//! - [`index`], [`bits`], [`scan`], [`levels`] the offsets of lines, the matches, the levels
+//! - [`records`], [`whole`] which lines form a record: a stack trace is found, shown, hidden whole
+//! - `file` one file as it grows, shrinks or is replaced; [`lanes`] a run's log as such a file
+//! - [`order`] several files merged by time
+//! - [`sets`], [`desk`] the view of one reader; [`source`] the thread that computes it
 
 pub mod bits;
 pub mod desk;

@@ -1,5 +1,5 @@
-//! The program's own log: rolling daily files, never the screen. Panics are reported there too. No value of a secret
-//! passes.
+//! The program's own log: rolling daily files, never the screen. Panics are logged too. Values of
+//! secrets are redacted.
 
 use std::backtrace::Backtrace;
 use std::io::{self, Write};
@@ -15,18 +15,19 @@ use crate::config::settings::LogLevel;
 use crate::core::text;
 use crate::vault::Vault;
 
-/// Days kept.
+/// Number of daily files kept.
 const KEEP: usize = 7;
 
-/// A started log. Keep it until the end: dropping it writes what is still buffered.
+/// A started log. Keep it until the end: dropping it flushes the buffer.
 #[derive(Debug, Default)]
 pub struct Logging {
-    /// Why there is no log file; to be shown, not to stop for.
+    /// Why there is no log file; shown to the operator, not fatal.
     pub problem: Option<String>,
     _guard: Option<WorkerGuard>,
 }
 
-/// Starts logging into `folder`: opsroom's own messages from `level` up, warnings of others. Call it once.
+/// Starts logging into `folder`: opsroom's own messages from `level` up, warnings of libraries.
+/// Call it once.
 #[must_use]
 pub fn start(folder: &Path, level: LogLevel, vault: &Vault) -> Logging {
     let files = match appender(folder) {
@@ -60,7 +61,7 @@ fn appender(folder: &Path) -> Result<RollingFileAppender, String> {
         .map_err(|e| std::error::Error::source(&e).map_or_else(|| e.to_string(), ToString::to_string))
 }
 
-/// Takes the values of secrets out of what is written, and makes it safe to show. A message comes in one piece.
+/// Redacts the values of secrets and makes messages safe to show. Each write is a whole message.
 struct Redacted(NonBlocking, Vault);
 
 impl<'a> MakeWriter<'a> for Redacted {
@@ -83,16 +84,16 @@ impl Write for Redacted {
     }
 }
 
-/// Writes every panic to the log before whatever hook was there already does its part. One that holds a secret, or what a
-/// terminal would obey, is shown without it, and the other hooks do not run.
+/// Logs every panic before the previous hook runs. A panic message that holds a secret or terminal
+/// control characters is printed without them, and the previous hook does not run.
 fn report_panics(vault: Vault) {
     let before = std::panic::take_hook();
     std::panic::set_hook(Box::new(move |info| {
         tracing::error!(target: "panic", "{}", report(info));
-        let (words, redactor) = (info.to_string(), vault.redactor());
-        if redactor.finds(&words) || words.contains(|c| c != '\n' && text::is_unsafe(c)) {
-            // Nowhere to complain to when the stream is gone.
-            let _ = writeln!(io::stderr(), "{}", text::show_lines(&redactor.redact(&words)));
+        let (message, redactor) = (info.to_string(), vault.redactor());
+        if redactor.finds(&message) || message.contains(|c| c != '\n' && text::is_unsafe(c)) {
+            // A closed stream leaves nothing to report to.
+            let _ = writeln!(io::stderr(), "{}", text::show_lines(&redactor.redact(&message)));
         } else {
             before(info);
         }
@@ -128,8 +129,8 @@ mod tests {
         tracing::info!("not wanted");
         tracing::warn!("escape \u{1b}[31mred \u{202e}turned\u{9b}1m\u{7f}");
         tracing::warn!(field = "pl4nted-value", "in a message: pl4nted-value, in base64: cGw0bnRlZC12YWx1ZQ==");
-        let told = std::thread::spawn(|| panic!("token pl4nted-value refused")).join();
-        assert!(told.is_err());
+        let panicked = std::thread::spawn(|| panic!("token pl4nted-value refused")).join();
+        assert!(panicked.is_err());
         let caught =
             std::thread::Builder::new().name("doomed".to_owned()).spawn(|| panic!("as planned")).unwrap().join();
         assert!(caught.is_err());

@@ -1,5 +1,6 @@
-//! The program: arguments in, exit code out. It lives in the library and not in `main.rs` because code is made where an
-//! asynchronous function is first awaited: there it is compiled once, in parallel with the rest.
+//! The entry point: takes the arguments, returns the exit code. It is in the library, not in
+//! `main.rs`, because an asynchronous function is compiled where it is first awaited: here that
+//! happens once, in parallel with the rest.
 
 use std::process::ExitCode;
 use std::time::Duration;
@@ -8,7 +9,7 @@ use crate::cli::{self, Code, Next, Start, Stop};
 use crate::clock::Clock;
 use crate::{logging, tui};
 
-/// Runs what this process was asked to do.
+/// Runs the subcommand of the arguments.
 #[must_use]
 pub fn run() -> ExitCode {
     let arguments = match cli::read(std::env::args_os()) {

@@ -1,8 +1,9 @@
 //! The store: one `Store` over two native pools, SQL written once, one suite run on both databases.
 //! Times are bigint milliseconds, JSON is text SQL never looks into. Nothing here reads the clock.
 //!
-//! Text: PostgreSQL cannot keep U+0000, so both databases keep U+2400 (␀) in its place, in events, messages, reasons and
-//! artifacts. Captured output and everything kept as JSON (plans, stack objects, event data) comes back exactly.
+//! Text: PostgreSQL cannot keep U+0000, so both databases keep U+2400 (␀) in its place, in events,
+//! messages, reasons and artifacts. Captured output and everything kept as JSON (plans, stack
+//! objects, event data) comes back exactly.
 
 #[macro_use]
 mod db;
@@ -59,7 +60,7 @@ use crate::core::queue::Member;
 use crate::core::run::{RunId, RunStatus};
 use crate::core::time::Timestamp;
 
-/// Ways the store fails; each text tells the reader what to do next.
+/// Store errors; each message says what to do next.
 #[derive(Debug, thiserror::Error)]
 pub enum StoreError {
     /// Wrong URL, missing folder, no permission, no server.
@@ -72,18 +73,18 @@ pub enum StoreError {
     Corrupt { url: String, why: String },
     #[error("the store {url} was written by a newer opsroom (schema {found}, this one knows {known}); update opsroom")]
     Newer { url: String, found: i64, known: i64 },
-    /// The claim was lost: somebody else may hold the run now. Nothing was changed.
+    /// The claim was lost: another engine may hold the run now. Nothing was changed.
     #[error("run {0} is no longer held by this engine; nothing was changed")]
     StaleToken(RunId),
     /// The (state, transition) table refuses it. Nothing was changed.
     #[error("run {run} is {status}; {what} is not possible", status = .status.name())]
     Refused { run: RunId, status: RunStatus, what: &'static str },
-    /// A person has to say what became of a step first.
+    /// A person has to decide the outcome of a step first.
     #[error(
         "the outcome of step {step} of run {run} is unknown: say whether it is done, to be repeated or given up, and why"
     )]
     Undecided { run: RunId, step: String },
-    /// A step cannot be let go or skipped.
+    /// A step cannot be released or skipped.
     #[error("step {step} of run {run}: {why}")]
     Step { run: RunId, step: String, why: &'static str },
     /// A person skipped the step before it began; it is not to begin.
@@ -91,10 +92,10 @@ pub enum StoreError {
     Skipped { run: RunId, step: u32, message: String },
     #[error("run {run}: {why}")]
     Vote { run: RunId, why: Unfit },
-    /// A queued run was written by a version that knows more; it stays in the queue. Nothing was changed.
+    /// A queued run was written by a newer version; it stays in the queue. Nothing was changed.
     #[error("run {run} stays in the queue: {why}", run = .place.run)]
     Unreadable { place: Place, why: String },
-    /// Its runbook refuses to run beside another run of its group. Nothing was changed.
+    /// Its runbook does not allow another run of its group at the same time. Nothing was changed.
     #[error("group {group} is taken by {by}, and its runbook says policy = \"refuse\"; nothing was started")]
     GroupTaken { group: String, by: Member },
     #[error("there is no {0}")]
@@ -109,7 +110,7 @@ pub struct Claim {
     pub run: RunId,
     /// Fencing token: grows with every claim of the run.
     pub token: i64,
-    /// The run's workspace: where its observations and the next link of its chain belong.
+    /// The run's workspace, which its observations and the next link of its chain belong to.
     pub workspace: i64,
 }
 
@@ -149,7 +150,7 @@ pub struct Workspace {
     pub timezone: String,
 }
 
-/// An engine that has shown itself.
+/// An engine that has sent a heartbeat.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct EngineRow {
     pub holder: String,
@@ -157,11 +158,11 @@ pub struct EngineRow {
     pub kind: String,
     pub started_at: Timestamp,
     pub seen_at: Timestamp,
-    /// It finishes what it has in hand and takes nothing more.
+    /// It finishes its active runs and claims nothing more.
     pub draining: bool,
-    /// Until then it is taken to be alive; it shows itself more often than that.
+    /// Until then it counts as alive; heartbeats are more frequent than that.
     pub alive_until: Timestamp,
-    /// A server goes on with what was queued since then, though the process that queued it is gone. Absent: it does not.
+    /// A server adopts runs queued since then by processes that are gone. Absent: it adopts none.
     pub adopts_from: Option<Timestamp>,
     /// How often it probes; 0: never.
     pub pulse_ms: i64,
@@ -171,7 +172,7 @@ pub struct EngineRow {
 #[derive(Debug, Clone)]
 pub struct Store {
     db: db::Db,
-    /// Whose process this is: what it queues is queued by that one. Empty: by none, so that any engine may take it.
+    /// The process that queues through this store. Empty: none, so any engine may claim those runs.
     process: std::sync::Arc<str>,
 }
 
@@ -181,7 +182,8 @@ impl Store {
         self.db.kind()
     }
 
-    /// The same store for this process, known by the holder of its engine: what is queued through it is its own.
+    /// The same store for this process, identified by the holder of its engine: runs queued through
+    /// it are its own.
     #[must_use]
     pub fn of_process(mut self, holder: &str) -> Self {
         self.process = holder.into();
@@ -198,7 +200,7 @@ impl Store {
         &self.db.url
     }
 
-    /// Waits for writes under way and closes.
+    /// Waits for active writes and closes.
     pub async fn close(&self) {
         self.db.close().await;
     }

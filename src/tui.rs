@@ -1,4 +1,4 @@
-//! The console: the loop between the terminal, the model and the door.
+//! The console: the event loop between terminal, model and control API.
 
 pub mod app;
 mod burst;
@@ -44,32 +44,32 @@ use crate::logfile::desk::Desk;
 use crate::logfile::file::Tracked;
 use crate::logfile::lanes::Writer;
 
-/// Why the screen is gone. The process is not: whoever called decides what becomes of the runs in hand.
+/// Why the screen was closed. The process still runs: the caller decides about active runs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Exit {
-    /// The operator left.
+    /// The operator quit.
     Quit,
-    /// The terminal went away, or said it would (HUP). Nobody can be told anything any more.
+    /// The terminal is gone or going away (HUP): no message can be shown any more.
     Detached,
     /// TERM, INT or QUIT (the signal's number).
     Signal(i32),
 }
 
-/// What the loop drives: the console's [`App`], and stand-ins in tests.
+/// State driven by the loop: the console's [`App`], or a fake in tests.
 pub trait Model {
     /// Called once, before the first frame.
     fn start(&mut self) -> Vec<Effect>;
-    /// Takes in what happened and says what is wanted.
+    /// Handles a message and returns the effects to perform.
     fn update(&mut self, msg: Msg) -> Vec<Effect>;
-    /// Paints the present state.
+    /// Paints the current state.
     fn draw(&self, frame: &mut Frame);
     /// How often the time shown changes; `None`: once a minute.
     fn wants_tick(&self) -> Option<Duration>;
-    /// What went to the terminal so far; told before each frame.
+    /// Receives the output statistics before each frame.
     fn wrote(&mut self, _stats: Stats) {}
 }
 
-/// The loop's other ends.
+/// Channels and callbacks of the loop.
 #[derive(Debug)]
 pub struct Ports<P> {
     pub notices: broadcast::Receiver<Notice>,
@@ -80,17 +80,17 @@ pub struct Ports<P> {
     pub clock: Clock,
 }
 
-/// Whether a console can run here; else one line that says why.
+/// Checks that a console can run here; the error is one line.
 pub fn check_terminal() -> Result<(), String> {
     terminal::tty::check()
 }
 
-/// Whether the viewer of log files can run here, its log perhaps on standard input; else one line that says why.
+/// Checks that the log viewer can run here; its log may be standard input. The error is one line.
 pub fn check_viewer() -> Result<(), String> {
     terminal::tty::check_output()
 }
 
-/// Opens the console and runs it until it is left, one way or another. An error: the terminal could not be taken.
+/// Opens the console and runs it until it exits. Fails if the terminal cannot be opened.
 pub async fn run(control: &Control, keys: Keymap, colours: Colours, clock: Clock) -> io::Result<Exit> {
     let settings = control.settings();
     let facts =
@@ -98,10 +98,10 @@ pub async fn run(control: &Control, keys: Keymap, colours: Colours, clock: Clock
     let (no_color, term) = (std::env::var("NO_COLOR").ok(), std::env::var("TERM").ok());
     let theme = match colours {
         Colours::Mono => Theme::new(false),
-        // The terminal's own palette: it knows best what its background is.
+        // The terminal's own palette fits its background.
         Colours::Auto => Theme::from_env(no_color.as_deref(), term.as_deref()),
     };
-    // The loop tells the real size before the first frame.
+    // The loop sends the real size before the first frame.
     let app = App::new(facts, keys, theme, (80, 24), clock.now());
     let (sender, answers) = mpsc::channel(ANSWERS);
     let mut performer = Performer::new(control, sender, clock);
@@ -109,7 +109,8 @@ pub async fn run(control: &Control, keys: Keymap, colours: Colours, clock: Clock
     Ok(drive(Screen::open()?, app, Ports { notices: control.listen(), answers, perform, clock }).await)
 }
 
-/// Opens the viewer on these files and runs it until it is left. An error: the terminal could not be taken.
+/// Opens the viewer on these logs and runs it until it exits. Fails if the terminal cannot be
+/// opened.
 pub async fn run_viewer(view: View, keys: Keymap, clock: Clock) -> io::Result<Exit> {
     let (no_color, term) = (std::env::var("NO_COLOR").ok(), std::env::var("TERM").ok());
     let theme = Theme::from_env(no_color.as_deref(), term.as_deref());
@@ -123,32 +124,32 @@ pub async fn run_viewer(view: View, keys: Keymap, clock: Clock) -> io::Result<Ex
     screen.set_budget(view.budget);
     let (sender, answers) = mpsc::channel(ANSWERS);
     let (files, runs): (Vec<_>, Vec<_>) = view.logs.into_iter().map(|log| (log.file, log.run)).unzip();
-    let desk = Desk::new(files, view.follow, clock.now());
-    let mut log = OpenLog::start(desk, move |told| sender.blocking_send(Msg::File(Ticket::default(), told)).is_ok())?;
+    let logs = Desk::new(files, view.follow, clock.now());
+    let mut log = OpenLog::start(logs, move |event| sender.blocking_send(Msg::File(Ticket::default(), event)).is_ok())?;
     for run in runs.into_iter().flatten() {
         log.feed(run.id, run.writer, &run.control);
     }
     let perform = |effect| {
-        if let Effect::File(_, wish) = effect {
-            log.ask(*wish);
+        if let Effect::File(_, request) = effect {
+            log.ask(*request);
         }
     };
     let viewer = Viewer::new(Ticket::default(), facts, keys, theme);
-    // Nobody tells of runs here; the channel stays open all the same.
+    // No notices are published here, but the channel has to stay open.
     let bus = Bus::default();
     Ok(drive(screen, viewer, Ports { notices: bus.listen(), answers, perform, clock }).await)
 }
 
-/// What the viewer is opened on.
+/// Logs and options of the viewer.
 #[derive(Debug)]
 pub struct View {
     /// Several are merged by time.
     pub logs: Vec<Log>,
-    /// Begin at the end, and follow.
+    /// Start at the end and follow.
     pub follow: bool,
-    /// Bytes a second the screen may take.
+    /// Output limit, bytes per second.
     pub budget: Option<u64>,
-    /// The time zone of the workspace the runs are of.
+    /// Time zone of the runs' workspace.
     pub timezone: Option<String>,
 }
 
@@ -159,7 +160,7 @@ pub struct Log {
     pub run: Option<RunLog>,
 }
 
-/// Where a run's entries come from, and where they go.
+/// Source and destination of a run's entries.
 #[derive(Debug)]
 pub struct RunLog {
     pub id: RunId,
@@ -193,11 +194,11 @@ impl Model for App {
     }
 }
 
-/// Answers not yet taken in; the tasks that bring more wait.
+/// Capacity of the answer channel; tasks wait when it is full.
 const ANSWERS: usize = 256;
 
-/// Runs the model on the terminal until it quits, the terminal goes away or a signal ends it. The terminal is as before
-/// when this returns, and when it unwinds.
+/// Runs the model on the terminal until it quits, the terminal goes away or a signal ends it.
+/// Restores the terminal on return and on unwind.
 pub async fn drive<M: Model, P: FnMut(Effect)>(screen: Screen, model: M, ports: Ports<P>) -> Exit {
     let mut console = Console { model, screen, ports, drawn: None, pressed: None, wanted: true, allowed: None };
     let exit = console.run().await;
@@ -210,28 +211,28 @@ pub async fn drive<M: Model, P: FnMut(Effect)>(screen: Screen, model: M, ports: 
     exit
 }
 
-/// Messages handled before the next frame, at most.
+/// Maximum number of messages handled before the next frame.
 const BATCH: usize = 512;
-/// While events stream, frames are this far apart. After a key there is no waiting.
+/// Minimum interval between frames, except right after a key.
 const FRAME: Duration = Duration::from_millis(33);
-/// What a key asked for comes a moment after the key: it is not to wait a whole frame.
+/// Minimum interval right after a key, so that the key's answer does not wait a full `FRAME`.
 const FRAME_AFTER_KEY: Duration = Duration::from_millis(3);
-/// A search through millions of lines takes about as long.
+/// How long after a key `FRAME_AFTER_KEY` applies; a search in millions of lines takes about that.
 const ANSWERS_WITHIN: Duration = Duration::from_millis(200);
-/// A model that wants no ticks still shows the minute.
+/// Tick of a model without one of its own: the clock shows minutes.
 const MINUTE: Duration = Duration::from_mins(1);
 
 struct Console<M, P> {
     model: M,
     screen: Screen,
     ports: Ports<P>,
-    /// When the last frame was drawn; `None`: the next one is urgent.
+    /// When the last frame was drawn; `None`: draw at once.
     drawn: Option<Instant>,
     /// When the last key was pressed.
     pressed: Option<Instant>,
-    /// Something has happened since.
+    /// The state has changed since the last frame.
     wanted: bool,
-    /// With a budget: when what was sent is paid for, and the next frame may be.
+    /// With a budget: when the next frame may be drawn.
     allowed: Option<Instant>,
 }
 
@@ -286,7 +287,7 @@ impl<M: Model, P: FnMut(Effect)> Console<M, P> {
         }
     }
 
-    /// When the next frame may be drawn; `None`: nothing to draw, or the terminal is still busy with the last one.
+    /// When to draw the next frame; `None`: nothing to draw, or the last frame is not written yet.
     fn due(&mut self) -> Option<Instant> {
         let answering = self.pressed.is_some_and(|pressed| pressed.elapsed() < ANSWERS_WITHIN);
         let gap = if answering { FRAME_AFTER_KEY } else { FRAME };
@@ -310,7 +311,7 @@ impl<M: Model, P: FnMut(Effect)> Console<M, P> {
         if self.due().is_some_and(|due| due <= Instant::now()) { self.draw() } else { ControlFlow::Continue(()) }
     }
 
-    /// Handles what else has come meanwhile, so that one frame shows all of it.
+    /// Handles further pending messages, so that one frame shows all of them.
     async fn drain(&mut self) -> ControlFlow<Exit> {
         for _ in 0..BATCH {
             if let Some(happened) = self.screen.try_typed() {
@@ -334,7 +335,7 @@ impl<M: Model, P: FnMut(Effect)> Console<M, P> {
                     Typed::Paste(text) => Msg::Paste(text),
                     Typed::Burst(text) => Msg::Burst(text),
                     Typed::Focus(gained) => Msg::Focus(gained),
-                    // The screen keeps these to itself.
+                    // Handled by the screen.
                     Typed::Answer => return ControlFlow::Continue(()),
                 }
             }
@@ -342,18 +343,18 @@ impl<M: Model, P: FnMut(Effect)> Console<M, P> {
             Happened::Settled => self.resized()?,
             Happened::Told(Told::Suspend) => self.suspend().await?,
             Happened::Told(Told::Continued) => {
-                let told = present(self.screen.continued().await)?;
-                self.back(told)?
+                let ended_by = present(self.screen.continued().await)?;
+                self.back(ended_by)?
             }
             Happened::Gone | Happened::Told(Told::HangUp) => return ControlFlow::Break(Exit::Detached),
             Happened::Told(Told::Stop(signal)) => return ControlFlow::Break(Exit::Signal(signal)),
-            // The screen keeps size changes to itself until they settle; the rest of a frame was pushed above.
+            // The screen debounces size changes; the rest of a frame was pushed above.
             Happened::Told(Told::Resized) | Happened::Retry => return ControlFlow::Continue(()),
         };
         self.apply(msg).await
     }
 
-    /// Lets the model take in a message, and what follows from it.
+    /// Updates the model with a message, then with the answers to its effects.
     async fn apply(&mut self, msg: Msg) -> ControlFlow<Exit> {
         let mut msgs = VecDeque::from([msg]);
         while let Some(msg) = msgs.pop_front() {
@@ -369,7 +370,7 @@ impl<M: Model, P: FnMut(Effect)> Console<M, P> {
         ControlFlow::Continue(())
     }
 
-    /// Does what concerns the terminal, hands on the rest.
+    /// Performs terminal effects and passes on all others.
     async fn act(&mut self, effect: Effect) -> ControlFlow<Exit, Option<Msg>> {
         ControlFlow::Continue(match effect {
             Effect::Quit => return ControlFlow::Break(Exit::Quit),
@@ -387,13 +388,13 @@ impl<M: Model, P: FnMut(Effect)> Console<M, P> {
     }
 
     async fn suspend(&mut self) -> ControlFlow<Exit, Msg> {
-        let told = present(self.screen.suspend().await)?;
-        self.back(told)
+        let ended_by = present(self.screen.suspend().await)?;
+        self.back(ended_by)
     }
 
-    /// Back on screen, or told to end meanwhile. The terminal may have another size now.
-    fn back(&mut self, told: Option<Told>) -> ControlFlow<Exit, Msg> {
-        match told {
+    /// Back on screen, maybe with a new size, or ended by a signal in the meantime.
+    fn back(&mut self, ended_by: Option<Told>) -> ControlFlow<Exit, Msg> {
+        match ended_by {
             Some(Told::Stop(signal)) => ControlFlow::Break(Exit::Signal(signal)),
             Some(_) => ControlFlow::Break(Exit::Detached),
             None => self.resized(),
@@ -413,7 +414,7 @@ impl<M: Model, P: FnMut(Effect)> Console<M, P> {
         present(self.screen.draw(|frame| model.draw(frame)))?;
         let now = Instant::now();
         let sent = self.screen.stats().bytes - before.bytes;
-        // A frame that showed nothing new is no reason to hold up the next.
+        // A frame without changes does not delay the next.
         self.drawn = if sent > 0 || self.pressed.is_none() { Some(now) } else { self.drawn };
         self.allowed = self.screen.budget().map(|budget| now + Duration::from_millis(sent * 1000 / budget.max(1)));
         self.wanted = false;
@@ -422,7 +423,7 @@ impl<M: Model, P: FnMut(Effect)> Console<M, P> {
 }
 
 impl<P> Ports<P> {
-    /// An answer or a notice that is there already.
+    /// A pending answer or notice.
     fn try_next(&mut self) -> Option<Msg> {
         if let Ok(answer) = self.answers.try_recv() {
             return Some(answer);
@@ -438,7 +439,7 @@ impl<P> Ports<P> {
 async fn answered(answers: &mut mpsc::Receiver<Msg>) -> Msg {
     match answers.recv().await {
         Some(msg) => msg,
-        // Nobody can answer any more; returning would make the loop spin.
+        // All senders are gone; returning would make the loop spin.
         None => pending().await,
     }
 }
@@ -458,13 +459,13 @@ async fn at(due: Option<Instant>) {
     }
 }
 
-/// From now to the next multiple of the period on the wall clock, so that shown seconds turn when seconds turn.
+/// Time to the next multiple of the period on the wall clock, so that the clock changes on time.
 fn until_tick(period: Duration, now: Timestamp) -> Duration {
     let period = i64::try_from(period.as_millis()).unwrap_or(i64::MAX).max(1);
     Duration::from_millis(u64::try_from(period - now.0.rem_euclid(period)).unwrap_or(1))
 }
 
-/// A terminal that can no longer be written to is gone, and so is whoever sat there.
+/// A write error means that the terminal is gone: the loop exits as detached.
 fn present<T>(result: io::Result<T>) -> ControlFlow<Exit, T> {
     match result {
         Ok(value) => ControlFlow::Continue(value),
@@ -475,8 +476,8 @@ fn present<T>(result: io::Result<T>) -> ControlFlow<Exit, T> {
     }
 }
 
-/// `OPSROOM_TEST_PANIC=ui` or `worker`: the first key after the first frame panics there. For the PTY suite, which
-/// otherwise could not know that a real panic gives the terminal back.
+/// `OPSROOM_TEST_PANIC=ui` or `worker`: the first key after the first frame panics there. Lets the
+/// PTY tests check that a panic restores the terminal.
 #[cfg(debug_assertions)]
 fn test_panic(typed: &Typed, screen: &Screen) {
     let (Typed::Key(_), Ok(place)) = (typed, std::env::var("OPSROOM_TEST_PANIC")) else { return };

@@ -1,5 +1,5 @@
-//! The vault: gets the values of secrets when they are needed, and remembers them only to keep them out of everything
-//! that is written. A value is never stored, shown or put on a command line.
+//! The vault: fetches the values of secrets when they are needed, and keeps them only to redact
+//! output. A value is never stored, shown or put on a command line.
 
 mod source;
 
@@ -10,25 +10,25 @@ use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use crate::core::redact::{MIN_LEN, Redactor};
 use crate::core::secret::{Secret, Source};
 
-/// Values of one secret kept for redaction: a token that changes all the time must not fill the memory.
+/// Values of one secret kept for redaction; limited, because a token may change all the time.
 const KEEP: usize = 8;
 
-/// A word that is shorter may be the name of something.
-const LEAST_TELLTALE: usize = 12;
+/// A shorter word may also be an ordinary name.
+const MIN_DISTINCTIVE: usize = 12;
 
-/// The secrets that are declared. Cheap to clone; all clones share what they remember.
+/// The declared secrets. Cheap to clone; all clones share the known values.
 #[derive(Clone, Default)]
 pub struct Vault(Arc<Inner>);
 
 #[derive(Default)]
 struct Inner {
     secrets: BTreeMap<String, Secret>,
-    /// The latest values by name, newest last. Held until the redactors know them too.
+    /// The latest values by name, newest last. Locked until the redactors have been rebuilt.
     values: Mutex<BTreeMap<String, Vec<String>>>,
     redactors: RwLock<Redactors>,
 }
 
-/// Built once for each change of the values, for building is dear.
+/// Rebuilt only when the values change: building is expensive.
 #[derive(Clone, Default)]
 struct Redactors {
     all: Arc<Redactor>,
@@ -59,7 +59,7 @@ impl Value {
         &self.0
     }
 
-    /// `Bearer ` and the value.
+    /// The value with a prefix such as `Bearer `.
     #[must_use]
     pub fn after(&self, prefix: &str) -> Self {
         Self(format!("{prefix}{}", self.0))
@@ -78,36 +78,36 @@ impl fmt::Debug for Vault {
     }
 }
 
-/// What `doctor` says of a secret.
+/// A secret as reported by `doctor`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Presence {
     pub name: String,
-    /// Where it comes from, for people.
+    /// Its source, for people.
     pub source: String,
-    /// `None`: not looked, because that would run a program.
+    /// `None`: not checked, because that would run a program.
     pub found: Option<Result<(), String>>,
 }
 
 impl Vault {
-    /// A vault of these secrets. Those in variables and files are read at once, so that they are kept out of what is
-    /// written even before anybody uses them; what cannot be read is a matter of its first use.
+    /// A vault of these secrets. Those in variables and files are read at once, so that they are
+    /// redacted even before their first use; a read error is reported at the first use.
     #[must_use]
     pub fn new(secrets: Vec<Secret>) -> Self {
         let secrets: BTreeMap<_, _> = secrets.into_iter().map(|s| (s.name.clone(), s)).collect();
         let vault = Self(Arc::new(Inner { secrets, ..Inner::default() }));
         let early = vault.0.secrets.values().filter_map(|s| Some((s.name.clone(), source::at_once(&s.source)?.ok()?)));
-        vault.remember(early.filter_map(|(name, value)| Some((name, judged(value).ok()?))).collect());
+        vault.remember(early.filter_map(|(name, value)| Some((name, checked(value).ok()?))).collect());
         vault
     }
 
-    /// Replaces the values in whatever is about to be written.
+    /// Replaces all known values in text to be written.
     #[must_use]
     pub fn redactor(&self) -> Arc<Redactor> {
         self.redactors().all
     }
 
-    /// Finds values that stand nowhere by chance: where something is refused because of them. A password that is an ordinary
-    /// word must not keep anybody from restarting the service of that name.
+    /// Finds only values that are no ordinary word: for refusing input that holds a secret. A
+    /// password that is a word must not prevent restarting the service of that name.
     #[must_use]
     pub fn strict_redactor(&self) -> Arc<Redactor> {
         self.redactors().strict
@@ -120,7 +120,7 @@ impl Vault {
     /// Whether a secret is declared.
     ///
     /// # Errors
-    /// A sentence that says what to write.
+    /// A sentence about what to write.
     pub fn check(&self, name: &str) -> Result<&Secret, String> {
         self.0.secrets.get(name).ok_or_else(|| {
             format!("the secret {name} is not declared; add [secret.{name}] with from = \"env:…\" to opsroom.toml")
@@ -130,7 +130,7 @@ impl Vault {
     /// Whether a secret may be sent to a host.
     ///
     /// # Errors
-    /// A sentence that says what to write.
+    /// A sentence about what to write.
     pub fn check_host(&self, name: &str, host: &str, port: u16) -> Result<(), String> {
         let secret = self.check(name)?;
         if secret.hosts.iter().any(|pattern| pattern.matches(host, port)) {
@@ -146,17 +146,17 @@ impl Vault {
     /// The value of a secret, fetched now.
     ///
     /// # Errors
-    /// A sentence that names the secret and what is wrong, never the value.
+    /// A sentence with the name of the secret and the reason, never the value.
     pub async fn value(&self, name: &str) -> Result<Value, String> {
         let value = self.fetch(name).await?;
         self.remember(vec![(name.to_owned(), value.clone())]);
         Ok(Value(value))
     }
 
-    /// The values of several, by name.
+    /// The values of several secrets, with their names.
     ///
     /// # Errors
-    /// Like [`Vault::value`], for the first that is wrong.
+    /// As [`Vault::value`], for the first that fails.
     pub async fn values(&self, names: &[String]) -> Result<Vec<(String, Value)>, String> {
         let mut found = Vec::new();
         for name in names {
@@ -166,7 +166,7 @@ impl Vault {
         Ok(found.into_iter().map(|(name, value)| (name, Value(value))).collect())
     }
 
-    /// Variables that hold secrets: no child gets them unasked.
+    /// Variables that hold secrets: not inherited by child processes.
     pub fn variables(&self) -> impl Iterator<Item = &str> {
         self.0.secrets.values().filter_map(|secret| match &secret.source {
             Source::Env(name) => Some(name.as_str()),
@@ -174,18 +174,18 @@ impl Vault {
         })
     }
 
-    /// Whether a program has to be run for its value.
+    /// Whether its value comes from a program.
     #[must_use]
     pub fn runs_a_program(&self, name: &str) -> bool {
         self.0.secrets.get(name).is_some_and(|secret| matches!(secret.source, Source::Command(_)))
     }
 
-    /// Every secret and whether it is there. Programs are run only when `run` says so.
+    /// Every secret, and whether its value can be read. Programs are run only if `run` is set.
     pub async fn presence(&self, run: bool) -> Vec<Presence> {
         let mut all = Vec::new();
         for secret in self.0.secrets.values() {
-            let look = run || !self.runs_a_program(&secret.name);
-            let found = if look { Some(self.value(&secret.name).await.map(drop)) } else { None };
+            let check = run || !self.runs_a_program(&secret.name);
+            let found = if check { Some(self.value(&secret.name).await.map(drop)) } else { None };
             all.push(Presence { name: secret.name.clone(), source: secret.source.describe(), found });
         }
         all
@@ -193,36 +193,36 @@ impl Vault {
 
     async fn fetch(&self, name: &str) -> Result<String, String> {
         let secret = self.check(name)?;
-        source::fetch(&secret.source).await.and_then(judged).map_err(|why| format!("the secret {name} {why}"))
+        source::fetch(&secret.source).await.and_then(checked).map_err(|why| format!("the secret {name} {why}"))
     }
 
-    /// Whoever has a value may send it on only when it would be found: so this returns when the redactors know it, whoever
-    /// is building them. Those that redact meanwhile do not wait.
+    /// Returns when the redactors know the values, also if another thread rebuilds them: a value
+    /// may be used only once it would be redacted. Redacting does not wait for this.
     fn remember(&self, found: Vec<(String, String)>) {
         let mut known = self.0.values.lock().unwrap_or_else(PoisonError::into_inner);
-        let mut news = false;
+        let mut changed = false;
         for (name, value) in found {
             let values = known.entry(name).or_default();
             if !values.contains(&value) {
                 values.push(value);
                 values.drain(..values.len().saturating_sub(KEEP));
-                news = true;
+                changed = true;
             }
         }
-        if news {
+        if changed {
             let redactors = Redactors::of(&known);
             *self.0.redactors.write().unwrap_or_else(PoisonError::into_inner) = redactors;
         }
     }
 }
 
-/// It may as well be the name of something.
+/// Whether a value may also be an ordinary name.
 fn is_word(value: &str) -> bool {
-    value.len() < LEAST_TELLTALE && value.chars().all(|c| c.is_alphanumeric() || matches!(c, '-' | '_' | '.'))
+    value.len() < MIN_DISTINCTIVE && value.chars().all(|c| c.is_alphanumeric() || matches!(c, '-' | '_' | '.'))
 }
 
-/// Too short a value could not be kept out of the log.
-fn judged(value: String) -> Result<String, String> {
+/// Rejects values too short to be redacted.
+fn checked(value: String) -> Result<String, String> {
     match value.len() {
         0 => Err("is empty".to_owned()),
         n if n < MIN_LEN => Err(format!(

@@ -1,5 +1,5 @@
-//! Engines are killed while they work, and put to sleep. `cargo bench --bench chaos -- 1000` does the same for longer;
-//! `tests/faults.rs` shows that it would find what is wrong.
+//! Kills and stops engines while they work. `cargo bench --bench chaos -- 1000` does the same for
+//! longer; `tests/faults.rs` tests that it finds planted faults.
 
 #![expect(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "test code")]
 

@@ -1,4 +1,5 @@
-//! The command language against its fixtures: every phrase of `tests/fixtures/commands*.toml`, read against `acme.toml`.
+//! The command language against its fixtures: every phrase of `tests/fixtures/commands*.toml`, read
+//! against `acme.toml`.
 #![expect(clippy::unwrap_used, reason = "a broken fixture must stop the test")]
 
 use std::path::Path;
@@ -22,7 +23,7 @@ fn texts(table: &Value, key: &str) -> Vec<String> {
     list.iter().filter_map(Value::as_str).map(str::to_owned).collect()
 }
 
-/// The parts of a stack file that the language speaks about.
+/// The parts of a stack file that the language refers to.
 fn acme() -> Stack {
     let file = file("acme.toml");
     let list = |key: &str| file.get(key).and_then(Value::as_array).cloned().unwrap_or_default();
@@ -69,7 +70,7 @@ fn catalogue() -> Catalogue {
     Catalogue::new(&acme(), &runbooks)
 }
 
-/// What differs between the answer and a `[case.expected]`.
+/// Differences between the answer and a `[case.expected]`.
 fn differences(expected: &Value, got: &Parsed) -> Vec<String> {
     let json = serde_json::to_value(got).unwrap();
     let mut out = Vec::new();
@@ -173,11 +174,11 @@ fn every_intent_file_is_in_the_list() {
     assert_eq!(files, listed, "src/core/command/intent/*.rs against ALL in src/core/command/intent.rs");
 }
 
-/// What a person is told to type must be understood as that intent.
+/// The form that is shown to people must parse as its intent.
 #[test]
 fn every_form_selects_its_intent() {
     let catalogue = catalogue();
-    let said = [
+    let values = [
         ("SERVICE", "web"),
         ("ENV", "prod"),
         ("ROUTINE", "web ping"),
@@ -195,7 +196,7 @@ fn every_form_selects_its_intent() {
         (" M", " 4"),
     ];
     for (name, form, available) in intents() {
-        let text = said.iter().fold(form.to_owned(), |text, (from, to)| text.replace(from, to));
+        let text = values.iter().fold(form.to_owned(), |text, (from, to)| text.replace(from, to));
         let got = parse(&text, &catalogue);
         let intent = got.intent.split(':').next().unwrap();
         assert_eq!(intent, name, "{text}: {got:?}");
@@ -219,11 +220,11 @@ fn why_and_carets_point_into_the_text() {
 }
 
 #[test]
-fn the_json_has_the_keys_that_are_promised() {
+fn the_json_has_the_documented_keys() {
     let got = serde_json::to_value(parse("deploy web to prod", &catalogue())).unwrap();
     let mut keys: Vec<&str> = got.as_object().unwrap().keys().map(String::as_str).collect();
     keys.sort_unstable();
-    let mut promised = [
+    let mut documented = [
         "outcome",
         "intent",
         "env",
@@ -242,8 +243,8 @@ fn the_json_has_the_keys_that_are_promised() {
         "mutates",
         "message",
     ];
-    promised.sort_unstable();
-    assert_eq!(keys, promised);
+    documented.sort_unstable();
+    assert_eq!(keys, documented);
     assert_eq!(got["outcome"], "plan");
     assert_eq!(got["why"][0], serde_json::json!({ "text": "deploy", "slot": "intent" }));
     assert_eq!(serde_json::to_value(parse("", &catalogue())).unwrap()["env"], serde_json::Value::Null);
@@ -275,7 +276,7 @@ fn with_runbooks(runbooks: &[(&str, &[&str], bool)]) -> Catalogue {
 }
 
 #[test]
-fn a_phrase_never_takes_a_command_over() {
+fn a_phrase_never_overrides_a_command() {
     let catalogue = with_runbooks(&[
         ("hijack", &["check web", "is web up", "restart web", "web check", "check {what} in {env}"], false),
         ("nice", &["tidy the carts"], false),
@@ -301,7 +302,7 @@ fn a_phrase_never_takes_a_command_over() {
 }
 
 #[test]
-fn a_page_called_like_the_object_of_a_command_takes_none_over() {
+fn a_page_named_like_the_object_of_a_command_overrides_none() {
     let catalogue = with_runbooks(&[("run-41", &[], true), ("web", &[], true), ("disk-full", &[], true)]);
     for (text, intent) in [
         ("follow run 41", "tail_run"),
@@ -319,7 +320,7 @@ fn a_page_called_like_the_object_of_a_command_takes_none_over() {
 }
 
 #[test]
-fn waiting_runs_are_started_and_dropped_in_the_words_people_use() {
+fn waiting_runs_are_started_and_dropped_by_everyday_phrases() {
     let catalogue = catalogue();
     for (text, intent) in
         [("drop last run", "cancel_run"), ("drop the latest run", "cancel_run"), ("start queued runs", "start_run")]
@@ -376,7 +377,7 @@ fn an_input_of_a_spec_is_no_part_of_its_subject() {
 }
 
 #[test]
-fn what_this_version_cannot_do_is_refused_at_once_and_promised_nowhere() {
+fn unavailable_intents_are_refused_at_once_and_offered_nowhere() {
     let catalogue = catalogue();
     for (text, what) in [
         ("freeze prod", "freeze"),
@@ -423,7 +424,7 @@ fn two_things_of_one_name_are_listed() {
     assert_eq!((got.outcome, got.ambiguous), (ParseOutcome::Question, vec!["left".to_owned(), "right".to_owned()]));
 }
 
-/// Words of the language, of the world, and of neither.
+/// Words of the command language, names of the stack, and unknown words.
 const WORDS: &[&str] = &[
     "deploy",
     "restart",
@@ -615,7 +616,8 @@ const CHANGING: &[&str] = &[
 /// Verbs of orders that need no more than a service and an environment.
 const ORDERS: &[&str] = &["deploy", "restart", "rollback", "release", "promote", "bounce", "snapshot", "backup"];
 
-/// Where an order is no order: asked about, told of, doubted, refused, quoted, or without its environment.
+/// Texts that mention an order without giving it: questions, reports, doubts, refusals, quotes,
+/// half orders.
 const FRAMES: &[&str] = &[
     "HALF",
     "please HALF now",
@@ -662,7 +664,7 @@ const FRAMES: &[&str] = &[
     "ORDER because",
 ];
 
-/// Something would be changed at once.
+/// Whether it would change something at once.
 fn runs(parsed: &Parsed) -> bool {
     parsed.mutates && matches!(parsed.outcome, ParseOutcome::Plan | ParseOutcome::Action)
 }
@@ -680,7 +682,7 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(500))]
 
     #[test]
-    fn any_text_is_read_without_panic_and_always_alike(text in "\\PC{0,60}|[ -~]{0,80}|(?s).{0,40}") {
+    fn any_text_is_parsed_without_panic_and_deterministically(text in "\\PC{0,60}|[ -~]{0,80}|(?s).{0,40}") {
         let catalogue = shared();
         prop_assert_eq!(parse(&text, catalogue), parse(&text, catalogue));
         let _ = complete(&text, catalogue, 5);
@@ -707,7 +709,7 @@ proptest! {
     }
 
     #[test]
-    fn a_word_nobody_knows_never_runs(before in phrase(), after in phrase()) {
+    fn an_unknown_word_never_runs(before in phrase(), after in phrase()) {
         // Free text may hold any word, so only plans of services count.
         let got = parse(&format!("{before} qqzzxx {after}"), shared());
         for link in links(&got) {
@@ -745,19 +747,19 @@ proptest! {
     }
 
     #[test]
-    fn a_suggestion_changes_only_what_was_typed_save_for_a_slip(text in phrase(), slip in any::<prop::sample::Index>()) {
-        let slipped = with_slip(&text, slip);
-        for text in [&text, &slipped] {
+    fn a_suggestion_changes_only_what_was_typed_except_for_a_typo(text in phrase(), typo in any::<prop::sample::Index>()) {
+        let mistyped = with_typo(&text, typo);
+        for text in [&text, &mistyped] {
             for suggestion in parse(text, shared()).suggestions {
                 let offered = parse(&suggestion, shared());
                 prop_assert!(offered.unavailable.is_none(), "{text:?} → {suggestion:?}");
-                prop_assert!(!offered.mutates || is_same_save_for_slips(text, &suggestion), "{text:?} → {suggestion:?}");
+                prop_assert!(!offered.mutates || is_same_except_for_typos(text, &suggestion), "{text:?} → {suggestion:?}");
             }
         }
     }
 
     #[test]
-    fn what_is_asked_told_or_half_said_never_runs(
+    fn questions_reports_and_half_orders_never_run(
         verb in prop::sample::select(ORDERS),
         service in prop::sample::select(&["web", "payments-api", "the main database", "everything"][..]),
         env in prop::sample::select(&["in prod", "to staging", "on the live environment"][..]),
@@ -778,18 +780,19 @@ proptest! {
 }
 
 /// Two neighbouring letters of one word exchanged.
-fn with_slip(text: &str, slip: prop::sample::Index) -> String {
+fn with_typo(text: &str, typo: prop::sample::Index) -> String {
     let mut letters: Vec<char> = text.chars().collect();
     if letters.len() > 1 {
-        let at = slip.index(letters.len() - 1);
+        let at = typo.index(letters.len() - 1);
         letters.swap(at, at + 1);
     }
     letters.into_iter().collect()
 }
 
-/// Whether the suggestion is the typed text with single words spelt otherwise. Stopping a service is the exception that
-/// reference/commands.md makes (ruling 17): scaling to zero and restarting are offered instead.
-fn is_same_save_for_slips(text: &str, suggestion: &str) -> bool {
+/// Whether the suggestion is the typed text with single words spelt differently. Stopping a service
+/// is the exception that reference/commands.md makes (ruling 17): scaling to zero and restarting
+/// are offered instead.
+fn is_same_except_for_typos(text: &str, suggestion: &str) -> bool {
     let squashed =
         |text: &str| -> String { text.chars().filter(|c| c.is_alphanumeric()).flat_map(char::to_lowercase).collect() };
     // Also where one of these words is misspelt itself.

@@ -1,4 +1,4 @@
-//! What people write in files: every mistake with its line in one pass, and what is written back reads the same.
+//! Stack files: every mistake is reported with its line in one pass; written files read the same.
 
 use opsroom::config;
 use opsroom::core::runbook::Problem;
@@ -10,7 +10,7 @@ mod generate;
 const ACME: &str = include_str!("fixtures/acme.toml");
 const BAD: &str = include_str!("fixtures/bad/stack.toml");
 const BROKEN: &str = include_str!("fixtures/bad/broken.toml");
-/// Where a mistake of the tables below stands: after a workspace, an environment and a service.
+/// The lines before each mistake of the tables below: a workspace, an environment and a service.
 const GOOD: &str = r#"workspace = "acme"
 [[environment]]
 name = "prod"
@@ -44,7 +44,7 @@ fn every_mistake_is_reported_at_once() {
     insta::assert_snapshot!(report(&found));
     let marked = BAD.lines().enumerate().filter(|(_, l)| l.contains("# !")).map(|(n, _)| n + 1);
     let silent: Vec<usize> = marked.filter(|n| *n > 1 && found.iter().all(|p| p.line != *n)).collect();
-    assert_eq!(silent, [0; 0], "lines marked as wrong that nobody complains about");
+    assert_eq!(silent, [0; 0], "lines marked as wrong without a report");
 }
 
 #[test]
@@ -59,7 +59,7 @@ fn a_lost_header_does_not_blame_the_keys_below_it() {
 }
 
 #[test]
-fn problems_stand_at_their_line() {
+fn problems_are_reported_at_their_line() {
     for (more, line, message) in [
         ("owner = 5", 1, "service \"web\".owner: must be a text in quotes, not a whole number"),
         ("\n\ntier = \"high\"", 3, "service \"web\".tier: `high` is not one of low, standard, critical"),
@@ -139,7 +139,7 @@ fn routines_are_warned_about_with_their_lines_until_something_runs_them() {
 }
 
 #[test]
-fn what_is_allowed() {
+fn every_allowed_form_is_accepted() {
     for more in [
         "",
         "contract = { start = 2025-01-15, renewal = \"2026-01-15\" }",
@@ -155,7 +155,7 @@ fn what_is_allowed() {
 }
 
 #[test]
-fn files_edited_elsewhere_are_read() {
+fn files_with_crlf_or_a_byte_order_mark_are_read() {
     let stack = config::stack::read("acme.toml", ACME).unwrap();
     for text in [ACME.replace('\n', "\r\n"), format!("\u{feff}{ACME}")] {
         assert_eq!(config::stack::read("acme.toml", &text).as_ref(), Ok(&stack));
@@ -185,7 +185,7 @@ fn deep_nesting_is_refused_not_followed() {
 }
 
 #[test]
-fn acme_is_written_as_it_stands() {
+fn acme_is_written_as_it_was_read() {
     let stack = config::stack::read("acme.toml", ACME).unwrap();
     let (_comment, body) = ACME.split_once('\n').unwrap();
     // Links are kept by name, everything else in the order of the file.
@@ -244,7 +244,7 @@ shell = ["systemctl", "restart", "web"]
 }
 
 #[test]
-fn a_file_cut_anywhere_is_an_answer_not_a_crash() {
+fn a_file_cut_anywhere_crashes_nothing() {
     for end in (0..ACME.len()).filter(|at| ACME.is_char_boundary(*at)) {
         if let Err(found) = config::stack::read("cut.toml", &ACME[..end]) {
             let lines = ACME[..end].bytes().filter(|b| *b == b'\n').count() + 1;
@@ -267,7 +267,7 @@ fn files_are_read_from_disk() {
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(100))]
     #[test]
-    fn what_is_written_reads_the_same(stack in generate::stack()) {
+    fn a_written_file_reads_the_same(stack in generate::stack()) {
         let text = config::stack::write(&stack);
         match config::stack::read("export.toml", &text) {
             Err(found) => prop_assert!(false, "{text}\n{}", report(&found)),
@@ -284,7 +284,7 @@ proptest! {
     }
 
     #[test]
-    fn no_slip_of_a_key_crashes(changes in prop::collection::vec((any::<prop::sample::Index>(), any::<u8>(), 0..3u8), 1..6)) {
+    fn no_mistyped_byte_crashes(changes in prop::collection::vec((any::<prop::sample::Index>(), any::<u8>(), 0..3u8), 1..6)) {
         let mut bytes = ACME.as_bytes().to_vec();
         for (index, byte, how) in changes {
             let at = index.index(bytes.len());

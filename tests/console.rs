@@ -1,5 +1,5 @@
-//! The console driven by keys against a scripted world: what starts runs and what never does, how layers close, how a log
-//! follows, and what is on screen at every size.
+//! The console driven by keys against a scripted world: which keys start runs, how layers close,
+//! how a log follows, and the screen at every size.
 
 #[path = "console/screen.rs"]
 mod screen;
@@ -28,7 +28,7 @@ use opsroom::tui::msg::{Approval, Effect, EnginePlace, LeftOver, Msg};
 use self::screen::{Console, text, with_styles};
 use self::world::{NOW, World, check, entry, log, plan};
 
-// --- what starts a run, and what never does
+// --- keys that start a run, and keys that never do
 
 #[test]
 fn enter_enter_never_starts_a_change() {
@@ -58,7 +58,7 @@ fn tab_leads_from_cancel_to_start_also_where_there_are_inputs() {
 #[test]
 fn an_artifact_is_fetched_when_it_is_opened_and_only_text_is_shown() {
     let mut console = Console::new(World::default());
-    console.press("3 Enter 3").shows("Left behind 1").hides("web 1.4.1");
+    console.press("3 Enter 3").shows("Artifacts 1").hides("web 1.4.1");
     console.press("Enter").shows("web 1.4.1").shows("evil").hides("\x1b[31m").press("Esc").hides("web 1.4.1");
     let mut console = Console::new(World { contents: b"PK\0\x01".to_vec(), ..World::default() });
     console.press("3 Enter 3 Enter").shows("no text: `opsroom artifacts 41 1 > FILE` writes it to a file");
@@ -68,27 +68,27 @@ fn an_artifact_is_fetched_when_it_is_opened_and_only_text_is_shown() {
 }
 
 #[test]
-fn an_artifact_that_comes_late_opens_over_nothing_else() {
+fn an_artifact_that_arrives_late_opens_over_no_other_view() {
     let enter = || Msg::Key(KeyEvent::new(KeyCode::Enter, KeyModifiers::NONE));
     for (away, back) in [("r", "q"), ("Esc", "3 Enter"), (":", "Esc")] {
         let mut console = Console::new(World::default());
         console.press("3 Enter 3");
-        let asked = console.send_unanswered(enter());
+        let requested = console.send_unanswered(enter());
         console.press(away);
-        console.settle(asked);
+        console.settle(requested);
         console.hides("web 1.4.1").press(back).hides("web 1.4.1").press("3 Enter").shows("web 1.4.1");
     }
 }
 
 #[test]
-fn a_plan_that_only_looks_starts_with_enter() {
+fn a_plan_that_changes_nothing_starts_with_enter() {
     let mut console = Console::new(World::with_plan(check()));
     console.command("check web in prod").shows("only looks").press("Enter");
     assert_eq!(console.submitted(), 1);
 }
 
 #[test]
-fn a_protected_environment_wants_its_word() {
+fn a_protected_environment_requires_its_word() {
     let mut console = Console::new(World::with_plan(plan("prod", true)));
     console.command("deploy web to prod").shows("type `web` to confirm:");
     console.press("Enter").press("Enter").shows("nothing was started: type `web`");
@@ -134,7 +134,7 @@ fn a_read_only_console_starts_nothing_and_says_so() {
 }
 
 #[test]
-fn a_read_only_console_starts_not_even_what_only_looks() {
+fn a_read_only_console_starts_not_even_a_plan_that_changes_nothing() {
     let facts = Facts { read_only: true, ..Facts::default() };
     let mut console = Console::with(World::with_plan(check()), facts.clone(), true, (80, 24));
     console.command("check web in prod").press("y Enter").shows("read-only: nothing can be started");
@@ -146,7 +146,7 @@ fn a_read_only_console_starts_not_even_what_only_looks() {
 }
 
 #[test]
-fn to_cancel_other_peoples_runs_is_a_change() {
+fn cancelling_other_peoples_runs_is_a_change() {
     let cancels =
         Plan { concurrency: Some(Concurrency { group: "carts".to_owned(), policy: Policy::CancelRunning }), ..check() };
     let facts = Facts { read_only: true, ..Facts::default() };
@@ -157,7 +157,7 @@ fn to_cancel_other_peoples_runs_is_a_change() {
     assert_eq!(console.submitted(), 0);
 }
 
-// --- what is left over in the queue
+// --- runs left over in the queue
 
 fn waiting(run: i64, word: Option<&str>) -> LeftOver {
     LeftOver {
@@ -179,10 +179,10 @@ fn with_left_over(waiting: Vec<LeftOver>, read_only: bool) -> Console {
 }
 
 #[test]
-fn what_a_dead_process_queued_is_offered_and_started_only_on_purpose() {
+fn runs_queued_by_a_dead_process_are_offered_and_started_only_on_purpose() {
     let mut console = with_left_over(vec![waiting(41, None), waiting(42, None)], false);
     console.shows("o: 2 runs wait since 15:55, queued by a process that is gone: start, drop?");
-    console.press("o").shows("#41 restart 41, asked for by ana at 15:55 on ops1:4242").shows("All 2");
+    console.press("o").shows("#41 restart 41, requested by ana at 15:55 on ops1:4242").shows("All 2");
     console.press("Enter").hides("All 2");
     console.press("o j Enter Enter").shows("Leave them as they are");
     assert!(console.wanted.iter().all(|e| !matches!(e, Effect::StartQueued { .. } | Effect::DropQueued(_))));
@@ -194,7 +194,7 @@ fn what_a_dead_process_queued_is_offered_and_started_only_on_purpose() {
 }
 
 #[test]
-fn a_protected_environment_wants_its_word_for_what_is_left_over_too() {
+fn leftover_runs_of_a_protected_environment_require_its_word_too() {
     let mut console = with_left_over(vec![waiting(41, Some("web")), waiting(42, Some("mail"))], false);
     console.command("start run 41").shows("type web:").press("Tab Enter").shows("not started: type web to confirm");
     console.press("Shift-Tab w e b Tab Tab Enter").shows("1 run was started");
@@ -204,7 +204,7 @@ fn a_protected_environment_wants_its_word_for_what_is_left_over_too() {
 }
 
 #[test]
-fn a_read_only_console_starts_and_drops_nothing_that_is_left_over() {
+fn a_read_only_console_starts_and_drops_no_leftover_run() {
     let mut console = with_left_over(vec![waiting(41, None)], true);
     console.press("o j Enter").shows("read-only: this console starts and drops nothing");
     console.press("Esc").command("start run 41").press("Tab Enter").shows("read-only: nothing was done");
@@ -212,7 +212,7 @@ fn a_read_only_console_starts_and_drops_nothing_that_is_left_over() {
 }
 
 #[test]
-fn that_no_engine_is_running_is_shown_with_every_state() {
+fn a_missing_engine_is_shown_with_every_state() {
     let mut world = World::at_rest();
     world.overview.engine = EnginePlace::Nowhere;
     world.overview.problems = vec![EnginePlace::NONE.to_owned()];
@@ -222,7 +222,7 @@ fn that_no_engine_is_running_is_shown_with_every_state() {
 }
 
 #[test]
-fn green_that_grew_too_old_is_unknown_without_anything_being_read() {
+fn stale_green_becomes_unknown_without_a_read() {
     let mut world = World::at_rest();
     world.overview.stale_ms = 180_000;
     let mut console = Console::new(world);
@@ -319,7 +319,7 @@ fn a_paste_runs_nothing_anywhere() {
 }
 
 #[test]
-fn a_burst_opens_the_line_it_begins_with_and_enter_in_it_takes_nothing() {
+fn a_burst_opens_the_line_it_begins_with_and_enter_in_it_submits_nothing() {
     let mut console = Console::new(World::default());
     let burst = |text: &str| Msg::Burst(text.to_owned());
     console.send(burst(":deploy web to staging\ny\n")).shows(": deploy web to staging").shows("press it again");
@@ -331,14 +331,14 @@ fn a_burst_opens_the_line_it_begins_with_and_enter_in_it_takes_nothing() {
 }
 
 #[test]
-fn what_was_said_in_a_view_is_gone_with_it() {
+fn the_message_of_a_view_closes_with_it() {
     let mut console = Console::new(World::default());
     console.press("r").send(Msg::Paste("nothing\n".to_owned())).shows("a paste does nothing here");
     console.press("q").hides("a paste does nothing here");
 }
 
 #[test]
-fn the_filter_of_the_runs_looks_beyond_the_list_and_comes_to_an_end() {
+fn the_runs_filter_searches_beyond_the_list_and_ends() {
     let mut world = World::default();
     world.overview.runs = (1..=3000).rev().map(|id| world::run(id, RunStatus::Succeeded)).collect();
     world.overview.runs[2990].plan.title = "restore the tape".to_owned();
@@ -352,7 +352,7 @@ fn the_filter_of_the_runs_looks_beyond_the_list_and_comes_to_an_end() {
 }
 
 #[test]
-fn what_this_version_cannot_do_is_said_before_enter() {
+fn an_unavailable_intent_is_shown_before_enter() {
     let mut console = Console::new(World::default());
     console.press(":").type_text("freeze prod").shows("freeze is not available in this version").hides("do freeze");
     console.press("Enter").shows("nothing was started").press("Ctrl-U");
@@ -389,7 +389,7 @@ fn completion_and_history() {
 }
 
 #[test]
-fn previews_are_asked_one_at_a_time_and_only_for_the_newest_line() {
+fn previews_are_requested_one_at_a_time_and_only_for_the_newest_line() {
     let mut console = Console::new(World::default());
     console.press(":").type_text("check web");
     let count = |effects: &[Effect]| effects.iter().filter(|e| matches!(e, Effect::Plan { .. })).count();
@@ -397,7 +397,7 @@ fn previews_are_asked_one_at_a_time_and_only_for_the_newest_line() {
     assert_eq!(count(&pending), 1);
     for _ in 0..20 {
         let more = console.send_unanswered(Msg::Paste(" ".to_owned()));
-        assert_eq!(count(&more), 0, "one question at a time");
+        assert_eq!(count(&more), 0, "one request at a time");
     }
     let answer = console.world.answer(&pending.remove(0)).expect("an answer");
     assert_eq!(count(&console.send_unanswered(answer)), 1, "then one for the line as it is now");
@@ -467,8 +467,8 @@ fn ctrl_c_only_says_how_to_quit() {
 }
 
 #[test]
-fn a_run_without_number_is_looked_for_and_the_choice_is_said() {
-    for (words, services, env, failed) in [
+fn a_run_without_number_is_searched_and_the_choice_is_shown() {
+    for (text, services, env, failed) in [
         ("logs of web", &["web"][..], None, false),
         ("tail web in prod", &["web"], Some("prod"), false),
         ("last failed", &[], None, true),
@@ -478,15 +478,15 @@ fn a_run_without_number_is_looked_for_and_the_choice_is_said() {
         ("approve last run of web", &["web"], None, false),
     ] {
         let mut console = Console::new(World::default());
-        console.press(":").type_text(words);
-        let asked = console.send_unanswered(Msg::Key(KeyEvent::new(KeyCode::Enter, KeyModifiers::NONE)));
-        let meant = asked.iter().find_map(|effect| match effect {
+        console.press(":").type_text(text);
+        let requested = console.send_unanswered(Msg::Key(KeyEvent::new(KeyCode::Enter, KeyModifiers::NONE)));
+        let meant = requested.iter().find_map(|effect| match effect {
             Effect::FindRun { meant: RunRef::Newest(newest), .. } => Some(newest.clone()),
             _ => None,
         });
         let services = services.iter().map(|name| (*name).to_owned()).collect();
         let wanted = Newest { failed, services, env: env.map(str::to_owned), since: None };
-        assert_eq!(meant, Some(wanted), "{words}: {asked:?}");
+        assert_eq!(meant, Some(wanted), "{text}: {requested:?}");
     }
     let mut console = Console::new(World::default());
     console.command("last failed").shows("#40 check staging, failed").shows("› run #40");
@@ -496,13 +496,13 @@ fn a_run_without_number_is_looked_for_and_the_choice_is_said() {
 }
 
 #[test]
-fn a_run_that_is_found_late_opens_over_nothing_else() {
+fn a_run_that_is_found_late_opens_over_no_other_view() {
     let enter = || Msg::Key(KeyEvent::new(KeyCode::Enter, KeyModifiers::NONE));
     let mut console = Console::new(World::default());
     console.press(":").type_text("last failed");
-    let asked = console.send_unanswered(enter());
+    let requested = console.send_unanswered(enter());
     console.press("?");
-    console.settle(asked);
+    console.settle(requested);
     console.press("Esc").hides("› run #40");
 }
 
@@ -510,27 +510,27 @@ fn a_run_that_is_found_late_opens_over_nothing_else() {
 fn the_audit_log_opens_as_a_list() {
     let mut console = Console::new(World::default());
     console.press(":").type_text("what changed on web since yesterday");
-    let asked = console.send_unanswered(Msg::Key(KeyEvent::new(KeyCode::Enter, KeyModifiers::NONE)));
-    let filter = asked.iter().find_map(|effect| match effect {
+    let requested = console.send_unanswered(Msg::Key(KeyEvent::new(KeyCode::Enter, KeyModifiers::NONE)));
+    let filter = requested.iter().find_map(|effect| match effect {
         Effect::Audit { filter, .. } => Some(filter.clone()),
         _ => None,
     });
-    let filter = filter.expect("it is asked for");
+    let filter = filter.expect("an audit request");
     assert_eq!((filter.service.as_deref(), filter.since), (Some("web"), Some(Timestamp(1_795_132_800_000))));
-    console.settle(asked);
+    console.settle(requested);
     console.shows("deploy.cancel").shows("wrong branch");
 }
 
 #[test]
-fn runs_since_a_day_are_those_and_a_time_nobody_knows_shows_none() {
+fn runs_since_a_day_are_requested_from_its_start() {
     let mut console = Console::new(World::default());
     console.press(":").type_text("runs since yesterday");
-    let asked = console.send_unanswered(Msg::Key(KeyEvent::new(KeyCode::Enter, KeyModifiers::NONE)));
-    let since = asked.iter().find_map(|effect| match effect {
+    let requested = console.send_unanswered(Msg::Key(KeyEvent::new(KeyCode::Enter, KeyModifiers::NONE)));
+    let since = requested.iter().find_map(|effect| match effect {
         Effect::Runs { filter, .. } => Some(filter.since),
         _ => None,
     });
-    assert_eq!(since, Some(Some(Timestamp(1_795_132_800_000))), "{asked:?}");
+    assert_eq!(since, Some(Some(Timestamp(1_795_132_800_000))), "{requested:?}");
 }
 
 #[test]
@@ -553,23 +553,23 @@ fn a_manual_step_is_answered_with_a_note() {
 }
 
 #[test]
-fn a_step_that_wants_a_word_is_not_done_without_it() {
+fn a_step_that_requires_a_word_is_not_done_without_it() {
     let mut world = World::default();
     world.detail.run.plan.steps[1].rules.word = Some("guided".to_owned());
     let mut console = Console::new(world);
     console.press("3 Enter a y Enter").shows("not confirmed: type `guided` as the note");
-    assert_eq!(asked_for(&console, |e| matches!(e, Effect::Answer { .. })), 0);
+    assert_eq!(count_requests(&console, |e| matches!(e, Effect::Answer { .. })), 0);
     console.type_text("guided").press("Tab y Enter");
     let answer = Effect::Answer { run: RunId(41), step: 1, done: true, note: Some("guided".to_owned()) };
     assert!(console.wanted.contains(&answer), "{:?}", console.wanted.last());
 }
 
-fn asked_for(console: &Console, fits: impl Fn(&Effect) -> bool) -> usize {
-    console.wanted.iter().filter(|e| fits(e)).count()
+fn count_requests(console: &Console, matches: impl Fn(&Effect) -> bool) -> usize {
+    console.wanted.iter().filter(|e| matches(e)).count()
 }
 
 #[test]
-fn what_can_be_done_with_a_run_is_offered_and_enter_alone_does_nothing() {
+fn the_orders_of_a_run_are_offered_and_enter_alone_does_nothing() {
     let mut console = Console::new(World::default());
     console.press("3 Enter c").shows("Leave it as it is").shows("Stop after this step").shows("Kill now");
     console.press("Enter").hides("Kill now");
@@ -577,34 +577,34 @@ fn what_can_be_done_with_a_run_is_offered_and_enter_alone_does_nothing() {
     console.press("Enter").shows("Kill now").press("Esc");
     console.press("c j Enter");
     console.send(Msg::Paste("y\n".to_owned()));
-    assert_eq!(asked_for(&console, |e| matches!(e, Effect::Order { .. })), 0);
+    assert_eq!(count_requests(&console, |e| matches!(e, Effect::Order { .. })), 0);
     console.press("y Enter").shows("run #41: asked to pause before its next step");
     let pause = Effect::Order { run: RunId(41), order: Order::Pause, reason: None };
     assert!(console.wanted.contains(&pause), "{:?}", console.wanted.last());
 }
 
 #[test]
-fn skipping_a_step_wants_a_reason() {
+fn skipping_a_step_requires_a_reason() {
     let mut console = Console::new(World::default());
     console.press("3 Enter c j j j").shows("Skip step answers").press("Enter y Enter").shows("this needs a reason");
-    assert_eq!(asked_for(&console, |e| matches!(e, Effect::Order { .. })), 0);
+    assert_eq!(count_requests(&console, |e| matches!(e, Effect::Order { .. })), 0);
     console.type_text("not today").press("Tab y Enter");
     let skip = Effect::Order { run: RunId(41), order: Order::Skip(2), reason: Some("not today".to_owned()) };
     assert!(console.wanted.contains(&skip), "{:?}", console.wanted.last());
 }
 
 #[test]
-fn one_key_lets_a_step_go_and_only_where_somebody_goes_step_by_step() {
+fn one_key_releases_a_step_and_only_in_a_stepped_run() {
     let mut console = Console::new(World::default());
     console.press("3 Enter s").shows("only a run that is gone through step by step");
     console.world.detail.run.orders = Orders { pace: Pace::Stepping, by: Some("ben".to_owned()), ..Orders::default() };
-    console.send(Msg::Notice(Notice::Steps(RunId(41)))).shows("step by step, asked for by ben");
+    console.send(Msg::Notice(Notice::Steps(RunId(41)))).shows("step by step, requested by ben");
     console.press("s").shows("let the step in flight end first");
     console.world.detail.steps[1].status = StepStatus::Succeeded;
     console.world.detail.run.status = RunStatus::Waiting;
     console.send(Msg::Notice(Notice::Steps(RunId(41)))).press("s");
     let go = Effect::Order { run: RunId(41), order: Order::LetGo(2), reason: None };
-    assert_eq!(asked_for(&console, |e| *e == go), 1);
+    assert_eq!(count_requests(&console, |e| *e == go), 1);
 }
 
 #[test]
@@ -625,7 +625,7 @@ fn a_queued_run_says_what_it_waits_for() {
 }
 
 #[test]
-fn the_list_of_runs_says_what_the_selected_one_waits_for_and_the_card_what_it_would_meet() {
+fn the_run_list_shows_what_the_selected_run_waits_for_and_the_card_its_conflicts() {
     let mut world = World::default();
     let queued = &mut world.overview.runs[0];
     (queued.status, queued.priority) = (RunStatus::Queued, Priority::High);
@@ -645,7 +645,7 @@ fn the_list_of_runs_says_what_the_selected_one_waits_for_and_the_card_what_it_wo
 }
 
 #[test]
-fn what_an_old_queued_run_waits_for_is_read_again_with_the_newest_page() {
+fn the_wait_of_an_old_queued_run_is_read_again_with_the_newest_page() {
     let mut world = World::default();
     world.overview.runs = (1..=250).rev().map(|id| world::run(id, RunStatus::Succeeded)).collect();
     world.overview.runs[240].status = RunStatus::Queued;
@@ -667,8 +667,8 @@ fn what_an_old_queued_run_waits_for_is_read_again_with_the_newest_page() {
     console.send(news()).hides("waits for group").shows("running");
 }
 
-/// Run 41 waits for two people, of whom one has agreed; ana asked for it.
-fn asking() -> World {
+/// Run 41, requested by ana, needs two approvals and has one.
+fn awaiting_approval() -> World {
     let mut world = World::default();
     let detail = &mut world.detail;
     let ask = Approve { prompt: "Ship 1.4.2?".to_owned(), need: 2, ..Approve::default() };
@@ -687,11 +687,11 @@ fn as_actor(actor: &str, world: World) -> Console {
 }
 
 #[test]
-fn an_approval_says_how_it_stands_and_takes_an_answer_with_its_plan() {
-    let mut console = as_actor("cleo", asking());
+fn an_approval_shows_its_state_and_takes_an_answer_with_its_plan() {
+    let mut console = as_actor("cleo", awaiting_approval());
     console.press("3 Enter").shows("waits for 1 of 2 approvals: ben approved 21:03; until 11-21 23:04Z");
     console.press("a").shows("Ship 1.4.2?").shows("deploy web → staging (ana asked for it").press("Enter");
-    let voted = |console: &Console| asked_for(console, |e| matches!(e, Effect::Vote { .. }));
+    let voted = |console: &Console| count_requests(console, |e| matches!(e, Effect::Vote { .. }));
     assert_eq!(voted(&console), 0, "Enter alone approves nothing");
     console.press("a n Enter").shows("this needs a reason: say why");
     assert_eq!(voted(&console), 0);
@@ -702,26 +702,26 @@ fn an_approval_says_how_it_stands_and_takes_an_answer_with_its_plan() {
 }
 
 #[test]
-fn who_asked_for_it_cannot_approve_and_is_told_why() {
-    let mut console = as_actor("ana", asking());
+fn the_requester_cannot_approve_and_sees_why() {
+    let mut console = as_actor("ana", awaiting_approval());
     console.press("3 Enter").shows("until 11-21 23:04Z; you asked").shows("for it, so you cannot");
-    console.press("a").shows("ana asked for it, and nobody approves what they asked for");
+    console.press("a").shows("ana requested it, and requesters cannot approve their own run");
     assert!(console.app.popups.is_empty());
 }
 
 #[test]
-fn home_does_not_say_that_an_approval_waits_for_who_asked_for_it() {
-    for (actor, said) in [("ana", "waiting Enter opens it"), ("cleo", "waiting for you: Enter opens it")] {
-        let mut world = asking();
+fn home_does_not_ask_the_requester_for_approval() {
+    for (actor, shown) in [("ana", "waiting Enter opens it"), ("cleo", "waiting for you: Enter opens it")] {
+        let mut world = awaiting_approval();
         world.overview.runs[0] = world.detail.run.clone();
         let facts = Facts { actor: actor.to_owned(), ..Facts::default() };
-        Console::with(world, facts, true, (140, 40)).press("3").shows(said);
+        Console::with(world, facts, true, (140, 40)).press("3").shows(shown);
     }
 }
 
 #[test]
 fn the_command_line_leads_to_the_same_questions() {
-    let mut console = as_actor("cleo", asking());
+    let mut console = as_actor("cleo", awaiting_approval());
     console.command("approve run 41").shows("Run #41 wants approval").press("Enter");
     console.command("pause run 41").shows("The step in flight ends, then it waits").shows("▸ Back ◂").press("Esc");
     console.command("stop run 41 after this step").shows("Stop after this step").shows("▸ Back ◂").press("Esc");
@@ -731,12 +731,12 @@ fn the_command_line_leads_to_the_same_questions() {
     console.command("retry run 41").shows("Do it again").press("y Enter").shows("the plan of run #41 again, as it was");
     console.shows("cancels run #3 (running), of group carts");
     console.press("y Enter");
-    assert_eq!(asked_for(&console, |e| matches!(e, Effect::Retry { run: RunId(41), .. })), 1);
-    assert_eq!(asked_for(&console, |e| matches!(e, Effect::Vote { .. } | Effect::Order { .. })), 0);
+    assert_eq!(count_requests(&console, |e| matches!(e, Effect::Retry { run: RunId(41), .. })), 1);
+    assert_eq!(count_requests(&console, |e| matches!(e, Effect::Vote { .. } | Effect::Order { .. })), 0);
 }
 
 #[test]
-fn what_cannot_be_done_to_an_ended_or_unknown_run_is_said() {
+fn impossible_orders_to_an_ended_or_unknown_run_are_reported() {
     let mut console = Console::new(World::at_rest());
     console.world.detail.run.status = RunStatus::Failed;
     for command in ["pause run 41", "resume run 41", "stop run 41 after this step"] {
@@ -748,7 +748,7 @@ fn what_cannot_be_done_to_an_ended_or_unknown_run_is_said() {
 }
 
 #[test]
-fn an_interrupted_run_is_decided_about_with_a_reason() {
+fn an_interrupted_run_is_resolved_with_a_reason() {
     let mut world = World::default();
     let detail = &mut world.detail;
     detail.run.status = RunStatus::Interrupted;
@@ -766,7 +766,7 @@ fn an_interrupted_run_is_decided_about_with_a_reason() {
 }
 
 #[test]
-fn what_the_runbook_says_stands_beside_the_step() {
+fn the_notes_of_a_runbook_are_shown_beside_the_step() {
     let mut world = World::default();
     world.detail.run.plan.steps[1].rules.notes = Some("Ask in #ops first.".to_owned());
     let mut console = Console::new(world);
@@ -779,7 +779,7 @@ fn a_read_only_console_gives_no_orders() {
     let mut console = Console::with(World::default(), facts, true, (80, 24));
     console.press("3 Enter c j Enter").shows("read-only: nothing can be done to a run").press("Esc");
     console.command("pause run 41").shows("read-only");
-    assert_eq!(asked_for(&console, |e| matches!(e, Effect::Order { .. })), 0);
+    assert_eq!(count_requests(&console, |e| matches!(e, Effect::Order { .. })), 0);
 }
 
 // --- lists
@@ -796,7 +796,7 @@ fn the_selection_stays_on_its_object() {
 }
 
 #[test]
-fn unknown_is_said_and_never_counted_as_good() {
+fn unknown_is_shown_and_never_counted_as_good() {
     let mut console = Console::new(World::default());
     console.shows("? crm").shows("unkn.").shows("7h old");
     console.world.overview.score = None;
@@ -812,7 +812,7 @@ fn an_empty_stack_says_how_to_begin() {
 }
 
 #[test]
-fn an_overview_that_cannot_be_read_is_said() {
+fn an_unreadable_overview_is_reported() {
     let mut console = Console::new(World::default());
     console.send(Msg::Overview(Err("the store is locked".to_owned()))).shows("the store is locked").shows("! 1 (p)");
     console.press("p").shows("Problems 1").shows("the overview could not be read: the store is locked");
@@ -832,17 +832,17 @@ fn in_log_of(lines: i64, keys: &str) -> Console {
     console
 }
 
-/// One more line is written.
+/// Writes one more line to the log.
 fn write_line(console: &mut Console) {
     let seq = console.world.log.last().map_or(0, |e| e.seq) + 1;
     console.world.log.push(entry(seq));
-    for told in console.world.written() {
-        console.send(told);
+    for message in console.world.written() {
+        console.send(message);
     }
 }
 
 #[test]
-fn a_log_follows_until_somebody_reads() {
+fn a_log_follows_until_it_is_scrolled() {
     let mut console = in_log(99);
     console.shows("line 99").shows("following");
     write_line(&mut console);
@@ -859,12 +859,12 @@ fn a_log_follows_until_somebody_reads() {
 }
 
 #[test]
-fn a_glance_reads_the_end_and_turning_to_the_log_reads_all() {
+fn an_unfocused_log_reads_its_end_and_a_focused_one_all() {
     let read =
-        |console: &Console| console.world.reading.borrow().values().map(|(desk, ..)| desk.lines()).collect::<Vec<_>>();
+        |console: &Console| console.world.reading.borrow().values().map(|(view, ..)| view.lines()).collect::<Vec<_>>();
     let mut console = in_log_of(20_000, "");
     console.shows("compiled 20000").shows("following");
-    assert_eq!(read(&console), [2000], "nobody has turned to it");
+    assert_eq!(read(&console), [2000], "it has no focus");
     console.press("3").shows("compiled 20000").shows("following").shows("20000 of 20000");
     assert_eq!(read(&console), [20_000]);
     console.press("g").shows("line 1 ").shows("    1 of 20000").press("1 3 Enter");
@@ -872,7 +872,7 @@ fn a_glance_reads_the_end_and_turning_to_the_log_reads_all() {
     let mut short = in_log_of(2000, "");
     assert_eq!(read(&short), [2000]);
     short.press("3");
-    assert_eq!(asked_for(&short, |e| matches!(e, Effect::OpenLog { .. })), 1, "it was read whole");
+    assert_eq!(count_requests(&short, |e| matches!(e, Effect::OpenLog { .. })), 1, "it was read whole");
 }
 
 #[test]
@@ -924,13 +924,13 @@ fn a_search_from_the_command_line_goes_to_all_of_a_long_log() {
 }
 
 #[test]
-fn a_copy_that_comes_after_its_log_was_left_is_not_made() {
+fn a_copy_that_arrives_after_its_log_was_closed_is_dropped() {
     let mut console = in_log(60);
-    let asked = console.send_unanswered(Msg::Key(KeyEvent::new(KeyCode::Char('y'), KeyModifiers::NONE)));
+    let requested = console.send_unanswered(Msg::Key(KeyEvent::new(KeyCode::Char('y'), KeyModifiers::NONE)));
     console.press("r");
-    console.settle(asked);
+    console.settle(requested);
     console.press("q").shows("following");
-    assert_eq!(asked_for(&console, |e| matches!(e, Effect::Copy(_))), 0);
+    assert_eq!(count_requests(&console, |e| matches!(e, Effect::Copy(_))), 0);
 }
 
 #[test]
@@ -955,7 +955,7 @@ fn a_runs_log_on_the_whole_screen_has_the_whole_grammar() {
     assert!(console.wanted.iter().any(|e| matches!(e, Effect::Copy(text) if text.contains("line 23"))));
     let before = console.text();
     console.press("q").shows("Stack").press("f");
-    assert_eq!(console.text(), before, "who comes back finds everything as it was");
+    assert_eq!(console.text(), before, "reopening shows the same view");
     console
         .press("L")
         .hides("info  ")
@@ -968,7 +968,7 @@ fn a_runs_log_on_the_whole_screen_has_the_whole_grammar() {
 }
 
 #[test]
-fn a_run_being_written_is_followed_on_the_whole_screen_and_old_logs_are_let_go() {
+fn a_run_being_written_is_followed_on_the_whole_screen_and_old_logs_are_closed() {
     let mut console = in_log(60);
     console.press("f").shows("60 of 60");
     write_line(&mut console);
@@ -983,15 +983,15 @@ fn a_run_being_written_is_followed_on_the_whole_screen_and_old_logs_are_let_go()
         console.send(Msg::Notice(Notice::Observations)).press("3 f q");
     }
     assert_eq!(console.world.reading.borrow().len(), 5);
-    let watched = console.world.reading.borrow().values().filter(|(desk, ..)| desk.is_watched()).count();
+    let watched = console.world.reading.borrow().values().filter(|(view, ..)| view.is_watched()).count();
     assert_eq!(watched, 1, "only what is on screen");
     console.press("r");
-    assert!(console.world.reading.borrow().values().all(|(desk, ..)| !desk.is_watched()));
+    assert!(console.world.reading.borrow().values().all(|(view, ..)| !view.is_watched()));
 }
 
 #[test]
-fn a_log_that_could_not_be_opened_is_asked_for_again() {
-    let opens = |console: &Console| asked_for(console, |e| matches!(e, Effect::OpenLog { .. }));
+fn a_log_that_could_not_be_opened_is_requested_again() {
+    let opens = |console: &Console| count_requests(console, |e| matches!(e, Effect::OpenLog { .. }));
     let mut console = in_log(60);
     let Some(Effect::OpenLog { ticket, .. }) =
         console.wanted.iter().find(|e| matches!(e, Effect::OpenLog { .. })).cloned()
@@ -999,8 +999,8 @@ fn a_log_that_could_not_be_opened_is_asked_for_again() {
         panic!("{:?}", console.wanted)
     };
     console.send(Msg::File(ticket, Told::Unopened("no room for it".to_owned()))).shows("no room for it").press("k G");
-    assert_eq!(opens(&console), 1, "not asked for ever");
-    assert!(console.wanted.contains(&Effect::CloseLog(ticket)), "what was begun for it is let go");
+    assert_eq!(opens(&console), 1, "not requested forever");
+    assert!(console.wanted.contains(&Effect::CloseLog(ticket)), "its half-opened log is closed");
     console.press("r q").shows("60 of 60");
     assert_eq!(opens(&console), 2);
     console.press("f").shows("60 of 60").press("q f").shows("60 of 60");
@@ -1042,7 +1042,7 @@ fn no_escape_sequence_reaches_the_screen() {
 // --- what the screen costs
 
 #[test]
-fn an_idle_console_asks_nothing_and_ticks_by_the_minute() {
+fn an_idle_console_requests_nothing_and_ticks_by_the_minute() {
     let mut console = Console::new(World::at_rest());
     assert_eq!(console.app.wants_tick(), None);
     console.shows("21:04Z");
@@ -1058,34 +1058,34 @@ fn an_idle_console_asks_nothing_and_ticks_by_the_minute() {
 fn ctrl_r_reads_the_runbooks_again() {
     let mut console = Console::new(World::at_rest());
     console.press("Ctrl-R").shows("read again, with 12 runbooks");
-    assert_eq!(asked_for(&console, |e| *e == Effect::Reload), 1);
+    assert_eq!(count_requests(&console, |e| *e == Effect::Reload), 1);
 }
 
 #[test]
-fn notices_are_gathered_into_one_question() {
+fn notices_are_coalesced_into_one_request() {
     let mut console = Console::new(World::default());
-    let mut asked = console.send_unanswered(Msg::Notice(Notice::Observations));
+    let mut requested = console.send_unanswered(Msg::Notice(Notice::Observations));
     for _ in 0..100 {
-        asked.extend(console.send_unanswered(Msg::Notice(Notice::Observations)));
+        requested.extend(console.send_unanswered(Msg::Notice(Notice::Observations)));
     }
-    assert_eq!(asked, [Effect::Overview]);
+    assert_eq!(requested, [Effect::Overview]);
     let answer = console.world.answer(&Effect::Overview).expect("an answer");
     assert_eq!(console.send_unanswered(answer), [Effect::Overview], "what changed meanwhile is read once more");
 }
 
 #[test]
-fn who_fell_behind_reads_everything_again() {
+fn a_lagging_console_reads_everything_again() {
     let mut console = Console::new(World::default());
     console.press("3 Enter");
-    let asked = console.send_unanswered(Msg::Lagged);
+    let requested = console.send_unanswered(Msg::Lagged);
     for effect in [Effect::Overview, Effect::Catalogue, Effect::Detail(RunId(41))] {
-        assert!(asked.contains(&effect), "{effect:?} is not among {asked:?}");
+        assert!(requested.contains(&effect), "{effect:?} is not among {requested:?}");
     }
 }
 
 // --- every screen
 
-/// Every screen there is, by the keys that lead to it.
+/// The keys that open each screen.
 const SCREENS: [&str; 24] = [
     "",
     "f",
@@ -1123,8 +1123,8 @@ fn go(console: &mut Console, keys: &str) {
     }
 }
 
-/// Sizes: every height up to two pages, then some; widths step 7 and those where the layout changes. All of them with
-/// `OPSROOM_EVERY_SIZE` set (minutes).
+/// Every height up to two pages, then some; widths in steps of 7 and those where the layout
+/// changes. All of them with `OPSROOM_EVERY_SIZE` set (takes minutes).
 fn sizes(widths: std::ops::RangeInclusive<u16>, heights: std::ops::RangeInclusive<u16>) -> Vec<(u16, u16)> {
     if std::env::var_os("OPSROOM_EVERY_SIZE").is_some() {
         return widths.flat_map(|w| heights.clone().map(move |h| (w, h))).collect();
@@ -1153,12 +1153,12 @@ fn below_its_size_every_screen_says_what_it_needs() {
         let mut console = Console::new(World::with_plan(plan("prod", true)));
         go(&mut console, keys);
         let small = sizes(1..=59, 1..=50).into_iter().chain(sizes(60..=200, 1..=14));
-        // What is painted does not depend on the screen below; one of them is shown all sizes, the others some.
+        // The message does not depend on the screen below: only one is tried at all sizes.
         for (width, height) in small.step_by(if keys.is_empty() { 1 } else { 29 }) {
             console.app.size = (width, height);
             let screen = text(&console.paint());
-            let said = format!("needs 60×15, has {width}×{height}");
-            assert!(width < 24 || screen.contains(&said), "{screen}");
+            let message = format!("needs 60×15, has {width}×{height}");
+            assert!(width < 24 || screen.contains(&message), "{screen}");
         }
     }
 }
@@ -1220,13 +1220,13 @@ fn snapshots() {
 }
 
 #[test]
-fn the_time_is_told_not_read() {
+fn the_time_comes_from_ticks() {
     let mut console = Console::new(World::at_rest());
     console.send(Msg::Tick(Timestamp(0))).shows("00:00Z");
 }
 
 #[test]
-fn what_is_on_screen_grows_old_by_itself_and_is_read_again_now_and_then() {
+fn the_screen_ages_by_itself_and_is_read_again_from_time_to_time() {
     let mut console = Console::new(World::at_rest());
     assert_eq!(console.send_unanswered(Msg::Tick(NOW)), []);
     console.hides("✗ critical");

@@ -1,7 +1,7 @@
-//! The manuals say what the program does: generated parts of README.md are fresh, its example works, help covers everything.
+//! README.md matches the program: generated parts are fresh, examples work, help covers everything.
 //! `OPSROOM_BLESS=1 cargo test --test docs` rewrites the generated parts.
 
-#![expect(clippy::unwrap_used, reason = "what a test needs and does not get fails it")]
+#![expect(clippy::unwrap_used, reason = "a failed unwrap fails the test")]
 
 use std::fmt::Write as _;
 
@@ -18,7 +18,7 @@ fn readme() -> String {
     std::fs::read_to_string(README).unwrap()
 }
 
-/// The README with what stands between `<!-- name: …-->` and `<!-- /name -->` replaced.
+/// The README with the text between `<!-- name: …-->` and `<!-- /name -->` replaced.
 fn with_part(text: &str, name: &str, part: &str) -> String {
     let open = text.find(&format!("<!-- {name}: ")).unwrap_or_else(|| panic!("README.md has no part {name}"));
     let from = open + text[open..].find("-->\n").unwrap() + 4;
@@ -107,7 +107,7 @@ fn the_readmes_settings_are_read_without_a_complaint() {
     let file = &chapter[from..from + chapter[from..].find("```").unwrap()];
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("opsroom.toml");
-    // The secrets it names are those of whoever reads it.
+    // The secrets it names are defined by its reader.
     let names = ["SHOP_PASSWORD", "SLACK_URL", "HOOK_KEY", "PAGERDUTY_KEY", "SMTP_PASSWORD", "GITHUB_TOKEN"];
     let hosts = "hosts = [\"db.acme.test\", \"events.pagerduty.com\", \"smtp.acme.test\", \"api.github.com\"]";
     let secrets: String = names.map(|name| format!("[secret.{name}]\nfrom = \"env:{name}\"\n{hosts}\n")).concat();

@@ -1,11 +1,12 @@
-//! The engine against a real store (`SQLite` in memory), with a scripted world or with real processes.
+//! The engine against a real store (`SQLite` in memory), with scripted adapters or real processes.
 //!
-//! Time is real but the figures are tiny: `SQLite` works on threads of its own, which a paused clock would overtake.
+//! Time is real but intervals are short: `SQLite` works on threads of its own, which a paused clock
+//! would overtake.
 
 #![expect(
     clippy::unwrap_used,
     clippy::expect_used,
-    reason = "the workbench's functions are test code, which clippy cannot know"
+    reason = "the functions of the test harness are test code, which clippy cannot know"
 )]
 
 #[path = "engine/bench.rs"]

@@ -1,5 +1,6 @@
-//! The chaos test can fail: each fault of `src/fault.rs`, planted into every engine, is found by one of its judges within 250
-//! kills, and without a fault none of them cries. `cargo test --features faults --test faults [NAME]`.
+//! Tests that the chaos test can fail: each fault of `src/fault.rs`, planted into every engine, is
+//! found within 250 kills, and without a fault nothing is found.
+//! `cargo test --features faults --test faults [NAME]`.
 
 #![expect(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "test code")]
 
@@ -22,7 +23,7 @@ fn chaos(url: String, kills: usize, fault: Option<&'static str>) -> Chaos {
     Chaos { url, kills, engines: 4, seed: seed(), stop_every: 10, fault }
 }
 
-/// Not the test harness's own output: that is kept back, and this is the report.
+/// Prints past the test harness, which captures output.
 fn report(line: &str) {
     use std::io::Write as _;
     let _ = writeln!(std::io::stderr(), "{line}");
@@ -84,7 +85,7 @@ faults! {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn the_fencing_token_is_missed_on_postgres() {
+async fn a_missing_fencing_token_is_found_on_postgres() {
     let Some(schema) = postgres::schema().await else { return };
     is_found(schema.url.clone(), Fault::UnfencedWrites).await;
     schema.remove().await;

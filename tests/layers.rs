@@ -1,5 +1,5 @@
-//! Reads the sources and fails, with file, line and rule, when an arrow between modules points the wrong way, a file does
-//! not say what it is, or a debugging leftover stayed behind.
+//! Reads the sources and fails, with file, line and rule, on a forbidden dependency between
+//! modules, a file without a head comment, and debugging code.
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot read the sources has failed")]
 
@@ -7,7 +7,8 @@ use std::fmt::Write as _;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-/// (files this rule is about, words that may not appear in them). A rule applies to paths that start with its prefix.
+/// (files of the rule, names that may not appear in them). A rule applies to paths that start with
+/// its prefix.
 const FORBIDDEN: &[(&str, &[&str])] = &[
     (
         "src/core",
@@ -104,20 +105,19 @@ const FORBIDDEN: &[(&str, &[&str])] = &[
     ("src", &["todo!(", "unimplemented!(", "dbg!(", "#[allow("]),
 ];
 
-/// (files, word, why): what a rule above does not hold for.
+/// (files, name, why): exceptions to the rules above.
 const EXCEPTIONS: &[(&str, &str, &str)] = &[(
     "src/adapter/sql",
     "sqlx",
-    "speaks to the databases runbooks name; the store is another matter and stays out of reach",
+    "connects to the databases that runbooks name, never to the store",
 )];
 
-/// `println!` and friends belong to the subcommands; a screen must never see them.
+/// Only subcommands print: output would damage the screen of the console.
 const PRINTING: &[&str] = &["println!(", "print!(", "eprintln!(", "eprint!("];
 const MAY_PRINT: &[&str] = &["src/cli", "src/main.rs"];
 
-/// Adapters know nothing of each other.
 #[test]
-fn arrows_point_one_way() {
+fn dependencies_point_one_way() {
     let mut wrong = String::new();
     for file in sources() {
         let name = file.display().to_string();
@@ -140,7 +140,7 @@ fn arrows_point_one_way() {
     assert!(wrong.is_empty(), "\n{wrong}");
 }
 
-/// A folder whose files are plugged in by one line each: a file nobody lists would be ignored in silence.
+/// A file that its parent module does not declare would be ignored silently.
 #[test]
 fn every_file_is_listed() {
     let mut missing = String::new();
@@ -162,7 +162,7 @@ fn every_file_is_listed() {
     assert!(missing.is_empty(), "\n{missing}");
 }
 
-/// Lines that are neither comments nor inside the file's test module (which stands last).
+/// Lines that are neither comments nor inside the file's test module (which comes last).
 fn production_lines(text: &str) -> impl Iterator<Item = (usize, &str)> {
     text.lines()
         .enumerate()
@@ -170,7 +170,7 @@ fn production_lines(text: &str) -> impl Iterator<Item = (usize, &str)> {
         .map(|(index, line)| (index + 1, line.split("//").next().unwrap_or("")))
 }
 
-/// `word` stands in `line` on its own, not inside a longer name.
+/// Whether `line` contains `word` as a whole name.
 fn uses(line: &str, word: &str) -> bool {
     line.match_indices(word).any(|(at, _)| {
         let before = line[..at].chars().next_back();

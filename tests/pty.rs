@@ -1,11 +1,12 @@
-//! The console in a real terminal: what `TestBackend` never sees. Signals, modes given back, split keys, bytes on the wire.
+//! The console in a real terminal: what `TestBackend` never sees. Signals, restored modes, split
+//! keys, bytes on the wire.
 //!
-//! Each test spawns the real binary in its own pseudo-terminal. Waiting is for facts (a text, an exit, a state of the
-//! process), with a generous limit that `OPSROOM_TEST_SECONDS` stretches on slow machines; sleeping is only for gaps
-//! between bytes and for watching that nothing happens.
+//! Each test spawns the real binary in its own pseudo-terminal. Tests wait for facts (a text, an
+//! exit, a state of the process), with a generous limit that `OPSROOM_TEST_SECONDS` stretches on
+//! slow machines; they sleep only for gaps between bytes and to check that nothing happens.
 
 #![cfg(target_os = "linux")]
-#![expect(clippy::unwrap_used, clippy::expect_used, reason = "a harness that cannot go on fails its test")]
+#![expect(clippy::unwrap_used, clippy::expect_used, reason = "a failed unwrap fails the test")]
 
 mod pty {
     mod attacks;

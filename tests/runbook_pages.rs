@@ -1,4 +1,4 @@
-//! Pages as people write them: what each becomes. The texts are our own; the habits are those of public collections.
+//! Markdown pages in the styles of public runbook collections, and the runbook that each becomes.
 
 use opsroom::core::plan::{Plan, RiskLevel};
 use opsroom::core::runbook::definition::Origin;
@@ -6,15 +6,15 @@ use opsroom::core::runbook::{Request, parse, plan};
 use opsroom::core::service::{ShellCommand, Stack};
 use opsroom::core::step::StepSpec;
 
-/// What a page becomes.
+/// The expected result of a page.
 enum Becomes {
-    /// Scripts of its blocks (without the first line, which makes them stop at the first mistake), its inputs, and how
-    /// many of the blocks want a word.
+    /// Scripts of its blocks (without the first line, `set -eu`), its inputs, and how many of the
+    /// blocks require a word.
     Guided(&'static [&'static str], &'static [&'static str], usize),
-    /// One block that is shown and asked about, words of its question, and the line of a mistake if there is one.
+    /// One block that a person runs: part of its prompt, and the line of a mistake if there is one.
     ByHand(&'static str, Option<usize>),
     Reference,
-    /// Line and words of its problem.
+    /// The line and part of the message of its problem.
     Problem(usize, &'static str),
 }
 use Becomes::{ByHand, Guided, Problem, Reference};
@@ -115,13 +115,13 @@ const PAGES: &[(&str, &str, Becomes)] = &[
         ),
     ),
     (
-        "output under a shell's tag, told by the words before it",
+        "output under a shell's tag, recognised by the text before it",
         "Describe it:\n\n```bash\nkubectl describe pod <pod>\n```\n\nThe events are similar to the following:\n\n\
          ```bash\nWarning  Failed  2m  it didn't fit <volume>\n```\n",
         Guided(&["kubectl describe pod \"${OPSROOM_INPUT_POD}\"\n"], &["pod"], 0),
     ),
     (
-        "output under a shell's tag, told by its shape",
+        "output under a shell's tag, recognised by its shape",
         "```bash\n  ceph status\n    cluster:\n      health: HEALTH_WARN\n      3 full osd(s)\n```\n",
         Guided(&["  ceph status\n"], &[], 0),
     ),
@@ -197,7 +197,7 @@ fn script(command: &ShellCommand) -> &str {
 }
 
 #[test]
-fn each_page_becomes_what_it_should() {
+fn each_page_becomes_its_expected_runbook() {
     assert!(PAGES.len() >= 30);
     for (name, text, becomes) in PAGES {
         let file = "folder/page.md";
@@ -223,14 +223,14 @@ fn each_page_becomes_what_it_should() {
                 assert_eq!(lines.first().copied(), *mistake, "{name}: {:?}", runbook.problems);
                 let (plan, _) = planned(file, text);
                 let [step] = plan.steps.as_slice() else { panic!("{name}: {:#?}", plan.steps) };
-                let StepSpec::Manual(asks) = &step.spec else { panic!("{name}: it would run") };
-                assert!(asks.prompt.contains(says) && step.rules.optional, "{name}: {}", asks.prompt);
+                let StepSpec::Manual(manual) = &step.spec else { panic!("{name}: it would run") };
+                assert!(manual.prompt.contains(says) && step.rules.optional, "{name}: {}", manual.prompt);
             }
             Guided(scripts, inputs, risky) => {
                 let (plan, found) = planned(file, text);
                 assert_eq!(found, *inputs, "{name}");
                 assert!(plan.risks.iter().all(|r| r.level != RiskLevel::Block), "{name}: {:?}", plan.risks);
-                assert!(plan.mutates, "{name}: nobody said that it changes nothing");
+                assert!(plan.mutates, "{name}: a page changes something unless it says otherwise");
                 check_guided(name, &plan, scripts, *risky);
             }
         }
@@ -249,16 +249,16 @@ fn check_guided(name: &str, plan: &Plan, scripts: &[&str], risky: usize) {
     let wanted: Vec<String> = scripts.iter().map(|script| format!("set -eu\n{script}")).collect();
     assert_eq!(run, wanted, "{name}");
     for pair in plan.steps.chunks(2) {
-        let [ask, work] = pair else { panic!("{name}: a block without its question") };
-        assert!(matches!(ask.spec, StepSpec::Manual(_)) && ask.rules.optional, "{name}");
+        let [question, work] = pair else { panic!("{name}: a block without its question") };
+        assert!(matches!(question.spec, StepSpec::Manual(_)) && question.rules.optional, "{name}");
         let when = work.rules.when.as_deref();
-        assert_eq!(when, Some(format!("steps.{}.done", ask.rules.key).as_str()), "{name}: it must wait for the answer");
+        assert_eq!(when, Some(format!("steps.{}.done", question.rules.key).as_str()), "{name}: it must wait for the answer");
     }
     assert_eq!(plan.steps.iter().filter(|s| s.rules.word.is_some()).count(), risky, "{name}");
 }
 
 #[test]
-fn what_follows_a_shell_elsewhere_is_not_run_here() {
+fn blocks_after_a_remote_shell_are_not_run_here() {
     let text = "# A\n\n## Look\n\n```sh\nssh web-1\n```\n\nThen:\n\n```sh\nsystemctl stop web\n```\n\n## After\n\n\
                 ```sh\ndate\n```\n";
     let (plan, _) = planned("a.md", text);

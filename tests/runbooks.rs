@@ -1,4 +1,4 @@
-//! The runbooks that ship: the folder and the list of built-in ones are the same.
+//! The folder of shipped runbooks and the list of built-in ones are the same.
 
 use std::collections::BTreeSet;
 use std::path::Path;

@@ -1,6 +1,6 @@
 //! The store suite: every test is written once and runs on SQLite and on PostgreSQL.
 
-#![expect(clippy::unwrap_used, clippy::expect_used, reason = "a test that cannot go on stops there")]
+#![expect(clippy::unwrap_used, clippy::expect_used, reason = "a failed unwrap fails the test")]
 
 #[path = "store/artifacts.rs"]
 mod artifacts;
@@ -79,7 +79,7 @@ impl Place {
         }
     }
 
-    /// The queued runs that wait for something besides free hands, and what for.
+    /// The queued runs that wait for more than a free worker, and what they wait for.
     pub async fn waiting(&self) -> Vec<(RunId, String)> {
         let queue = self.store.queue(self.workspace, RunId(0), RunId(i64::MAX)).await.unwrap();
         queue.into_iter().filter(|q| !q.waits_for.is_empty()).map(|q| (q.run, q.to_string())).collect()
@@ -134,7 +134,7 @@ pub fn line(step: u32, text: &str) -> NewEntry {
 }
 
 /// The message or output text of an entry.
-pub fn said(body: &EntryBody) -> &str {
+pub fn message_of(body: &EntryBody) -> &str {
     match body {
         EntryBody::Event { message, .. } => message,
         EntryBody::Output { text, .. } => text,
@@ -161,7 +161,7 @@ async fn on_postgres<F: Future<Output = ()> + Send + 'static>(test: impl FnOnce(
     }
 }
 
-/// Declares each test twice.
+/// Declares each test for both databases.
 macro_rules! suite {
     ($($module:ident: $($test:ident),+;)+) => {
         mod sqlite {
@@ -183,42 +183,42 @@ macro_rules! suite {
 suite! {
     runs: a_submitted_run_is_whole, a_run_needs_a_workspace, the_oldest_queued_run_is_claimed_first,
         a_run_of_a_newer_version_stays_queued, racing_claimers_get_each_run_once, renewing_holds_off_the_sweeper, a_stale_token_changes_nothing,
-        a_run_lives_and_ends, an_end_leaves_no_step_open, the_chain_goes_on_only_with_the_end,
+        a_run_lives_and_ends, an_end_leaves_no_step_open, the_chain_continues_only_with_the_end,
         steps_are_recorded, cancelling_a_queued_run, cancelling_a_held_run, cancelling_races_with_finishing,
         cancelling_races_with_claiming, an_interrupted_run_says_what_is_unknown, a_renewal_beats_the_interruption,
-        manual_steps_are_answered_once_per_attempt, lists_are_filtered_and_paged, a_search_says_how_far_it_looked;
-    control: orders_are_kept_told_and_audited, a_harsher_end_replaces_a_milder_one_and_not_the_other_way_round,
-        a_skipped_step_never_begins, a_paused_run_whose_engine_is_gone_goes_on_to_wait,
-        a_paused_run_that_has_failed_does_not_go_on_by_itself, only_a_run_that_waits_before_a_step_has_one_let_go,
-        it_takes_so_many_different_people_who_did_not_ask_for_it, votes_outlive_the_engine_and_are_bound_to_their_time,
-        who_asked_for_a_run_does_not_approve_its_repetition, what_steps_left_is_found_by_step_oldest_first;
+        manual_steps_are_answered_once_per_attempt, lists_are_filtered_and_paged, a_search_reports_how_far_it_read;
+    control: orders_are_stored_logged_and_audited, a_harsher_end_replaces_a_milder_one_and_not_the_other_way_round,
+        a_skipped_step_never_begins, a_paused_run_whose_engine_is_gone_keeps_waiting,
+        a_paused_run_that_has_failed_does_not_go_on_by_itself, only_a_run_that_waits_before_a_step_has_it_released,
+        an_approval_needs_enough_people_other_than_the_requester, votes_outlive_the_engine_and_are_bound_to_their_time,
+        the_requester_of_a_run_does_not_approve_its_retry, outcomes_are_found_by_step_oldest_first;
     table: every_pair_of_state_and_transition;
-    resume: an_unknown_outcome_wants_a_decision, targets_are_taken_all_or_none_and_given_back,
-        racing_claimers_never_share_a_target, a_write_that_happened_after_all_is_found;
-    queue: the_more_urgent_goes_first_and_nobody_starves, lanes_are_claimed_apart_and_a_chain_stays_in_its_lane,
+    resume: an_unknown_outcome_requires_a_decision, targets_are_taken_all_or_none_and_given_back,
+        racing_claimers_never_share_a_target, a_write_that_only_seemed_to_fail_is_found;
+    queue: urgent_runs_go_first_and_none_starves, lanes_are_claimed_apart_and_a_chain_stays_in_its_lane,
         one_run_of_a_group_is_under_way_at_a_time, racing_claimers_never_share_a_group, a_taken_group_refuses_the_next_run,
         racing_submitters_of_a_group_that_refuses, a_new_run_cancels_the_others_of_its_group,
-        a_link_kept_out_of_its_group_ends_with_a_word, an_interrupted_run_leaves_its_group_and_lines_up_again,
-        a_group_is_of_one_workspace, places_in_the_queue_are_told, a_run_nobody_can_read_hides_no_other;
-    left_over: an_engine_that_lost_a_run_is_not_alive_for_what_it_queued, a_console_takes_only_what_the_living_have_queued, a_person_starts_what_is_left_over,
-        without_an_engine_everything_waits_and_a_server_adopts_what_is_young, no_console_goes_on_with_a_change_by_itself,
-        a_chain_belongs_to_the_process_that_goes_on_with_it;
-    changes: what_others_write_is_heard;
-    reliability: a_breaker_opens_for_everybody_and_one_of_them_probes, a_reset_is_audited, commands_are_known_until_they_end,
-        whoever_takes_over_fences_the_old_engine_off;
-    simulation: any_interleaving_keeps_the_promises;
-    journal: numbers_have_no_gaps_under_racing_writers, pages_cut_chunks_anywhere, everything_comes_back_as_it_went_in,
+        a_link_refused_by_its_group_is_cancelled_with_a_message, an_interrupted_run_leaves_its_group_and_lines_up_again,
+        a_group_is_of_one_workspace, places_in_the_queue_are_reported, an_unreadable_run_hides_no_other;
+    left_over: an_engine_that_lost_a_run_is_not_alive_for_its_queued_runs, a_console_takes_only_runs_queued_by_live_processes, a_person_starts_a_leftover_run,
+        without_an_engine_every_run_waits_and_a_server_adopts_young_ones, no_console_continues_a_change_by_itself,
+        a_chain_belongs_to_the_process_that_continues_it;
+    changes: writes_of_others_are_noticed;
+    reliability: a_breaker_opens_for_all_engines_and_one_of_them_probes, a_reset_is_audited, commands_are_known_until_they_end,
+        a_takeover_fences_the_old_engine_off;
+    simulation: any_interleaving_keeps_the_invariants;
+    journal: numbers_have_no_gaps_under_racing_writers, pages_cut_chunks_anywhere, entries_are_read_as_they_were_written,
         a_line_of_ten_megabytes, pages_of_long_lines_end_early, thousands_of_events_at_once,
-        damaged_output_is_told;
-    artifacts: artifacts_are_kept, the_same_contents_are_kept_once, what_exceeds_the_limits_is_refused_whole, a_later_attempt_takes_the_place_of_an_earlier_one,
-        damaged_contents_are_told, artifacts_from_before_can_be_read;
-    history: every_change_is_kept_with_its_time, a_run_that_never_began_has_a_history_too, an_end_tells_what_became_of_every_step,
+        damaged_output_is_reported;
+    artifacts: artifacts_are_kept, the_same_contents_are_kept_once, an_artifact_over_the_limits_is_refused_whole, a_later_attempt_takes_the_place_of_an_earlier_one,
+        damaged_contents_are_reported, artifacts_of_the_first_schema_can_be_read;
+    history: every_change_is_kept_with_its_time, a_run_that_never_began_has_a_history_too, an_end_records_the_outcome_of_every_step,
         an_attempt_ends_once;
     stack: an_applied_stack_reads_the_same, a_stack_that_changed_meanwhile_is_refused_whole, racing_appliers,
-        workspaces_are_made_once, what_hangs_on_an_object_is_counted;
-    rest: a_pulse_is_written_once_per_slot, a_slot_is_taken_by_one, what_cannot_be_asked_is_known_and_when_it_was_seen,
+        workspaces_are_made_once, dependents_of_an_object_are_counted;
+    rest: a_pulse_is_written_once_per_slot, a_slot_is_taken_by_one, an_unreachable_target_is_unknown_and_keeps_when_it_was_seen,
         summaries_count_a_window, racing_observers, the_command_bar_remembers, engines_come_and_go, audit_is_newest_first,
-        audit_rows_are_filtered, a_long_message_is_cut_wherever_it_is_kept;
+        audit_rows_are_filtered, a_long_message_is_cut_wherever_it_is_stored;
     scope: a_run_of_another_workspace_does_not_exist, another_workspace_is_empty;
     opening: a_closed_store_refuses, reopening_finds_everything, racing_openers, a_newer_schema_is_refused,
         another_builds_schema_is_refused;

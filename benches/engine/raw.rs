@@ -1,4 +1,5 @@
-//! The raw claim loop: a plain table of the same database, one statement a claim, two claimers. What claims are held against.
+//! The raw claim loop: a plain table of the same database, one statement per claim, two claimers.
+//! The baseline for claims.
 
 use std::time::Instant;
 
@@ -53,7 +54,8 @@ macro_rules! raw {
                     let mut claimed = 0;
                     loop {
                         let claim = sqlx::query_as::<_, (i64, i64, String)>($claim).bind(holder).bind(1_i64);
-                        // To its end, which is its commit: whoever goes on after the first row has not claimed yet.
+                        // Read to the end, which commits: after the first row alone nothing is
+                        // claimed yet.
                         if claim.fetch_all(&pool).await?.is_empty() {
                             return Ok::<i64, sqlx::Error>(claimed);
                         }

@@ -1,8 +1,8 @@
-//! HTTP: one exchange under one total deadline, no redirects, connections reused, errors worded for people.
+//! HTTP: one exchange under one total deadline, no redirects, connections reused, readable errors.
 
+mod errors;
 mod resolver;
 mod tls;
-mod words;
 
 use std::collections::BTreeMap;
 use std::net::IpAddr;
@@ -17,22 +17,22 @@ use crate::core::outbound::{HostFrom, Policy, is_localhost};
 use crate::core::step::{Reply, SecretHeader};
 use crate::vault::{Value, Vault};
 
-/// More of a body than this is not read.
+/// Longer bodies are cut here.
 const MAX_BODY: usize = 1024 * 1024;
 
-/// What is to be sent.
+/// A request to send.
 #[derive(Debug, Clone)]
 pub(super) struct Request {
     pub method: String,
     pub url: String,
-    /// Who chose the host of the URL.
+    /// Where the host of the URL comes from.
     pub host: HostFrom,
     pub headers: BTreeMap<String, String>,
     pub body: Option<String>,
     pub secrets: Vec<SecretHeader>,
 }
 
-/// Built at the first call: loading root certificates takes time a console does not have at its start.
+/// Built at the first call: loading root certificates is too slow for the start of the console.
 #[derive(Debug)]
 pub(super) struct Client {
     policy: Arc<Policy>,
@@ -41,13 +41,13 @@ pub(super) struct Client {
 
 /// Why there is no answer.
 enum Failure {
-    /// We did not ask.
+    /// Not sent.
     Refused(String),
-    /// We asked, as far as we came.
+    /// Sent, or at least tried.
     Unreachable(String),
 }
 
-/// A proxy named by the environment (`https_proxy` …) is meant for the world outside, never for this machine.
+/// Proxies of the environment (`https_proxy` …) are for outbound calls, never for this machine.
 #[derive(Debug)]
 struct Pair {
     outbound: reqwest::Client,
@@ -59,8 +59,8 @@ impl Client {
         Self { policy: Arc::new(policy), built: OnceLock::new() }
     }
 
-    /// Sends the request and reads the answer; `timeout_ms` covers all of it but fetching secrets, which has a deadline of
-    /// its own: a slow vault must not look like a slow target.
+    /// Sends the request and reads the answer; `timeout_ms` covers all of it except fetching
+    /// secrets, which has a deadline of its own: a slow vault must not look like a slow target.
     pub(super) async fn perform(
         &self,
         request: Request,
@@ -68,7 +68,7 @@ impl Client {
         timeout_ms: i64,
         cancel: CancellationToken,
     ) -> Reply {
-        let asked = async {
+        let sent = async {
             let (url, secrets) = self.permit(&request, vault).await.map_err(Failure::Refused)?;
             let start = Instant::now();
             match timeout(deadline(timeout_ms), self.exchange(&request, &url, &secrets, start)).await {
@@ -79,7 +79,7 @@ impl Client {
         tokio::select! {
             biased;
             () = cancel.cancelled() => cancelled(),
-            answer = asked => match answer {
+            answer = sent => match answer {
                 Ok(reply) => reply,
                 Err(Failure::Unreachable(message)) => Reply::Unreachable { message },
                 Err(Failure::Refused(message)) => Reply::Refused { message },
@@ -112,11 +112,11 @@ impl Client {
         let request = build(client, request, url, secrets).map_err(Failure::Refused)?;
         let failed = |e: &reqwest::Error| match resolver::refusal(e) {
             Some(refusal) => Failure::Refused(refusal),
-            None => Failure::Unreachable(words::of(e, url)),
+            None => Failure::Unreachable(errors::describe(e, url)),
         };
         let mut response = client.execute(request).await.map_err(|e| match (failed(&e), proxy_in_use(url)) {
-            (Failure::Unreachable(words), Some(name)) if e.is_connect() => {
-                Failure::Unreachable(format!("{words} (or the proxy in ${name} did not let us through)"))
+            (Failure::Unreachable(message), Some(name)) if e.is_connect() => {
+                Failure::Unreachable(format!("{message} (or the proxy in ${name} did not let us through)"))
             }
             (failure, _) => failure,
         })?;
@@ -139,7 +139,7 @@ impl Pair {
                 .dns_resolver(Arc::new(resolver::Checked::new(policy.clone(), proxied)))
                 .user_agent(concat!("opsroom/", env!("CARGO_PKG_VERSION")));
             let builder = if proxied { builder } else { builder.no_proxy() };
-            builder.build().map_err(|e| format!("cannot set up HTTP: {}", words::innermost(&e)))
+            builder.build().map_err(|e| format!("cannot set up HTTP: {}", errors::innermost(&e)))
         };
         Ok(Self { outbound: build(true)?, loopback: build(false)? })
     }
@@ -156,7 +156,8 @@ pub(super) fn check(method: &str, url: &str, headers: &BTreeMap<String, String>)
     Ok(url)
 }
 
-/// Whether the outbound policy lets us call a host that the plan names. What a name resolves to is checked when it is.
+/// Whether the outbound policy allows the host of the call. The addresses a name resolves to are
+/// checked when it is resolved.
 pub(super) fn check_address(url: &reqwest::Url, host: HostFrom, policy: &Policy) -> Result<(), String> {
     match address(url) {
         Some(address) => policy.check(address, host.into()),
@@ -188,7 +189,7 @@ fn build(
     if let Some(body) = what.body.clone() {
         builder = builder.body(body);
     }
-    builder.build().map_err(|e| words::of(&e, url))
+    builder.build().map_err(|e| errors::describe(&e, url))
 }
 
 fn parse_method(method: &str) -> Result<reqwest::Method, String> {
@@ -216,7 +217,8 @@ fn is_loopback(url: &reqwest::Url) -> bool {
     address(url).map_or_else(|| is_localhost(url.host_str().unwrap_or_default()), |ip| ip.to_canonical().is_loopback())
 }
 
-/// The address, when the host is one and not a name. The URL parser has read octal, hexadecimal and short spellings.
+/// The address, when the host is one and not a name. The URL parser has already normalized octal,
+/// hexadecimal and short spellings.
 fn address(url: &reqwest::Url) -> Option<IpAddr> {
     url.host_str()?.trim_matches(['[', ']']).parse().ok()
 }
@@ -243,7 +245,7 @@ fn readable(headers: &reqwest::header::HeaderMap) -> BTreeMap<String, String> {
     all
 }
 
-/// Reads up to [`MAX_BODY`] bytes; says whether there was more.
+/// Reads up to [`MAX_BODY`] bytes; returns whether there was more.
 async fn read_body(response: &mut reqwest::Response) -> Result<(String, bool), reqwest::Error> {
     let mut bytes = Vec::new();
     let mut truncated = false;

@@ -1,5 +1,5 @@
-//! E-mail: one message over SMTP. The server's addresses are held against the outbound policy and connected to as
-//! checked; a password is never sent over a connection that is not private.
+//! E-mail: one message over SMTP. The server's addresses are checked against the outbound policy
+//! and connected to as checked; a password is never sent over an unencrypted connection.
 
 use std::net::IpAddr;
 use std::time::Duration;
@@ -46,7 +46,7 @@ async fn send(email: &Email, message: &Message, outside: &Outside, limit: Durati
     let addresses = addresses(email, &outside.policy).await?;
     let mut last = Reply::Unreachable { message: format!("unknown host {}", email.server) };
     for address in addresses {
-        let private = || TlsParameters::new(email.server.clone()).map_err(|e| refused(words(&e)));
+        let private = || TlsParameters::new(email.server.clone()).map_err(|e| refused(describe(&e)));
         let tls = match email.tls {
             Tls::Starttls => Private::Required(private()?),
             Tls::Implicit => Private::Wrapper(private()?),
@@ -111,7 +111,7 @@ async fn addresses(email: &Email, policy: &Policy) -> Result<Vec<IpAddr>, Reply>
 }
 
 fn failure(error: &Error, place: &str) -> Reply {
-    let message = format!("{place}: {}", words(error));
+    let message = format!("{place}: {}", describe(error));
     match error {
         e if e.is_permanent() => Reply::Declined { message, again: false },
         e if e.is_transient() => Reply::Declined { message, again: true },
@@ -120,8 +120,8 @@ fn failure(error: &Error, place: &str) -> Reply {
     }
 }
 
-/// The error with its cause: the library says them apart.
-fn words(error: &Error) -> String {
+/// The error with its cause, which the library reports separately.
+fn describe(error: &Error) -> String {
     let cause = std::error::Error::source(error).map(ToString::to_string);
     let text = error.to_string();
     match cause {

@@ -1,4 +1,4 @@
-//! Notifiers: the request or the mail that tells somebody, sent.
+//! Notifiers: sends the request or the mail.
 
 use super::turns::{Caller, Turns};
 use super::{Outside, cancelled, http, mail};
@@ -10,7 +10,7 @@ use crate::core::step::Reply;
 pub(super) async fn perform(
     to: &str,
     message: &Message,
-    (client, turns): (&http::Client, &Turns),
+    (client, limiter): (&http::Client, &Turns),
     outside: &Outside,
     caller: Caller<'_>,
 ) -> Reply {
@@ -25,7 +25,7 @@ pub(super) async fn perform(
             () = cancel.cancelled() => return Ok(cancelled()),
             request = request(notifier, message, outside) => request?,
         };
-        Ok(match turns.host(&request.url, caller).await {
+        Ok(match limiter.host(&request.url, caller).await {
             Ok(left) => client.perform(request, &outside.vault, left, cancel).await,
             Err(reply) => reply,
         })
@@ -49,7 +49,7 @@ fn declared<'o>(to: &str, outside: &'o Outside) -> Result<&'o Notifier, String> 
         .ok_or_else(|| format!("there is no notifier {to} here; add [notify.{to}] with kind = \"…\" to opsroom.toml"))
 }
 
-/// The request, secrets fetched now. A key that is sent goes only where it may.
+/// The request, with its secrets fetched now. A key that is sent goes only to its allowed hosts.
 async fn request(notifier: &Notifier, message: &Message, outside: &Outside) -> Result<http::Request, String> {
     let (way, vault) = (&notifier.way, &outside.vault);
     let url = match way.address() {
@@ -69,9 +69,9 @@ async fn request(notifier: &Notifier, message: &Message, outside: &Outside) -> R
     };
     let post = way
         .post(message, outside.clock.now(), &url, &key)
-        .ok_or_else(|| format!("{} is not told by a request", notifier.name))?;
+        .ok_or_else(|| format!("{} is not notified by a request", notifier.name))?;
     let (url, headers, body) = (post.url, post.headers, Some(post.body));
-    // The settings have it, or the secret they name.
+    // The host is from the settings, or from the secret they name.
     let host = HostFrom::File;
     Ok(http::Request { method: "POST".to_owned(), url, host, headers, body, secrets: Vec::new() })
 }

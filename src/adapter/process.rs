@@ -1,11 +1,14 @@
-//! Local commands: no terminal, a process group of their own, output streamed line by line with back-pressure.
+//! Local commands: no terminal, a process group of their own, output streamed line by line with
+//! back-pressure.
 //!
-//! Cancelling or a passed deadline sends TERM to the whole group, KILL after [`GRACE`], and looks whether it is gone.
-//! Where the system has `setsid`, the command also gets its own session, so that nothing in it can open the operator's
-//! terminal; elsewhere just its own process group.
+//! On cancellation or a passed deadline the whole group gets TERM, then KILL after [`GRACE`]; then
+//! it is checked that the group is gone. Where the system has `setsid`, the command also gets its
+//! own session, so that nothing in it can open the operator's terminal; elsewhere just its own
+//! process group.
 //!
-//! A command begins only when it is let go: what is started is a shell that waits for a line and then becomes the command.
-//! Until somebody has written down which group it is, nothing has happened; and when we die before, it ends by itself.
+//! A command is released in two steps: the process started is a shell that waits for a line and
+//! then execs the command. Until its process group is recorded nothing has run, and if opsroom
+//! dies before that, the shell ends by itself.
 
 mod files;
 mod group;
@@ -44,17 +47,16 @@ use crate::vault::{Value, Vault};
 
 /// Between TERM and KILL.
 const GRACE: Duration = Duration::from_millis(1500);
-/// How long KILL may take to show.
+/// How long the group may take to disappear after KILL.
 const AFTER_KILL: Duration = Duration::from_millis(250);
-/// How long somebody else may hold the output open once the command itself has ended.
+/// How long other processes may hold the output open once the command itself has ended.
 const DRAIN: Duration = Duration::from_millis(500);
-/// The same after we ended it: everything has to fit into 2 s.
+/// The same after we killed it: everything has to fit into 2 s.
 const DRAIN_KILLED: Duration = Duration::from_millis(150);
-/// Linux's greatest pipe for ordinary users: what an ended command can have left unread.
+/// Linux's maximum pipe size for ordinary users: the most an ended command can leave unread.
 const PIPE_MAX: usize = 1024 * 1024;
 
-const LEFT_BEHIND: &str = "the command ended, but a process it left behind still holds its output; what that prints \
-                           from here on is not captured (redirect the output of background processes to a file)";
+const OUTPUT_HELD: &str = "the command ended, but a background process still holds its output; its further output is not captured (redirect the output of background processes to a file)";
 
 /// Program, arguments, additions to the environment, folder.
 #[derive(Debug, Clone)]
@@ -73,10 +75,10 @@ pub(super) async fn perform(
     outside: &Outside,
     timeout_ms: i64,
     output: mpsc::Sender<Said>,
-    brakes: Brakes,
+    limits: Brakes,
 ) -> Reply {
     let vault = &outside.vault;
-    let cancel = &brakes.cancel;
+    let cancel = &limits.cancel;
     if cancel.is_cancelled() {
         return cancelled();
     }
@@ -98,18 +100,19 @@ pub(super) async fn perform(
         Ok(started) => started,
         Err(message) => return Reply::Unreachable { message },
     };
-    if !running.let_go(outputs.path(), &output, &brakes.cancel).await {
+    if !running.release(outputs.path(), &output, &limits.cancel).await {
         return cancelled();
     }
     let limit = deadline(timeout_ms);
-    let end = running.follow(limit, &vault.redactor(), &output, &brakes).await;
+    let end = running.follow(limit, &vault.redactor(), &output, &limits).await;
     let ms = elapsed_ms(start);
-    // What a command that failed has left is often just what explains it. One that was stopped leaves at once.
+    // The files of a failed command often explain the failure. For a cancelled one
+    // `files::gather` returns at once.
     let lacks = if matches!(end, End::Lost(_)) {
         Vec::new()
     } else {
-        let patience = files::patience(limit, start.elapsed());
-        files::gather(what, outside.artifacts, outputs.made(), patience, &output, cancel).await
+        let max_wait = files::max_wait(limit, start.elapsed());
+        files::gather(what, outside.artifacts, outputs.made(), max_wait, &output, cancel).await
     };
     match end {
         End::Exited(status) => {
@@ -144,7 +147,7 @@ impl Running {
         let program = program::resolve(&what.argv, &what.env, what.dir.as_deref())?;
         let outputs = outputs::OutputFile::create()?;
         let mut command = detached(&program, &what.argv);
-        // What is a secret in our environment reaches only the commands that name it.
+        // Variables that hold secrets are passed only to the commands that name them.
         for name in vault.variables() {
             command.env_remove(name);
         }
@@ -154,19 +157,20 @@ impl Running {
             command.current_dir(dir);
         }
         command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).kill_on_drop(true);
-        let mut child = command.spawn().map_err(|e| program::spawn_words(&what.argv[0], &e))?;
+        let mut child = command.spawn().map_err(|e| program::describe_spawn_error(&what.argv[0], &e))?;
         let group = Group::of(child.id());
         let (gate, stdout, stderr) = (child.stdin.take(), child.stdout.take(), child.stderr.take());
         Ok((Self { child, group, gate, stdout, stderr }, outputs))
     }
 
-    /// Lets the command begin once its birth has been written down (or nobody wants to). False: cancelled before.
-    async fn let_go(&mut self, mark: &Path, output: &mpsc::Sender<Said>, cancel: &CancellationToken) -> bool {
+    /// Releases the command once its process group is recorded (or the listener is gone). False:
+    /// cancelled before.
+    async fn release(&mut self, mark: &Path, output: &mpsc::Sender<Said>, cancel: &CancellationToken) -> bool {
         let birth = Birth::of(self.child.id(), mark);
         let (noted, wait) = oneshot::channel();
         let noting = async {
             if output.send(Said::Ready(birth, noted)).await.is_ok() {
-                // A listener that drops it does not care.
+                // A listener that drops the sender does not need the record.
                 let _ = wait.await;
             }
         };
@@ -176,23 +180,23 @@ impl Running {
             () = noting => {}
         }
         if let Some(mut gate) = self.gate.take() {
-            // A shell that is gone already is found out by waiting for it.
+            // A shell that has already ended shows in the wait for it.
             let _ = gate.write_all(b"\n").await;
         }
         true
     }
 
-    /// Streams the output and waits for the end, whichever way it comes.
+    /// Streams the output and waits for the end: exit, timeout or cancellation.
     async fn follow(
         &mut self,
         limit: Duration,
         redactor: &Arc<Redactor>,
         output: &mpsc::Sender<Said>,
-        brakes: &Brakes,
+        limits: &Brakes,
     ) -> End {
         let mut capture = Capture::new(self.stdout.take(), self.stderr.take(), redactor);
         let (end, note) = {
-            let mut life = pin!(life(&mut self.child, &self.group, limit, brakes));
+            let mut life = pin!(life(&mut self.child, &self.group, limit, limits));
             let mut ended = None;
             while ended.is_none() {
                 tokio::select! {
@@ -204,11 +208,11 @@ impl Running {
             ended.unwrap_or((End::TimedOut, None))
         };
         self.group.disarm();
-        let drain = if matches!(end, End::Exited(_)) && !brakes.cancel.is_cancelled() { DRAIN } else { DRAIN_KILLED };
+        let drain = if matches!(end, End::Exited(_)) && !limits.cancel.is_cancelled() { DRAIN } else { DRAIN_KILLED };
         let left_open = !capture.drain(drain, output).await;
-        let notes = [note, left_open.then(|| LEFT_BEHIND.to_owned())];
+        let notes = [note, left_open.then(|| OUTPUT_HELD.to_owned())];
         for note in notes.into_iter().flatten() {
-            // A listener that has gone does not want the note either.
+            // The listener is gone: the note is dropped.
             let _ = output.send(Said::Note(note)).await;
         }
         end
@@ -225,11 +229,12 @@ async fn fetch(wanted: &[SecretVariable], vault: &Vault) -> Result<Vec<(String, 
     Ok(wanted.iter().map(|w| w.variable.clone()).zip(found.into_iter().map(|(_, value)| value)).collect())
 }
 
-/// Waits for a line, or ends at the end of input; then it is the command, in place, with nothing to read.
+/// Waits for a line, or ends at the end of input; then execs the command with an empty stdin.
 const GATE: &str = "read -r _ && exec \"$@\" </dev/null";
 
-/// `setsid sh -c GATE sh PROGRAM …` where there is one (both exec in place: same pid, new session, new group), else a new
-/// group. The shell is ours: the command's own `PATH` need not have one, nor decide which it is.
+/// `setsid sh -c GATE sh PROGRAM …` where there is one (both exec in place: same pid, new session,
+/// new group), else a new group. The shell is ours: the command's own `PATH` need not have one, nor
+/// decide which it is.
 fn detached(program: &Path, argv: &[String]) -> Command {
     let shell = program::find("sh").unwrap_or_else(|| "/bin/sh".into());
     let mut command = if let Some(setsid) = program::find("setsid") {
@@ -245,15 +250,16 @@ fn detached(program: &Path, argv: &[String]) -> Command {
     command
 }
 
-/// Waits for the child; ends the whole group when time is up or a brake is pulled. Also a note when that did not work.
-async fn life(child: &mut Child, group: &Group, limit: Duration, brakes: &Brakes) -> (End, Option<String>) {
+/// Waits for the child; ends the whole group on timeout or cancellation. Also returns a note when
+/// KILL was needed or did not work.
+async fn life(child: &mut Child, group: &Group, limit: Duration, limits: &Brakes) -> (End, Option<String>) {
     let timed_out = tokio::select! {
         biased;
         status = child.wait() => return (status.map_or_else(End::Lost, End::Exited), None),
-        () = brakes.cancel.cancelled() => false,
+        () = limits.cancel.cancelled() => false,
         () = sleep(limit) => true,
     };
-    let note = terminate(child, group, &brakes.kill).await;
+    let note = terminate(child, group, &limits.kill).await;
     let end = match (timed_out, child.try_wait()) {
         (true, _) => End::TimedOut,
         (false, Ok(Some(status))) => End::Exited(status),
@@ -263,7 +269,7 @@ async fn life(child: &mut Child, group: &Group, limit: Duration, brakes: &Brakes
     (end, note)
 }
 
-/// TERM, grace, KILL, and a look whether all of the group is gone. `kill` cuts the grace short.
+/// TERM, grace, KILL, then a check that the whole group is gone. `kill` cuts the grace short.
 async fn terminate(child: &mut Child, group: &Group, kill: &CancellationToken) -> Option<String> {
     if !kill.is_cancelled() {
         group.terminate();
@@ -278,7 +284,7 @@ async fn terminate(child: &mut Child, group: &Group, kill: &CancellationToken) -
     let dead = timeout(AFTER_KILL, gone(child, group)).await.is_ok();
     Some(match (dead, kill.is_cancelled()) {
         (false, _) => format!("processes of group {group} are still there after KILL; look at them by hand"),
-        (true, true) => "it was killed at once, as asked".to_owned(),
+        (true, true) => "it was killed at once, as requested".to_owned(),
         (true, false) => format!("it did not end on TERM within {} s and was killed", GRACE.as_secs_f32()),
     })
 }
@@ -291,7 +297,8 @@ async fn gone(child: &mut Child, group: &Group) {
     }
 }
 
-/// Both pipes, cut into lines. A batch that cannot be handed on yet stops the reading: the pipe fills, the child waits.
+/// Both pipes, cut into lines. While a batch cannot be handed on nothing is read: the pipe fills
+/// and the child waits.
 struct Capture {
     stdout: Option<ChildStdout>,
     stderr: Option<ChildStderr>,
@@ -339,15 +346,16 @@ impl Capture {
     async fn hand_over(&mut self, output: &mpsc::Sender<Said>) {
         match output.reserve().await {
             Ok(place) => place.send(Said::Lines(std::mem::take(&mut self.batch))),
-            // Nobody listens: go on reading, so that the child does not hang.
+            // No listener: go on reading, so that the child does not hang.
             Err(_) => self.batch.clear(),
         }
     }
 
-    /// Reads what is left once the child has ended. False when somebody else still holds a pipe open. Time spent waiting
-    /// for the listener does not count: a slow store must not cost lines.
-    async fn drain(&mut self, patience: Duration, output: &mpsc::Sender<Said>) -> bool {
-        let until = Instant::now() + patience;
+    /// Reads the remaining output once the child has ended. False when another process still holds
+    /// a pipe open. Time spent waiting for the listener does not count: a slow store must not cost
+    /// lines.
+    async fn drain(&mut self, max_wait: Duration, output: &mpsc::Sender<Said>) -> bool {
+        let until = Instant::now() + max_wait;
         let before = self.bytes;
         while self.stdout.is_some() || self.stderr.is_some() {
             if !self.batch.is_empty() {
@@ -358,13 +366,14 @@ impl Capture {
             if now >= until && self.bytes - before > PIPE_MAX {
                 break;
             }
-            // Past the time there is still one short look: what was waiting in the pipe comes at once.
-            let look = until.max(now + Duration::from_millis(20));
+            // After the deadline there is one more short read: data already in the pipe arrives at
+            // once.
+            let read_until = until.max(now + Duration::from_millis(20));
             let had = self.bytes;
             tokio::select! {
                 biased;
                 () = self.step(output) => {}
-                () = sleep_until(look) => if self.bytes == had { break },
+                () = sleep_until(read_until) => if self.bytes == had { break },
             }
         }
         let closed = self.stdout.is_none() && self.stderr.is_none();
@@ -384,7 +393,7 @@ async fn read<R: tokio::io::AsyncRead + Unpin>(pipe: &mut Option<R>, buf: &mut [
     }
 }
 
-/// Cuts what was read into lines; closes the pipe at its end (an error is an end too).
+/// Cuts the bytes read into lines; closes the pipe at its end (an error is an end too).
 fn take<R>(
     read: &std::io::Result<usize>,
     pipe: &mut Option<R>,

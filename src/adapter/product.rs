@@ -1,4 +1,4 @@
-//! Operations of products: their requests one after the other, no faster than the product allows.
+//! Operations of products: their requests one after the other, within the product's rate limit.
 
 use std::collections::BTreeMap;
 
@@ -12,7 +12,7 @@ use crate::core::product::{self, Kept, Operation, Product, Stage};
 use crate::core::step::adapter::Progress;
 use crate::core::step::{Reply, SecretHeader};
 
-/// What is to be done.
+/// An operation to perform, with its arguments.
 #[derive(Debug, Clone)]
 pub(super) struct Job {
     pub operation: String,
@@ -21,10 +21,10 @@ pub(super) struct Job {
     pub token: String,
 }
 
-/// Makes the requests until one is not answered well, or all are.
+/// Makes the requests in order until one fails or all are done.
 pub(super) async fn perform(
     job: Job,
-    (client, turns): (&http::Client, &Turns),
+    (client, limiter): (&http::Client, &Turns),
     outside: &Outside,
     caller: Caller<'_>,
 ) -> Reply {
@@ -38,17 +38,17 @@ pub(super) async fn perform(
     let mut last = None;
     for (at, stage) in operation.stages.iter().enumerate() {
         let request = request(product, operation, stage, &job, &kept);
-        let asked = format!("{} {}", request.method, request.url);
+        let requested = format!("{} {}", request.method, request.url);
         let timeout_ms = caller.timeout_ms.saturating_sub(elapsed_ms(start));
-        let reply = match turns.product(product, account, Caller { timeout_ms, ..caller }).await {
+        let reply = match limiter.product(product, account, Caller { timeout_ms, ..caller }).await {
             Ok(left) if left > 0 => client.perform(request, &outside.vault, left, caller.cancel.clone()).await,
             Ok(_) => Reply::TimedOut { after_ms: elapsed_ms(start) },
             Err(reply) => reply,
         };
         let good = keep(stage, &reply, &mut kept);
         if let Reply::Http { status, ms, .. } = &reply {
-            let text = format!("{asked}: HTTP {status} in {ms} ms");
-            // Nobody listening is fine: the line is then not wanted.
+            let text = format!("{requested}: HTTP {status} in {ms} ms");
+            // No listener: the line is dropped.
             let _ = caller.output.send(Said::Lines(vec![OutputLine { stream: Stream::Stdout, text }])).await;
         }
         last = Some((at, reply));
@@ -57,7 +57,7 @@ pub(super) async fn perform(
         }
     }
     match last {
-        // Nothing was asked yet: that is a refusal of the whole.
+        // The first request was refused: so is the whole operation.
         Some((0, reply @ Reply::Refused { .. })) => reply,
         Some((stage, reply)) => Reply::Operated(Progress { stage, last: Box::new(reply), kept, ms: elapsed_ms(start) }),
         None => Reply::Refused { message: format!("{} makes no request", job.operation) },
@@ -82,7 +82,7 @@ fn request(product: Product, operation: &Operation, stage: &Stage, job: &Job, ke
     http::Request {
         method: made.method.to_owned(),
         url: format!("{}{}", job.base_url, made.path),
-        // The settings have it; what fills the path is escaped.
+        // The host is from the settings; values filled into the path are escaped.
         host: HostFrom::File,
         headers,
         body: made.body,
@@ -95,14 +95,14 @@ pub(super) fn bearer(token: &str) -> SecretHeader {
     SecretHeader { header: "authorization".to_owned(), prefix: "Bearer ", secret: token.to_owned() }
 }
 
-/// Keeps what the stage asks for; whether the answer was a good one.
+/// Keeps the values the stage needs; returns whether the answer was a good one.
 fn keep(stage: &Stage, reply: &Reply, kept: &mut Kept) -> bool {
     let Reply::Http { status, body, .. } = reply else { return false };
     if !stage.good.contains(status) {
         return false;
     }
     let json: serde_json::Value = serde_json::from_str(body).unwrap_or_default();
-    // Of an answer that there is nothing, nothing is kept.
+    // An expected "not found" has no values to keep.
     for (name, pointer) in stage.keep.iter().filter(|_| (200..300).contains(status)) {
         if let Some(value) = json.pointer(pointer).filter(|v| !v.is_null()) {
             kept.insert((*name).to_owned(), value.clone());

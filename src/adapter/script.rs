@@ -1,5 +1,5 @@
-//! Answers from a script instead of the world: what a dry run uses, and tests that need a world that misbehaves on cue.
-//! A call no answer is written for gets the plain good answer of its kind.
+//! Scripted answers instead of real calls, for dry runs and for tests of failures. A call without a
+//! written answer gets the plain good answer of its kind.
 
 use std::collections::BTreeMap;
 use std::sync::{Mutex, PoisonError};
@@ -14,14 +14,14 @@ use crate::core::step::adapter::Progress;
 use crate::core::step::sql::Rows;
 use crate::core::step::{Call, Reply};
 
-/// What is answered, and what was asked so far.
+/// The answers, and the calls made so far.
 #[derive(Debug, Default)]
 pub struct Script {
     answers: Mutex<Vec<Answer>>,
-    asked: Mutex<Vec<Call>>,
+    calls: Mutex<Vec<Call>>,
 }
 
-/// One answer. Several for the same call are given in their order; the last one stays.
+/// One answer. Several for the same call are given in their order; the last one repeats.
 #[derive(Debug, Clone)]
 pub struct Answer {
     /// Text found in the call: part of `GET http://…`, of the command line, or `wait`.
@@ -58,15 +58,15 @@ impl Script {
 
     /// The calls made so far, oldest first.
     pub fn asked(&self) -> Vec<Call> {
-        self.asked.lock().unwrap_or_else(PoisonError::into_inner).clone()
+        self.calls.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     pub(super) async fn perform(&self, call: Call, output: mpsc::Sender<Said>, cancel: CancellationToken) -> Reply {
         let answer = self.choose(&call);
         let timeout = call.timeout_ms().unwrap_or(i64::MAX);
-        self.asked.lock().unwrap_or_else(PoisonError::into_inner).push(call);
+        self.calls.lock().unwrap_or_else(PoisonError::into_inner).push(call);
         if !answer.says.is_empty() {
-            // Nobody listening is fine: the lines are then not wanted.
+            // No listener: the lines are dropped.
             let _ = output.send(Said::Lines(answer.says)).await;
         }
         let act = async {
@@ -134,7 +134,7 @@ fn good_http() -> Reply {
     Reply::Http { status: 200, headers: BTreeMap::new(), body: String::new(), truncated: false, ms: 0 }
 }
 
-/// All requests were answered as they should be.
+/// All requests were answered with the expected status.
 fn operated(operation: &str) -> Reply {
     let stages = product::find(operation).map(|(_, operation)| operation.stages).unwrap_or_default();
     let status = stages.last().and_then(|stage| stage.good.first()).copied().unwrap_or(200);

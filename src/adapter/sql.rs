@@ -1,5 +1,5 @@
-//! SQL: one statement on a connection of its own, in a transaction that is read-only unless the step says it changes
-//! things. The rows become output, as a table.
+//! SQL: one statement on a connection of its own, in a transaction that is read-only unless the
+//! step declares that it writes. The rows become output, as a table.
 
 mod postgres;
 mod row;
@@ -19,12 +19,12 @@ use crate::core::reach::{Database, Place};
 use crate::core::step::Reply;
 use crate::core::step::sql::{Param, ParamKind, Rows, table};
 
-/// Bytes of rows kept; the rest counts as more rows.
+/// Bytes of rows kept; rows beyond count as truncated.
 const MAX_BYTES: usize = 4 * 1024 * 1024;
-/// How long a statement that was told to stop may take to do so.
+/// How long a cancelled statement may take to stop.
 const STOPPING: Duration = Duration::from_millis(1500);
 
-/// What is to be done.
+/// A statement to run.
 #[derive(Debug, Clone)]
 pub(super) struct Statement {
     pub database: String,
@@ -37,7 +37,7 @@ pub(super) struct Statement {
 /// Why there are no rows.
 #[derive(Debug)]
 enum Failure {
-    /// We did not ask.
+    /// Not sent.
     Refused(String),
     Unreachable(String),
     Declined {
@@ -80,7 +80,7 @@ pub(super) async fn perform(
             let line = |text| OutputLine { stream: Stream::Stdout, text };
             let lines: Vec<_> = table::lines(&rows).into_iter().map(line).collect();
             for lines in lines.chunks(500) {
-                // Nobody listening is fine: the lines are then not wanted.
+                // No listener: the lines are dropped.
                 let _ = output.send(Said::Lines(lines.to_vec())).await;
             }
             Reply::Rows(rows)
@@ -110,7 +110,7 @@ fn declared<'o>(name: &str, write: bool, outside: &'o Outside) -> Result<&'o Dat
     Ok(database)
 }
 
-/// Where the statement goes, secrets fetched now.
+/// The address of the database, its secrets fetched now.
 async fn address(what: &Statement, outside: &Outside) -> Result<Address, String> {
     let database = declared(&what.database, what.write, outside)?;
     let url = match &database.place {
@@ -139,7 +139,7 @@ async fn address(what: &Statement, outside: &Outside) -> Result<Address, String>
     Ok(Address::Postgres(Box::new(options.password(value.expose()))))
 }
 
-/// A value as it is bound.
+/// A parameter as it is bound.
 enum Bound {
     Text(String),
     Int(i64),
@@ -169,7 +169,7 @@ impl Gathered {
         Self { rows, max_rows: usize::try_from(max_rows).unwrap_or(usize::MAX), bytes: 0 }
     }
 
-    /// Takes a row; `false`: no more are wanted.
+    /// Takes a row; `false`: the limit is reached.
     fn take(&mut self, row: Vec<serde_json::Value>) -> bool {
         let size: usize = row.iter().map(size).sum();
         if self.rows.rows.len() >= self.max_rows || self.bytes + size > MAX_BYTES {
@@ -191,14 +191,14 @@ fn size(value: &serde_json::Value) -> usize {
     }
 }
 
-/// What went wrong with the statement itself. `retry` are the codes that may pass by themselves.
+/// The failure of the statement itself. `retry` are the codes of errors that may be transient.
 fn declined(error: &dyn DatabaseError, more: &str, retry: &[&str]) -> Failure {
     let code = error.code().unwrap_or_default();
     let message = if code.is_empty() { error.message().to_owned() } else { format!("{} ({code})", error.message()) };
     Failure::Declined { message: message + more, again: retry.contains(&code.as_ref()) }
 }
 
-/// Columns of the same name would hide each other in `response.rows`: the later ones get a number.
+/// Duplicate column names would hide each other in `response.rows`: later ones get a number.
 fn distinct(columns: impl Iterator<Item = String>) -> Vec<String> {
     let mut seen = HashSet::new();
     let unique = |name: String| {

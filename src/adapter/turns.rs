@@ -1,6 +1,6 @@
-//! Whose turn it is: calls to a host or a product wait until the limit of calls a minute has room, commands until one of
-//! those that run has ended. Waiting counts towards a call's own deadline; one that would pass it is refused at once, on
-//! our side, so that it is not held against the target.
+//! Rate limits: calls to a host or a product wait until the limit of calls a minute has room,
+//! commands until a running one has ended. Waiting counts towards a call's own deadline; a call
+//! that would pass it is refused at once, on our side, so that it is not held against the target.
 
 use std::collections::BTreeMap;
 use std::convert::Infallible;
@@ -18,10 +18,10 @@ use crate::core::rate::{Limits, Recent};
 use crate::core::step::Reply;
 use crate::core::time::human_ms;
 
-/// A wait longer than this is told.
-const TOLD: Duration = Duration::from_secs(1);
+/// Waits longer than this are reported.
+const REPORT_FROM: Duration = Duration::from_secs(1);
 
-/// The turns of all calls of a process.
+/// The rate limits of all calls of a process.
 #[derive(Debug)]
 pub(super) struct Turns {
     begun: Instant,
@@ -38,23 +38,23 @@ enum Lane {
     Product(Product),
 }
 
-/// The call that wants its turn.
+/// A call that needs a slot.
 #[derive(Clone, Copy)]
 pub(super) struct Caller<'c> {
     pub timeout_ms: i64,
-    /// Otherwise it is refused when it is not its turn now.
+    /// If false, the call is refused when there is no slot now.
     pub waits: bool,
     pub output: &'c mpsc::Sender<Said>,
     pub cancel: &'c CancellationToken,
 }
 
 impl Caller<'_> {
-    fn patience(&self) -> Duration {
+    fn max_wait(&self) -> Duration {
         if self.waits { deadline(self.timeout_ms) } else { Duration::ZERO }
     }
 
-    async fn tell(&self, message: String) {
-        // Nobody listening is fine: the note is then not wanted.
+    async fn note(&self, message: String) {
+        // No listener: the note is dropped.
         let _ = self.output.send(Said::Note(message)).await;
     }
 }
@@ -69,7 +69,7 @@ impl Turns {
         Self { begun: Instant::now(), http_per_minute, recent: Mutex::default(), commands }
     }
 
-    /// Waits for the turn of a call to that address. What is left of its time, or why it is not made.
+    /// Waits for a slot for a call to that address. Returns its remaining time, or the refusal.
     pub async fn host(&self, url: &str, caller: Caller<'_>) -> Result<i64, Reply> {
         match self.http_per_minute.zip(host_of(url)) {
             Some((per_minute, host)) => self.wait(Lane::Host(host), per_minute, caller).await,
@@ -83,7 +83,7 @@ impl Turns {
         self.wait(Lane::Product(product), per_minute, caller).await
     }
 
-    /// Waits until one more command may run: what holds its place, and what is left of its time.
+    /// Waits until one more command may run. Returns its permit and its remaining time.
     pub async fn command(&self, caller: Caller<'_>) -> Result<(Option<SemaphorePermit<'_>>, i64), Reply> {
         let Some((places, limit)) = &self.commands else { return Ok((None, caller.timeout_ms)) };
         if let Ok(place) = places.try_acquire() {
@@ -104,28 +104,28 @@ impl Turns {
         if !caller.waits {
             return Err(refused());
         }
-        let tell = async || -> Infallible {
-            sleep(TOLD).await;
-            caller.tell(format!("waits: {full}")).await;
+        let report = async || -> Infallible {
+            sleep(REPORT_FROM).await;
+            caller.note(format!("waits: {full}")).await;
             std::future::pending().await
         };
         tokio::select! {
             biased;
             () = caller.cancel.cancelled() => Err(cancelled()),
             place = places.acquire() => Ok((place.ok(), caller.timeout_ms - elapsed_ms(start))),
-            () = sleep(caller.patience()) => Err(refused()),
-            never = tell() => match never {},
+            () = sleep(caller.max_wait()) => Err(refused()),
+            never = report() => match never {},
         }
     }
 
     async fn wait(&self, lane: Lane, per_minute: u32, caller: Caller<'_>) -> Result<i64, Reply> {
         let start = Instant::now();
-        let mut turn = self.book(lane, per_minute, caller)?;
-        let until = self.begun + turn.at;
+        let mut slot = self.book(lane, per_minute, caller)?;
+        let until = self.begun + slot.at;
         let wait = until.saturating_duration_since(start);
         let waiting = async {
-            if wait > TOLD {
-                caller.tell(format!("waits {}: {}", human_wait(wait), turn.lane.words(per_minute))).await;
+            if wait > REPORT_FROM {
+                caller.note(format!("waits {}: {}", human_wait(wait), slot.lane.describe(per_minute))).await;
             }
             if !wait.is_zero() {
                 sleep_until(until).await;
@@ -136,7 +136,7 @@ impl Turns {
             () = caller.cancel.cancelled() => return Err(cancelled()),
             () = waiting => {}
         }
-        turn.used = true;
+        slot.used = true;
         Ok(caller.timeout_ms - elapsed_ms(start))
     }
 
@@ -144,14 +144,14 @@ impl Turns {
         let mut all = self.recent();
         let now = self.begun.elapsed();
         all.retain(|_, recent| !recent.is_idle(now));
-        let booked = all.entry(lane.clone()).or_default().book(now, per_minute, caller.patience());
+        let booked = all.entry(lane.clone()).or_default().book(now, per_minute, caller.max_wait());
         drop(all);
         match booked {
-            Ok(at) => Ok(Turn { turns: self, lane, at, used: false }),
+            Ok(at) => Ok(Turn { limiter: self, lane, at, used: false }),
             Err(wait) => {
-                let (words, wait, remedy) = (lane.words(per_minute), human_wait(wait), lane.remedy());
+                let (limit, wait, remedy) = (lane.describe(per_minute), human_wait(wait), lane.remedy());
                 Err(Reply::Refused {
-                    message: format!("not called: the limit of {words} is used up for {wait}; raise {remedy}"),
+                    message: format!("not called: the limit of {limit} is used up for {wait}; raise {remedy}"),
                 })
             }
         }
@@ -162,9 +162,9 @@ impl Turns {
     }
 }
 
-/// A booked turn. It goes to others when its call was cancelled or dropped while it waited.
+/// A reserved slot. It is freed when its call is cancelled or dropped while it waits.
 struct Turn<'t> {
-    turns: &'t Turns,
+    limiter: &'t Turns,
     lane: Lane,
     at: Duration,
     used: bool,
@@ -173,7 +173,7 @@ struct Turn<'t> {
 impl Drop for Turn<'_> {
     fn drop(&mut self) {
         if !self.used
-            && let Some(recent) = self.turns.recent().get_mut(&self.lane)
+            && let Some(recent) = self.limiter.recent().get_mut(&self.lane)
         {
             recent.give_back(self.at);
         }
@@ -182,7 +182,7 @@ impl Drop for Turn<'_> {
 
 impl Lane {
     /// `60 calls a minute to web.test`.
-    fn words(&self, per_minute: u32) -> String {
+    fn describe(&self, per_minute: u32) -> String {
         let calls = if per_minute == 1 { "call" } else { "calls" };
         let to = match self {
             Self::Host(host) => host,
@@ -199,7 +199,7 @@ impl Lane {
     }
 }
 
-/// In whole seconds, rounded up: after them there is room.
+/// In whole seconds, rounded up, so that after them there is room.
 fn human_wait(wait: Duration) -> String {
     match i64::try_from(wait.as_millis().div_ceil(1000)).unwrap_or(i64::MAX) {
         seconds @ ..60 => format!("{seconds} s"),

@@ -1,4 +1,4 @@
-//! Lets time pass; the clock is tokio's, so tests can pause it.
+//! Waiting; the clock is tokio's, so tests can pause it.
 
 use tokio::time::{Instant, sleep};
 use tokio_util::sync::CancellationToken;

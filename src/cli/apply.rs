@@ -1,4 +1,5 @@
-//! `opsroom apply`: stack files into the store, the difference shown first; a second time there is nothing to change.
+//! `opsroom apply`: shows the difference between stack files and the store, then applies it. A
+//! second time there is nothing to change.
 
 use std::path::PathBuf;
 
@@ -6,7 +7,7 @@ use serde::Serialize;
 
 use super::out::{Out, ask, can_ask};
 use super::session::Start;
-use super::stop::{Code, Stop, tell};
+use super::stop::{Code, Stop, print_message};
 use crate::config;
 use crate::control::Difference;
 use crate::core::runbook::Problem;
@@ -45,7 +46,7 @@ pub(super) async fn perform(args: &Args, start: &Start) -> Result<Code, Stop> {
     for file in &args.files {
         let warnings = config::read_text(file).map(|text| config::stack::warnings(&file.display().to_string(), &text));
         for warning in warnings.into_iter().flatten() {
-            tell(&format!("warning: {warning}"));
+            print_message(&format!("warning: {warning}"));
         }
     }
     let control = start.open_or_make().await?;
@@ -90,7 +91,7 @@ async fn consent(args: &Args) -> Result<(), Stop> {
     }
 }
 
-/// One stack per workspace, with the name of its file. All problems of all files, or none.
+/// Reads one stack per workspace, with the name of its file. Errors are collected over all files.
 fn read(files: &[PathBuf]) -> Result<Vec<(String, Stack)>, Stop> {
     let mut stacks: Vec<(String, Stack)> = Vec::new();
     let mut problems = Vec::new();
@@ -110,7 +111,8 @@ fn read(files: &[PathBuf]) -> Result<Vec<(String, Stack)>, Stop> {
     if problems.is_empty() { Ok(stacks) } else { Err(Stop::Problems(problems)) }
 }
 
-/// What is kept and what the file says have to make a stack together: an alias may be the name of something that is kept.
+/// Checks that the file and the objects kept in the store form a valid stack: an alias in the file
+/// may be the name of a kept object.
 fn fits_with_what_is_kept(file: &str, difference: &Difference) -> Result<(), Stop> {
     if difference.deletions.is_empty() {
         return Ok(());
@@ -144,7 +146,7 @@ fn show(out: &mut Out, difference: &Difference, args: &Args) -> Result<(), Stop>
     difference.changes.iter().flat_map(describe).try_for_each(|line| out.line(&line))
 }
 
-/// What `--json` prints of one file.
+/// The output of `--json` for one file.
 #[derive(Serialize)]
 struct Applied<'a> {
     workspace: &'a str,

@@ -1,9 +1,9 @@
-//! `opsroom approve` and `opsroom reject`: yes or no to the step of a run that waits for approval.
+//! `opsroom approve` and `opsroom reject`: votes on the step of a run that waits for approval.
 
 use super::log::Which;
 use super::out::{Out, ask, can_ask};
 use super::session::Start;
-use super::stop::{Code, Stop, tell};
+use super::stop::{Code, Stop, print_message};
 use crate::control::{Control, Refusal, RunDetail, StoreError};
 use crate::core::approval::{Tally, Unfit};
 use crate::core::run::{RunId, RunStatus};
@@ -40,7 +40,7 @@ pub(super) async fn perform(args: &Args, start: &Start) -> Result<Code, Stop> {
     let control = start.open_cli().await?;
     let id = args.run.find(&control).await?;
     let detail = control.run(id).await?;
-    let hash = look(&control, &detail)?;
+    let hash = show_question(&control, &detail)?;
     let seen = match &args.plan {
         Some(given) if given.len() >= 8 && hash.starts_with(given.as_str()) => hash,
         Some(given) => given.clone(),
@@ -49,7 +49,7 @@ pub(super) async fn perform(args: &Args, start: &Start) -> Result<Code, Stop> {
     if !args.yes && args.plan.is_none() {
         if !can_ask() {
             let why =
-                "without a terminal add --yes, or --plan HASH of the plan you have looked at; nothing was approved";
+                "without a terminal add --yes, or --plan HASH of the plan you have reviewed; nothing was approved";
             return Err(Stop::Usage(why.to_owned()));
         }
         let answer = ask("approve? [y/N] ").await?;
@@ -65,26 +65,26 @@ pub(super) async fn reject(args: &RejectArgs, start: &Start) -> Result<Code, Sto
     let control = start.open_cli().await?;
     let id = args.run.find(&control).await?;
     let detail = control.run(id).await?;
-    let hash = look(&control, &detail)?;
+    let hash = show_question(&control, &detail)?;
     let tally = control.vote(id, false, Some(&args.reason), &hash).await?;
     finish(&control, id, &tally).await
 }
 
-/// Shows what is asked; the hash of the plan it is asked for.
-fn look(control: &Control, detail: &RunDetail) -> Result<String, Stop> {
+/// Prints the question; returns the hash of the plan it is about.
+fn show_question(control: &Control, detail: &RunDetail) -> Result<String, Stop> {
     let run = &detail.run;
     let question = detail.approval.as_ref().and_then(|a| Some((a, a.question(run)?)));
     let Some((approval, question)) = question else {
         return Err(Stop::Usage(format!("run {} is {}: it waits for no approval", run.id, run.status.name())));
     };
-    tell(&format!("run {} {}, asked for by {}", run.id, run.plan.title, run.actor));
-    tell(&question.ask.prompt);
-    tell(&question.told(&control.settings().actor));
-    tell(&format!("plan {}", approval.plan_hash));
+    print_message(&format!("run {} {}, requested by {}", run.id, run.plan.title, run.actor));
+    print_message(&question.ask.prompt);
+    print_message(&question.told(&control.settings().actor));
+    print_message(&format!("plan {}", approval.plan_hash));
     Ok(approval.plan_hash.clone())
 }
 
-/// A comment is given here with `--note`.
+/// Adds the flag for the missing comment to a refusal.
 fn with_hint(refusal: Refusal) -> Stop {
     match refusal {
         Refusal::Store(StoreError::Vote { why: Unfit::NoComment, .. }) => {
@@ -97,17 +97,17 @@ fn with_hint(refusal: Refusal) -> Stop {
 async fn finish(control: &Control, id: RunId, tally: &Tally) -> Result<Code, Stop> {
     let run = control.run(id).await?.run;
     control.close(false).await;
-    let said = match tally {
+    let outcome = match tally {
         Tally::Open(by) => format!("your approval counts; so far: {}", by.join(", ")),
         Tally::Approved(by) => format!("approved by {}", by.join(", ")),
         Tally::Denied { .. } => "rejected; it is cancelled".to_owned(),
     };
-    // Its engine died while it waited: the votes are kept, but somebody has to go on with it.
-    let nobody = if run.status == RunStatus::Queued {
-        "; no engine has it in hand: the next console or `opsroom serve` goes on with it"
+    // Its engine died while it waited: the votes are kept, another engine has to resume the run.
+    let orphaned = if run.status == RunStatus::Queued {
+        "; no engine drives it: the next console or `opsroom serve` resumes it"
     } else {
         ""
     };
-    Out::new().line(&format!("run {id} {said}{nobody}"))?;
+    Out::new().line(&format!("run {id} {outcome}{orphaned}"))?;
     Ok(Code::Succeeded)
 }

@@ -1,4 +1,5 @@
-//! `opsroom artifacts`: what a run left behind; one of them on the screen, or as it is into a pipe.
+//! `opsroom artifacts`: lists the artifacts of a run, opens one in the viewer, or writes it
+//! unchanged into a pipe.
 
 use std::io::IsTerminal as _;
 
@@ -13,7 +14,7 @@ use crate::core::run::Run;
 use crate::logfile::file::Tracked;
 use crate::tui::{Log, View};
 
-/// List what a run left behind, or give one of it
+/// List the artifacts of a run, or open one
 ///
 /// On a terminal an artifact of text opens in the viewer of logs; into a pipe or file it is written as it is.
 #[derive(Debug, clap::Args)]
@@ -29,37 +30,37 @@ pub struct Args {
 
 pub(super) async fn perform(args: &Args, start: &Start) -> Result<Next, Stop> {
     let control = start.open_cli().await?;
-    let found = look(args, &control).await;
+    let found = find(args, &control).await;
     control.close(false).await;
     match found? {
-        Found::Told => Ok(Next::Exit(Code::Succeeded)),
+        Found::Listed => Ok(Next::Exit(Code::Succeeded)),
         Found::Contents(artifact, content) => give(&artifact, content),
     }
 }
 
 enum Found {
-    Told,
+    Listed,
     Contents(Artifact, Vec<u8>),
 }
 
-async fn look(args: &Args, control: &Control) -> Result<Found, Stop> {
+async fn find(args: &Args, control: &Control) -> Result<Found, Stop> {
     let detail = control.run(args.run.find_to_read(control).await?).await?;
     let Some(name) = &args.name else {
         let mut out = Out::new();
         if args.json {
             out.json(&detail.artifacts)?;
         } else if detail.artifacts.is_empty() {
-            out.line(&format!("run {} has left nothing behind", detail.run.id))?;
+            out.line(&format!("run {} has no artifacts", detail.run.id))?;
         } else {
             let rows: Vec<_> = detail.artifacts.iter().map(|a| row(a, &detail.run)).collect();
             out.table(["NO", "KIND", "SIZE", "STEP", "SHA256", "NAME"], &rows)?;
         }
-        return Ok(Found::Told);
+        return Ok(Found::Listed);
     };
     let artifact = pick(&detail.artifacts, name).map_err(|why| Stop::Usage(format!("run {}: {why}", detail.run.id)))?;
     if args.json {
         Out::new().json(artifact)?;
-        return Ok(Found::Told);
+        return Ok(Found::Listed);
     }
     let (artifact, content) = control.artifact(artifact.run, artifact.number).await?;
     Ok(Found::Contents(artifact, content))
@@ -78,7 +79,7 @@ pub(super) fn row(artifact: &Artifact, run: &Run) -> [String; 6] {
     ]
 }
 
-/// By name first: a file may be called `2`.
+/// Finds an artifact by name, else by number: a file may be called `2`.
 fn pick<'a>(all: &'a [Artifact], name: &str) -> Result<&'a Artifact, String> {
     let named: Vec<&Artifact> = all.iter().filter(|a| a.title == name).collect();
     match named.as_slice() {
@@ -93,7 +94,7 @@ fn pick<'a>(all: &'a [Artifact], name: &str) -> Result<&'a Artifact, String> {
     numbered.ok_or_else(|| {
         let titles: Vec<&str> = all.iter().map(|a| a.title.as_str()).collect();
         let there = if titles.is_empty() { "nothing".to_owned() } else { titles.join(", ") };
-        format!("it left no {name}; it left {there}")
+        format!("it has no artifact {name}; it has {there}")
     })
 }
 
@@ -122,7 +123,7 @@ mod tests {
     use crate::core::time::Timestamp;
 
     #[test]
-    fn a_name_comes_before_a_number_and_two_of_a_name_are_asked_about() {
+    fn a_name_comes_before_a_number_and_a_duplicate_name_is_refused() {
         let artifact = |number, title: &str| Artifact {
             run: RunId(4),
             number,
@@ -135,7 +136,7 @@ mod tests {
             at: Timestamp(0),
         };
         let all = [artifact(1, "3"), artifact(2, "a"), artifact(3, "b"), artifact(4, "a")];
-        for (name, wanted) in [("3", Ok(1)), ("b", Ok(3)), ("4", Ok(4)), ("a", Err("2, 4")), ("c", Err("it left no c"))]
+        for (name, wanted) in [("3", Ok(1)), ("b", Ok(3)), ("4", Ok(4)), ("a", Err("2, 4")), ("c", Err("it has no artifact c"))]
         {
             let picked = pick(&all, name).map(|a| a.number);
             match wanted {

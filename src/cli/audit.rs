@@ -1,4 +1,4 @@
-//! `opsroom audit`: who did what, newest first.
+//! `opsroom audit`: the audit log, newest first.
 
 use super::out::Out;
 use super::session::Start;

@@ -1,4 +1,4 @@
-//! `opsroom breakers`: the circuit breakers, and closing one by hand.
+//! `opsroom breakers`: lists the circuit breakers, and closes one by hand.
 
 use serde::Serialize;
 

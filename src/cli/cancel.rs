@@ -1,9 +1,9 @@
-//! `opsroom cancel`: asks a run to stop.
+//! `opsroom cancel`: requests a run to stop.
 
 use super::log::Which;
 use super::out::Out;
 use super::session::Start;
-use super::stop::{Code, Stop, tell};
+use super::stop::{Code, Stop, print_message};
 use crate::control::orders::{Ending, Order};
 use crate::control::{Control, Refusal};
 
@@ -45,13 +45,13 @@ pub(super) async fn perform(args: &Args, start: &Start) -> Result<Code, Stop> {
     };
     let status = control.order(id, Order::End(ending), args.reason.as_deref()).await?;
     control.close(false).await;
-    let said = match ending {
+    let outcome = match ending {
         _ if status.is_terminal() => "is cancelled",
         Ending::AfterStep => "has been asked to stop after its step",
         Ending::Cancel => "has been asked to stop",
         Ending::Kill => "is being killed",
     };
-    Out::new().line(&format!("run {id} {said} ({})", status.name()))?;
+    Out::new().line(&format!("run {id} {outcome} ({})", status.name()))?;
     Ok(Code::Succeeded)
 }
 
@@ -60,7 +60,7 @@ async fn waiting(args: &Args, control: &Control) -> Result<Code, Stop> {
     for waits in control.left_over().await? {
         match control.drop_queued(waits.run, args.reason.as_deref()).await {
             Ok(()) => out.line(&format!("run {} is cancelled", waits.run))?,
-            Err(why @ Refusal::Invalid(_)) => tell(&why.to_string()),
+            Err(why @ Refusal::Invalid(_)) => print_message(&why.to_string()),
             Err(why) => return Err(why.into()),
         }
     }

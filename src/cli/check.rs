@@ -1,10 +1,10 @@
-//! `opsroom check`: every mistake in every file, in one pass. For CI.
+//! `opsroom check`: reports every mistake in every file in one pass. For CI.
 
 use std::path::{Path, PathBuf};
 
 use super::out::Out;
 use super::session::Start;
-use super::stop::{Code, Stop, tell};
+use super::stop::{Code, Stop, print_message};
 use crate::config;
 use crate::config::settings::{self, Flags};
 use crate::control::library::Library;
@@ -19,7 +19,7 @@ pub struct Args {
     files: Vec<PathBuf>,
 }
 
-/// What a file is for.
+/// Kinds of files.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Kind {
     Settings,
@@ -40,19 +40,19 @@ pub(super) fn perform(args: &Args, start: &Start) -> Result<Code, Stop> {
     }
     problems.extend(lines(&between(&args.files)));
     for warning in args.files.iter().flat_map(|file| warnings(file)) {
-        tell(&format!("warning: {warning}"));
+        print_message(&format!("warning: {warning}"));
     }
     if problems.is_empty() {
         Out::new().line("no mistakes found")?;
         return Ok(Code::Succeeded);
     }
     for problem in &problems {
-        tell(problem);
+        print_message(problem);
     }
     Ok(Code::Refused)
 }
 
-/// The runbooks among the files, each and against each other.
+/// Problems of the runbooks among the files, including conflicts between them.
 fn between(files: &[PathBuf]) -> Vec<Problem> {
     let is_runbook = |file: &&PathBuf| config::read_text(file).is_ok_and(|text| kind(file, &text) == Kind::Runbook);
     let runbooks: Vec<PathBuf> = files.iter().filter(is_runbook).cloned().collect();
@@ -67,26 +67,26 @@ fn of_file(file: &Path) -> Vec<String> {
     };
     match kind(file, &text) {
         Kind::Keymap => Keymap::with_user(&name, &text).problems,
-        // Read with the others; see [`between`].
+        // Checked together; see [`between`].
         Kind::Runbook => Vec::new(),
         Kind::Stack => config::stack::read(&name, &text).map_or_else(|found| lines(&found), |_| Vec::new()),
         Kind::Settings => {
             let flags = Flags { config: Some(file.to_owned()), ..Flags::default() };
-            // Only what the file says is to be judged, so no variable but the home folder.
+            // Only the file is checked, so all variables but HOME are hidden.
             let home = |variable: &str| std::env::var_os(variable).filter(|_| variable == "HOME");
             settings::load(&flags, &home).map_or_else(|found| lines(&found), |_| Vec::new())
         }
     }
 }
 
-/// What a stack file holds that is sound but without effect.
+/// Warnings about parts of a stack file that are valid but have no effect.
 fn warnings(file: &Path) -> Vec<Problem> {
     let Ok(text) = config::read_text(file) else { return Vec::new() };
     let is_stack = kind(file, &text) == Kind::Stack;
     if is_stack { config::stack::warnings(&file.display().to_string(), &text) } else { Vec::new() }
 }
 
-/// By the usual name, else by what only a runbook has.
+/// Recognizes a kind by the usual file name, else by keys that only runbooks have.
 fn kind(file: &Path, text: &str) -> Kind {
     match file.file_name().and_then(|name| name.to_str()) {
         Some("opsroom.toml") => Kind::Settings,
@@ -106,7 +106,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn files_are_told_apart_by_name_and_content() {
+    fn files_are_recognized_by_name_and_content() {
         for (name, text, expected) in [
             ("/etc/opsroom.toml", "", Kind::Settings),
             ("keymap.toml", "", Kind::Keymap),

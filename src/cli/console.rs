@@ -1,19 +1,21 @@
-//! The console without a subcommand: what is opened before the screen appears, and what happens once it is gone.
+//! The console (no subcommand): opens the store before the screen appears, and waits for runs
+//! after it has closed.
 
 use std::time::Duration;
 
 use tokio::signal::unix::{SignalKind, signal};
 
 use super::session::Start;
-use super::stop::{Code, Stop, tell};
+use super::stop::{Code, Stop, print_message};
 use crate::control::{Control, Door};
 use crate::demo::World;
 use crate::tui::{Exit, check_terminal};
 
-/// How often a console without a screen looks whether what it queued was taken.
-const LOOK_AGAIN: Duration = Duration::from_secs(1);
+/// How often, after the screen has closed, the console polls whether its queued runs were claimed.
+const POLL: Duration = Duration::from_secs(1);
 
-/// An open door with, in the demo, the world behind it. Hand `control` to the screen, then call [`Session::finish`].
+/// An open store and, in the demo, its world. Pass `control` to the screen, then call
+/// [`Session::finish`].
 #[derive(Debug)]
 pub struct Session {
     pub control: Control,
@@ -37,14 +39,15 @@ impl From<Exit> for Code {
     }
 }
 
-/// Returns once the runs this process drives have ended and none that it queued waits for a target another process holds.
+/// Returns once the runs driven by this process have ended and none queued by it waits for a
+/// target locked by another process.
 async fn settled(control: &Control) {
     loop {
         control.idle().await;
         if control.queued_here().await.unwrap_or(0) == 0 {
             return;
         }
-        tokio::time::sleep(LOOK_AGAIN).await;
+        tokio::time::sleep(POLL).await;
     }
 }
 
@@ -53,26 +56,26 @@ impl Session {
         Self { control, world }
     }
 
-    /// After the screen: lets the runs this process drives come to their end, then closes the store. After `Quit` the
-    /// operator is told and Ctrl-C leaves the runs behind, interrupted; after a hang-up nothing more is said or heard.
+    /// Waits until the runs driven by this process have ended, then closes the store. After `Quit`
+    /// the wait is printed and Ctrl-C interrupts the runs; after a hang-up nothing is printed.
     pub async fn finish(self, exit: Exit) -> Result<Code, Stop> {
         let mut interrupt = signal(SignalKind::interrupt()).map_err(Stop::System)?;
         let mut terminate = signal(SignalKind::terminate()).map_err(Stop::System)?;
-        // Held so that a hang-up, from now on, ends nothing.
+        // Kept so that a hang-up does not end the process.
         let _hangup = signal(SignalKind::hangup()).map_err(Stop::System)?;
         let (live, parked) = (self.control.live(), self.control.parked());
         let queued = self.control.queued_here().await.unwrap_or(0);
         if exit == Exit::Quit && live > 0 && parked >= live && queued == 0 {
-            tell(&format!("{parked} run(s) wait for people; the next console, or opsroom serve, goes on with them"));
+            print_message(&format!("{parked} run(s) wait for people; the next console, or opsroom serve, goes on with them"));
             self.control.close(false).await;
             return Ok(exit.into());
         }
         if exit == Exit::Quit && live > 0 {
             let wait = if parked > 0 { format!(", {parked} of them for people") } else { String::new() };
-            tell(&format!("waiting for {live} run(s) to end{wait}; Ctrl-C leaves them behind, interrupted"));
+            print_message(&format!("waiting for {live} run(s) to end{wait}; Ctrl-C exits and leaves them interrupted"));
         }
         if exit == Exit::Quit && queued > 0 {
-            tell(&format!("{queued} queued run(s) wait for their targets; after Ctrl-C they wait for `opsroom start`"));
+            print_message(&format!("{queued} queued run(s) wait for their targets; after Ctrl-C they wait for `opsroom start`"));
         }
         let ended = tokio::select! {
             () = settled(&self.control), if !matches!(exit, Exit::Signal(_)) => true,

@@ -1,4 +1,4 @@
-//! `opsroom demo`: the console on a throw-away store that looks after a simulated world.
+//! `opsroom demo`: the console on a temporary store with a simulated world.
 
 use tokio::signal::unix::{SignalKind, signal};
 
@@ -17,7 +17,7 @@ const PULSE_MS: i64 = 5000;
 /// Open the console on a simulated world with a throw-away store
 #[derive(Debug, clap::Args)]
 pub struct Args {
-    /// The same seed plays the same film
+    /// The same seed gives the same behaviour
     #[arg(long, default_value_t = DEFAULT_SEED)]
     seed: u64,
     /// Port of the world's HTTP server on 127.0.0.1 (0: any)

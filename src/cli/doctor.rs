@@ -1,4 +1,5 @@
-//! `opsroom doctor`: what opsroom finds around itself. Names and places, never secret values.
+//! `opsroom doctor`: checks the terminal, the settings, secrets, integrations and the store. Prints
+//! names and locations, never secret values.
 
 use std::io::IsTerminal as _;
 use std::process::Stdio;
@@ -14,7 +15,7 @@ use crate::core::command;
 use crate::core::time::human_ms;
 use crate::tui::check_terminal;
 
-/// Tell what works here and what does not
+/// Check the terminal, settings, secrets and store
 #[derive(Debug, clap::Args)]
 pub struct Args {
     /// One JSON array
@@ -25,11 +26,11 @@ pub struct Args {
     run_secrets: bool,
 }
 
-/// One thing looked at.
+/// One checked item.
 #[derive(Debug, Serialize)]
 struct Finding {
     about: &'static str,
-    /// Absent: just a fact.
+    /// Absent: a fact without a verdict.
     ok: Option<bool>,
     text: String,
 }
@@ -51,7 +52,7 @@ impl Report {
         self.0.push(Finding { about, ok: Some(false), text: text.into() });
     }
 
-    fn judge(&mut self, about: &'static str, found: Result<String, String>) {
+    fn check(&mut self, about: &'static str, found: Result<String, String>) {
         match found {
             Ok(text) => self.good(about, text),
             Err(text) => self.bad(about, text),
@@ -66,7 +67,7 @@ pub(super) async fn perform(args: &Args, start: &Start) -> Result<Code, Stop> {
     settings(&mut report, start);
     clock(&mut report, start);
     secrets(&mut report, start, args.run_secrets).await;
-    report.judge("shell", shell());
+    report.check("shell", shell());
     named(&mut report, start, args.run_secrets).await;
     let unreachable = store(&mut report, start).await;
     let mut out = Out::new();
@@ -92,7 +93,7 @@ fn line(finding: &Finding) -> String {
 }
 
 fn terminal(report: &mut Report) {
-    report.judge("console", check_terminal().map(|()| "can be shown here".to_owned()));
+    report.check("console", check_terminal().map(|()| "can be shown here".to_owned()));
     let sides = [
         ("stdin", std::io::stdin().is_terminal()),
         ("stdout", std::io::stdout().is_terminal()),
@@ -125,7 +126,7 @@ fn terminal(report: &mut Report) {
     }
 }
 
-/// Every setting with where it came from, and the folders.
+/// Every setting with its origin, and the folders.
 fn settings(report: &mut Report, start: &Start) {
     match start.settings() {
         Ok(settings) => {
@@ -147,7 +148,7 @@ fn settings(report: &mut Report, start: &Start) {
     }
 }
 
-/// Whether every secret is there: its name and where it comes from, never the value.
+/// Whether every secret can be read: its name and source, never the value.
 async fn secrets(report: &mut Report, start: &Start, run: bool) {
     for secret in start.vault.presence(run).await {
         let place = format!("{} from {}", secret.name, secret.source);
@@ -165,10 +166,10 @@ async fn named(report: &mut Report, start: &Start, run: bool) {
     for found in reach::probe(&start.outside(settings), run).await {
         let place = format!("{} ({})", found.name, found.place);
         match found.answer {
-            Answer::Came(words) => report.good(found.kind, format!("{place} {words}")),
+            Answer::Came(reply) => report.good(found.kind, format!("{place} {reply}")),
             Answer::Failed(why) => report.bad(found.kind, format!("{place}: {why}")),
             Answer::Untold => {
-                report.fact(found.kind, format!("{place} (not told; opsroom notify {} --test TEXT does)", found.name));
+                report.fact(found.kind, format!("{place} (not tested; opsroom notify {} --test TEXT does)", found.name));
             }
             Answer::Unrun(secret) => report.fact(
                 found.kind,

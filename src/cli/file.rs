@@ -1,4 +1,4 @@
-//! `opsroom log FILE…`: files for the viewer, or their lines.
+//! `opsroom log FILE…`: opens files for the viewer, or prints their lines.
 
 use std::io::{BufRead, BufReader, IsTerminal as _, Read as _};
 use std::path::Path;
@@ -7,7 +7,7 @@ use regex::bytes::Regex;
 
 use super::out::Out;
 use super::pick::{Picker, Wanted};
-use super::stop::{Code, Stop, tell};
+use super::stop::{Code, Stop, print_message};
 use crate::core::event::Level;
 use crate::core::record;
 use crate::core::time::Timestamp;
@@ -15,7 +15,7 @@ use crate::logfile::file::Tracked;
 use crate::logfile::scan::{OVERLAP, matches_in_piece};
 use crate::logfile::unpack::{self, Input};
 
-/// For the viewer.
+/// Opens a file for the viewer.
 pub(super) fn open(path: &str) -> Result<Tracked, Stop> {
     let opened = match path {
         "-" if std::io::stdin().is_terminal() => {
@@ -42,7 +42,7 @@ pub(super) fn print(paths: &[String], wanted: &Wanted, json: bool, now: Timestam
             number += 1;
             let printed = records.take(line);
             if let Some(whole) = line.whole.filter(|_| !printed.is_empty()) {
-                tell(&format!("{path}: line {number} has {whole} bytes; printed are the first {LONGEST}"));
+                print_message(&format!("{path}: line {number} has {whole} bytes; printed are the first {LONGEST}"));
             }
             printed.into_iter().try_for_each(|line| {
                 let text = String::from_utf8_lossy(&line);
@@ -53,7 +53,7 @@ pub(super) fn print(paths: &[String], wanted: &Wanted, json: bool, now: Timestam
             Ok(done) => done?,
             Err(error) if number == 0 => return Err(cannot(error)),
             Err(error) => {
-                tell(&format!("{path}: {error}; printed is what could be read"));
+                print_message(&format!("{path}: {error}; printed is what could be read"));
                 code = Code::Failed;
             }
         }
@@ -61,19 +61,19 @@ pub(super) fn print(paths: &[String], wanted: &Wanted, json: bool, now: Timestam
     Ok(code)
 }
 
-/// Bytes of a line that are printed; all of a longer one is looked at.
+/// Bytes of a line that are printed; the rest of a longer line is only searched.
 const LONGEST: usize = 16 << 20;
-/// Bytes of the rest of it that are looked at together.
+/// Bytes of the rest that are searched at once.
 const PIECE: u64 = 4 << 20;
 
 /// A line as read.
 #[derive(Debug, Clone, Copy)]
 struct Read<'a> {
-    /// As much of it as is printed.
+    /// The part that is printed.
     text: &'a [u8],
-    /// Its length, when there is more of it.
+    /// Its full length, when it is longer than `text`.
     whole: Option<u64>,
-    /// Whether something in it is what is looked for, where `text` does not show that.
+    /// Whether the line matches, when that cannot be decided from `text`.
     found: Option<bool>,
 }
 
@@ -108,7 +108,7 @@ fn each_line(
     }
 }
 
-/// Reads a line to its end: how many bytes more it has, and whether something in them is what is looked for.
+/// Reads a line to its end: how many more bytes it has, and whether they match.
 fn rest_of_line(input: &mut impl BufRead, regex: Option<&Regex>, begun: &[u8]) -> std::io::Result<(u64, bool)> {
     let mut piece = begun[begun.len().saturating_sub(OVERLAP)..].to_vec();
     let (mut more, mut found) = (0, false);
@@ -130,10 +130,10 @@ fn rest_of_line(input: &mut impl BufRead, regex: Option<&Regex>, begun: &[u8]) -
 struct Records {
     picker: Picker<Vec<u8>>,
     now: Timestamp,
-    /// Of the record there is now; one without a time has that of the one before.
+    /// Level and time of the current record; one without a time has that of the one before.
     level: Level,
     at: Option<Timestamp>,
-    /// The record's first line looks like one.
+    /// The first line of the record can head one.
     headed: bool,
 }
 
@@ -142,7 +142,7 @@ impl Records {
         Self { picker: Picker::new(wanted), now, level: Level::Info, at: None, headed: false }
     }
 
-    /// The next line; what of the record is to be printed now.
+    /// Adds the next line; returns the lines of its record to be printed now.
     fn take(&mut self, read: &Read<'_>) -> Vec<Vec<u8>> {
         let line = read.text;
         if !(self.headed && record::continues(line)) {
@@ -195,7 +195,7 @@ mod tests {
     }
 
     #[test]
-    fn a_line_is_looked_at_to_its_end_and_printed_up_to_a_limit() {
+    fn a_line_is_searched_to_its_end_and_printed_up_to_a_limit() {
         let text =
             format!("{}needle{}pin\nneedle\n{}", "x".repeat(LONGEST - 2), "y".repeat(9 << 20), "z".repeat(LONGEST));
         let read = |grep: &str| {

@@ -1,4 +1,4 @@
-//! `opsroom health`: the health score and what takes points away.
+//! `opsroom health`: the health score and the reasons for lost points.
 
 use serde::Serialize;
 
@@ -18,11 +18,11 @@ pub struct Args {
 
 #[derive(Serialize)]
 struct Report<'a> {
-    /// When what the score is made of was seen: the oldest look that counts as one. Absent: nothing was ever seen.
+    /// Time of the oldest observation in the score. Absent: nothing was ever observed.
     at: Option<Timestamp>,
-    /// How old that is.
+    /// Age of that observation.
     age_ms: Option<i64>,
-    /// When the score was worked out.
+    /// When the score was computed.
     derived_at: Timestamp,
     workspace: &'a str,
     score: Option<&'a Score>,
@@ -68,14 +68,14 @@ fn show(out: &mut Out, score: &Score, now: Timestamp) -> Result<(), Stop> {
     let seen = score.seen_at.map(ago).unwrap_or_default();
     out.line(&format!(
         "health score {value} {} ({} components, {}{seen})",
-        word(score.health),
+        label(score.health),
         score.components,
         score.unseen().unwrap_or_else(|| "all seen".to_owned()),
     ))?;
     score.lines.iter().try_for_each(|line| out.line(&format!("  −{:<4}{}", line.points, line.text)))
 }
 
-const fn word(health: Health) -> &'static str {
+const fn label(health: Health) -> &'static str {
     match health {
         Health::Healthy => "● healthy",
         Health::Warning => "▲ warning",

@@ -1,8 +1,8 @@
-//! `opsroom keys`: every key of the console, as the keymap in force has it.
+//! `opsroom keys`: the keys of the console with the active keymap.
 
 use super::out::Out;
 use super::session::Start;
-use super::stop::{Code, Stop, tell};
+use super::stop::{Code, Stop, print_message};
 use crate::tui::keys::document;
 
 /// List the console's keys
@@ -12,7 +12,7 @@ pub struct Args {}
 pub(super) fn perform(_args: &Args, start: &Start) -> Result<Code, Stop> {
     let keymap = start.keymap();
     for problem in &keymap.problems {
-        tell(problem);
+        print_message(problem);
     }
     Out::new().raw(document::document(&keymap).as_bytes())?;
     Ok(Code::Succeeded)

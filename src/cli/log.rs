@@ -1,5 +1,6 @@
-//! `opsroom log`: on a terminal the viewer, on runs and files merged by time; else what runs wrote, and with `-f` what they
-//! still write, as plain lines. The lines of files are `file.rs`'s, and which are printed is `pick.rs`'s.
+//! `opsroom log`: on a terminal opens the viewer with runs and files merged by time; else prints
+//! the logs of runs as plain lines, and with `-f` new lines too. `file.rs` reads files, `pick.rs`
+//! selects the records to print.
 
 use std::collections::VecDeque;
 use std::io::IsTerminal as _;
@@ -8,7 +9,7 @@ use std::time::Duration;
 use super::out::Out;
 use super::pick::{Picker, Wanted};
 use super::session::Start;
-use super::stop::{Code, Stop, tell};
+use super::stop::{Code, Stop, print_message};
 use super::{Next, file};
 use crate::control::Control;
 use crate::core::command::{self, ParseOutcome, Parsed};
@@ -60,11 +61,11 @@ fn bytes(text: &str) -> Result<u64, String> {
     most.ok_or_else(|| format!("`{text}` is no number of bytes: write 8k; at least 512"))
 }
 
-/// How a run is named on the command line: its number, or words of the command language.
+/// A run as named on the command line: its number, or a phrase of the command language.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Which {
     Number(RunId),
-    Words(String),
+    Phrase(String),
 }
 
 impl std::str::FromStr for Which {
@@ -73,7 +74,7 @@ impl std::str::FromStr for Which {
     fn from_str(text: &str) -> Result<Self, String> {
         match text.trim_start_matches('#').parse() {
             Ok(number) if number > 0 => Ok(Self::Number(RunId(number))),
-            Err(_) if text.contains(char::is_alphabetic) => Ok(Self::Words(text.to_owned())),
+            Err(_) if text.contains(char::is_alphabetic) => Ok(Self::Phrase(text.to_owned())),
             _ => Err(no_run(text)),
         }
     }
@@ -84,12 +85,12 @@ fn no_run(text: &str) -> String {
 }
 
 impl Which {
-    /// The run that is meant, for something to be done to it: words have to say "last". The choice is printed.
+    /// The run to act on. A phrase has to contain "last". The chosen run is printed.
     pub(super) async fn find(&self, control: &Control) -> Result<RunId, Stop> {
         self.choose(control, false).await
     }
 
-    /// The run that is meant, to be looked at: a service or an environment is enough ("web", "logs of api in prod").
+    /// The run to show: a service or an environment is enough ("web", "logs of api in prod").
     pub(super) async fn find_to_read(&self, control: &Control) -> Result<RunId, Stop> {
         self.choose(control, true).await
     }
@@ -97,7 +98,7 @@ impl Which {
     async fn choose(&self, control: &Control, to_read: bool) -> Result<RunId, Stop> {
         let text = match self {
             Self::Number(run) => return Ok(*run),
-            Self::Words(text) => text,
+            Self::Phrase(text) => text,
         };
         let catalogue = control.catalogue().await?;
         let phrase = text.replace("last-failed", "last failed run").replace("last_failed", "last failed run");
@@ -106,14 +107,14 @@ impl Which {
         let parsed = parsed.unwrap_or_else(|| command::parse(&format!("tail {phrase}"), &catalogue));
         let place = parsed.services.iter().any(|name| name != "*") || parsed.env.is_some();
         let named = parsed.inputs.contains_key("run") || (to_read && place);
-        // A misspelt name is not guessed: something may be done to the run.
+        // A misspelt name is not corrected: the command may change the run.
         if !is_of_a_run(&parsed) || !named || !parsed.corrections.is_empty() {
             let near = parsed.corrections.iter().map(|fix| format!("did you mean {}?", fix.to)).next();
-            let asked = Some(parsed.message).filter(|why| parsed.outcome == ParseOutcome::Question && !why.is_empty());
-            return Err(Stop::Usage(no_run(text) + &near.or(asked).map(|why| format!(" ({why})")).unwrap_or_default()));
+            let question = Some(parsed.message).filter(|why| parsed.outcome == ParseOutcome::Question && !why.is_empty());
+            return Err(Stop::Usage(no_run(text) + &near.or(question).map(|why| format!(" ({why})")).unwrap_or_default()));
         }
         let chosen = control.find_run(&RunRef::of(&parsed, control.clock().now()).map_err(Stop::Usage)?).await?;
-        tell(&chosen.line);
+        print_message(&chosen.line);
         Ok(chosen.run)
     }
 }
@@ -148,7 +149,7 @@ pub(super) async fn perform(args: &Args, start: &Start) -> Result<Next, Stop> {
     print_runs(&runs, &wanted, args, start).await.map(Next::Exit)
 }
 
-/// Runs and files, on the screen.
+/// Opens runs and files in the viewer.
 async fn view(args: &Args, start: &Start, is_file: impl Fn(&String) -> bool) -> Result<Next, Stop> {
     crate::tui::check_viewer().map_err(Stop::Usage)?;
     let mut follow = args.follow || args.what.iter().any(|text| text == "-");
@@ -175,7 +176,7 @@ async fn view(args: &Args, start: &Start, is_file: impl Fn(&String) -> bool) -> 
     Ok(Next::View(Box::new(View { logs, follow, budget: args.budget, timezone })))
 }
 
-/// The log of a run, and whether it goes on.
+/// The log of a run, and whether the run is still active.
 async fn run_log(which: &Which, control: &Control) -> Result<(Log, bool), Stop> {
     let run = control.run(which.find_to_read(control).await?).await?.run;
     let (file, writer) = Tracked::run(&format!("run {}", run.id)).map_err(Stop::System)?;
@@ -184,7 +185,7 @@ async fn run_log(which: &Which, control: &Control) -> Result<(Log, bool), Stop> 
     Ok((Log { file, run: Some(run_log) }, !run.status.is_terminal()))
 }
 
-/// A run's entries, page by page.
+/// The entries of a run, read page by page.
 struct Entries {
     run: RunId,
     after: i64,
@@ -198,8 +199,8 @@ impl Entries {
         Self { run, after: 0, page: VecDeque::new(), joining: Joining::default(), picker: Picker::new(wanted) }
     }
 
-    /// The next one, when it has been written.
-    async fn look(&mut self, control: &Control) -> Result<Option<&Entry>, Stop> {
+    /// The next entry, if it has been written.
+    async fn peek(&mut self, control: &Control) -> Result<Option<&Entry>, Stop> {
         if self.page.is_empty() {
             self.page = control.entries_after(self.run, self.after, PAGE).await?.into();
             self.after = self.page.back().map_or(self.after, |entry| entry.seq);
@@ -207,7 +208,7 @@ impl Entries {
         Ok(self.page.front())
     }
 
-    /// Takes it; what of its record is to be printed now.
+    /// Takes the next entry; returns the entries of its record to be printed now.
     fn take(&mut self) -> Vec<Entry> {
         let Some(entry) = self.page.pop_front() else { return Vec::new() };
         let (level, text) = match &entry.body {
@@ -229,7 +230,7 @@ async fn print_runs(runs: &[Which], wanted: &Wanted, args: &Args, start: &Start)
     }
     let mut out = Out::new();
     loop {
-        // Read the states first: what is written after a run has ended is nothing.
+        // The states are read before the entries: nothing is written after a run has ended.
         let mut ended = true;
         for entries in &all {
             ended &= control.run(entries.run).await?.run.status.is_terminal();
@@ -244,13 +245,13 @@ async fn print_runs(runs: &[Which], wanted: &Wanted, args: &Args, start: &Start)
     Ok(Code::Succeeded)
 }
 
-/// Prints what has been written, merged by time.
+/// Prints the entries written so far, merged by time.
 async fn print_merged(control: &Control, out: &mut Out, all: &mut [Entries], json: bool) -> Result<(), Stop> {
     let several = all.len() > 1;
     loop {
         let mut first: Option<(Timestamp, usize)> = None;
         for (at, entries) in all.iter_mut().enumerate() {
-            if let Some(entry) = entries.look(control).await?
+            if let Some(entry) = entries.peek(control).await?
                 && first.is_none_or(|(time, _)| entry.at < time)
             {
                 first = Some((entry.at, at));
@@ -267,7 +268,8 @@ async fn print_merged(control: &Control, out: &mut Out, all: &mut [Entries], jso
     }
 }
 
-/// `21:04:08 warn    action     build cache cold`; output lines carry `|` or `!` (stderr) in place of a level.
+/// `21:04:08 warn    action     build cache cold`; output lines have `|` or `!` (stderr) instead of
+/// a level.
 pub(super) fn entry_line(entry: &Entry) -> String {
     let (level, phase, text) = match &entry.body {
         EntryBody::Event { level, phase, message, .. } => {
@@ -288,8 +290,8 @@ mod tests {
         for (text, which) in [
             ("41", Some(Which::Number(RunId(41)))),
             ("#41", Some(Which::Number(RunId(41)))),
-            ("last", Some(Which::Words("last".to_owned()))),
-            ("last run of web", Some(Which::Words("last run of web".to_owned()))),
+            ("last", Some(Which::Phrase("last".to_owned()))),
+            ("last run of web", Some(Which::Phrase("last run of web".to_owned()))),
             ("0", None),
             ("-1", None),
             ("#", None),

@@ -20,10 +20,10 @@ pub(super) fn perform(args: &Args) -> Result<Code, Stop> {
     match &args.out {
         None => Out::new().raw(&pages.into_iter().flat_map(|(_, page)| page).collect::<Vec<_>>())?,
         Some(folder) => {
-            let blame = |e: std::io::Error| Stop::Usage(format!("cannot write into {}: {e}", folder.display()));
-            std::fs::create_dir_all(folder).map_err(blame)?;
+            let failed = |e: std::io::Error| Stop::Usage(format!("cannot write into {}: {e}", folder.display()));
+            std::fs::create_dir_all(folder).map_err(failed)?;
             for (name, page) in pages {
-                std::fs::write(folder.join(format!("{name}.1")), page).map_err(blame)?;
+                std::fs::write(folder.join(format!("{name}.1")), page).map_err(failed)?;
             }
         }
     }

@@ -1,8 +1,8 @@
-//! `opsroom notify`: who can be told, and a test of telling them.
+//! `opsroom notify`: lists the notifiers, and sends a test message.
 
 use super::out::Out;
 use super::session::Start;
-use super::stop::{Code, Stop, tell};
+use super::stop::{Code, Stop, print_message};
 use crate::control::reach;
 use crate::core::notify::{Event, Message, Severity};
 
@@ -39,7 +39,7 @@ pub(super) async fn perform(args: &Args, start: &Start) -> Result<Code, Stop> {
         Out::new().line(&outcome.message)?;
         return Ok(Code::Succeeded);
     }
-    tell(&outcome.message);
+    print_message(&outcome.message);
     Ok(Code::Failed)
 }
 

@@ -1,4 +1,5 @@
-//! Standard output of the subcommands: plain lines with outside text made safe, or JSON with it escaped.
+//! Standard output of the subcommands: plain lines or JSON, with unsafe characters made visible or
+//! escaped.
 
 mod json;
 
@@ -10,7 +11,7 @@ use self::json::Safe;
 use super::stop::Stop;
 use crate::core::text;
 
-/// Columns a cell of a list takes at most; `--json` has the whole.
+/// Maximum width of a cell of a list; `--json` has the full text.
 const CELL: usize = 200;
 
 /// Stdout, locked for the life of a subcommand.
@@ -21,20 +22,20 @@ impl Out {
         Self(std::io::stdout().lock())
     }
 
-    /// One line. Control and escape sequences in it never reach the reader.
+    /// Prints one line. Control and escape sequences in it are made harmless.
     pub(super) fn line(&mut self, line: &str) -> Result<(), Stop> {
         writeln!(self.0, "{}", text::show(line))?;
         Ok(())
     }
 
-    /// Text of our own making (generated manuals, files), byte for byte.
+    /// Writes generated text (manuals, files) unchanged.
     pub(super) fn raw(&mut self, text: &[u8]) -> Result<(), Stop> {
         self.0.write_all(text)?;
         self.0.flush()?;
         Ok(())
     }
 
-    /// One JSON document, indented.
+    /// Prints one JSON document, indented.
     pub(super) fn json(&mut self, value: &impl Serialize) -> Result<(), Stop> {
         let mut json = serde_json::Serializer::with_formatter(&mut self.0, Safe::pretty());
         value.serialize(&mut json).map_err(std::io::Error::from)?;
@@ -42,7 +43,7 @@ impl Out {
         Ok(())
     }
 
-    /// One line of JSON, written at once: for streams.
+    /// Prints one line of JSON and flushes it: for streams.
     pub(super) fn json_line(&mut self, value: &impl Serialize) -> Result<(), Stop> {
         let mut json = serde_json::Serializer::with_formatter(&mut self.0, Safe::compact());
         value.serialize(&mut json).map_err(std::io::Error::from)?;
@@ -51,7 +52,7 @@ impl Out {
         Ok(())
     }
 
-    /// Rows under a heading, columns as wide as their widest cell; a cell never takes more than [`CELL`].
+    /// Prints rows under a heading. A column is as wide as its widest cell, at most [`CELL`].
     pub(super) fn table<const N: usize>(&mut self, heading: [&str; N], rows: &[[String; N]]) -> Result<(), Stop> {
         let safe: Vec<[String; N]> =
             rows.iter().map(|row| row.each_ref().map(|c| text::show_limited(c, CELL))).collect();
@@ -71,12 +72,13 @@ impl Out {
     }
 }
 
-/// Whether a person can be asked: both the question and the answer reach a terminal.
+/// Whether a person can be prompted: stdin and stderr are terminals.
 pub(super) fn can_ask() -> bool {
     std::io::stdin().is_terminal() && std::io::stderr().is_terminal()
 }
 
-/// Asks on stderr and reads one line; `None` at the end of input. Blocks a thread of its own, never the runtime.
+/// Prints a question to stderr and reads one line; `None` at the end of input. Blocks a thread of
+/// its own, never the runtime.
 pub(super) async fn ask(question: &str) -> Result<Option<String>, Stop> {
     let mut stderr = std::io::stderr();
     write!(stderr, "{}", text::show_lines(question))?;
@@ -85,7 +87,7 @@ pub(super) async fn ask(question: &str) -> Result<Option<String>, Stop> {
     std::thread::spawn(move || {
         let mut answer = String::new();
         let read = std::io::stdin().read_line(&mut answer);
-        // Nobody waits any more when the question was overtaken by a signal.
+        // The receiver is gone when a signal came before the answer.
         let _ = sender.send(read.map(|n| (n > 0).then(|| answer.trim_end_matches(['\r', '\n']).to_owned())));
     });
     match receiver.await {

@@ -1,17 +1,17 @@
-//! `opsroom parse`: what a phrase means, nothing more. Needs no store and never makes one.
+//! `opsroom parse`: prints the meaning of a phrase. Needs no store and never creates one.
 
 use std::path::PathBuf;
 
 use super::out::Out;
 use super::session::Start;
-use super::stop::{Code, Stop, tell};
+use super::stop::{Code, Stop, print_message};
 use super::understand;
 use crate::config;
 use crate::control::library::Library;
 use crate::core::command::{self, Catalogue, ParseOutcome, Parsed};
 use crate::core::service::Stack;
 
-/// Say what a phrase means, and run nothing
+/// Print the meaning of a phrase without running it
 #[derive(Debug, clap::Args)]
 pub struct Args {
     /// The phrase, as typed into the command bar
@@ -39,8 +39,8 @@ pub(super) async fn perform(args: &Args, start: &Start) -> Result<Code, Stop> {
         out.json(&parsed)?;
     } else {
         show(&mut out, &parsed)?;
-        if let Some(told) = understand::unread(&parsed).then(|| library.warning()).flatten() {
-            tell(&told);
+        if let Some(warning) = understand::unread(&parsed).then(|| library.warning()).flatten() {
+            print_message(&warning);
         }
     }
     Ok(Code::Succeeded)

@@ -1,4 +1,4 @@
-//! `opsroom pause` and `opsroom skip`: holding a run back before its next step, and leaving a step out.
+//! `opsroom pause` and `opsroom skip`: pause a run before its next step, skip a step.
 
 use super::log::Which;
 use super::out::Out;
@@ -57,7 +57,7 @@ pub(super) async fn skip(args: &SkipArgs, start: &Start) -> Result<Code, Stop> {
     Ok(Code::Succeeded)
 }
 
-/// The number of the step that is meant; a name that several steps have is refused.
+/// The number of the named step; a name shared by several steps is refused.
 fn step_named(plan: &Plan, text: &str) -> Result<u32, String> {
     let named: Vec<u32> = plan.numbered().filter(|(_, s)| s.name == text).map(|(n, _)| n).collect();
     match named.as_slice() {

@@ -1,5 +1,5 @@
-//! Which records are printed: `--grep`, `--level` and `--since`, for lines of files and entries of runs alike. A record is
-//! printed whole or not at all, and as soon as that is known.
+//! Selects the records to print by `--grep`, `--level` and `--since`, for files and runs alike. A
+//! record is printed whole or not at all, and as soon as that is decided.
 
 use regex::bytes::Regex;
 
@@ -8,7 +8,7 @@ use crate::core::event::Level;
 use crate::core::time::Timestamp;
 use crate::logfile::scan::pattern;
 
-/// What is wanted.
+/// The selection.
 #[derive(Debug, Clone)]
 pub(super) struct Wanted {
     grep: Option<Regex>,
@@ -25,25 +25,26 @@ impl Wanted {
         })
     }
 
-    /// What is looked for.
+    /// The pattern.
     pub(super) const fn grep(&self) -> Option<&Regex> {
         self.grep.as_ref()
     }
 }
 
-/// Bytes of a record's lines that are kept until one matches. Of a longer record the lines before are left out.
+/// Bytes of a record that are kept until a line matches. In a longer record, the lines kept so far
+/// are dropped.
 const MOST: usize = 16 << 20;
-/// What a line costs besides its text.
+/// Bytes counted for a line besides its text.
 const LINE: usize = 64;
 
-/// Picks records out of lines that come one by one.
+/// Selects records from lines added one by one.
 #[derive(Debug)]
 pub(super) struct Picker<T> {
     wanted: Wanted,
-    /// Of the record: level and time are good enough, and whether a line of it has matched.
+    /// Of the current record: level and time pass; a line has matched.
     may: bool,
     matched: bool,
-    /// Lines before the first that matches.
+    /// Lines before the first match.
     held: Vec<T>,
     bytes: usize,
 }
@@ -53,20 +54,20 @@ impl<T> Picker<T> {
         Self { wanted, may: false, matched: false, held: Vec::new(), bytes: 0 }
     }
 
-    /// A record begins.
+    /// Begins a record.
     pub(super) fn begin(&mut self, level: Level, at: Option<Timestamp>) {
         self.may = level >= self.wanted.level && self.wanted.from.is_none_or(|from| at.is_some_and(|at| at >= from));
         self.matched = self.wanted.grep.is_none();
         self.forget();
     }
 
-    /// A line of the record. What is to be printed now: with the first that matches, all there were.
+    /// Adds a line. Returns the lines to print now: with the first match, all lines kept so far.
     pub(super) fn take(&mut self, text: &[u8], line: impl FnOnce() -> T) -> Vec<T> {
         let found = self.wanted.grep.as_ref().is_some_and(|regex| self.may && !self.matched && regex.is_match(text));
         self.take_found(text.len(), found, line)
     }
 
-    /// The same for a line of which is known whether it matches.
+    /// The same for a line that has already been matched.
     pub(super) fn take_found(&mut self, bytes: usize, found: bool, line: impl FnOnce() -> T) -> Vec<T> {
         if !self.may {
             return Vec::new();
@@ -94,7 +95,7 @@ impl<T> Picker<T> {
 mod tests {
     use super::*;
 
-    /// Records of lines through a picker: after each line what is printed then.
+    /// Feeds records to a picker; returns what is printed after each line.
     fn picked(wanted: &Wanted, records: &[(Level, i64, &[&str])]) -> Vec<String> {
         let mut picker = Picker::new(wanted.clone());
         let mut printed = Vec::new();
@@ -135,7 +136,7 @@ mod tests {
     }
 
     #[test]
-    fn what_has_no_time_is_not_known_to_be_late_enough() {
+    fn a_record_without_a_time_is_not_printed_with_since() {
         let mut picker = Picker::new(Wanted::new(None, None, Some(Timestamp(4000))).unwrap());
         picker.begin(Level::Error, None);
         assert!(picker.take(b"x", || ()).is_empty());

@@ -59,7 +59,7 @@ fn plan_lines(plan: &Plan, lines: &mut Vec<String>) {
         lines.push(format!("inputs       {}", inputs.join(" ")));
     }
     if !plan.integrations.is_empty() {
-        lines.push(format!("talks to     {}", plan.integrations.join(", ")));
+        lines.push(format!("calls        {}", plan.integrations.join(", ")));
     }
     lines.push(format!("deadline     {}", human_ms(plan.timeout_ms)));
     if !plan.priority.is_normal() {

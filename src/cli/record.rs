@@ -1,4 +1,5 @@
-//! The whole record of one run: who, why, what and from which definition, and when each thing changed.
+//! Prints the whole record of one run: requester, reason, plan, definition, and every change with
+//! its time.
 
 use super::log::Which;
 use super::out::Out;
@@ -8,7 +9,7 @@ use crate::control::record::Record;
 use crate::core::run::{Change, Run, RunStep};
 use crate::core::time::human_ms;
 
-pub(super) async fn tell(which: &Which, json: bool, start: &Start) -> Result<Code, Stop> {
+pub(super) async fn print(which: &Which, json: bool, start: &Start) -> Result<Code, Stop> {
     let control = start.open_cli().await?;
     let record = control.record(which.find_to_read(&control).await?).await?;
     control.close(false).await;
@@ -20,19 +21,19 @@ pub(super) async fn tell(which: &Which, json: bool, start: &Start) -> Result<Cod
     head(&record, &mut out)?;
     let steps: Vec<_> = record.steps.iter().map(|step| step_row(step, &record.run)).collect();
     out.line("")?;
-    out.table(["STEP", "PHASE", "STATUS", "TRIES", "TOOK", "WHAT CAME OF IT"], &steps)?;
+    out.table(["STEP", "PHASE", "STATUS", "TRIES", "TOOK", "RESULT"], &steps)?;
     out.line("")?;
     let changes: Vec<_> = record.changes.iter().map(|change| change_row(change, &record.run)).collect();
     out.table(["WHEN", "WHAT", "BECAME", "BY"], &changes)?;
     if !record.artifacts.is_empty() {
         let rows: Vec<_> = record.artifacts.iter().map(|a| super::artifacts::row(a, &record.run)).collect();
         out.line("")?;
-        out.table(["NO", "KIND", "SIZE", "STEP", "SHA256", "LEFT BEHIND"], &rows)?;
+        out.table(["NO", "KIND", "SIZE", "STEP", "SHA256", "ARTIFACT"], &rows)?;
     }
     Ok(Code::Succeeded)
 }
 
-/// Who, why, what and from which definition.
+/// Requester, reason, plan and definition.
 fn head(record: &Record, out: &mut Out) -> Result<(), Stop> {
     let (run, plan) = (&record.run, &record.run.plan);
     let why = run.why().map(|why| format!(": {why}")).unwrap_or_default();

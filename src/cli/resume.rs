@@ -1,11 +1,11 @@
-//! `opsroom resume` and `opsroom retry`: going on with an interrupted run, and doing an ended one again.
+//! `opsroom resume` and `opsroom retry`: resume an interrupted run, run an ended one again.
 
 use super::log::Which;
 use super::out::Out;
 use super::plan::card_lines;
 use super::run::{consent, follow_to_end};
 use super::session::Start;
-use super::stop::{Code, Stop, tell};
+use super::stop::{Code, Stop, print_message};
 use crate::control::orders::Order;
 use crate::control::resume::Decision;
 use crate::control::{Control, PlanCard, RunDetail};
@@ -87,7 +87,7 @@ pub(super) async fn perform(args: &Args, start: &Start) -> Result<Code, Stop> {
     follow_to_end(&control, run, args.json).await
 }
 
-/// A run that people hold back. Whoever has it in hand goes on with it; if nobody has, this process does.
+/// Continues a paused run. Its engine continues it; without one, this process does.
 async fn let_go(control: &Control, detail: &RunDetail, args: &Args) -> Result<Code, Stop> {
     let (id, order) = match next_step(&detail.run.plan, &detail.steps).filter(|_| args.step) {
         Some(step) => (detail.run.id, Order::LetGo(step)),
@@ -112,7 +112,7 @@ pub(super) async fn retry(args: &RetryArgs, start: &Start) -> Result<Code, Stop>
     let card = PlanCard { plan, last: Vec::new(), changed: Vec::new(), queue };
     if !args.json {
         for line in card_lines(&card) {
-            tell(&line);
+            print_message(&line);
         }
     }
     let typed = consent(&card.plan, args.yes, args.confirm.as_ref()).await?;

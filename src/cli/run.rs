@@ -1,4 +1,5 @@
-//! `opsroom run`: executes a phrase and follows it to its end. A lost terminal does not stop the run; Ctrl-C asks it to.
+//! `opsroom run`: executes a phrase and follows the run to its end. A lost terminal does not stop
+//! the run; Ctrl-C requests a stop.
 
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -11,7 +12,7 @@ use super::log::entry_line;
 use super::out::{Out, ask, can_ask};
 use super::plan::card_lines;
 use super::session::Start;
-use super::stop::{Code, Stop, tell};
+use super::stop::{Code, Stop, print_message};
 use super::understand;
 use crate::control::{Beginning, Control, RunDetail};
 use crate::core::event::Entry;
@@ -21,11 +22,12 @@ use crate::core::queue::{Lane, Priority};
 use crate::core::run::{Run, RunId, RunStatus, StepStatus};
 use crate::core::step::StepSpec;
 
-/// Entries read at once, and how often the store is asked when nobody tells of news (another process may be the engine).
+/// Entries read at once, and how often the store is polled without a notice on the bus (the engine
+/// may be another process).
 const PAGE: u32 = 500;
 const POLL: Duration = Duration::from_millis(500);
 
-/// Do what a phrase says, following the run
+/// Execute a phrase and follow the run
 #[derive(Debug, clap::Args)]
 pub struct Args {
     /// The phrase, as typed into the command bar
@@ -84,7 +86,7 @@ pub(super) async fn perform(args: &Args, start: &Start) -> Result<Code, Stop> {
     let card = understand::plan(&control, &text, &args.inputs).await?;
     if !args.json {
         for line in card_lines(&card) {
-            tell(&line);
+            print_message(&line);
         }
     }
     let typed = consent(&card.plan, args.yes, args.confirm.as_ref()).await?;
@@ -95,19 +97,20 @@ pub(super) async fn perform(args: &Args, start: &Start) -> Result<Code, Stop> {
     follow(&control, run, args.json, signals).await
 }
 
-/// Follows a run that this process has queued, and its chain, to the end; then closes the door.
+/// Follows a run that this process has queued, and its chain, to the end; then closes the store.
 pub(super) async fn follow_to_end(control: &Control, run: Run, json: bool) -> Result<Code, Stop> {
     follow(control, run, json, Signals::new()?).await
 }
 
 async fn follow(control: &Control, run: Run, json: bool, mut signals: Signals) -> Result<Code, Stop> {
-    let mut follower = Follower { control, out: Some(Out::new()), json, asked: BTreeSet::new(), told: None };
+    let mut follower = Follower { control, out: Some(Out::new()), json, prompted: BTreeSet::new(), reported: None };
     let code = follower.follow_chain(run, &mut signals).await?;
     control.close(true).await;
     Ok(code)
 }
 
-/// What was typed to confirm, if anything had to be. Block risks are left to the door, which refuses them.
+/// The text typed to confirm, if one is required. Risks that block are left to `submit`, which
+/// refuses them.
 pub(super) async fn consent(plan: &Plan, yes: bool, confirm: Option<&String>) -> Result<Option<String>, Stop> {
     if plan.blocks().next().is_some() {
         return Ok(confirm.cloned());
@@ -130,14 +133,14 @@ pub(super) async fn consent(plan: &Plan, yes: bool, confirm: Option<&String>) ->
     }
 }
 
-/// What the outside may say while a run goes on.
+/// The signals handled while a run is followed.
 struct Signals {
     interrupt: Signal,
     terminate: Signal,
     hangup: Signal,
 }
 
-enum Heard {
+enum Received {
     Stop,
     Hangup,
 }
@@ -151,11 +154,11 @@ impl Signals {
         })
     }
 
-    async fn next(&mut self) -> Heard {
+    async fn next(&mut self) -> Received {
         tokio::select! {
-            _ = self.interrupt.recv() => Heard::Stop,
-            _ = self.terminate.recv() => Heard::Stop,
-            _ = self.hangup.recv() => Heard::Hangup,
+            _ = self.interrupt.recv() => Received::Stop,
+            _ = self.terminate.recv() => Received::Stop,
+            _ = self.hangup.recv() => Received::Hangup,
         }
     }
 }
@@ -163,13 +166,13 @@ impl Signals {
 /// Prints a run as it is written.
 struct Follower<'a> {
     control: &'a Control,
-    /// Gone once nobody reads it any more; the run goes on without.
+    /// `None` once the reader has gone; the run continues.
     out: Option<Out>,
     json: bool,
-    /// Steps already asked about.
-    asked: BTreeSet<(RunId, u32)>,
-    /// The run of which it was said what it waits for.
-    told: Option<RunId>,
+    /// Steps whose question was already shown.
+    prompted: BTreeSet<(RunId, u32)>,
+    /// The run whose reason for waiting was already reported.
+    reported: Option<RunId>,
 }
 
 impl Follower<'_> {
@@ -194,34 +197,34 @@ impl Follower<'_> {
         Ok(self.control.next_link(ended.id).await?)
     }
 
-    /// Until the run's end; whether we asked it to stop.
+    /// Follows the run to its end. Also returns whether this process requested a stop.
     async fn follow(&mut self, id: RunId, signals: &mut Signals) -> Result<(Run, bool), Stop> {
         let mut news = self.control.listen();
         let (mut shown, mut stopped) = (0, false);
         loop {
-            // One look answers every notice that has come before it.
+            // One read of the run covers all notices received before it.
             while !matches!(news.try_recv(), Err(TryRecvError::Empty | TryRecvError::Closed)) {}
             let detail = self.control.run(id).await?;
             shown = self.print_after(id, shown, detail.run.last_seq).await?;
             if detail.run.status.is_terminal() {
                 return Ok((detail.run, stopped));
             }
-            if let Some(queued) = detail.queued.as_ref().filter(|q| !q.waits_for.is_empty() && self.told != Some(id)) {
-                self.told = Some(id);
-                tell(&format!("run {id} {queued}"));
+            if let Some(queued) = detail.queued.as_ref().filter(|q| !q.waits_for.is_empty() && self.reported != Some(id)) {
+                self.reported = Some(id);
+                print_message(&format!("run {id} {queued}"));
             }
             self.answer(&detail).await?;
             tokio::select! {
-                heard = signals.next() => match heard {
-                    Heard::Stop if stopped => return Err(Stop::Cancelled),
-                    Heard::Stop => {
+                received = signals.next() => match received {
+                    Received::Stop if stopped => return Err(Stop::Cancelled),
+                    Received::Stop => {
                         stopped = true;
-                        tell(&format!("asking run {id} to stop; once more leaves it behind, interrupted"));
+                        print_message(&format!("asking run {id} to stop; once more exits and leaves it interrupted"));
                         self.control.cancel(id, Some("interrupted at the command line")).await?;
                     }
-                    Heard::Hangup => self.out = None,
+                    Received::Hangup => self.out = None,
                 },
-                told = news.recv() => if let Err(RecvError::Closed) = told { tokio::time::sleep(POLL).await },
+                received = news.recv() => if let Err(RecvError::Closed) = received { tokio::time::sleep(POLL).await },
                 () = tokio::time::sleep(POLL) => {}
             }
         }
@@ -234,23 +237,23 @@ impl Follower<'_> {
             after = newest.seq;
             for entry in &entries {
                 let line = entry_line(entry);
-                self.say(&line, &Line::Entry { entry })?;
+                self.print(&line, &Line::Entry { entry })?;
             }
         }
         Ok(after)
     }
 
     fn started(&mut self, run: &Run) -> Result<(), Stop> {
-        self.say(&format!("run {} {}", run.id, run.plan.title), &Line::Run { run })
+        self.print(&format!("run {} {}", run.id, run.plan.title), &Line::Run { run })
     }
 
     fn ended(&mut self, run: &Run) -> Result<(), Stop> {
         let why = run.why().map(|m| format!(": {m}")).unwrap_or_default();
         let line = format!("run {} {}{why}", run.id, run.status.name());
-        self.say(&line, &Line::End { id: run.id, status: run.status, message: run.message.as_deref() })
+        self.print(&line, &Line::End { id: run.id, status: run.status, message: run.message.as_deref() })
     }
 
-    fn say(&mut self, line: &str, json: &Line<'_>) -> Result<(), Stop> {
+    fn print(&mut self, line: &str, json: &Line<'_>) -> Result<(), Stop> {
         let Some(out) = &mut self.out else { return Ok(()) };
         match if self.json { out.json_line(json) } else { out.line(line) } {
             Err(Stop::Pipe | Stop::Output(_)) => self.out = None,
@@ -259,23 +262,23 @@ impl Follower<'_> {
         Ok(())
     }
 
-    /// A manual step waits for a person: asks here when there is one, else says where to answer.
+    /// A manual step waits for a person: asks here on a terminal, else prints where to answer.
     async fn answer(&mut self, detail: &RunDetail) -> Result<(), Stop> {
         let run = detail.run.id;
-        if let Some(approval) = detail.approval.as_ref().filter(|a| !self.asked.contains(&(run, a.step))) {
-            self.asked.insert((run, approval.step));
-            let told = approval.question(&detail.run).map(|q| q.told(&self.control.settings().actor));
-            tell(&format!("{} (opsroom approve {})", told.unwrap_or_default(), run.0));
+        if let Some(approval) = detail.approval.as_ref().filter(|a| !self.prompted.contains(&(run, a.step))) {
+            self.prompted.insert((run, approval.step));
+            let question = approval.question(&detail.run).map(|q| q.told(&self.control.settings().actor));
+            print_message(&format!("{} (opsroom approve {})", question.unwrap_or_default(), run.0));
         }
         for step in detail.steps.iter().filter(|s| s.status == StepStatus::Waiting) {
             let plan = detail.run.plan.numbered_step(step.index).map(|(step, _)| step);
             let Some(StepSpec::Manual(manual)) = plan.map(|p| &p.spec) else { continue };
-            if !self.asked.insert((run, step.index)) {
+            if !self.prompted.insert((run, step.index)) {
                 continue;
             }
             if !can_ask() {
                 let how = format!("answer in the console, run {run}; `opsroom cancel {}` gives it up", run.0);
-                tell(&format!("waiting for a person: {} ({how})", manual.prompt));
+                print_message(&format!("waiting for a person: {} ({how})", manual.prompt));
                 continue;
             }
             let word = plan.and_then(|step| step.rules.word.as_deref());
@@ -283,13 +286,13 @@ impl Follower<'_> {
             let question = format!("{}\n{asks} ", manual.prompt);
             let answer = tokio::select! {
                 answer = ask(&question) => answer?,
-                // The line editor keeps Ctrl-C as a signal: the loop above hears it too and cancels.
+                // Ctrl-C still arrives as a signal: the loop above receives it too and cancels.
                 _ = tokio::signal::ctrl_c() => return Ok(()),
             };
-            let said = answer.as_deref().map(str::trim);
+            let typed = answer.as_deref().map(str::trim);
             let done = match word {
-                Some(word) => said == Some(word),
-                None => matches!(said, Some("y" | "Y" | "yes")),
+                Some(word) => typed == Some(word),
+                None => matches!(typed, Some("y" | "Y" | "yes")),
             };
             self.control.answer(run, step.index, done, word.filter(|_| done)).await?;
         }

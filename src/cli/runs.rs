@@ -1,18 +1,18 @@
-//! `opsroom runs`: the newest runs, filtered; or the whole record of one.
+//! `opsroom runs`: lists the newest runs, filtered; or prints the whole record of one.
 
 use serde::Serialize;
 
 use super::log::Which;
 use super::out::Out;
 use super::session::Start;
-use super::stop::{Code, Stop, tell};
+use super::stop::{Code, Stop, print_message};
 use crate::config::toml_doc::nearest;
 use crate::control::{RunFilter, RunPage, not_listed};
 use crate::core::queue::Queued;
 use crate::core::run::{Run, RunStatus};
 use crate::core::time::{Timestamp, human_ms, parse_since};
 
-/// List runs, newest first, or tell all about one
+/// List runs, newest first, or show the record of one
 #[derive(Debug, clap::Args)]
 pub struct Args {
     /// One run and its whole record: a number, `last` or `last-failed`
@@ -43,7 +43,7 @@ pub struct Args {
 
 pub(super) async fn perform(args: &Args, start: &Start) -> Result<Code, Stop> {
     if let Some(which) = &args.run {
-        return super::record::tell(which, args.json, start).await;
+        return super::record::print(which, args.json, start).await;
     }
     let now = start.clock.now();
     let since = args.since.as_deref().map(|text| parse_since(text, now)).transpose();
@@ -62,12 +62,12 @@ pub(super) async fn perform(args: &Args, start: &Start) -> Result<Code, Stop> {
     if runs.is_empty() && unreadable.is_empty() {
         let stack = control.overview().await?.stack;
         let library = control.library();
-        for (option, asked, known) in [
+        for (option, requested, known) in [
             ("--env", &args.env, stack.environments.iter().map(|e| &*e.name).collect::<Vec<_>>()),
             ("--service", &args.service, stack.services.iter().map(|s| &*s.name).collect()),
             ("--runbook", &args.runbook, library.all().iter().map(|r| &*r.name).collect()),
         ] {
-            known_name(option, asked.as_deref(), &known)?;
+            known_name(option, requested.as_deref(), &known)?;
         }
     }
     control.close(false).await;
@@ -80,20 +80,21 @@ pub(super) async fn perform(args: &Args, start: &Start) -> Result<Code, Stop> {
         out.table(["RUN", "STATUS", "REQUESTED", "TOOK", "BY", "WHAT"], &rows)?;
     }
     for (run, why) in &unreadable {
-        tell(&not_listed(*run, why));
+        print_message(&not_listed(*run, why));
     }
     Ok(Code::Succeeded)
 }
 
-/// Nothing was found: a name nobody knows is a mistake, not an empty list. Of what is no longer known there may be runs.
-fn known_name(option: &str, asked: Option<&str>, known: &[&str]) -> Result<(), Stop> {
-    let Some(asked) = asked.filter(|asked| !known.contains(asked)) else { return Ok(()) };
-    let hint = match (nearest(asked, known), known) {
+/// For an empty result: an unknown name is an error, not an empty list. Deleted names may still
+/// have runs.
+fn known_name(option: &str, requested: Option<&str>, known: &[&str]) -> Result<(), Stop> {
+    let Some(requested) = requested.filter(|requested| !known.contains(requested)) else { return Ok(()) };
+    let hint = match (nearest(requested, known), known) {
         (Some(near), _) => format!("did you mean `{near}`?"),
         (None, []) => "none is known; `opsroom apply FILE` brings some".to_owned(),
         (None, known) => format!("known: {}", known.join(", ")),
     };
-    Err(Stop::Usage(format!("{option}: there is no `{asked}`, and no run of it; {hint}")))
+    Err(Stop::Usage(format!("{option}: there is no `{requested}`, and no run of it; {hint}")))
 }
 
 /// A run as `--json` lists it.
@@ -101,7 +102,7 @@ fn known_name(option: &str, asked: Option<&str>, known: &[&str]) -> Result<(), S
 struct Listed<'a> {
     #[serde(flatten)]
     run: &'a Run,
-    /// Where it stands, when it is queued.
+    /// Its position, when it is queued.
     queue: Option<&'a Queued>,
 }
 

@@ -1,10 +1,10 @@
-//! `opsroom services`: the inventory with the newest state of every target.
+//! `opsroom services`: the inventory with the latest state of every target.
 
 use serde::Serialize;
 
 use super::out::Out;
 use super::session::Start;
-use super::stop::{Code, Stop, tell};
+use super::stop::{Code, Stop, print_message};
 use crate::control::{EnginePlace, Overview};
 use crate::core::observation::{State, TargetSummary};
 use crate::core::plan::Target;
@@ -19,7 +19,7 @@ pub struct Args {
     json: bool,
 }
 
-/// A service as `--json` prints it: the declaration, and what was seen of each of its targets.
+/// A service as `--json` prints it: the declaration and the observations of each of its targets.
 #[derive(Serialize)]
 struct Listed<'a> {
     #[serde(flatten)]
@@ -35,7 +35,7 @@ struct Listed<'a> {
 struct Looked<'a> {
     env: Option<&'a str>,
     state: State,
-    /// When it was last seen, and how long before `derived_at` that was; absent when it never was.
+    /// When it was last observed, and how long before `derived_at`; absent if never.
     seen_at: Option<Timestamp>,
     age_ms: Option<i64>,
     /// Why it is in that state.
@@ -59,7 +59,7 @@ pub(super) async fn perform(args: &Args, start: &Start) -> Result<Code, Stop> {
         let rows: Vec<_> = overview.stack.services.iter().flat_map(|s| rows(s, &overview)).collect();
         out.table(["SERVICE", "ENV", "STATE", "UPTIME 24H", "OWNER", "LAST SEEN"], &rows)?;
         if overview.engine == EnginePlace::Nowhere {
-            tell(&overview.engine.sentence(read_only));
+            print_message(&overview.engine.sentence(read_only));
         }
     }
     Ok(Code::Succeeded)
@@ -106,7 +106,7 @@ fn rows(service: &Service, overview: &Overview) -> Vec<[String; 6]> {
     environments(service).map(row).collect()
 }
 
-/// Its environments; a service without any is one target of its own.
+/// The environments of a service; one without any is a single target.
 fn environments(service: &Service) -> impl Iterator<Item = Option<&str>> {
     let none = service.environments.is_empty().then_some(None);
     service.environments.iter().map(|env| Some(env.as_str())).chain(none)

@@ -1,4 +1,4 @@
-//! What every subcommand starts from: the settings, and the door opened by them.
+//! The common start of every subcommand: reads the settings and opens the store.
 
 use std::collections::BTreeMap;
 use std::ffi::OsString;
@@ -13,14 +13,14 @@ use crate::core::runbook::Problem;
 use crate::tui::keys::Keymap;
 use crate::vault::Vault;
 
-/// The settings in force, or what is wrong with them; subcommands that need none work all the same.
+/// The effective settings, or their problems; subcommands that need no settings work either way.
 #[derive(Debug)]
 pub struct Start {
     pub clock: Clock,
     settings: Result<settings::Settings, Vec<Problem>>,
     /// The secrets of the settings.
     pub vault: Vault,
-    /// Why there is no log, or not the one that was asked for.
+    /// Why there is no log file.
     pub log_problem: Option<String>,
 }
 
@@ -33,12 +33,12 @@ impl Start {
         Self { clock, settings, vault, log_problem: None }
     }
 
-    /// The settings; their problems stop whoever needs them.
+    /// The settings, or their problems as an error.
     pub fn settings(&self) -> Result<&settings::Settings, Stop> {
         self.settings.as_ref().map_err(|problems| Stop::Problems(problems.clone()))
     }
 
-    /// The keymap in force. A file that cannot be read is a problem of the keymap, not a stop.
+    /// The active keymap. A file that cannot be read is a problem of the keymap, not an error.
     pub(super) fn keymap(&self) -> Keymap {
         let file = self.config_folder().map(|folder| folder.join("keymap.toml")).filter(|file| file.exists());
         let Some(file) = file else { return Keymap::built_in() };
@@ -52,7 +52,7 @@ impl Start {
         }
     }
 
-    /// The folder of the user's own runbooks: the usual one when the settings do not say.
+    /// The folder of the user's own runbooks: the default one when the settings are wrong.
     pub(super) fn runbook_dir(&self) -> Option<PathBuf> {
         match &self.settings {
             Ok(settings) => Some(settings.runbook_dir.clone()),
@@ -60,7 +60,7 @@ impl Start {
         }
     }
 
-    /// Known even when the settings in it are wrong.
+    /// The configuration folder, even when the settings in it are wrong.
     fn config_folder(&self) -> Option<PathBuf> {
         match &self.settings {
             Ok(settings) => Some(settings.paths.config.clone()),
@@ -68,7 +68,7 @@ impl Start {
         }
     }
 
-    /// The keymap of the console. What else went wrong on the way is listed with its problems, so that it is seen.
+    /// The keymap of the console. Its problems include other startup problems: they are shown too.
     #[must_use]
     pub fn console_keys(&self) -> Keymap {
         let mut keymap = self.keymap();
@@ -76,7 +76,7 @@ impl Start {
         keymap
     }
 
-    /// Whether opening the store would find one; a server is taken to be there.
+    /// Whether the store exists; a server is assumed to.
     pub(super) fn has_store(&self) -> Result<bool, Stop> {
         let url = &self.settings()?.store_url;
         Ok(match url.strip_prefix("sqlite:") {
@@ -86,7 +86,7 @@ impl Start {
         })
     }
 
-    /// How a door is opened.
+    /// The settings to open the store with.
     pub(super) fn control(&self, door: Door) -> Result<control::Settings, Stop> {
         let settings = self.settings()?;
         Ok(control::Settings {
@@ -105,7 +105,7 @@ impl Start {
         })
     }
 
-    /// What calls may use and where they may go.
+    /// The secrets, policy and limits of outbound calls.
     pub(super) fn outside(&self, settings: &settings::Settings) -> Outside {
         let (policy, reach) = (settings.outbound.clone(), settings.reach.clone());
         Outside {
@@ -118,7 +118,7 @@ impl Start {
         }
     }
 
-    /// Opens the store for a subcommand that needs one: a mistyped path or name makes nothing and finds nothing.
+    /// Opens an existing store and workspace: a mistyped path or name is an error, creates nothing.
     pub(super) async fn open_cli(&self) -> Result<Control, Stop> {
         if !self.has_store()? {
             return Err(Refusal::NoStore(self.settings()?.store_url.clone()).into());
@@ -128,7 +128,7 @@ impl Start {
         Ok(control)
     }
 
-    /// Opens the store for a subcommand that makes what is missing.
+    /// Opens the store and creates it if it is missing.
     pub(super) async fn open_or_make(&self) -> Result<Control, Stop> {
         Ok(Control::open(self.control(Door::Cli)?, self.clock).await?)
     }

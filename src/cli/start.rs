@@ -1,4 +1,4 @@
-//! `opsroom start`: runs that wait in the queue because the process that queued them is gone.
+//! `opsroom start`: lists and starts queued runs whose submitting process is gone.
 
 use serde::Serialize;
 
@@ -7,7 +7,7 @@ use super::out::Out;
 use super::plan::card_lines;
 use super::run::{consent, follow_to_end};
 use super::session::Start;
-use super::stop::{Code, Stop, tell};
+use super::stop::{Code, Stop, print_message};
 use crate::control::{Control, LeftOver, PlanCard, left_over};
 use crate::core::run::RunId;
 use crate::core::time::Timestamp;
@@ -41,7 +41,7 @@ impl Args {
     }
 }
 
-/// One of them as `--json` lists it.
+/// A queued run as `--json` lists it.
 #[derive(Serialize)]
 struct Listed<'a> {
     run: RunId,
@@ -77,7 +77,7 @@ async fn begin(args: &Args, control: &Control, run: RunId) -> Result<(), Stop> {
     let card = PlanCard { plan, last: Vec::new(), changed: Vec::new(), queue: Vec::new() };
     if !args.json {
         for line in card_lines(&card) {
-            tell(&line);
+            print_message(&line);
         }
     }
     let typed = consent(&card.plan, args.yes, args.confirm.as_ref()).await?;

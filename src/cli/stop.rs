@@ -1,4 +1,4 @@
-//! How a subcommand ends: exit codes, and the reasons to stop early with the words for stderr.
+//! Exit codes, and the errors of subcommands with their messages for stderr.
 
 use std::io::Write as _;
 
@@ -33,18 +33,18 @@ impl From<Code> for std::process::ExitCode {
     }
 }
 
-/// Why a subcommand stopped before its end.
+/// Why a subcommand stopped early.
 #[derive(Debug)]
 pub enum Stop {
-    /// Wrong usage, or a refusal of our own; one sentence.
+    /// Wrong usage, or a refusal by the subcommand itself; one sentence.
     Usage(String),
     Refused(Refusal),
     /// Problems in files, all of them.
     Problems(Vec<Problem>),
-    /// The reader of our output went away: nothing to say, nobody to say it to.
+    /// The reader of the output has closed it; nothing is printed.
     Pipe,
     Output(std::io::Error),
-    /// The machine does not give what a program needs: a thread, a signal handler, the terminal.
+    /// The system refuses a thread, a signal handler or the terminal.
     System(std::io::Error),
     /// Interrupted by the operator.
     Cancelled,
@@ -66,17 +66,17 @@ impl From<std::io::Error> for Stop {
 }
 
 impl Stop {
-    /// Says why on stderr and gives the exit code.
+    /// Prints the reason to stderr and returns the exit code.
     #[must_use]
     pub fn report(&self) -> Code {
         match self {
             Self::Pipe => return Code::Succeeded,
             Self::Cancelled => return Code::Cancelled,
-            Self::Usage(message) => complain(message),
-            Self::Refused(refusal) => complain(&refusal.to_string()),
-            Self::Problems(problems) => problems.iter().for_each(|p| tell(&p.to_string())),
-            Self::Output(error) => complain(&format!("cannot write the output: {error}")),
-            Self::System(error) => complain(&format!("cannot go on: {error}")),
+            Self::Usage(message) => error_line(message),
+            Self::Refused(refusal) => error_line(&refusal.to_string()),
+            Self::Problems(problems) => problems.iter().for_each(|p| print_message(&p.to_string())),
+            Self::Output(error) => error_line(&format!("cannot write the output: {error}")),
+            Self::System(error) => error_line(&format!("cannot go on: {error}")),
         }
         self.code()
     }
@@ -92,16 +92,16 @@ impl Stop {
     }
 }
 
-/// One line on stderr, made safe to show; a stderr that is gone is nobody's problem.
-pub(super) fn tell(message: &str) {
+/// Prints a message to stderr, made safe to show; a closed stderr is ignored.
+pub(super) fn print_message(message: &str) {
     let mut stderr = std::io::stderr().lock();
     for line in message.lines() {
         let _ = writeln!(stderr, "{}", text::show(line));
     }
 }
 
-fn complain(message: &str) {
-    tell(&format!("opsroom: {message}"));
+fn error_line(message: &str) {
+    print_message(&format!("opsroom: {message}"));
 }
 
 #[cfg(test)]

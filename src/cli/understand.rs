@@ -1,6 +1,6 @@
-//! From a phrase to a plan, or to the sentence that says why there is none: shared by `plan` and `run`.
+//! Turns a phrase into a plan, or into a message why there is none. Shared by `plan` and `run`.
 
-use super::stop::{Code, Stop, tell};
+use super::stop::{Code, Stop, print_message};
 use crate::control::{Control, PlanCard};
 use crate::core::command::{self, ParseOutcome, Parsed};
 use crate::core::run_ref::RunRef;
@@ -14,31 +14,32 @@ pub(super) fn key_value(text: &str) -> Result<(String, String), String> {
     }
 }
 
-/// Parses the phrase and makes its plan; anything but a plan is refused in the words of the language.
+/// Parses the phrase and makes its plan; anything else is refused with the message of the parser.
 pub(super) async fn plan(control: &Control, text: &str, inputs: &[(String, String)]) -> Result<PlanCard, Stop> {
     let catalogue = control.catalogue().await?;
     let mut parsed = command::parse(text, &catalogue);
-    if let Some(said) = with_given(text, &parsed.missing, inputs) {
-        parsed = command::parse(&said, &catalogue);
+    if let Some(completed) = with_given(text, &parsed.missing, inputs) {
+        parsed = command::parse(&completed, &catalogue);
     }
     if parsed.outcome != ParseOutcome::Plan || parsed.unavailable.is_some() {
-        let told = unread(&parsed).then(|| control.library().warning()).flatten();
-        return Err(Stop::Usage(why_not(&parsed) + &told.map_or_else(String::new, |told| format!("\n{told}"))));
+        let warning = unread(&parsed).then(|| control.library().warning()).flatten();
+        return Err(Stop::Usage(why_not(&parsed) + &warning.map_or_else(String::new, |warning| format!("\n{warning}"))));
     }
     for fix in &parsed.corrections {
-        tell(&format!("read {} as {}", fix.from, fix.to));
+        print_message(&format!("read {} as {}", fix.from, fix.to));
     }
     Ok(control.plan(&parsed, inputs, text).await?)
 }
 
-/// The phrase with the inputs it lacks, where `--set` gives them. Only their names: the values are filled into the plan.
+/// Adds the missing inputs that `--set` gives to the phrase. Only their names: the values are
+/// filled into the plan.
 fn with_given(text: &str, missing: &[String], inputs: &[(String, String)]) -> Option<String> {
     let given: Vec<&str> = missing.iter().filter(|m| inputs.iter().any(|(k, _)| k == *m)).map(String::as_str).collect();
-    let said = given.iter().fold(text.to_owned(), |text, name| text + " " + name + "=given");
-    (!given.is_empty()).then_some(said)
+    let completed = given.iter().fold(text.to_owned(), |text, name| text + " " + name + "=given");
+    (!given.is_empty()).then_some(completed)
 }
 
-/// Does what the phrase says when that is an action which is no run; `None`: it is something else.
+/// Executes a phrase that is an action without a run; `None`: the phrase is something else.
 pub(super) async fn act(control: &Control, text: &str, reason: Option<&str>) -> Result<Option<Code>, Stop> {
     let parsed = command::parse(text, &*control.catalogue().await?);
     let target = parsed.inputs.get("target");
@@ -47,12 +48,12 @@ pub(super) async fn act(control: &Control, text: &str, reason: Option<&str>) -> 
     };
     let reason = reason.or(parsed.inputs.get("reason").map(String::as_str));
     for way in control.reset_breaker(target, parsed.env.as_deref(), reason).await? {
-        tell(&format!("the breaker of {way} is closed"));
+        print_message(&format!("the breaker of {way} is closed"));
     }
     Ok(Some(Code::Succeeded))
 }
 
-/// The subcommand that does the same.
+/// The equivalent subcommand.
 fn subcommand(parsed: &Parsed) -> String {
     let verb = match parsed.intent.as_str() {
         "show_run" => "runs",
@@ -76,13 +77,13 @@ fn subcommand(parsed: &Parsed) -> String {
     }
 }
 
-/// Nothing was understood, or not every word: a runbook that did not load may be what is meant.
+/// Whether not every word was understood: the phrase may name a runbook that failed to load.
 pub(super) fn unread(parsed: &Parsed) -> bool {
     let no_command = matches!(parsed.outcome, ParseOutcome::Suggest | ParseOutcome::Nothing);
     no_command || (parsed.outcome == ParseOutcome::Question && !parsed.unknown.is_empty())
 }
 
-/// What is missing or meant otherwise, and what to say instead.
+/// Why a phrase makes no plan, and what to type instead.
 pub(super) fn why_not(parsed: &Parsed) -> String {
     let mut lines = vec![match parsed.outcome {
         _ if parsed.unavailable.is_some() => return format!("{}; nothing was done", parsed.message),

@@ -1,4 +1,5 @@
-//! Rules for single values, each `&str` → what is meant, or a sentence that says what to write instead.
+//! Rules for single values: each turns a text into a value, or into a message about what to write
+//! instead.
 
 pub(super) mod header;
 pub(super) mod schedule;
@@ -12,7 +13,7 @@ const MAX_NAME: usize = 80;
 const MAX_LINE: usize = 200;
 const MAX_PROSE: usize = 20_000;
 
-/// A name: what people type and see in lists.
+/// A name, as typed and shown in lists.
 pub(super) fn name(text: &str) -> Result<String, String> {
     let length = text.chars().count();
     if length > MAX_NAME {
@@ -104,7 +105,7 @@ pub(super) fn currency(text: &str) -> Result<String, String> {
     }
 }
 
-/// One of some words.
+/// One of several words.
 pub(super) fn one_of<T: Copy>(text: &str, choices: &[(&str, T)]) -> Result<T, String> {
     if let Some((_, found)) = choices.iter().find(|(word, _)| *word == text) {
         return Ok(*found);
@@ -124,13 +125,13 @@ pub(super) fn secret_ref(text: &str) -> Result<String, String> {
     }
 }
 
-/// Neither a control character nor one that turns the reading direction.
+/// Neither a control character nor one that changes the reading direction.
 fn is_printable(c: char) -> bool {
     !c.is_control()
         && !matches!(c, '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
 }
 
-/// Takes no room on screen, or turns the reading direction: two names could look the same.
+/// Has no width on screen, or changes the reading direction: two names could look the same.
 pub(super) fn is_invisible(c: char) -> bool {
     matches!(c,
         '\u{ad}' | '\u{34f}' | '\u{61c}' | '\u{115f}' | '\u{1160}' | '\u{17b4}' | '\u{17b5}' | '\u{180b}'..='\u{180f}'

@@ -1,5 +1,5 @@
-//! Settings: `opsroom.toml`, `OPSROOM_*` variables and flags. Flags beat the environment, which beats the file, which beats
-//! the defaults; every value knows where it came from.
+//! Settings: `opsroom.toml`, `OPSROOM_*` variables and flags. Flags override the environment, which
+//! overrides the file, which overrides the defaults; every value keeps its origin.
 
 mod keys;
 mod named;
@@ -25,19 +25,19 @@ pub use keys::{CONFIG_VARIABLE, KEYS, Key};
 pub use paths::Paths;
 pub use value::{LogLevel, Theme};
 
-/// Reads a variable of the environment, like `std::env::var_os`.
+/// Reads an environment variable, like `std::env::var_os`.
 pub type Environment<'a> = dyn Fn(&str) -> Option<OsString> + 'a;
 
-/// What was said on the command line; `None` where nothing was.
+/// Values given on the command line.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Flags {
-    /// Another settings file than the usual one; it must exist.
+    /// A settings file instead of the default one; it must exist.
     pub config: Option<PathBuf>,
     /// Values by key, as typed: `("store", "sqlite:/tmp/x.db")`. A switch has the value `true`.
     pub values: BTreeMap<&'static str, String>,
 }
 
-/// Everything that is set, checked.
+/// All settings, checked.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Settings {
     /// `sqlite:PATH`, `sqlite::memory:` or `postgres://…`.
@@ -48,24 +48,25 @@ pub struct Settings {
     pub read_only: bool,
     /// Folder of the user's own runbooks; need not exist.
     pub runbook_dir: PathBuf,
-    /// Milliseconds; 0: off.
+    /// Interval of probes, milliseconds; 0: off.
     pub pulse_ms: i64,
     pub lease_ms: i64,
     pub log_level: LogLevel,
     pub theme: Theme,
-    /// The secrets the file declares: where their values are, never the values.
+    /// The declared secrets: the sources of their values, never the values.
     pub secrets: Vec<Secret>,
-    /// Where calls may go.
+    /// Which hosts calls may reach.
     pub outbound: Policy,
     /// The databases, notifiers and product accounts runbooks may name.
     pub reach: Reach,
-    /// How much calls may ask of others.
+    /// Rate limits of calls.
     pub limits: Limits,
-    /// How much runs may leave behind.
+    /// Size limits of artifacts.
     pub artifacts: artifact::Limits,
     /// How many runs of each lane an engine drives at once.
     pub lanes: Lanes,
-    /// A server goes on with what a process that is gone had queued at most so long before the server started, milliseconds.
+    /// A server adopts runs of a process that is gone if they were queued at most this long before
+    /// the server started, milliseconds.
     pub adopt_ms: i64,
     pub paths: Paths,
     /// The settings file, when there is one.
@@ -74,7 +75,7 @@ pub struct Settings {
     pub rows: Vec<Row>,
 }
 
-/// A key's value as text and where it came from. A password in the store's URL is masked.
+/// A key's value as text, and its origin. A password in the store's URL is masked.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Row {
     pub key: &'static str,
@@ -82,7 +83,7 @@ pub struct Row {
     pub origin: Origin,
 }
 
-/// Where a value came from.
+/// Origin of a value.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Origin {
     Default,
@@ -107,10 +108,10 @@ impl std::fmt::Display for Origin {
     }
 }
 
-/// Puts the settings together. `environment` stands for the process's, so that a test can bring its own.
+/// Merges the sources into settings. `environment` is a parameter for tests.
 ///
 /// # Errors
-/// Every wrong value, also of sources that a stronger one overrides: what is wrong in the file stays wrong.
+/// Every wrong value, also of an overridden source.
 pub fn load(flags: &Flags, environment: &Environment<'_>) -> Result<Settings, Vec<Problem>> {
     let paths = Paths::find(environment)?;
     let mut sources = Sources::default();
@@ -121,11 +122,11 @@ pub fn load(flags: &Flags, environment: &Environment<'_>) -> Result<Settings, Ve
     sources.settle(paths, file)
 }
 
-/// The strongest value said for each key so far.
+/// The value for each key from the strongest source so far.
 #[derive(Default)]
 struct Sources {
     found: BTreeMap<&'static str, Found>,
-    /// Only the file can say these.
+    // The following can be set in the file only.
     secrets: Vec<Secret>,
     outbound: Policy,
     reach: Reach,
@@ -142,7 +143,7 @@ struct Found {
 }
 
 impl Sources {
-    /// Whoever is logged in acts, unless somebody else is named.
+    /// The logged-in user is the default for `actor`.
     fn user_names(&mut self, environment: &Environment<'_>) {
         let named = ["LOGNAME", "USER"].into_iter().find_map(|variable| {
             let name = environment(variable)?.into_string().ok()?;
@@ -151,12 +152,12 @@ impl Sources {
         self.found.extend(named.map(|found| ("actor", found)));
     }
 
-    /// Reads the settings file, which may be missing unless it was asked for.
+    /// Reads the settings file, which may be missing unless it was named.
     fn file(&mut self, flags: &Flags, environment: &Environment<'_>, paths: &Paths) -> Option<PathBuf> {
-        let asked =
+        let requested =
             flags.config.clone().or_else(|| environment(CONFIG_VARIABLE).filter(|v| !v.is_empty()).map(PathBuf::from));
-        let file = asked.clone().unwrap_or_else(|| paths.config.join("opsroom.toml"));
-        if asked.is_none() && !file.exists() {
+        let file = requested.clone().unwrap_or_else(|| paths.config.join("opsroom.toml"));
+        if requested.is_none() && !file.exists() {
             return None;
         }
         match super::read_text(&file) {
@@ -196,10 +197,10 @@ impl Sources {
     fn environment(&mut self, environment: &Environment<'_>) {
         for key in KEYS {
             let variable = key.variable();
-            // Set but empty is how shells say "not set".
+            // Shells set an empty variable for "not set".
             let Some(value) = environment(&variable).filter(|v| !v.is_empty()) else { continue };
             let text = value.into_string().map_err(|_| "is not UTF-8".to_owned());
-            self.said(key, "environment", &variable, Origin::Environment(variable.clone()), text);
+            self.set(key, "environment", &variable, Origin::Environment(variable.clone()), text);
         }
     }
 
@@ -207,11 +208,11 @@ impl Sources {
         for key in KEYS {
             let Some(text) = flags.values.get(key.name) else { continue };
             let flag = key.flag();
-            self.said(key, "command line", &flag, Origin::Flag(flag.clone()), Ok(text.clone()));
+            self.set(key, "command line", &flag, Origin::Flag(flag.clone()), Ok(text.clone()));
         }
     }
 
-    fn said(&mut self, key: &Key, place: &str, name: &str, origin: Origin, text: Result<String, String>) {
+    fn set(&mut self, key: &Key, place: &str, name: &str, origin: Origin, text: Result<String, String>) {
         match text.and_then(|text| key.check(&text)) {
             Ok(text) => drop(self.found.insert(key.name, Found { text, origin })),
             Err(message) => {
@@ -250,7 +251,7 @@ impl Sources {
         })
     }
 
-    /// The value that counts: for people, and as it is.
+    /// The effective value: masked for people, and as it is.
     fn row(&mut self, key: &Key, paths: &Paths) -> (Row, String) {
         let default = || Found { text: value::default(key, paths), origin: Origin::Default };
         let found = self.found.remove(key.name).unwrap_or_else(default);

@@ -1,4 +1,5 @@
-//! Stack files: what a workspace runs, written by people, applied with `opsroom apply`, written back by `opsroom export`.
+//! Stack files: the environments, services, routines and contacts of a workspace. Applied with
+//! `opsroom apply`, written back by `opsroom export`.
 //!
 //! ```toml
 //! workspace = "acme"
@@ -49,9 +50,10 @@
 //! phone = "+490000001"
 //! ```
 //!
-//! In `url` and `body` of an action `{env}`, `{service}` and `{inputs.NAME}` are filled in. A shell command gets the same as
-//! `$OPSROOM_ENV`, `$OPSROOM_SERVICE` and `$OPSROOM_INPUT_NAME`, never as text. An `http` action has `method` (default `GET`
-//! for a probe), `url`, `headers`, `body`, `expect_status` (default any 2xx), `max_ms` and `contains`.
+//! In `url` and `body` of an action `{env}`, `{service}` and `{inputs.NAME}` are filled in. A shell
+//! command gets the same values as `$OPSROOM_ENV`, `$OPSROOM_SERVICE` and `$OPSROOM_INPUT_NAME`,
+//! never as text. An `http` action has `method` (default `GET` for a probe), `url`, `headers`,
+//! `body`, `expect_status` (default any 2xx), `max_ms` and `contains`.
 //! Names are compared without regard to capitals, and with space, `-` and `_` equal.
 
 mod action;
@@ -88,7 +90,7 @@ pub fn read(file: &str, text: &str) -> Result<Stack, Vec<Problem>> {
     report.finish(stack)
 }
 
-/// What a sound stack file holds that this version keeps but does nothing with yet.
+/// Warnings about parts of a valid stack file that this version keeps but does not use yet.
 #[must_use]
 pub fn warnings(file: &str, text: &str) -> Vec<Problem> {
     const LISTED: usize = 5;
@@ -126,7 +128,8 @@ fn workspace(root: &mut Section<'_>, report: &mut Report) -> String {
     field.and_then(|f| f.text_by(report, rule::name)).unwrap_or_default()
 }
 
-/// Names first, so that a reference may stand before what it names; a wrong service still counts as named.
+/// Names are collected first, so that a reference may come before its object; a service with
+/// mistakes still counts as declared.
 fn objects(stack: Stack, root: &mut Section<'_>, report: &mut Report) -> Stack {
     let environments = named(root, report, "environment");
     let services = named(root, report, "service");
@@ -145,7 +148,7 @@ fn objects(stack: Stack, root: &mut Section<'_>, report: &mut Report) -> Stack {
     Stack { environments, services, routines, contacts, ..stack }
 }
 
-/// The tables of `[[key]]`, called by their names in messages.
+/// The tables of `[[key]]`, with their names for messages.
 fn named<'t>(root: &mut Section<'t>, report: &mut Report, key: &'static str) -> Vec<Section<'t>> {
     let Some(field) = root.field(key) else { return Vec::new() };
     let mut sections = field.tables(report);

@@ -1,4 +1,4 @@
-//! Reading a file a person wrote: it must exist, be UTF-8 and not be huge. Anything else is said plainly.
+//! Reads a text file: it must exist, be UTF-8 and at most [`MAX_BYTES`] long.
 
 use std::fs::File;
 use std::io::{ErrorKind, Read};
@@ -6,19 +6,20 @@ use std::path::Path;
 
 use crate::core::runbook::Problem;
 
-/// Largest file that is read, bytes. A stack of a thousand services takes a tenth of it.
+/// Size limit of a file in bytes. A stack of a thousand services takes a tenth of it.
 pub const MAX_BYTES: u64 = 8 * 1024 * 1024;
 
 /// The text of a file (or pipe).
 ///
 /// # Errors
-/// One problem: missing, a folder, unreadable, larger than [`MAX_BYTES`], or not UTF-8 (with the line).
+/// One problem: missing, a folder, unreadable, larger than [`MAX_BYTES`], or not UTF-8 (with the
+/// line).
 pub fn read_text(path: &Path) -> Result<String, Vec<Problem>> {
     let problem =
         |line, message: String| vec![Problem { file: path.display().to_string(), line, key: String::new(), message }];
     let mut bytes = Vec::new();
     File::open(path)
-        // One byte more than allowed tells "too large" from "just fits", also for pipes, which have no length.
+        // One byte more than allowed shows that it is too large, also for pipes without a length.
         .and_then(|file| file.take(MAX_BYTES + 1).read_to_end(&mut bytes))
         .map_err(|e| problem(0, unreadable(&e)))?;
     if bytes.len() as u64 > MAX_BYTES {
@@ -74,7 +75,7 @@ mod tests {
     }
 
     #[test]
-    fn missing_files_and_folders_are_told_apart() {
+    fn missing_files_and_folders_have_messages_of_their_own() {
         let dir = tempfile::tempdir().unwrap();
         let missing = read_text(&dir.path().join("no.toml")).unwrap_err();
         assert!(missing[0].message.contains("no such file"), "{missing:?}");

@@ -1,5 +1,6 @@
-//! Strict TOML: typed access to tables with the place of every value. All problems are collected, none stops the reading;
-//! keys nobody asked for are unknown, and the nearest known one is suggested.
+//! Strict TOML: typed access to tables with the position of every value. Reading continues after a
+//! problem, all are collected. Keys that were not read are unknown; the nearest known one is
+//! suggested.
 
 use std::collections::BTreeSet;
 
@@ -8,14 +9,14 @@ use toml::de::{DeTable, DeValue};
 
 use crate::core::runbook::Problem;
 
-/// A file with more problems than this is not what it was taken for; values are no longer looked at then.
+/// Limit of problems: a file with more is probably of another kind; the other values are skipped.
 const MAX_PROBLEMS: usize = 500;
-/// Suggestions compare a name with all others; after this many problems they are left out.
+/// After this many problems there are no suggestions: they compare a name with all others.
 const MAX_SUGGESTED: usize = 100;
-/// Longest piece of a file quoted in a message, characters.
+/// Maximum length of a quote from the file in a message, characters.
 const MAX_QUOTED: usize = 60;
 
-/// Parses a document as far as it can be understood; what cannot is a problem of the report.
+/// Parses a document as far as possible; syntax errors become problems of the report.
 pub(super) fn parse<'t>(file: &str, text: &'t str) -> (Spanned<DeTable<'t>>, Report) {
     let mut report = Report::new(file, text);
     let (table, errors) = DeTable::parse_recoverable(text);
@@ -32,9 +33,9 @@ pub(super) fn parse<'t>(file: &str, text: &'t str) -> (Spanned<DeTable<'t>>, Rep
 pub(super) struct Report {
     file: String,
     line_starts: Vec<usize>,
-    /// With the byte offset each stands at.
+    /// With the byte offset of each.
     problems: Vec<(usize, Problem)>,
-    /// Lines the TOML parser could not read. What was recovered around them is guesswork.
+    /// Lines the TOML parser could not read. Values recovered around them may be wrong.
     broken: BTreeSet<usize>,
     /// A broken line was a table's header: the keys below it were read into another table.
     lost_header: bool,
@@ -59,15 +60,15 @@ impl Report {
         }
     }
 
-    /// A problem between values (something missing, used twice, not found). Not said of a file with syntax errors, where
-    /// the other value may just not have been understood.
+    /// A problem between values (missing, duplicate, not found). Not reported for a file with
+    /// syntax errors, where the other value may just not have been parsed.
     pub fn conflict(&mut self, at: usize, key: impl Into<String>, message: impl Into<String>) {
         if self.broken.is_empty() {
             self.wrong(at, key, message);
         }
     }
 
-    /// Whether a suggestion is still worth its time.
+    /// Whether a suggestion is still made.
     pub fn may_suggest(&self) -> bool {
         self.problems.len() < MAX_SUGGESTED
     }
@@ -90,7 +91,7 @@ impl Report {
 
     fn syntax_error(&mut self, at: usize, message: &str) {
         let line = self.line(at);
-        // One slip often makes the parser stumble again within the line; the first complaint names the cause.
+        // One mistake often causes more errors in the same line; the first one names the cause.
         if self.broken.insert(line) {
             self.push(at, String::new(), format!("not TOML: {message}"));
         }
@@ -102,10 +103,10 @@ impl Report {
     }
 }
 
-/// A table that remembers which keys it was asked for.
+/// A table that records which keys were read.
 pub(super) struct Section<'t> {
     table: &'t DeTable<'t>,
-    /// Byte offset of its header or brace: where problems about what is missing are said.
+    /// Byte offset of its header or brace: the position of problems about missing keys.
     pub at: usize,
     path: String,
     known: Vec<&'static str>,
@@ -131,14 +132,14 @@ impl<'t> Section<'t> {
         &self.path
     }
 
-    /// The value of a key, when there is one. Makes the key a known one.
+    /// The value of a key, if present. Makes the key known.
     pub fn field(&mut self, key: &'static str) -> Option<Field<'t>> {
         self.known.push(key);
         let (found, value) = self.table.get_key_value(key)?;
         Some(Field { key: self.key(key), at: found.span().start, value })
     }
 
-    /// The value of a key; `example` says how to write a missing one.
+    /// The value of a key; a problem if it is missing, with `example` as the value to add.
     pub fn required(&mut self, report: &mut Report, key: &'static str, example: &str) -> Option<Field<'t>> {
         let field = self.field(key);
         if field.is_none() {
@@ -148,7 +149,7 @@ impl<'t> Section<'t> {
         field
     }
 
-    /// A text that obeys a rule.
+    /// A text checked and converted by a rule.
     pub fn text<T>(
         &mut self,
         report: &mut Report,
@@ -158,12 +159,13 @@ impl<'t> Section<'t> {
         self.field(key)?.text_by(report, rule)
     }
 
-    /// The text under a key if it is one, without making the key known or saying anything: for naming things in messages.
+    /// The text of a key, if it is one, for messages. Neither marks the key as known nor reports
+    /// problems.
     pub fn peek(&self, key: &str) -> Option<&'t str> {
         self.table.get(key)?.get_ref().as_str()
     }
 
-    /// Every key with its value: for tables whose keys are free.
+    /// Every key with its value: for tables with arbitrary keys.
     pub fn entries(&self) -> impl Iterator<Item = (&'t str, Field<'t>)> + '_ {
         self.table.iter().map(|(key, value)| {
             let name = key.get_ref().as_ref();
@@ -171,7 +173,7 @@ impl<'t> Section<'t> {
         })
     }
 
-    /// Reports every key that was never asked for.
+    /// Reports every key that was not read.
     pub fn close(self, report: &mut Report) {
         if report.lost_header {
             return;
@@ -187,7 +189,7 @@ impl<'t> Section<'t> {
     }
 }
 
-/// A value, its full key and the byte offset problems are said at.
+/// A value, its full key and the byte offset for problems.
 pub(super) struct Field<'t> {
     pub key: String,
     pub at: usize,
@@ -213,7 +215,7 @@ impl<'t> Field<'t> {
 
     pub fn text_by<T>(&self, report: &mut Report, rule: impl Fn(&str) -> Result<T, String>) -> Option<T> {
         let text = self.text(report).filter(|_| report.problems.len() <= MAX_PROBLEMS)?;
-        self.judge(report, rule(text))
+        self.accept(report, rule(text))
     }
 
     pub fn boolean(&self, report: &mut Report) -> Option<bool> {
@@ -223,13 +225,13 @@ impl<'t> Field<'t> {
     /// A whole number within bounds.
     pub fn whole(&self, report: &mut Report, least: i64, most: i64) -> Option<i64> {
         let number = self.typed(report, "a whole number", whole)?;
-        let judged = match number {
+        let checked = match number {
             n if n < least && least == 0 => Err(format!("{n} is negative; it must be 0 or more")),
             n if n < least => Err(format!("{n} is too small; the least is {least}")),
             n if n > most => Err(format!("{n} is too large; the most is {most}")),
             n => Ok(n),
         };
-        self.judge(report, judged)
+        self.accept(report, checked)
     }
 
     pub fn number(&self, report: &mut Report) -> Option<f64> {
@@ -242,7 +244,7 @@ impl<'t> Field<'t> {
         Some(self.elements())
     }
 
-    /// The elements if it is a list, without a word if it is not.
+    /// The elements if it is a list; none, without a problem, if it is not.
     pub fn elements(&self) -> Vec<Self> {
         let element = |value: &'t Spanned<DeValue<'t>>| Field { key: self.key.clone(), at: value.span().start, value };
         self.value().as_array().into_iter().flat_map(|list| list.iter().map(element)).collect()
@@ -261,9 +263,9 @@ impl<'t> Field<'t> {
         self.elements().iter().filter_map(|element| element.table(report)).collect()
     }
 
-    /// Reports an `Err` as this value's problem.
-    pub fn judge<T>(&self, report: &mut Report, judged: Result<T, String>) -> Option<T> {
-        judged.map_err(|message| self.wrong(report, message)).ok()
+    /// The value of an `Ok`; reports an `Err` as a problem of this field.
+    pub fn accept<T>(&self, report: &mut Report, checked: Result<T, String>) -> Option<T> {
+        checked.map_err(|message| self.wrong(report, message)).ok()
     }
 
     fn typed<T>(&self, report: &mut Report, wanted: &str, read: impl Fn(&'t DeValue<'t>) -> Option<T>) -> Option<T> {
@@ -274,14 +276,14 @@ impl<'t> Field<'t> {
         found
     }
 
-    /// `service "web".action` is written `[[service.action]]`.
+    /// The TOML header of the key: `service "web".action` is written `[[service.action]]`.
     fn header(&self) -> String {
         let outside_quotes = self.key.split('"').step_by(2);
         outside_quotes.map(str::trim_end).collect()
     }
 }
 
-/// A piece of the file for a message: one line, printable, not long, in backquotes.
+/// Quotes a piece of the file for a message: one line, printable, not long, in backquotes.
 pub(super) fn quoted(text: &str) -> String {
     format!("`{}`", shown(text))
 }
@@ -299,12 +301,12 @@ pub(super) fn shown(text: &str) -> String {
     out
 }
 
-/// The known word a misspelt one is nearest to, if it is near at all: few letters differ, or one begins with the other.
+/// The known word nearest to a misspelt one: few letters differ, or one is a prefix of the other.
 pub(crate) fn nearest<'k>(word: &str, known: &[&'k str]) -> Option<&'k str> {
     let word = word.to_lowercase();
     let length = word.chars().count();
     let far = if length > 4 { 2 } else { 1 };
-    // Words of another length cannot be near, so long input is never compared.
+    // Words of very different length cannot be near, so long input is never compared.
     let alike = known.iter().filter(|k| k.chars().count().abs_diff(length) <= far);
     let distances = alike.map(|k| (strsim::damerau_levenshtein(&word, &k.to_lowercase()), *k));
     let near = distances.filter(|(distance, _)| *distance <= far).min().map(|(_, k)| k);
@@ -327,7 +329,7 @@ fn number(value: &DeValue<'_>) -> Option<f64> {
 fn kind(value: &DeValue<'_>) -> &'static str {
     match value {
         DeValue::String(_) => "a text",
-        // Of the right type, but refused all the same: only its size can be why.
+        // The right type, but refused: it must be too large.
         DeValue::Integer(_) if whole(value).is_none() => "a number this large",
         DeValue::Integer(_) => "a whole number",
         DeValue::Float(_) => "a fraction",

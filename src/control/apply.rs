@@ -1,24 +1,26 @@
-//! Stack files into the store: what that would change, and the change. Nothing is deleted without being asked to.
+//! Applies stack files: the changes that would be made, and making them. Nothing is deleted unless
+//! requested.
 
 use super::{Control, Refusal};
 use crate::bus::Notice;
 use crate::core::service::Stack;
 use crate::core::stack::{self, Attached, Change, Deletion, apply_to, routines_of};
 
-/// What applying a stack would change. Applying it changes exactly this, or refuses when the store has changed since.
+/// The changes of applying a stack. Applying makes exactly these, or refuses when the store has
+/// changed since.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Difference {
     pub workspace: String,
     timezone: String,
     before: Stack,
-    /// What is new or different.
+    /// New or changed objects.
     pub changes: Vec<Change>,
-    /// What the store has and the stack does not name.
+    /// Objects in the store that the stack does not name.
     pub deletions: Vec<Deletion>,
 }
 
 impl Difference {
-    /// What is changed: the deletions first, if they are wanted.
+    /// The changes to make: the deletions first, if `prune`.
     pub fn wanted(&self, prune: bool) -> impl Iterator<Item = &Change> {
         let deletions = self.deletions.iter().filter(move |_| prune).map(|deletion| &deletion.change);
         deletions.chain(&self.changes)
@@ -33,7 +35,8 @@ impl Difference {
 }
 
 impl Control {
-    /// What applying this stack would change. Works in the stack's own workspace unless one was chosen at the start.
+    /// The changes of applying this stack. Works in the stack's own workspace unless one was chosen
+    /// at the start.
     pub async fn difference(&self, stack: &Stack) -> Result<Difference, Refusal> {
         let name = self.0.settings.workspace.as_deref().unwrap_or(&stack.workspace);
         let existing = self.0.store.workspaces().await?.into_iter().find(|w| w.name == name);

@@ -1,4 +1,4 @@
-//! Circuit breakers at the door: which there are, and closing one by hand.
+//! Circuit breakers: lists them, and closes them by hand.
 
 use super::{Control, Refusal};
 use crate::bus::Notice;
@@ -13,7 +13,8 @@ impl Control {
         }
     }
 
-    /// Closes the breakers of a service (in one environment, or wherever it runs) or of a host; those that were closed.
+    /// Closes the breakers of a service (in one environment, or in all) or of a host; returns those
+    /// that were closed.
     pub async fn reset_breaker(
         &self,
         target: &str,
@@ -23,10 +24,10 @@ impl Control {
         self.writable()?;
         let scope = self.scope().await?;
         let all = scope.breakers().await?;
-        let meant: Vec<Way> = all.into_iter().map(|b| b.way).filter(|way| is_meant(way, target, env)).collect();
+        let matching: Vec<Way> = all.into_iter().map(|b| b.way).filter(|way| matches(way, target, env)).collect();
         let (actor, now) = (&self.0.settings.actor, self.0.clock.now());
         let reason = self.clean_reason(reason);
-        let reset = scope.reset_breakers(&meant, actor, reason.as_deref(), now).await?;
+        let reset = scope.reset_breakers(&matching, actor, reason.as_deref(), now).await?;
         if reset.is_empty() {
             let place = env.map(|env| format!(" in {env}")).unwrap_or_default();
             let message = format!("no breaker of {target}{place} is open or counting; `opsroom breakers` lists them");
@@ -38,7 +39,7 @@ impl Control {
 }
 
 /// A service by its name, a host with or without its port.
-fn is_meant(way: &Way, target: &str, env: Option<&str>) -> bool {
+fn matches(way: &Way, target: &str, env: Option<&str>) -> bool {
     let host = way.host.rsplit_once(':').map_or(way.host.as_str(), |(host, _)| host);
     if way.host == target || host == target {
         return env.is_none();
@@ -53,10 +54,10 @@ mod tests {
     use crate::core::plan::Target;
 
     #[test]
-    fn a_breaker_is_meant_by_service_environment_or_host() {
+    fn breakers_match_by_service_environment_or_host() {
         let target = Some(Target { service: "web".to_owned(), env: Some("prod".to_owned()) });
         let way = Way { target, host: "api.test:8443".to_owned() };
-        for (name, env, meant) in [
+        for (name, env, matching) in [
             ("web", None, true),
             ("web", Some("prod"), true),
             ("web", Some("staging"), false),
@@ -65,7 +66,7 @@ mod tests {
             ("api.test", Some("prod"), false),
             ("api", None, false),
         ] {
-            assert_eq!(is_meant(&way, name, env), meant, "{name} {env:?}");
+            assert_eq!(matches(&way, name, env), matching, "{name} {env:?}");
         }
     }
 }

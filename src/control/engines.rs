@@ -1,4 +1,4 @@
-//! The engine of this process, as far as the door starts, wakes and stops it.
+//! The engine of this process: started, woken and stopped here.
 
 use std::sync::{Arc, PoisonError};
 
@@ -15,7 +15,7 @@ use crate::store::EngineRow;
 pub enum EnginePlace {
     /// In this process.
     Here,
-    /// In that one: `server ops1:4242`.
+    /// In another process: `server ops1:4242`.
     Elsewhere(String),
     /// No console or server is alive: nothing is probed and no run starts.
     #[default]
@@ -23,11 +23,11 @@ pub enum EnginePlace {
 }
 
 impl EnginePlace {
-    /// What follows when there is no engine.
+    /// The consequence of having no engine.
     pub const NONE: &str =
         "no engine is running: nothing is probed and no run starts; start opsroom serve or a console";
 
-    /// `here`, or the process that it is; absent: there is none.
+    /// `here`, or the other process; absent: there is none.
     #[must_use]
     pub fn name(&self) -> Option<&str> {
         match self {
@@ -37,7 +37,7 @@ impl EnginePlace {
         }
     }
 
-    /// The sentence that goes with states: which engine probes, or that none does.
+    /// The sentence shown with states: which engine probes, or that none does.
     #[must_use]
     pub fn sentence(&self, read_only: bool) -> String {
         match self {
@@ -53,37 +53,39 @@ impl EnginePlace {
 impl std::fmt::Display for EnginePlace {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
-            Self::Here => f.write_str("engine here"),
+            Self::Here => f.write_str("engine: local"),
             Self::Elsewhere(who) => write!(f, "engine: {who}"),
             Self::Nowhere => f.write_str("NO ENGINE"),
         }
     }
 }
 
-/// The usual period of the pulse, milliseconds: states are judged by it where nothing pulses.
+/// The default period of the pulse, milliseconds: states are evaluated with it where nothing
+/// pulses.
 const USUAL_PULSE_MS: i64 = 60_000;
 
 impl Control {
-    /// Runs this process holds right now.
+    /// The number of runs this process drives now.
     #[must_use]
     pub fn live(&self) -> usize {
         self.engine().map_or(0, |engine| engine.live())
     }
 
-    /// Of those, the ones that wait for people.
+    /// How many of those wait for people.
     #[must_use]
     pub fn parked(&self) -> usize {
         self.engine().map_or(0, |engine| engine.parked())
     }
 
-    /// Returns when this process holds no run any more and has none left to claim.
+    /// Returns when this process drives no run any more and has none left to claim.
     pub async fn idle(&self) {
         if let Some(engine) = self.engine() {
             engine.idle().await;
         }
     }
 
-    /// Stops the engine (runs in hand finish first when `wait`, else they are interrupted truthfully), closes the store.
+    /// Stops the engine (active runs finish first when `wait`, else they are recorded as
+    /// interrupted) and closes the store.
     pub async fn close(&self, wait: bool) {
         drop(self.0.stop_watch.lock().unwrap_or_else(PoisonError::into_inner).take());
         if let Some(engine) = self.engine() {
@@ -141,7 +143,7 @@ impl Control {
         *self.0.stop_watch.lock().unwrap_or_else(PoisonError::into_inner) = Some(token.drop_guard());
     }
 
-    /// Whether a console or server is alive, this one included; and the processes that can be seen to be gone.
+    /// Whether a console or server is alive, this one included; and the processes known to be gone.
     pub(super) async fn any_engine(&self) -> Result<(bool, Vec<String>), Refusal> {
         let drives = self.0.settings.door != Door::Cli && self.engine().is_some();
         let roll = crate::engine::roll(self.0.store.for_engines(), self.0.clock).await?;

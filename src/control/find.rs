@@ -1,11 +1,12 @@
-//! Finding the run somebody means, over the whole store: one resolver for the console, the command bar and the subcommands.
+//! Finds a run by number or description in the whole store: one resolver for the console, the
+//! command bar and the subcommands.
 
 use super::{Control, Refusal, RunFilter, not_listed};
 use crate::core::run::{Run, RunId, RunStatus};
 use crate::core::run_ref::{Newest, RunRef, one_line};
 use crate::store::Scope;
 
-/// The run that was chosen, and the line that says which it is.
+/// The run that was found, and a line that describes it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ChosenRun {
     pub run: RunId,
@@ -13,7 +14,8 @@ pub struct ChosenRun {
 }
 
 impl Control {
-    /// The run that is meant. Where none fits, or each of several services has another newest run, nothing is chosen.
+    /// The run a reference means. If none fits, or several services have different newest runs, it
+    /// is refused.
     pub async fn find_run(&self, meant: &RunRef) -> Result<ChosenRun, Refusal> {
         let scope = self.scope().await?;
         let newest = match meant {
@@ -45,7 +47,8 @@ impl Control {
     }
 }
 
-/// The newest run of one service, or of any. Each state is looked up by itself, for which there is an index.
+/// The newest run of one service, or of any. Each state is looked up by itself, for which there is
+/// an index.
 async fn find_newest(scope: &Scope, newest: &Newest, service: Option<&String>) -> Result<Option<Run>, Refusal> {
     let states = newest.status();
     let mut found = None;

@@ -1,5 +1,5 @@
-//! Queued runs that no engine takes by itself, because the process that queued them is gone: offered to a person, who
-//! starts or drops them.
+//! Queued runs that no engine claims by itself, because the process that queued them is gone: shown
+//! to a person, who starts or drops them.
 
 use std::collections::HashMap;
 
@@ -10,7 +10,7 @@ use crate::core::run::{Run, RunId, RunStatus};
 use crate::core::time::Timestamp;
 use crate::store::{Orderer, Scope, StoreError};
 
-/// How many of them are read with their plans; of the rest only their number is known.
+/// How many of them are read with their plans; the rest are only counted.
 const READ: usize = 20;
 
 /// A run that waits for a person to start or drop it.
@@ -19,18 +19,19 @@ pub struct LeftOver {
     pub run: RunId,
     /// Absent where it was not read, or cannot be read here.
     pub title: Option<String>,
-    /// Who asked for it.
+    /// Its requester.
     pub actor: Option<String>,
     pub queued_at: Timestamp,
     /// `host:pid` of the process that queued it, where that is known.
     pub process: Option<String>,
-    /// Any engine would take it: there is none.
+    /// Any engine would claim it, but none is running.
     pub free: bool,
-    /// What has to be typed to start it.
+    /// The word to type to start it.
     pub word: Option<String>,
 }
 
-/// `2 runs wait since 15:55, queued by a process that is gone`, or `no engine is running`; `None`: there are none.
+/// `2 runs wait since 15:55, queued by a process that is gone`, or `no engine is running`; `None`:
+/// there are none.
 #[must_use]
 pub fn describe(left_over: &[LeftOver], now: Timestamp) -> Option<String> {
     const DAY: i64 = 86_400_000;
@@ -51,7 +52,7 @@ impl Control {
         let found = scope.left_over(self.0.clock.now(), any_engine, &gone).await?;
         let mut left_over = Vec::new();
         for (n, waits) in found.into_iter().enumerate() {
-            // One that this version cannot read is listed all the same.
+            // A run that this version cannot read is listed all the same.
             let run = match scope.run(waits.run).await {
                 _ if n >= READ => None,
                 Err(StoreError::Unreadable { .. }) => None,
@@ -70,7 +71,7 @@ impl Control {
         Ok(left_over)
     }
 
-    /// Drops a run that waits in the queue. One that was started meanwhile goes on.
+    /// Drops a run that waits in the queue. Refused if it was started meanwhile.
     pub async fn drop_queued(&self, run: RunId, reason: Option<&str>) -> Result<(), Refusal> {
         self.writable()?;
         let reason = self.clean(reason.map(str::trim).filter(|reason| !reason.is_empty()));
@@ -85,12 +86,13 @@ impl Control {
             }
             dropped => dropped?,
         };
-        self.told(&scope, run).await;
+        self.announce(&scope, run).await;
         self.0.bus.tell(Notice::Run(run, status));
         Ok(())
     }
 
-    /// Queued runs that are left over when this process ends: it queued them, and no server goes on with them.
+    /// Queued runs that will be left over when this process ends: it queued them, and no server
+    /// adopts them.
     pub async fn queued_here(&self) -> Result<i64, Refusal> {
         let store = self.0.store.for_engines();
         if self.engine().is_none() || crate::engine::is_served(store, self.0.clock).await {
@@ -99,7 +101,7 @@ impl Control {
         Ok(store.queued_here().await?)
     }
 
-    /// Why no engine takes these queued runs, for those it is true of.
+    /// Why no engine claims these queued runs, for those none claims.
     pub(super) async fn untaken(&self, scope: &Scope) -> Result<HashMap<RunId, Untaken>, Refusal> {
         let (any_engine, gone) = self.any_engine().await?;
         let why = if any_engine { Untaken::LeftOver } else { Untaken::NoEngine };
@@ -107,8 +109,9 @@ impl Control {
         Ok(found.into_iter().map(|waits| (waits.run, why)).collect())
     }
 
-    /// Starts a run that waits in the queue, as if this process had queued it: whichever engine is there takes it. What
-    /// its targets are is checked again, and a protected environment wants its word.
+    /// Starts a run that waits in the queue, as if this process had queued it, so that any live
+    /// engine may claim it. Its targets are checked again, and a protected environment needs its
+    /// word.
     pub async fn start(&self, run: RunId, typed: Option<&str>, reason: Option<&str>) -> Result<Run, Refusal> {
         self.writable()?;
         let scope = self.scope().await?;
@@ -129,7 +132,7 @@ impl Control {
         if self.0.settings.door == Door::Cli {
             self.start_engine(Some(run));
         }
-        self.told(&scope, run).await;
+        self.announce(&scope, run).await;
         self.0.bus.tell(Notice::Run(run, queued.status));
         Ok(scope.run(run).await?)
     }
@@ -140,7 +143,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_waits_is_said_with_how_many_and_since_when() {
+    fn waiting_runs_are_described_with_count_and_time() {
         let one = |minute: i64| LeftOver {
             run: RunId(minute),
             title: None,
@@ -152,11 +155,11 @@ mod tests {
         };
         let now = Timestamp(20 * 3_600_000);
         assert_eq!(describe(&[], now), None);
-        let said = |waits: &[LeftOver], now| describe(waits, now).unwrap();
-        assert_eq!(said(&[one(955)], now), "1 run waits since 15:55, queued by a process that is gone");
-        assert_eq!(said(&[one(960), one(955)], now), "2 runs wait since 15:55, queued by a process that is gone");
+        let text = |waits: &[LeftOver], now| describe(waits, now).unwrap();
+        assert_eq!(text(&[one(955)], now), "1 run waits since 15:55, queued by a process that is gone");
+        assert_eq!(text(&[one(960), one(955)], now), "2 runs wait since 15:55, queued by a process that is gone");
         let free = LeftOver { free: true, ..one(955) };
-        assert_eq!(said(&[free], now), "1 run waits since 15:55, no engine is running");
-        assert!(said(&[one(955)], now.plus_ms(2 * 86_400_000)).contains("since 1970-01-01,"));
+        assert_eq!(text(&[free], now), "1 run waits since 15:55, no engine is running");
+        assert!(text(&[one(955)], now.plus_ms(2 * 86_400_000)).contains("since 1970-01-01,"));
     }
 }

@@ -1,5 +1,5 @@
-//! The runbooks at hand: those that ship with opsroom and those in the user's folder, which win by name. Loading reads
-//! files and nothing else; nothing in them runs.
+//! The available runbooks: the built-in ones and those in the user's folder, which win by name.
+//! Loading only reads files; nothing in them is run.
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
@@ -7,12 +7,12 @@ use std::path::{Path, PathBuf};
 use crate::core::command::RunbookName;
 use crate::core::runbook::{self, Problem, Runbook};
 
-/// How deep below the folder, how many files, and how large a file.
+/// Limits of the folder: depth, number of files, and size of a file.
 const MAX_DEPTH: usize = 8;
 const MAX_FILES: usize = 5_000;
 const MAX_BYTES: u64 = 8 * 1024 * 1024;
 
-/// Loaded runbooks by name, and what was wrong with files that did not load.
+/// Loaded runbooks by name, and the problems of files that did not load.
 #[derive(Debug, Clone, Default)]
 pub struct Library {
     runbooks: Vec<Runbook>,
@@ -20,8 +20,8 @@ pub struct Library {
 }
 
 impl Library {
-    /// Loads the built-in runbooks and every `*.toml` and `*.md` of `dir` and its folders. A file that does not load is a
-    /// problem, never a stop.
+    /// Loads the built-in runbooks and every `*.toml` and `*.md` of `dir` and its folders. A file
+    /// that does not load is a problem and does not stop the others.
     #[must_use]
     pub fn load(dir: Option<&Path>) -> Self {
         let mut problems = Vec::new();
@@ -81,7 +81,7 @@ impl Library {
         &self.runbooks
     }
 
-    /// How many files have mistakes, in a line for whoever says something that such a file may have taught.
+    /// How many files have mistakes, for a command that may depend on one of them.
     #[must_use]
     pub fn warning(&self) -> Option<String> {
         let files: BTreeSet<&str> = self.problems.iter().map(|p| p.file.as_str()).collect();
@@ -92,7 +92,7 @@ impl Library {
         }
     }
 
-    /// What the command language needs to know of them.
+    /// The names the command language needs.
     #[must_use]
     pub fn names(&self) -> Vec<RunbookName> {
         self.runbooks.iter().map(Runbook::as_name).collect()
@@ -119,7 +119,7 @@ fn whole(file: &str, message: String) -> Problem {
     Problem { file: file.to_owned(), line: 0, key: String::new(), message }
 }
 
-/// The runbook files of a folder, sorted. Hidden folders and links to folders are left alone.
+/// The runbook files of a folder, sorted. Hidden folders and links to folders are skipped.
 fn files(dir: &Path, problems: &mut Vec<Problem>) -> Vec<PathBuf> {
     let mut found = Vec::new();
     let mut folders = vec![(dir.to_owned(), 0)];
@@ -175,10 +175,10 @@ mod tests {
         let library = Library::load(Some(dir.path()));
         assert!(library.get("alpha").is_some() && library.get("b").is_some());
         assert_eq!(library.get("deploy").map(|r| r.title.as_str()), Some("t"), "the user's own wins");
-        let told: Vec<String> =
+        let problems: Vec<String> =
             library.problems.iter().map(|p| p.to_string().replace(&dir.path().display().to_string(), "DIR")).collect();
         assert_eq!(
-            told,
+            problems,
             [
                 "DIR/c.md:3: this code block is never closed; end it with the same fence",
                 "DIR/zz/again.toml:1: name: \"alpha\" is also the name of DIR/a.toml:1; the first is used",
@@ -188,7 +188,7 @@ mod tests {
     }
 
     #[test]
-    fn a_file_beyond_the_limit_is_told_and_one_of_five_megabytes_is_read() {
+    fn a_file_beyond_the_limit_is_reported_and_one_of_five_megabytes_is_read() {
         let dir = tempfile::tempdir().unwrap();
         let comment = "# filler\n".repeat(5 * 1024 * 1024 / 9);
         write(dir.path(), "large.toml", &format!("{comment}{}", WAIT.replace("NAME", "large")));

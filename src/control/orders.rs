@@ -1,4 +1,4 @@
-//! What people ask of a run under way, and what they say to a step that wants approval.
+//! Requests by people about an active run, and votes on steps that need approval.
 
 use super::{Control, Door, Refusal};
 use crate::bus::Notice;
@@ -13,7 +13,7 @@ use crate::store::{Ballot, Orderer, Scope, open_question};
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Approval {
     pub step: u32,
-    /// Of the plan that is looked at; goes back with the vote.
+    /// The hash of the plan shown; goes back with the vote.
     pub plan_hash: String,
     pub requesters: Vec<String>,
     /// The votes on this step.
@@ -22,8 +22,9 @@ pub struct Approval {
 }
 
 impl Control {
-    /// Gives an order to a run: pause, step through, go on, skip a step, end. Skipping a step needs a reason. The status the
-    /// run has now; the run itself may be one this version cannot read, and can be cancelled all the same.
+    /// Gives an order to a run: pause, step through, go on, skip a step, end. Skipping a step needs
+    /// a reason. Returns the status the run has now; a run this version cannot read can still be
+    /// cancelled.
     pub async fn order(&self, run: RunId, order: Order, reason: Option<&str>) -> Result<RunStatus, Refusal> {
         self.writable()?;
         let reason = self.clean_reason(reason);
@@ -34,12 +35,12 @@ impl Control {
         let by = Orderer { actor: &self.0.settings.actor, reason };
         let scope = self.scope().await?;
         let status = scope.order(run, order, by, self.0.clock.now()).await?;
-        self.told(&scope, run).await;
+        self.announce(&scope, run).await;
         self.0.bus.tell(Notice::Run(run, status));
         Ok(status)
     }
 
-    /// Drives a queued run in this process, when it is one that drives only what it is told to.
+    /// Drives a queued run in this process, if it drives only runs it is given (a subcommand).
     pub async fn take_on(&self, run: RunId) -> Result<(), Refusal> {
         self.scope().await?.glimpse_of(run).await?;
         if self.0.settings.door == Door::Cli {
@@ -54,7 +55,8 @@ impl Control {
         self.order(run, Order::End(Ending::Cancel), reason).await
     }
 
-    /// Says yes or no to the step that waits for approval. `plan_hash` is that of the plan which was looked at.
+    /// Votes on the step that waits for approval. `plan_hash` is that of the plan the voter has
+    /// read.
     pub async fn vote(
         &self,
         run: RunId,
@@ -68,19 +70,19 @@ impl Control {
         let ballot = Ballot { actor: &self.0.settings.actor, approved, note, plan_hash };
         let scope = self.scope().await?;
         let tally = scope.vote(run, ballot, self.0.clock.now()).await?;
-        self.told(&scope, run).await;
+        self.announce(&scope, run).await;
         Ok(tally)
     }
 
-    /// Nobody approves what they asked for: a list too short without those who ask would never be enough. `before`: who
-    /// asked for the run that is done again.
+    /// A person cannot approve their own request: a list too short without the requesters would
+    /// never be enough. `before`: the requesters of the run that is repeated.
     pub(super) fn can_be_approved(&self, plan: &Plan, before: &[String]) -> Result<(), Refusal> {
         enough_people(plan, &self.0.settings.actor, before).map_err(Refusal::Invalid)
     }
 
-    /// Tells whoever listens here, and the engine, that something was written to a run. It is written: nothing that fails
-    /// from here on makes it undone.
-    pub(super) async fn told(&self, scope: &Scope, run: RunId) {
+    /// Notifies listeners here, and the engine, that something was written to a run. It is written:
+    /// errors from here on do not undo it.
+    pub(super) async fn announce(&self, scope: &Scope, run: RunId) {
         self.wake();
         self.0.bus.tell(Notice::Steps(run));
         match scope.glimpse_of(run).await {
@@ -108,17 +110,17 @@ fn enough_people(plan: &Plan, actor: &str, before: &[String]) -> Result<(), Stri
         }
         let wants = format!("step {} wants {} of {} to approve", step.name, ask.need, ask.from.join(", "));
         return Err(if enough(free.count(), ask.need) {
-            format!("{wants}, and you ({actor}) cannot approve what you ask for: somebody else has to start it")
+            format!("{wants}, and you ({actor}) cannot approve what you ask for: another person has to start it")
         } else {
-            let asked = before.join(", ");
-            format!("{wants}, and {asked} cannot approve what they asked for before: make a new plan instead")
+            let requesters = before.join(", ");
+            format!("{wants}, and {requesters} cannot approve what they asked for before: make a new plan instead")
         });
     }
     Ok(())
 }
 
 impl Approval {
-    /// The question as it stands; `None` when the plan's step is no approval.
+    /// The open question; `None` when the plan's step is no approval.
     #[must_use]
     pub fn question<'a>(&'a self, run: &'a Run) -> Option<Question<'a>> {
         let (step, _) = run.plan.numbered_step(self.step)?;
@@ -136,7 +138,7 @@ mod tests {
     use crate::core::step::{StepSpec, approve::Approve};
 
     #[test]
-    fn whoever_asked_for_it_or_for_what_it_repeats_does_not_count() {
+    fn requesters_of_the_run_or_of_the_one_it_repeats_do_not_count() {
         let from = ["ana", "ben", "cleo"].map(str::to_owned).to_vec();
         let ask = Approve { prompt: "ship it?".to_owned(), need: 2, from, ..Approve::default() };
         let step = PlanStep::new("sign off", Phase::Preflight, StepSpec::Approve(ask), 1000);

@@ -1,4 +1,4 @@
-//! What the home screen shows, read in one go.
+//! The data of the home screen, read in one go.
 
 use std::sync::Arc;
 
@@ -11,7 +11,7 @@ use crate::core::run::Run;
 use crate::core::service::{Stack, Verb};
 use crate::core::time::Timestamp;
 
-/// What the home screen shows, read in one go.
+/// The data of the home screen, read in one go.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct Overview {
     pub at: Timestamp,
@@ -22,7 +22,7 @@ pub struct Overview {
     /// Newest observation and 24 h window per target; a target without one is `unknown`.
     pub states: Vec<(Target, TargetSummary)>,
     pub score: Option<Score>,
-    /// An observation older than this says nothing about now, milliseconds.
+    /// An observation older than this is stale, milliseconds.
     pub stale_ms: i64,
     /// Newest first, 50 at the most.
     pub runs: Vec<Run>,
@@ -32,26 +32,28 @@ pub struct Overview {
     pub left_over: Vec<LeftOver>,
     /// Circuit breakers that are open or have counted failures.
     pub breakers: Vec<Breaker>,
-    /// What is wrong with the console itself: no engine, targets that cannot be asked, runbooks that did not load …
+    /// Problems of the console itself: no engine, targets that cannot be probed, runbooks that did
+    /// not load …
     pub problems: Vec<String>,
 }
 
 /// Window of the uptime figures, milliseconds.
 const WINDOW_MS: i64 = 24 * 3_600_000;
-/// So many slots may be missed before what was seen says nothing about now.
+/// This many slots may be missed before an observation is stale.
 const STALE_PULSES: i64 = 3;
-/// So many targets that cannot be asked are listed by name.
+/// At most this many targets that cannot be probed are listed by name.
 const NAMED: usize = 20;
 
 impl Overview {
-    /// How a target is at this time, which may be later than it was read.
+    /// The state of a target at this time, which may be later than it was read.
     #[must_use]
     pub fn sight(&self, target: &Target, now: Timestamp) -> Sight {
         let summary = self.states.iter().find(|(t, _)| t == target).map(|(_, summary)| summary);
         sight(summary, now, self.stale_ms)
     }
 
-    /// Says how healthy the stack is at this time, which may be later than it was read: what was not seen since is older.
+    /// Updates the score for this time, which may be later than the data was read, so that it has
+    /// aged.
     pub fn judge(&mut self, now: Timestamp) {
         let components = score::components(&self.stack, &self.states, now, self.stale_ms);
         self.score = (!self.workspace.is_empty()).then(|| score::score(&components));
@@ -83,7 +85,7 @@ impl Control {
             overview.runs = found.runs;
             overview.problems.extend(found.unreadable.iter().map(|(run, why)| not_listed(*run, why)));
             let first = usize::from(overview.engine == EnginePlace::Nowhere);
-            overview.problems.splice(first..first, unasked(&stack, &overview.states));
+            overview.problems.splice(first..first, not_probed(&stack, &overview.states));
             overview.left_over = self.left_over().await?;
             overview.breakers = scope.breakers().await?;
             overview.workspace.clone_from(&scope.workspace().name);
@@ -109,8 +111,8 @@ fn longest_probe_ms(stack: &Stack) -> i64 {
     probes.map(|probe| probe.timeout_ms).max().unwrap_or(0)
 }
 
-/// The targets that have a probe and could not be asked when it was their turn last, with the reason.
-fn unasked(stack: &Stack, states: &[(Target, TargetSummary)]) -> Vec<String> {
+/// Targets that have a probe but could not be probed in their last slot, with the reason.
+fn not_probed(stack: &Stack, states: &[(Target, TargetSummary)]) -> Vec<String> {
     let probed = |target: &Target| {
         let service = stack.service(&target.service);
         service

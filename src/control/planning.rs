@@ -9,7 +9,7 @@ use crate::core::run::Run;
 use crate::core::runbook::{self, Request};
 use crate::core::service::Stack;
 
-/// The whole plan of a command: links in order, each with its own risks; conditions become gates.
+/// The whole plan of a command: links in order, each with its own risks and condition.
 pub(super) fn plan(
     library: &Library,
     stack: &Stack,
@@ -32,13 +32,13 @@ pub(super) fn plan(
         first.then.push(link(library, stack, next, inputs, raw_text, reach)?);
     }
     if !first.then.is_empty() {
-        let said: Vec<_> = std::iter::once(&first).chain(&first.then).map(|p| p.restatement.as_str()).collect();
-        first.restatement = said.join(", then ");
+        let restatements: Vec<_> = std::iter::once(&first).chain(&first.then).map(|p| p.restatement.as_str()).collect();
+        first.restatement = restatements.join(", then ");
     }
     Ok(first)
 }
 
-/// The line above a difference.
+/// The heading of a plan difference.
 pub(super) fn changed(last: &Run, now: &Plan) -> String {
     let version = if last.plan.version == now.version {
         format!("still version {}", now.version)
@@ -64,8 +64,8 @@ fn link(
     request.inputs.extend(inputs.iter().cloned());
     let mut plan = runbook::plan_in(runbook, &request, stack, library.all(), reach);
     if let Some(condition) = &parsed.only_if {
-        let asked = Request { raw_text: said(condition), ..self::request(condition, raw_text) };
-        match runbook::gate(&asked, stack, condition.negated) {
+        let request = Request { raw_text: describe_condition(condition), ..self::request(condition, raw_text) };
+        match runbook::gate(&request, stack, condition.negated) {
             Ok(gate) => {
                 let word = if gate.negated { "unless" } else { "only if" };
                 plan.restatement = format!("{} {word} {}", plan.restatement, gate.text);
@@ -79,8 +79,8 @@ fn link(
     Ok(plan)
 }
 
-/// The condition in words that are true whichever way it was said: `api in staging is healthy`.
-fn said(condition: &Parsed) -> String {
+/// The condition in a normal form, however it was written: `api in staging is healthy`.
+fn describe_condition(condition: &Parsed) -> String {
     let services = match condition.services.as_slice() {
         [] => None,
         [all] if all == "*" => Some("everything".to_owned()),

@@ -1,4 +1,4 @@
-//! Who waits for whom: where queued runs stand, and what a new one would meet.
+//! Positions of queued runs, and what a new run would wait for.
 
 use std::collections::BTreeSet;
 
@@ -8,18 +8,18 @@ use crate::core::queue::{Lane, Queued, Wanted, met, rank};
 use crate::core::run::{Run, RunId, RunStatus};
 use crate::store::Found;
 
-/// Some runs, newest first, and where those of them that are queued stand.
+/// Some runs, newest first, and the positions of the queued ones.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct RunPage {
     pub runs: Vec<Run>,
     pub queue: Vec<Queued>,
-    /// What this version cannot read of what was asked for, newest first: which, and why.
+    /// Runs this version cannot read, newest first: which, and why.
     pub unreadable: Vec<(RunId, String)>,
-    /// Of a search: older runs than this one were not looked at. `None`: all were.
+    /// For a search: older runs than this one were not searched. `None`: all were.
     pub rest: Option<RunId>,
 }
 
-/// What is said of a run that cannot be read, where it would be listed.
+/// The line shown in place of a run that cannot be read.
 #[must_use]
 pub fn not_listed(run: RunId, why: &str) -> String {
     format!("run {run} is not listed: {why}")
@@ -34,14 +34,14 @@ impl Control {
         Ok(RunPage { runs, queue, unreadable, rest })
     }
 
-    /// Where those of the runs that are queued stand.
+    /// The positions of the queued ones among these runs.
     async fn queue<'r>(&self, runs: impl Iterator<Item = &'r Run>) -> Result<Vec<Queued>, Refusal> {
-        let asked: BTreeSet<RunId> = runs.filter(|run| run.status == RunStatus::Queued).map(|run| run.id).collect();
-        let (Some(scope), Some(first), Some(last)) = (self.known_scope(), asked.first(), asked.last()) else {
+        let ids: BTreeSet<RunId> = runs.filter(|run| run.status == RunStatus::Queued).map(|run| run.id).collect();
+        let (Some(scope), Some(first), Some(last)) = (self.known_scope(), ids.first(), ids.last()) else {
             return Ok(Vec::new());
         };
         let mut queue = scope.queue(*first, *last).await?;
-        queue.retain(|queued| asked.contains(&queued.run));
+        queue.retain(|queued| ids.contains(&queued.run));
         let untaken = self.untaken(&scope).await?;
         for queued in &mut queue {
             queued.untaken = untaken.get(&queued.run).copied();
@@ -49,12 +49,12 @@ impl Control {
         Ok(queue)
     }
 
-    /// Where a run stands, when it is queued.
+    /// The position of a run, when it is queued.
     pub(super) async fn queued(&self, run: &Run) -> Result<Option<Queued>, Refusal> {
         Ok(self.queue(std::iter::once(run)).await?.into_iter().find(|queued| queued.run == run.id))
     }
 
-    /// What stands in the way of a run of this plan as things are now, one line each.
+    /// What a run of this plan would wait for now, one line each.
     pub async fn in_the_way(&self, plan: &Plan) -> Result<Vec<String>, Refusal> {
         let mut lines = Vec::new();
         let Some(scope) = self.known_scope() else { return Ok(lines) };
@@ -65,7 +65,7 @@ impl Control {
         }
         let rank = rank(self.0.clock.now(), plan.priority, Lane::Interactive);
         for blocked in scope.in_the_way(plan, rank).await? {
-            // What its group means was said.
+            // The effect of its group is in a line above.
             if !matches!(blocked.wanted, Wanted::Group(_)) {
                 lines.push(format!("waits for {blocked}"));
             }

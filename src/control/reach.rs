@@ -1,5 +1,5 @@
-//! What `opsroom.toml` declares by name, tried out: a message sent as a test, databases and products asked whether they
-//! answer. None of it needs the store.
+//! Tests the integrations of `opsroom.toml`: sends a test message, and checks whether databases and
+//! products answer. None of it needs the store.
 
 use futures_util::future::join_all;
 use tokio::sync::mpsc;
@@ -11,55 +11,55 @@ use crate::core::notify::Message;
 use crate::core::outbound::HostFrom;
 use crate::core::step::{Call, Outcome, Reply, SecretHeader, Verdict, notify};
 
-/// How long a message may take, milliseconds.
-const TELL_MS: i64 = 15_000;
+/// How long sending a message may take, milliseconds.
+const SEND_MS: i64 = 15_000;
 /// How long a database or a product may take to answer, milliseconds.
 const PROBE_MS: i64 = 5_000;
 
-/// What became of something declared.
+/// Result of a check of an integration.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Found {
     /// `database`, `notify` or `adapter`.
     pub kind: &'static str,
     pub name: String,
-    /// Where it is, for people.
+    /// Its address, for display.
     pub place: String,
     pub answer: Answer,
 }
 
-/// What it said when it was asked.
+/// The outcome of the check.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Answer {
     Came(String),
     Failed(String),
-    /// Not asked: it would tell somebody something.
+    /// Not checked: it would send a message.
     Untold,
-    /// Not asked: a program would have to be run for the secret of that name.
+    /// Not checked: the secret of that name needs a program to be run.
     Unrun(String),
 }
 
-/// Sends one message, once. What is said of it holds no secret.
+/// Sends one message, once. The outcome contains no secret.
 pub async fn tell(outside: Outside, to: &str, message: Message) -> Outcome {
     let adapters = Adapters::real(outside);
-    let call = Call::Notify { to: to.to_owned(), message, timeout_ms: TELL_MS };
+    let call = Call::Notify { to: to.to_owned(), message, timeout_ms: SEND_MS };
     let reply = perform(&adapters, call).await;
     let outcome = notify::delivered(to, &reply);
     Outcome { message: adapters.redactor().redact(&outcome.message), ..outcome }
 }
 
-/// Asks every database and product whether it answers, all at once. Nobody is told anything. Those whose secret comes
-/// from a program are asked only when `run` says so.
+/// Checks whether every database and product answers, all at once. No messages are sent. Those
+/// whose secret comes from a program are checked only with `run`.
 pub async fn probe(outside: &Outside, run: bool) -> Vec<Found> {
     let adapters = Adapters::real(outside.clone());
     let reach = &outside.reach;
-    let asked = reach.databases.iter().map(|d| {
+    let checks = reach.databases.iter().map(|d| {
         let (database, statement) = (d.name.clone(), "select 1".to_owned());
         let call =
             Call::Sql { database, statement, params: Vec::new(), write: false, max_rows: 1, timeout_ms: PROBE_MS };
         let secrets: Vec<&String> = d.password.iter().chain(d.place.secret()).collect();
         ("database", d.name.clone(), d.place.describe(), secrets, call)
     });
-    let asked = asked.chain(reach.accounts.iter().map(|a| {
+    let checks = checks.chain(reach.accounts.iter().map(|a| {
         let bearer = SecretHeader { header: "authorization".to_owned(), prefix: "Bearer ", secret: a.token.clone() };
         let headers = a.product.headers().iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned())).collect();
         let call = Call::Http {
@@ -73,11 +73,11 @@ pub async fn probe(outside: &Outside, run: bool) -> Vec<Found> {
         };
         ("adapter", a.product.name().to_owned(), a.base_url.clone(), vec![&a.token], call)
     }));
-    let answers = asked.map(async |(kind, name, place, secrets, call)| {
+    let answers = checks.map(async |(kind, name, place, secrets, call)| {
         let program = secrets.into_iter().find(|name| !run && outside.vault.runs_a_program(name));
         let answer = match program {
             Some(secret) => Answer::Unrun(secret.clone()),
-            None => answered(&perform(&adapters, call).await)
+            None => check_reply(&perform(&adapters, call).await)
                 .map_or_else(|why| Answer::Failed(adapters.redactor().redact(&why)), Answer::Came),
         };
         Found { kind, name, place, answer }
@@ -90,7 +90,7 @@ pub async fn probe(outside: &Outside, run: bool) -> Vec<Found> {
     found
 }
 
-fn answered(reply: &Reply) -> Result<String, String> {
+fn check_reply(reply: &Reply) -> Result<String, String> {
     match reply {
         Reply::Rows(rows) => Ok(format!("answers in {} ms", rows.ms)),
         Reply::Http { status: 200..=299, ms, .. } => Ok(format!("answers in {ms} ms")),
@@ -105,12 +105,12 @@ fn answered(reply: &Reply) -> Result<String, String> {
 }
 
 async fn perform(adapters: &Adapters, call: Call) -> Reply {
-    // Nobody listens to the output.
+    // The output is not used.
     let (output, _) = mpsc::channel(1);
     adapters.perform(call, output, CancellationToken::new()).await
 }
 
-/// It was told.
+/// Whether the message was sent.
 #[must_use]
 pub fn is_told(outcome: &Outcome) -> bool {
     outcome.verdict == Verdict::Succeeded

@@ -1,5 +1,5 @@
-//! The whole record of a run: who asked for it and why, from which definition, with what, and when each thing changed. And
-//! what keeps the values of secrets out of it.
+//! The whole record of a run: who requested it and why, from which definition, with what, and when
+//! each thing changed. Also keeps the values of secrets out of it.
 
 use serde::Serialize;
 
@@ -11,7 +11,7 @@ use crate::core::redact::Redactor;
 use crate::core::run::{Change, Run, RunId, RunStep};
 use crate::core::service::Stack;
 
-/// Everything that is kept of a run but its log and the contents of its artifacts.
+/// All stored data of a run except its log and the contents of its artifacts.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Record {
     pub run: Run,
@@ -32,7 +32,8 @@ impl Control {
         Ok(Record { plan_hash: plan_hash(&run.plan), run, steps, changes, artifacts })
     }
 
-    /// A plan is kept as it is, for whoever resumes it needs it so: a secret's value in it would lie in plain sight.
+    /// A plan is stored unredacted, because resuming it needs it exactly; so it must not contain a
+    /// secret's value.
     pub(super) fn holds_no_secret(&self, plan: &Plan) -> Result<(), Refusal> {
         let redactor = self.0.settings.outside.vault.strict_redactor();
         if redactor.is_empty() {
@@ -61,12 +62,12 @@ impl Control {
             }
         }
         Err(Refusal::Invalid(
-            "what was asked for holds the value of a secret, which would be kept with the run; say it without"
+            "the request holds the value of a secret, which would be kept with the run; say it without"
                 .to_owned(),
         ))
     }
 
-    /// A stack file is kept as it is, too.
+    /// The same for a stack file, which is also stored unredacted.
     pub(super) fn stack_holds_no_secret(&self, stack: &Stack) -> Result<(), Refusal> {
         let redactor = self.0.settings.outside.vault.strict_redactor();
         let found = |json: serde_json::Result<serde_json::Value>| json.is_ok_and(|json| is_in(&redactor, &json));
@@ -81,12 +82,12 @@ impl Control {
         )))
     }
 
-    /// What a person says, without the values of secrets.
-    pub(super) fn clean(&self, said: Option<&str>) -> Option<String> {
-        said.map(|said| self.0.settings.outside.vault.redactor().redact(said))
+    /// A person's text, without the values of secrets.
+    pub(super) fn clean(&self, text: Option<&str>) -> Option<String> {
+        text.map(|text| self.0.settings.outside.vault.redactor().redact(text))
     }
 
-    /// A reason likewise; one that is too long for a message is cut, and that is stated.
+    /// The same for a reason; one that is too long for a message is cut, and the cut is marked.
     pub(super) fn clean_reason(&self, reason: Option<&str>) -> Option<String> {
         let reason = self.clean(reason.map(str::trim).filter(|reason| !reason.is_empty()))?;
         Some(if reason.len() > MAX_OUTCOME_BYTES { cut_to(&reason, MAX_OUTCOME_BYTES, None) } else { reason })

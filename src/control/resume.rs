@@ -1,4 +1,4 @@
-//! Going on after an interruption, and doing an ended run again.
+//! Resumes interrupted runs, and retries ended ones.
 
 use super::{Beginning, Control, Door, Refusal};
 use crate::bus::Notice;
@@ -8,8 +8,8 @@ use crate::core::run::{Run, RunId};
 use crate::store::{Resumer, StoreError};
 
 impl Control {
-    /// Resumes an interrupted run at its first unfinished step. When the outcome of a step is unknown and the step is not
-    /// idempotent, a decision is needed; every decision needs a reason.
+    /// Resumes an interrupted run at its first unfinished step. When the outcome of a step is
+    /// unknown and the step is not idempotent, a decision is needed; every decision needs a reason.
     pub async fn resume(&self, run: RunId, decision: Option<Decision>, reason: Option<&str>) -> Result<Run, Refusal> {
         self.writable()?;
         let reason = self.clean_reason(reason);
@@ -29,8 +29,8 @@ impl Control {
         Ok(scope.run(run).await?)
     }
 
-    /// Queues a new run with the plan, lane and priority of one that has ended. Block risks, confirmation and the targets' existence are
-    /// checked again.
+    /// Queues a new run with the plan, lane and priority of one that has ended. Block risks,
+    /// confirmation and the targets' existence are checked again.
     pub async fn retry(&self, run: RunId, typed: Option<&str>, reason: Option<&str>) -> Result<Run, Refusal> {
         let scope = self.scope().await?;
         let old = scope.run(run).await?;
@@ -45,7 +45,7 @@ impl Control {
         }
         self.can_be_approved(&old.plan, &scope.requesters(run).await?)?;
         let because = reason.map(|reason| format!(": {reason}")).unwrap_or_default();
-        // What it is for has not changed, nor how much it matters.
+        // Its purpose and importance have not changed.
         let (lane, priority) = (Some(old.lane), Some(old.priority));
         let beginning = Beginning { retry_of: Some(run), lane, priority, ..Beginning::default() };
         self.submit_as(old.plan, typed, Some(&format!("retry of run {run}{because}")), beginning).await

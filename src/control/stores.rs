@@ -1,11 +1,12 @@
-//! The store as `Control` may use it: whole for what belongs to no workspace, and one workspace of it for everything else.
+//! The store as `Control` may use it: directly for data of no workspace, and as one workspace for
+//! everything else.
 
 use crate::core::time::Timestamp;
 use crate::store::{Scope, Store, StoreError, Workspace};
 
 use super::{Control, Refusal};
 
-/// The open store. What is in a workspace is reached through [`Stores::scope`] only.
+/// The open store. Data of a workspace is reached through [`Stores::scope`] only.
 #[derive(Debug)]
 pub(super) struct Stores(Store);
 
@@ -35,7 +36,7 @@ impl Stores {
         self.0.ensure_workspace(name, timezone, at).await
     }
 
-    /// For engines and what works beside them: they serve every workspace.
+    /// For engines and the code beside them: they serve every workspace.
     pub const fn for_engines(&self) -> &Store {
         &self.0
     }

@@ -1,6 +1,7 @@
-//! Tells the bus, and this process's engine, of what other processes write. The store says when something was written (`Changes`); then the newest
-//! runs are compared with what was last seen of them. While nothing happens, that costs nothing where the system tells of
-//! writes, and one wake-up a second where it does not.
+//! Notifies the bus and this process's engine of writes by other processes. The store reports that
+//! something was written (`Changes`); then the newest runs are compared with their last known
+//! state. When idle this costs nothing where the system reports writes, and one wake-up a second
+//! elsewhere.
 
 use std::collections::HashMap;
 use std::sync::Weak;
@@ -15,25 +16,26 @@ use crate::core::run::{RunId, RunStatus};
 use crate::engine::Engine;
 use crate::store::{Changes, Glimpse, Store, StoreError};
 
-/// Between two looks while something happens, and how long that is after the last news.
+/// The poll interval while something happens, and how long that counts after the last news.
 const BUSY: Duration = Duration::from_millis(100);
 const AFTERWARDS: Duration = Duration::from_secs(5);
-/// Between two looks while nothing happens, where nobody tells.
+/// The poll interval when idle, where the system does not report writes.
 const QUIET: Duration = Duration::from_secs(1);
-/// After so long the store is looked at whatever was heard.
-const WHATEVER: Duration = Duration::from_mins(1);
-/// After a store that failed.
+/// The maximum time between two polls, whether or not a write was reported.
+const MAX_INTERVAL: Duration = Duration::from_mins(1);
+/// The pause after a store error.
 const AGAIN: Duration = Duration::from_secs(2);
 
 type Seen = HashMap<RunId, (RunStatus, i64)>;
 
-/// Who is told.
+/// The receivers of the notifications.
 pub(super) struct Watcher {
     pub store: Store,
     pub bus: Bus,
-    /// Its own runs reach the bus directly; what others queue, it may have to take. A read-only process has none.
+    /// Its own runs reach the bus directly; runs queued by others may have to be claimed. A
+    /// read-only process has none.
     pub engine: Option<Engine>,
-    /// The console, which hears of the runs of its own workspace only.
+    /// The console, which is notified of the runs of its own workspace only.
     pub console: Weak<Inner>,
 }
 
@@ -64,25 +66,25 @@ impl Watcher {
         let mut due = true;
         loop {
             if due {
-                if self.look(seen).await? {
+                if self.poll(seen).await? {
                     news_at = Some(Instant::now());
                 }
-                // The first news is told at once; what follows close behind is told together.
+                // The first news is published at once; news close behind is published together.
                 tokio::time::sleep(BUSY).await;
             }
             let between = if news_at.is_some_and(|at| at.elapsed() < AFTERWARDS) { BUSY } else { QUIET };
-            due = changes.heard(WHATEVER, between).await?;
+            due = changes.heard(MAX_INTERVAL, between).await?;
         }
     }
 
-    /// Tells what is new; whether anything was, or a foreign run is live.
-    async fn look(&self, seen: &mut Option<Seen>) -> Result<bool, StoreError> {
+    /// Publishes the news; returns whether there was any, or a foreign run is live.
+    async fn poll(&self, seen: &mut Option<Seen>) -> Result<bool, StoreError> {
         let holder = self.engine.as_ref().map(Engine::holder);
         let glimpses = self.store.glimpse().await?;
         let foreign = glimpses.iter().filter(|g| holder.is_none() || g.holder.as_deref() != holder);
         let latest: Seen = foreign.clone().map(|g| (g.run, (g.status, g.last_seq))).collect();
         let live = foreign.clone().any(|g| g.status.is_held());
-        // What there was before we began to watch is no news.
+        // Runs from before the watch began are no news.
         let Some(before) = seen.replace(latest) else { return Ok(live) };
         let own = self.console.upgrade().and_then(|inner| Control(inner).workspace()).map(|workspace| workspace.id);
         let mut any = false;
@@ -90,7 +92,7 @@ impl Watcher {
             let then = before.get(&glimpse.run).copied();
             let new = then != Some((glimpse.status, glimpse.last_seq));
             if new && Some(glimpse.workspace) == own {
-                tell(&self.bus, glimpse, then);
+                publish(&self.bus, glimpse, then);
             }
             if let Some(engine) = self.engine.as_ref().filter(|_| new && glimpse.status == RunStatus::Queued) {
                 engine.wake();
@@ -101,7 +103,7 @@ impl Watcher {
     }
 }
 
-fn tell(bus: &Bus, now: &Glimpse, before: Option<(RunStatus, i64)>) {
+fn publish(bus: &Bus, now: &Glimpse, before: Option<(RunStatus, i64)>) {
     let (status, last_seq) = before.unzip();
     if last_seq != Some(now.last_seq) {
         bus.tell(Notice::Entries(now.run, now.last_seq));

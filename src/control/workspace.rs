@@ -1,4 +1,4 @@
-//! The workspace this door works in, and its inventory: found, read, applied, exported.
+//! The current workspace and its inventory: found, read, applied, exported.
 
 use std::sync::{Arc, PoisonError};
 
@@ -9,7 +9,7 @@ use crate::core::command::Catalogue;
 use crate::core::service::Stack;
 use crate::store::Workspace;
 
-/// What was last read of the inventory, so that the catalogue is built once per change.
+/// The inventory as last read, so that the catalogue is built once per change.
 #[derive(Debug, Default)]
 pub(super) struct Known {
     pub workspace: Option<Workspace>,
@@ -27,7 +27,8 @@ impl Control {
         Ok(Arc::clone(catalogue))
     }
 
-    /// Reads the runbooks again, and tells of it as of a changed stack. How many there are now.
+    /// Reads the runbooks again, and publishes that as a stack change. Returns how many there are
+    /// now.
     pub async fn reload(&self) -> Result<usize, Refusal> {
         let dir = self.0.settings.runbook_dir.clone();
         let library = tokio::task::spawn_blocking(move || Library::load(dir.as_deref()))
@@ -71,13 +72,13 @@ impl Control {
             return Ok(Some(workspace));
         }
         match (self.chosen_workspace().await, self.0.settings.door) {
-            // A subcommand may be there to make it, and a server may be waiting for it.
+            // A subcommand may be about to create it, and a server may be waiting for it.
             (Err(Refusal::UnknownWorkspace(_) | Refusal::WhichWorkspace(_)), Door::Cli | Door::Serve) => Ok(None),
             (chosen, _) => chosen,
         }
     }
 
-    /// Refuses when there is no workspace of the name that was given, or several and none was named.
+    /// Refuses when the named workspace does not exist, or none was named and there are several.
     pub async fn require_workspace(&self) -> Result<(), Refusal> {
         self.chosen_workspace().await.map(drop)
     }

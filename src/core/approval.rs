@@ -1,12 +1,13 @@
-//! Approvals: who may say yes or no to a step, what the votes so far come to, and how that is told. A person counts once,
-//! nobody approves what they asked for, and a vote is bound to the plan it was given for.
+//! Approvals: who may approve or deny a step, the result of the votes so far, and its description.
+//! A person counts once, requesters cannot approve their own runs, and a vote is bound to the plan
+//! it was given for.
 
 use serde::{Deserialize, Serialize};
 
 use super::step::approve::{Approve, Comment};
 use super::time::Timestamp;
 
-/// What one person said.
+/// The vote of one person.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Vote {
     /// The step it is about.
@@ -14,12 +15,12 @@ pub struct Vote {
     pub actor: String,
     pub approved: bool,
     pub note: Option<String>,
-    /// Of the plan they saw; see [`plan_hash`](super::plan::plan_hash).
+    /// Hash of the plan they saw; see [`plan_hash`](super::plan::plan_hash).
     pub plan_hash: String,
     pub at: Timestamp,
 }
 
-/// What the votes come to.
+/// The result of the votes.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Tally {
     /// Not decided; these have agreed.
@@ -30,18 +31,18 @@ pub enum Tally {
     Denied { by: String, note: Option<String> },
 }
 
-/// Which rule a vote breaks.
+/// The rule that a vote breaks.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Unfit {
-    #[error("{0} asked for it, and nobody approves what they asked for: it takes somebody else")]
+    #[error("{0} requested it, and requesters cannot approve their own run: another person must")]
     Requester(String),
     #[error("{actor} is not among those this step asks: {from}")]
     NotAsked { actor: String, from: String },
     #[error("{0} has answered already, and each person counts once; to stop the run, cancel it")]
     Again(String),
-    #[error("the plan is not the one that was looked at; look at it again")]
+    #[error("the plan has changed since it was reviewed; review it again")]
     AnotherPlan,
-    #[error("the time for it ended at {}; the run is cancelled for want of approval", .0.rfc3339())]
+    #[error("the time for it ended at {}; the run is cancelled without approval", .0.rfc3339())]
     Late(Timestamp),
     #[error("this step wants a comment with every answer: say why")]
     NoComment,
@@ -51,17 +52,17 @@ pub enum Unfit {
     NotWaiting,
 }
 
-/// The question as it stands.
+/// An approval request with its votes.
 #[derive(Debug, Clone, Copy)]
 pub struct Question<'a> {
     pub ask: &'a Approve,
-    /// Of the run's plan.
+    /// Hash of the run's plan.
     pub plan_hash: &'a str,
     /// Who asked for the run, and for those it repeats or follows.
     pub requesters: &'a [String],
     /// The votes on this step.
     pub votes: &'a [Vote],
-    /// When the time is over.
+    /// The deadline.
     pub until: Timestamp,
 }
 
@@ -89,7 +90,7 @@ impl Question<'_> {
     /// Whether this person may answer at all.
     ///
     /// # Errors
-    /// The rule against it.
+    /// The rule that forbids it.
     pub fn may(&self, actor: &str) -> Result<(), Unfit> {
         if self.requesters.iter().any(|r| r == actor) {
             return Err(Unfit::Requester(actor.to_owned()));
@@ -103,7 +104,8 @@ impl Question<'_> {
         Ok(())
     }
 
-    /// What the votes come to. Votes for another plan, and of people who may not, do not count.
+    /// The result of the votes. Votes for another plan, and of people who may not vote, do not
+    /// count.
     #[must_use]
     pub fn tally(&self) -> Tally {
         if let Some(no) = self.counted().find(|v| !v.approved) {
@@ -139,8 +141,8 @@ impl Question<'_> {
     }
 
     fn counted(&self) -> impl Iterator<Item = &Vote> {
-        let asked = |v: &&Vote| self.ask.from.is_empty() || self.ask.from.contains(&v.actor);
-        self.votes.iter().filter(|v| v.plan_hash == self.plan_hash && !self.requesters.contains(&v.actor)).filter(asked)
+        let may_vote = |v: &&Vote| self.ask.from.is_empty() || self.ask.from.contains(&v.actor);
+        self.votes.iter().filter(|v| v.plan_hash == self.plan_hash && !self.requesters.contains(&v.actor)).filter(may_vote)
     }
 }
 
@@ -200,20 +202,20 @@ mod tests {
     }
 
     #[test]
-    fn the_card_says_who_is_missing_and_what_that_means_for_the_reader() {
+    fn the_description_names_missing_votes_and_the_role_of_the_reader() {
         let two = ask(2, &[], Comment::OnDeny);
         let amos = ["amos".to_owned()];
         let votes = [vote("ana", true, None)];
         let question = question(&two, &amos, &votes);
-        let told = "waits for 1 of 2 approvals: ana approved 00:00; until 01-01 00:00Z";
-        assert_eq!(question.told("ben"), told);
-        assert_eq!(question.told("amos"), format!("{told}; you asked for it, so you cannot"));
-        assert_eq!(question.told("ana"), format!("{told}; you have answered"));
+        let status = "waits for 1 of 2 approvals: ana approved 00:00; until 01-01 00:00Z";
+        assert_eq!(question.told("ben"), status);
+        assert_eq!(question.told("amos"), format!("{status}; you asked for it, so you cannot"));
+        assert_eq!(question.told("ana"), format!("{status}; you have answered"));
     }
 
     proptest! {
-        /// Whoever votes in whatever order: only fit votes are taken, and it takes `need` different people, none of whom
-        /// asked for it, to approve.
+        /// Any votes in any order: only valid votes count, and approval takes `need` different
+        /// people, none of them a requester.
         #[test]
         fn nothing_is_approved_by_fewer(
             need in 1..4_u32,

@@ -1,5 +1,6 @@
-//! Artifacts: what a run leaves behind. Contents are named by their SHA-256 and kept apart from the list, so that the same
-//! contents are kept once and a list costs nothing. How much may be left is decided here.
+//! Artifacts: files, logs and links that a run produces. Contents are stored by their SHA-256,
+//! apart from the list, so that equal contents are stored once and a list is cheap. The size limits
+//! are decided here.
 
 mod pattern;
 
@@ -10,15 +11,15 @@ use super::time::Timestamp;
 
 pub use pattern::Pattern;
 
-/// Something a run left behind, without its contents.
+/// An artifact of a run, without its contents.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Artifact {
     pub run: RunId,
-    /// Its place among what the run left, from 1.
+    /// Its number among the artifacts of the run, from 1.
     pub number: u32,
     pub kind: ArtifactKind,
     pub title: String,
-    /// The step that left it; absent: the run itself.
+    /// The step that produced it; absent: the run itself.
     pub step: Option<u32>,
     /// SHA-256 of the contents, as hex digits.
     pub hash: String,
@@ -29,7 +30,7 @@ pub struct Artifact {
     pub at: Timestamp,
 }
 
-/// What an artifact is.
+/// Kind of an artifact.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum ArtifactKind {
@@ -62,7 +63,7 @@ impl ArtifactKind {
         Self::ALL.into_iter().find(|k| k.name() == name)
     }
 
-    /// What a file of that name is.
+    /// The kind of a file with that name.
     #[must_use]
     pub fn of_file(name: &str) -> Self {
         let ending = name.rsplit_once('.').map_or("", |(_, ending)| ending);
@@ -74,7 +75,7 @@ impl ArtifactKind {
     }
 }
 
-/// Something on its way to where artifacts are kept.
+/// An artifact that is not stored yet.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Left {
     pub kind: ArtifactKind,
@@ -82,10 +83,10 @@ pub struct Left {
     pub content: Vec<u8>,
 }
 
-/// The files a command leaves as artifacts.
+/// The files of a command to keep as artifacts.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct Wanted {
-    /// Paths and patterns, from the command's folder on.
+    /// Paths and patterns, relative to the command's folder.
     pub paths: Vec<String>,
     /// Without one of them the step has failed.
     #[serde(default)]
@@ -93,19 +94,19 @@ pub struct Wanted {
 }
 
 impl Wanted {
-    /// It leaves none.
+    /// Whether there are none.
     #[must_use]
     pub const fn is_none(&self) -> bool {
         self.paths.is_empty()
     }
 }
 
-/// Why something is not kept.
+/// Why an artifact is not kept.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct NotKept {
-    /// A sentence for the run's log: what is not kept is never cut instead.
+    /// A sentence for the run's log: a refused artifact is never truncated instead.
     pub why: String,
-    /// The run has left what it may; otherwise it is the artifact itself.
+    /// The run has reached its limit; otherwise the artifact itself is the reason.
     pub run_is_full: bool,
 }
 
@@ -117,12 +118,12 @@ impl NotKept {
     }
 }
 
-/// How much may be left behind, in bytes.
+/// Size limits of artifacts, in bytes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Limits {
-    /// By one artifact.
+    /// Of one artifact.
     pub each: i64,
-    /// By all of a run together.
+    /// Of all artifacts of a run together.
     pub run: i64,
 }
 
@@ -135,14 +136,15 @@ impl Default for Limits {
 }
 
 impl Limits {
-    /// The most that can be asked for: contents pass through memory, and both databases keep them in one value.
+    /// The largest limits that can be configured: contents pass through memory, and both databases
+    /// keep them in one value.
     pub const MOST: Self = Self { each: 256 * MIB, run: 64 * 1024 * MIB };
 
-    /// Whether an artifact of that size may be kept beside the `used` bytes the run has left already. A manifest always
-    /// is: what a run did must be told, however much it left.
+    /// Whether an artifact of that size may be kept beside the `used` bytes the run has stored
+    /// already. A manifest is always kept: the record of a run must not be lost to a limit.
     ///
     /// # Errors
-    /// Which limit stands against it.
+    /// The limit it exceeds.
     pub fn admit(&self, kind: ArtifactKind, title: &str, bytes: i64, used: i64) -> Result<(), NotKept> {
         if kind == ArtifactKind::Manifest {
             return Ok(());
@@ -150,13 +152,13 @@ impl Limits {
         if bytes > self.each {
             return Err(NotKept::itself(format!(
                 "{title} is not kept: it has {}, an artifact at most {} (max of [artifacts] in opsroom.toml)",
-                told(bytes, self.each),
+                precise_bytes(bytes, self.each),
                 human_bytes(self.each)
             )));
         }
         if used.saturating_add(bytes) > self.run {
             let why = format!(
-                "{title} is not kept: it has {}, and with it this run would leave more than {} behind (max_per_run of \
+                "{title} is not kept: it has {}, and with it this run would have more than {} of artifacts (max_per_run of \
                  [artifacts] in opsroom.toml)",
                 human_bytes(bytes),
                 human_bytes(self.run)
@@ -167,13 +169,13 @@ impl Limits {
     }
 }
 
-/// A size that is more than another one, so that the two can be told apart.
-fn told(bytes: i64, most: i64) -> String {
+/// A size above `most`, precise enough that the two differ.
+fn precise_bytes(bytes: i64, most: i64) -> String {
     let short = human_bytes(bytes);
     if short == human_bytes(most) { format!("{bytes} B") } else { short }
 }
 
-/// A size in people's units: `840 B`, `12.3 KiB`, `16 MiB`.
+/// A size in readable units: `840 B`, `12.3 KiB`, `16 MiB`.
 #[must_use]
 pub fn human_bytes(bytes: i64) -> String {
     let bytes = bytes.max(0);
@@ -235,7 +237,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_too_much_is_refused_and_a_manifest_never() {
+    fn artifacts_above_a_limit_are_refused_but_a_manifest_never() {
         let limits = Limits { each: 100, run: 150 };
         for (kind, bytes, used, kept) in [
             (ArtifactKind::File, 100, 0, true),
@@ -248,16 +250,16 @@ mod tests {
         ] {
             let answer = limits.admit(kind, "report.bin", bytes, used);
             assert_eq!(answer.is_ok(), kept, "{kind:?} {bytes} {used}");
-            let told = |no: NotKept| {
+            let explains = |no: NotKept| {
                 assert_eq!(no.run_is_full, bytes <= limits.each);
                 no.why.contains("report.bin") && no.why.contains("opsroom.toml")
             };
-            assert!(answer.err().is_none_or(told));
+            assert!(answer.err().is_none_or(explains));
         }
     }
 
     #[test]
-    fn one_byte_too_many_is_told_to_the_byte() {
+    fn one_byte_too_many_is_reported_exactly() {
         let limits = Limits::default();
         let why = limits.admit(ArtifactKind::File, "a", 16 * MIB + 1, 0).unwrap_err().why;
         assert!(why.contains("it has 16777217 B, an artifact at most 16 MiB"), "{why}");
@@ -266,7 +268,7 @@ mod tests {
     }
 
     #[test]
-    fn the_name_of_a_file_tells_what_it_is() {
+    fn the_name_of_a_file_decides_its_kind() {
         use ArtifactKind::{Diff, File, Log};
         let kinds = ["a.LOG", "x/y.patch", "a.diff", "report.json", "log"].map(ArtifactKind::of_file);
         assert_eq!(kinds, [Log, Diff, Diff, File, File]);

@@ -1,15 +1,15 @@
-//! A row of the audit log as it stands in a list: one line, however much the row keeps.
+//! A row of the audit log in a list: one line, however long the stored row is.
 
 use super::run::AuditRow;
 use super::text::show_limited;
 
-/// Characters of what was decided that a list shows; `--json` has the whole.
+/// Most characters of a decision in a list; `--json` has the whole.
 const SHOWN: usize = 80;
 
-/// What the cells are.
+/// Names of the columns.
 pub const HEADING: [&str; 5] = ["AT", "BY", "ACTION", "OBJECT", "WHAT"];
 
-/// Time, person, action, object, and what it came to with the reason for it.
+/// Time, person, action, object, and the result with its reason.
 #[must_use]
 pub fn cells(row: &AuditRow) -> [String; 5] {
     let what = row.after.as_deref().and_then(result).into_iter().chain(row.reason.clone());
@@ -17,7 +17,8 @@ pub fn cells(row: &AuditRow) -> [String; 5] {
     [row.at.rfc3339(), row.actor.clone(), row.action.clone(), row.object.clone(), what]
 }
 
-/// What became of the object, if that is a word or has a title; definitions are too long for a list.
+/// The new state of the object, if it is a word or has a title; definitions are too long for a
+/// list.
 fn result(after: &str) -> Option<String> {
     if !after.starts_with(['{', '[']) {
         return Some(after.to_owned());

@@ -1,22 +1,24 @@
-//! Circuit breakers: a target that has failed several times in a row is left in peace for a while, then asked once.
-//! A pure table of states; the store keeps them, the engine asks before a call and tells how it went.
+//! Circuit breakers: after several failures in a row a target gets no calls for a while, then one
+//! probe call. A pure state table; the store keeps the states, the engine asks before a call and
+//! reports its outcome.
 //!
-//! Guarded is what a run's steps do to others: requests, statements and operations that change something, messages. Each by
-//! the breaker of its target (service and environment, where the step acts on one) and of whom it calls: a host, a database
-//! or a notifier that fails says nothing about another way to act on the same service. Commands are not guarded: whom they
-//! call is not known. Looking is never refused and never counted: probes, the pulse, conditions, statements and operations
-//! that only read, and GET requests (but for the action phase of a run that changes something, which a GET may set off)
-//! must see that a target is back, and
-//! what is wrong with a service must not keep anybody from restarting it or rolling it back. Neither are `finally` and
-//! `undo` steps refused: they clean up. What fails is what retries count as worth another try on the target's side:
-//! no connection, no answer in time, 5xx. Any other answer is an answer.
+//! Guarded are the calls of a run's steps that change something: requests, statements, operations
+//! and messages. A breaker belongs to a target (service and environment, where the step acts on
+//! one) and to the host, database or notifier that is called: its failure says nothing about other
+//! ways to act on the same service. Commands are not guarded, because the hosts they call are not
+//! known. Read-only calls are never refused and never counted: probes, the pulse, conditions,
+//! read-only statements and operations, and GET requests (except in the action phase of a run that
+//! changes something, which a GET may trigger). They must be able to see that a target is back, and
+//! a broken service must not prevent its own restart or rollback. `finally` and `undo` steps are
+//! not refused either: they clean up. A failure is what retries treat as a temporary error of the
+//! target: no connection, no answer in time, 5xx. Any other answer counts as a success.
 
 use super::outbound::host_of;
 use super::plan::Target;
 use super::step::{Call, Reply};
 use super::time::Timestamp;
 
-/// A request by whose method nothing changes.
+/// Whether a call is a request with a read-only HTTP method.
 #[must_use]
 pub fn only_looks(call: &Call) -> bool {
     matches!(call, Call::Http { method, .. } if ["GET", "HEAD", "OPTIONS"].contains(&method.as_str()))
@@ -27,7 +29,7 @@ pub const THRESHOLD: u32 = 5;
 /// How long it stays open before one call is let through.
 pub const REST_MS: i64 = 5 * 60_000;
 
-/// What a breaker stands before: a host, a database or a notifier, as it is called on behalf of a target.
+/// The key of a breaker: a host, a database or a notifier that is called on behalf of a target.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize)]
 pub struct Way {
     pub target: Option<Target>,
@@ -45,7 +47,7 @@ impl std::fmt::Display for Way {
 }
 
 impl Way {
-    /// The way a call takes on behalf of a target; `None` when nobody guards it.
+    /// The breaker of a call on behalf of a target; `None` when the call is not guarded.
     #[must_use]
     pub fn of(target: Option<&Target>, call: &Call) -> Option<Self> {
         let host = match call {
@@ -62,15 +64,15 @@ impl Way {
         Some(Self { target: target.cloned(), host })
     }
 
-    /// What `reset breaker of …` takes: the target, or the host where there is none.
+    /// The argument of `reset breaker of …`: the target, or the host where there is none.
     #[must_use]
     pub fn name(&self) -> String {
         self.target.as_ref().map_or_else(|| self.host.clone(), ToString::to_string)
     }
 }
 
-/// Whether an answer is held against whom was called: no connection, no answer in time, or an error on its side. Any other
-/// answer is an answer, also "no".
+/// Whether an answer counts as a failure of the called side: no connection, no answer in time, or a
+/// server error. Any other answer is a success, also a refusal.
 #[must_use]
 pub fn is_targets_fault(reply: &Reply) -> bool {
     match reply {
@@ -81,15 +83,15 @@ pub fn is_targets_fault(reply: &Reply) -> bool {
     }
 }
 
-/// Where a breaker stands.
+/// State of a breaker.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, serde::Serialize)]
 #[serde(rename_all = "snake_case", tag = "state")]
 pub enum State {
-    /// Calls go through; so many failed in a row.
+    /// Calls go through; `failures` failed in a row.
     Closed { failures: u32 },
     /// Calls are refused.
     Open { since: Timestamp },
-    /// One call was let through; until it has told, or `until`, the others are refused.
+    /// One call was let through; until its outcome is reported, or `until`, others are refused.
     HalfOpen { since: Timestamp, until: Timestamp },
 }
 
@@ -102,19 +104,19 @@ impl Default for State {
 /// The answer to "may I call?".
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Pass {
-    /// Yes. `clean`: nothing has failed before, so that a success is no news.
+    /// Yes. `clean`: nothing has failed before, so that a success need not be stored.
     Free { clean: bool },
-    /// Yes, and on its outcome it depends how the breaker goes on.
+    /// Yes, and its outcome decides the next state of the breaker.
     Probe { until: Timestamp },
-    /// No; at that time one call will be let through, unless somebody resets the breaker before.
+    /// No; at that time one call will be let through, unless the breaker is reset before.
     Refused { since: Timestamp, next: Timestamp },
 }
 
 impl State {
-    /// Asks to make a call that takes at most `patience_ms`: the answer, and the state from now on.
+    /// Asks to make a call that takes at most `timeout_ms`: the answer, and the state from now on.
     #[must_use]
-    pub fn ask(self, at: Timestamp, patience_ms: i64) -> (Self, Pass) {
-        let until = at.plus_ms(patience_ms.max(1));
+    pub fn ask(self, at: Timestamp, timeout_ms: i64) -> (Self, Pass) {
+        let until = at.plus_ms(timeout_ms.max(1));
         match self {
             Self::Closed { failures } => (self, Pass::Free { clean: failures == 0 }),
             Self::Open { since } if rests(since, at) => (self, Pass::Refused { since, next: since.plus_ms(REST_MS) }),
@@ -127,8 +129,8 @@ impl State {
         }
     }
 
-    /// The state after a call that was let through with `pass` has ended. Late news of a call from before the breaker
-    /// opened, or of a probe whose time was over, change nothing.
+    /// The state after a call that was let through with `pass` has ended. Late outcomes of a call
+    /// from before the breaker opened, or of a probe after its deadline, change nothing.
     #[must_use]
     pub fn told(self, pass: Pass, good: bool, at: Timestamp) -> Self {
         match (self, pass, good) {
@@ -155,19 +157,21 @@ impl State {
         }
     }
 
-    /// Whether calls are refused, for now or until one of them has told.
+    /// Whether calls are refused, for a while or until the outcome of the probe is reported.
     #[must_use]
     pub const fn is_open(self) -> bool {
         matches!(self, Self::Open { .. } | Self::HalfOpen { .. })
     }
 }
 
-/// Whether an open breaker still rests. A clock that was set back behind its opening does not keep it open.
+/// Whether an open breaker still refuses calls. A clock that was set back before its opening does
+/// not keep
+/// it open.
 fn rests(since: Timestamp, at: Timestamp) -> bool {
     (0..REST_MS).contains(&at.ms_since(since))
 }
 
-/// A breaker as it is kept, for people.
+/// A stored breaker, for people.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
 pub struct Breaker {
     #[serde(flatten)]

@@ -1,3 +1,3 @@
-//! Checks over what was observed, and the health score derived from them.
+//! The health score, derived from observations.
 
 pub mod score;

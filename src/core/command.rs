@@ -1,8 +1,9 @@
-//! The command language: text + catalogue → what is meant, and why. Pure and deterministic.
+//! The command language: text + catalogue → meaning, and why. Pure and deterministic.
 //!
-//! A text becomes tokens and words (`lexer`), words become links of a chain (`clause`), each link finds its verb
-//! (`verb`), its condition (`condition`) and its slots (`slots`), is judged (`judge`) and said back (`explain`).
-//! The words themselves are in `assets/lexicon.toml`, the intents one file each under `intent/`.
+//! A text becomes tokens and words (`lexer`), words become links of a chain (`clause`), each link
+//! finds its verb (`verb`), its condition (`condition`) and its slots (`slots`), is classified
+//! (`judge`) and restated (`explain`). The words themselves are in `assets/lexicon.toml`, the
+//! intents one file each under `intent/`.
 
 mod advice;
 mod answer;
@@ -45,17 +46,17 @@ use super::service::Stack;
 
 pub use self::complete::Completion;
 
-/// Longer texts are no commands.
+/// Maximum length of a command.
 pub const MAX_BYTES: usize = 4096;
 
-/// What `opsroom parse --json` prints; see SPEC section 4 in the README's language chapter.
+/// The output of `opsroom parse --json`; see SPEC section 4 in the README's language chapter.
 #[derive(Debug, Clone, PartialEq, Default, Serialize)]
 pub struct Parsed {
     pub outcome: ParseOutcome,
     /// Canonical intent name: `deploy`, `healthcheck`, `show_run` …; empty when none was found.
     pub intent: String,
     pub env: Option<String>,
-    /// Canonical names in the order said; `["*"]` for all.
+    /// Canonical names in the order given; `["*"]` for all.
     pub services: Vec<String>,
     pub runbook: Option<String>,
     pub routine: Option<String>,
@@ -72,17 +73,18 @@ pub struct Parsed {
     /// For a condition: it must *not* hold ("unless staging is healthy").
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub negated: bool,
-    /// What this version cannot do, though it was understood: "freeze". Nothing of the command is done then.
+    /// An understood intent that this version does not support: "freeze". Nothing of the command is
+    /// done.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub unavailable: Option<String>,
-    /// One line for people: what was understood, or what is asked.
+    /// One line for people: the interpretation or the question.
     pub message: String,
     /// Byte ranges of the words that were not understood: for carets under the text.
     #[serde(skip)]
     pub unknown_at: Vec<(usize, usize)>,
 }
 
-/// What kind of answer it is.
+/// Kind of the answer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum ParseOutcome {
@@ -95,7 +97,7 @@ pub enum ParseOutcome {
     Nothing,
 }
 
-/// A misspelt word of a read-only command and what it was read as.
+/// A misspelt word of a read-only command and its correction.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Correction {
     pub from: String,
@@ -121,7 +123,7 @@ pub struct RunbookName {
     pub also: Vec<String>,
     pub phrases: Vec<String>,
     pub mutates: bool,
-    /// It is about no environment: none is asked for.
+    /// It needs no environment.
     pub placeless: bool,
     /// Names of its inputs, required ones first.
     pub inputs: Vec<(String, bool)>,
@@ -159,12 +161,13 @@ impl Catalogue {
     }
 }
 
-/// The names of all intents, in the order they are listed to people, how each is typed, and whether this version can do it.
+/// The names of all intents in display order, how each is typed, and whether this version supports
+/// it.
 pub fn intents() -> impl Iterator<Item = (&'static str, &'static str, bool)> {
     intent::ALL.iter().map(|i| (i.name, i.form, i.available))
 }
 
-/// Whether this version can do what an intent stands for.
+/// Whether this version supports an intent.
 #[must_use]
 pub fn is_available(intent: &str) -> bool {
     intent::Intent::named(intent).is_some_and(|i| i.available)
@@ -176,20 +179,20 @@ pub fn makes_a_plan(intent: &str) -> bool {
     intent::ALL.iter().any(|known| known.name == intent && known.outcome == ParseOutcome::Plan)
 }
 
-/// The words a phrase begins with that are a verb of the language itself, and the intent they stand for.
+/// The built-in verb that a phrase begins with, and its intent.
 #[must_use]
 pub fn begins_like(phrase: &str) -> Option<(String, &'static str)> {
     contest::begins_like(phrase)
 }
 
-/// A runbook's name as a command says it: in quotes, when it would not be read as one name.
+/// A runbook's name as typed in a command: in quotes when it would not be read as one name.
 #[must_use]
-pub fn said_name(name: &str) -> String {
+pub fn typed_name(name: &str) -> String {
     let plain = |c: char| c.is_alphanumeric() || matches!(c, '-' | '_' | '.' | '/');
     if name.chars().all(plain) { name.to_owned() } else { format!("\"{}\"", name.replace('"', "\\\"")) }
 }
 
-/// The language's own reading of a name behind "run", which wins over a page of that name.
+/// Whether a name after "run" is a built-in verb, which wins over a page of that name.
 #[must_use]
 pub fn is_own_word(name: &str) -> bool {
     let words: Vec<String> = name.split_whitespace().flat_map(|w| lexicon().spell(w)).map(|(word, _)| word).collect();
@@ -214,7 +217,7 @@ pub fn parse(text: &str, catalogue: &Catalogue) -> Parsed {
     corrected.unwrap_or_else(|| answer::combine(understanding, &read, &|text| advice::worth(text, catalogue)))
 }
 
-/// The answer with misspelt words corrected, where that is allowed: in links that only look.
+/// The answer with misspelt words corrected, where that is allowed: in read-only links.
 fn corrected(text: &Text, first: &Understanding, catalogue: &Catalogue) -> Option<Parsed> {
     let all = || first.links.iter().flat_map(|l| &l.suspects);
     let allowed = all().next().is_some()

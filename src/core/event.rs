@@ -65,7 +65,7 @@ pub enum EntryBody {
     Event {
         level: Level,
         phase: Option<Phase>,
-        /// Who says so: `engine`, an adapter (`http`, `shell`), `operator`.
+        /// Source of the event: `engine`, an adapter (`http`, `shell`), `operator`.
         source: String,
         message: String,
         #[serde(default, skip_serializing_if = "Option::is_none")]

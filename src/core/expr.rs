@@ -111,7 +111,7 @@ impl From<&serde_json::Value> for Value {
     }
 }
 
-/// What is wrong, and where in the text (byte offsets).
+/// An error and its place in the text (byte offsets).
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ExprError {
     pub message: String,
@@ -207,7 +207,7 @@ impl Expr {
         &self.text
     }
 
-    /// What the result is known to be.
+    /// The static type of the result.
     #[must_use]
     pub const fn result(&self) -> &Type {
         &self.result
@@ -235,7 +235,8 @@ impl Expr {
         }
     }
 
-    /// Why it came out as it did: each comparison (or call) with the values its paths had, in the order written.
+    /// The reason for the result: each comparison (or call) with the values its paths had, in the
+    /// order written.
     #[must_use]
     pub fn explain(&self, scope: &BTreeMap<String, Value>) -> Vec<String> {
         let mut lines = Vec::new();

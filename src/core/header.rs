@@ -1,6 +1,6 @@
-//! Which headers may not be stored: those that carry secrets, and those the connection sets itself.
+//! Headers that may not be stored: those that carry secrets, and those the connection sets itself.
 
-/// Headers that carry secrets; only the name of a secret may stand for their value.
+/// Headers that carry secrets; only the name of a secret may be stored instead of their value.
 const SECRET: [&str; 15] = [
     "authorization",
     "proxy-authorization",
@@ -36,13 +36,13 @@ const CONNECTION: [&str; 13] = [
     "x-real-ip",
 ];
 
-/// Its value is a secret.
+/// Whether its value is a secret.
 #[must_use]
 pub fn carries_secret(name: &str) -> bool {
     SECRET.contains(&name.trim().to_ascii_lowercase().as_str())
 }
 
-/// Nobody but the connection sets it.
+/// Whether only the connection may set it.
 #[must_use]
 pub fn belongs_to_connection(name: &str) -> bool {
     let name = name.trim().to_ascii_lowercase();

@@ -1,14 +1,15 @@
-//! How long a message may be that is kept in an event, the record of a step or run, an observation or a breaker. What an
-//! answer, a statement or a program says may be megabytes; a list of such messages could not be read by anyone.
+//! Length limits of messages in events, records of steps and runs, observations and breakers. The
+//! output of a request, a statement or a program may be megabytes; a list of such messages would be
+//! unreadable.
 
 use std::borrow::Cow;
 
-/// Bytes of a kept message at most, the note about what was cut included.
+/// Most bytes of a kept message, including the note about the cut.
 pub const MAX_BYTES: usize = 2048;
-/// Bytes of what a step came to: it stands in longer messages, of its event and of its run.
+/// Most bytes of the message of a step: it is part of longer messages, of its event and its run.
 pub const MAX_OUTCOME_BYTES: usize = MAX_BYTES / 2;
 
-/// The message, cut to [`MAX_BYTES`]. What was cut is stated with its whole size.
+/// The message, cut to [`MAX_BYTES`]. A cut is stated with the whole size.
 #[must_use]
 pub fn cut(text: &str) -> Cow<'_, str> {
     if text.len() <= MAX_BYTES { Cow::Borrowed(text) } else { Cow::Owned(cut_to(text, MAX_BYTES, None)) }
@@ -44,7 +45,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_was_cut_is_stated() {
+    fn a_cut_is_stated() {
         assert_eq!(cut("HTTP 200"), "HTTP 200");
         let fits = "x".repeat(MAX_BYTES);
         assert_eq!(cut(&fits), fits);

@@ -1,5 +1,6 @@
-//! Telling people: what is said, and to whom in which way. One file per way of telling; it builds the request, an adapter
-//! sends it. Used by `notify` steps and by whatever else has something to tell.
+//! Notifications: the message, its receiver and the kind of notifier. One file per kind; it builds
+//! the request, an adapter sends it. Used by `notify` steps and every other sender of
+//! notifications.
 
 mod discord;
 mod email;
@@ -19,7 +20,7 @@ pub use webhook::{SIGNATURE, TIMESTAMP, Webhook, signature};
 
 use super::time::Timestamp;
 
-/// What is told.
+/// A notification.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Message {
     /// One line.
@@ -30,15 +31,15 @@ pub struct Message {
     pub severity: Severity,
     #[serde(default)]
     pub event: Event,
-    /// Messages with the same key are about the same matter.
+    /// Messages with the same key are about the same incident.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub dedup_key: Option<String>,
-    /// Where to read more.
+    /// Link to more information.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub link: Option<String>,
 }
 
-/// How bad it is.
+/// Severity of a message.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Severity {
@@ -71,7 +72,7 @@ impl Severity {
     }
 }
 
-/// What happened to the matter.
+/// Event of an incident.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Event {
@@ -85,7 +86,7 @@ impl Event {
     /// Every event.
     pub const ALL: [Self; 3] = [Self::Trigger, Self::Acknowledge, Self::Resolve];
 
-    /// The word in files and in what is sent.
+    /// The word in files and in requests.
     #[must_use]
     pub const fn name(self) -> &'static str {
         match self {
@@ -103,7 +104,7 @@ impl Event {
 }
 
 impl Message {
-    /// The title as it stands before people: `[critical] web is down`, `[resolved] web is down`.
+    /// The title as people see it: `[critical] web is down`, `[resolved] web is down`.
     #[must_use]
     pub fn headline(&self) -> String {
         let mark = match self.event {
@@ -121,30 +122,30 @@ impl Message {
     }
 }
 
-/// Somebody to tell, as `opsroom.toml` declares it.
+/// A notifier as `opsroom.toml` declares it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Notifier {
     pub name: String,
     pub way: Way,
 }
 
-/// The ways of telling and the words files have for them: one list, so that none is left out of either.
+/// The kinds of notifiers and their names in files: one list, so that none is missing in either.
 macro_rules! ways {
     ($($way:ident $word:literal,)+) => {
-        /// A way of telling.
+        /// A notifier with its settings.
         #[derive(Debug, Clone, PartialEq, Eq)]
         pub enum Way {
             $($way($way),)+
         }
 
-        /// Which way of telling.
+        /// Kind of a notifier.
         #[derive(Debug, Clone, Copy, PartialEq, Eq)]
         pub enum Kind {
             $($way,)+
         }
 
         impl Kind {
-            /// Every way with its word in files.
+            /// Every kind with its name in files.
             pub const WORDS: [(&'static str, Self); [$($word),+].len()] = [$(($word, Self::$way)),+];
         }
     };
@@ -191,7 +192,7 @@ impl Post {
 }
 
 impl Way {
-    /// Way and place, for people.
+    /// Kind and address, for people.
     #[must_use]
     pub fn describe(&self) -> String {
         match self {
@@ -203,7 +204,7 @@ impl Way {
         }
     }
 
-    /// Where it posts to; `None`: it is not a matter of HTTP.
+    /// Where it posts to; `None`: it does not use HTTP.
     #[must_use]
     pub fn address(&self) -> Option<Address> {
         match self {
@@ -226,13 +227,14 @@ impl Way {
         }
     }
 
-    /// The key leaves this machine; that of a webhook only signs.
+    /// Whether the key leaves this machine; that of a webhook only signs.
     #[must_use]
     pub const fn sends_key(&self) -> bool {
         !matches!(self, Self::Webhook(_))
     }
 
-    /// The request that tells it; `None` for e-mail, which is none. `url` and `key` are the values.
+    /// The request that sends the message; `None` for e-mail, which uses SMTP. `url` and `key` are
+    /// the values.
     #[must_use]
     pub fn post(&self, message: &Message, at: Timestamp, url: &str, key: &str) -> Option<Post> {
         match self {
@@ -245,7 +247,7 @@ impl Way {
     }
 }
 
-/// At most so many characters; what is cut is said.
+/// The text in at most `max` characters; a cut text ends in `…`.
 fn shortened(text: &str, max: usize) -> String {
     if text.chars().count() <= max {
         return text.to_owned();

@@ -1,4 +1,4 @@
-//! Observations: what a probe saw of a service in an environment, when, and from which run.
+//! Observations: the result of a probe of a service in an environment, with its time and run.
 
 use serde::{Deserialize, Serialize};
 
@@ -49,12 +49,13 @@ impl State {
     }
 }
 
-/// One look at one target.
+/// One result of a probe of one target.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Observation {
     pub target: Target,
     pub at: Timestamp,
-    /// [`State::Unknown`]: the target could not be asked, for reasons of ours; the message says which.
+    /// [`State::Unknown`]: the target could not be probed, for a local reason; the message names
+    /// it.
     pub state: State,
     pub latency_ms: Option<i64>,
     pub message: String,
@@ -62,37 +63,38 @@ pub struct Observation {
     pub run: Option<RunId>,
 }
 
-/// What the store knows of a target: the newest observation and a window of the last 24 hours.
+/// The stored state of a target: the newest observation and a window of the last 24 hours.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct TargetSummary {
     pub latest: Observation,
-    /// The newest look that was answered; `latest` may be one that could not be made.
+    /// The newest answered probe; `latest` may be one that could not be made.
     pub seen: Option<Seen>,
     /// Answered observations in the window and how many of them were not failing.
     pub samples: i64,
     pub up: i64,
 }
 
-/// When a target was last really seen, and as what.
+/// Time and state of the last answered probe of a target.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Seen {
     pub at: Timestamp,
     pub state: State,
 }
 
-/// How a target is now, as far as that is known.
+/// The current state of a target, as far as it is known.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Sight {
-    /// [`State::Unknown`] when it was never seen, cannot be asked, or was last seen too long ago.
+    /// [`State::Unknown`] when it was never observed, cannot be probed, or was last observed too
+    /// long ago.
     pub state: State,
     pub seen_at: Option<Timestamp>,
-    /// It was seen once and is no longer: what it was then.
+    /// The last state of a target that was observed before, but is not any more.
     pub lost: Option<State>,
     /// Why it is in that state, with numbers and age: `HTTP 500 in 12 ms, under 1 min ago`.
     pub detail: String,
 }
 
-/// How a target is at `now`; what was seen longer than `max_age_ms` ago says nothing about now.
+/// The state of a target at `now`; an observation older than `max_age_ms` does not count.
 #[must_use]
 pub fn sight(summary: Option<&TargetSummary>, now: Timestamp, max_age_ms: i64) -> Sight {
     let Some(summary) = summary else {
@@ -109,7 +111,7 @@ pub fn sight(summary: Option<&TargetSummary>, now: Timestamp, max_age_ms: i64) -
     let last = |seen: Seen| format!("last seen {} ago, as {}", ago(seen.at), seen.state.name());
     if latest.state == State::Unknown {
         let before = seen.map_or_else(|| "never seen".to_owned(), last);
-        return unknown(format!("cannot be asked: {}; {before}", latest.message));
+        return unknown(format!("cannot be probed: {}; {before}", latest.message));
     }
     if now.ms_since(latest.at) > max_age_ms {
         return unknown(last(Seen { at: latest.at, state: latest.state }));
@@ -119,7 +121,7 @@ pub fn sight(summary: Option<&TargetSummary>, now: Timestamp, max_age_ms: i64) -
 }
 
 impl TargetSummary {
-    /// Of a target that was seen as its newest observation says.
+    /// The summary of a target whose newest observation is also the last answered one.
     #[must_use]
     pub fn of(latest: Observation, samples: i64, up: i64) -> Self {
         let seen = Some(Seen { at: latest.at, state: latest.state }).filter(|seen| seen.state != State::Unknown);

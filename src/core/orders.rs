@@ -1,4 +1,4 @@
-//! What people ask of a run while it is under way: to wait, to go step by step, to leave a step out, to end.
+//! Orders of people to an active run: pause, go step by step, skip a step, end.
 
 use serde::{Deserialize, Serialize};
 
@@ -14,7 +14,7 @@ pub enum Pace {
     Free,
     /// Waits before its next step.
     Paused,
-    /// Waits before every step until somebody lets that one go.
+    /// Waits before every step until a person releases that step.
     Stepping,
 }
 
@@ -39,7 +39,7 @@ impl Pace {
     }
 }
 
-/// How a run is to end before its time; each is harsher than the one before.
+/// How to end a run early; each is harsher than the one before.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Ending {
@@ -71,7 +71,7 @@ impl Ending {
         Self::ALL.into_iter().find(|e| e.name() == name)
     }
 
-    /// As in "cancellation asked for by ana".
+    /// As in "cancellation requested by ana".
     #[must_use]
     pub const fn words(self) -> &'static str {
         match self {
@@ -82,7 +82,7 @@ impl Ending {
     }
 }
 
-/// What stands of all that was asked of a run.
+/// The orders in effect for a run.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct Orders {
     pub pace: Pace,
@@ -111,7 +111,7 @@ impl Orders {
         match self.pace {
             Pace::Free => None,
             Pace::Paused => Some(format!("paused by {by}")),
-            Pace::Stepping => Some(format!("step by step, asked for by {by}")),
+            Pace::Stepping => Some(format!("step by step, requested by {by}")),
         }
     }
 }
@@ -132,7 +132,7 @@ pub enum Order {
 }
 
 impl Order {
-    /// What it comes to, as in "run #41: asked to pause".
+    /// Its effect, as in "run #41: asked to pause".
     #[must_use]
     pub const fn words(self) -> &'static str {
         match self {
@@ -147,16 +147,17 @@ impl Order {
         }
     }
 
-    /// Whether a run that stands so may be waiting to have its next step let go.
+    /// Whether a run in this status may be waiting for the release of its next step.
     #[must_use]
     pub const fn waits(status: RunStatus) -> bool {
         matches!(status, RunStatus::Waiting | RunStatus::Queued)
     }
 
-    /// Why it cannot be given to a run that stands so, as in "run #4 is running; REASON is not possible".
+    /// Why it cannot be given to a run in this status, as in "run #4 is running; REASON is not
+    /// possible".
     ///
     /// # Errors
-    /// What is not possible.
+    /// The impossible action.
     pub const fn check(self, status: RunStatus, orders: &Orders) -> Result<(), &'static str> {
         let under_way = !status.is_terminal();
         match (self, orders.pace) {
@@ -165,7 +166,7 @@ impl Order {
             (Self::StepThrough, _) if !under_way => Err("going through it step by step"),
             (Self::StepThrough, Pace::Stepping) => Err("stepping through it twice"),
             (Self::Continue, _) if !under_way => Err("letting it go on"),
-            (Self::Continue, Pace::Free) => Err("letting it go on (nobody has paused it)"),
+            (Self::Continue, Pace::Free) => Err("letting it go on (it is not paused)"),
             (Self::LetGo(_), _) if !under_way => Err("letting a step go"),
             (Self::LetGo(_), Pace::Free | Pace::Paused) => {
                 Err("letting a single step go (it is not gone through step by step)")
@@ -188,7 +189,7 @@ pub fn next_step(plan: &Plan, steps: &[RunStep]) -> Option<u32> {
     Phase::ALL.into_iter().flat_map(of).find(pending)
 }
 
-/// The step that a person may let go now: the run is gone through step by step and waits before it.
+/// The step that a person may release now: the run goes step by step and waits before it.
 #[must_use]
 pub fn to_let_go(run: &Run, steps: &[RunStep]) -> Option<u32> {
     let in_flight = steps.iter().any(|s| matches!(s.status, StepStatus::Running | StepStatus::Waiting));
@@ -215,7 +216,7 @@ pub fn skippable(plan: &Plan, step: u32, status: StepStatus) -> Result<(), &'sta
     }
 }
 
-/// The later steps that use what this one would leave: they will not run on a guess.
+/// The later steps that use the result of this one: without it they cannot run.
 #[must_use]
 pub fn dependents(plan: &Plan, step: u32) -> Vec<&str> {
     let Some((skipped, _)) = plan.numbered_step(step) else { return Vec::new() };
@@ -256,7 +257,7 @@ mod tests {
 
     /// The whole table: every order in every state at every pace.
     #[test]
-    fn what_has_ended_takes_no_orders_and_what_is_under_way_takes_those_that_change_something() {
+    fn ended_runs_take_no_orders_and_active_runs_take_those_that_change_something() {
         for status in RunStatus::ALL {
             for pace in Pace::ALL {
                 let orders = Orders { pace, ..Orders::default() };
@@ -305,7 +306,7 @@ mod tests {
     }
 
     #[test]
-    fn who_uses_a_result_is_found_in_expressions_of_the_same_scope() {
+    fn users_of_a_result_are_found_in_expressions_of_the_same_scope() {
         let named = |key: &str| Rules { key: key.to_owned(), ..Rules::default() };
         let asks = |when: &str, scope: &str| Rules {
             when: Some(when.to_owned()),

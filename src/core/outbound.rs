@@ -1,9 +1,11 @@
-//! Where calls may go. Addresses of machines that hand out credentials, and addresses no service lives at, are refused;
-//! those of this machine and of private networks are allowed where the stack file names the address itself.
+//! The outbound policy: which addresses may be called. Addresses that hand out credentials, and
+//! those that no service has, are refused; those of this machine and of private networks are
+//! allowed where the stack file names the address itself.
 //!
-//! Decision: a literal address (or `localhost`) in a stack, runbook or settings file was written on purpose and reviewed with
-//! it, so loopback and private networks may be called that way. A *name* that resolves there was not: its DNS server chose the
-//! address. Nor was a host that came from an input or an earlier answer. Both need an entry in `[outbound] allow` of
+//! Decision: a literal address (or `localhost`) in a stack, runbook or settings file was written on
+//! purpose and reviewed with it, so loopback and private networks may be called that way. A *name*
+//! that resolves there was not reviewed, because its DNS server chose the address; neither was a
+//! host that came from an input or an earlier answer. Both need an entry in `[outbound] allow` of
 //! `opsroom.toml`, the name or the address.
 
 mod address;
@@ -16,7 +18,7 @@ pub use host::{HostFrom, called_instead, host_of, host_words};
 
 use super::secret::HostPattern;
 
-/// What `[outbound] allow` adds to the rules.
+/// The exceptions to the rules: `[outbound] allow`.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Policy {
     allow: Vec<Allowed>,
@@ -25,7 +27,7 @@ pub struct Policy {
 /// One entry of the list.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Allowed {
-    /// An address or a network, by its first bits.
+    /// An address or a network, with the length of its prefix.
     Network(IpAddr, u8),
     /// A name may resolve to this machine and to private networks.
     Name(HostPattern),
@@ -69,12 +71,12 @@ const fn same_front(a: u128, b: u128, bits: u8) -> bool {
     bits == 0 || (a ^ b) >> (128 - bits) == 0
 }
 
-/// How an address came to be called.
+/// Where the called address came from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Written<'a> {
-    /// It stands in a stack, runbook or settings file itself.
+    /// It is written in a stack, runbook or settings file.
     Literally,
-    /// An input or an answer brought it: what an earlier step saved.
+    /// It came from an input or an answer (what an earlier step saved).
     ByAnswer,
     /// This name resolved to it.
     As(&'a str),
@@ -139,7 +141,7 @@ impl Policy {
         if fine {
             return Ok(());
         }
-        let what = category.words();
+        let what = category.describe();
         Err(match host {
             Some(name) if near => format!(
                 "the outbound policy refuses {name}: it resolves to {address}, {what}; {}",
@@ -164,19 +166,19 @@ impl Policy {
     }
 
     fn names(&self, name: &str) -> bool {
-        // The port is not known here: an entry with one names the host all the same.
+        // The port is not known here: an entry with a port matches the host too.
         self.allow.iter().any(|a| matches!(a, Allowed::Name(pattern) if pattern.names(name)))
     }
 }
 
-/// `localhost` and what is below it are this machine (RFC 6761), whoever is asked.
+/// `localhost` and its subdomains are this machine (RFC 6761), whatever DNS answers.
 #[must_use]
 pub fn is_localhost(name: &str) -> bool {
     let name = name.trim_end_matches('.').to_ascii_lowercase();
     name == "localhost" || name.ends_with(".localhost")
 }
 
-/// Why an address that a file may name is refused all the same.
+/// Why an address that a file may name is refused here.
 const BY_ANSWER: &str = ", and its host came from an input or an earlier answer, not from a file";
 
 fn remedy(what: &str) -> String {
@@ -200,7 +202,7 @@ mod tests {
     }
 
     #[test]
-    fn who_wrote_it_decides_about_private_addresses() {
+    fn private_addresses_depend_on_where_the_host_came_from() {
         let none = policy(&[]);
         let some = policy(&["10.0.0.0/8", "db.internal", "*.corp.test", "169.254.169.254", "fd00:ec2::/32"]);
         let by = Written::As("db.internal");

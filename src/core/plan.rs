@@ -1,4 +1,5 @@
-//! A plan: a runbook with resolved inputs, risks and steps; what a person sees before a run and what the run pins.
+//! A plan: a runbook with resolved inputs, risks and steps; shown to a person before a run, and
+//! stored with the run.
 
 use std::collections::BTreeMap;
 
@@ -38,25 +39,25 @@ pub struct Plan {
     pub protected: bool,
     pub inputs: BTreeMap<String, String>,
     pub risks: Vec<Risk>,
-    /// What it talks to: `http web.acme.test`, `shell`.
+    /// Integrations it uses: `http web.acme.test`, `shell`.
     pub integrations: Vec<String>,
     pub steps: Vec<PlanStep>,
-    /// Run whatever happened, after the five phases, also after cancel.
+    /// Always run, after the five phases, also after cancel.
     #[serde(default)]
     pub finally: Vec<PlanStep>,
-    /// Takes back completed steps when action or verify fails, before `finally`; in the order it would run. Numbered
-    /// after the `finally` steps; each names the step it undoes.
+    /// Undoes completed steps when action or verify fails, before `finally`; in the order it would
+    /// run. Numbered after the `finally` steps; each names the step it undoes.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub undo: Vec<PlanStep>,
     /// Total deadline of the run, milliseconds.
     pub timeout_ms: i64,
-    /// Its place in the queue, unless whoever starts it says otherwise.
+    /// Its priority in the queue, unless set when it is started.
     #[serde(default, skip_serializing_if = "Priority::is_normal")]
     pub priority: Priority,
-    /// The runs it is never under way together with.
+    /// The group of runs it never runs together with.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub concurrency: Option<Concurrency>,
-    /// The text as typed, and what was understood.
+    /// The text as typed, and its interpretation.
     pub raw_text: String,
     pub restatement: String,
     /// Checked first; the run is skipped, with the reason, unless every one of its steps succeeds.
@@ -68,7 +69,8 @@ pub struct Plan {
 }
 
 impl Plan {
-    /// Every step a run of it keeps a record of, in the order of their numbers: phases, `finally`, `undo`.
+    /// Every step that a run of it records, in the order of their numbers: phases, `finally`,
+    /// `undo`.
     pub fn numbered(&self) -> impl Iterator<Item = (u32, &PlanStep)> {
         (0..).zip(self.steps.iter().chain(&self.finally).chain(&self.undo))
     }
@@ -85,7 +87,7 @@ impl Plan {
         self.finally.get(at).map(|step| (step, "finally")).or_else(undo)
     }
 
-    /// Its steps that want approval.
+    /// Its steps that need approval.
     pub fn approvals(&self) -> impl Iterator<Item = (&PlanStep, &Approve)> {
         self.steps.iter().filter_map(|step| match &step.spec {
             StepSpec::Approve(ask) => Some((step, ask)),
@@ -93,14 +95,14 @@ impl Plan {
         })
     }
 
-    /// Whether it is about a service that another is about too.
+    /// Whether it has a service in common with another plan.
     #[must_use]
     pub fn shares_a_service(&self, other: &Self) -> bool {
         self.services.iter().any(|service| other.services.contains(service))
     }
 
-    /// What must be typed before a plan for a protected environment starts: the single service, else the environment,
-    /// of the first link of the chain that needs it. `None`: Enter is enough.
+    /// The word to type before a plan for a protected environment starts: the single service, else
+    /// the environment, of the first link of the chain that needs it. `None`: Enter is enough.
     #[must_use]
     pub fn confirm_word(&self) -> Option<&str> {
         let link = self.confirm_link()?;
@@ -122,8 +124,8 @@ impl Plan {
         self.links().into_iter().flat_map(|p| &p.risks).filter(|r| r.level == RiskLevel::Block)
     }
 
-    /// This plan and those after it, in the order they would run. Conditions are not links: their steps only look, and
-    /// what stands in their way is a risk of the plan they belong to.
+    /// This plan and those after it, in the order they would run. Conditions are not links: their
+    /// steps are read-only, and their obstacles are risks of the plan they belong to.
     #[must_use]
     pub fn links(&self) -> Vec<&Self> {
         std::iter::once(self).chain(self.then.iter().flat_map(Self::links)).collect()
@@ -169,10 +171,10 @@ fn sorted(value: serde_json::Value) -> serde_json::Value {
     }
 }
 
-/// A condition said in the command: "only if staging is healthy".
+/// A condition of the command: "only if staging is healthy".
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Gate {
-    /// As said: `staging is healthy`.
+    /// As typed: `staging is healthy`.
     pub text: String,
     pub steps: Vec<PlanStep>,
     /// "unless", "if … is down": the run goes on only when a step fails.
@@ -189,7 +191,7 @@ pub struct Risk {
     pub message: String,
 }
 
-/// How much a risk weighs.
+/// Level of a risk.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum RiskLevel {

@@ -1,6 +1,6 @@
-//! Products that are called by name: `adapter = "github.create_pull_request"`. Each operation is a table entry: what it
-//! takes, the requests it makes one after the other, what counts as a good answer, what it keeps of it. One file per
-//! product, one line in [`Product`].
+//! Products that are called by name: `adapter = "github.create_pull_request"`. Each operation is a
+//! table entry: its arguments, the requests it makes one after the other, the accepted answers, the
+//! values it keeps. One file per product, one line in [`Product`].
 
 mod digitalocean;
 mod github;
@@ -40,7 +40,7 @@ impl Product {
         Self::ALL.into_iter().find(|p| p.name() == name)
     }
 
-    /// Where it is called unless the settings say otherwise.
+    /// The default address.
     #[must_use]
     pub const fn base_url(self) -> &'static str {
         match self {
@@ -71,7 +71,7 @@ impl Product {
         }
     }
 
-    /// What can be done with it.
+    /// Its operations.
     #[must_use]
     pub const fn operations(self) -> &'static [Operation] {
         match self {
@@ -83,7 +83,7 @@ impl Product {
     }
 }
 
-/// Requests a minute when the settings do not say; the stingiest of them allows 60.
+/// Default limit of requests per minute; the strictest product allows 60.
 pub const PER_MINUTE: u32 = 60;
 
 /// Access to a product, as `opsroom.toml` declares it.
@@ -98,16 +98,16 @@ pub struct Account {
     pub per_minute: u32,
 }
 
-/// Something a product can do.
+/// An operation of a product.
 #[derive(Debug)]
 pub struct Operation {
     /// Without the product: `create_pull_request`.
     pub name: &'static str,
     pub about: &'static str,
-    /// What the token must be allowed to do, in the product's words.
+    /// Permissions the token needs, in the product's terms.
     pub scopes: &'static str,
     pub args: &'static [Arg],
-    /// Made in this order; the first that is not answered well ends it.
+    /// Made in this order; the first with an unaccepted answer ends it.
     pub stages: &'static [Stage],
 }
 
@@ -118,11 +118,11 @@ pub struct Arg {
     pub about: &'static str,
     pub shape: Shape,
     pub required: bool,
-    /// What counts when nothing is said.
+    /// The default value.
     pub default: Option<&'static str>,
 }
 
-/// What makes a value right.
+/// Accepted values.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Shape {
     /// Any text.
@@ -131,7 +131,7 @@ pub enum Shape {
     Line,
     /// `owner/name`.
     Repo,
-    /// The name of a branch; what git does not allow in one becomes `-`.
+    /// The name of a branch; characters that git does not allow become `-`.
     Branch,
     /// A path of a file inside a repository.
     Path,
@@ -149,7 +149,7 @@ pub enum Shape {
 #[derive(Debug)]
 pub struct Stage {
     pub method: &'static str,
-    /// `{name}`: an argument, or what an earlier stage kept.
+    /// `{name}`: an argument, or a value an earlier stage kept.
     pub path: &'static str,
     /// Parameters of the address, each left out when it has no value.
     pub query: &'static [(&'static str, From)],
@@ -159,7 +159,7 @@ pub struct Stage {
     pub good: &'static [u16],
     /// Name → JSON pointer into the answer.
     pub keep: &'static [(&'static str, &'static str)],
-    /// What it has done, for people; empty: it only looked.
+    /// What it did, for people; empty: it was read-only.
     pub did: &'static str,
 }
 
@@ -170,7 +170,7 @@ pub enum From {
     Arg(&'static str),
     /// An argument in base64.
     Base64(&'static str),
-    /// Something an earlier stage kept.
+    /// A value an earlier stage kept.
     Kept(&'static str),
     /// Always this.
     Fixed(&'static str),
@@ -182,7 +182,7 @@ pub enum From {
 }
 
 impl Operation {
-    /// It changes something.
+    /// Whether it changes something.
     #[must_use]
     pub fn mutates(&self) -> bool {
         self.stages.iter().any(|s| s.method != "GET")
@@ -198,7 +198,7 @@ impl Operation {
 /// The operation of a full name: `github.create_pull_request`.
 ///
 /// # Errors
-/// What there is instead.
+/// The existing products or operations.
 pub fn find(name: &str) -> Result<(Product, &'static Operation), String> {
     let (product, operation) = name.split_once('.').unwrap_or((name, ""));
     let Some(product) = Product::from_name(product) else {

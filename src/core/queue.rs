@@ -9,7 +9,7 @@ use super::run::{RunId, RunStatus};
 use super::time::Timestamp;
 use super::touch::touched;
 
-/// How much a run matters beside the others in the queue.
+/// Priority of a run in the queue.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Priority {
@@ -45,13 +45,13 @@ impl Priority {
         Self::ALL.into_iter().find(|p| p.name() == name)
     }
 
-    /// Nothing is said about it.
+    /// Whether it is the default, which is not shown.
     #[must_use]
     pub const fn is_normal(&self) -> bool {
         matches!(self, Self::Normal)
     }
 
-    /// How much longer than it has waited it counts as having waited.
+    /// Waiting time that is added to the real one.
     const fn head_start_ms(self) -> i64 {
         match self {
             Self::Low => -HOUR_MS,
@@ -62,19 +62,19 @@ impl Priority {
     }
 }
 
-/// What a run is for decides whose hands it takes: a crowd of routine work never keeps people waiting.
+/// Separate capacity by purpose, so that much routine work never delays the runs of people.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Lane {
-    /// A person asked for it, and watches.
+    /// Requested by a person, who watches it.
     #[default]
     Interactive,
-    /// A timetable asked for it: cron, a pipeline.
+    /// Requested by a schedule: cron, a pipeline.
     Routine,
 }
 
 impl Lane {
-    /// All of them, in the order an engine looks at them.
+    /// All of them, in the order an engine checks them.
     pub const ALL: [Self; 2] = [Self::Interactive, Self::Routine];
 
     /// The word in the store and in JSON.
@@ -93,7 +93,7 @@ impl Lane {
     }
 }
 
-/// How many runs of each lane one engine drives at once; those that wait for people do not count.
+/// Most runs of each lane that one engine drives at once; those that wait for people do not count.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Lanes {
     pub interactive: usize,
@@ -107,7 +107,7 @@ impl Default for Lanes {
 }
 
 impl Lanes {
-    /// Never less than one: a lane nothing moves in would keep its runs for ever.
+    /// At least one: a lane without capacity would never start its runs.
     #[must_use]
     pub fn width(self, lane: Lane) -> usize {
         match lane {
@@ -124,9 +124,10 @@ impl std::fmt::Display for Lanes {
     }
 }
 
-/// Where a run stands in the queue: the least is taken first, then the oldest. It never changes while the run waits, so
-/// whoever was passed over is passed over only by what is asked for within their difference: an hour for each step of
-/// priority, a day for `urgent`. Routine work counts as asked for an hour later than people's where both want the same.
+/// Sort key of a queued run: the lowest is taken first, then the oldest run. It never changes while
+/// the run waits, so a later run is taken first only when it was requested within their difference:
+/// an hour for each step of priority, a day for `urgent`. Routine runs count as requested an hour
+/// later than the runs of people that want the same target.
 #[must_use]
 pub const fn rank(requested_at: Timestamp, priority: Priority, lane: Lane) -> i64 {
     let lane = match lane {
@@ -136,16 +137,16 @@ pub const fn rank(requested_at: Timestamp, priority: Priority, lane: Lane) -> i6
     requested_at.0.saturating_sub(priority.head_start_ms()).saturating_add(lane)
 }
 
-/// What a run does about another one of its group.
+/// Behaviour of a run when another run of its group is active.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Policy {
-    /// Waits for its turn.
+    /// Waits until the other has ended.
     #[default]
     Queue,
     /// Is not accepted.
     Refuse,
-    /// Has it cancelled, and begins when it has ended.
+    /// Cancels the other, and begins when it has ended.
     CancelRunning,
 }
 
@@ -171,9 +172,9 @@ impl Policy {
         Self::ALL.into_iter().find(|p| p.name() == name)
     }
 
-    /// What it does, for the plan card.
+    /// Its description on the plan card.
     #[must_use]
-    pub const fn words(self) -> &'static str {
+    pub const fn describe(self) -> &'static str {
         match self {
             Self::Queue => "one run at a time, others wait",
             Self::Refuse => "one run at a time, others are refused",
@@ -182,7 +183,7 @@ impl Policy {
     }
 }
 
-/// The group of a plan: of all runs in it, whatever their runbooks, one is under way at a time.
+/// The group of a plan: of all runs in it, of any runbook, one is active at a time.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Concurrency {
     pub group: String,
@@ -191,14 +192,14 @@ pub struct Concurrency {
 
 impl std::fmt::Display for Concurrency {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "{}: {}", self.group, self.policy.words())
+        write!(f, "{}: {}", self.group, self.policy.describe())
     }
 }
 
 /// The longest name of a group, in bytes: it is part of a key.
 pub const LONGEST_GROUP: usize = 200;
 
-/// Something only one run has at a time.
+/// A resource that only one run holds at a time.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Wanted {
@@ -215,19 +216,19 @@ impl std::fmt::Display for Wanted {
     }
 }
 
-/// All that a run of this plan has to itself while it is under way.
+/// The resources that a run of this plan holds while it is active.
 #[must_use]
 pub fn wanted(plan: &Plan) -> BTreeSet<Wanted> {
     let group = plan.concurrency.iter().map(|c| Wanted::Group(c.group.clone()));
     touched(plan).into_iter().map(Wanted::Target).chain(group).collect()
 }
 
-/// Why something wanted cannot be had yet.
+/// Why a resource is not available yet.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Blocked {
     #[serde(flatten)]
     pub wanted: Wanted,
-    /// The run that has it now.
+    /// The run that holds it now.
     pub holder: Option<RunId>,
     /// Queued runs that get it before.
     pub ahead: i64,
@@ -244,13 +245,13 @@ impl std::fmt::Display for Blocked {
     }
 }
 
-/// A queued run: where it stands, and what it waits for besides free hands.
+/// A queued run: its position, and what it waits for besides a free slot.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Queued {
     #[serde(skip)]
     pub run: RunId,
     pub lane: Lane,
-    /// Queued runs of its lane, of whatever workspace, that stand before it.
+    /// Queued runs of its lane that are before it, in any workspace.
     pub ahead: i64,
     pub waits_for: Vec<Blocked>,
     /// No engine will take it by itself, and why.
@@ -293,7 +294,7 @@ impl std::fmt::Display for Queued {
     }
 }
 
-/// A run that is in a group: queued, or under way.
+/// A run in a group: queued or active.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Member {
     pub run: RunId,
@@ -306,7 +307,7 @@ impl std::fmt::Display for Member {
     }
 }
 
-/// What starting a run comes to, with those that are in its group now; `None`: it has the group to itself.
+/// The effect of starting a run on the runs in its group; `None`: the group is empty.
 #[must_use]
 pub fn met(concurrency: &Concurrency, members: &[Member]) -> Option<String> {
     let (first, rest) = members.split_first()?;

@@ -1,11 +1,12 @@
-//! How much is asked of others: so many calls in any minute, so many commands at once. Times count from any beginning.
+//! Limits of the calls per minute and of the commands at once. Times are durations since an
+//! arbitrary start.
 
 use std::collections::VecDeque;
 use std::time::Duration;
 
 const MINUTE: Duration = Duration::from_mins(1);
 
-/// What `[limits]` of the settings says; what is absent has no limit.
+/// The `[limits]` of the settings; `None` means no limit.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Limits {
     /// Calls a minute to each host.
@@ -14,39 +15,39 @@ pub struct Limits {
     pub shell_at_once: Option<u32>,
 }
 
-/// When the calls of the last minute were made and when those that wait will be, in order. However a minute is laid, no
-/// more than the limit fall into it: a bucket that refills would let through nearly twice as many after a rest, and
-/// whoever counts on the other side would be right to complain.
+/// Times of the calls of the last minute and of the reserved later ones, in order. No window of one
+/// minute holds more than the limit: a token bucket would let through nearly twice as many after a
+/// pause, more than the called side allows.
 #[derive(Debug, Clone, Default)]
 pub struct Recent(VecDeque<Duration>);
 
 impl Recent {
-    /// Books the earliest turn there is; when it is.
+    /// Reserves the earliest free slot and returns its time.
     ///
     /// # Errors
-    /// It is not within `patience`: how long until there is one. Nothing is booked.
-    pub fn book(&mut self, now: Duration, per_minute: u32, patience: Duration) -> Result<Duration, Duration> {
+    /// The delay until the next slot, when it is not below `max_wait`. Nothing is reserved.
+    pub fn book(&mut self, now: Duration, per_minute: u32, max_wait: Duration) -> Result<Duration, Duration> {
         self.forget(now);
         let room = usize::try_from(per_minute.max(1)).unwrap_or(usize::MAX);
         let at = self.0.len().checked_sub(room).map_or(now, |before| (self.0[before] + MINUTE).max(now));
         let wait = at.saturating_sub(now);
-        if !wait.is_zero() && wait >= patience {
+        if !wait.is_zero() && wait >= max_wait {
             return Err(wait);
         }
-        // Turns that were given back may have left room before those of others.
+        // Released slots may have left room before later ones.
         let place = self.0.partition_point(|booked| *booked <= at);
         self.0.insert(place, at);
         Ok(at)
     }
 
-    /// A turn was not used: it does not count.
+    /// Releases a slot that was not used.
     pub fn give_back(&mut self, at: Duration) {
         if let Ok(place) = self.0.binary_search(&at) {
             self.0.remove(place);
         }
     }
 
-    /// Nothing in it matters any more.
+    /// Whether all its entries are older than a minute.
     pub fn is_idle(&self, now: Duration) -> bool {
         self.0.back().is_none_or(|last| *last + MINUTE <= now)
     }
@@ -74,7 +75,7 @@ mod tests {
     #[test]
     fn calls_are_spread_over_minutes_only_when_there_are_too_many() {
         let mut recent = Recent::default();
-        // (now, the limit, when): one after the other, on the same book.
+        // (now, the limit, when): one after the other, on the same value.
         for (now, limit, when) in
             [(0, 2, 0), (0, 2, 0), (0, 2, 60), (10, 2, 60), (20, 2, 120), (200, 2, 200), (259, 2, 259), (259, 2, 260)]
         {
@@ -84,20 +85,20 @@ mod tests {
     }
 
     #[test]
-    fn whoever_cannot_wait_is_told_how_long_and_books_nothing() {
+    fn a_caller_that_cannot_wait_gets_the_delay_and_reserves_no_slot() {
         let mut recent = Recent::default();
         assert_eq!(recent.book(seconds(0), 1, Duration::ZERO), Ok(seconds(0)));
-        for patience in [Duration::ZERO, seconds(39), seconds(40)] {
-            assert_eq!(recent.book(seconds(20), 1, patience), Err(seconds(40)), "{patience:?}");
+        for max_wait in [Duration::ZERO, seconds(39), seconds(40)] {
+            assert_eq!(recent.book(seconds(20), 1, max_wait), Err(seconds(40)), "{max_wait:?}");
         }
         assert_eq!(recent.book(seconds(20), 1, seconds(41)), Ok(seconds(60)));
     }
 
     #[test]
-    fn what_is_given_back_can_be_had_by_the_next() {
+    fn a_released_slot_goes_to_the_next_caller() {
         let mut recent = Recent::default();
-        let turns: Vec<_> = (0..4).map(|_| recent.book(seconds(0), 1, HOUR).unwrap()).collect();
-        assert_eq!(turns, [0, 60, 120, 180].map(seconds));
+        let slots: Vec<_> = (0..4).map(|_| recent.book(seconds(0), 1, HOUR).unwrap()).collect();
+        assert_eq!(slots, [0, 60, 120, 180].map(seconds));
         recent.give_back(seconds(180));
         recent.give_back(seconds(7));
         assert_eq!(recent.book(seconds(0), 1, HOUR), Ok(seconds(180)));
@@ -106,36 +107,37 @@ mod tests {
     }
 
     proptest! {
-        /// Whoever asks, waits, gives up or comes late: no minute holds more than the limit, and what is told is exact.
+        /// Calls may wait, be cancelled or come late: no minute holds more than the limit, and the
+        /// returned delay is exact.
         #[test]
         fn no_minute_holds_more_than_the_limit(
             limit in 1u32..6,
             asks in prop::collection::vec((0u64..30_000, 0u64..200_000, prop::option::of(0usize..8)), 1..80),
         ) {
             let (mut recent, mut now) = (Recent::default(), Duration::ZERO);
-            let mut turns: Vec<Duration> = Vec::new();
-            for (later, patience, gives_back) in asks {
+            let mut slots: Vec<Duration> = Vec::new();
+            for (later, max_wait, gives_back) in asks {
                 now += Duration::from_millis(later);
-                match recent.book(now, limit, Duration::from_millis(patience)) {
+                match recent.book(now, limit, Duration::from_millis(max_wait)) {
                     Ok(at) => {
-                        prop_assert!(at == now || at < now + Duration::from_millis(patience));
-                        turns.push(at);
+                        prop_assert!(at == now || at < now + Duration::from_millis(max_wait));
+                        slots.push(at);
                     }
                     Err(wait) => {
                         let short = wait.saturating_sub(NANO);
                         prop_assert_eq!(recent.clone().book(now + short, limit, Duration::ZERO), Err(NANO));
                         prop_assert_eq!(recent.book(now, limit, wait + NANO), Ok(now + wait));
-                        turns.push(now + wait);
+                        slots.push(now + wait);
                     }
                 }
-                let waiting: Vec<usize> = (0..turns.len()).filter(|n| turns[*n] > now).collect();
+                let waiting: Vec<usize> = (0..slots.len()).filter(|n| slots[*n] > now).collect();
                 if let Some(n) = gives_back.and_then(|n| waiting.get(n)) {
-                    recent.give_back(turns.remove(*n));
+                    recent.give_back(slots.remove(*n));
                 }
             }
-            turns.sort();
-            for (first, next) in turns.iter().zip(turns.iter().skip(limit as usize)) {
-                prop_assert!(*next >= *first + MINUTE, "{:?}", turns);
+            slots.sort();
+            for (first, next) in slots.iter().zip(slots.iter().skip(limit as usize)) {
+                prop_assert!(*next >= *first + MINUTE, "{:?}", slots);
             }
         }
     }

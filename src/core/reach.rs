@@ -1,5 +1,5 @@
-//! What runbooks may name besides services: the databases, notifiers and product accounts that `opsroom.toml` declares.
-//! Names and places; passwords and tokens are references to secrets.
+//! Integrations that runbooks may name: the databases, notifiers and product accounts that
+//! `opsroom.toml` declares. Names and addresses; passwords and tokens are references to secrets.
 
 mod database;
 
@@ -35,7 +35,7 @@ impl Reach {
         self.accounts.iter().find(|a| a.product == product)
     }
 
-    /// Every name as conditions ask for it: `"adapter.github" in configured`.
+    /// Every name as conditions use it: `"adapter.github" in configured`.
     pub fn names(&self) -> impl Iterator<Item = String> {
         let databases = self.databases.iter().map(|d| format!("database.{}", d.name));
         let notifiers = self.notifiers.iter().map(|n| format!("notify.{}", n.name));

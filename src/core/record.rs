@@ -1,6 +1,7 @@
-//! What a line of somebody's log says: time, level, fields, whichever of the known shapes it has.
+//! Parses log lines of any known shape into time, level, fields and message.
 //!
-//! [`time`] and [`level`] look at bytes and are made for millions of lines; [`read`] takes one line apart for a reader.
+//! [`time`] and [`level`] scan bytes and are made for millions of lines; [`read`] parses one line
+//! in full.
 
 mod level;
 mod shape;
@@ -13,7 +14,7 @@ pub use self::time::time;
 use super::event::Level;
 use super::time::Timestamp;
 
-/// One line, taken apart.
+/// One parsed line.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Record {
     pub shape: Shape,
@@ -21,7 +22,7 @@ pub struct Record {
     pub level: Option<Level>,
     /// In the line's order (JSON: by name).
     pub fields: Vec<(String, String)>,
-    /// What is said, without the parts above.
+    /// The message, without the parts above.
     pub message: String,
 }
 

@@ -1,7 +1,9 @@
-//! Secret values never leave: found in any text, in the spellings of `spelling.rs`, and replaced by the secret's name before the
-//! text reaches store, screen, log or export. A text is searched as it came, and as it reads once codes are taken out
-//! (`view.rs`), escapes are resolved (`escape.rs`), numbers are bytes again (`dump.rs`) and line ends are gone (`wrapped.rs`).
-//! Plain lines are searched once: one look tells that there is nothing to read in another way.
+//! Redaction: finds secret values in any text, in the spellings of `spelling.rs`, and replaces them
+//! with the secret's name before the text reaches store, screen, log or export.
+//!
+//! A text is searched as it is, and again with control codes removed (`view.rs`), escapes resolved
+//! (`escape.rs`), numbers converted to bytes (`dump.rs`) and line ends removed (`wrapped.rs`).
+//! Plain lines are searched once: a fast check shows that they have no other reading.
 
 mod dump;
 mod escape;
@@ -19,20 +21,23 @@ use self::escape::Kinds;
 use self::view::Source;
 use self::wrapped::Wrapped;
 
-/// Values shorter than this are not looked for: they would mark half the log. They are refused as secrets instead.
+/// Shorter values are not searched, because half the log would match. They are refused as secrets
+/// instead.
 pub const MIN_LEN: usize = 6;
-/// In place of what cannot be searched.
+/// Replaces a text that cannot be searched.
 const NOT_SEARCHED: &str = "[not shown: it could not be searched for secrets]";
-/// So many of the first letters may stand on a line before, where nobody could know yet what they begin.
+/// Up to this many first letters of a value may be on the line before, where they are too few to be
+/// recognised.
 const BEFORE: usize = 3;
-/// Escapes of escapes are resolved so often.
+/// Nested escapes are resolved up to this depth.
 const DEPTH: usize = 3;
-/// A longer text is read again in pieces of this size: a reading takes nine bytes for each of its own.
+/// A longer text is decoded in pieces of this size: decoding takes nine bytes of memory per byte of
+/// text.
 const PIECE: usize = 1024 * 1024;
-/// Codes and escapes may make a value so many times as long, in all that programs print.
+/// Codes and escapes make a value at most this many times as long in the output of programs.
 const WIDEST: usize = 16;
 
-/// So much of a dump is held at least.
+/// At least this many bytes of a dump may be held back.
 const LEAST_HELD: usize = 4096;
 
 /// Finds and replaces the values of some secrets. Cheap to use, not to build.
@@ -45,7 +50,7 @@ pub struct Redactor {
     wrapped: Wrapped,
     /// The values themselves.
     values: Vec<Vec<u8>>,
-    /// A value holds a space, which forms write as `+`.
+    /// Whether a value holds a space, which forms write as `+`.
     has_space: bool,
 }
 
@@ -64,7 +69,7 @@ impl Redactor {
         for (name, value) in secrets {
             let mark = format!("[secret {name}]");
             let whole = spelling::codes(value.as_bytes());
-            // Also without the first letters, which may stand on a line before.
+            // Also without the first letters, which may be on the line before.
             let rests =
                 (0..=BEFORE).flat_map(|n| whole.iter().filter_map(move |code| code.get(n..)).map(<[u8]>::to_vec));
             let letters: Vec<Vec<u8>> = rests.filter(|rest| rest.len() >= MIN_LEN).collect();
@@ -86,14 +91,14 @@ impl Redactor {
         Self { finder: finder(&patterns), marks, longest, wrapped: Wrapped::new(codes), values, has_space }
     }
 
-    /// Nothing to look for.
+    /// Whether there are no values to look for.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.marks.is_empty()
     }
 
-    /// The most bytes a value takes with codes and escapes: how much of a cut text must be kept back to see a value across
-    /// the cut.
+    /// The most bytes a value takes with codes and escapes: a cut text must hold back this much to
+    /// find a value across the cut.
     #[must_use]
     pub const fn longest(&self) -> usize {
         self.longest * WIDEST
@@ -114,8 +119,8 @@ impl Redactor {
         }
     }
 
-    /// Whether a line (or several, joined by `\n`) ends within the beginning of an encoded value, as far as can be told:
-    /// then only together with the next line can it be searched.
+    /// Whether a line (or several, joined by `\n`) seems to end inside an encoded value: then it
+    /// can only be searched together with the next line.
     #[must_use]
     pub fn goes_on(&self, lines: &[u8]) -> bool {
         if self.is_empty() {
@@ -135,8 +140,8 @@ impl Redactor {
         self.values.iter().any(begins)
     }
 
-    /// Where to cut these bytes, at `at` or before it, so that no value is cut in two. What follows must hold
-    /// [`Self::longest`] bytes more than `at`, or be all there is.
+    /// Where to cut these bytes, at `at` or before it, so that no value is split. They must extend
+    /// [`Self::longest`] bytes beyond `at`, or to the end of the text.
     #[must_use]
     pub fn cut_before(&self, bytes: &[u8], at: usize) -> usize {
         if self.is_empty() {
@@ -149,21 +154,21 @@ impl Redactor {
             .into_iter()
             .map(|(part, _)| from + part.start..from + part.end)
             .find(|part| part.contains(&at));
-        // A value as long as the piece has to be cut: then somewhere, rather than nowhere.
+        // A value as long as the whole piece has to be cut.
         across.map(|part| part.start).filter(|start| *start > 0).unwrap_or(at)
     }
 
-    /// The text without the values.
+    /// The text with the values replaced.
     #[must_use]
     pub fn redact(&self, text: &str) -> String {
         match self.redact_bytes(text.as_bytes()) {
             Cow::Borrowed(_) => text.to_owned(),
-            // Only whole characters were taken out.
+            // Only whole characters were replaced.
             Cow::Owned(clean) => String::from_utf8_lossy(&clean).into_owned(),
         }
     }
 
-    /// The same for contents of any kind.
+    /// [`Self::redact`] for bytes of any kind.
     #[must_use]
     pub fn redact_bytes<'b>(&self, bytes: &'b [u8]) -> Cow<'b, [u8]> {
         if self.finder.is_none() && !self.is_empty() {
@@ -184,7 +189,7 @@ impl Redactor {
         Cow::Owned(clean)
     }
 
-    /// The parts of the text that are values, in order, none within another.
+    /// The parts of the text that are values, in order, without overlaps.
     fn found(&self, text: &[u8]) -> Vec<Part<'_>> {
         let mut found = Vec::new();
         self.search(Source::new(text), text, &mut found);
@@ -200,7 +205,7 @@ impl Redactor {
         apart
     }
 
-    /// Looks at the text in every other way it can be read.
+    /// Searches every other reading of the text: decoded, unescaped, joined.
     fn read_again<'r>(&'r self, text: &[u8], found: &mut Vec<Part<'r>>) {
         if view::is_plain(text) && !dump::is_dump(text) {
             return;
@@ -210,7 +215,7 @@ impl Redactor {
         }
         let mut at = 0;
         while at < text.len() {
-            // Pieces lie over each other: what is cut by the end of one is whole in the next.
+            // Pieces overlap: a value cut by the end of one is whole in the next.
             let end = text.len().min(at + PIECE + self.longest());
             self.read_piece(&text[at..end], at, found);
             at += PIECE;
@@ -243,7 +248,8 @@ impl Redactor {
         if kinds.is_none() {
             return;
         }
-        // Each kind by itself, for the others may be letters of the value; then all of them, also where one hides another.
+        // Each kind by itself, because the others may be letters of the value; then all of them
+        // together, because one may hide another.
         let mut mixed = kinds.is_mixed();
         for kind in kinds.each() {
             mixed |= self.read_deeper(source, (kind, Kinds::default()), DEPTH, original, found);
@@ -253,8 +259,8 @@ impl Redactor {
         }
     }
 
-    /// Resolves these kinds of escapes, and again what that brings to light: them, and those of `more`. Whether there were
-    /// others.
+    /// Resolves these kinds of escapes, then again those kinds and those of `more` in the result.
+    /// Returns whether the result has other kinds.
     fn read_deeper<'r>(
         &'r self,
         source: Source<'_>,
@@ -289,7 +295,8 @@ impl Redactor {
         }
     }
 
-    /// The same for every string inside a JSON value, keys and numbers too: a value of digits may have been read as one.
+    /// [`Self::redact`] for every string in a JSON value, and for keys and numbers: a value of
+    /// digits may have been parsed as a number.
     pub fn redact_json(&self, json: &mut serde_json::Value) {
         match json {
             serde_json::Value::String(text) => *text = self.redact(text),
@@ -312,15 +319,16 @@ impl Redactor {
     }
 }
 
-/// Finds the longest of the patterns. Left to itself the crate would build a table of all states for few patterns, however
-/// long: 50 MB for one token of 1 KB. This kind takes a fortieth of that and finds as fast.
-/// `None` only beyond 2^31 states: then nothing may pass at all, which [`Redactor::redact`] sees to.
+/// Finds the longest match of the patterns. By default the crate builds a table of all states when
+/// the patterns are few, however long: 50 MB for one token of 1 KB. This kind takes a fortieth of
+/// that and is as fast. `None` only beyond 2^31 states: then [`Redactor::redact`] shows nothing of
+/// the text.
 fn finder(patterns: &[Vec<u8>]) -> Option<AhoCorasick> {
     let kind = Some(AhoCorasickKind::ContiguousNFA);
     AhoCorasick::builder().kind(kind).match_kind(MatchKind::LeftmostLongest).build(patterns).ok()
 }
 
-/// Adds what bytes of a reading stand for in the original, a part for each line.
+/// Adds the parts of the original that a range of a reading comes from, one per line.
 fn push<'r>(source: Source<'_>, original: &[u8], range: Range<usize>, mark: &'r str, found: &mut Vec<Part<'r>>) {
     if source.is_original() {
         return found.push((range, mark));

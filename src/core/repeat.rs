@@ -1,14 +1,15 @@
-//! Whether a step may be done twice. One rule for all who ask: the reader of runbooks (may it have a `retry`?), the engine
-//! (is it tried again, is its outcome unknown once it was cut short?) and resuming (does the run go on by itself?).
+//! Whether a step may be done twice. One rule for the reader of runbooks (may it have a `retry`?),
+//! the engine (is it retried, is its outcome unknown after an abort?) and resuming (does the run
+//! continue automatically?).
 //!
-//! What has an effect in the world is repeated only when whoever wrote the step says that it may be. What only looks is
-//! taken to be harmless unless its author says otherwise: there are hooks that deploy on GET. What only waits, asks people
-//! or writes down what the run knows has no effect to have twice.
+//! A step with an external effect is repeated only when its author declares it safe. A read-only
+//! step counts as safe unless its author declares otherwise: some webhooks deploy on GET. A step
+//! that only waits, asks people or records results has no effect that could happen twice.
 
 use super::plan::PlanStep;
 use super::step::StepSpec;
 
-/// What a step does, as far as it matters here.
+/// Kind of work of a step, for this rule.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Work<'a> {
     /// An HTTP request with that method.
@@ -21,13 +22,13 @@ pub enum Work<'a> {
     Operation {
         mutates: bool,
     },
-    /// A message to people: hearing it twice is better than not at all.
+    /// A message to people: receiving it twice is better than not at all.
     Message,
     Pause,
-    /// To people: doing it or approving.
+    /// A question to people: a manual step or an approval.
     Question,
     Document,
-    /// Another runbook, or an action the plan has yet to look up.
+    /// Another runbook, or an action that is not resolved yet.
     Elsewhere,
 }
 
@@ -49,17 +50,17 @@ impl<'a> From<&'a StepSpec> for Work<'a> {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Repeat {
     Always,
-    UnlessSaid,
-    OnlyIfSaid,
+    UnlessDeclared,
+    OnlyIfDeclared,
 }
 
 fn repeat(work: Work<'_>) -> Repeat {
     match work {
         Work::Pause | Work::Question | Work::Document => Repeat::Always,
-        Work::Request(method) if only_reads(method) => Repeat::UnlessSaid,
-        Work::Statement { mutates: false } | Work::Operation { mutates: false } | Work::Message => Repeat::UnlessSaid,
-        Work::Request(_) | Work::Command | Work::Elsewhere => Repeat::OnlyIfSaid,
-        Work::Statement { mutates: true } | Work::Operation { mutates: true } => Repeat::OnlyIfSaid,
+        Work::Request(method) if only_reads(method) => Repeat::UnlessDeclared,
+        Work::Statement { mutates: false } | Work::Operation { mutates: false } | Work::Message => Repeat::UnlessDeclared,
+        Work::Request(_) | Work::Command | Work::Elsewhere => Repeat::OnlyIfDeclared,
+        Work::Statement { mutates: true } | Work::Operation { mutates: true } => Repeat::OnlyIfDeclared,
     }
 }
 
@@ -67,17 +68,18 @@ fn only_reads(method: &str) -> bool {
     ["GET", "HEAD", "OPTIONS"].iter().any(|reads| method.eq_ignore_ascii_case(reads))
 }
 
-/// Whether work may be done twice, `said` being what its author wrote as `idempotent`. This is what a plan's step carries.
+/// Whether work may be done twice. `declared`: `idempotent` as its author wrote it. This is what a
+/// plan's step carries.
 #[must_use]
-pub fn is_idempotent(work: Work<'_>, said: Option<bool>) -> bool {
+pub fn is_idempotent(work: Work<'_>, declared: Option<bool>) -> bool {
     match repeat(work) {
         Repeat::Always => true,
-        Repeat::UnlessSaid => said.unwrap_or(true),
-        Repeat::OnlyIfSaid => said.unwrap_or(false),
+        Repeat::UnlessDeclared => declared.unwrap_or(true),
+        Repeat::OnlyIfDeclared => declared.unwrap_or(false),
     }
 }
 
-/// Whether a step of a plan may be done twice without asking anybody.
+/// Whether a step of a plan may be done twice without asking a person.
 #[must_use]
 pub fn is_safe(step: &PlanStep) -> bool {
     step.probe || is_idempotent(Work::from(&step.spec), Some(step.idempotent))
@@ -89,9 +91,9 @@ mod tests {
 
     /// The rule, written out.
     #[test]
-    fn what_may_be_done_twice() {
+    fn which_work_may_be_done_twice() {
         use Work as W;
-        for (work, silent, said_yes, said_no) in [
+        for (work, silent, declared_yes, declared_no) in [
             (W::Request("GET"), true, true, false),
             (W::Request("head"), true, true, false),
             (W::Request("OPTIONS"), true, true, false),
@@ -109,8 +111,8 @@ mod tests {
             (W::Document, true, true, true),
             (W::Elsewhere, false, true, false),
         ] {
-            let answers = [None, Some(true), Some(false)].map(|said| is_idempotent(work, said));
-            assert_eq!(answers, [silent, said_yes, said_no], "{work:?}");
+            let answers = [None, Some(true), Some(false)].map(|declared| is_idempotent(work, declared));
+            assert_eq!(answers, [silent, declared_yes, declared_no], "{work:?}");
         }
     }
 }

@@ -1,4 +1,4 @@
-//! Going on with an interrupted run: what may happen by itself, and what a person has to decide.
+//! Resuming an interrupted run: what may happen automatically, and what a person must decide.
 
 use serde::{Deserialize, Serialize};
 
@@ -7,7 +7,7 @@ use super::repeat::is_safe;
 use super::run::{RunStep, StepStatus};
 use super::step::StepSpec;
 
-/// A person's word on a step whose outcome nobody knows.
+/// A person's decision about a step with an unknown outcome.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Decision {
@@ -15,7 +15,7 @@ pub enum Decision {
     Done,
     /// Do it again.
     Repeat,
-    /// Leave it at that: the run has failed.
+    /// Do not continue: the run has failed.
     GiveUp,
 }
 
@@ -34,12 +34,12 @@ impl Decision {
     }
 }
 
-/// How an interrupted run stands.
+/// State of an interrupted run: how it may continue.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Standing {
-    /// Nothing it would do next can harm: it goes on without being asked.
+    /// Its next steps are safe to run: it continues without a decision.
     Harmless,
-    /// Nothing was in flight, but what comes next has an effect: a person says go.
+    /// Nothing was in flight, but the next step has an effect: a person must continue it.
     Ready,
     /// The outcome of these steps is unknown and they are not idempotent: a person decides.
     Undecided(Vec<u32>),
@@ -51,13 +51,14 @@ pub fn step_at(plan: &Plan, index: u32) -> Option<&PlanStep> {
     plan.numbered_step(index).map(|(step, _)| step)
 }
 
-/// A step that waits, for a time or for a person: what counts is when it first began.
+/// A step that waits, for a time or for a person: its deadline counts from its first start.
 #[must_use]
 pub const fn is_timed(step: &PlanStep) -> bool {
     matches!(step.spec, StepSpec::Wait(_) | StepSpec::Manual(_) | StepSpec::Approve(_))
 }
 
-/// Whether a step's failure has ended the phases: what follows is `undo` and `finally`, whoever holds the run back.
+/// Whether a step's failure has ended the phases: what follows is `undo` and `finally`, which a
+/// pause does not hold back.
 #[must_use]
 pub fn has_failed(plan: &Plan, steps: &[RunStep]) -> bool {
     let failed = |s: &&RunStep| matches!(s.status, StepStatus::Failed | StepStatus::TimedOut);
@@ -69,7 +70,7 @@ fn is_of_phases(plan: &Plan, index: u32) -> bool {
     usize::try_from(index).is_ok_and(|index| index < plan.steps.len())
 }
 
-/// How an interrupted run with these step records stands.
+/// How an interrupted run with these step records may continue.
 #[must_use]
 pub fn standing(plan: &Plan, steps: &[RunStep]) -> Standing {
     let harmless = |step: &&RunStep| step_at(plan, step.index).is_some_and(is_safe);
@@ -80,10 +81,10 @@ pub fn standing(plan: &Plan, steps: &[RunStep]) -> Standing {
     }
     let open = |s: &&RunStep| matches!(s.status, StepStatus::Pending | StepStatus::Unknown);
     let first = steps.iter().find(open);
-    // After a failure the rest of the phases is passed over.
+    // After a failure the rest of the phases is skipped.
     let failed = has_failed(plan, steps);
     let mut behind = steps.iter().filter(open).filter(|s| failed && !is_of_phases(plan, s.index));
-    // With every step recorded only the end of the run is missing.
+    // With every step recorded, only the end of the run is missing.
     let gentle = first.is_none_or(|step| harmless(&step)) && behind.all(|step| harmless(&step));
     if gentle { Standing::Harmless } else { Standing::Ready }
 }
@@ -143,9 +144,9 @@ mod tests {
     }
 
     proptest! {
-        /// Whatever the records say: nothing with an effect of its own is ever repeated without being asked.
+        /// For any records: no step with an effect of its own is ever repeated without a decision.
         #[test]
-        fn what_may_have_had_an_effect_is_never_harmless(
+        fn a_step_that_may_have_had_an_effect_is_never_harmless(
             kinds_of in prop::collection::vec(0..4_usize, 1..6),
             statuses in prop::collection::vec(0..9_usize, 6),
         ) {

@@ -52,7 +52,7 @@ impl Phase {
     }
 }
 
-/// Where a run stands.
+/// Status of a run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum RunStatus {
@@ -106,7 +106,8 @@ impl RunStatus {
         Self::ALL.into_iter().find(|s| s.name() == name)
     }
 
-    /// No engine works on it or will. Only `interrupted` can change again: when it is resumed or given up.
+    /// Whether no engine works on it any more. Only `interrupted` can change again: when it is
+    /// resumed or given up.
     #[must_use]
     pub const fn is_terminal(self) -> bool {
         !matches!(self, Self::Queued | Self::Claimed | Self::Running | Self::Waiting)
@@ -119,7 +120,7 @@ impl RunStatus {
     }
 }
 
-/// What can happen to a run.
+/// A change of the status of a run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Transition {
@@ -139,11 +140,11 @@ pub enum Transition {
     Cancel,
     /// The engine that held it is gone; the step in flight has an unknown outcome.
     Interrupt,
-    /// A condition said the run is not to happen.
+    /// A condition excluded the run.
     Skip,
     /// An interrupted run goes back into the queue, to continue at its first unfinished step.
     Resume,
-    /// A person leaves an interrupted run at that.
+    /// A person ends an interrupted run as failed.
     GiveUp,
 }
 
@@ -195,7 +196,7 @@ pub const fn next(from: RunStatus, what: Transition) -> Option<RunStatus> {
     }
 }
 
-/// Where a step stands.
+/// Status of a step.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum StepStatus {
@@ -207,7 +208,7 @@ pub enum StepStatus {
     TimedOut,
     Cancelled,
     Skipped,
-    /// It had begun when the engine died: nobody knows whether its effect happened.
+    /// It had begun when the engine died: whether it took effect is unknown.
     Unknown,
 }
 
@@ -270,10 +271,10 @@ pub struct Run {
     pub holder: Option<String>,
     pub lease_until: Option<Timestamp>,
     pub cancel_requested_by: Option<String>,
-    /// What else people ask of it.
+    /// Further orders of people to it.
     #[serde(default)]
     pub orders: Orders,
-    /// The ended run whose plan it does again.
+    /// The ended run that it repeats.
     #[serde(default)]
     pub retry_of: Option<RunId>,
     #[serde(default)]
@@ -293,7 +294,7 @@ pub struct RunStep {
     pub attempt: u32,
     pub started_at: Option<Timestamp>,
     pub finished_at: Option<Timestamp>,
-    /// One line: what came of it.
+    /// Its result in one line.
     pub message: Option<String>,
 }
 
@@ -306,14 +307,15 @@ pub struct Change {
     pub step: Option<u32>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub attempt: Option<u32>,
-    /// What it became: a [`RunStatus`], or a [`StepStatus`] of a step (of one attempt, when another followed).
+    /// The new status: a [`RunStatus`], or a [`StepStatus`] of a step (of one attempt, when another
+    /// followed).
     pub status: String,
     /// The person who made it, or the engine that claimed the run; absent: the engine that holds it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub by: Option<String>,
 }
 
-/// What the line of a run in a list says, for filters: `#41 failed [high] deploy web → prod ana`.
+/// The text of a run in a list, for filters: `#41 failed [high] deploy web → prod ana`.
 #[must_use]
 pub fn listed(id: RunId, status: RunStatus, priority: Priority, title: &str, actor: &str) -> String {
     let priority = if priority.is_normal() { String::new() } else { format!("[{}] ", priority.name()) };
@@ -321,7 +323,7 @@ pub fn listed(id: RunId, status: RunStatus, priority: Priority, title: &str, act
 }
 
 impl Run {
-    /// Why it stands as it does; the status is not said again.
+    /// The reason for its status, without repeating the status.
     #[must_use]
     pub fn why(&self) -> Option<&str> {
         self.message.as_deref().map(|message| without_status(message, self.status.name()))
@@ -329,24 +331,25 @@ impl Run {
 }
 
 impl Run {
-    /// Why it stands as it does: its message, or for a queued one who holds it back and what it waits for.
+    /// The reason for its status: its message, or for a queued run the orders and runs it waits
+    /// for.
     #[must_use]
     pub fn stands(&self, queued: Option<&Queued>) -> Option<String> {
-        let told = self.orders.told().into_iter().chain(queued.map(ToString::to_string));
-        let waits = told.filter(|_| self.status == RunStatus::Queued).collect::<Vec<_>>().join("; ");
+        let reasons = self.orders.told().into_iter().chain(queued.map(ToString::to_string));
+        let waits = reasons.filter(|_| self.status == RunStatus::Queued).collect::<Vec<_>>().join("; ");
         Some(waits).filter(|waits| !waits.is_empty()).or_else(|| self.why().map(str::to_owned))
     }
 }
 
 impl RunStep {
-    /// What came of it; the status is not said again.
+    /// Its result, without repeating the status.
     #[must_use]
     pub fn why(&self) -> Option<&str> {
         self.message.as_deref().map(|message| without_status(message, self.status.name()))
     }
 }
 
-/// A message beside a status, which it may begin with: there it would be read twice.
+/// A message without the status it may begin with, for display beside the status.
 #[must_use]
 pub fn without_status<'m>(message: &'m str, status: &str) -> &'m str {
     message.strip_prefix(status).and_then(|rest| rest.strip_prefix(": ")).unwrap_or(message)
@@ -360,7 +363,7 @@ pub struct AuditRow {
     pub actor: String,
     /// `run.submit`, `run.cancel`, `stack.apply` …
     pub action: String,
-    /// What it was done to: `run #41`, `service web`.
+    /// Object of the action: `run #41`, `service web`.
     pub object: String,
     pub before: Option<String>,
     pub after: Option<String>,
@@ -406,16 +409,16 @@ mod tests {
         };
         for from in RunStatus::ALL {
             let allowed: Vec<_> = Transition::ALL.into_iter().filter(|t| next(from, *t).is_some()).map(word).collect();
-            let (mut told, mut is) = (published(from), allowed);
-            told.sort();
-            is.sort();
-            assert_eq!(told, is, "{from:?}");
+            let (mut documented, mut actual) = (published(from), allowed);
+            documented.sort();
+            actual.sort();
+            assert_eq!(documented, actual, "{from:?}");
         }
     }
 
     proptest::proptest! {
-        /// Whatever happens in whatever order: a run moves only along the table, an ended one stays ended unless it was
-        /// interrupted, and it works only after a claim.
+        /// Any transitions in any order: a run follows the table, an ended one stays ended unless
+        /// it was interrupted, and it is only active after a claim.
         #[test]
         fn any_sequence_keeps_the_rules(events in proptest::collection::vec(0..Transition::ALL.len(), 0..40)) {
             let (mut now, mut claimed) = (RunStatus::Queued, false);

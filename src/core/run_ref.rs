@@ -1,17 +1,18 @@
-//! Which run a person means: one by its number, or the newest that fits, as in "the last failed run of web in prod".
+//! A reference to a run: by its number, or the newest that matches, as in "the last failed run of
+//! web in prod".
 
 use super::command::Parsed;
 use super::run::{Run, RunId, RunStatus};
 use super::time::{Timestamp, age, parse_since};
 
-/// A run as somebody names it.
+/// A run as a person refers to it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum RunRef {
     Number(RunId),
     Newest(Newest),
 }
 
-/// The newest run that fits everything given here.
+/// The newest run that matches everything given here.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Newest {
     /// Only runs that failed or timed out; one that was interrupted has not failed.
@@ -22,11 +23,11 @@ pub struct Newest {
     pub since: Option<Since>,
 }
 
-/// A time in the past, and the words for it.
+/// A time in the past, and its text as typed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Since {
     pub at: Timestamp,
-    pub words: String,
+    pub text: String,
 }
 
 impl RunRef {
@@ -44,7 +45,7 @@ impl RunRef {
             }
         };
         let since = parsed.inputs.get("since");
-        let since = since.map(|words| parse_since(words, now).map(|at| Since { at, words: words.clone() }));
+        let since = since.map(|text| parse_since(text, now).map(|at| Since { at, text: text.clone() }));
         Ok(Self::Newest(Newest {
             failed,
             services: parsed.services.iter().filter(|name| *name != "*").cloned().collect(),
@@ -73,7 +74,7 @@ impl std::fmt::Display for Newest {
             write!(f, " in {env}")?;
         }
         match &self.since {
-            Some(since) => write!(f, " since {}", since.words),
+            Some(since) => write!(f, " since {}", since.text),
             None => Ok(()),
         }
     }
@@ -109,14 +110,14 @@ mod tests {
     #[test]
     fn everything_that_was_given_narrows_the_choice() {
         let now = Timestamp(10 * 86_400_000);
-        for (parsed, words) in [
+        for (parsed, text) in [
             (parsed(None, &[], None, None), "run"),
             (parsed(Some("last"), &["*"], None, None), "run"),
             (parsed(Some("last_failed"), &["web"], Some("prod"), None), "failed run of web in prod"),
             (parsed(Some("last"), &["web", "api"], None, Some("2h")), "run of web and api since 2h"),
         ] {
-            let RunRef::Newest(newest) = RunRef::of(&parsed, now).unwrap() else { panic!("{words}") };
-            assert_eq!(newest.to_string(), words);
+            let RunRef::Newest(newest) = RunRef::of(&parsed, now).unwrap() else { panic!("{text}") };
+            assert_eq!(newest.to_string(), text);
             assert_eq!(newest.status().contains(&RunStatus::TimedOut), newest.failed);
             assert!(!newest.status().contains(&RunStatus::Interrupted));
         }

@@ -43,7 +43,7 @@ pub struct Runbook {
     pub name: String,
     /// Other names it can be called by: a page's title, its path below the folder.
     pub also: Vec<String>,
-    /// What it does, without a target: `deploy`, `generate spec`.
+    /// Its title without a target: `deploy`, `generate spec`.
     pub title: String,
     pub version: String,
     pub mutates: bool,
@@ -54,12 +54,12 @@ pub struct Runbook {
     pub hash: String,
     /// Its steps and rules.
     pub definition: Definition,
-    /// What is wrong on a page that can be used nevertheless: the rest of it is sound.
+    /// Problems of a page that can still be used: the rest of it is correct.
     pub problems: Vec<Problem>,
 }
 
 impl Runbook {
-    /// What the command language needs to know of it.
+    /// Its data for the command language.
     #[must_use]
     pub fn as_name(&self) -> RunbookName {
         RunbookName {
@@ -73,7 +73,7 @@ impl Runbook {
     }
 }
 
-/// A problem in a file: where and what to do.
+/// A problem in a file: its place and how to fix it.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Problem {
     pub file: String,
@@ -86,7 +86,7 @@ pub struct Problem {
 impl std::fmt::Display for Problem {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str(&self.file)?;
-        // Neither "line 0" nor an empty key says anything.
+        // "line 0" and an empty key carry no information.
         if self.line > 0 {
             write!(f, ":{}", self.line)?;
         }
@@ -97,7 +97,7 @@ impl std::fmt::Display for Problem {
     }
 }
 
-/// What is to be planned: the slots of a parsed command.
+/// A request for a plan: the slots of a parsed command.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct Request {
     pub env: Option<String>,
@@ -115,7 +115,7 @@ pub fn parse(file: &str, text: &str) -> Result<Runbook, Vec<Problem>> {
     if is_page(file) { markdown::parse(file, text) } else { file::parse(file, text) }
 }
 
-/// The file is Markdown, by its name.
+/// Whether the file is Markdown, by its name.
 #[must_use]
 pub fn is_page(file: &str) -> bool {
     [".md", ".markdown"].into_iter().any(|end| file.to_lowercase().ends_with(end))
@@ -127,19 +127,20 @@ pub fn built_in() -> Vec<Runbook> {
     built_in::all().to_vec()
 }
 
-/// Makes the plan. Never fails: what stands in the way becomes a block risk that says how to remove it.
+/// Makes the plan. Never fails: every obstacle becomes a block risk that says how to remove it.
 #[must_use]
 pub fn plan(runbook: &Runbook, request: &Request, stack: &Stack) -> Plan {
     plan_in(runbook, request, stack, built_in::all(), &Reach::default())
 }
 
-/// Like [`plan`], with the runbooks that it may call, and what it may name.
+/// Like [`plan`], with the runbooks that it may call, and the integrations that it may name.
 #[must_use]
 pub fn plan_in(runbook: &Runbook, request: &Request, stack: &Stack, library: &[Runbook], reach: &Reach) -> Plan {
     planner::plan(runbook, request, stack, library, reach)
 }
 
-/// A probe step for every service and environment that has a `probe` action, in the stack's order: what a pulse does.
+/// A probe step for every service and environment that has a `probe` action, in the stack's order:
+/// the steps of a pulse.
 #[must_use]
 pub fn probes(stack: &Stack) -> Vec<PlanStep> {
     each_probe(stack).filter_map(|(_, probe)| probe.ok()).collect()
@@ -169,11 +170,12 @@ fn each_probe(stack: &Stack) -> impl Iterator<Item = (Target, Result<PlanStep, S
     })
 }
 
-/// The condition "… is healthy" about what a request names: the probes of a healthcheck. `negated`: it must *not* hold
-/// ("unless staging is healthy").
+/// The condition "… is healthy" about the targets of a request: the probes of a healthcheck.
+/// `negated`: it must *not* hold ("unless staging is healthy").
 ///
 /// # Errors
-/// Why it cannot be known: nothing it names can be probed, or what it names does not exist. That blocks the plan.
+/// Why it cannot be decided: none of its targets can be probed, or they do not exist. That blocks
+/// the plan.
 pub fn gate(request: &Request, stack: &Stack, negated: bool) -> Result<Gate, String> {
     gate::gate(request, stack, negated)
 }

@@ -1,5 +1,5 @@
-//! Secret references: what a secret is called, where its value comes from, and to which hosts it may be sent. The value
-//! itself is never here.
+//! Secret references: the name of a secret, the source of its value, and the hosts it may be sent
+//! to. The value itself is never here.
 
 /// A secret as `opsroom.toml` declares it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -17,7 +17,7 @@ pub enum Source {
     Env(String),
     /// A file only its owner may read.
     File(String),
-    /// What a program prints: its name and arguments, no shell in between.
+    /// The output of a program: its name and arguments, run without a shell.
     Command(Vec<String>),
 }
 
@@ -96,13 +96,13 @@ impl HostPattern {
         }
     }
 
-    /// Whether a URL's host (as the URL standard writes it) and port are meant.
+    /// Whether a URL's host (as the URL standard writes it) and port match.
     #[must_use]
     pub fn matches(&self, host: &str, port: u16) -> bool {
         self.names(host) && self.port.is_none_or(|wanted| wanted == port)
     }
 
-    /// Whether a URL's host is meant, on whatever port.
+    /// Whether a URL's host matches, on any port.
     #[must_use]
     pub fn names(&self, host: &str) -> bool {
         let host = host.strip_suffix('.').unwrap_or(host).to_ascii_lowercase();
@@ -122,7 +122,8 @@ impl std::fmt::Display for HostPattern {
     }
 }
 
-/// Whether a text is right as a secret's name: letters, digits and `_ - .`, 100 at the most, not beginning with a digit.
+/// Whether a text is a valid name of a secret: letters, digits and `_ - .`, 100 at the most, not
+/// beginning with a digit.
 #[must_use]
 pub fn is_name(text: &str) -> bool {
     let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '-' | '.');
@@ -140,7 +141,7 @@ pub fn variable(name: &str) -> String {
 /// `"…"` everything but `\"` and `\\`, `\` keeps the next character.
 ///
 /// # Errors
-/// What is not closed.
+/// The unclosed quote or escape.
 pub fn words(text: &str) -> Result<Vec<String>, String> {
     let mut words = Vec::new();
     let mut word: Option<String> = None;
@@ -158,7 +159,7 @@ pub fn words(text: &str) -> Result<Vec<String>, String> {
     Ok(words)
 }
 
-/// What the system takes as a variable's name, and nothing stranger.
+/// Whether a text is a valid name of an environment variable.
 fn is_variable(name: &str) -> bool {
     name.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_')
         && name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_')
@@ -253,7 +254,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn words_read_back_what_was_quoted(given in prop::collection::vec("[^\\x00]{0,12}", 0..5)) {
+        fn quoted_words_are_read_back(given in prop::collection::vec("[^\\x00]{0,12}", 0..5)) {
             let line: Vec<String> = given.iter().map(|w| format!("'{}'", w.replace('\'', "'\\''"))).collect();
             prop_assert_eq!(words(&line.join(" ")), Ok(given));
         }

@@ -1,10 +1,10 @@
-//! What we run: environments, services and what can be done to them, routine definitions, contacts.
+//! The stack: environments, services and their actions, routine definitions, contacts.
 
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-/// Everything one workspace declares; what a stack file says and the store keeps. Order is the file's.
+/// Everything one workspace declares in its stack file; kept in the store. Order is the file's.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 pub struct Stack {
     pub workspace: String,
@@ -151,7 +151,7 @@ pub struct Contract {
     pub auto_renewal: bool,
 }
 
-/// What can be done to a service. The built-in runbooks are made of these.
+/// An action on a service. The built-in runbooks are made of these.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Verb {
@@ -201,7 +201,7 @@ pub struct Action {
     pub secrets: Vec<String>,
 }
 
-/// How an action touches the world.
+/// The call of an action.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum ActionCall {
@@ -209,8 +209,8 @@ pub enum ActionCall {
     Shell(ShellCommand),
 }
 
-/// An HTTP request and what counts as a good answer. `{env}`, `{service}` and `{inputs.NAME}` in the URL are
-/// percent-encoded, in the body JSON-escaped.
+/// An HTTP request and its accepted answers. `{env}`, `{service}` and `{inputs.NAME}` in the URL
+/// are percent-encoded, in the body JSON-escaped.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct HttpRequest {
     pub method: String,
@@ -247,7 +247,7 @@ pub enum ShellCommand {
     Argv(Vec<String>),
 }
 
-/// A scheduled check or webhook: its definition. The scheduler is another matter.
+/// A scheduled check or webhook: its definition. The scheduler is separate.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 pub struct Routine {
     pub name: String,
@@ -283,7 +283,7 @@ pub struct RoutineRequest {
     pub secret_ref: Option<String>,
 }
 
-/// Somebody to call.
+/// A contact person.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct Contact {
     pub name: String,

@@ -1,7 +1,7 @@
-//! The looks programs give their text by SGR sequences (`ESC [ … m`): read into what a screen can do, and nothing else.
-//! Blinking and concealing are not taken over: a log may not hide what it says.
+//! Text styles that programs set by SGR sequences (`ESC [ … m`), reduced to what a screen can show.
+//! Blinking and concealing are ignored: a log must not hide its text.
 
-/// How a piece of text wants to look.
+/// The style of a piece of text.
 #[expect(clippy::struct_excessive_bools, reason = "attributes a screen has, each on or off by itself")]
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Look {
@@ -14,7 +14,7 @@ pub struct Look {
     pub reverse: bool,
 }
 
-/// A colour as it was asked for.
+/// A colour as a program requested it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Colour {
     /// Of the terminal's palette: 0 to 7, bright 8 to 15, then the cube and the greys.
@@ -22,7 +22,7 @@ pub enum Colour {
     Rgb(u8, u8, u8),
 }
 
-/// Bytes of the parameters of one sequence that are looked at.
+/// Longest parameters of one sequence that are parsed, in bytes.
 const LONGEST: usize = 256;
 
 /// The parameters of the well-formed sequence `text` begins with (`ESC [`, numbers with `;` or `:` between, `m`) and the
@@ -35,12 +35,12 @@ pub fn sequence(text: &str) -> Option<(&str, usize)> {
 }
 
 impl Look {
-    /// As the screen has it.
+    /// The default style of the screen.
     pub const NONE: Self =
         Self { fg: None, bg: None, bold: false, dim: false, italic: false, underline: false, reverse: false };
 
-    /// What the parameters of a sequence make of it. A number that means nothing changes nothing; a colour that is not
-    /// whole ends the sequence, for what follows may be the rest of it.
+    /// The style after a sequence with these parameters. Unknown numbers are ignored; an incomplete
+    /// colour ends the sequence, because what follows may be the rest of it.
     #[must_use]
     pub fn after(mut self, parameters: &str) -> Self {
         let mut rest = parameters.split(';');
@@ -58,7 +58,7 @@ impl Look {
                         (colour, _) => self.bg = colour,
                     }
                 }
-                // `4:0` is none, `4:3` a curly one.
+                // `4:0` is no underline, `4:3` a curly one.
                 Some(4) => self.underline = own != Some("0"),
                 Some(number) if own.is_none() => self.set(number),
                 _ => {}
@@ -90,7 +90,7 @@ impl Look {
     }
 }
 
-/// A parameter left out is 0; one that is too large means nothing.
+/// An omitted parameter is 0; one that is too large is invalid.
 fn value(text: &str) -> Option<u8> {
     if text.is_empty() { Some(0) } else { text.parse().ok() }
 }
@@ -130,7 +130,7 @@ mod tests {
     #[test]
     fn parameters_are_read() {
         let red = fg(Colour::Indexed(1));
-        for (parameters, look) in [
+        for (parameters, style) in [
             ("31", red),
             ("97", fg(Colour::Indexed(15))),
             ("107", Look { bg: Some(Colour::Indexed(15)), ..plain() }),
@@ -151,12 +151,12 @@ mod tests {
             ("4;4:0", plain()),
             ("38;5;", fg(Colour::Indexed(0))),
         ] {
-            assert_eq!(plain().after(parameters), look, "{parameters}");
+            assert_eq!(plain().after(parameters), style, "{parameters}");
         }
     }
 
     #[test]
-    fn what_is_broken_changes_nothing() {
+    fn malformed_parameters_change_nothing() {
         let before = Look { bold: true, ..fg(Colour::Rgb(1, 2, 3)) };
         for parameters in [
             "38",
@@ -179,7 +179,7 @@ mod tests {
             "58;5",
             "300;400",
         ] {
-            // What follows a number without meaning may have one: 58 is not known, 5 is blinking.
+            // A number after an unknown one may be known: 58 is not known, 5 is blinking.
             assert_eq!(before.after(parameters), before, "{parameters}");
         }
         assert_eq!(before.after("999;22"), Look { bold: false, ..before });
@@ -208,10 +208,10 @@ mod tests {
 
     proptest! {
         #[test]
-        fn any_parameters_are_survived_and_reset(parameters in "[0-9;:]{0,40}") {
-            let look = plain().after(&parameters);
-            prop_assert_eq!(look.after(""), plain());
-            prop_assert_eq!(look.after("0"), plain());
+        fn any_parameters_can_be_applied_and_reset(parameters in "[0-9;:]{0,40}") {
+            let style = plain().after(&parameters);
+            prop_assert_eq!(style.after(""), plain());
+            prop_assert_eq!(style.after("0"), plain());
         }
     }
 }

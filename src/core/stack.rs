@@ -1,4 +1,4 @@
-//! Stack differences: what has to change to make one stack into another.
+//! Stack differences: the changes that turn one stack into another.
 
 mod deletion;
 mod describe;
@@ -50,7 +50,8 @@ pub fn diff(old: &Stack, new: &Stack) -> Vec<Change> {
     changes
 }
 
-/// The stack after the changes. What changed stands where the new file has it, the rest around it in its old order.
+/// The stack after the changes. Changed objects take their place from the new file, the rest keeps
+/// its old order around them.
 #[must_use]
 pub fn apply_to(old: &Stack, changes: &[Change]) -> Stack {
     let mut timezone = old.timezone.clone();
@@ -74,7 +75,7 @@ pub fn apply_to(old: &Stack, changes: &[Change]) -> Stack {
     }
 }
 
-/// Something a stack lists by name.
+/// An object that a stack lists by name.
 trait Named: Clone + PartialEq {
     fn name(&self) -> &str;
 }

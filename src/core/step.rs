@@ -1,4 +1,4 @@
-//! Step kinds. A step never touches the world: it asks (`Call`) and judges the answer (`Reply`). One file per kind,
+//! Step kinds. A step does no I/O: it makes a `Call` and evaluates the `Reply`. One file per kind,
 //! its `mod` and one line in `kinds!`.
 
 pub mod adapter;
@@ -46,7 +46,7 @@ macro_rules! kinds {
                 }
             }
 
-            /// What it asks of the world. `timeout_ms` is the total deadline of the call.
+            /// Its call to the outside. `timeout_ms` is the total deadline of the call.
             #[must_use]
             pub fn call(&self, timeout_ms: i64) -> Call {
                 match self {
@@ -54,7 +54,7 @@ macro_rules! kinds {
                 }
             }
 
-            /// What the answer means.
+            /// The outcome of an answer.
             #[must_use]
             pub fn judge(&self, reply: &Reply) -> Outcome {
                 match self {
@@ -78,17 +78,17 @@ kinds! {
 }
 
 impl StepSpec {
-    /// It changes things, and is known to; what a command or a request does is for the runbook to say.
+    /// Whether it is known to change something; for a command or a request the runbook declares it.
     #[must_use]
     pub fn mutates(&self) -> bool {
         match self {
             Self::Sql(sql) => sql.mutates,
-            Self::Adapter(adapter) => !adapter.only_looks(),
+            Self::Adapter(adapter) => !adapter.is_read_only(),
             _ => false,
         }
     }
 
-    /// What it says depends on what the run found so far; see [`document::RESULTS`].
+    /// Whether its text includes the findings of the run so far; see [`document::RESULTS`].
     #[must_use]
     pub fn wants_findings(&self) -> bool {
         match self {
@@ -98,7 +98,7 @@ impl StepSpec {
         }
     }
 
-    /// The same step with what the run found so far.
+    /// The same step with the findings of the run so far.
     #[must_use]
     pub fn with_findings(&self, findings: &[document::Finding<'_>]) -> Self {
         match self {
@@ -109,7 +109,7 @@ impl StepSpec {
     }
 }
 
-/// A question to the world. Adapters perform it; nothing else does.
+/// A call to the outside. Only adapters perform it.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Call {
     Http {
@@ -128,9 +128,9 @@ pub enum Call {
         env: BTreeMap<String, String>,
         dir: Option<String>,
         secrets: Vec<SecretVariable>,
-        /// Files it leaves behind, to be taken when it has ended.
+        /// Artifact files to collect when it has ended.
         artifacts: Wanted,
-        /// What it shares with other commands of its run.
+        /// The session it shares with other commands of its run.
         session: Option<shell::Place>,
         timeout_ms: i64,
     },
@@ -172,7 +172,7 @@ pub enum Call {
         ask: approve::Approve,
         timeout_ms: i64,
     },
-    /// Nothing to ask: the step leaves this behind.
+    /// No call: the step only produces this artifact.
     Leave(Left),
 }
 
@@ -203,13 +203,13 @@ pub struct SecretVariable {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SecretHeader {
     pub header: String,
-    /// What stands before the value.
+    /// Text before the value.
     pub prefix: &'static str,
     /// The secret's name.
     pub secret: String,
 }
 
-/// The world's answer.
+/// The answer to a call.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Reply {
     Http {
@@ -220,8 +220,9 @@ pub enum Reply {
         truncated: bool,
         ms: i64,
     },
-    /// The process ended by itself: its exit code, or the signal that ended it. `outputs` is what it wrote to
-    /// `$OPSROOM_OUTPUT`, read only after exit 0. `lacks`: what it had to leave behind and did not, one sentence each.
+    /// The process ended by itself: its exit code, or the signal that ended it. `outputs`: its
+    /// `$OPSROOM_OUTPUT`, read only after exit 0. `lacks`: required artifacts that are missing, one
+    /// sentence each.
     Exited {
         code: Option<i32>,
         signal: Option<i32>,
@@ -244,9 +245,9 @@ pub enum Reply {
     Mailed {
         ms: i64,
     },
-    /// How far the requests of an operation came.
+    /// Progress of the requests of an operation.
     Operated(adapter::Progress),
-    /// The other side understood and said no. `again`: it may say yes later.
+    /// The other side understood and refused. `again`: it may accept later.
     Declined {
         message: String,
         again: bool,
@@ -255,24 +256,25 @@ pub enum Reply {
     TimedOut {
         after_ms: i64,
     },
-    /// It could not be asked or did not answer: refused connection, unknown host, no such program …
+    /// It could not be reached or did not answer: refused connection, unknown host, no such program
+    /// …
     Unreachable {
         message: String,
     },
-    /// It was not asked, for reasons on our side: a secret that is missing, an address that may not be called. Nothing
-    /// is learnt about the target, and asking again would not help.
+    /// The call was not made, for local reasons: a missing secret, an address that may not be
+    /// called. It gives no information about the target, and a retry would not help.
     Refused {
         message: String,
     },
 }
 
-/// What came of a step.
+/// The outcome of a step.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Outcome {
     pub verdict: Verdict,
     /// One line for people: `200 in 41 ms`, `exit code 2`.
     pub message: String,
-    /// What a probe says of its target.
+    /// The state of the target by a probe.
     pub state: State,
     /// Latency of the answer where there was one, milliseconds.
     pub latency_ms: Option<i64>,
@@ -289,25 +291,25 @@ pub enum Verdict {
     TimedOut,
 }
 
-/// An unhappy status that may be a happy one later.
+/// Whether an error status may succeed later.
 pub(super) const fn answered_again(status: u16) -> bool {
     matches!(status, 408 | 425 | 429 | 500..=599)
 }
 
 impl Outcome {
-    /// Answered, and as it should be.
+    /// Answered as expected.
     #[must_use]
     pub fn ok(message: impl Into<String>, latency_ms: Option<i64>) -> Self {
         Self { verdict: Verdict::Succeeded, message: message.into(), state: State::Ok, latency_ms }
     }
 
-    /// It did not do what it should.
+    /// It did not succeed.
     #[must_use]
     pub fn failed(message: impl Into<String>, again: bool, latency_ms: Option<i64>) -> Self {
         Self { verdict: Verdict::Failed { again }, message: message.into(), state: State::Failing, latency_ms }
     }
 
-    /// It was not asked.
+    /// The call was not made.
     #[must_use]
     pub fn refused(message: &str) -> Self {
         let verdict = Verdict::Failed { again: false };
@@ -325,7 +327,7 @@ impl Outcome {
         }
     }
 
-    /// An answer that does not belong to the question: a defect of ours, told as such.
+    /// An answer that does not fit the call: a bug in opsroom, reported as such.
     #[must_use]
     pub fn unexpected(kind: &str, reply: &Reply) -> Self {
         Self::failed(format!("{kind} step got an answer of another kind: {reply:?}"), false, None)

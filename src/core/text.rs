@@ -1,8 +1,9 @@
 //! Untrusted text made safe to show: the one sanitiser every sink goes through.
 //!
-//! What comes out holds no control, format, bidi or tag character and no line break: such a character becomes a token a
-//! person can read (`^[`, `\x9b`, `<U+202E>`). Tabs are expanded, at most two combining marks stay on a character, and
-//! the variation selectors 15 and 16 go, because terminals disagree on the width they make.
+//! The output has no control, format, bidi or tag character and no line break: such a character
+//! becomes a token a person can read (`^[`, `\x9b`, `<U+202E>`). Tabs are expanded, at most two
+//! combining marks stay on a character, and the variation selectors 15 and 16 go, because terminals
+//! disagree on the width they make.
 
 use std::borrow::Cow;
 
@@ -27,14 +28,14 @@ pub fn show_lines(text: &str) -> String {
     text.split_inclusive('\n').flat_map(|line| [show(line), Cow::Borrowed(end(line))]).collect()
 }
 
-/// Whether a character acts on a terminal, is not seen, or changes how others are seen.
+/// Whether a character controls a terminal, is invisible, or changes how others are shown.
 #[must_use]
 pub fn is_unsafe(c: char) -> bool {
     c.is_control() || is_invisible(c)
 }
 
-/// Like [`show`], for as many cells as `max_cells`; more is cut and marked `…`. The rest of the line is not looked at,
-/// so a line of any length costs the same.
+/// Like [`show`], for as many cells as `max_cells`; more is cut and marked `…`. The rest of the
+/// line is not read, so a line of any length costs the same.
 #[must_use]
 pub fn show_limited(text: &str, max_cells: usize) -> String {
     Shower::new(Sgr::Show, max_cells).run(text).out
@@ -52,16 +53,17 @@ pub fn strip_sgr_limited(text: &str, max_cells: usize) -> String {
     Shower::new(Sgr::Strip, max_cells).run(text).out
 }
 
-/// A line and the looks it brings.
+/// A line and its styles.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Coloured {
     /// As [`strip_sgr_limited`] makes it.
     pub text: String,
-    /// From this byte on, up to the next: in order, each between two grapheme clusters. Before the first there is none.
+    /// Style from this byte up to the next entry: in order, each between two grapheme clusters.
+    /// Before the first entry there is no style.
     pub looks: Vec<(usize, Look)>,
 }
 
-/// [`strip_sgr_limited`], with the looks the stripped sequences asked for.
+/// [`strip_sgr_limited`], with the styles that the stripped sequences set.
 #[must_use]
 pub fn coloured_limited(text: &str, max_cells: usize) -> Coloured {
     let shower = Shower::new(Sgr::Keep, max_cells).run(text);
@@ -112,7 +114,7 @@ fn is_plain(text: &str) -> bool {
 enum Sgr {
     Show,
     Strip,
-    /// Stripped, and what it asks for is noted.
+    /// Stripped, and its style is recorded.
     Keep,
 }
 
@@ -125,7 +127,7 @@ struct Shower {
     has_base: bool,
     sgr: Sgr,
     look: Look,
-    /// What sequences asked for, from which byte of `out` on.
+    /// Styles that sequences set, with the byte of `out` they start at.
     looks: Vec<(usize, Look)>,
     max: usize,
 }
@@ -139,7 +141,7 @@ impl Shower {
     fn run(mut self, text: &str) -> Self {
         let text = text.strip_suffix('\n').unwrap_or(text);
         let mut rest = text.strip_suffix('\r').unwrap_or(text);
-        // Stripped sequences and capped marks take no cells: they may not make a short line cost a long one's time.
+        // Stripped sequences and capped marks take no cells: the budget bounds the time they cost.
         let mut budget = byte_budget(self.max);
         while let Some(c) = rest.chars().next() {
             let taken = self.take(c, rest);
@@ -153,7 +155,8 @@ impl Shower {
         self
     }
 
-    /// Clusters may be narrower than their characters, so what seems too wide is measured again.
+    /// Clusters may be narrower than their characters, so a text that seems too wide is measured
+    /// again.
     fn is_too_wide(&mut self) -> bool {
         if self.cells > self.max {
             self.cells = width(&self.out);
@@ -161,13 +164,13 @@ impl Shower {
         self.cells > self.max
     }
 
-    /// Handles what `rest` begins with and says how many bytes that was.
+    /// Handles the start of `rest` and returns how many bytes it was.
     fn take(&mut self, c: char, rest: &str) -> usize {
         match c {
             '\t' => self.push_token(&" ".repeat(TAB - self.cells % TAB)),
             '\x1b' if self.sgr != Sgr::Show => {
                 if let Some((parameters, len)) = sgr::sequence(rest) {
-                    self.turn(parameters);
+                    self.apply_sgr(parameters);
                     return len;
                 }
                 self.push_token("^[");
@@ -187,7 +190,7 @@ impl Shower {
         c.len_utf8()
     }
 
-    fn turn(&mut self, parameters: &str) {
+    fn apply_sgr(&mut self, parameters: &str) {
         if self.sgr == Sgr::Keep {
             self.look = self.look.after(parameters);
             self.looks.push((self.out.len(), self.look));
@@ -204,7 +207,7 @@ impl Shower {
         self.push_token(&format!("<U+{:04X}>", u32::from(c)));
     }
 
-    /// A mark at the start of a line would land on whatever the screen has to its left.
+    /// A mark at the start of a line would combine with the cell to its left on the screen.
     fn push_mark(&mut self, c: char) {
         if !self.has_base {
             self.push_code(c);
@@ -220,13 +223,14 @@ impl Shower {
     }
 }
 
-/// Bytes of a line worth reading to fill `max` cells.
+/// Most bytes of a line to read for `max` cells.
 const fn byte_budget(max: usize) -> usize {
     max.saturating_mul(16).saturating_add(1024)
 }
 
-/// Characters that are not seen, or change how others are seen: format characters (Cf), line and paragraph separators,
-/// fillers, variation selectors and the rest of Unicode's default-ignorable ones, and noncharacters.
+/// Characters that are invisible, or change how others are shown: format characters (Cf), line and
+/// paragraph separators, fillers, variation selectors and the rest of Unicode's default-ignorable
+/// ones, and noncharacters.
 pub(super) fn is_invisible(c: char) -> bool {
     matches!(c,
         '\u{ad}' | '\u{34f}' | '\u{600}'..='\u{605}' | '\u{61c}' | '\u{6dd}' | '\u{70f}'

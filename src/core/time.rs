@@ -53,7 +53,7 @@ pub fn human_ms(ms: i64) -> String {
     }
 }
 
-/// An age as it may stand on a screen that is read again once a minute: `under 1 min`, `14 min`, `7 h`, `3 d`.
+/// An age for a screen that is refreshed once a minute: `under 1 min`, `14 min`, `7 h`, `3 d`.
 #[must_use]
 pub fn age(ms: i64) -> String {
     match ms {
@@ -67,7 +67,7 @@ pub fn age(ms: i64) -> String {
 /// Reads `250ms`, `8s`, `5m`, `1h30m`, `2d` (whole numbers, units ms s m h d w, largest first) as milliseconds.
 ///
 /// # Errors
-/// Says what was expected when the text is empty, has no unit, an unknown unit, or overflows.
+/// The expected form, when the text is empty, has no unit, an unknown unit, or overflows.
 pub fn parse_duration(text: &str) -> Result<i64, String> {
     let wanted = || format!("`{text}` is not a duration: write it like 30s, 5m, 1h30m or 2d");
     let mut rest = text.trim();

@@ -1,10 +1,11 @@
-//! What a run locks: every service it changes, in its environment. Two runs never change the same target at once.
+//! The locks of a run: every service it changes, in its environment. Two runs never change the same
+//! target at once.
 
 use std::collections::BTreeSet;
 
 use super::plan::{Plan, Target};
 
-/// The targets a run of this plan holds while it is under way. A plan that only looks holds none.
+/// The targets that a run of this plan holds while it is active. A read-only plan holds none.
 #[must_use]
 pub fn touched(plan: &Plan) -> BTreeSet<Target> {
     if !plan.mutates {

@@ -1,23 +1,24 @@
-//! Chance without a source of chance: numbers that follow from the seed and a few labels alone (splitmix64 over FNV-1a).
+//! A deterministic random number generator: numbers computed from a seed and labels (splitmix64
+//! over FNV-1a).
 
-/// A seeded family of numbers; the same labels always give the same number.
+/// A seeded generator; the same labels and index always give the same number.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Dice(u64);
 
 impl Dice {
-    /// The family of this seed.
+    /// The generator of this seed.
     pub(super) const fn new(seed: u64) -> Self {
         Self(seed)
     }
 
-    /// The family for one thing of this family: `dice.of("web").of("prod")`.
+    /// The generator derived for a label: `dice.of("web").of("prod")`.
     pub(super) fn of(self, label: &str) -> Self {
         let hash =
             label.bytes().fold(0xcbf2_9ce4_8422_2325_u64, |h, b| (h ^ u64::from(b)).wrapping_mul(0x0100_0000_01b3));
         Self(mix(self.0 ^ hash))
     }
 
-    /// Number `index` of the family, from 0 up to and without `sides`.
+    /// Number `index`, from 0 to `sides - 1`.
     pub(super) const fn roll(self, index: u64, sides: u64) -> u64 {
         if sides == 0 {
             return 0;
@@ -46,12 +47,12 @@ mod tests {
     }
 
     #[test]
-    fn labels_and_seeds_give_different_families_that_repeat() {
-        let family =
+    fn labels_and_seeds_give_different_sequences_that_repeat() {
+        let sequence =
             |seed: u64, label: &str| (0..64).map(|i| Dice::new(seed).of(label).roll(i, 1000)).collect::<Vec<_>>();
-        assert_eq!(family(7, "web"), family(7, "web"));
-        assert_ne!(family(7, "web"), family(7, "api"));
-        assert_ne!(family(7, "web"), family(8, "web"));
+        assert_eq!(sequence(7, "web"), sequence(7, "web"));
+        assert_ne!(sequence(7, "web"), sequence(7, "api"));
+        assert_ne!(sequence(7, "web"), sequence(8, "web"));
     }
 
     #[test]

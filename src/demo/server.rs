@@ -1,4 +1,4 @@
-//! The demo world's services, spoken to over real HTTP on loopback.
+//! The HTTP server of the demo's services, on loopback.
 
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -14,14 +14,14 @@ use tokio::time::Instant;
 
 use super::town::Town;
 
-/// The town and when it began.
+/// The services and the start time of the demo.
 #[derive(Debug, Clone)]
 pub(super) struct World {
     town: Arc<Mutex<Town>>,
     began: Instant,
 }
 
-/// What may accompany a verb in the query; a JSON body may say the same.
+/// Arguments of a verb in the query; a JSON body may give them instead.
 #[derive(Debug, Default, Deserialize)]
 struct Arguments {
     version: Option<String>,

@@ -1,4 +1,4 @@
-//! What the services of the demo world are doing: versions, restarts under way, replicas. Every change takes a while.
+//! State of the demo's services: versions, restarts, replicas. Every change takes a while.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -9,9 +9,9 @@ use super::dice::Dice;
 use super::weather::{Weather, weather};
 use crate::core::service::Stack;
 
-/// After an operator acted on a target its weather stays fine for this long, milliseconds: acting helps.
-const HONEYMOON_MS: u64 = 300_000;
-/// Released through files, as services deployed by a script are: `releases/web.prod`.
+/// How long a target stays healthy after an operator acted on it, milliseconds.
+const HEALTHY_MS: u64 = 300_000;
+/// The service released by a script, which writes files such as `releases/web.prod`.
 const BY_SCRIPT: &str = "web";
 
 /// All targets and the folder the release script works in.
@@ -31,12 +31,12 @@ struct Place {
     schema: u32,
     pending_migrations: u32,
     backups: u32,
-    /// Not answering until then, fine until then; milliseconds since the world began.
+    /// Until when it does not answer, and until when it is healthy; milliseconds since the start.
     starting_until: u64,
-    fine_until: u64,
+    healthy_until: u64,
 }
 
-/// What a health request is answered with.
+/// The answer to a health request.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub(super) struct Health {
     pub(super) service: String,
@@ -52,8 +52,8 @@ pub(super) struct Health {
     pub(super) latency_ms: u64,
 }
 
-/// What was done, or why not: HTTP status and a sentence.
-pub(super) type Deed = Result<String, (u16, String)>;
+/// A sentence about the action, or an HTTP status and the reason for a refusal.
+pub(super) type ActResult = Result<String, (u16, String)>;
 
 impl Town {
     /// Every service of the stack in every one of its environments.
@@ -78,14 +78,14 @@ impl Town {
         Ok(Self { dice, releases, places })
     }
 
-    /// How the target answers now; `None` when there is no such target.
+    /// The current answer of a target; `None` when there is no such target.
     pub(super) fn health(&mut self, env: &str, service: &str, now: u64) -> Option<Health> {
         self.notice_release(env, service, now);
         let place = self.places.get(&key(env, service))?;
-        let mood = weather(service, env, self.dice.of(service).of(env), now);
-        let (code, latency_ms, status) = match mood {
+        let current = weather(service, env, self.dice.of(service).of(env), now);
+        let (code, latency_ms, status) = match current {
             Weather { .. } if now < place.starting_until => (503, 5, "starting"),
-            Weather { latency_ms, .. } if now < place.fine_until => (200, latency_ms.min(200), "ok"),
+            Weather { latency_ms, .. } if now < place.healthy_until => (200, latency_ms.min(200), "ok"),
             Weather { status: 200, latency_ms } if latency_ms > 350 => (200, latency_ms, "slow"),
             Weather { status: 200, latency_ms } => (200, latency_ms, "ok"),
             Weather { status, latency_ms } => (status, latency_ms, "error"),
@@ -102,7 +102,8 @@ impl Town {
         })
     }
 
-    /// Carries out a verb on a target; `None` when there is no such target. `argument`: a version, or a number of replicas.
+    /// Executes a verb on a target; `None` when there is no such target. `argument`: a version or a
+    /// number of replicas.
     pub(super) fn act(
         &mut self,
         env: &str,
@@ -110,7 +111,7 @@ impl Town {
         verb: &str,
         argument: Option<&str>,
         now: u64,
-    ) -> Option<Deed> {
+    ) -> Option<ActResult> {
         let pause = self.dice.of(service).of(env).roll(now, 2000);
         let place = self.places.get_mut(&key(env, service))?;
         if now < place.starting_until && matches!(verb, "deploy" | "rollback" | "restart" | "scale" | "migrate") {
@@ -127,7 +128,7 @@ impl Town {
         })
     }
 
-    /// The release script only writes files; the service notices and restarts on the new version.
+    /// Restarts the service on a version that the release script has written into its file.
     fn notice_release(&mut self, env: &str, service: &str, now: u64) {
         if service != BY_SCRIPT {
             return;
@@ -154,11 +155,11 @@ impl Place {
             pending_migrations: 2,
             backups: 0,
             starting_until: 0,
-            fine_until: 0,
+            healthy_until: 0,
         }
     }
 
-    fn deploy(&mut self, version: Option<&str>, now: u64, pause: u64) -> Deed {
+    fn deploy(&mut self, version: Option<&str>, now: u64, pause: u64) -> ActResult {
         let version = match version.filter(|v| !v.is_empty()) {
             None => next_patch(&self.version),
             Some(v) if is_version(v) => v.to_owned(),
@@ -168,7 +169,7 @@ impl Place {
         Ok(format!("deploying {}", self.version))
     }
 
-    fn rollback(&mut self, version: Option<&str>, now: u64, pause: u64) -> Deed {
+    fn rollback(&mut self, version: Option<&str>, now: u64, pause: u64) -> ActResult {
         let Some(back_to) = version.filter(|v| is_version(v)).map(str::to_owned).or_else(|| self.previous.clone())
         else {
             return Err((409, "there is no earlier version to go back to".to_owned()));
@@ -183,11 +184,11 @@ impl Place {
         "restarting".to_owned()
     }
 
-    fn scale(&mut self, replicas: Option<&str>, now: u64) -> Deed {
+    fn scale(&mut self, replicas: Option<&str>, now: u64) -> ActResult {
         let wanted = replicas.and_then(|text| text.parse().ok()).filter(|n| (1..=20).contains(n));
         let Some(wanted) = wanted else { return Err((400, "replicas must be a number from 1 to 20".to_owned())) };
         let before = std::mem::replace(&mut self.replicas, wanted);
-        self.fine_until = now + HONEYMOON_MS;
+        self.healthy_until = now + HEALTHY_MS;
         Ok(format!("replicas {before} → {wanted}"))
     }
 
@@ -207,10 +208,10 @@ impl Place {
         self.settle(now, pause);
     }
 
-    /// Down for a moment, then fine for a while.
+    /// Down for `pause`, then healthy for a while.
     fn settle(&mut self, now: u64, pause: u64) {
         self.starting_until = now + pause;
-        self.fine_until = now + pause + HONEYMOON_MS;
+        self.healthy_until = now + pause + HEALTHY_MS;
     }
 }
 
@@ -267,7 +268,7 @@ mod tests {
     }
 
     #[test]
-    fn what_cannot_be_done_is_refused_with_a_reason() {
+    fn an_invalid_action_is_refused_with_a_reason() {
         let folder = tempfile::tempdir().unwrap();
         let mut town = town(folder.path());
         for (verb, argument, status) in [

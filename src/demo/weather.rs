@@ -1,36 +1,36 @@
-//! How a service of the demo world feels at a moment: fine, slow or failing. A pure function of seed, name and elapsed
-//! time, so that the same seed plays the same film.
+//! Health of a demo service over time: healthy, slow or failing. A pure function of seed, name and
+//! elapsed time, so that the same seed gives the same behaviour.
 
 use super::dice::Dice;
 
-/// One spell of weather lasts this long, milliseconds; every target's spells begin at their own offset.
-pub(super) const SPELL_MS: u64 = 40_000;
+/// Length of a period of unchanged health, milliseconds; every target has its own offset.
+pub(super) const PERIOD_MS: u64 = 40_000;
 
-/// What a health request would meet.
+/// Status and latency of a health request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Weather {
     pub(super) status: u16,
     pub(super) latency_ms: u64,
 }
 
-/// How a service tends to behave.
+/// The profile of a service.
 #[derive(Debug, Clone, Copy)]
-struct Temper {
-    /// Latency on a good day, milliseconds.
+struct Profile {
+    /// Latency when healthy, milliseconds.
     base_ms: u64,
-    /// Spells out of 1000 in prod that are slow, and that fail.
+    /// Periods out of 1000 in prod that are slow, and that fail.
     slow: u64,
     fail: u64,
 }
 
-/// The weather at `elapsed_ms` for a target. `dice` is the family of that target.
+/// Health of a target at `elapsed_ms`. `dice` is the generator of that target.
 pub(super) fn weather(service: &str, env: &str, dice: Dice, elapsed_ms: u64) -> Weather {
-    let temper = temper(service);
-    let at = elapsed_ms.saturating_add(dice.of("offset").roll(0, SPELL_MS));
-    let (spell, into) = (at / SPELL_MS, at % SPELL_MS);
-    let calm = calm_ms(temper, dice, spell, into) + dice.of("jitter").roll(at / 1000, temper.base_ms / 4 + 2);
-    let (slow, fail) = chances(temper, env);
-    match dice.of("spell").roll(spell, 1000) {
+    let profile = profile(service);
+    let at = elapsed_ms.saturating_add(dice.of("offset").roll(0, PERIOD_MS));
+    let (period, into) = (at / PERIOD_MS, at % PERIOD_MS);
+    let calm = calm_ms(profile, dice, period, into) + dice.of("jitter").roll(at / 1000, profile.base_ms / 4 + 2);
+    let (slow, fail) = chances(profile, env);
+    match dice.of("spell").roll(period, 1000) {
         roll if roll < fail => Weather { status: failure(dice, at), latency_ms: calm },
         roll if roll < fail + slow => {
             Weather { status: 200, latency_ms: calm * 6 + 350 + dice.of("slow").roll(at / 1000, 250) }
@@ -39,13 +39,13 @@ pub(super) fn weather(service: &str, env: &str, dice: Dice, elapsed_ms: u64) -> 
     }
 }
 
-/// Latency drifts from one spell's level to the next, never in jumps.
-fn calm_ms(temper: Temper, dice: Dice, spell: u64, into: u64) -> u64 {
-    let level = |spell| temper.base_ms * (80 + dice.of("level").roll(spell, 50)) / 100;
-    (level(spell) * (SPELL_MS - into) + level(spell + 1) * into) / SPELL_MS
+/// Latency drifts from the level of one period to the next without jumps.
+fn calm_ms(profile: Profile, dice: Dice, period: u64, into: u64) -> u64 {
+    let level = |period| profile.base_ms * (80 + dice.of("level").roll(period, 50)) / 100;
+    (level(period) * (PERIOD_MS - into) + level(period + 1) * into) / PERIOD_MS
 }
 
-/// A failing service mostly answers 500, sometimes 503, and now and then gets one right.
+/// A failing service mostly answers 500, sometimes 503 and rarely 200.
 fn failure(dice: Dice, at: u64) -> u16 {
     match dice.of("failure").roll(at / 1000, 10) {
         0 => 200,
@@ -54,17 +54,17 @@ fn failure(dice: Dice, at: u64) -> u16 {
     }
 }
 
-/// Prod has the load, and with it the trouble.
-fn chances(temper: Temper, env: &str) -> (u64, u64) {
+/// Chances of slow and failing periods: highest in prod.
+fn chances(profile: Profile, env: &str) -> (u64, u64) {
     let percent = match env {
         "prod" => 100,
         "staging" => 15,
         _ => 30,
     };
-    (temper.slow * percent / 100, temper.fail * percent / 100)
+    (profile.slow * percent / 100, profile.fail * percent / 100)
 }
 
-fn temper(service: &str) -> Temper {
+fn profile(service: &str) -> Profile {
     let (base_ms, slow, fail) = match service {
         "web" => (45, 60, 20),
         "payments-api" => (60, 40, 15),
@@ -79,7 +79,7 @@ fn temper(service: &str) -> Temper {
         "queue" => (12, 60, 30),
         _ => (25, 50, 20),
     };
-    Temper { base_ms, slow, fail }
+    Profile { base_ms, slow, fail }
 }
 
 #[cfg(test)]
@@ -92,13 +92,13 @@ mod tests {
     }
 
     #[test]
-    fn the_same_seed_plays_the_same_film() {
+    fn the_same_seed_gives_the_same_behaviour() {
         assert_eq!(film(7, "search", "prod"), film(7, "search", "prod"));
         assert_ne!(film(7, "search", "prod"), film(8, "search", "prod"));
     }
 
     #[test]
-    fn an_hour_of_a_moody_service_has_trouble_and_recovery() {
+    fn an_hour_of_an_unstable_service_has_failures_and_recovery() {
         let film: Vec<_> = (1..=5).flat_map(|seed| film(seed, "search", "prod")).collect();
         let ok = film.iter().filter(|w| w.status == 200).count();
         let slow = film.iter().filter(|w| w.status == 200 && w.latency_ms > 500).count();

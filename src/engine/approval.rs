@@ -1,5 +1,6 @@
-//! A step that wants approval: the run waits until enough people have agreed, one has refused, or the time is over. The
-//! votes come through the store, which checks who may; whoever resumes the run waits on with the votes there are.
+//! A step that needs approval: the run waits until enough people have approved, one has refused, or
+//! the time is over. Votes come through the store, which checks who may vote; an engine that
+//! resumes the run continues with the votes there are.
 
 use std::time::Duration;
 
@@ -8,7 +9,7 @@ use tokio::time::{Instant, sleep, sleep_until};
 use super::attempt::Place;
 use super::drive::Drive;
 use super::halt::Halt;
-use super::hold::{LOOK, Parked};
+use super::hold::{POLL, Parked};
 use crate::core::approval::{Question, Tally, Vote};
 use crate::core::plan::plan_hash;
 use crate::core::run::{StepStatus, Transition};
@@ -35,11 +36,11 @@ impl Drive {
         self.rec.transition(Transition::Wait, Some(&question.told("")), &[]).await?;
         let reply = {
             let _parked = Parked::new(self);
-            let still = self.limit.still();
+            let pause = self.limit.pause();
             let reply = self.decision(index, question, timeout_ms, halt).await;
-            self.results.stand_still(still.elapsed());
+            self.results.extend_deadlines(pause.elapsed());
             match reply {
-                // Of the whole time, not of what an earlier engine had left of it.
+                // Reports the whole timeout, not the rest that an earlier engine had left.
                 Reply::TimedOut { after_ms } => Reply::TimedOut { after_ms: self.time_box(index).unwrap_or(after_ms) },
                 other => other,
             }
@@ -54,7 +55,7 @@ impl Drive {
         let left = Duration::from_millis(u64::try_from(timeout_ms).unwrap_or(0).min(1_000_000_000_000));
         let limit = Instant::now() + left;
         loop {
-            // What was said just within the time counts: the last look comes after it.
+            // Votes just within the time count: the last poll comes after the deadline.
             let over = Instant::now() >= limit;
             match self.votes(index).await {
                 Ok(votes) => match (Question { votes: &votes, ..question }).tally() {
@@ -69,7 +70,7 @@ impl Drive {
             }
             tokio::select! {
                 Ok(()) = wake.changed() => {}
-                () = sleep(LOOK) => {}
+                () = sleep(POLL) => {}
                 () = halt.fired() => return Reply::Unreachable { message: "nobody decided".to_owned() },
                 () = sleep_until(limit) => {}
             }

@@ -1,11 +1,12 @@
-//! One step: recorded as running, performed, judged, recorded again; tried again where that is allowed and worth it.
+//! One step: recorded as running, performed, evaluated, recorded again; retried where that is
+//! allowed and useful.
 
 use std::hash::{BuildHasher, Hasher};
 
 use tokio::sync::mpsc;
 use tokio::time::{Instant, sleep};
 
-use super::breaker::Gate;
+use super::breaker::Admission;
 use super::drive::Drive;
 use super::halt::{Halt, Why};
 use super::output::{self, CHANNEL, Origin};
@@ -22,7 +23,7 @@ use crate::core::step::{Call, Outcome, Reply, StepSpec, Verdict};
 use crate::core::time::human_ms;
 use crate::store::StoreError;
 
-/// Where a step stands in its run.
+/// The position of a step in its run.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Place {
     /// Absent for a condition's steps: they have no record of their own.
@@ -39,17 +40,17 @@ pub(super) struct Ended {
     pub halted: bool,
 }
 
-/// What follows a failed attempt.
+/// Decision after a failed attempt.
 #[derive(Debug, PartialEq)]
 enum Again {
     No,
-    /// It would be worth it, but must not be.
+    /// A retry would be useful, but is not safe.
     Unsafe,
     After(i64),
 }
 
 impl Drive {
-    /// Runs a step with all its attempts, unless somebody skipped it before it could begin.
+    /// Runs a step with all its attempts, unless a person skipped it before it could begin.
     pub(super) async fn step(
         &self,
         place: Place,
@@ -89,13 +90,13 @@ impl Drive {
             }
             match again(step, attempt, &outcome, &reply, jitter()) {
                 Again::After(pause) => {
-                    let message = format!("{}; trying again in {}", spoken(step, &outcome, ms), human_ms(pause));
-                    let said = [self.said(place, step, Level::Warn, message)];
+                    let message = format!("{}; trying again in {}", summary(step, &outcome, ms), human_ms(pause));
+                    let entries = [self.step_event(place, step, Level::Warn, message)];
                     match place.index {
                         Some(index) => {
-                            self.rec.attempt_ended(index, (attempt, verdict_of(&outcome).0), &said).await?;
+                            self.rec.attempt_ended(index, (attempt, verdict_of(&outcome).0), &entries).await?;
                         }
-                        None => self.rec.append(&said).await?,
+                        None => self.rec.append(&entries).await?,
                     }
                     tokio::select! {
                         () = sleep(millis(pause)) => {}
@@ -107,7 +108,7 @@ impl Drive {
                 Again::Unsafe => {
                     let message =
                         format!("{}: not tried again: it may have taken effect and is not idempotent", step.name);
-                    self.rec.append(&[self.said(place, step, Level::Warn, message)]).await?;
+                    self.rec.append(&[self.step_event(place, step, Level::Warn, message)]).await?;
                 }
                 Again::No => {}
             }
@@ -115,7 +116,8 @@ impl Drive {
         }
     }
 
-    /// What the step asks. A document, or a message that wants to know, is told first what the steps before it came to.
+    /// The call of the step. A document, or a message with findings, first gets the results of the
+    /// steps before it.
     async fn call_of(&self, step: &PlanStep, timeout_ms: i64) -> Result<Call, StoreError> {
         if !step.spec.wants_findings() {
             return Ok(step.spec.call(timeout_ms));
@@ -125,7 +127,7 @@ impl Drive {
         let findings: Vec<_> = found
             .filter_map(|s| {
                 let (named, place) = self.run.plan.numbered_step(s.index)?;
-                // Undo steps that were not needed are no finding.
+                // Undo steps that were not needed are not findings.
                 if place == "undo" && s.status == StepStatus::Skipped {
                     return None;
                 }
@@ -139,7 +141,7 @@ impl Drive {
         let tries = step.retry.map_or(1, |r| r.attempts);
         let which = if attempt > 1 { format!(" (attempt {attempt} of {tries})") } else { String::new() };
         let message = format!("{}: {}{which}", step.name, step.spec.describe());
-        let entries = [self.said(place, step, Level::Info, message)];
+        let entries = [self.step_event(place, step, Level::Info, message)];
         match place.index {
             // A question is recorded as waiting, when it is asked.
             Some(index) if !planted!(StartNotRecorded, true, asks_people(step)) => {
@@ -159,16 +161,16 @@ impl Drive {
             Call::Approve { ask, timeout_ms } => self.approval(place, &ask, timeout_ms, halt).await,
             call => {
                 let call = self.in_session(call);
-                let guarded = match self.gate_of(place, step, &call).await? {
-                    Gate::Open => None,
-                    Gate::Guarded(way, pass) => Some((way, pass)),
-                    Gate::Shut(reply) => return Ok(reply),
+                let guarded = match self.admission(place, step, &call).await? {
+                    Admission::Open => None,
+                    Admission::Guarded(way, pass) => Some((way, pass)),
+                    Admission::Shut(reply) => return Ok(reply),
                 };
                 let (tx, rx) = mpsc::channel(CHANNEL);
                 let sensitive = step.rules.sensitive;
                 let origin = Origin { step: place.index, phase: place.phase, kind: step.spec.kind(), sensitive };
-                let perform = async { Ok(self.rec.world.adapters.perform(call, tx, halt.brakes()).await) };
-                // A pump that fails drops the call: no effect goes on unrecorded.
+                let perform = async { Ok(self.rec.world.adapters.perform(call, tx, halt.limits()).await) };
+                // An error in the pump drops the call: no effect goes on unrecorded.
                 let (reply, ()) = tokio::try_join!(perform, output::pump(&self.rec, rx, origin))?;
                 if let Some(guarded) = guarded {
                     self.call_ended(guarded, place, step, &reply, halt).await?;
@@ -205,14 +207,15 @@ impl Drive {
         if let Some(kept) = self.results.keep(step, status, weighed).filter(|_| written) {
             data["kept"] = kept;
         }
-        let event = Event { data: Some(data), ..event(place, step, level, spoken(step, outcome, ms)) };
+        let event = Event { data: Some(data), ..event(place, step, level, summary(step, outcome, ms)) };
         let event = self.rec.entry(event);
         self.close(place, status, attempt, &outcome.message, event).await?;
         self.observe(step, outcome).await?;
         Ok(Ended { status, message: outcome.message.clone(), halted: false })
     }
 
-    /// The step was stopped from outside. What it did until then may have taken effect, and that is said.
+    /// The step was stopped from outside. It may have taken effect until then, and the message says
+    /// so.
     async fn cut_short(
         &self,
         place: Place,
@@ -225,18 +228,18 @@ impl Drive {
         let status = match why {
             Why::Cancelled { .. } | Why::Stopped { .. } | Why::Unapproved { .. } => StepStatus::Cancelled,
             Why::Deadline => StepStatus::TimedOut,
-            // Nothing was in flight: whoever resumes the run waits on.
+            // Nothing was in flight: the engine that resumes the run continues the wait.
             Why::Leaving if is_timed(step) => StepStatus::Pending,
             Why::Leaving => StepStatus::Unknown,
         };
-        let mut message = format!("stopped after {}: {}", human_ms(ms), why.words());
+        let mut message = format!("stopped after {}: {}", human_ms(ms), why.describe());
         if matches!(reply, Reply::Exited { .. }) {
             message = format!("{message} ({})", step.judge(reply).message);
         }
         if !is_safe(step) {
             message.push_str("; whether it took effect is not known");
         }
-        let event = self.said(place, step, Level::Warn, format!("{}: {message}", step.name));
+        let event = self.step_event(place, step, Level::Warn, format!("{}: {message}", step.name));
         self.close(place, status, attempt, &message, event).await?;
         Ok(Ended { status, message, halted: true })
     }
@@ -255,11 +258,11 @@ impl Drive {
         }
     }
 
-    /// A probe's outcome is an observation, unless the failure is on our side: then nothing was seen.
+    /// A probe's outcome is an observation, unless the failure is on our side: then there is none.
     async fn observe(&self, step: &PlanStep, outcome: &Outcome) -> Result<(), StoreError> {
         let Some(target) = step.target.clone().filter(|_| step.probe) else { return Ok(()) };
-        let asked = self.rec.world.adapters.check(&step.spec.call(step.timeout_ms));
-        if outcome.state == State::Unknown || asked.is_err() {
+        let checked = self.rec.world.adapters.check(&step.spec.call(step.timeout_ms));
+        if outcome.state == State::Unknown || checked.is_err() {
             return Ok(());
         }
         let at = self.rec.world.clock.now();
@@ -267,7 +270,7 @@ impl Drive {
         self.rec.observe(Observation { target, at, state, latency_ms, message, run: Some(self.rec.run()) }).await
     }
 
-    pub(super) fn said(&self, place: Place, step: &PlanStep, level: Level, message: String) -> NewEntry {
+    pub(super) fn step_event(&self, place: Place, step: &PlanStep, level: Level, message: String) -> NewEntry {
         self.rec.entry(event(place, step, level, message))
     }
 }
@@ -286,7 +289,7 @@ fn event(place: Place, step: &PlanStep, level: Level, message: String) -> Event<
 }
 
 /// `web in prod: HTTP 200 in 41 ms`; the duration is added where the outcome does not carry one.
-fn spoken(step: &PlanStep, outcome: &Outcome, ms: i64) -> String {
+fn summary(step: &PlanStep, outcome: &Outcome, ms: i64) -> String {
     match outcome.latency_ms {
         Some(_) => format!("{}: {}", step.name, outcome.message),
         None => format!("{}: {} ({})", step.name, outcome.message, human_ms(ms)),
@@ -303,7 +306,7 @@ fn again(step: &PlanStep, attempt: u32, outcome: &Outcome, reply: &Reply, jitter
     }
 }
 
-/// Its work is somebody's answer.
+/// Whether the step waits for the answer of a person.
 const fn asks_people(step: &PlanStep) -> bool {
     matches!(step.spec, StepSpec::Manual(_) | StepSpec::Approve(_))
 }
@@ -315,8 +318,9 @@ fn pause_ms(retry: Retry, attempt: u32, jitter: f64) -> i64 {
     ((bare as f64 * (1.0 + jitter / 4.0)) as i64).clamp(0, retry.cap_ms.max(0))
 }
 
-/// What the server asked for, in seconds or as a date; more than five minutes is not waited. A date counts from the
-/// server's own `Date`: its clock may not be ours, and a server without one has none to speak of (RFC 9110, 6.6.1).
+/// The server's `Retry-After`, in seconds or as a date; capped at five minutes. A date counts from
+/// the server's own `Date`: its clock may differ from ours, and a server without one sends none
+/// (RFC 9110, 6.6.1).
 fn retry_after_ms(reply: &Reply) -> i64 {
     let headers = match reply {
         Reply::Http { headers, .. } => headers,
@@ -331,7 +335,7 @@ fn retry_after_ms(reply: &Reply) -> i64 {
     seconds.map_or(0, |s| s.clamp(0, 300) * 1000)
 }
 
-/// Evenly between −1 and 1. Every hasher of the standard library has keys of its own: random enough to spread retries.
+/// Evenly between −1 and 1. Each standard hasher has random keys: random enough to spread retries.
 #[expect(clippy::cast_precision_loss, reason = "the low bits do not matter here")]
 fn jitter() -> f64 {
     let random = std::collections::hash_map::RandomState::new().build_hasher().finish();

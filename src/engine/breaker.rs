@@ -1,5 +1,5 @@
-//! Before a call: whether the breaker of its target lets it through; after it: how it went. See [`crate::core::breaker`]
-//! for which calls are guarded, and why the others are not.
+//! Before a call: whether the breaker of its target allows it; after it: the outcome. See
+//! [`crate::core::breaker`] for which calls are guarded, and why the others are not.
 
 use super::attempt::Place;
 use super::drive::Drive;
@@ -13,32 +13,32 @@ use crate::store::StoreError;
 
 /// More than a call's own time: its outcome has to be written as well.
 const SLACK_MS: i64 = 10_000;
-/// A call without a deadline of its own; the run's ends it sooner or later.
-const PATIENCE_MS: i64 = 10 * 60_000;
+/// For a call without a deadline of its own; the run's deadline ends it sooner or later.
+const MAX_WAIT_MS: i64 = 10 * 60_000;
 
 /// Whether a call may be made.
-pub(super) enum Gate {
-    /// Nobody guards it.
+pub(super) enum Admission {
+    /// No breaker guards it.
     Open,
-    /// It was let through, and its outcome counts.
+    /// It was allowed, and its outcome counts.
     Guarded(Way, Pass),
     /// It is not made.
     Shut(Reply),
 }
 
 impl Drive {
-    pub(super) async fn gate_of(&self, place: Place, step: &PlanStep, call: &Call) -> Result<Gate, StoreError> {
+    pub(super) async fn admission(&self, place: Place, step: &PlanStep, call: &Call) -> Result<Admission, StoreError> {
         let cleans_up = place.phase.is_none();
-        // Where a run acts on what it changes, a GET may be what sets it off.
+        // Where a run acts on what it changes, a GET may be what triggers the change.
         let acts = self.run.plan.mutates && place.phase == Some(Phase::Action);
         let looks = only_looks(call) && !acts;
         let way = Way::of(step.target.as_ref(), call).filter(|_| {
-            // Only looks: a probe, a condition's step.
+            // Not guarded: clean-up, read-only calls, probes, a condition's steps.
             !cleans_up && !looks && !step.probe && place.index.is_some() && self.rec.world.adapters.check(call).is_ok()
         });
-        let Some(way) = way else { return Ok(Gate::Open) };
-        let patience_ms = call.timeout_ms().unwrap_or(PATIENCE_MS).clamp(0, PATIENCE_MS) + SLACK_MS;
-        match self.rec.ask_breaker(&way, patience_ms).await? {
+        let Some(way) = way else { return Ok(Admission::Open) };
+        let max_wait_ms = call.timeout_ms().unwrap_or(MAX_WAIT_MS).clamp(0, MAX_WAIT_MS) + SLACK_MS;
+        match self.rec.ask_breaker(&way, max_wait_ms).await? {
             Pass::Refused { since, next } => {
                 let name = way.name();
                 let message = format!(
@@ -47,19 +47,20 @@ impl Drive {
                     since.clock_utc(),
                     next.clock_utc()
                 );
-                Ok(Gate::Shut(Reply::Refused { message }))
+                Ok(Admission::Shut(Reply::Refused { message }))
             }
             pass => {
                 if matches!(pass, Pass::Probe { .. }) {
                     let message = format!("{}: the breaker of {way} lets this one call through", step.name);
-                    self.rec.append(&[self.said(place, step, Level::Info, message)]).await?;
+                    self.rec.append(&[self.step_event(place, step, Level::Info, message)]).await?;
                 }
-                Ok(Gate::Guarded(way, pass))
+                Ok(Admission::Guarded(way, pass))
             }
         }
     }
 
-    /// Tells the breaker how a guarded call has ended; says so when that opened or closed it.
+    /// Reports the outcome of a guarded call to the breaker; records an event when that opened or
+    /// closed it.
     pub(super) async fn call_ended(
         &self,
         (way, pass): (Way, Pass),
@@ -68,14 +69,15 @@ impl Drive {
         reply: &Reply,
         halt: &Halt,
     ) -> Result<(), StoreError> {
-        // What was stopped from outside says nothing; a probe's turn then passes to the next caller when its time is over.
+        // A call stopped from outside has no outcome; a probe's slot passes to the next caller when
+        // its time is over.
         if halt.why().is_some() || matches!(reply, Reply::Refused { .. }) {
             return Ok(());
         }
         let outcome = step.judge(reply);
         let failed = outcome.verdict != Verdict::Succeeded && is_targets_fault(reply);
-        let told = if failed { Err(outcome.message.as_str()) } else { Ok(()) };
-        let news = match self.rec.tell_breaker(&way, pass, told).await? {
+        let result = if failed { Err(outcome.message.as_str()) } else { Ok(()) };
+        let news = match self.rec.report_to_breaker(&way, pass, result).await? {
             Some((before, State::Open { .. })) if before.is_open() => {
                 Some((Level::Warn, format!("the breaker of {way} stays open: the call it let through failed as well")))
             }
@@ -95,7 +97,7 @@ impl Drive {
         match news {
             Some((level, message)) => {
                 let message = format!("{}: {message}", step.name);
-                self.rec.append(&[self.said(place, step, level, message)]).await
+                self.rec.append(&[self.step_event(place, step, level, message)]).await
             }
             None => Ok(()),
         }

@@ -1,4 +1,5 @@
-//! The background task: claims queued runs, lets each be driven by a task of its own, sweeps, and leaves in good order.
+//! The background task: claims queued runs, drives each in a task of its own, sweeps, and stops
+//! cleanly.
 
 use std::collections::{HashMap, HashSet};
 use std::panic::AssertUnwindSafe;
@@ -16,78 +17,81 @@ use super::halt::Halt;
 use super::keep::Keeper;
 use super::limit::Limit;
 use super::record::Recorder;
-use super::sweep::{GivenUp, Steadiness};
+use super::sweep::{Abandoned, Steadiness};
 use super::{EngineConfig, Mode, State, World, elsewhere, pulse, resume, session, sweep};
 use crate::core::queue::Lane;
 use crate::core::run::{Run, RunId, RunStatus};
 use crate::core::time::Timestamp;
 use crate::store::{Claim, Claimer, EngineRow, Place, StoreError};
 
-/// Runs queued by another process, which `control` hears of, are found at latest after this (or with a sweep).
+/// `control` wakes the engine for runs queued by another process; at the latest they are found
+/// after this (or with a sweep).
 const POLL: Duration = Duration::from_secs(5);
-/// After a store that failed.
+/// The pause after a store error.
 const AGAIN: Duration = Duration::from_secs(1);
 
-/// How often the engine shows itself to others: it is a write, and an idle console should leave the disk alone.
-const SHOW: Duration = Duration::from_secs(30);
-/// For how long after it has shown itself it is taken to be alive: two signs may fail to come.
+/// Heartbeat interval: it is a write, and an idle console should leave the disk alone.
+const HEARTBEAT: Duration = Duration::from_secs(30);
+/// Validity of a heartbeat: two may be missed.
 const ALIVE_MS: i64 = 75_000;
 /// The same for a server.
 const ALIVE_SERVING_MS: i64 = 15_000;
-/// A server shows itself more often: others wait for it to be gone.
-pub(super) const SHOW_SERVING: Duration = Duration::from_secs(5);
-/// However long leases are, a dead process of this machine is seen within this.
+/// Heartbeat interval of a server: shorter, because others wait for it to be gone.
+pub(super) const HEARTBEAT_SERVING: Duration = Duration::from_secs(5);
+/// Maximum sweep interval: however long leases are, a dead process of this machine is found within
+/// this.
 const SWEEP_AT_LEAST: Duration = Duration::from_secs(15);
 
-/// What a run's task leaves.
+/// Result of a run's task.
 struct Left {
     run: RunId,
     /// The run that follows it in its chain.
     next: Option<RunId>,
-    /// Why it was let go of before its end, when the store could not be told.
-    given_up: Option<String>,
+    /// Why the run was abandoned before its end, when that could not be recorded in the store.
+    abandoned: Option<String>,
 }
 
 struct Worker {
     world: World,
     only: Option<RunId>,
-    in_hand: HashMap<RunId, Lane>,
-    given_up: GivenUp,
+    active: HashMap<RunId, Lane>,
+    abandoned: Abandoned,
     steadiness: Steadiness,
     tasks: JoinSet<Left>,
     started_at: Timestamp,
-    shown_at: Option<Instant>,
-    /// Since when others could see it without a break; with its limit, from when on it adopts what is queued.
-    there_since: Timestamp,
+    heartbeat_at: Option<Instant>,
+    /// Since when others could see this engine without a break; minus `adopt_ms`, the oldest queued
+    /// runs it adopts.
+    visible_since: Timestamp,
     alive_until: Timestamp,
-    /// The others know that it takes nothing more.
-    shown_draining: bool,
-    /// Nothing was queued or under way anywhere when last looked.
+    /// Others know that it claims nothing more.
+    announced_draining: bool,
+    /// At the last sweep nothing was queued or active anywhere.
     calm: bool,
-    /// Of the runs of a lane up to this place, those still queued cannot be read here. Forgotten with the next look that
-    /// somebody asked for, or the next in time: what came since may stand before it.
-    passed_over: HashMap<Lane, Place>,
-    /// Queued runs that cannot be read here, of which that was said.
+    /// Per lane, the queue position up to which runs that are still queued cannot be read here.
+    /// Cleared at the next poll or wake-up: newer runs may be queued before it.
+    unreadable_up_to: HashMap<Lane, Place>,
+    /// Queued runs that cannot be read here and were reported.
     left_queued: HashSet<RunId>,
-    /// Runs under way that cannot be read here, of which that was said.
+    /// Active runs that cannot be read here and were reported.
     unreadable: HashSet<RunId>,
 }
 
-/// How a look for work went.
+/// Result of a poll for work.
 #[derive(PartialEq)]
 enum Looked {
     NothingLeft,
-    HandsFull,
+    Full,
     StoreFailed,
 }
 
 enum Tick {
     Joined(Option<Left>),
-    Look,
+    Poll,
     Sweep,
 }
 
-/// Works until told to leave and nothing is in hand.
+/// Works until the engine is stopped and no run is active.
 pub(super) async fn work(world: World) {
     let started_at = world.clock.now();
     let _pulse = AbortOnDropHandle::new(tokio::spawn(pulse::beat(world.clone())));
@@ -97,16 +101,16 @@ pub(super) async fn work(world: World) {
         world,
         only,
         steadiness,
-        in_hand: HashMap::new(),
-        given_up: GivenUp::new(),
+        active: HashMap::new(),
+        abandoned: Abandoned::new(),
         tasks: JoinSet::new(),
         started_at,
-        shown_at: None,
-        there_since: started_at,
+        heartbeat_at: None,
+        visible_since: started_at,
         alive_until: started_at,
-        shown_draining: false,
+        announced_draining: false,
         calm: false,
-        passed_over: HashMap::new(),
+        unreadable_up_to: HashMap::new(),
         left_queued: HashSet::new(),
         unreadable: HashSet::new(),
     }
@@ -122,31 +126,31 @@ impl Worker {
         session::sweep(&self.world).await;
         let mut sweep_at = Instant::now() + self.sweep_every();
         loop {
-            let asked = *wake.borrow_and_update();
+            let requested = *wake.borrow_and_update();
             let working = *mode.borrow_and_update() == Mode::Working;
-            if !working && !self.shown_draining {
-                self.shown_draining = true;
-                self.show().await;
+            if !working && !self.announced_draining {
+                self.announced_draining = true;
+                self.send_heartbeat().await;
             }
             let looked = if working { self.claim().await } else { Looked::NothingLeft };
-            self.publish(looked == Looked::NothingLeft, asked);
+            self.publish(looked == Looked::NothingLeft, requested);
             if !working && self.tasks.is_empty() {
                 break;
             }
-            let poll = look_again(looked == Looked::StoreFailed, self.calm, self.sweep_every());
+            let poll = poll_after(looked == Looked::StoreFailed, self.calm, self.sweep_every());
             let tick = tokio::select! {
                 Some(joined) = self.tasks.join_next() => Tick::Joined(joined.ok()),
-                Ok(()) = wake.changed() => Tick::Look,
-                Ok(()) = mode.changed() => Tick::Look,
+                Ok(()) = wake.changed() => Tick::Poll,
+                Ok(()) = mode.changed() => Tick::Poll,
                 () = sleep_until(sweep_at) => Tick::Sweep,
-                () = tokio::time::sleep(poll) => Tick::Look,
+                () = tokio::time::sleep(poll) => Tick::Poll,
             };
             match tick {
                 Tick::Joined(left) => self.joined(left),
-                // Somebody asked for it: things are moving.
-                Tick::Look => {
+                // Woken up: things are moving.
+                Tick::Poll => {
                     self.calm = false;
-                    self.passed_over.clear();
+                    self.unreadable_up_to.clear();
                     sweep_at = sweep_at.min(Instant::now() + self.sweep_every());
                 }
                 Tick::Sweep => {
@@ -164,10 +168,10 @@ impl Worker {
         sweep_every(&self.world.config, self.world.serves(), self.calm)
     }
 
-    fn publish(&self, settled: bool, asked: u64) {
+    fn publish(&self, settled: bool, requested: u64) {
         let live = self.tasks.len();
         self.world.signals.state.send_if_modified(|state| {
-            let settled = if settled { asked } else { state.settled };
+            let settled = if settled { requested } else { state.settled };
             let next = State { live, settled };
             let changed = *state != next;
             *state = next;
@@ -175,7 +179,7 @@ impl Worker {
         });
     }
 
-    /// Takes what there is for free hands, unless a server takes care of it.
+    /// Claims runs up to the lane limits, unless a server does.
     async fn claim(&mut self) -> Looked {
         match self.is_needed().await {
             Ok(true) => {}
@@ -186,48 +190,49 @@ impl Worker {
         for lane in Lane::ALL {
             match self.claim_in(lane).await {
                 Looked::NothingLeft => {}
-                Looked::HandsFull => full = true,
+                Looked::Full => full = true,
                 Looked::StoreFailed => return Looked::StoreFailed,
             }
         }
-        if full { Looked::HandsFull } else { Looked::NothingLeft }
+        if full { Looked::Full } else { Looked::NothingLeft }
     }
 
     async fn claim_in(&mut self, lane: Lane) -> Looked {
         while self.driven(lane) < self.world.config.lanes.width(lane) {
             match self.next_claim(lane).await {
                 Ok(Some((claim, run, until))) => {
-                    self.in_hand.insert(run.id, run.lane);
-                    self.tasks.spawn(take_on(self.world.clone(), claim, run, until));
+                    self.active.insert(run.id, run.lane);
+                    self.tasks.spawn(drive_run(self.world.clone(), claim, run, until));
                     self.publish(false, 0);
                 }
                 Ok(None) => return Looked::NothingLeft,
-                // Those behind it may be readable.
+                // The runs queued after it may be readable.
                 Err(StoreError::Unreadable { place, why }) if self.only.is_none() => {
                     if self.left_queued.insert(place.run) {
                         tracing::warn!(run = %place.run, "stays in the queue: {why}");
                     }
-                    self.passed_over.insert(lane, place);
+                    self.unreadable_up_to.insert(lane, place);
                 }
                 Err(e) => return store_failed(&e),
             }
         }
-        Looked::HandsFull
+        Looked::Full
     }
 
-    /// Runs of a lane in hand that do not wait for people.
+    /// Active runs of a lane that do not wait for people.
     fn driven(&self, lane: Lane) -> usize {
-        let in_hand = self.in_hand.values().filter(|of| **of == lane).count();
-        in_hand.saturating_sub(self.world.signals.parked.of(lane).load(Ordering::Acquire))
+        let active = self.active.values().filter(|of| **of == lane).count();
+        active.saturating_sub(self.world.signals.parked.of(lane).load(Ordering::Acquire))
     }
 
-    /// Whether there is something in the queue, and no server takes care of it.
+    /// Whether something is queued, and no server claims it.
     async fn is_needed(&self) -> Result<bool, StoreError> {
         let store = &self.world.store;
         if !store.has_queued(self.only).await? {
             return Ok(false);
         }
-        // What they had queued must not be taken for that of the living.
+        // Processes that are gone are signed off first, so that their runs do not count as those of
+        // live ones.
         elsewhere::sign_off_gone(store).await?;
         Ok(!self.world.defers().await?)
     }
@@ -240,7 +245,7 @@ impl Worker {
         let claimed = if let Some(run) = self.only {
             store.claim(Some(run), holder, until).await?
         } else {
-            let passed = self.passed_over.get(&lane).copied().unwrap_or(Place::HEAD);
+            let passed = self.unreadable_up_to.get(&lane).copied().unwrap_or(Place::HEAD);
             let adopts_from = self.adopts_from().unwrap_or(Timestamp(i64::MAX));
             let by = Claimer { holder, adopts_from, now };
             store.claim_next(lane, passed, by, until).await?
@@ -248,42 +253,43 @@ impl Worker {
         Ok(claimed.map(|(claim, run)| (claim, run, until)))
     }
 
-    /// When it was gone for the others, asleep or cut off, what was queued meanwhile is as old to it as to one that starts now.
+    /// After an absence (asleep or cut off), runs queued meanwhile are as old to this engine as to
+    /// a new one.
     fn notice_absence(&mut self, now: Timestamp) {
         if now > self.alive_until.plus_ms(self.world.config.adopt_ms) {
-            self.there_since = now;
+            self.visible_since = now;
         }
     }
 
-    /// It takes runs queued since then, no matter which process queued them.
+    /// Runs queued since then are claimed, no matter which process queued them.
     fn adopts_from(&self) -> Option<Timestamp> {
-        self.world.adopts().then(|| self.there_since.plus_ms(-self.world.config.adopt_ms))
+        self.world.adopts().then(|| self.visible_since.plus_ms(-self.world.config.adopt_ms))
     }
 
     fn joined(&mut self, left: Option<Left>) {
-        let Some(Left { run, next, given_up }) = left else { return };
-        self.in_hand.remove(&run);
+        let Some(Left { run, next, abandoned }) = left else { return };
+        self.active.remove(&run);
         if self.only == Some(run) && next.is_some() {
             self.only = next;
         }
-        self.given_up.extend(given_up.map(|why| (run, why)));
+        self.abandoned.extend(abandoned.map(|why| (run, why)));
     }
 
     async fn sweep(&mut self) {
-        self.passed_over.clear();
+        self.unreadable_up_to.clear();
         if let Err(e) = elsewhere::sign_off_gone(&self.world.store).await {
             tracing::warn!("cannot take processes that are gone out of the store: {e}");
         }
-        let every = if self.world.serves() { SHOW_SERVING } else { SHOW };
-        if self.shown_at.is_none_or(|at| at.elapsed() >= every) {
-            self.show().await;
-            self.shown_at = Some(Instant::now());
+        let every = if self.world.serves() { HEARTBEAT_SERVING } else { HEARTBEAT };
+        if self.heartbeat_at.is_none_or(|at| at.elapsed() >= every) {
+            self.send_heartbeat().await;
+            self.heartbeat_at = Some(Instant::now());
         }
         let steady = self.steadiness.is_steady(self.world.clock, self.world.config.renew_ms);
         self.calm = self.tasks.is_empty() && self.world.store.is_calm().await.unwrap_or(false);
         if !self.calm {
-            let in_hand = self.in_hand.keys().copied().collect();
-            let unreadable = sweep::sweep(&self.world, &in_hand, &mut self.given_up, steady).await;
+            let active = self.active.keys().copied().collect();
+            let unreadable = sweep::sweep(&self.world, &active, &mut self.abandoned, steady).await;
             for (run, why) in &unreadable {
                 if !self.unreadable.contains(run) {
                     tracing::error!(%run, "is under way, and cannot be looked after here: {why}");
@@ -293,7 +299,7 @@ impl Worker {
         }
     }
 
-    async fn show(&mut self) {
+    async fn send_heartbeat(&mut self) {
         let now = self.world.clock.now();
         self.notice_absence(now);
         let alive_until = now.plus_ms(if self.world.serves() { ALIVE_SERVING_MS } else { ALIVE_MS });
@@ -303,7 +309,7 @@ impl Worker {
             kind: self.world.config.kind.clone(),
             started_at: self.started_at,
             seen_at: now,
-            draining: self.shown_draining,
+            draining: self.announced_draining,
             alive_until,
             adopts_from: self.adopts_from(),
             pulse_ms: pulse.map_or(0, |(_, period_ms)| period_ms),
@@ -315,9 +321,9 @@ impl Worker {
     }
 }
 
-/// When to look for queued runs if nothing happens. A sweep is followed by a look: with frequent sweeps, or nothing in the
-/// store to look for, there is no need to wake up for it once more.
-fn look_again(failed: bool, calm: bool, sweep_every: Duration) -> Duration {
+/// When to poll for queued runs if nothing happens. A sweep is followed by a poll: with frequent
+/// sweeps, or nothing in the store to find, no extra wake-up is needed.
+fn poll_after(failed: bool, calm: bool, sweep_every: Duration) -> Duration {
     match failed {
         true => AGAIN,
         false if calm || sweep_every <= POLL => Duration::from_hours(1),
@@ -325,12 +331,12 @@ fn look_again(failed: bool, calm: bool, sweep_every: Duration) -> Duration {
     }
 }
 
-/// In calm times a run that somebody else takes on and abandons is still seen well before its lease ends. With a sweep an
-/// engine shows itself, so a server never pauses longer than others wait for a sign of it.
+/// Even when calm, a run that another engine takes on and abandons is found well before its lease
+/// ends. Heartbeats come with sweeps, so a server never pauses longer than others wait for one.
 fn sweep_every(config: &EngineConfig, serves: bool, calm: bool) -> Duration {
     let every = if calm { config.sweep_ms.max(config.lease_ms / 2) } else { config.sweep_ms };
     let every = Duration::from_millis(u64::try_from(every).unwrap_or(0).max(10));
-    every.min(if serves { SHOW_SERVING } else { SWEEP_AT_LEAST })
+    every.min(if serves { HEARTBEAT_SERVING } else { SWEEP_AT_LEAST })
 }
 
 fn store_failed(e: &StoreError) -> Looked {
@@ -338,8 +344,8 @@ fn store_failed(e: &StoreError) -> Looked {
     Looked::StoreFailed
 }
 
-/// Drives a claimed run and keeps it in hand. A panic in there ends this run, not the engine.
-async fn take_on(world: World, claim: Claim, run: Run, lease_until: Timestamp) -> Left {
+/// Drives a claimed run and keeps its lease. A panic in there ends this run, not the engine.
+async fn drive_run(world: World, claim: Claim, run: Run, lease_until: Timestamp) -> Left {
     let id = run.id;
     world.bus.tell(crate::bus::Notice::Run(id, RunStatus::Claimed));
     let rec = Recorder::new(world.clone(), claim, &run);
@@ -348,7 +354,7 @@ async fn take_on(world: World, claim: Claim, run: Run, lease_until: Timestamp) -
         Err(e) => {
             tracing::error!(run = %id, "cannot read what it did before: {e}");
             let why = format!("its engine could not read what it had done before: {e}");
-            return Left { run: id, next: None, given_up: Some(why) };
+            return Left { run: id, next: None, abandoned: Some(why) };
         }
     };
     let drive = Drive {
@@ -373,35 +379,35 @@ async fn take_on(world: World, claim: Claim, run: Run, lease_until: Timestamp) -
         }
     };
     match AssertUnwindSafe(work).catch_unwind().await {
-        Ok(Ok(next)) => Left { run: id, next, given_up: None },
+        Ok(Ok(next)) => Left { run: id, next, abandoned: None },
         Ok(Err(why)) => {
             tracing::error!(run = %id, "stopped driving: {why}");
-            let why = format!("its engine gave it up: {why}{}", lost_words(drive.rec.lost()));
-            Left { run: id, next: None, given_up: Some(why) }
+            let why = format!("its engine abandoned it: {why}{}", lost_message(drive.rec.lost()));
+            Left { run: id, next: None, abandoned: Some(why) }
         }
         Err(panic) => {
-            let panic = panic_words(panic.as_ref());
+            let panic = panic_message(panic.as_ref());
             tracing::error!(run = %id, "driving panicked: {panic}");
             if let Err(e) = drive.finish_broken(&panic).await {
                 tracing::error!(run = %id, "could not record the panic: {e}");
                 let why = format!("opsroom itself failed: {panic}");
-                return Left { run: id, next: None, given_up: Some(why) };
+                return Left { run: id, next: None, abandoned: Some(why) };
             }
-            Left { run: id, next: None, given_up: None }
+            Left { run: id, next: None, abandoned: None }
         }
     }
 }
 
-fn lost_words(lines: usize) -> String {
+fn lost_message(lines: usize) -> String {
     match lines {
         0 => String::new(),
         n => format!("; {n} lines of its output could not be stored, nor what it would have printed after them"),
     }
 }
 
-fn panic_words(panic: &(dyn std::any::Any + Send)) -> String {
+fn panic_message(panic: &(dyn std::any::Any + Send)) -> String {
     let text = panic.downcast_ref::<&str>().map(|s| (*s).to_owned());
-    text.or_else(|| panic.downcast_ref::<String>().cloned()).unwrap_or_else(|| "a panic without words".to_owned())
+    text.or_else(|| panic.downcast_ref::<String>().cloned()).unwrap_or_else(|| "a panic without a message".to_owned())
 }
 
 #[cfg(test)]
@@ -418,7 +424,7 @@ mod tests {
             (true, true, s(15), s(1)),
             (true, false, s(5), s(1)),
         ] {
-            assert_eq!(look_again(failed, calm, sweep_every), wanted, "{failed} {calm} {sweep_every:?}");
+            assert_eq!(poll_after(failed, calm, sweep_every), wanted, "{failed} {calm} {sweep_every:?}");
         }
     }
 

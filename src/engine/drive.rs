@@ -1,4 +1,5 @@
-//! Drives one run: condition, five phases, `finally`, end. Every fact is in the store before the next effect.
+//! Drives one run: condition, five phases, `finally`, end. Everything is recorded before the next
+//! effect.
 
 use std::collections::BTreeSet;
 use std::sync::atomic::AtomicBool;
@@ -22,7 +23,7 @@ use crate::store::StoreError;
 /// A `finally` step without a timeout must not hold a cancelled run for ever.
 pub(super) const FINALLY_TIMEOUT_MS: i64 = 60_000;
 
-/// A run in hand.
+/// An active run.
 pub(super) struct Drive {
     pub rec: Recorder,
     pub run: Run,
@@ -31,53 +32,54 @@ pub(super) struct Drive {
     /// Stops the `finally` steps.
     pub last: Halt,
     pub limit: Limit,
-    /// What people ask of it, as last heard.
+    /// Requests by people, as last read from the store.
     pub orders: watch::Sender<Orders>,
     /// When this engine took it.
     pub began: Timestamp,
-    /// What its steps came to, for those that ask.
+    /// Results of its steps, for the expressions of later ones.
     pub results: Results,
-    /// What is recorded of its steps, when it is a resumed one.
+    /// The recorded steps of a resumed run.
     pub past: Vec<RunStep>,
-    /// A block of its session was run by this engine.
+    /// Whether this engine has run a block of its session.
     pub session_used: AtomicBool,
 }
 
-/// How the run has gone so far.
+/// The run's progress so far.
 #[derive(Debug, Default)]
 pub(super) struct Course {
     /// The first failure: `step deploy web: exit code 2`.
     pub failure: Option<String>,
-    /// Why nothing more of the phases runs: `action failed`.
+    /// Why the remaining phases do not run: `action failed`.
     pub stopped: Option<String>,
     /// The run was stopped from outside, and that cut something short.
     pub halted: Option<Why>,
-    /// The step that was under way then.
+    /// The step that was active then.
     pub during: Option<String>,
-    /// The condition did not hold.
-    pub unmet: Option<String>,
-    /// A failed step leads on to the step of this number; why, for those in between.
+    /// Why the run's condition did not hold.
+    pub condition_failed: Option<String>,
+    /// A failed step jumps to the step of this number; with the reason, for the skipped steps
+    /// between.
     pub jump: Option<(u32, String)>,
     /// Steps that succeeded, by number.
     pub done: BTreeSet<u32>,
-    /// Action or verify failed: what was done is to be undone.
+    /// Action or verify failed: completed steps are to be undone.
     pub undo: bool,
-    /// What came of undoing, for the run's last words.
+    /// Result of undoing, for the run's final message.
     pub undone: Option<String>,
 }
 
 impl Course {
-    pub(super) fn heed(&mut self, halt: &Halt) {
+    pub(super) fn check_halt(&mut self, halt: &Halt) {
         if let (None, Some(why)) = (&self.halted, halt.due()) {
             self.halted = Some(why.clone());
-            self.stopped = Some(why.words().to_owned());
+            self.stopped = Some(why.describe().to_owned());
         }
     }
 
-    /// What a step's end means for the run; true when it failed by itself.
+    /// Applies a step's end to the run; true when the step failed by itself.
     pub(super) fn weigh(&mut self, step: &PlanStep, ended: &Ended, halt: &Halt) -> bool {
         if ended.halted {
-            self.heed(halt);
+            self.check_halt(halt);
             self.during = Some(step.name.clone());
             return false;
         }
@@ -92,17 +94,17 @@ impl Course {
         failed
     }
 
-    /// A run that nobody approved is cancelled.
+    /// A run that was not approved is cancelled.
     pub(super) fn refuse(&mut self, step: &PlanStep, message: &str) {
         if self.halted.is_none() {
-            let why = Why::Unapproved { said: format!("{}: {message}", step.name) };
-            self.stopped = Some(why.words().to_owned());
+            let why = Why::Unapproved { message: format!("{}: {message}", step.name) };
+            self.stopped = Some(why.describe().to_owned());
             self.halted = Some(why);
         }
     }
 
-    /// What the failure of a step means for those after it.
-    pub(super) fn lead_on(&mut self, phase: Phase, step: &PlanStep, plan: &Plan) {
+    /// Applies the failure of a step to the steps after it.
+    pub(super) fn apply_failure(&mut self, phase: Phase, step: &PlanStep, plan: &Plan) {
         if self.stopped.is_some() {
             return;
         }
@@ -127,9 +129,9 @@ impl Course {
 }
 
 impl Drive {
-    /// Drives the run to its end; the next link of its chain, when there is one.
+    /// Drives the run to its end; returns the next link of its chain, when there is one.
     pub(super) async fn drive(&self) -> Result<Option<RunId>, StoreError> {
-        self.halt.heed(self.run.cancel_requested_by.clone(), self.run.orders.ending);
+        self.halt.apply(self.run.cancel_requested_by.clone(), self.run.orders.ending);
         let started = format!("started: {}", self.run.plan.title);
         self.rec.start(self.began, &[self.rec.note(None, Level::Info, started)]).await?;
         let mut course = Course::default();
@@ -146,22 +148,22 @@ impl Drive {
 
     async fn phase(&self, phase: Phase, course: &mut Course) -> Result<(), StoreError> {
         let steps: Vec<_> = (0..).zip(&self.run.plan.steps).filter(|(_, s)| s.phase == phase).collect();
-        let gate = self.run.plan.only_if.as_ref().filter(|_| phase == Phase::Validate && !self.has_begun());
-        if gate.is_none() && !steps.is_empty() && steps.iter().all(|(index, _)| self.recorded(*index).is_some()) {
+        let condition = self.run.plan.only_if.as_ref().filter(|_| phase == Phase::Validate && !self.has_begun());
+        if condition.is_none() && !steps.is_empty() && steps.iter().all(|(index, _)| self.recorded(*index).is_some()) {
             self.recall_all(&steps, course);
             return Ok(());
         }
-        let idle = steps.is_empty() && gate.is_none();
+        let idle = steps.is_empty() && condition.is_none();
         if !idle {
-            course.heed(&self.halt);
+            course.check_halt(&self.halt);
         }
         if idle || course.stopped.is_some() {
             return self.skip_phase(phase, &steps, course).await;
         }
         let begun = Instant::now();
         self.rec.append(&[self.rec.note(Some(phase), Level::Info, format!("{} started", phase.name()))]).await?;
-        if let Some(gate) = gate {
-            self.gate(gate, course).await?;
+        if let Some(condition) = condition {
+            self.condition(condition, course).await?;
         }
         let failures = self.steps(phase, &steps, course).await?;
         if course.is_left() {
@@ -171,7 +173,7 @@ impl Drive {
         self.rec.append(&[self.phase_end(phase, ms, failures, course)]).await
     }
 
-    /// The steps of a phase, one after the other; how many failed.
+    /// Runs the steps of a phase in order; returns how many failed.
     async fn steps(&self, phase: Phase, steps: &[(u32, &PlanStep)], course: &mut Course) -> Result<usize, StoreError> {
         let mut failures = 0;
         let mut at = 0;
@@ -181,7 +183,7 @@ impl Drive {
                 at += 1;
                 continue;
             }
-            course.heed(&self.halt);
+            course.check_halt(&self.halt);
             if let Some((_, why)) = course.jump.clone().filter(|(to, _)| index < to) {
                 let message = format!("skipped: {why}");
                 self.rec.step(*index, StepStatus::Skipped, 0, Some(&message), &[]).await?;
@@ -191,7 +193,7 @@ impl Drive {
             course.jump = None;
             if course.stopped.is_none() && step.rules.each.is_none() {
                 self.hold(*index, step).await?;
-                course.heed(&self.halt);
+                course.check_halt(&self.halt);
             }
             if course.stopped.is_some() {
                 self.skip_step(*index, course).await?;
@@ -212,7 +214,7 @@ impl Drive {
             }
             if course.weigh(step, &ended, &self.halt) {
                 failures += 1;
-                course.lead_on(phase, step, &self.run.plan);
+                course.apply_failure(phase, step, &self.run.plan);
             }
             at += 1;
         }
@@ -223,7 +225,7 @@ impl Drive {
         let (name, took) = (phase.name(), human_ms(ms));
         let (level, message) = match (&course.stopped, failures) {
             (Some(why), _) if course.halted.is_some() => (Level::Warn, format!("{name} stopped after {took}: {why}")),
-            (Some(why), _) if course.unmet.is_some() => (Level::Info, format!("{name} finished in {took}: {why}")),
+            (Some(why), _) if course.condition_failed.is_some() => (Level::Info, format!("{name} finished in {took}: {why}")),
             (Some(_), _) => (Level::Error, format!("{name} failed after {took}")),
             (None, 0) => (Level::Info, format!("{name} finished in {took}")),
             (None, n) => (Level::Warn, format!("{name} finished in {took}, {n} failed, going on")),
@@ -246,7 +248,7 @@ impl Drive {
         let end = self.rec.note(Some(phase), level, format!("{name} skipped: {why}"));
         self.rec.append(&[start, end]).await?;
         for (index, step) in steps {
-            // What an earlier engine did stays done.
+            // Steps done by an earlier engine stay done.
             match self.recorded(*index) {
                 Some(record) => course.recall(step, record, &self.halt),
                 None => self.skip_step(*index, course).await?,
@@ -255,7 +257,8 @@ impl Drive {
         Ok(())
     }
 
-    /// A step that will not run any more. What is pending when the engine leaves is settled with the run's end.
+    /// A step that will not run any more. Steps pending when the engine stops are settled with the
+    /// run's end.
     pub(super) async fn skip_step(&self, index: u32, course: &Course) -> Result<(), StoreError> {
         match &course.stopped {
             Some(why) if !course.is_left() => {
@@ -265,7 +268,7 @@ impl Drive {
         }
     }
 
-    /// Steps that run whatever happened: also after failure, deadline and cancel; not when nothing ran at all.
+    /// Steps that always run: also after failure, deadline and cancel; not when nothing ran at all.
     async fn finally(&self, course: &mut Course) -> Result<(), StoreError> {
         let steps = &self.run.plan.finally;
         if steps.is_empty() || course.is_left() {
@@ -274,7 +277,7 @@ impl Drive {
         planted!(FinallySkipped => if !self.past.is_empty() { return Ok(()) });
         let first = u32::try_from(self.run.plan.steps.len()).unwrap_or(u32::MAX);
         let steps = (first..).zip(steps);
-        if course.unmet.is_some() {
+        if course.condition_failed.is_some() {
             for (index, _) in steps {
                 self.skip_step(index, course).await?;
             }

@@ -1,4 +1,5 @@
-//! Whether a server executes runs on this store: then everybody else only submits, and takes over when it is gone.
+//! Whether a server executes runs on this store: then other processes only submit, and take over
+//! when it is gone.
 
 use super::{Roll, World, holder};
 use crate::clock::Clock;
@@ -10,12 +11,13 @@ const SERVE: &str = "serve";
 const CLI: &str = "cli";
 const CONSOLE: &str = "console";
 
-/// Whether an engine is alive: it has shown itself within the time it gave, and is no process of this machine that is gone.
+/// Whether an engine is alive: its heartbeat is still valid, and it is no process of this machine
+/// that is gone.
 fn is_alive(engine: &EngineRow, now: Timestamp) -> bool {
     engine.alive_until >= now && !holder::is_gone(&engine.holder)
 }
 
-/// Whether a live server is on the store that takes what is queued.
+/// Whether a live server on the store claims queued runs.
 pub(super) async fn is_served(store: &Store, clock: Clock) -> Result<bool, StoreError> {
     let now = clock.now();
     Ok(store.engines().await?.iter().any(|e| e.kind == SERVE && !e.draining && is_alive(e, now)))
@@ -30,7 +32,8 @@ pub(super) async fn roll(store: &Store, clock: Clock) -> Result<Roll, StoreError
     Ok(Roll { alive: engines.into_iter().filter(takes).collect(), gone })
 }
 
-/// Removes processes of this machine that are gone from the store: from then on what they had queued is left over.
+/// Removes processes of this machine that are gone from the store: their queued runs are left over
+/// from then on.
 pub(super) async fn sign_off_gone(store: &Store) -> Result<(), StoreError> {
     for engine in store.engines().await?.iter().filter(|e| holder::is_gone(&e.holder)) {
         store.leave_engine(&engine.holder).await?;
@@ -43,7 +46,7 @@ impl World {
         self.config.kind == SERVE
     }
 
-    /// Whether this engine goes on with what processes that are gone have queued.
+    /// Whether this engine adopts the queued runs of processes that are gone.
     pub(super) fn adopts(&self) -> bool {
         self.config.only.is_none() && ![CLI, CONSOLE].contains(&self.config.kind.as_str())
     }

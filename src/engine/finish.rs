@@ -13,19 +13,19 @@ use crate::core::run::{RunId, RunStatus, RunStep, StepStatus, Transition};
 use crate::core::time::{Timestamp, human_ms};
 use crate::store::{NewRun, StoreError};
 
-/// How it ends.
+/// How the run ends.
 struct Verdict {
     what: Transition,
     status: RunStatus,
     level: Level,
     /// The final event.
-    told: String,
+    message: String,
     /// Why, when not plainly succeeded.
     why: Option<String>,
 }
 
 impl Drive {
-    /// Ends the run; the run that follows in its chain, when there is one.
+    /// Ends the run; returns the run that follows in its chain, when there is one.
     pub(super) async fn finish(&self, course: &Course) -> Result<Option<RunId>, StoreError> {
         let now = self.rec.world.clock.now();
         let verdict = self.verdict(course, now);
@@ -33,7 +33,7 @@ impl Drive {
             self.leave_manifest(&verdict, now).await?;
         }
         let mut entries = self.loose_ends(&verdict, course);
-        entries.push(self.rec.note(None, verdict.level, verdict.told));
+        entries.push(self.rec.note(None, verdict.level, verdict.message));
         self.rec.ending.store(true, Ordering::Release);
         let next = if verdict.what == Transition::Succeed {
             self.rec.succeed(&entries, self.next_link(now)).await?
@@ -41,11 +41,12 @@ impl Drive {
             self.rec.transition(verdict.what, verdict.why.as_deref(), &entries).await?;
             None
         };
-        self.rec.tell_last().await;
+        self.rec.publish_last().await;
         Ok(next.map(|run| run.id))
     }
 
-    /// Ends the run after this engine's own code broke while driving it. The step in flight has an unknown outcome.
+    /// Ends the run after a panic of the engine while driving it. The step in flight has an unknown
+    /// outcome.
     pub(super) async fn finish_broken(&self, panic: &str) -> Result<(), StoreError> {
         let why = format!("opsroom itself failed: {panic}");
         for step in self.rec.world.store.steps(self.rec.run()).await? {
@@ -67,10 +68,10 @@ impl Drive {
             what,
             status,
             level,
-            told: format!("{word}: {why}"),
+            message: format!("{word}: {why}"),
             why: Some(why),
         };
-        match (&course.halted, &course.unmet, &course.failure) {
+        match (&course.halted, &course.condition_failed, &course.failure) {
             (Some(Why::Leaving), ..) => ended(
                 Transition::Interrupt,
                 RunStatus::Interrupted,
@@ -85,8 +86,8 @@ impl Drive {
                 let why = format!("stopped after its step, as {by} asked");
                 ended(Transition::Cancel, RunStatus::Cancelled, Level::Warn, "cancelled", why)
             }
-            (Some(Why::Unapproved { said }), ..) => {
-                ended(Transition::Cancel, RunStatus::Cancelled, Level::Warn, "cancelled", said.clone())
+            (Some(Why::Unapproved { message }), ..) => {
+                ended(Transition::Cancel, RunStatus::Cancelled, Level::Warn, "cancelled", message.clone())
             }
             (Some(Why::Deadline), ..) => {
                 let limit = human_ms(self.run.plan.timeout_ms);
@@ -102,13 +103,13 @@ impl Drive {
                 what: Transition::Succeed,
                 status: RunStatus::Succeeded,
                 level: Level::Success,
-                told: format!("succeeded in {took}"),
+                message: format!("succeeded in {took}"),
                 why: None,
             },
         }
     }
 
-    /// What did not happen, said before the final event.
+    /// Warnings about effects that did not happen, recorded before the final event.
     fn loose_ends(&self, verdict: &Verdict, course: &Course) -> Vec<NewEntry> {
         let mut entries = Vec::new();
         let mut warn = |message: String| entries.push(self.rec.note(None, Level::Warn, message));

@@ -1,4 +1,4 @@
-//! The items of a `for_each` with bounds: several in hand at once, and an end to it after too many failures.
+//! The items of a `for_each` with limits: several at once, and a stop after too many failures.
 
 use futures_util::StreamExt;
 use futures_util::stream::FuturesUnordered;
@@ -11,7 +11,7 @@ use crate::core::run::{Phase, StepStatus};
 use crate::store::StoreError;
 
 impl Drive {
-    /// The items of a group of which an earlier engine may have done some.
+    /// The items of a group, some of which an earlier engine may have done.
     pub(super) async fn items(
         &self,
         phase: Phase,
@@ -30,7 +30,8 @@ impl Drive {
         Ok(0)
     }
 
-    /// Runs the items of a group; how many failed. Up to `max_errors` failures are told, not counted against the run.
+    /// Runs the items of a group; returns how many failed. Up to `max_errors` failures are
+    /// reported, not counted against the run.
     async fn group(
         &self,
         phase: Phase,
@@ -41,14 +42,14 @@ impl Drive {
         let allowed = usize::try_from(each.max_errors).unwrap_or(usize::MAX);
         let at_once = usize::try_from(each.max_concurrency.max(1)).unwrap_or(1);
         let mut waiting = items.iter();
-        let mut in_hand = FuturesUnordered::new();
+        let mut active = FuturesUnordered::new();
         let mut failed: Vec<(&PlanStep, Ended)> = Vec::new();
         loop {
-            while in_hand.len() < at_once && failed.len() <= allowed && self.halt.due().is_none() {
+            while active.len() < at_once && failed.len() <= allowed && self.halt.due().is_none() {
                 let Some((index, step)) = waiting.as_slice().first() else { break };
-                // Held back, it goes on one by one: what is in hand ends first.
+                // Held back, the group goes on one by one: active items end first.
                 if self.orders.borrow().holds(*index) {
-                    if !in_hand.is_empty() {
+                    if !active.is_empty() {
                         break;
                     }
                     self.hold(*index, step).await?;
@@ -57,9 +58,9 @@ impl Drive {
                     }
                 }
                 waiting.next();
-                in_hand.push(self.item(*index, phase, step));
+                active.push(self.item(*index, phase, step));
             }
-            let Some(ended) = in_hand.next().await else { break };
+            let Some(ended) = active.next().await else { break };
             let (index, step, ended) = ended?;
             if ended.halted {
                 course.weigh(step, &ended, &self.halt);
@@ -100,16 +101,16 @@ impl Drive {
         failed: &[(&PlanStep, Ended)],
         course: &mut Course,
     ) -> Result<(), StoreError> {
-        course.heed(&self.halt);
+        course.check_halt(&self.halt);
         let Some((step, ended)) = failed.first() else { return Ok(()) };
-        let told = format!("{} of {} failed, {allowed} allowed", failed.len(), items.len());
+        let counts = format!("{} of {} failed, {allowed} allowed", failed.len(), items.len());
         let within = failed.len() <= allowed;
         let level = if within { Level::Warn } else { Level::Error };
-        self.rec.append(&[self.rec.note(Some(phase), level, format!("for each: {told}"))]).await?;
+        self.rec.append(&[self.rec.note(Some(phase), level, format!("for each: {counts}"))]).await?;
         if !within {
-            let ended = Ended { message: format!("{} ({told})", ended.message), ..ended.clone() };
+            let ended = Ended { message: format!("{} ({counts})", ended.message), ..ended.clone() };
             course.weigh(step, &ended, &self.halt);
-            course.lead_on(phase, step, &self.run.plan);
+            course.apply_failure(phase, step, &self.run.plan);
         }
         Ok(())
     }

@@ -1,4 +1,4 @@
-//! Why a run is to stop before its end, told once to everything that works on it.
+//! Why a run is to stop before its end, shared by everything that works on it.
 
 use std::sync::{Arc, OnceLock};
 
@@ -17,19 +17,19 @@ pub(super) enum Why {
     Stopped {
         by: String,
     },
-    /// Nobody approved it, or somebody refused: the step's own words.
+    /// It was not approved, or a person refused: the step's message.
     Unapproved {
-        said: String,
+        message: String,
     },
     /// The run's total deadline passed.
     Deadline,
-    /// The engine is told to leave now.
+    /// The engine has to stop now.
     Leaving,
 }
 
 impl Why {
     /// As in "action skipped: …".
-    pub(super) fn words(&self) -> &'static str {
+    pub(super) fn describe(&self) -> &'static str {
         match self {
             Self::Cancelled { .. } => "the run was cancelled",
             Self::Stopped { .. } => "the run was to stop here",
@@ -43,7 +43,7 @@ impl Why {
 /// Fired at most once; cheap to clone.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Halt {
-    brakes: Brakes,
+    limits: Brakes,
     why: Arc<OnceLock<Why>>,
     /// To stop once the step in flight has ended.
     soon: CancellationToken,
@@ -52,27 +52,27 @@ pub(super) struct Halt {
 
 impl Halt {
     pub(super) fn fire(&self, why: Why) {
-        // Already fired: the first reason stands.
+        // Already fired: the first reason counts.
         let _ = self.why.set(why);
-        self.brakes.cancel.cancel();
+        self.limits.cancel.cancel();
     }
 
     /// Without grace; also after it has fired.
     pub(super) fn kill(&self, why: Why) {
         let _ = self.why.set(why);
-        // The kill first: whoever hears the cancel must not begin with the grace.
-        self.brakes.kill.cancel();
-        self.brakes.cancel.cancel();
+        // Kill first: the receiver of the cancel must not begin with the grace.
+        self.limits.kill.cancel();
+        self.limits.cancel.cancel();
     }
 
-    /// Nothing new is to begin; what is in flight goes on to its end.
+    /// Nothing new may begin; steps in flight run to their end.
     pub(super) fn fire_soon(&self, why: Why) {
         let _ = self.soon_why.set(why);
         self.soon.cancel();
     }
 
-    /// What people asked for, as the store has it.
-    pub(super) fn heed(&self, by: Option<String>, ending: Option<Ending>) {
+    /// Applies the requests of people, as read from the store.
+    pub(super) fn apply(&self, by: Option<String>, ending: Option<Ending>) {
         planted!(CancelIgnored => return);
         let Some(by) = by else { return };
         match ending {
@@ -86,22 +86,22 @@ impl Halt {
         self.why.get()
     }
 
-    /// Why nothing new is to begin.
+    /// Why nothing new may begin.
     pub(super) fn due(&self) -> Option<&Why> {
         self.why().or_else(|| self.soon_why.get())
     }
 
     pub(super) fn is_killed(&self) -> bool {
-        self.brakes.kill.is_cancelled()
+        self.limits.kill.is_cancelled()
     }
 
-    /// For adapters.
-    pub(super) fn brakes(&self) -> Brakes {
-        self.brakes.clone()
+    /// The stop signals for adapters.
+    pub(super) fn limits(&self) -> Brakes {
+        self.limits.clone()
     }
 
     pub(super) async fn fired(&self) {
-        self.brakes.cancel.cancelled().await;
+        self.limits.cancel.cancelled().await;
     }
 
     /// Fired, or to stop soon.

@@ -1,12 +1,13 @@
-//! Who holds a run: `host:pid:start:boot:pidns:n`. Two processes on one machine can tell whether the other still lives;
-//! of a holder elsewhere only its lease tells. Reads `/proc`; where that is missing, nobody is declared dead by this.
+//! The holder of a run: `host:pid:start:boot:pidns:n`. Processes on one machine can check whether
+//! another one is alive; for a holder on another machine only its lease counts. Reads `/proc`;
+//! where that is missing, no process is declared dead.
 
 use std::fs;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use rustix::process::{Pid, test_kill_process};
 
-/// Written where something cannot be found out.
+/// For a part that cannot be determined.
 const UNKNOWN: &str = "-";
 
 /// The identity of a new engine in this process.
@@ -18,7 +19,7 @@ pub(super) fn identity() -> String {
     format!("{}:{pid}:{start}:{}:{}:{n}", host(), boot(), pid_namespace())
 }
 
-/// Whether that holder was a process of this machine, boot and pid namespace, and is no more.
+/// Whether that holder was a process of this machine, boot and pid namespace, and is gone.
 pub(super) fn is_gone(holder: &str) -> bool {
     let Some(other) = Parts::read(holder) else { return false };
     let here = other.host == host() && other.boot == boot() && other.namespace == pid_namespace();
@@ -29,16 +30,17 @@ pub(super) fn is_gone(holder: &str) -> bool {
     if test_kill_process(pid) == Err(rustix::io::Errno::SRCH) {
         return true;
     }
-    // Readable: the same process is still the same only if it started then. Unreadable (hidden /proc): it lives.
+    // Readable: the process is the same one only if its start time matches. Unreadable (hidden
+    // /proc): alive.
     start_time(other.pid).is_some_and(|(state, start)| matches!(state, 'Z' | 'X') || start != other.start)
 }
 
-/// Where a holder's processes are, seen from here.
+/// Where a holder's processes run, seen from here.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Place {
-    /// In this machine, boot and pid namespace: their numbers mean something.
+    /// In this machine, boot and pid namespace: their numbers are valid.
     Here,
-    /// In this machine before it was started anew: there are none.
+    /// On this machine before its last boot: none are left.
     EarlierBoot,
     /// On that host, or in a container of this one.
     Elsewhere(String),
@@ -54,7 +56,7 @@ pub(super) fn place_of(holder: &str) -> Place {
     }
 }
 
-/// As people read it: `host:pid`.
+/// The display name: `host:pid`.
 pub(super) fn short(holder: &str) -> String {
     Parts::read(holder).map_or_else(|| holder.to_owned(), |p| format!("{}:{}", p.host, p.pid))
 }
@@ -92,7 +94,8 @@ fn pid_namespace() -> String {
     if digits.is_empty() { UNKNOWN.to_owned() } else { digits }
 }
 
-/// State and start time (clock ticks since boot) of a process. Fields count from after the name, which may hold anything.
+/// State and start time (clock ticks since boot) of a process. Fields count from after the name,
+/// which may contain anything.
 fn start_time(pid: u32) -> Option<(char, String)> {
     let stat = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
     let (_, rest) = stat.rsplit_once(')')?;
@@ -112,7 +115,7 @@ mod tests {
     }
 
     #[test]
-    fn a_reused_pid_a_zombie_and_a_missing_process_are_gone_a_stranger_is_not() {
+    fn a_reused_pid_a_zombie_and_a_missing_process_are_gone_an_unknown_holder_is_not() {
         let me = identity();
         let parts: Vec<_> = me.rsplitn(6, ':').collect();
         let with = |pid: &str, start: &str, boot: &str| format!("{}:{pid}:{start}:{boot}:{}:1", parts[5], parts[1]);
@@ -120,7 +123,7 @@ mod tests {
         assert!(!is_gone(&with(pid, start, boot)));
         assert!(is_gone(&with(pid, "1", boot)), "another process has the number now");
         assert!(is_gone(&with("999999999", start, boot)), "no such process");
-        assert!(!is_gone(&with("999999999", start, "another-boot")), "only its lease tells");
+        assert!(!is_gone(&with("999999999", start, "another-boot")), "only its lease counts");
         assert!(!is_gone("someone else"));
         assert_eq!(short(&me), format!("{}:{pid}", parts[5]));
         assert_eq!(place_of(&me), Place::Here);

@@ -1,4 +1,5 @@
-//! Keeps a run in hand: renews its lease, notices what people ask of it, the total deadline, and that the engine leaves.
+//! Keeps an active run: renews its lease and watches requests by people, the total deadline, and
+//! the engine's stop.
 
 use std::sync::atomic::Ordering;
 use std::time::Duration;
@@ -14,25 +15,26 @@ use crate::core::orders::Orders;
 use crate::core::time::Timestamp;
 use crate::store::StoreError;
 
-/// How often the store is asked what people want of the run (another console on the same store cannot wake us).
-const LOOK: Duration = Duration::from_secs(1);
+/// How often the store is polled for requests by people (another console on the same store cannot
+/// wake us).
+const POLL: Duration = Duration::from_secs(1);
 
-/// What is kept up while a run is driven.
+/// Watches over a run while it is driven.
 pub(super) struct Keeper<'a> {
     pub rec: &'a Recorder,
     pub lease_until: Timestamp,
     /// Stops the phases.
     pub halt: &'a Halt,
-    /// Stops the `finally` steps: only leaving does.
+    /// Stops the `finally` steps: only the engine's stop does.
     pub last: &'a Halt,
     pub limit: &'a Limit,
-    /// What people ask of the run, as last heard.
+    /// Requests by people, as last read from the store.
     pub orders: &'a watch::Sender<Orders>,
 }
 
 enum Tick {
     Renew,
-    Look,
+    Poll,
     Mode,
     Deadline,
 }
@@ -45,7 +47,7 @@ impl Keeper<'_> {
         mode.mark_changed();
         let mut limit = self.limit.watch();
         let mut renew_at = Instant::now() + self.every();
-        let mut look_at = Instant::now();
+        let mut poll_at = Instant::now();
         loop {
             let deadline = *limit.borrow_and_update();
             // A run that is ending can still be killed.
@@ -55,19 +57,19 @@ impl Keeper<'_> {
                 Ok(()) = mode.changed() => Tick::Mode,
                 () = sleep_until(deadline.unwrap_or_else(Instant::now)), if deadline.is_some() => Tick::Deadline,
                 Ok(()) = limit.changed() => continue,
-                () = sleep_until(look_at), if watched => Tick::Look,
-                Ok(()) = wake.changed(), if watched => Tick::Look,
+                () = sleep_until(poll_at), if watched => Tick::Poll,
+                Ok(()) = wake.changed(), if watched => Tick::Poll,
             };
             match tick {
                 Tick::Renew => match self.renew().await {
                     Ok(next) => renew_at = next,
                     Err(why) => return why,
                 },
-                Tick::Look => {
-                    self.look().await;
-                    look_at = Instant::now() + LOOK;
+                Tick::Poll => {
+                    self.poll().await;
+                    poll_at = Instant::now() + POLL;
                 }
-                Tick::Mode => self.heed(*mode.borrow()),
+                Tick::Mode => self.apply_mode(*mode.borrow()),
                 Tick::Deadline => {
                     self.limit.lift();
                     self.halt.fire(Why::Deadline);
@@ -80,14 +82,14 @@ impl Keeper<'_> {
         Duration::from_millis(u64::try_from(self.rec.world.config.renew_ms).unwrap_or(0).max(10))
     }
 
-    fn heed(&self, mode: Mode) {
+    fn apply_mode(&self, mode: Mode) {
         if mode == Mode::Leaving {
             self.halt.fire(Why::Leaving);
             self.last.fire(Why::Leaving);
         }
     }
 
-    /// When to renew next, or why there is nothing to renew any more.
+    /// When to renew next, or why the lease cannot be renewed.
     async fn renew(&mut self) -> Result<Instant, String> {
         let until = self.rec.world.clock.now().plus_ms(self.rec.world.config.lease_ms);
         let answer = timeout(self.every(), self.rec.world.store.renew(self.rec.claim, until)).await;
@@ -111,11 +113,11 @@ impl Keeper<'_> {
         }
     }
 
-    async fn look(&self) {
-        // A store that fails is the renewal's business.
+    async fn poll(&self) {
+        // A store error is handled by the renewal.
         if let Ok(run) = self.rec.world.store.run(self.rec.run()).await {
-            self.rec.heard(run.last_seq);
-            self.halt.heed(run.cancel_requested_by, run.orders.ending);
+            self.rec.advance_to(run.last_seq);
+            self.halt.apply(run.cancel_requested_by, run.orders.ending);
             self.orders.send_if_modified(|known| {
                 let changed = *known != run.orders;
                 *known = run.orders;

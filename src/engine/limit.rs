@@ -1,9 +1,9 @@
-//! The run's total deadline. It stands still while people hold the run back: what they take is not the run's time.
+//! The run's total deadline. It is paused while people hold the run back: that time does not count.
 
 use tokio::sync::watch;
 use tokio::time::{Duration, Instant};
 
-/// When the run must be through; `None`: never, or it stands still.
+/// When the run must have ended; `None`: never, or paused.
 #[derive(Debug)]
 pub(super) struct Limit(watch::Sender<Option<Instant>>);
 
@@ -23,30 +23,30 @@ impl Limit {
         self.0.send_replace(None);
     }
 
-    /// Stands still until the answer is dropped.
-    pub(super) fn still(&self) -> Still<'_> {
+    /// Pauses the limit until the result is dropped.
+    pub(super) fn pause(&self) -> Pause<'_> {
         let left = self.0.borrow().map(|at| at.saturating_duration_since(Instant::now()));
         self.lift();
-        Still { limit: self, left, began: Instant::now() }
+        Pause { limit: self, left, began: Instant::now() }
     }
 }
 
-/// A limit that stands still.
+/// A paused limit.
 #[derive(Debug)]
-pub(super) struct Still<'l> {
+pub(super) struct Pause<'l> {
     limit: &'l Limit,
     left: Option<Duration>,
     began: Instant,
 }
 
-impl Still<'_> {
-    /// For how long by now.
+impl Pause<'_> {
+    /// The duration of the pause so far.
     pub(super) fn elapsed(&self) -> Duration {
         self.began.elapsed()
     }
 }
 
-impl Drop for Still<'_> {
+impl Drop for Pause<'_> {
     fn drop(&mut self) {
         if let Some(left) = self.left {
             self.limit.0.send_replace(Some(Instant::now() + left));
@@ -59,19 +59,19 @@ mod tests {
     use super::*;
 
     #[tokio::test(start_paused = true)]
-    async fn what_people_take_is_not_the_runs_time() {
+    async fn a_pause_does_not_count() {
         let limit = Limit::new(1000);
         let at = || limit.watch().borrow().map(|at| at - Instant::now());
         tokio::time::advance(Duration::from_millis(400)).await;
         assert_eq!(at(), Some(Duration::from_millis(600)));
-        let still = limit.still();
+        let pause = limit.pause();
         tokio::time::advance(Duration::from_hours(3)).await;
-        assert_eq!((at(), still.elapsed()), (None, Duration::from_hours(3)));
-        drop(still);
+        assert_eq!((at(), pause.elapsed()), (None, Duration::from_hours(3)));
+        drop(pause);
         assert_eq!(at(), Some(Duration::from_millis(600)));
         for none in [0, -1] {
             let never = Limit::new(none);
-            drop(never.still());
+            drop(never.pause());
             assert_eq!(*never.watch().borrow(), None);
         }
     }

@@ -1,5 +1,5 @@
-//! What a step says on its way into the store: output batched, in order, nothing dropped (a slow store slows the child);
-//! a command's birth before it begins.
+//! Output of a step on its way into the store: batched, in order, nothing dropped (a slow store
+//! slows the child); and the record of a command before it starts.
 
 use std::time::Duration;
 
@@ -13,15 +13,16 @@ use crate::core::event::{EntryBody, Level, NewEntry};
 use crate::core::run::Phase;
 use crate::store::{Process, StoreError};
 
-/// A line waits at most this long to be written.
+/// Maximum delay before a line is written.
 const DELAY: Duration = Duration::from_millis(50);
 const MAX_BYTES: usize = 256 * 1024;
 const MAX_LINES: usize = 4000;
 
-/// Batches on their way from an adapter. Each holds up to one read (64 KiB) and at most one long line.
+/// Batches on their way from an adapter. Each holds up to one read (64 KiB) and at most one long
+/// line.
 pub(super) const CHANNEL: usize = 4;
 
-/// Where the output belongs.
+/// The origin of the output.
 #[derive(Clone, Copy)]
 pub(super) struct Origin<'a> {
     pub step: Option<u32>,
@@ -31,19 +32,19 @@ pub(super) struct Origin<'a> {
     pub sensitive: bool,
 }
 
-/// Writes what comes until the sender is dropped.
-pub(super) async fn pump(rec: &Recorder, mut said: mpsc::Receiver<Said>, origin: Origin<'_>) -> Result<(), StoreError> {
+/// Writes events until the sender is dropped.
+pub(super) async fn pump(rec: &Recorder, mut events: mpsc::Receiver<Said>, origin: Origin<'_>) -> Result<(), StoreError> {
     let mut batch = Batch::default();
     let mut begun = None;
     let mut unkept = 0;
     loop {
         let next = if batch.entries.is_empty() {
-            said.recv().await.map(Some)
+            events.recv().await.map(Some)
         } else {
             tokio::select! {
                 biased;
                 () = sleep_until(batch.due) => Some(None),
-                next = said.recv() => next.map(Some),
+                next = events.recv() => next.map(Some),
             }
         };
         match next {
@@ -51,17 +52,17 @@ pub(super) async fn pump(rec: &Recorder, mut said: mpsc::Receiver<Said>, origin:
             Some(Some(Said::Ready(birth, go))) => {
                 let process = process(birth, origin.step);
                 planted!(CommandNotRecorded, (), rec.began(&process).await?);
-                // Whoever waited has been cancelled: then the command ends as it is.
+                // An error: the receiver was cancelled, and the command ends without starting.
                 let _ = go.send(());
                 begun = Some(process);
             }
             Some(Some(Said::Lines(lines))) if origin.sensitive => unkept += lines.len(),
             Some(Some(Said::Lines(lines))) => batch.lines(rec, lines, origin),
             Some(Some(Said::Left(left, answer))) => {
-                // What the command said before stands before what it left.
+                // Output printed before the file is recorded before it.
                 rec.append(&std::mem::take(&mut batch).entries).await?;
                 let kept = leave(rec, left, origin).await?;
-                // Whoever waited has been cancelled: the file is kept all the same.
+                // An error: the receiver was cancelled; the file is kept all the same.
                 let _ = answer.send(kept);
             }
             Some(Some(Said::Note(message))) => batch.note(rec, Level::Warn, message, origin),
@@ -84,7 +85,7 @@ pub(super) async fn pump(rec: &Recorder, mut said: mpsc::Receiver<Said>, origin:
     }
 }
 
-/// Keeps a file and says so.
+/// Keeps a file and records an event.
 async fn leave(rec: &Recorder, left: Left, origin: Origin<'_>) -> Result<Result<(), NotKept>, StoreError> {
     let title = left.title.clone();
     let kept = rec.leave(origin.step, left).await?;

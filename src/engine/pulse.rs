@@ -1,4 +1,4 @@
-//! The pulse: once per slot, every configured probe is asked and all answers are written together.
+//! The pulse: once per slot every configured probe is run, and all results are written together.
 
 use std::time::Duration;
 
@@ -14,33 +14,34 @@ use crate::core::step::{Call, Reply};
 use crate::core::time::Timestamp;
 use crate::store::StoreError;
 
-/// Probes asked at once.
+/// Probes run at once.
 const AT_ONCE: usize = 16;
-/// An engine that may see less than others leaves them the beginning of each slot, a quarter of it, this long at most,
-/// milliseconds: a console where a server is alive, and one that lacks a secret or a program some probe needs.
+/// An engine that may see less than others (a console beside a live server, or one that lacks a
+/// secret or program a probe needs) leaves them the first quarter of each slot, at most this many
+/// milliseconds.
 const OTHERS_FIRST_MS: i64 = 5_000;
 /// A probe without a timeout of its own.
 const TIMEOUT_MS: i64 = 10_000;
 
-/// Pulses until it is dropped: as soon as it is told what, then at the beginning of every slot. A slot missed is not
-/// caught up, and of several engines on a store one has each slot.
+/// Pulses until it is dropped: as soon as a pulse is requested, then at the beginning of every
+/// slot. Missed slots are not caught up; each slot is taken by one of the engines on a store.
 pub(super) async fn beat(world: World) {
-    let mut asked = world.signals.pulse.subscribe();
+    let mut requests = world.signals.pulse.subscribe();
     loop {
-        let wanted = *asked.borrow_and_update();
+        let wanted = *requests.borrow_and_update();
         let Some((workspace, period_ms)) = wanted else {
-            if asked.changed().await.is_err() {
+            if requests.changed().await.is_err() {
                 return;
             }
             continue;
         };
         let pause = beat_once(&world, workspace, period_ms.max(1000)).await;
-        // Either way: on to the next slot, or to what is wanted now.
-        let _ = timeout(pause, asked.changed()).await;
+        // In both cases: on to the next slot, or to the new request.
+        let _ = timeout(pause, requests.changed()).await;
     }
 }
 
-/// Pulses; how long until the next slot.
+/// Pulses; returns the time until the next slot.
 async fn beat_once(world: &World, workspace: i64, period_ms: i64) -> Duration {
     let slot = slot_of(world.clock.now(), period_ms);
     match pulse(world, workspace, slot, period_ms).await {
@@ -57,7 +58,7 @@ fn slot_of(now: Timestamp, period: i64) -> Timestamp {
     Timestamp(now.0.div_euclid(period) * period)
 }
 
-/// One pulse; false when there is nothing to probe, or somebody else has this slot.
+/// One pulse; false when there is nothing to probe, or another engine has this slot.
 async fn pulse(world: &World, workspace: i64, slot: Timestamp, period_ms: i64) -> Result<bool, StoreError> {
     let stack = world.store.stack(workspace).await?;
     let probes = runbook::probes(&stack);
@@ -72,8 +73,8 @@ async fn pulse(world: &World, workspace: i64, slot: Timestamp, period_ms: i64) -
     if !world.store.take_slot(workspace, slot).await? {
         return Ok(false);
     }
-    let asked = stream::iter(probes).map(|step| probe(world, step));
-    let seen: Vec<_> = asked.buffer_unordered(AT_ONCE).collect().await;
+    let probing = stream::iter(probes).map(|step| probe(world, step));
+    let seen: Vec<_> = probing.buffer_unordered(AT_ONCE).collect().await;
     let redactor = world.adapters.redactor();
     let unmade = unmade.into_iter().map(|(target, why)| unknown(world, target, why));
     let seen: Vec<_> =
@@ -81,8 +82,8 @@ async fn pulse(world: &World, workspace: i64, slot: Timestamp, period_ms: i64) -
     world.store.pulse(workspace, slot, &seen).await
 }
 
-/// Asks one target. When the question cannot be put, for reasons of ours, the target's state is unknown from now on;
-/// `None`: it is not asked in this slot.
+/// Probes one target. When the probe cannot be made, for reasons of ours, the target's state is
+/// unknown from now on; `None`: it is not probed in this slot.
 async fn probe(world: &World, step: PlanStep) -> Option<Observation> {
     let target = step.target.clone()?;
     let call = call_of(&step);
@@ -90,7 +91,8 @@ async fn probe(world: &World, step: PlanStep) -> Option<Observation> {
     if let Err(why) = world.adapters.check(&call) {
         return Some(unknown(world, target, why));
     }
-    // What a probe prints is not kept. One that the rate limit of its host does not let now is left out of this slot.
+    // Output of probes is not kept. A probe that the rate limit of its host refuses skips this
+    // slot.
     let reply = world.adapters.glance(call).await?;
     if let (true, Reply::Unreachable { message }) | (_, Reply::Refused { message }) = (local, &reply) {
         return Some(unknown(world, target, message.clone()));

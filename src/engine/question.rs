@@ -1,4 +1,4 @@
-//! A question to a person: the run waits, the lease is kept, the answer comes through the store.
+//! A question to a person: the run waits, its lease is kept, the answer comes through the store.
 
 use std::time::Duration;
 
@@ -7,7 +7,7 @@ use tokio::time::{Instant, sleep, sleep_until};
 use super::attempt::Place;
 use super::drive::Drive;
 use super::halt::Halt;
-use super::hold::{LOOK, Parked};
+use super::hold::{POLL, Parked};
 use crate::core::run::{StepStatus, Transition};
 use crate::core::step::Reply;
 use crate::store::StoreError;
@@ -25,9 +25,9 @@ impl Drive {
         };
         // Lists show it on one line.
         let lines: Vec<&str> = prompt.lines().map(str::trim).filter(|line| !line.is_empty()).collect();
-        let asked = lines.join(" ⏎ ");
-        self.rec.step(index, StepStatus::Waiting, 1, Some(&asked), &[]).await?;
-        self.rec.transition(Transition::Wait, Some(&asked), &[]).await?;
+        let question = lines.join(" ⏎ ");
+        self.rec.step(index, StepStatus::Waiting, 1, Some(&question), &[]).await?;
+        self.rec.transition(Transition::Wait, Some(&question), &[]).await?;
         let parked = Parked::new(self);
         let reply = self.answer(index, timeout_ms, halt).await;
         drop(parked);
@@ -42,7 +42,7 @@ impl Drive {
         // tokio's timers end after about 30 years.
         let limit = begun + Duration::from_millis(u64::try_from(timeout_ms).unwrap_or(0).min(1_000_000_000_000));
         loop {
-            // What was said just within the time counts: the last look comes after it.
+            // Answers just within the time count: the last poll comes after the deadline.
             let over = Instant::now() >= limit;
             match world.store.answer_of(self.rec.run(), index).await {
                 Ok(Some((done, by, note))) => return Reply::Answered { done, by, note },
@@ -54,7 +54,7 @@ impl Drive {
             }
             tokio::select! {
                 Ok(()) = wake.changed() => {}
-                () = sleep(LOOK) => {}
+                () = sleep(POLL) => {}
                 () = halt.fired() => return Reply::Unreachable { message: "no answer was given".to_owned() },
                 () = sleep_until(limit) => {}
             }

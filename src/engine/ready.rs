@@ -1,4 +1,5 @@
-//! Before a step runs: its condition, the places only the run can fill, and the time its sub-runbook has left.
+//! Before a step runs: its condition, the placeholders that are filled at run time, and the time
+//! its sub-runbook has left.
 
 use tokio::time::Instant;
 
@@ -15,7 +16,7 @@ use crate::store::StoreError;
 
 /// Whether a step can begin.
 pub(super) enum Ready {
-    /// Yes; with its places filled, when it has some.
+    /// Yes; with its placeholders filled, when it has some.
     Go(Option<Box<PlanStep>>),
     /// It was skipped, or failed before it began.
     Over(Ended),
@@ -34,7 +35,7 @@ impl Drive {
             }
             Ok((true, why)) if !why.is_empty() => {
                 let message = format!("{}: runs because {why}", step.name);
-                self.rec.append(&[self.said(place, step, Level::Debug, message)]).await?;
+                self.rec.append(&[self.step_event(place, step, Level::Debug, message)]).await?;
             }
             Ok(_) => {}
         }
@@ -56,13 +57,14 @@ impl Drive {
     async fn over(&self, place: Place, step: &PlanStep, status: StepStatus, why: String) -> Result<Ready, StoreError> {
         let level = if status == StepStatus::Skipped { Level::Info } else { Level::Error };
         let why = self.shorten(place, step, why).await?;
-        let event = self.said(place, step, level, format!("{}: {why}", step.name));
+        let event = self.step_event(place, step, level, format!("{}: {why}", step.name));
         self.close(place, status, 0, &why, event).await?;
         self.results.keep_status(step, status);
         Ok(Ready::Over(Ended { status, message: why, halted: false }))
     }
 
-    /// The time an attempt has: its own, or what is left of the sub-runbook's. `None`: nothing is left.
+    /// The timeout of an attempt: its own, or the rest of the sub-runbook's. `None`: no time is
+    /// left.
     pub(super) fn within(&self, step: &PlanStep, timeout_ms: i64) -> Option<i64> {
         let left = step.rules.within.iter().map(|w| {
             let left = self.results.deadline(&w.name, w.timeout_ms).saturating_duration_since(Instant::now());
@@ -76,13 +78,13 @@ impl Drive {
         let limits = step.rules.within.iter().min_by_key(|w| self.results.deadline(&w.name, w.timeout_ms));
         let limit = limits.map(|w| format!(" of {} for {}", human_ms(w.timeout_ms), w.name)).unwrap_or_default();
         let message = format!("not begun: the time{limit} is over");
-        let event = self.said(place, step, Level::Error, format!("{}: {message}", step.name));
+        let event = self.step_event(place, step, Level::Error, format!("{}: {message}", step.name));
         self.close(place, StepStatus::TimedOut, attempt, &message, event).await?;
         self.results.keep_status(step, StepStatus::TimedOut);
         Ok(Ended { status: StepStatus::TimedOut, message, halted: false })
     }
 
-    /// What an answer means, with the results so far.
+    /// Evaluates an answer, with the results so far.
     pub(super) fn weigh(&self, step: &PlanStep, reply: &Reply) -> Weighed {
         step.weigh(reply, &self.results.seen_by(step), self.rec.world.clock.now())
     }

@@ -1,5 +1,5 @@
-//! Writes what happens to a run: to the store first, then tells the bus. A store that fails is tried again for as long as
-//! a lease lasts; after that the run is given up, and nothing is pretended.
+//! Records what happens to a run: in the store first, then on the bus. A failing store is retried
+//! for as long as a lease lasts; after that the run is abandoned, and nothing more is reported.
 
 use std::borrow::Cow;
 use std::sync::atomic::{AtomicBool, AtomicI64, AtomicUsize, Ordering};
@@ -17,13 +17,13 @@ use crate::core::run::{Phase, Run, RunId, RunStatus, StepStatus, Transition, nex
 use crate::core::time::Timestamp;
 use crate::store::{Claim, NewArtifact, NewRun, Process, StoreError};
 
-/// The pen of one run.
+/// Writes the records of one run.
 pub(super) struct Recorder {
     pub world: World,
     pub claim: Claim,
     /// The last number known to be written; entries by others may lie between.
     seq: AtomicI64,
-    /// Set before the write that ends the run: from then on a stale token is no news.
+    /// Set before the write that ends the run: from then on a stale token is expected.
     pub ending: AtomicBool,
     /// Lines of output that could not be written.
     lost: AtomicUsize,
@@ -37,7 +37,7 @@ pub(super) struct Kept {
     pub replaced: bool,
 }
 
-/// An event in the making.
+/// An event to be recorded.
 pub(super) struct Event<'a> {
     pub step: Option<u32>,
     pub phase: Option<Phase>,
@@ -104,7 +104,7 @@ impl Recorder {
         let written = move || async move { Ok(self.written(before, entries).await?.map(drop)) };
         self.persist(write, written).await?;
         self.world.bus.tell(Notice::Steps(claim.run));
-        self.tell_entries(before, entries);
+        self.publish_entries(before, entries);
         Ok(())
     }
 
@@ -137,11 +137,11 @@ impl Recorder {
         let write = move || store.transition(claim, what, message, entries, at);
         let status = self.persist(write, move || self.moved(before, what, entries)).await?;
         self.world.bus.tell(Notice::Run(claim.run, status));
-        self.tell_entries(before, entries);
+        self.publish_entries(before, entries);
         Ok(status)
     }
 
-    /// The run begins; this engine took it at `claimed_at`.
+    /// Starts the run; this engine took it at `claimed_at`.
     pub(super) async fn start(&self, claimed_at: Timestamp, entries: &[NewEntry]) -> Result<(), StoreError> {
         let (store, claim, at) = (&self.world.store, self.claim, self.world.clock.now());
         let before = self.known();
@@ -149,11 +149,11 @@ impl Recorder {
         let write = move || store.start(claim, claimed_at, entries, at);
         let status = self.persist(write, move || self.moved(before, Transition::Start, entries)).await?;
         self.world.bus.tell(Notice::Run(claim.run, status));
-        self.tell_entries(before, entries);
+        self.publish_entries(before, entries);
         Ok(())
     }
 
-    /// An attempt at a step has ended, and another will follow.
+    /// Records the end of an attempt that is followed by another one.
     pub(super) async fn attempt_ended(
         &self,
         step: u32,
@@ -166,7 +166,7 @@ impl Recorder {
         let write = move || store.attempt_ended(claim, step, attempt, entries, at);
         let written = move || async move { Ok(self.written(before, entries).await?.map(drop)) };
         self.persist(write, written).await?;
-        self.tell_entries(before, entries);
+        self.publish_entries(before, entries);
         Ok(())
     }
 
@@ -178,7 +178,7 @@ impl Recorder {
         let write = move || store.succeed_and_chain(claim, None, entries, next.clone(), at);
         let next = self.persist(write, move || self.succeeded(before, entries)).await?;
         self.world.bus.tell(Notice::Run(claim.run, RunStatus::Succeeded));
-        self.tell_entries(before, entries);
+        self.publish_entries(before, entries);
         if let Some(next) = &next {
             self.world.bus.tell(Notice::Run(next.id, next.status));
         }
@@ -193,12 +193,13 @@ impl Recorder {
         Ok(())
     }
 
-    /// Keeps what a step (or the run itself) leaves behind. The inner answer: as what, or why it is not kept.
+    /// Stores an artifact of a step (or of the run itself). The inner result: how it is kept, or
+    /// why it is not.
     pub(super) async fn leave(&self, step: Option<u32>, left: Left) -> Result<Result<Kept, NotKept>, StoreError> {
         let (store, claim, at) = (&self.world.store, self.claim, self.world.clock.now());
         let limits = self.world.adapters.artifact_limits();
         let redactor = self.world.adapters.redactor();
-        // Searching, hashing and packing megabytes would hold up whatever else this thread has to do.
+        // Searching, hashing and packing megabytes would block this thread.
         let packed = tokio::task::spawn_blocking(move || {
             let (left, replaced) = redact::left(&redactor, left);
             (NewArtifact::pack(left), replaced)
@@ -216,28 +217,29 @@ impl Recorder {
         Ok(kept.map(|()| Kept { hash: artifact.hash().to_owned(), bytes: artifact.bytes(), replaced }))
     }
 
-    /// A command is about to begin.
+    /// Records a command that is about to start.
     pub(super) async fn began(&self, process: &Process) -> Result<(), StoreError> {
         let (store, claim) = (&self.world.store, self.claim);
-        // Twice is as good as once.
+        // Idempotent.
         self.persist(move || store.process_began(claim, process), || std::future::ready(Ok(None))).await
     }
 
-    /// It has ended.
+    /// Records the end of a command.
     pub(super) async fn over(&self, process: &Process) -> Result<(), StoreError> {
         let (store, run) = (&self.world.store, self.claim.run);
         self.persist(move || store.process_ended(run, process), || std::future::ready(Ok(None))).await
     }
 
-    /// Asks the breaker that stands before a call.
-    pub(super) async fn ask_breaker(&self, way: &Way, patience_ms: i64) -> Result<Pass, StoreError> {
+    /// Asks the breaker of a call's target whether the call may be made.
+    pub(super) async fn ask_breaker(&self, way: &Way, max_wait_ms: i64) -> Result<Pass, StoreError> {
         let (store, workspace, at) = (&self.world.store, self.claim.workspace, self.world.clock.now());
-        let ask = move || store.ask_breaker(workspace, way, patience_ms, at);
+        let ask = move || store.ask_breaker(workspace, way, max_wait_ms, at);
         self.persist(ask, || std::future::ready(Ok(None))).await
     }
 
-    /// Tells it how the call has ended. An answer lost on the way may count a failure twice, which errs on the safe side.
-    pub(super) async fn tell_breaker(
+    /// Reports the outcome of the call to the breaker. A lost answer may count a failure twice,
+    /// which errs on the safe side.
+    pub(super) async fn report_to_breaker(
         &self,
         way: &Way,
         pass: Pass,
@@ -246,19 +248,20 @@ impl Recorder {
         let (store, workspace, at) = (&self.world.store, self.claim.workspace, self.world.clock.now());
         let message = outcome.err().map(|message| self.world.adapters.redactor().redact(message));
         let outcome = message.as_deref().map_or(Ok(()), Err);
-        let tell = move || store.tell_breaker(workspace, way, pass, outcome, at);
-        self.persist(tell, || std::future::ready(Ok(None))).await
+        let report = move || store.tell_breaker(workspace, way, pass, outcome, at);
+        self.persist(report, || std::future::ready(Ok(None))).await
     }
 
-    /// The number of the very last entry, once the run has ended: listeners must not miss its end.
-    pub(super) async fn tell_last(&self) {
+    /// Publishes the number of the very last entry once the run has ended: listeners must not miss
+    /// its end.
+    pub(super) async fn publish_last(&self) {
         if let Ok(run) = self.world.store.run(self.claim.run).await {
             self.world.bus.tell(Notice::Entries(run.id, run.last_seq));
         }
     }
 
-    /// Others write into the log too (a cancellation, an answer): this is how far it goes.
-    pub(super) fn heard(&self, seq: i64) {
+    /// Advances to a number written by others (a cancellation, an answer) and publishes it.
+    pub(super) fn advance_to(&self, seq: i64) {
         if self.seq.fetch_max(seq, Ordering::AcqRel) < seq {
             self.world.bus.tell(Notice::Entries(self.claim.run, seq));
         }
@@ -273,8 +276,9 @@ impl Recorder {
         self.claim.run
     }
 
-    /// `before`: the last number known before the write. Never tells a number that is not there yet.
-    fn tell_entries(&self, before: i64, entries: &[NewEntry]) {
+    /// `before`: the last number known before the write. Never publishes a number that is not there
+    /// yet.
+    fn publish_entries(&self, before: i64, entries: &[NewEntry]) {
         if !entries.is_empty() {
             let now = before + i64::try_from(entries.len()).unwrap_or(0);
             let seq = self.seq.fetch_max(now, Ordering::AcqRel).max(now);
@@ -282,7 +286,7 @@ impl Recorder {
         }
     }
 
-    /// Without the values of secrets: whatever this run writes passes here.
+    /// Redacts the values of secrets: everything this run writes passes here.
     fn clean<'a>(&self, entries: &'a [NewEntry]) -> Cow<'a, [NewEntry]> {
         redact::entries(&self.world.adapters.redactor(), entries)
     }
@@ -295,8 +299,8 @@ impl Recorder {
         self.seq.load(Ordering::Acquire)
     }
 
-    /// The number of the last of these entries when a write of ours that seemed to fail was committed after all.
-    /// `before`: a number from before that write.
+    /// The number of the last of these entries when a write of ours that seemed to fail was
+    /// committed after all. `before`: a number from before that write.
     async fn written(&self, before: i64, entries: &[NewEntry]) -> Result<Option<i64>, StoreError> {
         self.world.store.written(self.claim.run, before, entries).await
     }
@@ -309,7 +313,7 @@ impl Recorder {
     ) -> Result<Option<RunStatus>, StoreError> {
         let there = self.written(before, entries).await?.is_some();
         let run = self.world.store.run(self.claim.run).await?;
-        // Without entries the state alone tells: where the transition leads, it cannot have come from.
+        // Without entries only the state counts: the target of the transition cannot be its source.
         let status = run.status;
         let arrived = RunStatus::ALL.into_iter().any(|from| next(from, what) == Some(status));
         Ok((arrived && (there || entries.is_empty())).then_some(status))
@@ -322,32 +326,33 @@ impl Recorder {
         Ok(Some(self.world.store.next_link(self.claim.run).await?))
     }
 
-    /// Writes, and writes again while the store is locked or fails. What it refuses stays refused. A connection lost at
-    /// the commit leaves open whether it happened: before another attempt, `written` looks.
+    /// Writes, and retries while the store is locked or fails. A refusal is final. When a
+    /// connection is lost at the commit it is unknown whether it happened: before another attempt,
+    /// `written` checks.
     async fn persist<T, F, G>(&self, write: impl Fn() -> F, written: impl Fn() -> G) -> Result<T, StoreError>
     where
         F: Future<Output = Result<T, StoreError>>,
         G: Future<Output = Result<Option<T>, StoreError>>,
     {
         stop_point!(Before);
-        let patience = Duration::from_millis(u64::try_from(self.world.config.lease_ms).unwrap_or(0));
+        let max_wait = Duration::from_millis(u64::try_from(self.world.config.lease_ms).unwrap_or(0));
         let began = Instant::now();
         let mut pause = Duration::from_millis(50);
-        let mut looking = false;
+        let mut checking = false;
         loop {
-            let answer = if looking { written().await } else { write().await.map(Some) };
+            let answer = if checking { written().await } else { write().await.map(Some) };
             match answer {
                 Ok(Some(done)) => {
                     stop_point!(After);
                     return Ok(done);
                 }
                 Ok(None) => {
-                    looking = false;
+                    checking = false;
                     continue;
                 }
-                Err(e @ (StoreError::Locked { .. } | StoreError::Database(_))) if began.elapsed() < patience => {
+                Err(e @ (StoreError::Locked { .. } | StoreError::Database(_))) if began.elapsed() < max_wait => {
                     tracing::warn!(run = %self.claim.run, "the store failed, trying again: {e}");
-                    looking = true;
+                    checking = true;
                 }
                 Err(e) => return Err(e),
             }
@@ -357,8 +362,8 @@ impl Recorder {
     }
 }
 
-/// Lines on their way into the store: lost when this is dropped before they arrived, by an error or because the run was
-/// let go of meanwhile.
+/// Lines on their way into the store: counted as lost when this is dropped before they are written,
+/// by an error or because the run was abandoned.
 struct Unwritten<'a> {
     lines: usize,
     lost: &'a AtomicUsize,

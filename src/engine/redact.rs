@@ -7,7 +7,7 @@ use crate::core::event::{EntryBody, NewEntry};
 use crate::core::observation::Observation;
 use crate::core::redact::Redactor;
 
-/// Output lines and events; copied only when there is something to look for and it is found.
+/// Output lines and events; copied only when a secret is found.
 pub(super) fn entries<'a>(redactor: &Redactor, entries: &'a [NewEntry]) -> Cow<'a, [NewEntry]> {
     if entries.iter().any(|entry| holds(redactor, &entry.body)) {
         let clean = |entry: &NewEntry| NewEntry { body: body(redactor, entry.body.clone()), ..entry.clone() };
@@ -19,7 +19,7 @@ pub(super) fn entries<'a>(redactor: &Redactor, entries: &'a [NewEntry]) -> Cow<'
 fn holds(redactor: &Redactor, body: &EntryBody) -> bool {
     match body {
         EntryBody::Output { text, .. } => redactor.finds(text),
-        // Values may be escaped inside: only the way through its strings sees them.
+        // Values may be escaped in the JSON: only a walk through its strings finds them.
         EntryBody::Event { message, data, .. } => redactor.finds(message) || (data.is_some() && !redactor.is_empty()),
     }
 }
@@ -36,8 +36,8 @@ fn body(redactor: &Redactor, body: EntryBody) -> EntryBody {
     }
 }
 
-/// Contents may be anything; a value is found where it stands in one of its spellings, not inside of an archive. Also
-/// whether the contents are others now: a file of another program may be of no use to it any more.
+/// Contents may be anything; a value is found in all of its spellings, but not inside an archive.
+/// Also returns whether the contents changed: a changed file may be useless to other programs.
 pub(super) fn left(redactor: &Redactor, left: Left) -> (Left, bool) {
     let clean = match redactor.redact_bytes(&left.content) {
         Cow::Owned(clean) if clean != left.content => Some(clean),

@@ -1,5 +1,5 @@
-//! What the steps of a run came to, for the expressions of later steps. Only what somebody asks for is kept; the record
-//! of it is in the events of the steps.
+//! Results of the steps of a run, for the expressions of later steps. Only results that some step
+//! uses are kept; they are recorded in the events of the steps.
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::{Mutex, PoisonError};
@@ -10,16 +10,16 @@ use crate::core::expr::Value;
 use crate::core::plan::{PlanStep, SENSITIVE, Scope, Weighed};
 use crate::core::run::{RunStep, StepStatus};
 
-/// Results by the sub-runbook they belong to, and when each sub-runbook must be through.
+/// Results by sub-runbook, and when each sub-runbook must have ended.
 #[derive(Debug, Default)]
 pub(super) struct Results {
     kept: Mutex<BTreeMap<String, Scope>>,
     deadlines: Mutex<HashMap<String, Instant>>,
-    /// Scope and name of results that are not whole, and why.
+    /// Scope and name of incomplete results, and why.
     gaps: Mutex<BTreeMap<(String, String), &'static str>>,
 }
 
-/// What the redactor puts in the place of a value.
+/// The redactor's replacement of a value begins like this.
 const REDACTED: &str = "[secret ";
 const SECRET: &str = "held a secret, which is not kept when a run is interrupted";
 const DECIDED: &str = "was marked done by a person, so what it would have left is not known";
@@ -28,8 +28,9 @@ const SKIPPED: &str = "was skipped, so it left nothing";
 const NOT_KEPT: &str = "was done before the run was interrupted; of its answer only what it saved was kept";
 
 impl Results {
-    /// Keeps what a step came to, when it has a name somebody asks for; then also as the log is to keep it, so that it is
-    /// there after an interruption. Headers, body and rows of an answer are not: they may be anything, and large.
+    /// Keeps the result of a step that has a name other steps use. Returns the part that is also
+    /// logged, so that it survives an interruption: without headers, body and rows of an answer,
+    /// which may be anything, and large.
     pub(super) fn keep(&self, step: &PlanStep, status: StepStatus, weighed: &Weighed) -> Option<serde_json::Value> {
         self.put(step, status, weighed.result.clone());
         if step.rules.key.is_empty() || weighed.result.is_empty() {
@@ -42,7 +43,7 @@ impl Results {
         serde_json::to_value(result).ok()
     }
 
-    /// Keeps that a step did not run.
+    /// Keeps the status of a step that did not run.
     pub(super) fn keep_status(&self, step: &PlanStep, status: StepStatus) {
         self.put(step, status, BTreeMap::new());
         if status == StepStatus::Skipped {
@@ -50,13 +51,14 @@ impl Results {
         }
     }
 
-    /// What an earlier engine kept of a finished step in its event: exactly that, or nothing. What was a secret when it was
-    /// written is not there any more, and what stands in its place is no value.
-    pub(super) fn recall(&self, step: &PlanStep, record: &RunStep, told: Option<&serde_json::Value>) {
+    /// Restores the result that an earlier engine kept in the event of a finished step: exactly
+    /// that, or nothing. Secrets were redacted when it was written, and the replacement is not a
+    /// value.
+    pub(super) fn recall(&self, step: &PlanStep, record: &RunStep, logged: Option<&serde_json::Value>) {
         if matches!(record.status, StepStatus::Pending | StepStatus::Waiting | StepStatus::Running) {
             return;
         }
-        let of_this = told.filter(|data| data["status"] == record.status.name());
+        let of_this = logged.filter(|data| data["status"] == record.status.name());
         let kept = of_this.map(|data| data["kept"].clone()).filter(|kept| !kept.is_null());
         let mut result: BTreeMap<String, Value> = kept.and_then(|k| serde_json::from_value(k).ok()).unwrap_or_default();
         let all = result.len();
@@ -91,8 +93,8 @@ impl Results {
         self.gaps.lock().unwrap_or_else(PoisonError::into_inner).insert(name, why);
     }
 
-    /// Nobody's time passed for so long.
-    pub(super) fn stand_still(&self, time: std::time::Duration) {
+    /// Extends all deadlines by the time of a pause.
+    pub(super) fn extend_deadlines(&self, time: std::time::Duration) {
         let mut deadlines = self.deadlines.lock().unwrap_or_else(PoisonError::into_inner);
         deadlines.values_mut().for_each(|at| *at += time);
     }
@@ -109,7 +111,7 @@ impl Results {
         kept.entry(step.rules.scope.clone()).or_default().insert(step.rules.key.clone(), Value::Map(result));
     }
 
-    /// What a step's expressions may see of the steps before it.
+    /// The results that a step's expressions may use.
     pub(super) fn seen_by(&self, step: &PlanStep) -> Scope {
         if step.rules.expressions().next().is_none() && !step.rules.fills {
             return Scope::new();
@@ -118,7 +120,7 @@ impl Results {
         kept.get(&step.rules.scope).cloned().unwrap_or_default()
     }
 
-    /// When the sub-runbook of that name must be through; its time begins with the first asking.
+    /// When the sub-runbook of that name must have ended; its time begins with the first call.
     pub(super) fn deadline(&self, name: &str, timeout_ms: i64) -> Instant {
         let ms = u64::try_from(timeout_ms).unwrap_or(0).min(1_000_000_000_000);
         let mut deadlines = self.deadlines.lock().unwrap_or_else(PoisonError::into_inner);
@@ -135,7 +137,7 @@ fn is_redacted(value: &Value) -> bool {
     }
 }
 
-/// The plain text of something saved.
+/// The plain text of a saved value.
 pub(super) fn saved(seen: &Scope, step: &str, name: &str) -> Result<String, String> {
     match seen.get(step) {
         Some(Value::Map(fields)) => {
@@ -163,7 +165,7 @@ mod tests {
     }
 
     #[test]
-    fn what_was_kept_comes_back_with_its_types_and_a_secret_does_not() {
+    fn kept_values_are_restored_with_their_types_and_secrets_are_not() {
         let values = [
             ("n", Value::Int(3)),
             ("age", Value::Duration(90_000)),
@@ -181,18 +183,18 @@ mod tests {
         let Some(Value::Map(login)) = seen.get("login") else { panic!("{seen:?}") };
         assert_eq!((login.get("at"), login.get("token")), (Some(&Value::Time(5)), None));
         let why = saved(&seen, "login", "token").unwrap_err();
-        let told = results.explain(&asks, why);
-        assert!(told.contains("did not save `token`") && told.contains(SECRET), "{told}");
+        let message = results.explain(&asks, why);
+        assert!(message.contains("did not save `token`") && message.contains(SECRET), "{message}");
     }
 
     #[test]
-    fn a_step_a_person_decided_about_and_one_of_another_end_leave_nothing() {
-        for (data, says) in [(None, DECIDED), (Some(serde_json::json!({ "status": "failed", "kept": {} })), DECIDED)] {
+    fn steps_decided_by_a_person_or_ended_otherwise_have_no_result() {
+        for (data, reason) in [(None, DECIDED), (Some(serde_json::json!({ "status": "failed", "kept": {} })), DECIDED)] {
             let results = Results::default();
             results.recall(&step("login", None), &record(StepStatus::Succeeded), data.as_ref());
             let asks = step("", Some("steps.login.token == 'x'"));
             let why = saved(&results.seen_by(&asks), "login", "token").unwrap_err();
-            assert!(results.explain(&asks, why).contains(says));
+            assert!(results.explain(&asks, why).contains(reason));
         }
     }
 }

@@ -1,4 +1,5 @@
-//! A resumed run: what it did before is recalled, not done again; what waited waits on from when it first began.
+//! A resumed run: finished steps are recalled, not repeated; waits continue from when they first
+//! began.
 
 use std::collections::HashMap;
 
@@ -11,7 +12,7 @@ use crate::core::run::{Phase, Run, RunStep, StepStatus};
 use crate::core::step::{Call, StepSpec};
 use crate::store::StoreError;
 
-/// The step records of a run that was under way before, and what its steps had kept; nothing for a new one.
+/// The step records and kept results of a run that was active before; empty for a new one.
 pub(super) async fn past(world: &World, run: &Run) -> Result<(Vec<RunStep>, Results), StoreError> {
     let results = Results::default();
     if run.started_at.is_none() {
@@ -20,10 +21,10 @@ pub(super) async fn past(world: &World, run: &Run) -> Result<(Vec<RunStep>, Resu
     let steps = world.store.steps(run.id).await?;
     planted!(SavedValuesLost => return Ok((steps, results)));
     if run.plan.numbered().any(|(_, step)| !step.rules.key.is_empty()) {
-        let told: HashMap<_, _> = world.store.outcomes(run.id).await?.into_iter().collect();
+        let logged: HashMap<_, _> = world.store.outcomes(run.id).await?.into_iter().collect();
         for record in &steps {
             if let Some((step, _)) = run.plan.numbered_step(record.index) {
-                results.recall(step, record, told.get(&record.index));
+                results.recall(step, record, logged.get(&record.index));
             }
         }
     }
@@ -31,11 +32,11 @@ pub(super) async fn past(world: &World, run: &Run) -> Result<(Vec<RunStep>, Resu
 }
 
 impl Course {
-    /// What a finished step means for the course of the run.
+    /// Applies a finished step to the course of the run.
     pub(super) fn recall(&mut self, step: &PlanStep, record: &RunStep, halt: &Halt) {
-        self.heed(halt);
+        self.check_halt(halt);
         if record.status == StepStatus::Succeeded {
-            // What was done before the break is taken back like the rest, should it come to that.
+            // Steps done before the interruption are undone like the others, if needed.
             self.done.insert(record.index);
         }
         if matches!(record.status, StepStatus::Succeeded | StepStatus::Skipped) {
@@ -56,12 +57,12 @@ impl Course {
 }
 
 impl Drive {
-    /// What is recorded of a step that an earlier engine finished, or a person decided about.
+    /// The record of a step that an earlier engine finished, or a person decided about.
     pub(super) fn recorded(&self, index: u32) -> Option<&RunStep> {
         self.past.iter().find(|s| s.index == index && s.status != StepStatus::Pending)
     }
 
-    /// Whether an earlier engine came as far as a step: then the run's condition held.
+    /// Whether an earlier engine reached a step: then the run's condition held.
     pub(super) fn has_begun(&self) -> bool {
         self.past.iter().any(|s| s.status != StepStatus::Pending)
     }
@@ -75,7 +76,7 @@ impl Drive {
         }
     }
 
-    /// The call with the time that is left of a wait which began before.
+    /// The call with the remaining time of a wait that began before.
     pub(super) fn rest_of(&self, place: Place, call: Call) -> Call {
         match call {
             Call::Wait { ms } => Call::Wait { ms: (ms - self.waited_ms(place)).max(0) },

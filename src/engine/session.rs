@@ -1,5 +1,5 @@
-//! The session of a page's run: what its blocks share is kept under one name, which a resumed run finds again, and is
-//! removed when the run has ended.
+//! The session of a page's run: the state its blocks share is kept under one name, which a resumed
+//! run finds again, and is removed when the run has ended.
 
 use std::sync::atomic::Ordering;
 
@@ -26,7 +26,7 @@ impl Drive {
         session_of(&self.run)
     }
 
-    /// A block was run before, by this engine or an earlier one.
+    /// Whether a block was run before, by this engine or an earlier one.
     fn session_begun(&self) -> bool {
         if self.session_used.swap(true, Ordering::AcqRel) {
             return true;
@@ -35,7 +35,7 @@ impl Drive {
         done.filter_map(|record| self.run.plan.numbered_step(record.index)).any(|(step, _)| has_session(&step.spec))
     }
 
-    /// Nothing of the session is needed any more, unless the run is to be resumed.
+    /// Removes the session, unless the run is to be resumed.
     pub(super) fn end_session(&self, course: &Course) {
         let plan = &self.run.plan;
         if !course.is_left() && plan.steps.iter().chain(&plan.finally).any(|step| has_session(&step.spec)) {
@@ -44,14 +44,14 @@ impl Drive {
     }
 }
 
-/// Unlike that of every other run, also of other stores.
+/// A name that is unique to the run, also among other stores.
 fn session_of(run: &Run) -> String {
     let hash = plan_hash(&run.plan);
     format!("{}-{}-{}", run.id.0, run.requested_at.0, hash.get(..16).unwrap_or(&hash))
 }
 
-/// Removes what is left of sessions of this store's runs that ended without an engine: cancelled, given up. Those of other
-/// stores stay, and those of runs that may be resumed.
+/// Removes the sessions of this store's runs that ended without an engine (cancelled, given up).
+/// Those of other stores stay, and those of runs that may be resumed.
 pub(super) async fn sweep(world: &World) {
     for name in world.adapters.sessions() {
         let Some(id) = name.split('-').next().and_then(|id| id.parse().ok()) else { continue };

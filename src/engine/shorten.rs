@@ -1,4 +1,4 @@
-//! What a step came to, in a message of bounded size. A longer text is kept whole, once, as an artifact of the step.
+//! Outcome messages of bounded size. A longer text is kept whole, once, as an artifact of the step.
 
 use super::attempt::Place;
 use super::drive::Drive;
@@ -8,13 +8,14 @@ use crate::core::plan::PlanStep;
 use crate::store::StoreError;
 
 impl Drive {
-    /// The message as it is kept. Secrets are taken out before it is cut, so that no part of one is left at the edge.
+    /// The message as it is kept. Secrets are redacted before it is cut, so that no part of one is
+    /// left at the edge.
     pub(super) async fn shorten(&self, place: Place, step: &PlanStep, message: String) -> Result<String, StoreError> {
         if message.len() <= MAX_OUTCOME_BYTES {
             return Ok(message);
         }
         let clean = self.rec.world.adapters.redactor().redact(&message);
-        // What a sensitive step says is not kept.
+        // The output of a sensitive step is not kept.
         if step.rules.sensitive {
             return Ok(cut_to(&clean, MAX_OUTCOME_BYTES, None));
         }

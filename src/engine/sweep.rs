@@ -1,4 +1,5 @@
-//! Finds runs whose engine is gone: at once when it was a process of this machine, else when its lease has ended.
+//! Finds runs whose engine is gone: at once when it was a process of this machine, else when its
+//! lease has ended.
 
 use std::collections::{HashMap, HashSet};
 use std::time::Duration;
@@ -14,14 +15,15 @@ use crate::core::run::{Run, RunId};
 use crate::core::time::Timestamp;
 use crate::store::{Found, Store};
 
-/// Runs this engine had to let go of without being able to say so in the store, and why.
-pub(super) type GivenUp = HashMap<RunId, String>;
+/// Runs this engine abandoned without being able to record that in the store, and why.
+pub(super) type Abandoned = HashMap<RunId, String>;
 
-/// How far wall clock and time passed may differ between two sweeps before it counts as a step of the clock.
+/// How far wall clock and monotonic time may differ between two sweeps before it counts as a clock
+/// change.
 const STEP_MS: i64 = 2000;
 
-/// Notices when the wall clock is set (or the machine slept): leases are instants of the wall clock, so after a step
-/// forward those of living engines seem to have ended, until they renew them.
+/// Detects that the wall clock was set (or the machine slept): leases are wall clock times, so
+/// after a step forward those of live engines seem to have ended, until they renew them.
 #[derive(Debug)]
 pub(super) struct Steadiness {
     wall: Timestamp,
@@ -34,7 +36,7 @@ impl Steadiness {
         Self { wall: clock.now(), at: Instant::now(), shaken_until: None }
     }
 
-    /// Whether the clock has gone evenly for as long as two renewals take, or since the start.
+    /// Whether the clock has been steady for as long as two renewals take, or since the start.
     pub(super) fn is_steady(&mut self, clock: Clock, renew_ms: i64) -> bool {
         let (wall, at) = (clock.now(), Instant::now());
         let passed = i64::try_from(at.duration_since(self.at).as_millis()).unwrap_or(i64::MAX);
@@ -48,36 +50,37 @@ impl Steadiness {
     }
 }
 
-/// Which leases say that an engine is gone, when they have ended.
+/// Which ended leases count as a sign that the engine is gone.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Leases {
     All,
-    /// Not those of processes of this machine, which can be seen to live: who looks only once cannot tell a lease that has
-    /// ended from a clock that was set.
+    /// Not those of processes of this machine, which can be checked directly: a single check cannot
+    /// distinguish an ended lease from a clock that was set.
     Elsewhere,
     /// The clock was set just now.
     None,
 }
 
-/// Interrupts what nobody drives any more. `in_hand`: our own, never touched. What is settled leaves `given_up`.
-/// `steady`: the clock can be trusted.
-/// The runs under way that this version cannot read are returned, with why.
+/// Interrupts runs that no engine drives any more. `active`: our own, never touched. Settled runs
+/// are removed from `abandoned`. `steady`: the clock can be trusted. Returns the active runs that
+/// this version cannot read, with the reason.
 pub(super) async fn sweep(
     world: &World,
-    in_hand: &HashSet<RunId>,
-    given_up: &mut GivenUp,
+    active: &HashSet<RunId>,
+    abandoned: &mut Abandoned,
     steady: bool,
 ) -> Vec<(RunId, String)> {
     let leases = if steady { Leases::All } else { Leases::None };
     let sweeper = Sweeper { store: &world.store, bus: &world.bus, clock: world.clock, holder: &world.holder, leases };
-    sweeper.sweep(in_hand, given_up).await
+    sweeper.sweep(active, abandoned).await
 }
 
-/// The same without an engine: what a reading subcommand does first, so that it does not show a dead run as running.
+/// The same without an engine: run first by reading subcommands, so that they do not show a dead
+/// run as running.
 pub(super) async fn sweep_store(store: &Store, bus: &Bus, clock: Clock) {
     let holder = holder::identity();
     let sweeper = Sweeper { store, bus, clock, holder: &holder, leases: Leases::Elsewhere };
-    for (run, why) in sweeper.sweep(&HashSet::new(), &mut GivenUp::new()).await {
+    for (run, why) in sweeper.sweep(&HashSet::new(), &mut Abandoned::new()).await {
         tracing::error!(%run, "is under way, and cannot be looked after here: {why}");
     }
 }
@@ -91,7 +94,7 @@ struct Sweeper<'a> {
 }
 
 impl Sweeper<'_> {
-    async fn sweep(&self, in_hand: &HashSet<RunId>, given_up: &mut GivenUp) -> Vec<(RunId, String)> {
+    async fn sweep(&self, active: &HashSet<RunId>, abandoned: &mut Abandoned) -> Vec<(RunId, String)> {
         let Found { runs: held, unreadable, .. } = match self.store.held().await {
             Ok(held) => held,
             Err(e) => {
@@ -99,17 +102,17 @@ impl Sweeper<'_> {
                 return Vec::new();
             }
         };
-        given_up.retain(|id, _| held.iter().any(|run| run.id == *id && run.holder.as_deref() == Some(self.holder)));
-        let ours = |run: &Run| given_up.get(&run.id).cloned();
-        let left = held.iter().filter(|run| !in_hand.contains(&run.id));
-        let left = left.filter_map(|run| Some((run, ours(run).or_else(|| self.abandoned(run))?)));
-        // Each may have something left running that takes its time to end.
+        abandoned.retain(|id, _| held.iter().any(|run| run.id == *id && run.holder.as_deref() == Some(self.holder)));
+        let ours = |run: &Run| abandoned.get(&run.id).cloned();
+        let left = held.iter().filter(|run| !active.contains(&run.id));
+        let left = left.filter_map(|run| Some((run, ours(run).or_else(|| self.lost_reason(run))?)));
+        // Each may have commands running that take time to end.
         join_all(left.map(|(run, why)| self.settle(run, why))).await;
         unreadable
     }
 
-    /// Why nobody drives this run any more, if so.
-    fn abandoned(&self, run: &Run) -> Option<String> {
+    /// Why no engine drives this run any more, if so.
+    fn lost_reason(&self, run: &Run) -> Option<String> {
         planted!(DeadNotMissed => return None);
         let who = run.holder.as_deref()?;
         if holder::is_gone(who) {
@@ -127,13 +130,13 @@ impl Sweeper<'_> {
         })
     }
 
-    /// Ends what the run's engine left running, then declares the run interrupted.
+    /// Ends the commands the run's engine left running, then marks the run interrupted.
     async fn settle(&self, run: &Run, why: String) {
         let until = self.clock.now().plus_ms(orphans::LEASE_MS);
         match orphans::end(self.store, run, self.holder, until).await {
             Ok(Left::Ended(run, None)) => self.interrupt(&run, &why).await,
-            Ok(Left::Ended(run, Some(words))) => self.interrupt(&run, &format!("{why}; {words}")).await,
-            // A renewal came in between: it lives.
+            Ok(Left::Ended(run, Some(message))) => self.interrupt(&run, &format!("{why}; {message}")).await,
+            // A renewal came in between: the engine is alive.
             Ok(Left::Alive) => {}
             Err(e) => tracing::warn!(run = %run.id, "cannot look for what it left running: {e}"),
         }
@@ -149,7 +152,7 @@ impl Sweeper<'_> {
                     self.bus.tell(Notice::Run(run.id, now.status));
                 }
             }
-            // A renewal came in between: it lives.
+            // A renewal came in between: the engine is alive.
             Ok(false) => {}
             Err(e) => tracing::warn!(run = %run.id, "cannot mark it interrupted: {e}"),
         }

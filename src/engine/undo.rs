@@ -1,5 +1,6 @@
-//! Undo: when action or verify failed, what completed before is taken back, last first, before `finally`. A failing undo
-//! does not keep the others from being tried. A cancelled run is not undone: nobody asked for that.
+//! Undo: when action or verify failed, completed steps are undone, last first, before `finally`. A
+//! failing undo does not keep the others from being tried. A cancelled run is not undone: that was
+//! not requested.
 
 use super::attempt::Place;
 use super::drive::{Course, Drive, FINALLY_TIMEOUT_MS};
@@ -26,7 +27,7 @@ impl Drive {
         }
         let mut failed: Vec<&str> = Vec::new();
         for (index, step) in &needed {
-            // Taken back, or tried to, before the run was interrupted.
+            // Undone, or tried to, before the run was interrupted.
             if let Some(record) = self.recorded(*index) {
                 failed.extend((record.status != StepStatus::Succeeded).then_some(step.name.as_str()));
                 continue;
@@ -44,7 +45,7 @@ impl Drive {
             }
         }
         if !needed.is_empty() {
-            self.tell_undone(needed.len(), &failed, course).await?;
+            self.record_undone(needed.len(), &failed, course).await?;
         }
         for (index, step) in idle.into_iter().filter(|(index, _)| self.recorded(*index).is_none()) {
             let message = format!("skipped: {}", self.why_idle(step, course));
@@ -53,21 +54,21 @@ impl Drive {
         Ok(())
     }
 
-    async fn tell_undone(&self, all: usize, failed: &[&str], course: &mut Course) -> Result<(), StoreError> {
-        let (level, told) = if failed.is_empty() {
+    async fn record_undone(&self, all: usize, failed: &[&str], course: &mut Course) -> Result<(), StoreError> {
+        let (level, result) = if failed.is_empty() {
             (Level::Warn, format!("{} undone", steps(all)))
         } else {
             (Level::Error, format!("undo failed, look at it by hand: {}", failed.join(", ")))
         };
-        course.undone = Some(told.clone());
-        self.rec.append(&[self.rec.note(None, level, format!("undo finished: {told}"))]).await
+        course.undone = Some(result.clone());
+        self.rec.append(&[self.rec.note(None, level, format!("undo finished: {result}"))]).await
     }
 
     fn why_idle(&self, step: &PlanStep, course: &Course) -> String {
         let undoes = step.rules.undoes.and_then(|n| self.run.plan.numbered_step(n));
         let name = undoes.map_or("its step", |(s, _)| s.name.as_str());
         match (&course.halted, course.undo) {
-            (Some(why), _) => format!("{}, which undoes nothing", why.words()),
+            (Some(why), _) => format!("{}, which undoes nothing", why.describe()),
             (None, false) => "nothing is to be undone".to_owned(),
             (None, true) => format!("{name} did not complete"),
         }

@@ -1,4 +1,4 @@
-//! One bit a line, with fast counting (`rank`) and finding (`select`): which lines match, which are visible.
+//! A set of line numbers, one bit a line, with fast counting (`rank`) and finding (`select`).
 
 /// Bits per counted block: 64 words.
 const BLOCK: usize = 64 * 64;
@@ -42,14 +42,14 @@ impl Bits {
         self.total += 1;
     }
 
-    /// Says that all numbers below `len` are known.
+    /// Marks all numbers below `len` as known.
     pub fn extend_to(&mut self, len: usize) {
         if len > self.len {
             self.grow(len);
         }
     }
 
-    /// Sets, from the numbers not known yet up to `len`, what `word` says: bit `b` of `word(w)` is number `64 * w + b`.
+    /// Extends the set to `len` with bits of `word`: bit `b` of `word(w)` is number `64 * w + b`.
     pub fn extend_with(&mut self, len: usize, word: impl Fn(usize) -> u64) {
         while self.len < len {
             let (at, from) = (self.len / 64, self.len % 64);
@@ -68,7 +68,7 @@ impl Bits {
         self.words.get(index).copied().unwrap_or(0)
     }
 
-    /// Forgets everything from `len` on.
+    /// Removes all numbers from `len` on.
     pub fn truncate(&mut self, len: usize) {
         if len >= self.len {
             return;

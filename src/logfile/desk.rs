@@ -1,5 +1,6 @@
-//! What one reader has before them: files, filters, a search, and a place in them. Knows nothing of threads or screens:
-//! [`Desk::ask`] takes a wish, [`Desk::work`] does a little of what is to be done, [`Desk::shown`] says what to show.
+//! The log view of one reader: files, filters, a search and a position. It knows no threads or
+//! screens: [`Desk::ask`] takes a request, [`Desk::work`] does a small piece of the pending work,
+//! [`Desk::shown`] returns what to show.
 
 mod export;
 mod rules;
@@ -28,21 +29,21 @@ use super::records::LONGEST;
 use crate::core::event::Level;
 use crate::core::time::Timestamp;
 
-/// What a reader can want.
+/// A request of the reader.
 #[derive(Debug, Clone)]
 pub enum Ask {
-    /// So many rows fit, and so many columns of the strip.
+    /// Rows of the screen, and columns of the strip.
     Fit {
         rows: usize,
         strip: usize,
     },
     Move(Move),
-    /// Only lines that pass these, from now on.
+    /// Show only lines that pass these filters.
     Rules {
         rules: Vec<Rule>,
         floor: Level,
     },
-    /// Highlight and find these; `None`: nothing.
+    /// Highlight and find matches; `None` ends the search.
     Search(Option<Regex>),
     Seek {
         what: Sought,
@@ -58,20 +59,20 @@ pub enum Ask {
         line: usize,
     },
     Export(Export),
-    /// Nothing in particular: something may have come.
+    /// Poll the files: something may have been written.
     Look,
-    /// Nobody looks for now: whoever comes back says how much fits.
+    /// The view is hidden until the next `Fit`.
     Rest,
 }
 
-/// Two wishes are the same when they are written the same; patterns cannot be compared otherwise.
+/// Compares the debug text: patterns cannot be compared otherwise.
 impl PartialEq for Ask {
     fn eq(&self, other: &Self) -> bool {
         format!("{self:?}") == format!("{other:?}")
     }
 }
 
-/// What a desk answers besides what is shown.
+/// An answer of the view besides the screen.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Answer {
     Copy {
@@ -80,7 +81,7 @@ pub enum Answer {
     Record {
         line: usize,
         text: String,
-        /// What the store knows of it.
+        /// What the store knows about it.
         head: Option<Head>,
         /// An event's data, as JSON.
         data: Option<String>,
@@ -89,7 +90,7 @@ pub enum Answer {
     Notice(String),
 }
 
-/// See the module.
+/// The view; see the module.
 #[expect(clippy::struct_excessive_bools, reason = "independent facts, each with its own use")]
 #[derive(Debug)]
 pub struct Desk {
@@ -101,29 +102,29 @@ pub struct Desk {
     seek: Option<Seek>,
     job: Option<Job>,
     now: Timestamp,
-    /// Everything there was when it was opened has been indexed.
+    /// Everything that existed when it was opened has been indexed.
     caught_up: bool,
-    /// All of them have ended for good and been read: there is nothing to follow.
+    /// All files have ended for good and been read: there is nothing to follow.
     ended: bool,
-    /// Something to show has changed.
+    /// The screen has changed since it was last taken.
     changed: bool,
     answers: Vec<Answer>,
-    /// Counts what invalidates line numbers.
+    /// Counts the events that invalidate line numbers.
     generation: u32,
-    /// Somebody looks.
+    /// The view is on screen.
     watched: bool,
 }
 
 /// Bytes of a line kept for the screen.
 pub const KEEP: usize = 16 * 1024;
-/// Bytes of a line that go to the clipboard, about as many as terminals take. A longer line is saved to a file.
+/// Bytes of a line for the clipboard, about the limit of terminals. A longer line goes to a file.
 const KEEP_COPY: usize = 54 * 1024;
-/// Bytes of a line in the card of its record.
+/// Bytes of a line shown in the card of its record.
 const KEEP_RECORD: usize = 128 * 1024;
 const MOST_FILES: usize = 250;
 
 impl Desk {
-    /// A desk with these files.
+    /// A view of these files.
     #[must_use]
     pub fn new(files: Vec<Tracked>, follow: bool, now: Timestamp) -> Self {
         let levels = files.iter().map(|_| Levels::default()).collect();
@@ -143,14 +144,14 @@ impl Desk {
             generation: 0,
             watched: true,
         };
-        desk.answers.extend(desk.files.iter().filter_map(Tracked::strangeness).map(Answer::Notice));
+        desk.answers.extend(desk.files.iter().filter_map(Tracked::warning).map(Answer::Notice));
         desk
     }
 
-    /// Takes a wish.
+    /// Handles a request.
     pub fn ask(&mut self, ask: Ask) {
         match ask {
-            // Says nothing about whether anybody looks.
+            // Does not change whether the view is on screen.
             Ask::Look => return,
             Ask::Rest => {
                 self.watched = false;
@@ -171,51 +172,51 @@ impl Desk {
             Ask::Export(export) => self.start_export(export),
         }
         self.fill();
-        self.seek_on();
+        self.continue_seek();
     }
 
     /// Does one small piece of work. False: there is nothing to do until files grow.
     pub fn work(&mut self) -> bool {
-        let did = self.feed() || self.merge() || self.scan() || self.export_on();
+        let did = self.feed() || self.merge() || self.scan() || self.continue_export();
         if did {
             self.fill();
-            self.seek_on();
+            self.continue_seek();
         }
         did
     }
 
-    /// Looks whether files were truncated or replaced.
+    /// Checks whether files were truncated or replaced.
     pub fn check(&mut self) {
         for at in 0..self.files.len() {
             let event = self.files[at].check();
-            self.befell(at, event);
+            self.apply(at, event);
         }
     }
 
-    /// What to say besides what is shown.
+    /// Takes the answers since the last call.
     pub fn answers(&mut self) -> Vec<Answer> {
         std::mem::take(&mut self.answers)
     }
 
-    /// Whether anybody looks.
+    /// Whether the view is on screen.
     #[must_use]
     pub const fn is_watched(&self) -> bool {
         self.watched
     }
 
-    /// Whether files grow without anybody saying so.
+    /// Whether a file may grow without its writer waking the view.
     #[must_use]
-    pub fn has_to_watch(&self) -> bool {
-        self.files.iter().any(Tracked::has_to_be_watched)
+    pub fn needs_polling(&self) -> bool {
+        self.files.iter().any(Tracked::needs_polling)
     }
 
-    /// Whether what is shown has changed since it was last taken.
+    /// Whether the screen has changed since it was last taken.
     #[must_use]
     pub const fn has_changed(&self) -> bool {
         self.changed
     }
 
-    /// Lines there are.
+    /// Number of lines.
     #[must_use]
     pub fn lines(&self) -> usize {
         self.order.len(&self.files)
@@ -228,7 +229,7 @@ impl Desk {
             let (fed, event) = self.files[at].feed();
             any |= fed;
             self.changed |= self.files[at].lines() != before;
-            self.befell(at, event);
+            self.apply(at, event);
         }
         if !any && !self.caught_up && self.has_caught_up() {
             self.caught_up = true;
@@ -241,14 +242,14 @@ impl Desk {
         any
     }
 
-    /// All there was has been read and has its place; what comes from now on is new.
+    /// Everything that existed at the start has been read and merged; lines from now on are new.
     fn has_caught_up(&self) -> bool {
         let waits = !self.order.is_single() && self.files.iter().any(Tracked::is_arriving);
-        let read = |file: &Tracked| file.has_come() && file.is_read();
+        let read = |file: &Tracked| file.is_loaded() && file.is_read();
         self.files.iter().all(read) && !waits && self.order.is_whole(&self.files)
     }
 
-    fn befell(&mut self, at: usize, event: Event) {
+    fn apply(&mut self, at: usize, event: Event) {
         match event {
             Event::Nothing => return,
             Event::TailGrew { line, offset } => {
@@ -280,7 +281,7 @@ impl Desk {
                 };
                 self.answers.push(Answer::Notice(text));
             }
-            Event::Told(text) => self.answers.push(Answer::Notice(text)),
+            Event::Notice(text) => self.answers.push(Answer::Notice(text)),
         }
         self.changed = true;
     }
@@ -291,7 +292,7 @@ impl Desk {
         did
     }
 
-    /// One block of whatever is behind: what decides what is shown first.
+    /// Scans one block; filters that decide what is shown come first.
     fn scan(&mut self) -> bool {
         let did = self.rules.step(&self.order, &self.files, &mut self.levels);
         self.changed |= did;
@@ -354,7 +355,7 @@ impl Desk {
         });
     }
 
-    /// Into a new file that only its owner can read.
+    /// Writes the line into a new file that only its owner can read.
     fn save_line(&self, line: usize) -> io::Result<PathBuf> {
         let (file, own) = self.order.locate(line);
         let mut out = tempfile::Builder::new().prefix("opsroom-line-").suffix(".txt").tempfile()?;

@@ -1,4 +1,4 @@
-//! One file (or spooled standard input) being read: its index, what grows, and what befalls it.
+//! One file (or spooled standard input) being read: its index, its growth, truncation and rotation.
 
 use std::fs::File;
 use std::io;
@@ -13,55 +13,55 @@ use super::lanes::{Head, Lanes, Writer};
 use super::spool::{self, Pour};
 use super::unpack::{self, Input, Packing};
 
-/// An unfinished last line that stood this long counts as a line.
+/// An unfinished last line that has not grown for this long counts as a line.
 const QUIET: Duration = Duration::from_millis(200);
-/// How long others are kept waiting for standard input that goes on coming.
-const PATIENCE: Duration = Duration::from_secs(30);
+/// How long other files wait for standard input that keeps growing.
+const MAX_WAIT: Duration = Duration::from_secs(30);
 
-/// A file and what is known of it.
+/// A file and its index.
 #[expect(clippy::struct_excessive_bools, reason = "independent facts, each with its own use")]
 #[derive(Debug)]
 pub struct Tracked {
     pub name: String,
     file: File,
-    /// `None`: standard input, which is no path to look at again.
+    /// `None`: standard input, which has no path to check for rotation.
     path: Option<PathBuf>,
     pub index: Index,
     /// The unfinished last line counts.
     tail: bool,
     grew: Instant,
     began: Instant,
-    /// It cannot be read to its end for now: nothing waits for it.
+    /// Reading it failed: nothing waits for it.
     failing: bool,
     buffer: Vec<u8>,
-    /// The last failure to read, told once.
+    /// The last read error, reported once.
     trouble: Option<String>,
-    /// The end of standard input or of a run's log, as whoever spools it leaves it.
+    /// State of the thread that writes the spool or the run's log: `RUNNING`, `ENDED`, `FULL`, …
     ended: Option<Arc<AtomicU8>>,
     /// A message of the writer of the spool, reported once.
-    said: Arc<Mutex<Option<String>>>,
-    /// It is being unpacked: all of it is to come.
+    message: Arc<Mutex<Option<String>>>,
+    /// It is unpacked into a spool file: its whole text counts as already there.
     packed: bool,
-    /// The writer of the spool has ended, and that was noticed.
+    /// The writer of the spool was seen to have ended.
     over: bool,
-    /// What the store knows of each line: a run's log.
+    /// What the store knows about each line; only for a run's log.
     lanes: Option<Lanes>,
 }
 
-/// What befell a file.
+/// A change of a file other than growth.
 #[derive(Debug)]
 pub enum Event {
     Nothing,
-    /// The last line, unfinished but counted, went on: it begins here.
+    /// The last line, unfinished but counted, has grown. It begins at this offset.
     TailGrew {
         line: usize,
         offset: u64,
     },
-    /// Shorter than before: it begins anew.
+    /// It is shorter than before and is read from its start.
     Truncated,
-    /// Another file stands under the name.
+    /// Another file has taken its name.
     Rotated(Box<Tracked>),
-    Told(String),
+    Notice(String),
 }
 
 pub(super) const RUNNING: u8 = 0;
@@ -91,16 +91,16 @@ impl Tracked {
         }
     }
 
-    /// Reads `input` to its end into an unlinked file, unpacked if it is packed, in a thread of its own.
+    /// Copies `input`, unpacked if it is packed, into an unlinked file, in a thread of its own.
     ///
     /// # Errors
-    /// When there is no room for such a file.
+    /// When the temporary file cannot be made.
     pub fn spool(name: &str, input: impl io::Read + Send + 'static) -> io::Result<Self> {
         Self::pour(name, spool::room() / 2, move || unpack::reader(input))
     }
 
-    /// The text of a packed file, unpacked in a thread of its own into an unlinked file. It takes at most half of
-    /// the room there is, for the machine has other work to do.
+    /// Unpacks a packed file in a thread of its own into an unlinked file. It takes at most half of
+    /// the free disk space: other programs need some too.
     fn unpacked(name: &str, packing: Packing, file: File) -> io::Result<Self> {
         let mut tracked = Self::pour(name, spool::room() / 2, move || Ok((packing.reader(file), true)))?;
         tracked.packed = true;
@@ -113,18 +113,18 @@ impl Tracked {
         input: impl FnOnce() -> io::Result<(Input, bool)> + Send + 'static,
     ) -> io::Result<Self> {
         let file = tempfile::tempfile()?;
-        let (ended, said) = (Arc::new(AtomicU8::new(RUNNING)), Arc::default());
-        let pour = Pour { into: file.try_clone()?, most, ended: Arc::downgrade(&ended), said: Arc::clone(&said) };
+        let (ended, message) = (Arc::new(AtomicU8::new(RUNNING)), Arc::default());
+        let pour = Pour { into: file.try_clone()?, most, ended: Arc::downgrade(&ended), message: Arc::clone(&message) };
         std::thread::Builder::new().name("spool".to_owned()).spawn(move || pour.run(input))?;
         let mut tracked = Self::new(name.to_owned(), file, None);
-        (tracked.ended, tracked.said) = (Some(ended), said);
+        (tracked.ended, tracked.message) = (Some(ended), message);
         Ok(tracked)
     }
 
-    /// The log of a run, and where its entries are to be written.
+    /// The log of a run, and the writer for its entries.
     ///
     /// # Errors
-    /// When there is no room for such files.
+    /// When the temporary files cannot be made.
     pub fn run(name: &str) -> io::Result<(Self, Writer)> {
         let file = tempfile::tempfile()?;
         let ended = Arc::new(AtomicU8::new(RUNNING));
@@ -147,48 +147,49 @@ impl Tracked {
             buffer: vec![0; BLOCK],
             trouble: None,
             ended: None,
-            said: Arc::default(),
+            message: Arc::default(),
             packed: false,
             over: false,
             lanes: None,
         }
     }
 
-    /// What there was when it was opened has come.
+    /// Everything that existed when it was opened is in the file.
     #[must_use]
-    pub fn has_come(&self) -> bool {
+    pub fn is_loaded(&self) -> bool {
         (self.lanes.is_none() && !self.packed) || !self.is_running()
     }
 
-    /// Somebody still writes what is read here.
+    /// A thread of this process still writes the file.
     fn is_running(&self) -> bool {
         self.ended.as_ref().is_some_and(|ended| ended.load(Ordering::Acquire) == RUNNING)
     }
 
-    /// As many bytes as there are have been read, or as can be.
+    /// All bytes there are have been read, or reading failed.
     #[must_use]
     pub fn is_read(&self) -> bool {
         self.failing || self.index.end() >= self.size()
     }
 
-    /// Of what there was when it was opened more is to come, so that lines of other files cannot be put in their place yet.
+    /// Part of what existed when it was opened is still missing, so that lines of other files
+    /// cannot be merged with it yet.
     #[must_use]
     pub fn is_arriving(&self) -> bool {
         let unfinished = !self.tail && self.index.tail() < self.index.end();
         let piped = self.path.is_none() && self.lanes.is_none();
-        let flowing = || piped && self.is_running() && self.grew.elapsed() < QUIET && self.began.elapsed() < PATIENCE;
-        !self.failing && (unfinished || !self.has_come() || flowing())
+        let flowing = || piped && self.is_running() && self.grew.elapsed() < QUIET && self.began.elapsed() < MAX_WAIT;
+        !self.failing && (unfinished || !self.is_loaded() || flowing())
     }
 
-    /// The log of a run that has ended for good: nothing follows.
+    /// The log of a run that has ended for good: no line follows.
     #[must_use]
     pub fn has_ended(&self) -> bool {
         self.lanes.is_some() && self.ended.as_ref().is_some_and(|ended| ended.load(Ordering::Acquire) == ENDED)
     }
 
-    /// Whether it grows without anybody saying so, and has to be looked at.
+    /// Whether it may grow without its writer waking the view.
     #[must_use]
-    pub const fn has_to_be_watched(&self) -> bool {
+    pub const fn needs_polling(&self) -> bool {
         self.lanes.is_none() && !(self.packed && self.over)
     }
 
@@ -203,7 +204,7 @@ impl Tracked {
         &self.file
     }
 
-    /// Lines that count.
+    /// Complete lines, and the unfinished last one if it counts.
     #[must_use]
     pub const fn lines(&self) -> usize {
         if self.tail { self.index.lines() } else { self.index.complete() }
@@ -215,17 +216,17 @@ impl Tracked {
         self.tail
     }
 
-    /// Bytes there are now, as far as can be told.
+    /// Current size in bytes; the bytes indexed if the size cannot be read.
     #[must_use]
     pub fn size(&self) -> u64 {
         self.file.metadata().map_or(self.index.end(), |m| m.len())
     }
 
-    /// Takes in one more block. True: there was something.
+    /// Indexes one more block. True: there was one.
     pub fn feed(&mut self) -> (bool, Event) {
         let (tail, complete, offset) = (self.tail, self.index.complete(), self.index.tail());
         match read_some(&self.file, &mut self.buffer, self.index.end()) {
-            Ok(0) => (false, self.stand_still()),
+            Ok(0) => (false, self.at_end()),
             Ok(count) => {
                 self.index.feed(&self.buffer[..count]);
                 self.join(complete);
@@ -236,15 +237,15 @@ impl Tracked {
         }
     }
 
-    /// A run's lines from `from` on: which belong together is known of them, not guessed.
+    /// For a run's lines from `from` on the store knows the records; they replace the guessed ones.
     fn join(&mut self, from: usize) {
         if let Some(lanes) = &self.lanes {
             let heads = lanes.read(from, self.index.complete() - from);
-            self.index.records.tell(from, heads.iter().map(|head| head.joined));
+            self.index.records.overwrite(from, heads.iter().map(|head| head.joined));
         }
     }
 
-    fn stand_still(&mut self) -> Event {
+    fn at_end(&mut self) -> Event {
         let over = self.ended.as_ref().map_or(RUNNING, |ended| ended.load(Ordering::Acquire));
         self.over = matches!(over, ENDED | FULL);
         if !self.tail && (self.over || self.grew.elapsed() >= QUIET) {
@@ -255,10 +256,10 @@ impl Tracked {
         }
         if let Some(text) = self.lanes.as_ref().and_then(Lanes::trouble) {
             self.failing = true;
-            return Event::Told(text);
+            return Event::Notice(text);
         }
-        if let Some(text) = self.said.lock().unwrap_or_else(PoisonError::into_inner).take() {
-            return Event::Told(format!("{}: {text}", self.name));
+        if let Some(text) = self.message.lock().unwrap_or_else(PoisonError::into_inner).take() {
+            return Event::Notice(format!("{}: {text}", self.name));
         }
         Event::Nothing
     }
@@ -269,7 +270,7 @@ impl Tracked {
         match (std::fs::metadata(path), self.file.metadata()) {
             (Ok(there), Ok(here)) if (there.dev(), there.ino()) != (here.dev(), here.ino()) => {
                 match Self::open(path) {
-                    // What is left of the old file is read first.
+                    // The rest of the old file is read first.
                     Ok(_) if here.len() > self.index.end() => Event::Nothing,
                     Ok(mut new) => {
                         new.name.clone_from(&self.name);
@@ -284,7 +285,7 @@ impl Tracked {
                 Event::Truncated
             }
             (Ok(_), Ok(_)) => Event::Nothing,
-            // Between the two steps of a rotation there is no file; that is not worth a word.
+            // Between the two steps of a rotation the file is missing: no notice.
             (Err(error), Ok(_))
                 if error.kind() == io::ErrorKind::NotFound && self.grew.elapsed() < Duration::from_secs(2) =>
             {
@@ -301,7 +302,7 @@ impl Tracked {
             return Event::Nothing;
         }
         self.trouble = Some(text.clone());
-        Event::Told(text)
+        Event::Notice(text)
     }
 
     /// Lines `from..from + count`, at most `keep` bytes of each; fewer when they cannot be read.
@@ -323,7 +324,7 @@ impl Tracked {
         Lines { file: &self.file, index: &self.index, keep: 0 }.copy(line, out)
     }
 
-    /// What the store knows of these lines; nothing of a file's.
+    /// What the store knows about these lines; empty for a file.
     #[must_use]
     pub fn heads(&self, from: usize, count: usize) -> Vec<Head> {
         self.lanes.as_ref().map(|lanes| lanes.read(from, count)).unwrap_or_default()
@@ -341,9 +342,9 @@ impl Tracked {
         self.lanes.as_ref()?.data(head)
     }
 
-    /// What is unusual about its first bytes: packed in a format that is not supported, or binary data.
+    /// A notice when its first bytes show an unsupported packing or binary data.
     #[must_use]
-    pub fn strangeness(&self) -> Option<String> {
+    pub fn warning(&self) -> Option<String> {
         let head = head(&self.file);
         if let Some(command) = unpack::unpacked_by(&head) {
             return Some(format!("{} is packed; `{command} FILE | opsroom log -` shows its text", self.name));

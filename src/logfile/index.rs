@@ -1,4 +1,5 @@
-//! Where lines begin: the offset of every 256th line. Reading a line means one short read and counting on from there.
+//! The offset of every 256th line. Reading a line means reading from the offset before it and
+//! counting line ends.
 
 use std::fs::File;
 use std::io;
@@ -10,9 +11,9 @@ use crate::core::event::Level;
 use crate::core::record;
 use crate::core::time::Timestamp;
 
-/// Lines between two remembered offsets.
+/// Lines between two stored offsets.
 const STRIDE: usize = 256;
-/// A line longer than this is remembered.
+/// The end of a line longer than this is stored.
 const LONG: u64 = 256 * 1024;
 /// Bytes read at once while indexing.
 pub const BLOCK: usize = 1 << 20;
@@ -20,15 +21,15 @@ pub const BLOCK: usize = 1 << 20;
 /// Offsets of line starts. 5 million lines take 160 KiB.
 #[derive(Debug, Clone, Default)]
 pub struct Index {
-    /// `marks[i]` is where line `i * STRIDE` begins.
+    /// `marks[i]` is the offset of line `i * STRIDE`.
     marks: Vec<u64>,
     /// Complete lines (ended by a newline).
     complete: usize,
-    /// Bytes looked at.
+    /// Bytes indexed.
     end: u64,
-    /// Where the last, unfinished line begins.
+    /// Offset of the unfinished last line.
     tail: u64,
-    /// Lines so long that nobody should read through them to find the next: number and end of each.
+    /// Number and end of every line longer than `LONG`, to skip it without reading it.
     long: Vec<(usize, u64)>,
     /// Which lines belong to the one before.
     pub records: Records,
@@ -47,13 +48,13 @@ impl Index {
         self.complete
     }
 
-    /// Bytes looked at so far.
+    /// Bytes indexed so far.
     #[must_use]
     pub const fn end(&self) -> u64 {
         self.end
     }
 
-    /// Where the unfinished last line begins (the end, when there is none).
+    /// Offset of the unfinished last line (the end, when there is none).
     #[must_use]
     pub const fn tail(&self) -> u64 {
         self.tail
@@ -89,7 +90,7 @@ impl Index {
         self.end += bytes.len() as u64;
     }
 
-    /// Where a very long line ends.
+    /// The end of a very long line.
     fn long_end(&self, line: usize) -> Option<u64> {
         if line == self.complete {
             return (self.end - self.tail > LONG).then_some(self.end);
@@ -103,14 +104,14 @@ impl Index {
         if line < self.complete { self.records.joined().contains(line) } else { self.records.open_joins() }
     }
 
-    /// The remembered line at or before `line`, and where it begins.
+    /// The stored line at or before `line`, and its offset.
     #[must_use]
     pub fn mark(&self, line: usize) -> (usize, u64) {
         let mark = (line / STRIDE).min(self.marks.len().saturating_sub(1));
         (mark * STRIDE, self.marks.get(mark).copied().unwrap_or(0))
     }
 
-    /// The remembered line at or before the byte at `offset`, and where it begins.
+    /// The stored line at or before the byte at `offset`, and its offset.
     #[must_use]
     pub fn mark_at(&self, offset: u64) -> (usize, u64) {
         let mark = self.marks.partition_point(|start| *start <= offset).saturating_sub(1);
@@ -123,17 +124,17 @@ impl Index {
 pub struct Lines<'a> {
     pub file: &'a File,
     pub index: &'a Index,
-    /// At most this many bytes of a line are kept; the rest is counted.
+    /// Bytes of a line that are kept; the rest is only counted.
     pub keep: usize,
 }
 
-/// A line as read: at most `keep` bytes, and how long it really is.
+/// A line as read: at most `keep` bytes of it, and its full length.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Line {
     pub number: usize,
     pub bytes: Vec<u8>,
     pub len: u64,
-    /// What the store knows of it: lines of a run.
+    /// What the store knows about it; only for a run's log.
     pub head: Option<Head>,
 }
 
@@ -144,7 +145,7 @@ impl Line {
         self.head.as_ref().map_or_else(|| record::time(&self.bytes, now), |head| Some(head.at))
     }
 
-    /// The level it says it has, or is said to have.
+    /// Its level: of a run's event, else as read from the text.
     #[must_use]
     pub fn level(&self) -> Option<Level> {
         self.head.as_ref().and_then(Head::level).or_else(|| record::level(&self.bytes))
@@ -276,7 +277,7 @@ mod tests {
     }
 
     #[test]
-    fn a_line_longer_than_kept_is_cut_and_its_length_told() {
+    fn a_line_longer_than_kept_is_cut_and_has_its_full_length() {
         let long = "x".repeat(300_000);
         let (file, index) = indexed(format!("a\n{long}\r\nb").as_bytes(), 1000);
         let lines = Lines { file: &file, index: &index, keep: 10 }.read(0, 9).unwrap();
@@ -292,7 +293,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn lines_are_what_splitting_gives(
+        fn lines_equal_those_of_splitting_the_text(
             parts in prop::collection::vec(prop_oneof![200 => "[a-c]{0,3}", 1 => Just("y".repeat(300_000))], 0..900), ended: bool, piece in 1usize..700, from in 0usize..950, count in 0usize..20,
         ) {
             let mut text = parts.join("\n");

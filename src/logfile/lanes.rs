@@ -1,6 +1,6 @@
-//! A run's log as lines of a file: the texts in one file nobody else sees, and beside it, in records of one size, what the
-//! store knows of each line; in a third the data of events. So everything that is done with files can be done with runs,
-//! and memory holds neither.
+//! A run's log as a file of lines, kept in three unlinked files: the texts, a record of fixed size
+//! for each line with what the store knows about it, and the data of events. So the viewer treats
+//! runs and files alike, and neither is held in memory.
 
 use std::fs::File;
 use std::io::{self, Write as _};
@@ -17,12 +17,12 @@ use crate::core::time::Timestamp;
 
 /// Bytes of a record.
 const SIZE: usize = 48;
-/// Bytes of it that name the source of an event; the rest of a longer name is left out.
+/// Bytes of it for the source of an event; a longer name is cut off.
 const SOURCE: usize = 12;
-/// Where in a record the place of its data is, and their size.
+/// Offset in a record of the position and size of the event's data.
 const DATA: usize = 24 + SOURCE;
 
-/// What the store knows of a line.
+/// What the store knows about a line.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Head {
     /// The entry's number in its run.
@@ -31,13 +31,13 @@ pub struct Head {
     /// The step's number in the plan.
     pub step: Option<u32>,
     pub said: Said,
-    /// It goes on with the line before.
+    /// It belongs to the record of the line before.
     pub joined: bool,
-    /// Where an event's data are kept, and how many bytes.
+    /// Position and size in bytes of an event's data.
     pub data: Option<(u64, u32)>,
 }
 
-/// Who said it.
+/// Origin of a line.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Said {
     Event { level: Level, phase: Option<Phase>, source: String },
@@ -45,7 +45,7 @@ pub enum Said {
 }
 
 impl Head {
-    /// The level of an event. Output has the one its text says.
+    /// The level of an event. `None` for output: its level is read from its text.
     #[must_use]
     pub const fn level(&self) -> Option<Level> {
         match self.said {
@@ -99,7 +99,7 @@ impl Head {
                 source: String::from_utf8_lossy(&bytes[24..DATA]).trim_end_matches('\0').to_owned(),
             },
         };
-        // No JSON is empty.
+        // Size 0 means no data: JSON text is never empty.
         let data = (size > 0).then(|| (number(DATA).cast_unsigned(), size));
         Self { seq: number(0), at: Timestamp(number(8)), step: step.checked_sub(1), said, joined: bytes[20] == 1, data }
     }
@@ -159,13 +159,13 @@ impl Lanes {
         })
     }
 
-    /// What the writer could not do, told once.
+    /// The message of the writer, returned once.
     pub(super) fn trouble(&self) -> Option<String> {
         self.trouble.lock().unwrap_or_else(PoisonError::into_inner).take()
     }
 }
 
-/// Where a run's entries are written to, to be read as lines.
+/// Writes a run's entries into the files that are read as lines.
 #[derive(Debug)]
 pub struct Writer {
     text: File,
@@ -178,24 +178,24 @@ pub struct Writer {
     joining: Joining,
 }
 
-/// Tells which entries of a run go on with the one before. Fed entry by entry.
+/// Decides which entries of a run continue the one before. Fed entry by entry.
 #[derive(Debug, Default)]
 pub struct Joining {
     before: Before,
 }
 
-/// What came last.
+/// The entry before.
 #[derive(Debug, Default, PartialEq, Eq)]
 enum Before {
-    /// Nothing that goes on.
+    /// It cannot be continued.
     #[default]
     Closed,
-    /// Output of this step that may go on.
+    /// Output of this step that may be continued.
     Open(Option<u32>),
 }
 
 impl Joining {
-    /// Whether it is output of the same step that goes on with what came last.
+    /// Whether it is output of the same step that continues the entry before.
     pub fn joins(&mut self, entry: &Entry) -> bool {
         let EntryBody::Output { text, .. } = &entry.body else {
             self.before = Before::Closed;
@@ -211,10 +211,10 @@ impl Joining {
 }
 
 impl Writer {
-    /// The two ends: what is written, and what reads it.
+    /// The writing and the reading end.
     ///
     /// # Errors
-    /// When there is no room for such files.
+    /// When the temporary files cannot be made.
     pub(super) fn new(text: File, ended: Arc<AtomicU8>) -> io::Result<(Self, Lanes)> {
         let (heads, data) = (tempfile::tempfile()?, tempfile::tempfile()?);
         let trouble = Arc::default();
@@ -222,7 +222,7 @@ impl Writer {
         Ok((Self { text, heads, data, place: 0, trouble, ended, joining: Joining::default() }, lanes))
     }
 
-    /// Writes what follows. False: there is no room; nothing more can be shown.
+    /// Appends entries. False: the disk is full; no more can be shown.
     pub fn push(&mut self, entries: &[Entry]) -> bool {
         let (mut texts, mut heads, mut data) = (Vec::new(), Vec::new(), Vec::new());
         for entry in entries {
@@ -242,7 +242,7 @@ impl Writer {
             }
         }
         self.place += data.len() as u64;
-        // Heads first: a line that can be seen has one, and a head its data.
+        // Data, then heads, then text: a visible line has its head, and a head its data.
         let beside = self.data.write_all(&data).and_then(|()| self.heads.write_all(&heads));
         let written = beside.and_then(|()| self.text.write_all(&texts)).is_ok();
         if !written {
@@ -251,17 +251,17 @@ impl Writer {
         written
     }
 
-    /// Tells the reader of something that went wrong.
+    /// Leaves a message about a failure for the reader.
     pub fn tell(&self, text: String) {
         *self.trouble.lock().unwrap_or_else(PoisonError::into_inner) = Some(text);
     }
 
-    /// What there was has been written; what follows is new.
+    /// The entries that existed at the start have been written; those that follow are new.
     pub fn catch_up(&self) {
         self.ended.store(CAUGHT_UP, Ordering::Release);
     }
 
-    /// Nothing follows.
+    /// No entry follows.
     pub fn end(&self) {
         self.ended.store(ENDED, Ordering::Release);
     }
@@ -299,7 +299,7 @@ mod tests {
         writer.end();
         while file.feed().0 {}
         let lines = file.read(0, 10, 100);
-        let told: Vec<_> = lines
+        let got: Vec<_> = lines
             .iter()
             .map(|line| {
                 let head = line.head.clone().unwrap();
@@ -308,7 +308,7 @@ mod tests {
             .collect();
         let expected = [("a", 1, false), ("b", 1, true), ("ERROR x", 2, false), ("  at y", 3, true)];
         let expected = expected.iter().chain(&[("  of another step", 4, false), ("plain", 5, false)]);
-        assert_eq!(told, expected.map(|(text, seq, j)| ((*text).to_owned(), *seq, *j, *j)).collect::<Vec<_>>());
+        assert_eq!(got, expected.map(|(text, seq, j)| ((*text).to_owned(), *seq, *j, *j)).collect::<Vec<_>>());
         assert_eq!(
             (lines[0].level(), lines[2].level(), lines[5].level()),
             (Some(Level::Warn), Some(Level::Error), None)
@@ -320,7 +320,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn what_is_known_of_a_line_is_kept(
+        fn the_head_of_a_line_survives_writing_and_reading(
             seq: i64, at: i64, step in prop::option::of(0..u32::MAX - 1), joined: bool, output: bool, out: bool,
             level in 0usize..5, data in prop::option::of((any::<u64>(), 1..u32::MAX)), phase in prop::option::of(0usize..5), source in "[a-zé]{0,6}",
         ) {

@@ -1,5 +1,5 @@
-//! The level of every line as three sets of lines: errors, warnings and worse, info and worse. A line of a stack trace has
-//! the level of what it belongs to.
+//! The level of every line as three sets of lines: errors, warnings and worse, info and worse. A
+//! line of a stack trace has the level of its record.
 
 use std::io;
 
@@ -9,16 +9,16 @@ use super::index::{BLOCK, read_some};
 use crate::core::event::Level;
 use crate::core::record;
 
-/// Bytes of a line that are looked at.
+/// Bytes of a line that are searched for a level.
 const HEAD: usize = 4096;
 
-/// How far the levels are known.
+/// The levels of the lines scanned so far.
 #[derive(Debug)]
 pub struct Levels {
     pub errors: Bits,
     pub warnings: Bits,
     pub infos: Bits,
-    /// Always the start of a line, or, with `inside`, somewhere in one that was looked at already.
+    /// The start of a line or, with `inside`, a position in a line whose level is known.
     offset: u64,
     inside: bool,
     buffer: Vec<u8>,
@@ -32,19 +32,19 @@ impl Default for Levels {
 }
 
 impl Levels {
-    /// Lines known.
+    /// Lines scanned.
     #[must_use]
     pub const fn len(&self) -> usize {
         self.errors.len()
     }
 
-    /// Nothing known yet.
+    /// No line has been scanned.
     #[must_use]
     pub const fn is_empty(&self) -> bool {
         self.errors.is_empty()
     }
 
-    /// The level of a known line.
+    /// The level of a scanned line.
     #[must_use]
     pub fn of(&self, line: usize) -> Level {
         match () {
@@ -76,7 +76,7 @@ impl Levels {
         }
     }
 
-    /// Looks at one more block, like [`Scan::step`](super::scan::Scan::step).
+    /// Scans one more block, like [`Scan::step`](super::scan::Scan::step).
     ///
     /// # Errors
     /// When the file cannot be read.
@@ -92,16 +92,16 @@ impl Levels {
             filled += got;
         }
         let buffer = std::mem::take(&mut self.buffer);
-        let used = self.look(file, &buffer[..filled], filled >= room && file.tail_counts(), filled == buffer.len());
+        let used = self.scan_block(file, &buffer[..filled], filled >= room && file.tail_counts(), filled == buffer.len());
         self.buffer = buffer;
         self.offset += used as u64;
         Ok(used > 0)
     }
 
-    /// Looks at the complete lines of a block and says how many bytes they were. A line longer than the block is judged
-    /// by its beginning.
-    fn look(&mut self, file: &Tracked, bytes: &[u8], at_end: bool, full: bool) -> usize {
-        let mut heads = if file.has_to_be_watched() {
+    /// Scans the complete lines of a block and returns their size in bytes. A line longer than the
+    /// block gets the level of its beginning.
+    fn scan_block(&mut self, file: &Tracked, bytes: &[u8], at_end: bool, full: bool) -> usize {
+        let mut heads = if file.needs_polling() {
             Vec::new()
         } else {
             file.heads(self.len(), 1 + memchr::memchr_iter(b'\n', bytes).count())
@@ -116,8 +116,8 @@ impl Levels {
                 None => break,
             };
             if !self.inside {
-                let told = heads.next().and_then(|head| head.level());
-                self.push(&bytes[at..end.min(at + HEAD)], told, file.joined(self.len()));
+                let known = heads.next().and_then(|head| head.level());
+                self.push(&bytes[at..end.min(at + HEAD)], known, file.joined(self.len()));
             }
             self.inside = newline.is_none() && !at_end;
             at = (end + 1).min(bytes.len());
@@ -125,9 +125,9 @@ impl Levels {
         at
     }
 
-    fn push(&mut self, line: &[u8], told: Option<Level>, joined: bool) {
+    fn push(&mut self, line: &[u8], known: Option<Level>, joined: bool) {
         let at = self.len();
-        let level = match told.or_else(|| if joined { None } else { record::level(line) }) {
+        let level = match known.or_else(|| if joined { None } else { record::level(line) }) {
             Some(level) => level,
             None if joined && at > 0 => self.of(at - 1),
             None => Level::Info,
@@ -159,8 +159,8 @@ mod tests {
         let file = tracked(text);
         let mut levels = Levels::default();
         while levels.step(&file).unwrap() {}
-        let words: Vec<_> = (0..levels.len()).map(|n| levels.of(n).name()).collect();
-        assert_eq!(words, ["info", "error", "error", "error", "error", "info", "debug", "debug", "warn"]);
+        let names: Vec<_> = (0..levels.len()).map(|n| levels.of(n).name()).collect();
+        assert_eq!(names, ["info", "error", "error", "error", "error", "info", "debug", "debug", "warn"]);
         levels.back_to(8, text.len() as u64 - 6);
         assert_eq!((levels.len(), levels.warnings.count()), (8, 4));
     }

@@ -1,6 +1,6 @@
-//! In which order the lines of several files are read: merged by time, a file's own order kept, of equal times the file
-//! named first. One byte a line. What comes late while the files are first read does not end up below what came early:
-//! no line is placed before every file has shown its next one.
+//! The reading order of the lines of several files: merged by time, each file's own order kept; for
+//! equal times the file named first comes first. One byte a line. While the files are first read,
+//! no line is placed before the next line of every file is known.
 
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
@@ -8,35 +8,35 @@ use std::collections::BinaryHeap;
 use super::file::Tracked;
 use crate::core::time::Timestamp;
 
-/// Lines between two remembered counts.
+/// Lines between two stored counts.
 const STRIDE: usize = 4096;
 /// Lines read ahead of each file while merging.
 const AHEAD: usize = 2048;
-/// Bytes of a line that can hold its time.
+/// Bytes of a line that are searched for its time.
 const HEAD: usize = 512;
 
-/// The order. With one file nothing is kept: its own order it is.
+/// The order. Nothing is stored for a single file.
 #[derive(Debug, Default)]
 pub struct Order {
-    /// Whose each line is; empty with one file.
+    /// The file of each line; empty with one file.
     owner: Vec<u8>,
-    /// Per `STRIDE` lines: how many of each file came before.
+    /// For every `STRIDE` lines: how many lines of each file came before.
     before: Vec<Vec<u32>>,
     feeds: Vec<Feed>,
 }
 
-/// One file's part in merging.
+/// The merge state of one file.
 #[derive(Debug, Default)]
 struct Feed {
     /// Lines merged.
     taken: usize,
-    /// Times of the lines that follow, backwards; a line without one has that of the line before.
+    /// Times of the next lines in reverse; a line without a time has that of the line before.
     ahead: Vec<i64>,
     last: i64,
 }
 
 impl Order {
-    /// The order of so many files, nothing merged yet.
+    /// The order of this many files, nothing merged yet.
     #[must_use]
     pub fn of(files: usize) -> Self {
         let mut order = Self::default();
@@ -44,13 +44,13 @@ impl Order {
         order
     }
 
-    /// One file: its own order.
+    /// Whether there is one file only.
     #[must_use]
     pub fn is_single(&self) -> bool {
         self.feeds.len() == 1
     }
 
-    /// Another file joins; the one before it so far had `lines`.
+    /// Adds a file; the existing one has `lines` if it was the only one.
     pub fn join(&mut self, lines: usize) {
         if self.is_single() {
             for _ in 0..lines {
@@ -61,13 +61,13 @@ impl Order {
         self.before.iter_mut().for_each(|counts| counts.push(0));
     }
 
-    /// Lines in order.
+    /// Number of lines merged.
     #[must_use]
     pub fn len(&self, files: &[Tracked]) -> usize {
         if self.is_single() { files.first().map_or(0, Tracked::lines) } else { self.owner.len() }
     }
 
-    /// Whose line this is, and its number there.
+    /// The file of a line, and its number in that file.
     #[must_use]
     pub fn locate(&self, line: usize) -> (usize, usize) {
         if self.is_single() {
@@ -80,19 +80,19 @@ impl Order {
         (owner, self.before[mark][owner] as usize + since)
     }
 
-    /// Whose line this is, with several files.
+    /// The file of a line; 0 with one file.
     #[must_use]
     pub fn owner(&self, line: usize) -> usize {
         self.owner.get(line).map_or(0, |o| usize::from(*o))
     }
 
-    /// All lines of the files have their place.
+    /// All lines of the files have been merged.
     #[must_use]
     pub fn is_whole(&self, files: &[Tracked]) -> bool {
         self.is_single() || self.owner.len() == files.iter().map(Tracked::lines).sum::<usize>()
     }
 
-    /// Merges some more lines; false when none were left. `wait`: until all that is arriving has come.
+    /// Merges some more lines; false when none were left. `wait`: stop at files still arriving.
     pub fn merge(&mut self, files: &[Tracked], now: Timestamp, wait: bool) -> bool {
         if self.is_single() {
             return false;
@@ -133,12 +133,12 @@ impl Feed {
         if self.ahead.is_empty() {
             let times: Vec<Option<i64>> =
                 file.read(self.taken, AHEAD, HEAD).iter().map(|line| line.time(now).map(|t| t.0)).collect();
-            // What stands above the first time of a file has that.
+            // Lines above the first time of a file get that time.
             if self.taken == 0 {
                 self.last = times.iter().find_map(|time| *time).unwrap_or_default();
             }
             for time in times {
-                // A clock that went back does not tear a file's own order apart.
+                // Keeps the file's own order when its clock went back.
                 self.last = time.map_or(self.last, |time| time.max(self.last));
                 self.ahead.push(self.last);
             }

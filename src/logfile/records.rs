@@ -1,57 +1,58 @@
-//! Which lines go on with the record before: stack traces, indented objects. One bit a line.
+//! Which lines continue the record before (stack traces, indented objects). One bit a line.
 
 use super::bits::Bits;
 use crate::core::record;
 
-/// Lines of one record, at most: beyond that nobody reads it as one.
+/// Maximum number of lines of a record; longer ones are split.
 pub const LONGEST: usize = 500;
-/// Bytes of a line that are looked at.
+/// Bytes of a line that are evaluated.
 const HEAD: usize = 160;
 
-/// How far records are known. Fed line by line.
+/// The records found so far. Fed line by line.
 #[derive(Debug, Clone, Default)]
 pub struct Records {
     joined: Bits,
-    /// The beginning of the line that began the record, and whether it heads one (asked when a second line comes).
+    /// Beginning of the first line of the record, and whether it may head one (evaluated when a
+    /// second line comes).
     first: Vec<u8>,
     heads: Option<bool>,
     /// Lines of the record so far.
     lines: usize,
-    /// The beginning of the line that has not ended.
+    /// Beginning of the unfinished line.
     open: Vec<u8>,
 }
 
 impl Records {
-    /// Lines that belong to the one before, of the complete ones.
+    /// The complete lines that belong to the one before.
     #[must_use]
     pub const fn joined(&self) -> &Bits {
         &self.joined
     }
 
-    /// The next line, ended. What came of it before is in `open`.
+    /// Adds the end of a line. Earlier parts of it are in `open`.
     pub fn end(&mut self, number: usize, rest: &[u8]) {
         if self.open.is_empty() {
-            self.judge(number, &rest[..rest.len().min(HEAD)]);
+            self.add(number, &rest[..rest.len().min(HEAD)]);
         } else {
             self.keep(rest);
             let line = std::mem::take(&mut self.open);
-            self.judge(number, &line);
+            self.add(number, &line);
         }
     }
 
-    /// A part of a line that has not ended.
+    /// Adds a part of an unfinished line.
     pub fn keep(&mut self, part: &[u8]) {
         let room = HEAD.saturating_sub(self.open.len());
         self.open.extend_from_slice(&part[..part.len().min(room)]);
     }
 
-    /// All lines below `complete` have ended.
+    /// Marks all lines below `complete` as ended.
     pub fn reach(&mut self, complete: usize) {
         self.joined.extend_to(complete);
     }
 
-    /// What is known from elsewhere of the lines from `from` on takes the place of what was guessed.
-    pub fn tell(&mut self, from: usize, joined: impl Iterator<Item = bool>) {
+    /// Replaces the guesses for the lines from `from` on.
+    pub fn overwrite(&mut self, from: usize, joined: impl Iterator<Item = bool>) {
         let complete = self.joined.len();
         self.joined.truncate(from);
         joined.enumerate().filter(|(_, joined)| *joined).for_each(|(at, _)| self.joined.set_next(from + at));
@@ -68,7 +69,7 @@ impl Records {
         self.heads.unwrap_or_else(|| record::heads(&self.first))
     }
 
-    fn judge(&mut self, number: usize, line: &[u8]) {
+    fn add(&mut self, number: usize, line: &[u8]) {
         if self.lines > 0 && self.lines < LONGEST && record::continues(line) {
             let heads = self.first_heads();
             self.heads = Some(heads);

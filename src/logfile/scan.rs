@@ -1,4 +1,4 @@
-//! Searching many lines: which of them match, in file order, block by block, stoppable between blocks.
+//! Searches lines in file order, block by block; can be stopped between blocks.
 
 use std::fs::File;
 use std::io;
@@ -8,10 +8,11 @@ use regex::bytes::{Regex, RegexBuilder};
 use super::bits::Bits;
 use super::index::{BLOCK, Index, read_some};
 
-/// Compiles a search pattern: smart case (ignored unless the pattern holds a capital), `^` and `$` at lines, bounded size.
+/// Compiles a search pattern: smart case (ignored unless the pattern has a capital), `^` and `$`
+/// match at lines, bounded size.
 ///
 /// # Errors
-/// What is wrong with the pattern, in one line.
+/// The error in the pattern, in one line.
 pub fn pattern(text: &str) -> Result<Regex, String> {
     RegexBuilder::new(text)
         .case_insensitive(!has_capital(text))
@@ -32,35 +33,36 @@ fn has_capital(text: &str) -> bool {
     })
 }
 
-/// How far a scan has come. Feed it the file block by block with [`Scan::step`].
+/// A search in progress. Call [`Scan::step`] for each block of the file.
 #[derive(Debug)]
 pub struct Scan {
     regex: Regex,
     /// Lines that match.
     pub hits: Bits,
-    /// Next byte to look at: always the start of a line.
+    /// Next byte to scan: always the start of a line.
     offset: u64,
     line: usize,
     buffer: Vec<u8>,
-    /// In a line too long to hold: all before `offset` has been looked at.
+    /// In a line too long to hold: all before `offset` has been scanned.
     inside: bool,
 }
 
-/// Bytes of a very long line that are looked at again with the next piece of it, so that no match of up to this length is
-/// lost between two pieces.
+/// Bytes of a very long line that are scanned again with its next piece, so that no match of up to
+/// this length is lost between two pieces.
 pub const OVERLAP: usize = 64 * 1024;
 
-/// Whether something matches in a piece of a long line. `begun`: the line begins before this piece, whose first bytes were
-/// looked at before. `goes_on`: more of the line follows, so that what only matches at the very end (`$`) does not yet.
+/// Whether a piece of a long line matches. `begun`: the line begins before this piece, whose first
+/// bytes were scanned before. `goes_on`: more of the line follows, so that a match at the very end
+/// (`$`) does not count yet.
 #[must_use]
 pub fn matches_in_piece(regex: &Regex, piece: &[u8], begun: bool, goes_on: bool) -> bool {
     let at = usize::from(begun && !piece.is_empty());
     regex.shortest_match_at(piece, at).is_some_and(|end| end < piece.len() || !goes_on)
 }
 
-/// A distance within which lines are counted without asking where the nearest remembered one is.
+/// Distance in bytes within which lines are counted without using the index.
 const NEAR: usize = 64 * 1024;
-/// A line up to this length is looked at as a whole, a longer one piece by piece.
+/// A line up to this length is scanned as a whole, a longer one piece by piece.
 const LONGEST: usize = 16 << 20;
 
 impl Scan {
@@ -70,7 +72,7 @@ impl Scan {
         Self { regex, hits: Bits::default(), offset: 0, line: 0, buffer: vec![0; BLOCK], inside: false }
     }
 
-    /// Goes back to where `line` begins, at `offset`: the line has grown.
+    /// Goes back to the start of `line`, at `offset`: the line has grown.
     pub fn back_to(&mut self, line: usize, offset: u64) {
         if line < self.line {
             self.hits.truncate(line);
@@ -78,27 +80,27 @@ impl Scan {
         }
     }
 
-    /// What is looked for.
+    /// The pattern.
     #[must_use]
     pub const fn regex(&self) -> &Regex {
         &self.regex
     }
 
-    /// Bytes done.
+    /// Bytes scanned.
     #[must_use]
     pub const fn done(&self) -> u64 {
         self.offset
     }
 
-    /// Looks at one more block of what is indexed by now. False: nothing complete was left. An unfinished last line is
-    /// looked at only when `at_end`.
+    /// Scans one more block of the indexed part. False: no complete line was left. An unfinished
+    /// last line is scanned only when `at_end`.
     ///
     /// # Errors
     /// When the file cannot be read.
     pub fn step(&mut self, file: &File, index: &Index, at_end: bool) -> io::Result<bool> {
         let end = index.end();
         if self.inside {
-            return self.go_through(file, end, at_end);
+            return self.scan_piece(file, end, at_end);
         }
         let mut filled = 0;
         loop {
@@ -115,11 +117,11 @@ impl Scan {
             let reached = filled >= room;
             match last {
                 Some(cut) => {
-                    self.look(cut, index);
+                    self.scan_block(cut, index);
                     return Ok(true);
                 }
                 None if reached && at_end && filled > 0 => {
-                    self.look(filled, index);
+                    self.scan_block(filled, index);
                     return Ok(true);
                 }
                 None if reached || filled < wanted => return Ok(false),
@@ -133,14 +135,14 @@ impl Scan {
                     self.buffer.shrink_to_fit();
                     return Ok(true);
                 }
-                // A line longer than the buffer: look at all of it at once.
+                // A line longer than the buffer is scanned at once.
                 None => self.buffer.resize(self.buffer.len() * 2, 0),
             }
         }
     }
 
-    /// Looks at one more piece of a line that is too long to hold.
-    fn go_through(&mut self, file: &File, end: u64, at_end: bool) -> io::Result<bool> {
+    /// Scans one more piece of a line that is too long to hold.
+    fn scan_piece(&mut self, file: &File, end: u64, at_end: bool) -> io::Result<bool> {
         let begin = self.offset - OVERLAP as u64;
         let room = usize::try_from(end.saturating_sub(begin)).unwrap_or(usize::MAX);
         if self.buffer.len() < room.min(BLOCK) {
@@ -170,7 +172,7 @@ impl Scan {
         Ok(ends || filled > OVERLAP)
     }
 
-    fn look(&mut self, len: usize, index: &Index) {
+    fn scan_block(&mut self, len: usize, index: &Index) {
         let bytes = &self.buffer[..len];
         let (mut at, mut line) = (0, self.line);
         while at < bytes.len() {
@@ -196,7 +198,7 @@ impl Scan {
         self.offset += len as u64;
     }
 
-    /// Lines that begin after one place of the buffer and up to another, where `line` is the one the first place is in.
+    /// Lines that begin after position `at` of the buffer and up to `to`; `at` is in line `line`.
     /// Counting every line end costs a fifth of a search; the index knows most of them.
     fn lines_between(&self, at: usize, to: usize, line: usize, index: &Index) -> usize {
         let count = |from: usize| memchr::memchr_iter(b'\n', &self.buffer[from..to]).count();
@@ -210,7 +212,7 @@ impl Scan {
         count(at)
     }
 
-    /// A match that runs into the next line (`\s`, `[^x]`) counts only if the line matches by itself.
+    /// A match that extends into the next line (`\s`, `[^x]`) counts only if its line matches.
     fn alone(&self, bytes: &[u8], start: usize, end: usize) -> bool {
         let begin = memchr::memrchr(b'\n', &bytes[..start]).map_or(0, |n| n + 1);
         self.regex.is_match(&bytes[begin..end])
@@ -241,7 +243,7 @@ mod tests {
 
     #[test]
     fn lines_far_apart_have_their_numbers() {
-        // Hits within a block and across blocks, far enough apart that the index is asked, and near each other.
+        // Hits within a block and across blocks, some far enough apart that the index is used.
         let hits = [0, 3, 4000, 4001, 9999, 20_000, 20_255, 20_256, 70_001];
         let line =
             |n: usize| format!("{:0width$}{}\n", n, if hits.contains(&n) { " here" } else { "" }, width = 5 + n % 60);
@@ -265,7 +267,7 @@ mod tests {
     }
 
     #[test]
-    fn a_line_too_long_to_hold_is_looked_at_piece_by_piece() {
+    fn a_line_too_long_to_hold_is_scanned_piece_by_piece() {
         for ended in [true, false] {
             let (long, more) = ("x".repeat(LONGEST - 3), "y".repeat(BLOCK));
             let text = format!("a\n{long}needle{more}pin{}", if ended { "\nneedle\n" } else { "" });
@@ -298,7 +300,7 @@ mod tests {
     }
 
     #[test]
-    fn a_very_long_line_that_grows_is_looked_at_on() {
+    fn scanning_goes_on_in_a_very_long_line_that_grows() {
         let mut file = tempfile::tempfile().unwrap();
         let (mut index, mut scan) = (Index::default(), Scan::new(pattern("needle").unwrap()));
         let mut add = |text: &str, scan: &mut Scan| {
@@ -316,7 +318,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn hits_are_what_looking_at_each_line_gives(
+        fn hits_equal_matching_line_by_line(
             parts in prop::collection::vec("[abx ]{0,12}", 0..60), ended: bool,
             regex in prop::sample::select(vec!["x", "^a", "b$", "a.*x", "^$", "x?", "[ab]{3}", r"a\sb", r"\sa", "[^a]b", r"x\W*a"]),
         ) {

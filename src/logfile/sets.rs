@@ -1,4 +1,5 @@
-//! Which lines are shown and which match, over all files: sets in reading order, made from each file's own.
+//! Sets of lines over all files in reading order (shown lines, matches), computed from the sets of
+//! each file.
 
 use super::bits::Bits;
 use super::order::Order;
@@ -11,7 +12,7 @@ pub struct Set {
     at: Vec<usize>,
 }
 
-/// What a set is made of: parts of every file, and in each how much is known.
+/// The sets of the files, and how far each is known.
 pub struct Parts<'a> {
     /// Lines known, by file.
     pub known: &'a dyn Fn(usize) -> usize,
@@ -22,7 +23,7 @@ pub struct Parts<'a> {
 }
 
 impl Set {
-    /// Goes on as far as the parts are known; `len` lines there are.
+    /// Extends the set as far as the parts are known, at most to `len` lines.
     pub fn fill(&mut self, order: &Order, len: usize, parts: &Parts<'_>) {
         if order.is_single() {
             self.bits.extend_with((parts.known)(0).min(len), parts.word);
@@ -46,7 +47,7 @@ impl Set {
         }
     }
 
-    /// Goes back: the file's own line `own` has to be looked at again.
+    /// Goes back to line `own` of a file, which is to be scanned again.
     pub fn back_to(&mut self, order: &Order, file: usize, own: usize) {
         if order.is_single() {
             self.bits.truncate(own);

@@ -1,5 +1,5 @@
-//! What cannot be read where it is (a pipe, a packed file) is poured into an unlinked file, which is gone with the
-//! process.
+//! Copies inputs without random access (a pipe, a packed file) into an unlinked file, which the
+//! system removes with the process.
 
 use std::fs::File;
 use std::io::{self, Read as _, Write as _};
@@ -10,20 +10,20 @@ use super::file::{ENDED, FULL};
 use super::index::BLOCK;
 use super::unpack::Input;
 
-/// One input on its way into a file.
+/// One input being copied into a file.
 #[derive(Debug)]
 pub(super) struct Pour {
     pub into: File,
-    /// Bytes it may become when it is unpacked. What is not packed may become any size.
+    /// Limit in bytes when the input is unpacked; other input is not limited.
     pub most: u64,
-    /// How it ended. Gone: its reader was dropped.
+    /// How it ended. Dangling once the reader was dropped.
     pub ended: Weak<AtomicU8>,
-    /// What there is to say about it.
-    pub said: Arc<Mutex<Option<String>>>,
+    /// A message for the reader.
+    pub message: Arc<Mutex<Option<String>>>,
 }
 
 impl Pour {
-    /// Reads the input to its end; it comes with whether it is unpacked on its way.
+    /// Copies the input to its end. `input` also returns whether it is being unpacked.
     pub fn run(mut self, input: impl FnOnce() -> io::Result<(Input, bool)>) {
         let how = match input() {
             Ok((input, packed)) => {
@@ -75,11 +75,11 @@ impl Pour {
     }
 
     fn say(&self, text: String) {
-        *self.said.lock().unwrap_or_else(PoisonError::into_inner) = Some(text);
+        *self.message.lock().unwrap_or_else(PoisonError::into_inner) = Some(text);
     }
 }
 
-/// Bytes that are free where such files lie; no limit when that cannot be known.
+/// Free bytes in the folder for temporary files; no limit when that is not known.
 pub(super) fn room() -> u64 {
     rustix::fs::statvfs(std::env::temp_dir()).map_or(u64::MAX, |disk| disk.f_bavail.saturating_mul(disk.f_frsize))
 }
@@ -99,12 +99,12 @@ mod tests {
     fn poured(most: u64, input: Input) -> (u64, u8, Option<String>) {
         let file = tempfile::tempfile().unwrap();
         let ended = Arc::new(AtomicU8::new(0));
-        let said: Arc<Mutex<Option<String>>> = Arc::default();
+        let message: Arc<Mutex<Option<String>>> = Arc::default();
         let pour =
-            Pour { into: file.try_clone().unwrap(), most, ended: Arc::downgrade(&ended), said: Arc::clone(&said) };
+            Pour { into: file.try_clone().unwrap(), most, ended: Arc::downgrade(&ended), message: Arc::clone(&message) };
         pour.run(|| Ok((input, true)));
-        let said = said.lock().unwrap().take();
-        (file.metadata().unwrap().len(), ended.load(Ordering::Acquire), said)
+        let message = message.lock().unwrap().take();
+        (file.metadata().unwrap().len(), ended.load(Ordering::Acquire), message)
     }
 
     struct Broken;
@@ -116,19 +116,19 @@ mod tests {
     }
 
     #[test]
-    fn what_was_not_read_is_said() {
+    fn what_was_not_read_is_reported() {
         assert_eq!(poured(u64::MAX, Box::new(io::repeat(7).take(3 << 20))), (3 << 20, ENDED, None));
-        let (len, how, said) = poured(2 << 20, Box::new(io::repeat(7)));
+        let (len, how, message) = poured(2 << 20, Box::new(io::repeat(7)));
         assert_eq!((len, how), (2 << 20, ENDED), "an endless one stops");
-        assert!(said.is_some_and(|said| said.starts_with("unpacked it is larger than 2 MiB, half of the room in /")));
-        let (len, how, said) = poured(u64::MAX, Box::new(io::Cursor::new(b"a\n").chain(Broken)));
-        assert_eq!((len, how, said.as_deref()), (2, ENDED, Some("the cable is out; shown is what could be read")));
+        assert!(message.is_some_and(|message| message.starts_with("unpacked it is larger than 2 MiB, half of the room in /")));
+        let (len, how, message) = poured(u64::MAX, Box::new(io::Cursor::new(b"a\n").chain(Broken)));
+        assert_eq!((len, how, message.as_deref()), (2, ENDED, Some("the cable is out; shown is what could be read")));
     }
 
     #[test]
-    fn an_input_that_nobody_reads_any_more_is_let_go() {
+    fn an_input_without_a_reader_is_dropped() {
         let ended = Weak::new();
-        let pour = Pour { into: tempfile::tempfile().unwrap(), most: u64::MAX, ended, said: Arc::default() };
+        let pour = Pour { into: tempfile::tempfile().unwrap(), most: u64::MAX, ended, message: Arc::default() };
         pour.run(|| Ok((Box::new(io::repeat(7)), true)));
     }
 }

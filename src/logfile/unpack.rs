@@ -1,5 +1,6 @@
-//! Logs that are kept packed: gzip and zstd, known by their first bytes whatever the name says, and read as the text they
-//! hold. Several members or frames in one file are one log. What a cut-off file still holds is read before it is said.
+//! Unpacks gzip and zstd logs, recognized by their first bytes, not by their name. Several members
+//! or frames in one file are one log. A truncated file is read as far as possible before the error
+//! is reported.
 
 use std::io::{self, BufRead, BufReader, Read};
 
@@ -9,7 +10,7 @@ use ruzstd::decoding::{BlockDecodingStrategy, FrameDecoder};
 
 const GZIP: &[u8] = &[0x1f, 0x8b, 0x08];
 const ZSTD: &[u8] = &[0x28, 0xb5, 0x2f, 0xfd];
-/// What other tools pack, with the command that unpacks it.
+/// Formats that are not supported, with the command that unpacks them.
 const OTHERS: [(&[u8], &str); 4] = [
     (&[0xfd, b'7', b'z', b'X', b'Z', 0], "xz -dc"),
     (b"BZh", "bzip2 -dc"),
@@ -17,7 +18,7 @@ const OTHERS: [(&[u8], &str); 4] = [
     (b"PK\x03\x04", "unzip -p"),
 ];
 
-/// Something to read, in whichever thread.
+/// A reader for any thread.
 pub type Input = Box<dyn Read + Send>;
 
 /// How a log is packed.
@@ -28,7 +29,7 @@ pub enum Packing {
 }
 
 impl Packing {
-    /// By the first bytes.
+    /// Recognizes the format by the first bytes.
     #[must_use]
     pub fn of(head: &[u8]) -> Option<Self> {
         match head {
@@ -38,7 +39,7 @@ impl Packing {
         }
     }
 
-    /// The text.
+    /// The unpacked text.
     pub fn reader(self, packed: impl Read + Send + 'static) -> Input {
         match self {
             Self::Gzip => Box::new(Whole(MultiGzDecoder::new(BufReader::with_capacity(1 << 16, packed)))),
@@ -47,13 +48,14 @@ impl Packing {
     }
 }
 
-/// The command that unpacks what is not unpacked here.
+/// The command that unpacks a format that is not supported.
 #[must_use]
 pub fn unpacked_by(head: &[u8]) -> Option<&'static str> {
     OTHERS.iter().find(|(magic, _)| head.starts_with(magic)).map(|(_, command)| *command)
 }
 
-/// Reads `input` as text, unpacked if it is packed, and says whether it is. Waits for no more bytes than it needs to know.
+/// Returns a reader of the text of `input`, unpacked if it is packed, and whether it is packed.
+/// Waits only for the bytes needed to decide that.
 ///
 /// # Errors
 /// When not even the first bytes can be read.
@@ -76,7 +78,7 @@ pub fn reader(mut input: impl Read + Send + 'static) -> io::Result<(Input, bool)
     })
 }
 
-/// Says of a failure what it means for the reader of a log.
+/// Turns read errors into messages about the packed file.
 struct Whole<R>(R);
 
 impl<R: Read> Read for Whole<R> {
@@ -93,13 +95,13 @@ impl<R: Read> Read for Whole<R> {
 struct Frames<R> {
     packed: R,
     decoder: FrameDecoder,
-    /// A frame has begun and not been read to its end.
+    /// A frame is being read.
     open: bool,
-    /// What went wrong, kept until all that was unpacked before has been read.
+    /// An error, kept until the text unpacked before it has been read.
     failure: Option<io::Error>,
 }
 
-/// An empty last block and room for a checksum: makes the decoder give out what it has.
+/// An empty last block and room for a checksum: makes the decoder release the text it holds back.
 const LAST_BLOCK: [u8; 7] = [1, 0, 0, 0, 0, 0, 0];
 
 impl<R: BufRead> Frames<R> {
@@ -115,7 +117,7 @@ impl<R: BufRead> Frames<R> {
                     self.open = true;
                     return Ok(true);
                 }
-                // Other programs' notes between frames.
+                // Skippable frames, used by other programs.
                 Err(FrameDecoderError::ReadFrameHeaderError(ReadFrameHeaderError::SkipFrame { length, .. })) => {
                     io::copy(&mut (&mut self.packed).take(length.into()), &mut io::sink())?;
                 }
@@ -131,7 +133,7 @@ impl<R: BufRead> Frames<R> {
     }
 
     /// Unpacks one more block, or ends the frame.
-    fn go_on(&mut self) -> io::Result<()> {
+    fn unpack_block(&mut self) -> io::Result<()> {
         if let Some(failure) = self.failure.take() {
             return Err(failure);
         }
@@ -143,7 +145,7 @@ impl<R: BufRead> Frames<R> {
         }
         if let Err(error) = self.decoder.decode_blocks(&mut self.packed, BlockDecodingStrategy::UptoBlocks(1)) {
             self.failure = Some(self.failed(&error));
-            // It keeps a window of the text back as long as more may follow.
+            // The decoder holds back a window of the text as long as more may follow.
             let _ = self.decoder.decode_blocks(&LAST_BLOCK[..], BlockDecodingStrategy::UptoBlocks(1));
         }
         Ok(())
@@ -158,7 +160,7 @@ impl<R: BufRead> Read for Frames<R> {
                 if count > 0 || buffer.is_empty() {
                     return Ok(count);
                 }
-                self.go_on()?;
+                self.unpack_block()?;
             } else if !self.begin()? {
                 return Ok(0);
             }
@@ -187,7 +189,7 @@ mod tests {
         compress_to_vec(text, CompressionLevel::Fastest)
     }
 
-    /// All that can be read, and what went wrong after it.
+    /// The text that can be read, and the error after it.
     fn read(packed: Vec<u8>) -> (Vec<u8>, Option<String>) {
         let mut text = Vec::new();
         let (mut reader, _) = reader(io::Cursor::new(packed)).unwrap();
@@ -208,14 +210,14 @@ mod tests {
             assert_eq!(read([pack(&one), pack(&two)].concat()), (both.clone(), None));
         }
         let note = [&[0x50, 0x2a, 0x4d, 0x18, 3, 0, 0, 0][..], b"abc"].concat();
-        assert_eq!(read([zstd(&one), note, zstd(&two)].concat()), (both.clone(), None), "notes are passed by");
+        assert_eq!(read([zstd(&one), note, zstd(&two)].concat()), (both.clone(), None), "skippable frames are skipped");
         for plain in [&b""[..], b"(", b"\x1f", b"(one) text", &both] {
             assert_eq!(read(plain.to_vec()), (plain.to_vec(), None));
         }
     }
 
     #[test]
-    fn what_a_cut_off_file_holds_is_read_before_it_is_said() {
+    fn a_truncated_file_is_read_before_the_error_is_reported() {
         let text: Vec<u8> =
             (0..40_000u32).flat_map(|n| format!("{} {}\n", n, n.wrapping_mul(2_654_435_761)).into_bytes()).collect();
         for pack in [gzip, zstd] {
@@ -227,14 +229,14 @@ mod tests {
         }
     }
 
-    /// A frame whose whole text is its window: the decoder would give out nothing of it before its end.
+    /// A frame whose whole text is its window: the decoder would hold all of it back until its end.
     #[test]
-    fn what_a_cut_off_frame_keeps_back_is_read() {
+    fn the_text_held_back_in_a_truncated_frame_is_read() {
         let text = lines(0, 6000);
         let block = 100_000;
         let mut packed = [ZSTD, &[0xa0], &u32::try_from(text.len()).unwrap().to_le_bytes()].concat();
         for piece in text.chunks(block) {
-            // Stored as it is, and not the last one.
+            // A raw block that is not the last one.
             packed.extend_from_slice(&(u32::try_from(piece.len()).unwrap() << 3).to_le_bytes()[..3]);
             packed.extend_from_slice(piece);
         }
@@ -245,7 +247,7 @@ mod tests {
     }
 
     #[test]
-    fn a_damaged_file_is_said_to_be_damaged() {
+    fn a_damaged_file_is_reported_as_damaged() {
         for pack in [gzip, zstd] {
             let mut packed = pack(&lines(0, 3000));
             let at = packed.len() - 3;
@@ -258,7 +260,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_packed_is_said_for_it_may_become_any_size() {
+    fn packed_input_is_reported_as_packed() {
         let packed = |bytes: Vec<u8>| reader(io::Cursor::new(bytes)).unwrap().1;
         assert!(packed(gzip(b"a\n")) && packed(zstd(b"a\n")) && !packed(b"a\n".to_vec()) && !packed(Vec::new()));
     }

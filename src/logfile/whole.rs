@@ -1,22 +1,23 @@
-//! Matches by record instead of by line: what a filter shows or hides, and what a search counts, is a whole record.
+//! Matches by record instead of by line: filters show or hide whole records, and a search counts
+//! records.
 
 use super::bits::Bits;
 
-/// Which lines of a record in which something matches.
+/// Which lines of a matching record belong to the set.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Of {
-    /// All of them.
+    /// All lines.
     Every,
-    /// The first that matches.
+    /// The first line that matches.
     First,
 }
 
-/// A set made of the lines that match.
+/// A set of lines computed from the lines that match.
 #[derive(Debug)]
 pub struct Whole {
     of: Of,
     pub bits: Bits,
-    /// Where the last record begins, and whether something in it matches.
+    /// First line of the last record, and whether a line of it matches.
     start: usize,
     matched: bool,
 }
@@ -27,9 +28,9 @@ impl Whole {
         Self { of, bits: Bits::default(), start: 0, matched: false }
     }
 
-    /// Goes on as far as matches are known; `joined` says whether a line belongs to the one before. An answer: lines
-    /// from there on were told otherwise before.
-    pub fn go_on(&mut self, matches: &Bits, known: &Bits, joined: impl Fn(usize) -> bool) -> Option<usize> {
+    /// Continues as far as matches are known; `joined` reports whether a line belongs to the one
+    /// before. Returns the first line whose result has changed, if any.
+    pub fn extend(&mut self, matches: &Bits, known: &Bits, joined: impl Fn(usize) -> bool) -> Option<usize> {
         let mut back: Option<usize> = None;
         while self.bits.len() < matches.len() {
             let at = self.bits.len();
@@ -71,7 +72,8 @@ impl Whole {
         if set { self.bits.set_next(at) } else { self.bits.extend_to(at + 1) }
     }
 
-    /// Forgets everything from the record on that `line`, which has to be looked at again, may belong to. Says where.
+    /// Removes everything from the start of the record that `line`, which is to be scanned again,
+    /// may belong to. Returns that start.
     pub fn back_to(&mut self, line: usize, joined: impl Fn(usize) -> bool) -> usize {
         if line >= self.bits.len() {
             return line;
@@ -96,8 +98,8 @@ mod tests {
     }
 
     proptest! {
-        /// Whatever comes at once, whatever is looked at again: the set is what looking at each record gives, and the
-        /// answer names everything that has changed.
+        /// In steps of any size, and after scanning lines again, the set equals one computed record
+        /// by record, and the returned line covers every change.
         #[test]
         fn records_match_whole(
             lines in prop::collection::vec((prop::bool::weighted(0.1), prop::bool::weighted(0.15)), 1..400),
@@ -106,18 +108,18 @@ mod tests {
             let (matches, joined): (Vec<bool>, Vec<bool>) = lines.iter().copied().unzip();
             for of in [Of::Every, Of::First] {
                 let mut whole = Whole::new(of);
-                let mut told: Vec<bool> = Vec::new();
+                let mut seen: Vec<bool> = Vec::new();
                 let mut end = 0;
                 for step in steps.iter().chain([&400]) {
                     end = (end + step).min(lines.len());
-                    let back = whole.go_on(&set(&matches[..end]), &set(&joined[..end]), |at| joined[at]);
-                    told.truncate(back.unwrap_or(usize::MAX));
-                    told.extend((told.len()..whole.bits.len()).map(|at| whole.bits.contains(at)));
+                    let back = whole.extend(&set(&matches[..end]), &set(&joined[..end]), |at| joined[at]);
+                    seen.truncate(back.unwrap_or(usize::MAX));
+                    seen.extend((seen.len()..whole.bits.len()).map(|at| whole.bits.contains(at)));
                     if let Some(line) = again.filter(|line| *line < end) {
-                        told.truncate(whole.back_to(line, |at| joined[at]));
-                        let back = whole.go_on(&set(&matches[..end]), &set(&joined[..end]), |at| joined[at]);
-                        told.truncate(back.unwrap_or(usize::MAX));
-                        told.extend((told.len()..whole.bits.len()).map(|at| whole.bits.contains(at)));
+                        seen.truncate(whole.back_to(line, |at| joined[at]));
+                        let back = whole.extend(&set(&matches[..end]), &set(&joined[..end]), |at| joined[at]);
+                        seen.truncate(back.unwrap_or(usize::MAX));
+                        seen.extend((seen.len()..whole.bits.len()).map(|at| whole.bits.contains(at)));
                     }
                 }
                 let mut wanted = vec![false; lines.len()];
@@ -129,7 +131,7 @@ mod tests {
                     }
                     at = end;
                 }
-                prop_assert_eq!(&told, &wanted);
+                prop_assert_eq!(&seen, &wanted);
                 prop_assert_eq!(whole.bits.count(), wanted.iter().filter(|set| **set).count() as u64);
             }
         }

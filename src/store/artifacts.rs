@@ -1,5 +1,5 @@
-//! What runs leave behind: a list per run, and contents by their hash, so that what many runs leave alike is kept once.
-//! Runs are never deleted, and neither are contents: there is no count of who refers to them.
+//! Artifacts of runs: a list per run, and contents by their hash, so that equal contents are stored
+//! once. Runs are never deleted, and neither are contents: references are not counted.
 
 use std::borrow::Cow;
 
@@ -14,8 +14,9 @@ use super::{Claim, Store, StoreError, chunk, journal};
 
 const LIST: &str =
     "select run_id, kind, title, step, hash, bytes, content, at from artifact where run_id = $1 order by id";
-/// What the run has left beside the artifact that comes: the same contents count once, and of what a step left under one
-/// name only the last counts. An attempt that failed must not use up what the one that succeeds has to leave.
+/// Bytes the run uses without the new artifact: equal contents count once, and of artifacts of a
+/// step with one title only the last counts. A failed attempt must not use up the limit of the
+/// attempt that succeeds.
 const USED: &str = "select coalesce(cast(sum(bytes) as bigint), 0) from (select distinct hash, bytes from artifact \
      where run_id = $1 and kind <> 'manifest' and hash <> $2 and id in (select max(id) from artifact \
      where run_id = $1 and not (coalesce(step, -1) = $3 and title = $4) group by step, title)) as counted";
@@ -38,7 +39,8 @@ pub struct NewArtifact {
 }
 
 impl NewArtifact {
-    /// Hashes and packs the contents, which takes a while for large ones. `None`: they have 4 GiB or more.
+    /// Hashes and packs the contents, which takes a while for large ones. `None`: they have 4 GiB
+    /// or more.
     #[must_use]
     pub fn pack(left: Left) -> Option<Self> {
         let Left { kind, title, content } = left;
@@ -60,7 +62,7 @@ impl NewArtifact {
         self.bytes
     }
 
-    /// What will be listed, but for its number.
+    /// Whether a listed artifact is this one, apart from its number.
     #[must_use]
     pub fn is(&self, artifact: &Artifact, step: Option<u32>, at: Timestamp) -> bool {
         let same = self.kind == artifact.kind && self.hash == artifact.hash && step == artifact.step;
@@ -69,8 +71,8 @@ impl NewArtifact {
 }
 
 impl Store {
-    /// Keeps an artifact of a step (or of the run itself), conditional on the token. The inner answer is why it is not
-    /// kept: it or all of the run's together exceed the limits.
+    /// Stores an artifact of a step (or of the run itself), conditional on the token. The inner
+    /// result is why it is not kept: it, or all of the run's together, exceed the limits.
     pub async fn leave(
         &self,
         claim: Claim,
@@ -80,7 +82,8 @@ impl Store {
         at: Timestamp,
     ) -> Result<Result<(), NotKept>, StoreError> {
         let mut tx = self.db.begin().await?;
-        // Holds the run's row: what its steps leave at the same time is counted one after the other.
+        // Locks the run's row: artifacts that its steps leave at the same time are counted one by
+        // one.
         journal::number(&mut tx, claim, 0).await?;
         let NewArtifact { kind, title, hash, bytes, body, url } = artifact;
         let (step, title) = (step.map(i64::from), text(title));
@@ -96,21 +99,21 @@ impl Store {
         tx.commit().await.map(Ok)
     }
 
-    /// What a run has left behind, in order, without the contents.
+    /// The artifacts of a run, in order, without their contents.
     pub async fn artifacts(&self, run: RunId) -> Result<Vec<Artifact>, StoreError> {
         let mut db = self.db.read().await?;
         let rows = fetch_all!(db, ArtifactRow, LIST, run.0)?;
         (1..).zip(rows).map(|(number, row)| row.read(number)).collect()
     }
 
-    /// One of them, by its number, and its contents.
+    /// One artifact, by its number, with its contents.
     pub async fn artifact(&self, run: RunId, number: u32) -> Result<(Artifact, Vec<u8>), StoreError> {
         let mut db = self.db.read().await?;
         let rows = fetch_all!(db, ArtifactRow, LIST, run.0)?;
         let at = usize::try_from(number).unwrap_or(usize::MAX).wrapping_sub(1);
         let row = rows.into_iter().nth(at);
         let row = row.ok_or_else(|| StoreError::NotFound(format!("artifact {number} of run {run}")))?;
-        // From before contents were kept apart.
+        // From before contents had a table of their own.
         let inline = row.hash.is_none().then(|| row.content.clone().into_bytes());
         let artifact = row.read(number)?;
         if let Some(content) = inline {
@@ -124,7 +127,7 @@ impl Store {
         let (body,) = body.ok_or_else(|| damaged("has lost its contents"))?;
         let content = chunk::decompress(&body).ok_or_else(|| damaged("cannot be unpacked"))?;
         if hex_sha256(&content) != artifact.hash {
-            return Err(damaged("is not what its hash says"));
+            return Err(damaged("does not match its hash"));
         }
         Ok((artifact, content))
     }

@@ -1,4 +1,5 @@
-//! What is kept of a service or an environment besides its definition, counted before it is deleted.
+//! Counts the data that belongs to a service or an environment, for the question before its
+//! deletion.
 
 use crate::core::run::RunStatus;
 use crate::core::stack::{Attached, Owner};
@@ -15,7 +16,8 @@ const SEEN_OF_SERVICE: &str = "select count(*) from observation where workspace_
 const SEEN_OF_ENV: &str = "select count(*) from observation where workspace_id = $1 and env = $2";
 
 impl Store {
-    /// Counts what belongs to a service or an environment. Reads a whole index: for the rare case of a deletion.
+    /// Counts the data of a service or an environment. Reads a whole index: for the rare case of a
+    /// deletion.
     pub async fn attached(&self, workspace: i64, owner: &Owner) -> Result<Attached, StoreError> {
         let (name, [runs, breakers, seen]) = match owner {
             Owner::Service(name) => (name, [RUNS_OF_SERVICE, BREAKERS_OF_SERVICE, SEEN_OF_SERVICE]),

@@ -1,4 +1,4 @@
-//! The audit log: one row per decision, written in the transaction of what was decided.
+//! The audit log: one row per decision, written in the transaction that applies it.
 
 use sqlx::QueryBuilder;
 
@@ -14,8 +14,8 @@ const INSERT: &str = "insert into audit (workspace_id, at, actor, action, object
 const NEWEST: &str = "select id, at, actor, action, object, before, after, reason from audit \
      where workspace_id = $1 order by id desc limit $2";
 const ROWS: &str = "select id, at, actor, action, object, before, after, reason from audit where workspace_id = ";
-/// The number of the run a row is about; null when it is about something else. A step's row is `run #41 step deploy web`:
-/// only the part before the first blank is a number.
+/// The number of the run a row is about; null when it is about something else. A step's row is
+/// `run #41 step deploy web`: only the part before the first blank is a number.
 const RUN: &str = "case when object like 'run #%' then cast(nullif(substr(object, 6, \
      length(object) - 5 - length(ltrim(substr(object, 6), '0123456789'))), '') as bigint) end";
 
@@ -25,7 +25,7 @@ pub struct AuditFilter {
     pub since: Option<Timestamp>,
     pub actor: Option<String>,
     pub run: Option<RunId>,
-    /// What was done to the service itself, and to the runs that worked on it.
+    /// Decisions about the service itself, and about the runs that worked on it.
     pub service: Option<String>,
     pub env: Option<String>,
     /// At most this many.
@@ -72,7 +72,7 @@ impl Store {
     }
 }
 
-/// A decision about to be written down.
+/// A decision to be recorded.
 pub(super) struct Decision<'a> {
     pub workspace: i64,
     pub at: Timestamp,

@@ -1,4 +1,5 @@
-//! Circuit breakers, shared by all engines of a store: asked before a call, told after it, reset by people.
+//! Circuit breakers, shared by all engines of a store: asked before a call, updated after it, reset
+//! by people.
 
 use crate::core::breaker::{Breaker, Pass, State, Way};
 use crate::core::plan::Target;
@@ -12,7 +13,7 @@ const STATE: &str = "select failures, opened_at, probe_until from breaker \
      where workspace_id = $1 and service = $2 and env = $3 and host = $4";
 const KNOW: &str = "insert into breaker (workspace_id, service, env, host, failures, message) \
      values ($1, $2, $3, $4, 0, '') on conflict (workspace_id, service, env, host) do nothing";
-/// Nothing changes, but the row stays locked until the transaction ends: who asks at the same time waits for the answer.
+/// Changes nothing, but locks the row until the transaction ends: concurrent callers wait.
 const HOLD: &str = "update breaker set failures = failures \
      where workspace_id = $1 and service = $2 and env = $3 and host = $4 returning failures, opened_at, probe_until";
 const KEEP: &str = "update breaker set failures = $5, opened_at = $6, probe_until = $7 \
@@ -27,32 +28,32 @@ const FORGET: &str = "delete from breaker where workspace_id = $1 and service = 
 type Kept = (i64, Option<i64>, Option<i64>);
 
 impl Store {
-    /// Asks whether a call may be made that takes at most `patience_ms`.
+    /// Returns whether a call that takes at most `max_wait_ms` may be made.
     pub async fn ask_breaker(
         &self,
         workspace: i64,
         way: &Way,
-        patience_ms: i64,
+        max_wait_ms: i64,
         at: Timestamp,
     ) -> Result<Pass, StoreError> {
         let mut db = self.db.read().await?;
         let (service, env) = key(way);
         let kept = fetch_optional!(db, Kept, STATE, workspace, text(service), text(env), text(&way.host))?;
         drop(db);
-        let (_, pass) = kept.map_or_else(State::default, state).ask(at, patience_ms);
+        let (_, pass) = kept.map_or_else(State::default, state).ask(at, max_wait_ms);
         if !matches!(pass, Pass::Probe { .. }) {
             return Ok(pass);
         }
-        // Of all who see that it is time, one gets to probe.
+        // Of all callers that find the probe due, one gets it.
         let mut tx = self.db.begin().await?;
-        let (after, pass) = hold(&mut tx, workspace, way).await?.ask(at, patience_ms);
+        let (after, pass) = hold(&mut tx, workspace, way).await?.ask(at, max_wait_ms);
         keep(&mut tx, workspace, way, after).await?;
         tx.commit().await?;
         Ok(pass)
     }
 
-    /// Tells how a call that was let through has ended: `Err` with its message when it counts as a failure. The state
-    /// before and after, when that is news.
+    /// Reports the outcome of a call that was allowed: `Err` with its message when it counts as a
+    /// failure. Returns the state before and after, when it changed.
     pub async fn tell_breaker(
         &self,
         workspace: i64,
@@ -91,7 +92,7 @@ impl Store {
         Ok(rows.into_iter().map(breaker).collect())
     }
 
-    /// Closes these breakers (audited, each by itself); those among them that there were.
+    /// Closes these breakers (audited one by one); returns those that existed.
     pub async fn reset_breakers(
         &self,
         workspace: i64,
@@ -141,7 +142,7 @@ fn state((failures, opened_at, probe_until): Kept) -> State {
     }
 }
 
-/// The state of a breaker, which nobody else can change until the transaction ends.
+/// The state of a breaker, locked until the transaction ends.
 async fn hold(tx: &mut Tx, workspace: i64, way: &Way) -> Result<State, StoreError> {
     let (service, env) = key(way);
     let kept = fetch_optional!(tx, Kept, HOLD, workspace, text(service), text(env), text(&way.host))?;

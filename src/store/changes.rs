@@ -1,4 +1,5 @@
-//! Noticing what other processes write. SQLite counts foreign commits per connection; PostgreSQL tells its listeners.
+//! Detects writes by other processes. SQLite counts foreign commits per connection; PostgreSQL
+//! notifies its listeners.
 
 use std::time::Duration;
 
@@ -13,46 +14,47 @@ use super::nudge::Nudge;
 use super::{Store, StoreError, error, open, rows};
 use crate::core::run::{RunId, RunStatus};
 
-/// Told by a trigger with every change of a run; the schema keeps stores in one database apart.
+/// Notified by a trigger with every change of a run; the schema separates stores in one database.
 const CHANNEL: &str = "select 'opsroom_run_' || current_schema()";
 const VERSION: &str = "pragma data_version";
-/// What was written is counted within this.
+/// A write shows in the counter within this time.
 const COUNTED: Duration = Duration::from_millis(100);
 
-/// Hears of changes by others. Keeps one connection.
+/// Detects changes by others. Keeps one connection.
 #[derive(Debug)]
 pub struct Changes {
     url: std::sync::Arc<str>,
-    heard: Heard,
+    source: Source,
 }
 
 #[derive(Debug)]
-enum Heard {
-    /// The connection asks nothing else: the counter is of what others did since it asked last.
+enum Source {
+    /// The connection is used for nothing else: the counter is of commits by others since the last
+    /// query.
     Sqlite {
         conn: PoolConnection<Sqlite>,
         version: i64,
-        /// Absent where the system does not tell of writes: then the counter is asked again and again.
-        nudge: Option<Nudge>,
+        /// Absent where the system does not report writes: then the counter is polled.
+        waker: Option<Nudge>,
     },
     Postgres(Box<PgListener>),
 }
 
 impl Store {
-    /// Listens from now on. In memory there are no others, and nothing is ever heard.
+    /// Listens from now on. In memory there are no other processes, and nothing is ever reported.
     pub async fn changes(&self) -> Result<Changes, StoreError> {
         let url = self.db.url.clone();
         let failed = |e: sqlx::Error| error::translate(&e, &url);
-        let heard = match &self.db.pools {
+        let source = match &self.db.pools {
             Either::Sqlite(pools) => {
                 let mut conn = pools.read.acquire().await.map_err(failed)?;
                 let version = sqlx::query_scalar(VERSION).fetch_one(&mut *conn).await.map_err(failed)?;
-                let nudge = open::file_of(&self.db.url).and_then(Nudge::on);
-                Heard::Sqlite { conn, version, nudge }
+                let waker = open::file_of(&self.db.url).and_then(Nudge::on);
+                Source::Sqlite { conn, version, waker }
             }
-            Either::Postgres(pool) => Heard::Postgres(Box::new(listener(pool).await.map_err(failed)?)),
+            Either::Postgres(pool) => Source::Postgres(Box::new(listener(pool).await.map_err(failed)?)),
         };
-        Ok(Changes { url: self.db.url.clone(), heard })
+        Ok(Changes { url: self.db.url.clone(), source })
     }
 
     /// Whether others can write to this store at all.
@@ -69,16 +71,17 @@ async fn listener(pool: &PgPool) -> Result<PgListener, sqlx::Error> {
 }
 
 impl Changes {
-    /// Returns true as soon as something was written, false after `pause` when not. Where nobody tells of writes, it looks
-    /// every `between`. A connection that was lost counts as a change: what happened meanwhile is not known.
+    /// Returns true as soon as something was written, false after `pause` when not. Where the
+    /// system does not report writes, it polls every `between`. A lost connection counts as a
+    /// change: writes may have been missed.
     pub async fn heard(&mut self, pause: Duration, between: Duration) -> Result<bool, StoreError> {
         let failed = |e: sqlx::Error| error::translate(&e, &self.url);
-        match &mut self.heard {
-            Heard::Sqlite { conn, version, nudge } => {
-                let mut nudged = false;
-                match nudge {
-                    // Out of time or not, the counter has the last word.
-                    Some(nudge) => nudged = timeout(pause, nudge.written()).await.is_ok(),
+        match &mut self.source {
+            Source::Sqlite { conn, version, waker } => {
+                let mut woken = false;
+                match waker {
+                    // Timed out or not, the counter decides.
+                    Some(waker) => woken = timeout(pause, waker.written()).await.is_ok(),
                     None => sleep(between.min(pause)).await,
                 }
                 loop {
@@ -86,17 +89,17 @@ impl Changes {
                     if std::mem::replace(version, now) != now {
                         return Ok(true);
                     }
-                    if !std::mem::take(&mut nudged) {
+                    if !std::mem::take(&mut woken) {
                         return Ok(false);
                     }
                     // The file is written first, and counted as changed a moment later.
                     sleep(between.min(COUNTED)).await;
                 }
             }
-            Heard::Postgres(listener) => match timeout(pause, listener.try_recv()).await {
-                Ok(told) => {
-                    told.map_err(failed)?;
-                    // What was told in the meantime is answered by one look at the store.
+            Source::Postgres(listener) => match timeout(pause, listener.try_recv()).await {
+                Ok(received) => {
+                    received.map_err(failed)?;
+                    // Notifications received meanwhile are covered by one read of the store.
                     while listener.next_buffered().is_some() {}
                     Ok(true)
                 }
@@ -113,7 +116,7 @@ const GLIMPSE: &str = "select id, workspace_id, status, last_seq, holder from ru
 const GLIMPSE_OF: &str = "select id, workspace_id, status, last_seq, holder from run where id = $1";
 type Row = (i64, i64, String, i64, Option<String>);
 
-/// As much of a run as tells whether something happened to it.
+/// The part of a run that shows whether it changed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Glimpse {
     pub run: RunId,

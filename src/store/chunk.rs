@@ -1,17 +1,20 @@
 //! Output chunks: consecutive captured lines of one step, packed and compressed. Pure.
 //!
-//! Format: LZ4 block with its raw size in front (4 bytes, little endian) around lines, each: one byte for the stream
-//! (0 stdout, 1 stderr), 8 bytes time in milliseconds, 4 bytes length, both little endian, then the text as UTF-8.
+//! Format: LZ4 block with its raw size in front (4 bytes, little endian) around lines, each: one
+//! byte for the stream (0 stdout, 1 stderr), 8 bytes time in milliseconds, 4 bytes length, both
+//! little endian, then the text as UTF-8.
 
 use crate::core::event::Stream;
 use crate::core::time::Timestamp;
 
-/// A chunk is closed when the next line would make it larger than this; a larger line gets a chunk of its own.
+/// A chunk is closed when the next line would make it larger than this; a larger line gets a chunk
+/// of its own.
 pub(super) const MAX_BYTES: usize = 256 * 1024;
 pub(super) const MAX_LINES: usize = 1000;
 
 const HEADER: usize = 1 + 8 + 4;
-/// LZ4 cannot compress better than 1:255; a size that claims more is damage, and must not be allocated.
+/// LZ4 cannot compress better than 1:255; a size that claims more is damage, and must not be
+/// allocated.
 const MAX_RATIO: usize = 255;
 
 /// One captured line.
@@ -22,7 +25,7 @@ pub(super) struct Line<'a> {
     pub text: std::borrow::Cow<'a, str>,
 }
 
-/// How many of the lengths, from the front, go into the first chunk; at least one.
+/// How many of the lines, by their lengths, fit into the first chunk; at least one.
 pub(super) fn fitting(lengths: impl Iterator<Item = usize>) -> usize {
     let mut bytes = 0_usize;
     let fitting = lengths.take(MAX_LINES).take_while(|length| {
@@ -50,7 +53,7 @@ pub(super) fn compress(raw: &[u8]) -> Option<Vec<u8>> {
     Some(lz4_flex::block::compress_prepend_size(raw))
 }
 
-/// What [`compress`] made. `None`: it is damaged.
+/// Inverse of [`compress`]. `None`: the body is damaged.
 pub(super) fn decompress(body: &[u8]) -> Option<Vec<u8>> {
     let (size, _) = lz4_flex::block::uncompressed_size(body).ok()?;
     if size > body.len().saturating_mul(MAX_RATIO) {
@@ -59,7 +62,7 @@ pub(super) fn decompress(body: &[u8]) -> Option<Vec<u8>> {
     lz4_flex::block::decompress_size_prepended(body).ok()
 }
 
-/// Unpacks what [`pack`] made. `None`: it is damaged.
+/// Inverse of [`pack`]. `None`: the body is damaged.
 pub(super) fn unpack(body: &[u8]) -> Option<Vec<Line<'static>>> {
     let raw = decompress(body)?;
     let mut rest = raw.as_slice();
@@ -108,7 +111,7 @@ mod tests {
     }
 
     #[test]
-    fn chunks_close_at_both_limits_and_a_long_line_stands_alone() {
+    fn chunks_close_at_both_limits_and_a_long_line_gets_its_own() {
         assert_eq!(fitting([10 << 20, 1].into_iter()), 1);
         assert_eq!(fitting([1, 10 << 20].into_iter()), 1);
         assert_eq!(fitting([MAX_BYTES / 2, MAX_BYTES / 2, 1].into_iter()), 2);

@@ -1,5 +1,6 @@
-//! Taking a queued run together with its targets: all of them or not at all. One statement a claim; a trigger
-//! (`0005_reliability`) takes the locks with it, and a lock somebody else has fails the statement as a whole.
+//! Claims a queued run together with its targets: all of them or none. One statement per claim; a
+//! trigger (`0005_reliability`) takes the locks, and a lock held by another run fails the
+//! statement.
 
 use sqlx::Database;
 
@@ -12,11 +13,11 @@ use super::rows::RunRow;
 use super::{Claim, Store, StoreError, dialect, error, locks};
 
 const QUEUED: &str = "select id from run where status = 'queued' and ($1 = 0 or id = $1) limit 1";
-/// Nobody drove it: this claim does not count against the run's patience with engines that die.
+/// The run was not driven: this claim does not count as a lost engine.
 const PUT_BACK: &str = "update run set status = 'queued', holder = null, lease_until = null, taken_over = taken_over + 1 \
      where id = $1 and token = $2 and status = 'claimed'";
 
-/// A place in the queue.
+/// A position in the queue.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Place {
     pub rank: i64,
@@ -28,40 +29,43 @@ impl Place {
     pub const HEAD: Self = Self { rank: i64::MIN, run: RunId(0) };
 }
 
-/// Who claims, and what it takes without being asked.
+/// The claiming engine, and which runs it takes by itself.
 #[derive(Debug, Clone, Copy)]
 pub struct Claimer<'a> {
     pub holder: &'a str,
-    /// It takes runs queued since then by any process; a console takes none: [`Timestamp`] `i64::MAX`.
+    /// It takes runs queued since then by any process; a console takes none: [`Timestamp`]
+    /// `i64::MAX`.
     pub adopts_from: Timestamp,
-    /// Processes that have shown themselves until now are alive: what they queued may be taken.
+    /// Processes whose heartbeat is still valid at this time are alive: their runs may be taken.
     pub now: Timestamp,
 }
 
 impl<'a> From<&'a str> for Claimer<'a> {
-    /// Takes whatever there is.
+    /// Takes any run.
     fn from(holder: &'a str) -> Self {
         Self { holder, adopts_from: Timestamp(i64::MIN), now: Timestamp(0) }
     }
 }
 
-/// What is to be claimed.
+/// The runs to choose from.
 #[derive(Clone, Copy)]
 enum What {
     One(RunId),
-    /// The first of the lane behind that place.
+    /// The first of the lane after that position.
     Next(Lane, Place),
 }
 
 impl Store {
-    /// Whether anything (or just `only`) is queued, free to start or not. Takes no lock: an idle engine asks often.
+    /// Whether anything (or just `only`) is queued, free to start or not. Takes no lock: idle
+    /// engines poll it.
     pub async fn has_queued(&self, only: Option<RunId>) -> Result<bool, StoreError> {
         let mut db = self.db.read().await?;
         Ok(fetch_optional!(db, (i64,), QUEUED, only.map_or(0, |run| run.0))?.is_some())
     }
 
-    /// Claims the first run of the queue, of any workspace, people's before routine work (or just `only`), or says there is
-    /// none that can start. A claim of one run by its number was asked for.
+    /// Claims the first run of the queue, of any workspace, people's before routine work (or just
+    /// `only`). `None`: no run can start. A run given by its number is claimed no matter
+    /// which process queued it.
     pub async fn claim(
         &self,
         only: Option<RunId>,
@@ -80,9 +84,9 @@ impl Store {
         Ok(None)
     }
 
-    /// Claims the first queued run of a lane behind `passed` that its claimer takes unasked. `passed`: it cannot read those up
-    /// to there. A run that cannot be
-    /// read is [`StoreError::Unreadable`] and stays in the queue for a version that can.
+    /// Claims the first queued run of a lane after `passed` that the claimer takes by itself.
+    /// `passed`: the claimer cannot read the runs up to there. A run that cannot be read is
+    /// [`StoreError::Unreadable`] and stays in the queue for a version that can.
     pub async fn claim_next(
         &self,
         lane: Lane,
@@ -109,7 +113,8 @@ impl Store {
                 Either::Postgres(pool) => take(pool, statement, what, by, lease_until).await,
             };
             match answer {
-                // Somebody took a target of this run's in the same moment: it stays queued, the next one may be free.
+                // Another run took one of the targets at the same time: this one stays queued, the
+                // next may be free.
                 Err(sqlx::Error::Database(e)) if e.is_unique_violation() => {}
                 answer => break answer.map_err(|e| error::translate(&e, &self.db.url))?,
             }

@@ -1,4 +1,4 @@
-//! What consoles and engines keep about themselves: lines of the command bar, and who is alive.
+//! Data of consoles and engines themselves: lines of the command bar, and heartbeats.
 
 use crate::core::time::Timestamp;
 
@@ -36,7 +36,7 @@ impl Store {
         Ok(rows.into_iter().map(|(line,)| line).collect())
     }
 
-    /// An engine shows itself.
+    /// Records a heartbeat.
     pub async fn beat(&self, engine: &EngineRow) -> Result<(), StoreError> {
         let mut tx = self.db.begin().await?;
         execute!(
@@ -54,14 +54,14 @@ impl Store {
         tx.commit().await
     }
 
-    /// Engines that have shown themselves and not left, oldest first.
+    /// Engines that have sent a heartbeat and not signed off, oldest first.
     pub async fn engines(&self) -> Result<Vec<EngineRow>, StoreError> {
         let mut db = self.db.read().await?;
         let rows = fetch_all!(db, EngineRecord, ENGINES)?;
         Ok(rows.into_iter().map(EngineRow::from).collect())
     }
 
-    /// An engine leaves.
+    /// Signs an engine off.
     pub async fn leave_engine(&self, holder: &str) -> Result<(), StoreError> {
         let mut tx = self.db.begin().await?;
         execute!(tx, LEAVE, text(holder))?;

@@ -1,4 +1,5 @@
-//! The pools of the two databases behind one type, and the macros that run one SQL text on whichever is open.
+//! The pools of the two databases behind one type, and the macros that run one SQL text on the open
+//! one.
 
 use std::borrow::Cow;
 use std::sync::Arc;
@@ -16,8 +17,8 @@ pub(super) enum Either<S, P> {
     Postgres(P),
 }
 
-/// SQLite lets one writer in at a time. Ours queue fairly for a pool of one connection instead of polling a lock; readers
-/// have their own. In memory both are the same single connection.
+/// SQLite allows one writer at a time. Ours queue fairly for a pool of one connection instead of
+/// polling a lock; readers have their own. In memory both are the same single connection.
 #[derive(Debug, Clone)]
 pub(super) struct SqlitePools {
     pub write: SqlitePool,
@@ -39,7 +40,7 @@ pub(super) struct Held<S, P> {
 
 /// A connection to read from.
 pub(super) type Session = Held<PoolConnection<Sqlite>, PoolConnection<Postgres>>;
-/// A unit of work: dropped without [`Tx::commit`], it leaves no trace.
+/// A unit of work: rolled back when dropped without [`Tx::commit`].
 pub(super) type Tx = Held<Transaction<'static, Sqlite>, Transaction<'static, Postgres>>;
 
 impl Db {
@@ -87,7 +88,8 @@ impl Tx {
         done.map_err(|e| error::translate(&e, &self.url))
     }
 
-    /// Leaves no trace, now: a dropped transaction of PostgreSQL keeps its rows locked until its connection is tidied up.
+    /// Rolls back now: a dropped transaction of PostgreSQL keeps its rows locked until its
+    /// connection is tidied up.
     pub(super) async fn rollback(self) -> Result<(), StoreError> {
         let done = match self.link {
             Either::Sqlite(tx) => tx.rollback().await,
@@ -107,7 +109,7 @@ pub(super) fn text_opt(value: Option<&str>) -> Option<Cow<'_, str>> {
     value.map(text)
 }
 
-/// [`text`] of a message, which has a limit: what exceeds it is cut, and that is stated.
+/// [`text`] of a message, which has a limit: a longer one is cut, and the cut is marked.
 pub(super) fn message(value: &str) -> Cow<'_, str> {
     match cut(value) {
         Cow::Borrowed(whole) => text(whole),
@@ -120,8 +122,8 @@ pub(super) fn message_opt(value: Option<&str>) -> Option<Cow<'_, str>> {
     value.map(message)
 }
 
-/// Evaluates one body against whichever database `$held` belongs to. In the second form the body sees that database's
-/// type under the name given, for `QueryBuilder`.
+/// Evaluates one body against the database that `$held` belongs to. In the second form the body
+/// sees that database's type under the name given, for `QueryBuilder`.
 macro_rules! on {
     ($held:expr, $conn:ident => $body:expr) => {
         match &mut $held.link {
@@ -145,7 +147,7 @@ macro_rules! on {
     };
 }
 
-/// Runs a statement; the number of rows it touched.
+/// Runs a statement; returns the number of rows it touched.
 macro_rules! execute {
     ($held:expr, $sql:expr $(, $arg:expr)* $(,)?) => {
         on!($held, conn => sqlx::query($sql)$(.bind($arg))*.execute(&mut **conn).await.map(|done| done.rows_affected()))

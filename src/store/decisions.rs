@@ -1,4 +1,5 @@
-//! What happens to a run without a claim: answers to manual steps, and the verdict that its engine is gone.
+//! Changes of a run without a claim: answers to manual steps, and the decision that its engine is
+//! gone.
 
 use crate::core::event::{Level, NewEntry};
 use crate::core::plan::Plan;
@@ -10,13 +11,15 @@ use super::db::{self, Tx, text, text_opt};
 use super::journal::Numbered;
 use super::{Store, StoreError, history, journal, locks, resume, rows, runs};
 
-/// Takes the next number of a run that nobody here has claimed; the row stays locked until the transaction ends.
+/// Takes the next number of a run that is not claimed here; the row stays locked until the
+/// transaction ends.
 const NUMBER: &str =
     "update run set last_seq = last_seq + 1 where id = $1 returning status, last_seq, workspace_id, plan";
 const INTERRUPT: &str = "update run set status = 'interrupted', finished_at = $4, lease_until = null, last_seq = last_seq + 1 \
      where id = $1 and holder = $2 and lease_until = $3 and status in ('claimed', 'running', 'waiting') \
      returning status, last_seq, workspace_id, plan";
-/// An engine that lost a run is not taken to be alive until it shows itself again: what it queued is not started unasked.
+/// An engine that lost a run does not count as alive until its next heartbeat: runs it queued are
+/// not started by others meanwhile.
 const NOT_ALIVE: &str = "update engine set alive_until = 0 where holder = $1";
 const EXPLAIN: &str = "update run set message = $2 where id = $1";
 const IN_FLIGHT: &str = "select position from run_step where run_id = $1 and status = 'running' order by position";
@@ -27,9 +30,10 @@ const ANSWER: &str = "select a.done, a.actor, a.note from run_answer a join run_
      on s.run_id = a.run_id and s.position = a.position and s.attempt = a.attempt where a.run_id = $1 and a.position = $2";
 
 impl Store {
-    /// Declares a held run interrupted: its running step becomes `unknown`, said in an event; steps not begun stay pending.
-    /// If nothing it does next can harm, it is resumed at once, else a person decides. Conditional on the holder and lease
-    /// read before, so that a renewal in between wins (then returns false).
+    /// Marks a held run interrupted: its running step becomes `unknown`, recorded in an event;
+    /// steps not begun stay pending. If nothing it does next can harm, it is resumed at once, else
+    /// a person decides. Conditional on the holder and lease read before: false when it was renewed
+    /// meanwhile.
     pub async fn interrupt(&self, run: &Run, why: &str, at: Timestamp) -> Result<bool, StoreError> {
         let mut tx = self.db.begin().await?;
         let lease_until = run.lease_until.map(|at| at.0);
@@ -51,13 +55,13 @@ impl Store {
             [(position,)] => Some(rows::small(*position)?),
             _ => None,
         };
-        tell(&mut tx, run.id, &numbered, journal::event(Level::Error, "engine", step, message, at)).await?;
-        resume::go_on(&mut tx, run.id, at).await?;
+        append_event(&mut tx, run.id, &numbered, journal::event(Level::Error, "engine", step, message, at)).await?;
+        resume::resume_if_harmless(&mut tx, run.id, at).await?;
         tx.commit().await?;
         Ok(true)
     }
 
-    /// Answers a waiting manual step (audited). The engine that holds the run picks it up.
+    /// Answers a waiting manual step (audited). The engine that holds the run polls for it.
     pub async fn answer(
         &self,
         run: RunId,
@@ -78,9 +82,9 @@ impl Store {
         }
         let answer = if done { "done" } else { "not done" };
         let name = step_name(&rows::read_plan(run.0, &numbered.plan)?, position);
-        let note_told = note.map(|note| format!(": {note}")).unwrap_or_default();
-        let message = format!("{actor} says {name} is {answer}{note_told}");
-        tell(&mut tx, run, &numbered, journal::event(Level::Info, "operator", Some(step), message, at)).await?;
+        let note_suffix = note.map(|note| format!(": {note}")).unwrap_or_default();
+        let message = format!("{actor} says {name} is {answer}{note_suffix}");
+        append_event(&mut tx, run, &numbered, journal::event(Level::Info, "operator", Some(step), message, at)).await?;
         let decision = Decision {
             workspace: numbered.workspace_id,
             at,
@@ -95,7 +99,7 @@ impl Store {
         tx.commit().await
     }
 
-    /// The answer given to the present attempt of a step, if any: done, by, note.
+    /// The answer to the current attempt of a step, if any: done, by, note.
     pub async fn answer_of(&self, run: RunId, step: u32) -> Result<Option<(bool, String, Option<String>)>, StoreError> {
         let mut db = self.db.read().await?;
         fetch_optional!(db, (bool, String, Option<String>), ANSWER, run.0, i64::from(step))
@@ -107,7 +111,7 @@ pub(super) async fn number(tx: &mut Tx, run: RunId) -> Result<Numbered, StoreErr
     row.ok_or_else(|| StoreError::NotFound(format!("run {run}")))
 }
 
-pub(super) async fn tell(tx: &mut Tx, run: RunId, numbered: &Numbered, event: NewEntry) -> Result<(), StoreError> {
+pub(super) async fn append_event(tx: &mut Tx, run: RunId, numbered: &Numbered, event: NewEntry) -> Result<(), StoreError> {
     journal::write(tx, run, numbered.last_seq, &[event]).await
 }
 

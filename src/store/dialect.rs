@@ -1,19 +1,22 @@
-//! What differs between the two databases. Everything else is one SQL text.
+//! SQL that differs between the two databases. All other statements are shared.
 
 use sqlx::PgPool;
 
 use super::db::{Either, SqlitePools};
 
-/// Takes the write lock at the start: a transaction that read first and then wants to write would be refused, not queued.
+/// Takes the write lock at the start: a transaction that reads first and then writes would be
+/// refused, not queued.
 pub(super) const SQLITE_BEGIN: &str = "begin immediate";
-/// Read committed: the update that numbers a run's entries locks its row, so writers of one run take turns.
+/// Read committed: the update that numbers a run's entries locks its row, so writers of one run are
+/// serialized.
 pub(super) const POSTGRES_BEGIN: &str = "begin";
 
-/// The row limit of one multi-row insert, below SQLite's 32,766 values per statement with up to 16 columns.
+/// The row limit of one multi-row insert, below SQLite's 32,766 values per statement with up to 16
+/// columns.
 pub(super) const ROWS_PER_INSERT: usize = 2_000;
 
-/// Nobody has a target of the queued run `r`. The offset keeps PostgreSQL from turning the question about one run into a
-/// join over all of them, which it then answers anew for every claim.
+/// No target of the queued run `r` is locked. The offset keeps PostgreSQL from turning the subquery
+/// for one run into a join over all of them, repeated for every claim.
 macro_rules! unlocked {
     () => {
         concat!(
@@ -23,9 +26,9 @@ macro_rules! unlocked {
     };
 }
 
-/// The claimer ($1) takes the queued run `$run` without being asked: it queued it itself, no process did, it was queued
-/// since $6, or by a process that is alive at $7.
-macro_rules! unasked {
+/// The claimer ($1) takes the queued run `$run` by itself: it queued it, no process did, it was
+/// queued since $6, or by a process that is alive at $7.
+macro_rules! claimable {
     ($run:literal) => {
         concat!(
             " and (",
@@ -40,8 +43,8 @@ macro_rules! unasked {
     };
 }
 
-/// No run that waits for a target of the queued run `r` is before it in line. A run that waits for a person to start it
-/// blocks no other.
+/// No run that waits for a target of the queued run `r` is before it in the queue. A run that waits
+/// for a person to start it blocks no other.
 macro_rules! first_in_line {
     () => {
         concat!(
@@ -49,19 +52,20 @@ macro_rules! first_in_line {
             "and e.service = t.service and e.env = t.env and (e.rank, e.run_id) < (t.rank, t.run_id) ",
             "join run q on q.id = e.run_id ",
             "where t.run_id = r.id and q.status = 'queued'",
-            unasked!("q"),
+            claimable!("q"),
             " limit 1 offset 0)",
         )
     };
 }
 
-/// Takes the first queued run of lane $5 behind the place ($3, $4) that may be taken unasked and whose targets are free.
+/// Claims the first queued run of lane $5 after the position ($3, $4) that the claimer takes by
+/// itself and whose targets are free.
 macro_rules! claim_next {
     ($locking:literal) => {
         concat!(
             "update run set status = 'claimed', token = token + 1, holder = $1, lease_until = $2 where status = 'queued' ",
             "and id = (select r.id from run r where r.status = 'queued' and r.lane = $5 and (r.rank, r.id) > ($3, $4)",
-            unasked!("r"),
+            claimable!("r"),
             unlocked!(),
             first_in_line!(),
             " order by r.rank, r.id limit 1",
@@ -71,7 +75,8 @@ macro_rules! claim_next {
     };
 }
 
-/// Takes run $3 if its targets are free. Who wants just that one does not stand in line: the run before it may be nobody's.
+/// Claims run $3 if its targets are free. Runs before it in the queue are ignored: they may be
+/// ones that no engine takes.
 macro_rules! claim_one {
     ($locking:literal) => {
         concat!(
@@ -84,8 +89,8 @@ macro_rules! claim_one {
     };
 }
 
-/// Claims the next. On PostgreSQL the plain form comes back empty whenever two engines pick the same row, so claimers skip rows
-/// that another one is taking; SQLite lets one writer in at a time.
+/// The statement that claims the next run. On PostgreSQL the plain form returns nothing whenever
+/// two engines pick the same row, so claimers skip locked rows; SQLite has one writer at a time.
 pub(super) const fn claim_next(pools: &Either<SqlitePools, PgPool>) -> &'static str {
     match pools {
         Either::Sqlite(_) => claim_next!(""),
@@ -93,7 +98,7 @@ pub(super) const fn claim_next(pools: &Either<SqlitePools, PgPool>) -> &'static 
     }
 }
 
-/// Claims the one that is wanted, in the same manner.
+/// The statement that claims a given run, likewise.
 pub(super) const fn claim_one(pools: &Either<SqlitePools, PgPool>) -> &'static str {
     match pools {
         Either::Sqlite(_) => claim_one!(""),

@@ -1,4 +1,4 @@
-//! Turns what a driver says into what a reader can act on.
+//! Turns driver errors into errors a reader can act on.
 
 use sqlx::error::DatabaseError;
 use sqlx::migrate::MigrateError;
@@ -17,8 +17,8 @@ mod sqlite {
     pub const NOTADB: i32 = 26;
 }
 
-/// A failure of a store that is open already: a server that went away may come back, so that is not [`StoreError::Open`].
-/// `url` is the one that may be shown.
+/// A failure of a store that is open already: a server that went away may come back, so that is not
+/// [`StoreError::Open`]. `url` is the one that may be shown.
 pub(super) fn translate(error: &sqlx::Error, url: &str) -> StoreError {
     match opening(error, url) {
         StoreError::Open { why, .. } => StoreError::Database(why),
@@ -57,7 +57,7 @@ pub(super) fn migrate(error: &MigrateError, url: &str) -> StoreError {
     }
 }
 
-/// The table asked for does not exist.
+/// Whether the error is a missing table.
 pub(super) fn is_missing_table(error: &sqlx::Error) -> bool {
     error
         .as_database_error()

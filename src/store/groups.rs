@@ -1,6 +1,6 @@
-//! Groups of runs that exclude each other. Holding a group is a lock like any other (`locks.rs`); here is what a new run
-//! does about those that are in its group: waits, is refused, or has them cancelled. Decided where it is queued, by one
-//! submitter at a time.
+//! Groups of runs that exclude each other. Holding a group is a lock like any other (`locks.rs`);
+//! this is what a new run does about the others in its group: it waits, is refused, or has them
+//! cancelled. Decided when it is queued, by one submitter at a time.
 
 use crate::core::event::Level;
 use crate::core::orders::{Ending, Order};
@@ -8,7 +8,7 @@ use crate::core::queue::{Member, Policy, met};
 use crate::core::run::{Run, RunId};
 
 use super::db::{Tx, text};
-use super::decisions::{number, tell};
+use super::decisions::{append_event, number};
 use super::orders::{self, Orderer};
 use super::rows::{self, all};
 use super::{NewRun, Store, StoreError, journal};
@@ -18,7 +18,7 @@ const LOCK: &str = "insert into run_group (workspace_id, name) values ($1, $2) \
      on conflict (workspace_id, name) do update set name = excluded.name";
 const MEMBERS: &str = "select t.run_id, r.status from run_target t join run r on r.id = t.run_id \
      where t.workspace_id = $1 and t.service = '' and t.env = $2 and t.run_id <> $3 order by t.run_id";
-/// The run's status, which stays so until the transaction ends.
+/// Reads the run's status and locks it until the transaction ends.
 const SETTLE: &str = "update run set last_seq = last_seq where id = $1 returning status";
 
 row! {
@@ -44,8 +44,8 @@ impl Store {
     }
 }
 
-/// From here on nobody else puts a run into the group until the transaction ends. Comes before anything else that is locked:
-/// two transactions that take both a run and its group take them in the same order.
+/// Locks the group until the transaction ends: no other process adds a run to it. Taken before all
+/// other locks, so that transactions that lock both a run and its group do so in the same order.
 pub(super) async fn lock(tx: &mut Tx, new: &NewRun) -> Result<(), StoreError> {
     if let Some(concurrency) = &new.plan.concurrency {
         execute!(tx, LOCK, new.workspace, text(&concurrency.group))?;
@@ -53,8 +53,8 @@ pub(super) async fn lock(tx: &mut Tx, new: &NewRun) -> Result<(), StoreError> {
     Ok(())
 }
 
-/// Who keeps a new run out of its group, if its policy is to be refused.
-pub(super) async fn keeps_out(tx: &mut Tx, new: &NewRun) -> Result<Option<Member>, StoreError> {
+/// The run that keeps a new one out of its group, if the policy is to be refused.
+pub(super) async fn blocked_by(tx: &mut Tx, new: &NewRun) -> Result<Option<Member>, StoreError> {
     match &new.plan.concurrency {
         Some(concurrency) if concurrency.policy == Policy::Refuse => {
             Ok(others(tx, new.workspace, &concurrency.group, RunId(0)).await?.into_iter().next())
@@ -63,7 +63,8 @@ pub(super) async fn keeps_out(tx: &mut Tx, new: &NewRun) -> Result<Option<Member
     }
 }
 
-/// Has the others of its group cancelled, if that is the policy of a run that was just queued. The run as it is then.
+/// Cancels the others of its group, if that is the policy of a run just queued. Returns the run as
+/// it is then.
 pub(super) async fn make_room(tx: &mut Tx, new: &NewRun, run: Run) -> Result<Run, StoreError> {
     let Some(concurrency) = new.plan.concurrency.as_ref().filter(|c| c.policy == Policy::CancelRunning) else {
         return Ok(run);
@@ -75,21 +76,21 @@ pub(super) async fn make_room(tx: &mut Tx, new: &NewRun, run: Run) -> Result<Run
             cancelled.push(member);
         }
     }
-    let Some(told) = met(concurrency, &cancelled) else { return Ok(run) };
+    let Some(effect) = met(concurrency, &cancelled) else { return Ok(run) };
     let numbered = number(tx, run.id).await?;
-    let message = format!("group {}: {told}", concurrency.group);
-    tell(tx, run.id, &numbered, journal::event(Level::Warn, "control", None, message, new.at)).await?;
+    let message = format!("group {}: {effect}", concurrency.group);
+    append_event(tx, run.id, &numbered, journal::event(Level::Warn, "control", None, message, new.at)).await?;
     orders::read(tx, run.id).await
 }
 
-/// Ends a link of a chain that was kept out of its group: it is not lost without a word.
-pub(super) async fn turn_away(tx: &mut Tx, new: &NewRun, run: &Run, by: &Member) -> Result<Run, StoreError> {
+/// Cancels a link of a chain that was kept out of its group, with the reason in its log.
+pub(super) async fn cancel_blocked(tx: &mut Tx, new: &NewRun, run: &Run, by: &Member) -> Result<Run, StoreError> {
     let group = new.plan.concurrency.as_ref().map_or("", |c| c.group.as_str());
     cancel(tx, run.id, new, &format!("group {group} is taken by {by}, and its runbook refuses to wait")).await?;
     orders::read(tx, run.id).await
 }
 
-/// Asks a run to end, in the name of whoever asked for the new one; false: it has ended meanwhile.
+/// Asks a run to end, in the name of the requester of the new one; false: it has already ended.
 async fn cancel(tx: &mut Tx, run: RunId, new: &NewRun, reason: &str) -> Result<bool, StoreError> {
     let Some((status,)) = fetch_optional!(tx, (String,), SETTLE, run.0)? else { return Ok(false) };
     if rows::status(&status)?.is_terminal() {

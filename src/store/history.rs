@@ -1,5 +1,5 @@
-//! When a run and its steps changed: one row per change, written in the transaction that makes it. The log tells the same in
-//! words, but not every change is worth a line there.
+//! When a run and its steps changed: one row per change, written in the transaction that makes it.
+//! The log reports the same, but not every change has a line there.
 
 use crate::core::event::NewEntry;
 use crate::core::run::{Change, RunId, RunStatus, StepStatus};
@@ -21,13 +21,13 @@ const LAST: &str =
 const LIST: &str = "select at, position, attempt, status, actor from run_change where run_id = $1 order by id";
 
 impl Store {
-    /// How a run and its steps came to stand as they do, oldest first.
+    /// The changes of a run and its steps, oldest first.
     pub async fn history(&self, run: RunId) -> Result<Vec<Change>, StoreError> {
         let mut db = self.db.read().await?;
         rows::all(fetch_all!(db, ChangeRow, LIST, run.0)?)
     }
 
-    /// An attempt at a step has ended, and another will follow: the step itself goes on. Conditional on the token.
+    /// Records the end of an attempt that is followed by another one. Conditional on the token.
     pub async fn attempt_ended(
         &self,
         claim: Claim,
@@ -44,7 +44,7 @@ impl Store {
     }
 }
 
-/// The run itself changed. `by`: a person; an engine says who it is when it claims.
+/// Records a change of the run itself. `by`: a person; an engine is named with its claim.
 pub(super) async fn of_run(
     tx: &mut Tx,
     run: RunId,
@@ -56,7 +56,7 @@ pub(super) async fn of_run(
     execute!(tx, INSERT, run.0, at.0, none, none, status.name(), text_opt(by)).map(drop)
 }
 
-/// A step changed.
+/// Records a change of a step.
 pub(super) async fn of_step(
     tx: &mut Tx,
     run: RunId,
@@ -69,13 +69,13 @@ pub(super) async fn of_step(
     execute!(tx, INSERT, run.0, at.0, step, attempt, status.name(), text_opt(by)).map(drop)
 }
 
-/// The engine that holds it had claimed it. Written with the first change it makes: a claim is a single statement, which
-/// many engines race for.
+/// Records the claim of the engine that holds the run. Written with its first change: the claim is
+/// a single statement, which many engines race for.
 pub(super) async fn claimed(tx: &mut Tx, run: RunId, at: Timestamp) -> Result<(), StoreError> {
     execute!(tx, CLAIMED, run.0, at.0).map(drop)
 }
 
-/// Every step in one state is about to be in another, with the run.
+/// Records that every step in one state changes to another, with the run.
 pub(super) async fn of_steps(
     tx: &mut Tx,
     run: RunId,
@@ -86,8 +86,9 @@ pub(super) async fn of_steps(
     execute!(tx, OF_STEPS, run.0, at.0, from.name(), to.name()).map(drop)
 }
 
-/// Whether the last that was told of the step is that this attempt ended so: it was to be followed by another.
-pub(super) async fn is_told(
+/// Whether the last recorded change of the step is this end of this attempt, recorded as followed
+/// by another.
+pub(super) async fn is_recorded(
     tx: &mut Tx,
     run: RunId,
     step: u32,

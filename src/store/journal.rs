@@ -1,6 +1,7 @@
 //! The journal of a run: events as rows, captured output as chunks, one gapless sequence over both.
 //!
-//! Because there are no gaps, a page is a range of numbers: nothing has to be counted or sorted to find it.
+//! Because there are no gaps, a page is a range of numbers: nothing has to be counted or sorted to
+//! find it.
 
 use sqlx::QueryBuilder;
 
@@ -32,12 +33,13 @@ const CHUNK_SIZES: &str = "select first_seq, last_seq, raw_bytes from output_chu
 const CHUNKS: &str = "select first_seq, step, body from output_chunk \
      where run_id = $1 and last_seq >= $2 and first_seq <= $3 order by first_seq";
 
-/// A page holds at most this much captured text, unless a single chunk is larger: a page of ten-megabyte lines would not
-/// fit into memory.
+/// A page holds at most this much captured text, unless a single chunk is larger: a page of
+/// ten-megabyte lines would not fit into memory.
 const PAGE_BYTES: i64 = 32 * 1024 * 1024;
 
 impl Store {
-    /// Appends entries in order; numbers them without gaps; returns the last number. Conditional on the token.
+    /// Appends entries in order; numbers them without gaps; returns the last number. Conditional on
+    /// the token.
     pub async fn append(&self, claim: Claim, entries: &[NewEntry]) -> Result<i64, StoreError> {
         let mut tx = self.db.begin().await?;
         let count = planted!(NumberTwice, entries.len().saturating_sub(usize::from(is_output(entries))), entries.len());
@@ -47,8 +49,8 @@ impl Store {
         Ok(last_seq)
     }
 
-    /// Entries with `after < seq`, oldest first, at most `limit`. A page with very long lines may end earlier; only an empty
-    /// one means that there is nothing more.
+    /// Entries with `after < seq`, oldest first, at most `limit`. A page with very long lines may
+    /// end earlier; only an empty one means that there is nothing more.
     pub async fn entries_after(&self, run: RunId, after: i64, limit: u32) -> Result<Vec<Entry>, StoreError> {
         let mut db = self.db.read().await?;
         let last = last_seq(&mut db, run).await?;
@@ -61,7 +63,7 @@ impl Store {
         page(&mut db, run, from, to).await
     }
 
-    /// What the events of a run's steps carry beside their words, oldest first.
+    /// The data of the events of a run's steps, oldest first.
     pub async fn outcomes(&self, run: RunId) -> Result<Vec<(u32, serde_json::Value)>, StoreError> {
         let mut db = self.db.read().await?;
         let rows = fetch_all!(db, (i64, String), OUTCOMES, run.0)?;
@@ -74,7 +76,7 @@ impl Store {
 }
 
 row! {
-    /// A run's row as it stands inside a transaction that holds it.
+    /// A run's row inside a transaction that has locked it.
     pub(super) struct Numbered {
         pub status: String,
         pub last_seq: i64,
@@ -83,7 +85,7 @@ row! {
     }
 }
 
-/// Checks the token and takes `count` numbers: the run's status, and the last of them.
+/// Checks the token and takes `count` numbers; returns the run's status, and the last number.
 pub(super) async fn number(tx: &mut Tx, claim: Claim, count: usize) -> Result<(String, i64), StoreError> {
     let count = i64::try_from(count).unwrap_or(i64::MAX);
     let statement = planted!(UnfencedWrites, NUMBER_UNFENCED, NUMBER);

@@ -1,4 +1,4 @@
-//! Queued runs that no engine takes by itself, and starting one of them.
+//! Queued runs that no engine claims by itself, and starting one of them.
 
 use crate::core::event::Level;
 use crate::core::run::{RunId, RunStatus};
@@ -6,12 +6,12 @@ use crate::core::time::Timestamp;
 
 use super::audit::{self, Decision};
 use super::db::text;
-use super::decisions::{number, tell};
+use super::decisions::{append_event, number};
 use super::orders::Orderer;
 use super::{Store, StoreError, journal, rows};
 
-/// Queued by a process that is gone, and no server that is alive goes on with it. The processes that have something in the
-/// queue are found by going from one to the next in their index. `$3`: the holders that are known to be gone.
+/// Queued by a process that is gone, with no live server that adopts them. The processes with
+/// queued runs are found by stepping through their index. `$3`: the holders known to be gone.
 const LEFT_OVER: &str = "with recursive process(holder) as (\
      select min(queued_by) from run where status = 'queued' and queued_by > '' union all \
      select (select min(queued_by) from run where status = 'queued' and queued_by > process.holder) from process \
@@ -23,7 +23,8 @@ const LEFT_OVER: &str = "with recursive process(holder) as (\
      and not exists (select 1 from engine s where s.alive_until >= $2 and not s.draining and s.adopts_from <= r.queued_at \
      and $3 not like '%' || s.holder || '%') \
      order by r.rank, r.id limit 500";
-/// With no engine alive, runs that any engine may take wait too; only runs of a process that is alive are taken.
+/// With no engine alive, runs that any engine may claim wait too; only runs of a live process are
+/// claimed.
 const WAITING: &str = "select r.id, r.queued_by, coalesce(r.queued_at, r.requested_at) as queued_at from run r \
      where r.workspace_id = $1 and r.status = 'queued' and not exists (select 1 from engine p \
      where p.holder = r.queued_by and p.alive_until >= $2 and $3 not like '%' || p.holder || '%') \
@@ -35,14 +36,16 @@ const START: &str = "update run set queued_by = $2, queued_at = $3 where id = $1
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct LeftOver {
     pub run: RunId,
-    /// The holder of the process; absent where it was not kept, empty for what any engine may take.
+    /// The holder of the process; absent where it was not recorded, empty for runs any engine may
+    /// claim.
     pub queued_by: Option<String>,
     pub queued_at: Timestamp,
 }
 
 impl Store {
-    /// The queued runs of a workspace that no engine takes by itself at `now`, in the order of the queue, 500 at the most.
-    /// `any_engine`: one is alive. `gone`: holders that are known to be gone though they have shown themselves until later.
+    /// The queued runs of a workspace that no engine claims by itself at `now`, in queue order, up
+    /// to 500. `any_engine`: one is alive. `gone`: holders known to be gone although their
+    /// heartbeat is still valid.
     pub async fn left_over(
         &self,
         workspace: i64,
@@ -61,7 +64,7 @@ impl Store {
         Ok(found.into_iter().map(left_over).collect())
     }
 
-    /// Queued runs of this process, of whatever workspace.
+    /// The number of runs queued by this process, in all workspaces.
     pub async fn queued_here(&self) -> Result<i64, StoreError> {
         let mut db = self.db.read().await?;
         Ok(fetch_optional!(db, (i64,), QUEUED_HERE, text(&self.process))?.map_or(0, |(count,)| count))
@@ -78,7 +81,7 @@ impl Store {
         }
         execute!(tx, START, run.0, text(&self.process), at.0)?;
         let message = format!("started by {}{}", by.actor, by.because());
-        tell(&mut tx, run, &numbered, journal::event(Level::Warn, "operator", None, message, at)).await?;
+        append_event(&mut tx, run, &numbered, journal::event(Level::Warn, "operator", None, message, at)).await?;
         let decision = Decision {
             workspace: numbered.workspace_id,
             at,
@@ -94,5 +97,5 @@ impl Store {
     }
 }
 
-/// Stands for a process that is alive nowhere: a server goes on with the run, or a person starts it.
+/// Marks a process that is never alive: a server adopts the run, or a person starts it.
 pub(super) const NO_PROCESS: &str = "-";

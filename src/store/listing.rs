@@ -19,8 +19,8 @@ const STEPS: &str = "select position, status, attempt, started_at, finished_at, 
      where run_id = $1 order by position";
 
 const OF_WORKSPACE: &str = "select * from run where workspace_id = ";
-/// Runs of one state stand in the order of their numbers in an index of its own. The plus keeps SQLite from going through
-/// all runs of the workspace instead.
+/// Runs of one state are ordered by number in an index of their own. The plus keeps SQLite from
+/// scanning all runs of the workspace instead.
 const OF_STATUS: &str = "select * from run where +workspace_id = ";
 
 /// How the query of a filter begins; [`conditions`] follows.
@@ -28,25 +28,28 @@ const fn start(filter: &RunFilter) -> &'static str {
     if filter.status.len() == 1 { OF_STATUS } else { OF_WORKSPACE }
 }
 
-/// Runs that were asked for. One that this version cannot read stands beside the others, so that it hides none of them.
+/// The runs found. Runs this version cannot read are listed apart, so that they hide none of the
+/// others.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct Found {
     pub runs: Vec<Run>,
-    /// Written by a version that knows more, or damaged: which, and why they cannot be read.
+    /// Written by a newer version, or damaged: which, and why they cannot be read.
     pub unreadable: Vec<(RunId, String)>,
-    /// Of a search: older runs than this one were not looked at. `None`: all were.
+    /// For a search: older runs than this one were not searched. `None`: all were.
     pub rest: Option<RunId>,
 }
 
-/// Runs a search looks at before it answers, for each one that is wanted: 5,000 for a page of a hundred.
-const LOOKED_AT: u32 = 50;
-/// Characters of a plan as stored within which its title is.
+/// Runs scanned by a search per requested match: 5,000 for a page of a hundred.
+const SCANNED_PER_MATCH: u32 = 50;
+/// The title is within this many characters of a stored plan.
 const TITLE_WITHIN: i32 = 1024;
 
-/// As much of a run as its line in a list says: number, status, priority, who, and the beginning of its plan.
+/// The columns a run's line in a list is made of: number, status, priority, actor, and the
+/// beginning of its plan.
 type Listed = (i64, String, String, String, String);
 
-/// Whether its line holds a text in small letters. What cannot be read here is decided about when the run is.
+/// Whether its line may contain a lower-case text. If parts cannot be read here, the whole run
+/// decides.
 fn may_hold((id, status, priority, actor, plan): &Listed, text: &str) -> bool {
     let known = RunStatus::from_name(status).zip(Priority::from_name(priority)).zip(title(plan));
     known.is_none_or(|((status, priority), title)| {
@@ -60,7 +63,7 @@ fn title(head: &str) -> Option<String> {
     serde_json::Deserializer::from_str(from).into_iter::<String>().next()?.ok()
 }
 
-/// What a filter asks of the runs of a workspace, after `where workspace_id = `.
+/// The conditions of a filter on the runs of a workspace, after `where workspace_id = `.
 macro_rules! conditions {
     ($query:ident, $workspace:expr, $filter:expr) => {{
         let filter: &RunFilter = $filter;
@@ -130,12 +133,12 @@ impl Store {
         Ok(Found::of(rows))
     }
 
-    /// Runs whose line in a list holds a text: so many as the filter wants, among as many of the newest
-    /// as [`LOOKED_AT`] says.
+    /// Runs whose line in a list contains a text: at most the filter's limit, among the newest
+    /// ([`SCANNED_PER_MATCH`] for each).
     async fn search(&self, workspace: i64, filter: &RunFilter, holds: &str) -> Result<Found, StoreError> {
-        let most = filter.limit.saturating_mul(LOOKED_AT);
+        let most = filter.limit.saturating_mul(SCANNED_PER_MATCH);
         let mut db = self.db.read().await?;
-        let looked_at = on!(db, conn: D => {
+        let scanned = on!(db, conn: D => {
             let mut query = QueryBuilder::<D>::new("select id, status, priority, actor, substr(plan, 1, ");
             query.push_bind(TITLE_WITHIN).push(") as head from run where workspace_id = ");
             conditions!(query, workspace, filter);
@@ -143,9 +146,9 @@ impl Store {
             query.build_query_as::<Listed>().fetch_all(&mut **conn).await
         })?;
         let limit = filter.limit as usize;
-        let ids: Vec<i64> = looked_at.iter().filter(|run| may_hold(run, holds)).take(limit).map(|run| run.0).collect();
-        let ended = looked_at.len() < most as usize;
-        let rest = if ids.len() == limit { ids.last().copied() } else { looked_at.last().map(|run| run.0) };
+        let ids: Vec<i64> = scanned.iter().filter(|run| may_hold(run, holds)).take(limit).map(|run| run.0).collect();
+        let ended = scanned.len() < most as usize;
+        let rest = if ids.len() == limit { ids.last().copied() } else { scanned.last().map(|run| run.0) };
         let rest = rest.filter(|_| !ended || ids.len() == limit).map(RunId);
         if ids.is_empty() {
             return Ok(Found { rest, ..Found::default() });
@@ -177,7 +180,7 @@ impl Store {
         Ok(Found::of(fetch_all!(db, RunRow, HELD)?))
     }
 
-    /// Whether no run of any workspace is queued or under way.
+    /// Whether no run of any workspace is queued or active.
     pub async fn is_calm(&self) -> Result<bool, StoreError> {
         let mut db = self.db.read().await?;
         Ok(fetch_optional!(db, (i64,), OPEN)?.is_none())

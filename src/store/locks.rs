@@ -1,5 +1,5 @@
-//! Locks by what is touched: a run takes its targets, and its group, with its claim, all or none, and leaves them when it
-//! ends.
+//! Locks on targets and groups: a run takes all of its locks with its claim, or none, and releases
+//! them when it ends.
 
 use crate::core::plan::Plan;
 use crate::core::queue::{Wanted, wanted};
@@ -22,7 +22,7 @@ impl Store {
     }
 }
 
-/// Notes what a queued run will lock.
+/// Records the locks a queued run needs.
 pub(super) async fn want(tx: &mut Tx, workspace: i64, run: RunId, plan: &Plan) -> Result<(), StoreError> {
     for wanted in wanted(plan) {
         let (service, env) = columns(&wanted);
@@ -39,13 +39,13 @@ pub(super) fn columns(wanted: &Wanted) -> (&str, &str) {
     }
 }
 
-/// Gives a run's targets back; it still wants them.
+/// Releases a run's locks; it still needs them.
 pub(super) async fn release(tx: &mut Tx, run: RunId) -> Result<(), StoreError> {
     execute!(tx, LEAVE, run.0)?;
     Ok(())
 }
 
-/// The run has ended: it neither holds nor wants anything any more.
+/// The run has ended: it neither holds nor needs locks any more.
 pub(super) async fn end(tx: &mut Tx, run: RunId) -> Result<(), StoreError> {
     planted!(LocksKept => return processes::forget(tx, run).await);
     execute!(tx, LEAVE, run.0)?;

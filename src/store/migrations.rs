@@ -1,4 +1,5 @@
-//! The schema's versions, oldest first, append only. A new one: a file of the same name in both folders, one line here.
+//! The schema's versions, oldest first, append only. A new one: a file of the same name in both
+//! folders, one line here.
 
 use std::sync::Arc;
 
@@ -46,7 +47,7 @@ pub(super) async fn sqlite(conn: &mut SqliteConnection, url: &Arc<str>) -> Resul
     if !is_behind(applied, &migrator, url)? {
         return Ok(());
     }
-    // Two programs may create the same file at once: look again with the write lock in hand.
+    // Two programs may create the same file at once: check again with the write lock held.
     let failed = |e: sqlx::Error| error::opening(&e, url);
     let mut tx = conn.begin_with(dialect::SQLITE_BEGIN).await.map_err(failed)?;
     let applied = sqlx::query_as(APPLIED).fetch_all(&mut *tx).await;
@@ -63,7 +64,8 @@ pub(super) async fn sqlite(conn: &mut SqliteConnection, url: &Arc<str>) -> Resul
     tx.commit().await.map_err(failed)
 }
 
-/// Brings a PostgreSQL schema to the newest version; an advisory lock keeps two programs from doing it at once.
+/// Brings a PostgreSQL schema to the newest version; an advisory lock keeps two programs from doing
+/// it at once.
 pub(super) async fn postgres(conn: &mut PgConnection, url: &Arc<str>) -> Result<(), StoreError> {
     let migrator = migrator(|v| v.postgres);
     let applied = sqlx::query_as(APPLIED).fetch_all(&mut *conn).await;
@@ -80,7 +82,7 @@ fn migrator(sql: impl Fn(&Version) -> &'static str) -> Migrator {
     Migrator::with_migrations(all.collect())
 }
 
-/// Whether migrations are missing; refuses what a newer or different build has made.
+/// Whether migrations are missing; refuses the schema of a newer or different build.
 fn is_behind(
     applied: Result<Vec<(i64, Vec<u8>)>, sqlx::Error>,
     migrator: &Migrator,

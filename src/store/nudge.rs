@@ -1,19 +1,20 @@
-//! Wakes up when an SQLite store's files are written, so that watching them costs nothing while nobody does.
+//! Wakes up when the files of an SQLite store are written, so that watching them costs nothing when
+//! idle.
 
 #[cfg(target_os = "linux")]
 mod kernel {
     use futures_util::StreamExt;
     use inotify::{EventStream, Inotify, WatchMask};
 
-    /// Room for what the kernel says at once; what does not fit is said again.
+    /// Buffer for kernel events; more events follow in the next read.
     const ROOM: usize = 4096;
 
-    /// The kernel's word on the database file and its write-ahead log.
+    /// Kernel notifications for the database file and its write-ahead log.
     #[derive(Debug)]
     pub(in crate::store) struct Nudge(EventStream<Vec<u8>>);
 
     impl Nudge {
-        /// `None`: this file system or machine does not tell.
+        /// `None`: this file system or machine has no notifications.
         pub(in crate::store) fn on(path: &str) -> Option<Self> {
             let inotify = Inotify::init().ok()?;
             for file in [path.to_owned(), format!("{path}-wal")] {
@@ -22,9 +23,10 @@ mod kernel {
             inotify.into_event_stream(vec![0; ROOM]).ok().map(Self)
         }
 
-        /// Returns when a file was written since the last call; the writing may go on.
+        /// Returns when a file was written since the last call; the write may not be finished.
         pub(in crate::store) async fn written(&mut self) {
-            // What is said does not matter: one look answers all of it, and what else was said already with it.
+            // The event's content does not matter: one read of the store covers it and all others
+            // pending.
             if self.0.next().await.is_none() {
                 return std::future::pending().await;
             }
@@ -35,7 +37,7 @@ mod kernel {
 
 #[cfg(not(target_os = "linux"))]
 mod kernel {
-    /// Elsewhere nobody tells: the store has to be asked.
+    /// Other systems have no notifications: the store is polled.
     #[derive(Debug)]
     pub(in crate::store) enum Nudge {}
 

@@ -1,4 +1,5 @@
-//! Observations: every look at a target as a row, the newest per target beside them, counted over a window when read.
+//! Observations: every probe of a target as a row, plus the newest per target; counted over a
+//! window when read.
 
 use std::collections::BTreeMap;
 
@@ -12,7 +13,7 @@ use super::db::{self, Tx, text};
 use super::rows::{SummaryRow, all};
 use super::{Store, StoreError, dialect};
 
-/// A slot that is taken, and not yet written.
+/// A slot that is taken, but not yet written.
 const TAKEN: i64 = -1;
 const TAKE_SLOT: &str = "insert into pulse (workspace_id, slot, observations) values ($1, $2, $3) \
      on conflict (workspace_id, slot) do nothing";
@@ -28,7 +29,7 @@ const REMEMBER_LATEST: &str = "insert into latest_observation \
      seen_at = coalesce(excluded.seen_at, latest_observation.seen_at), \
      seen_state = coalesce(excluded.seen_state, latest_observation.seen_state) \
      where excluded.at >= latest_observation.at";
-/// A look that could not be made is no sample.
+/// A probe that could not be made is no sample.
 const SUMMARIES: &str = "select l.service, l.env, l.at, l.state, l.latency_ms, l.message, l.run_id, l.seen_at, l.seen_state, \
      coalesce(w.samples, 0) as samples, coalesce(w.up, 0) as up from latest_observation l left join \
      (select service, env, count(*) as samples, count(case when state <> 'failing' then 1 end) as up from observation \
@@ -36,8 +37,8 @@ const SUMMARIES: &str = "select l.service, l.env, l.at, l.state, l.latency_ms, l
      where l.workspace_id = $1 order by l.service, l.env";
 
 impl Store {
-    /// Takes a slot, so that no other engine probes in it; false: another one has it. One that is taken and never written is missed,
-    /// like any other: the next is due soon.
+    /// Takes a slot, so that no other engine probes in it; false: another engine has it. A slot
+    /// that is taken but never written is missed, like any other: the next is due soon.
     pub async fn take_slot(&self, workspace: i64, slot: Timestamp) -> Result<bool, StoreError> {
         let mut tx = self.db.begin().await?;
         let taken = execute!(tx, TAKE_SLOT, workspace, slot.0, TAKEN)? > 0;
@@ -45,7 +46,8 @@ impl Store {
         Ok(taken)
     }
 
-    /// Writes one pulse: all its observations in one transaction, once per (workspace, slot). False: somebody did it.
+    /// Writes one pulse: all its observations in one transaction, once per (workspace, slot).
+    /// False: another engine has written it.
     pub async fn pulse(
         &self,
         workspace: i64,
@@ -100,7 +102,7 @@ async fn insert(tx: &mut Tx, workspace: i64, observations: &[Observation]) -> Re
     remember_latest(tx, workspace, observations).await
 }
 
-/// In the order of their targets, so that two writers never wait for each other in a circle.
+/// In the order of their targets, so that two writers never deadlock.
 async fn remember_latest(tx: &mut Tx, workspace: i64, observations: &[Observation]) -> Result<(), StoreError> {
     let mut newest: BTreeMap<&Target, &Observation> = BTreeMap::new();
     for o in observations {
@@ -128,7 +130,7 @@ async fn remember_latest(tx: &mut Tx, workspace: i64, observations: &[Observatio
     Ok(())
 }
 
-/// What an answered look saw.
+/// The state of a probe that was answered.
 fn seen(observation: &Observation) -> Option<&'static str> {
     Some(observation.state).filter(|state| *state != State::Unknown).map(State::name)
 }

@@ -1,4 +1,5 @@
-//! Opening: what a store URL means, and how its database is made ready. An existing SQLite store opens in a few milliseconds.
+//! Opening: parses a store URL and prepares its database. An existing SQLite store opens in a few
+//! milliseconds.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -15,14 +16,15 @@ use super::{Store, StoreError, error, migrations};
 const BUSY: Duration = Duration::from_secs(5);
 /// How long reaching a server may take.
 const CONNECT: Duration = Duration::from_secs(10);
-/// A connection that was used so shortly ago is taken to be alive: a ping costs as much as a statement.
+/// A connection used this recently counts as alive: a ping costs as much as a statement.
 const FRESH: Duration = Duration::from_millis(500);
 const SQLITE_READERS: u32 = 4;
 const POSTGRES_CONNECTIONS: u32 = 8;
 const ENCODING: &str = "select current_setting('server_encoding')";
 
 impl Store {
-    /// Opens (creating an SQLite file when missing) and migrates. URLs: `sqlite:PATH`, `sqlite::memory:`, `postgres://…`.
+    /// Opens (creating an SQLite file when missing) and migrates. URLs: `sqlite:PATH`,
+    /// `sqlite::memory:`, `postgres://…`.
     pub async fn open(url: &str) -> Result<Self, StoreError> {
         let shown: Arc<str> = shown(url).into();
         let db = match parse(url) {
@@ -35,7 +37,7 @@ impl Store {
     }
 }
 
-/// Where a URL points.
+/// The location a URL points to.
 #[derive(Debug, PartialEq, Eq)]
 enum Location<'a> {
     Memory,
@@ -64,8 +66,8 @@ pub(super) fn file_of(url: &str) -> Option<&str> {
     }
 }
 
-/// The URL without secrets: no password, no parameters. When an unescaped character makes it unclear where the password
-/// ends, nothing after the scheme is shown.
+/// The URL without secrets: no password, no parameters. When an unescaped character makes it
+/// unclear where the password ends, nothing after the scheme is shown.
 fn shown(url: &str) -> String {
     let Some((scheme, rest)) = url.split_once("://").filter(|(scheme, _)| scheme.starts_with("postgres")) else {
         return if url.starts_with("sqlite:") || !url.contains('@') { url.into() } else { "…".into() };
@@ -82,7 +84,7 @@ fn shown(url: &str) -> String {
 
 async fn memory(url: Arc<str>) -> Result<Db, StoreError> {
     let options = SqliteConnectOptions::new().in_memory(true);
-    // The data lives as long as the connection: one, for ever.
+    // The data lives as long as its connection: there is exactly one, and it is never closed.
     let pool = SqlitePoolOptions::new().max_connections(1).idle_timeout(None).max_lifetime(None);
     let pool = pool.connect_with(options).await.map_err(|e| error::opening(&e, &url))?;
     let mut conn = pool.acquire().await.map_err(|e| error::opening(&e, &url))?;
@@ -104,8 +106,8 @@ async fn file(path: &str, url: Arc<str>) -> Result<Db, StoreError> {
         .busy_timeout(BUSY);
     // A connection to a file does not go stale: no ping before use, no renewal.
     let pool = || SqlitePoolOptions::new().test_before_acquire(false).idle_timeout(None).max_lifetime(None);
-    // A commit that fails for want of room is rolled back by SQLite itself, after which sqlx believes for ever that a
-    // transaction is open: such a connection is replaced.
+    // A commit that fails because the disk is full is rolled back by SQLite itself, but sqlx keeps
+    // believing that a transaction is open: such a connection is replaced.
     let write = pool().before_acquire(|conn, _| {
         let sound = !conn.is_in_transaction();
         Box::pin(async move { Ok(sound) })
@@ -130,7 +132,7 @@ async fn make_folder(path: &Path) -> Result<(), String> {
 async fn server(secret_url: &str, url: Arc<str>) -> Result<Db, StoreError> {
     let failed = |e: sqlx::Error| error::opening(&e, &url);
     let options: PgConnectOptions = secret_url.parse().map_err(failed)?;
-    // Not through the pool: it would try again until its time is up and forget why it failed.
+    // Not through the pool: it would retry until its timeout and lose the cause.
     let conn = tokio::time::timeout(CONNECT, options.connect()).await;
     let mut conn =
         conn.unwrap_or_else(|_| Err(sqlx::Error::Io(std::io::ErrorKind::TimedOut.into()))).map_err(failed)?;

@@ -1,5 +1,6 @@
-//! What people ask of a run that is under way, written where whichever engine has it in hand will look: pause, step
-//! through, go on, skip, end. Each order is an event of the run and a row of the audit log, in one transaction.
+//! Requests by people about an active run, written where the engine that drives it polls: pause,
+//! step through, go on, skip, end. Each is an event of the run and a row of the audit log, in one
+//! transaction.
 
 use crate::core::event::Level;
 use crate::core::orders::{Ending, Order, Orders, Pace, dependents, skippable};
@@ -9,13 +10,13 @@ use crate::core::time::Timestamp;
 
 use super::audit::{self, Decision};
 use super::db::{self, Tx, text};
-use super::decisions::{number, step_name, tell};
+use super::decisions::{append_event, number, step_name};
 use super::journal::Numbered;
 use super::rows::{self, RunRow};
 use super::{Store, StoreError, history, journal, locks, runs};
 
 const RUN: &str = "select * from run where id = $1";
-const STOOD: &str = "select pace, let_go, ending from run where id = $1";
+const CURRENT: &str = "select pace, let_go, ending from run where id = $1";
 const PACE: &str = "update run set pace = $2, paced_by = $3, let_go = null where id = $1";
 const LET_GO: &str = "update run set let_go = $2 where id = $1";
 const END_QUEUED: &str = "update run set status = 'cancelled', cancel_requested_by = $2, ending = $3, finished_at = $4, \
@@ -29,7 +30,7 @@ const IN_FLIGHT: &str =
 const HELD_BACK: &str = "select r.pace, r.let_go, s.status from run r join run_step s on s.run_id = r.id \
      where r.id = $1 and s.position = $2";
 
-/// Who gives an order, and why.
+/// The person who gives an order, and why.
 #[derive(Debug, Clone, Copy)]
 pub struct Orderer<'a> {
     pub actor: &'a str,
@@ -43,8 +44,8 @@ impl Orderer<'_> {
 }
 
 impl Store {
-    /// Gives an order to a run (audited); the engine that has it hears within a second. A queued run is cancelled at once.
-    /// Returns the status the run has now.
+    /// Gives an order to a run (audited); the engine that drives it sees it within a second. A
+    /// queued run is cancelled at once. Returns the status the run has now.
     pub async fn order(
         &self,
         run: RunId,
@@ -60,7 +61,7 @@ impl Store {
         }
     }
 
-    /// Cancels a run that waits in the queue (audited). One that was started meanwhile goes on: refused.
+    /// Cancels a run that waits in the queue (audited). Refused if it was started meanwhile.
     pub async fn drop_queued(&self, run: RunId, by: Orderer<'_>, at: Timestamp) -> Result<RunStatus, StoreError> {
         let mut tx = self.db.begin().await?;
         let numbered = number(&mut tx, run).await?;
@@ -86,7 +87,8 @@ impl Store {
         self.order(run, Order::End(Ending::Cancel), Orderer { actor, reason }, at).await
     }
 
-    /// Whether a step that has not begun still has to wait: false as soon as its run may go on, or it was skipped.
+    /// Whether a step that has not begun still has to wait: false as soon as its run may go on, or
+    /// it was skipped.
     pub async fn is_held_back(&self, run: RunId, step: u32) -> Result<bool, StoreError> {
         let mut db = self.db.read().await?;
         let row = fetch_optional!(db, (String, Option<i64>, String), HELD_BACK, run.0, i64::from(step))?;
@@ -97,13 +99,14 @@ impl Store {
     }
 }
 
-/// The run as it stands in this transaction.
+/// The run as it is in this transaction.
 pub(super) async fn read(tx: &mut Tx, run: RunId) -> Result<Run, StoreError> {
     let row = fetch_optional!(tx, RunRow, RUN, run.0)?;
     row.ok_or_else(|| StoreError::NotFound(format!("run {run}")))?.try_into()
 }
 
-/// What an order is given to. The plan is read only where it is needed: a run of a newer version can still be cancelled.
+/// The target of an order. The plan is read only where it is needed: a run of a newer version can
+/// still be cancelled.
 struct To<'a> {
     run: RunId,
     status: RunStatus,
@@ -117,8 +120,8 @@ impl To<'_> {
     }
 }
 
-async fn stood<'a>(tx: &mut Tx, run: RunId, numbered: &'a Numbered) -> Result<To<'a>, StoreError> {
-    let row = fetch_optional!(tx, (String, Option<i64>, Option<String>), STOOD, run.0)?;
+async fn current<'a>(tx: &mut Tx, run: RunId, numbered: &'a Numbered) -> Result<To<'a>, StoreError> {
+    let row = fetch_optional!(tx, (String, Option<i64>, Option<String>), CURRENT, run.0)?;
     let (pace, let_go, ending) = row.ok_or_else(|| StoreError::NotFound(format!("run {run}")))?;
     let orders = Orders {
         pace: rows::pace(&pace)?,
@@ -129,7 +132,7 @@ async fn stood<'a>(tx: &mut Tx, run: RunId, numbered: &'a Numbered) -> Result<To
     Ok(To { run, status: rows::status(&numbered.status)?, orders, plan: &numbered.plan })
 }
 
-/// What an order came to: the action in the audit log and what it records, what is told in the run's log, the status the
+/// Result of an order: action and data of the audit row, message in the run's log, the status the
 /// run has now.
 struct Given {
     action: &'static str,
@@ -147,7 +150,7 @@ pub(super) async fn give(
     by: Orderer<'_>,
     at: Timestamp,
 ) -> Result<RunStatus, StoreError> {
-    let before = stood(tx, run, numbered).await?;
+    let before = current(tx, run, numbered).await?;
     let status = before.status;
     order.check(status, &before.orders).map_err(|what| StoreError::Refused { run, status, what })?;
     let (actor, because) = (by.actor, by.because());
@@ -170,7 +173,7 @@ pub(super) async fn give(
         Order::End(ending) => end(tx, &before, ending, by, at).await?,
     };
     let event = journal::event(Level::Warn, "operator", given.step, given.message, at);
-    tell(tx, run, numbered, event).await?;
+    append_event(tx, run, numbered, event).await?;
     let decision = Decision {
         workspace: numbered.workspace_id,
         at,
@@ -196,7 +199,7 @@ async fn let_go(tx: &mut Tx, to: &To<'_>, step: u32, by: Orderer<'_>) -> Result<
     if status_of(tx, to.run, step).await? != StepStatus::Pending {
         return Err(StoreError::Step { run: to.run, step: name, why: "it has begun already" });
     }
-    // It would begin right behind that one, before anybody has seen how that one ended.
+    // It would begin right after that step, before a person has seen how it ended.
     if fetch_optional!(tx, (i64,), IN_FLIGHT, to.run.0)?.is_some() {
         return Err(StoreError::Step { run: to.run, step: name, why: "the step before it has not ended" });
     }
@@ -211,8 +214,8 @@ async fn skip(tx: &mut Tx, to: &To<'_>, step: u32, by: Orderer<'_>, at: Timestam
     let name = step_name(&plan, i64::from(step));
     let found = status_of(tx, to.run, step).await?;
     skippable(&plan, step, found).map_err(|why| StoreError::Step { run: to.run, step: name.clone(), why })?;
-    let said = format!("skipped by {}{}", by.actor, by.because());
-    execute!(tx, SKIP, to.run.0, i64::from(step), db::message(&said), at.0)?;
+    let label = format!("skipped by {}{}", by.actor, by.because());
+    execute!(tx, SKIP, to.run.0, i64::from(step), db::message(&label), at.0)?;
     history::of_step(tx, to.run, (step, None), StepStatus::Skipped, Some(by.actor), at).await?;
     let uses = dependents(&plan, step);
     let uses = if uses.is_empty() {
@@ -220,12 +223,12 @@ async fn skip(tx: &mut Tx, to: &To<'_>, step: u32, by: Orderer<'_>, at: Timestam
     } else {
         format!("; later steps use what it would have left and fail rather than guess: {}", uses.join(", "))
     };
-    let message = format!("{name}: {said}{uses}");
+    let message = format!("{name}: {label}{uses}");
     let after = format!("step {name} skipped");
     Ok(Given { action: "run.skip", after, step: Some(step), message, status: to.status })
 }
 
-/// A harsher end replaces a milder one that was asked for before, never the other way round.
+/// A harsher end replaces a milder one requested before, never the other way round.
 async fn end(tx: &mut Tx, to: &To<'_>, ending: Ending, by: Orderer<'_>, at: Timestamp) -> Result<Given, StoreError> {
     let (actor, because) = (by.actor, by.because());
     let given = |message, status: RunStatus| {
@@ -244,5 +247,5 @@ async fn end(tx: &mut Tx, to: &To<'_>, ending: Ending, by: Orderer<'_>, at: Time
     if to.orders.ending.is_none_or(|before| before < ending) {
         execute!(tx, ASK_TO_END, to.run.0, text(actor), ending.name())?;
     }
-    given(format!("{} asked for by {actor}{because}", ending.words()), to.status)
+    given(format!("{} requested by {actor}{because}", ending.words()), to.status)
 }

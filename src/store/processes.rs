@@ -1,4 +1,4 @@
-//! The process groups under way, so that whoever takes a run over from a dead engine can end what it left running.
+//! Active process groups, so that an engine that takes over a run can end commands of the dead one.
 
 use crate::core::run::{Run, RunId};
 use crate::core::time::Timestamp;
@@ -19,7 +19,7 @@ const FORGET: &str = "delete from run_process where run_id = $1";
 const TAKE_OVER: &str = "update run set holder = $4, lease_until = $5, token = token + 1, taken_over = taken_over + 1 \
      where id = $1 and holder = $2 and lease_until = $3 and status in ('claimed', 'running', 'waiting') returning *";
 
-/// A command under way.
+/// An active command.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Process {
     /// The step's number; absent for a step of a condition.
@@ -29,12 +29,12 @@ pub struct Process {
     pub pgid: i32,
     /// When the group's leader started, in clock ticks since boot.
     pub started: String,
-    /// What only its processes have in their environment.
+    /// A value that only its processes have in their environment.
     pub mark: String,
 }
 
 impl Store {
-    /// Writes down a command that is about to begin, conditional on the token.
+    /// Records a command that is about to begin, conditional on the token.
     pub async fn process_began(&self, claim: Claim, process: &Process) -> Result<(), StoreError> {
         let mut tx = self.db.begin().await?;
         let Process { step, pgid, started, mark, .. } = process;
@@ -45,7 +45,7 @@ impl Store {
         }
     }
 
-    /// The command has ended, whoever holds the run now.
+    /// Records that the command has ended, no matter which engine holds the run now.
     pub async fn process_ended(&self, run: RunId, process: &Process) -> Result<(), StoreError> {
         let mut tx = self.db.begin().await?;
         let Process { step, pgid, mark, .. } = process;
@@ -53,7 +53,7 @@ impl Store {
         tx.commit().await
     }
 
-    /// The commands of a run of which nobody has said that they ended.
+    /// The commands of a run without a recorded end.
     pub async fn processes(&self, run: RunId) -> Result<Vec<Process>, StoreError> {
         let mut db = self.db.read().await?;
         let rows = fetch_all!(db, (i64, String, i64, String, String), OF_RUN, run.0)?;
@@ -67,9 +67,10 @@ impl Store {
         Ok(rows.into_iter().map(process).collect())
     }
 
-    /// Takes a run from an engine that is gone, with a lease of one's own, so that what it left running can be ended
-    /// before anybody else gets the targets. Conditional on the holder and lease read before: `None` when it was renewed
-    /// or taken in between. The run stays as it is; [`Store::interrupt`] comes next.
+    /// Takes over a run from an engine that is gone, with a new lease, so that its commands can be
+    /// ended before the targets are free again. Conditional on the holder and lease read before:
+    /// `None` when it was renewed or taken in between. The run stays as it is; [`Store::interrupt`]
+    /// comes next.
     pub async fn take_over(&self, run: &Run, holder: &str, lease_until: Timestamp) -> Result<Option<Run>, StoreError> {
         let mut tx = self.db.begin().await?;
         let (old, until) = (super::db::text_opt(run.holder.as_deref()), run.lease_until.map(|at| at.0));
@@ -79,7 +80,7 @@ impl Store {
     }
 }
 
-/// The run has ended: nothing of it is under way.
+/// The run has ended: none of its commands is active.
 pub(super) async fn forget(tx: &mut Tx, run: RunId) -> Result<(), StoreError> {
     execute!(tx, FORGET, run.0)?;
     Ok(())

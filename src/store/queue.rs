@@ -1,4 +1,4 @@
-//! Where queued runs stand, and what each of them waits for.
+//! Positions of queued runs, and the locks each of them waits for.
 
 use std::collections::HashMap;
 
@@ -10,12 +10,13 @@ use super::db::text;
 use super::locks::columns;
 use super::{Store, StoreError, rows};
 
-/// Lanes are of all workspaces: engines take from all.
+/// Lanes span all workspaces, as engines claim from all.
 const PLACES: &str = "select id, lane, ahead from (select id, workspace_id, lane, \
      row_number() over (partition by lane order by rank, id) - 1 as ahead from run where status = 'queued') as place \
      where workspace_id = $1 and id >= $2 and id <= $3 order by id";
-/// What a run under way has, it holds the lock of; so whoever else wants it is queued, and it is counted apart. What waits
-/// for a person to start it stands before nobody: an engine that has not shown itself since another one did is silent.
+/// An active run holds its locks, so every other run that needs them is queued, and it is counted
+/// apart. Runs that wait for a person to start them block no other run: an engine whose
+/// heartbeat had expired when another engine last sent one does not count.
 const WANTED: &str = "select w.run_id, w.service, w.env, w.holder, w.ahead from (select t.run_id, t.service, t.env, \
      l.run_id as holder, row_number() over (partition by t.service, t.env, t.run_id = coalesce(l.run_id, 0) \
      order by t.rank, t.run_id) - 1 as ahead \
@@ -45,7 +46,7 @@ impl Store {
         let mut waits_for: HashMap<i64, Vec<Blocked>> = HashMap::new();
         for (run, service, env, holder, ahead) in found {
             if holder.is_some() || ahead > 0 {
-                let blocked = Blocked { wanted: meant(&service, &env), holder: holder.map(RunId), ahead };
+                let blocked = Blocked { wanted: from_columns(&service, &env), holder: holder.map(RunId), ahead };
                 waits_for.entry(run).or_default().push(blocked);
             }
         }
@@ -56,7 +57,7 @@ impl Store {
         places.into_iter().map(queued).collect()
     }
 
-    /// What a run of this plan would have to wait for, if it took a place of that rank in the queue.
+    /// The locks a run of this plan would wait for at that rank in the queue.
     pub async fn in_the_way(&self, workspace: i64, plan: &Plan, rank: i64) -> Result<Vec<Blocked>, StoreError> {
         let mut db = self.db.read().await?;
         let mut blocked = Vec::new();
@@ -75,8 +76,8 @@ impl Store {
     }
 }
 
-/// What two columns of a lock stand for; see [`columns`].
-fn meant(service: &str, env: &str) -> Wanted {
+/// The lock of two columns; see [`columns`].
+fn from_columns(service: &str, env: &str) -> Wanted {
     match (service, env) {
         ("", group) => Wanted::Group(group.to_owned()),
         (service, "") => Wanted::Target(Target { service: service.to_owned(), env: None }),
@@ -89,13 +90,13 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_is_wanted_comes_back_from_its_columns() {
+    fn locks_are_restored_from_their_columns() {
         let target = |env: Option<&str>| Target { service: "web".to_owned(), env: env.map(str::to_owned) };
         for wanted in
             [Wanted::Group("web".to_owned()), Wanted::Target(target(None)), Wanted::Target(target(Some("prod")))]
         {
             let (service, env) = columns(&wanted);
-            assert_eq!(meant(service, env), wanted);
+            assert_eq!(from_columns(service, env), wanted);
         }
     }
 }

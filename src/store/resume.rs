@@ -1,4 +1,5 @@
-//! Going on with an interrupted run: back into the queue, with a person's decision or, where nothing can go wrong, by itself.
+//! Resumes an interrupted run: back into the queue, by a person's decision or, where it is
+//! harmless, automatically.
 
 use crate::core::event::Level;
 use crate::core::orders::next_step;
@@ -10,7 +11,7 @@ use crate::core::time::Timestamp;
 
 use super::audit::{self, Decision as Decided};
 use super::db::{self, Tx};
-use super::decisions::{number, tell};
+use super::decisions::{append_event, number};
 use super::journal::Numbered;
 use super::left_over::NO_PROCESS;
 use super::rows::{self, StepRow};
@@ -23,13 +24,13 @@ const REQUEUE: &str = "update run set status = $2, holder = null, lease_until = 
      cancel_requested_by = null, ending = null, queued_by = $3, queued_at = $4 where id = $1";
 const FAIL: &str = "update run set status = $2, finished_at = $3, message = $4 where id = $1";
 const DONE: &str = "update run_step set status = 'succeeded', message = $3 where run_id = $1 and position = $2";
-/// A step that waits keeps the time it began.
+/// A step that waits keeps its start time.
 const AGAIN: &str = "update run_step set status = 'pending', finished_at = null, message = null, \
      started_at = case when $3 then started_at else null end where run_id = $1 and position = $2";
-/// A run that brought this many engines down is left to a person.
-const PATIENCE: i64 = 10;
+/// A run that has lost this many engines is left to a person.
+const MAX_CLAIMS: i64 = 10;
 
-/// Who resumes a run, and why.
+/// The person who resumes a run, and why.
 #[derive(Debug, Clone, Copy)]
 pub struct Resumer<'a> {
     pub actor: &'a str,
@@ -37,8 +38,9 @@ pub struct Resumer<'a> {
 }
 
 impl Store {
-    /// Resumes an interrupted run (audited). Steps with an unknown outcome need a decision, unless repeating them is
-    /// harmless. Returns the status the run has now: queued, or failed when it was given up.
+    /// Resumes an interrupted run (audited). Steps with an unknown outcome need a decision, unless
+    /// repeating them is harmless. Returns the status the run has now: queued, or failed when a
+    /// person gave it up.
     pub async fn resume(
         &self,
         run: RunId,
@@ -55,25 +57,27 @@ impl Store {
     }
 }
 
-/// Resumes a run that is being interrupted in this transaction if nothing it would do next can harm; whether it did. In the
-/// same transaction, because an engine that dies between the two would leave the run to nobody.
+/// Resumes a run that is being interrupted in this transaction if nothing it does next can harm;
+/// returns whether it did. In the same transaction, because an engine that dies between the two
+/// would leave the run unattended.
 ///
-/// Any engine goes on with a run that changes nothing, or that waits for a person before it does anything. One that
-/// changes something goes back into the queue for a server, or for a person to start it: no console takes it unasked.
-pub(super) async fn go_on(tx: &mut Tx, run: RunId, at: Timestamp) -> Result<bool, StoreError> {
+/// Any engine continues a run that changes nothing, or that waits for a person before it does
+/// anything. One that changes something is queued for a server, or for a person to start it: no
+/// console claims it by itself.
+pub(super) async fn resume_if_harmless(tx: &mut Tx, run: RunId, at: Timestamp) -> Result<bool, StoreError> {
     let row = fetch_optional!(tx, (i64,), CLAIMS, run.0)?;
     let Some((claims,)) = row else { return Ok(false) };
     let run_now = orders::read(tx, run).await?;
     let (plan, steps) = (&run_now.plan, steps(tx, run).await?);
-    // A run that is paused before its next step does nothing by going on but wait.
+    // A run that is paused before its next step only continues to wait.
     let held = || next_step(plan, &steps).is_some_and(|next| run_now.orders.holds(next));
     let harmless = match standing(plan, &steps) {
         Standing::Harmless => true,
         Standing::Ready => !has_failed(plan, &steps) && held(),
         Standing::Undecided(_) => planted!(UnknownRepeated, true, false),
     };
-    // Somebody wanted it to stop: then it does not go on by itself.
-    if !harmless || claims >= PATIENCE || run_now.cancel_requested_by.is_some() {
+    // A person requested a stop: then it is not resumed automatically.
+    if !harmless || claims >= MAX_CLAIMS || run_now.cancel_requested_by.is_some() {
         return Ok(false);
     }
     let numbered = number(tx, run).await?;
@@ -90,7 +94,8 @@ pub(super) async fn go_on(tx: &mut Tx, run: RunId, at: Timestamp) -> Result<bool
     Ok(true)
 }
 
-/// Whether it waited at its first open step for a person to act: it goes on waiting, and does nothing else before.
+/// Whether its first open step waits for a person to act: it continues to wait, and does nothing
+/// else before.
 fn waits_for_person(plan: &Plan, steps: &[RunStep]) -> bool {
     let open = |s: &&RunStep| matches!(s.status, StepStatus::Pending | StepStatus::Unknown);
     let next = steps.iter().find(open).filter(|s| s.status == StepStatus::Pending && s.started_at.is_some());
@@ -108,7 +113,7 @@ async fn resume(
 ) -> Result<RunStatus, StoreError> {
     let from = rows::status(&numbered.status)?;
     let what = if decision == Some(Decision::GiveUp) { Transition::GiveUp } else { Transition::Resume };
-    let to = next(from, what).ok_or(StoreError::Refused { run, status: from, what: runs::word(what) })?;
+    let to = next(from, what).ok_or(StoreError::Refused { run, status: from, what: runs::describe(what) })?;
     let plan = rows::read_plan(run.0, &numbered.plan)?;
     let steps = steps(tx, run).await?;
     let name = |index: u32| step_at(&plan, index).map_or_else(|| format!("number {index}"), |s| s.name.clone());
@@ -147,7 +152,7 @@ async fn resume(
     };
     history::of_run(tx, run, to, Some(by.actor), at).await?;
     let level = if to == RunStatus::Failed { Level::Error } else { Level::Warn };
-    tell(tx, run, numbered, journal::event(level, "control", None, message.clone(), at)).await?;
+    append_event(tx, run, numbered, journal::event(level, "control", None, message.clone(), at)).await?;
     let decision = Decided {
         workspace: numbered.workspace_id,
         at,

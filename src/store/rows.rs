@@ -1,4 +1,4 @@
-//! Rows as the databases hold them, and what they mean.
+//! Database rows, and their conversion to domain types.
 
 use crate::core::approval::Vote;
 use crate::core::event::{Entry, EntryBody, Level};
@@ -294,7 +294,7 @@ impl From<EngineRecord> for EngineRow {
     }
 }
 
-/// Converts every row, or tells what is wrong with the first bad one.
+/// Converts every row, or returns the error of the first bad one.
 pub(super) fn all<R, T: TryFrom<R, Error = StoreError>>(rows: Vec<R>) -> Result<Vec<T>, StoreError> {
     rows.into_iter().map(T::try_from).collect()
 }

@@ -1,4 +1,5 @@
-//! The life of a run in an engine's hands: renew, steps, transitions. Every write carries the fencing token.
+//! A run while an engine drives it: renewals, steps, transitions. Every write carries the fencing
+//! token.
 
 use crate::core::event::NewEntry;
 use crate::core::run::{Run, RunId, RunStatus, StepStatus, Transition, next};
@@ -14,25 +15,25 @@ const START: &str =
     "update run set status = $2, started_at = coalesce(started_at, $3), message = coalesce($4, message) where id = $1";
 const RELEASE: &str = "update run set status = $2, holder = null, lease_until = null, message = coalesce($3, message) \
      where id = $1";
-/// What a run said while it waited is no longer true once it goes on.
+/// The message of a wait is no longer true once the run goes on.
 const GO_ON: &str = "update run set status = $2, message = $3 where id = $1";
 const END: &str = "update run set status = $2, finished_at = $3, lease_until = null, message = coalesce($4, message) \
      where id = $1";
-/// Of a step that only waited nothing was in flight: it waits on when the run is resumed.
+/// A step that only waited had nothing in flight: it continues to wait when the run is resumed.
 const WAITING_STEPS: &str = "update run_step set status = 'pending' where run_id = $1 and status = 'waiting'";
-/// Of a step still running nobody recorded how it ended.
+/// The end of a step that was still running is not recorded.
 const LOST_STEPS: &str = "update run_step set finished_at = $2, status = 'unknown' \
      where run_id = $1 and status in ('running', 'waiting')";
-/// Nobody will run a pending step any more.
+/// Pending steps will not run any more.
 const SKIP_STEPS: &str = "update run_step set finished_at = $2, status = 'skipped' \
      where run_id = $1 and status = 'pending'";
-/// What was skipped stays skipped, whoever wants it to begin.
+/// Skipped steps stay skipped.
 const STEP: &str = "update run_step set status = $3, attempt = $4, message = $5, finished_at = $6, \
      started_at = coalesce(started_at, $7) where run_id = $1 and position = $2 and status <> 'skipped'";
-const STOOD: &str = "select status, message from run_step where run_id = $1 and position = $2";
+const CURRENT: &str = "select status, message from run_step where run_id = $1 and position = $2";
 
 impl Store {
-    /// Prolongs the lease; `StaleToken` when the run was taken away.
+    /// Extends the lease; `StaleToken` when the run was taken away.
     pub async fn renew(&self, claim: Claim, lease_until: Timestamp) -> Result<(), StoreError> {
         let mut tx = self.db.begin().await?;
         match execute!(tx, RENEW, claim.run.0, claim.token, lease_until.0)? {
@@ -41,8 +42,9 @@ impl Store {
         }
     }
 
-    /// Moves the run along the table, conditional on the token; entries are written in the same transaction.
-    /// Ending a run (terminal status) clears its lease. Returns the new status: queued when it was interrupted and resumed.
+    /// Applies a transition of the table, conditional on the token; entries are written in the same
+    /// transaction. Ending a run (terminal status) clears its lease. Returns the new status: queued
+    /// when it was interrupted and resumed.
     pub async fn transition(
         &self,
         claim: Claim,
@@ -57,7 +59,7 @@ impl Store {
         Ok(to)
     }
 
-    /// The first change of an engine that claimed the run at `claimed_at`: it begins.
+    /// Starts the run: the first change of an engine that claimed it at `claimed_at`.
     pub async fn start(
         &self,
         claim: Claim,
@@ -73,7 +75,8 @@ impl Store {
         Ok(to)
     }
 
-    /// Ends a run as succeeded and queues the next link of its chain, in one transaction. Returns the next run.
+    /// Ends a run as succeeded and queues the next link of its chain, in one transaction. Returns
+    /// the next run.
     pub async fn succeed_and_chain(
         &self,
         claim: Claim,
@@ -95,8 +98,9 @@ impl Store {
         Ok(run)
     }
 
-    /// Records a step's state (and attempt) with its entries, conditional on the token. Called before the effect
-    /// (`Running`) and before the next step starts (outcome). `index` counts the plan's steps, then its finally steps.
+    /// Records a step's state (and attempt) with its entries, conditional on the token. Called
+    /// before the effect (`Running`) and before the next step starts (outcome). `index` counts the
+    /// plan's steps, then its finally steps.
     pub async fn step(
         &self,
         claim: Claim,
@@ -125,7 +129,7 @@ impl Store {
             let why = not_to_begin(&mut tx, claim.run, index).await?;
             return tx.rollback().await.and(Err(why));
         }
-        if found > 0 && !history::is_told(&mut tx, claim.run, index, attempt, status).await? {
+        if found > 0 && !history::is_recorded(&mut tx, claim.run, index, attempt, status).await? {
             history::of_step(&mut tx, claim.run, (index, Some(attempt)), status, None, at).await?;
         }
         journal::write(&mut tx, claim.run, last_seq, entries).await?;
@@ -136,8 +140,8 @@ impl Store {
 
 /// Why a step was not written.
 async fn not_to_begin(tx: &mut Tx, run: RunId, step: u32) -> Result<StoreError, StoreError> {
-    let stood = fetch_optional!(tx, (String, Option<String>), STOOD, run.0, i64::from(step))?;
-    Ok(match stood {
+    let current = fetch_optional!(tx, (String, Option<String>), CURRENT, run.0, i64::from(step))?;
+    Ok(match current {
         Some((status, message)) => StoreError::Skipped { run, step, message: message.unwrap_or(status) },
         None => StoreError::NotFound(format!("step {step} of run {run}")),
     })
@@ -148,7 +152,7 @@ fn times(status: StepStatus, at: Timestamp) -> (Option<i64>, Option<i64>) {
     match status {
         StepStatus::Pending => (None, None),
         StepStatus::Running | StepStatus::Waiting => (Some(at.0), None),
-        // A step skipped or given up before it began has no start.
+        // A step skipped or cancelled before it began has no start.
         StepStatus::Skipped | StepStatus::Cancelled => (None, Some(at.0)),
         StepStatus::Succeeded | StepStatus::Failed | StepStatus::TimedOut | StepStatus::Unknown => {
             (Some(at.0), Some(at.0))
@@ -164,12 +168,13 @@ async fn step_along(
     entries: &[NewEntry],
     at: Timestamp,
 ) -> Result<RunStatus, StoreError> {
-    // Before anything else: a writer whose token is stale touches nothing, and so keeps nobody waiting.
+    // Before anything else: a writer whose token is stale locks nothing, and so blocks no other
+    // writer.
     let (from, last_seq) = journal::number(tx, claim, entries.len()).await?;
     apply(tx, claim.run, &from, (what, message), (last_seq, entries), at).await
 }
 
-/// Does what was asked for to a run whose token was checked.
+/// Applies a transition to a run whose token was checked.
 async fn apply(
     tx: &mut Tx,
     run: RunId,
@@ -179,7 +184,7 @@ async fn apply(
     at: Timestamp,
 ) -> Result<RunStatus, StoreError> {
     let from = rows::status(from)?;
-    let to = next(from, what).ok_or(StoreError::Refused { run, status: from, what: word(what) })?;
+    let to = next(from, what).ok_or(StoreError::Refused { run, status: from, what: describe(what) })?;
     journal::write(tx, run, last_seq, entries).await?;
     history::of_run(tx, run, to, None, at).await?;
     let message = message_opt(message);
@@ -188,7 +193,7 @@ async fn apply(
             execute!(tx, END, run.0, to.name(), at.0, message)?;
             end_steps(tx, run, to, at).await?;
             locks::end(tx, run).await?;
-            if to == RunStatus::Interrupted && resume::go_on(tx, run, at).await? {
+            if to == RunStatus::Interrupted && resume::resume_if_harmless(tx, run, at).await? {
                 return Ok(RunStatus::Queued);
             }
         }
@@ -202,8 +207,8 @@ async fn apply(
     Ok(to)
 }
 
-/// What becomes of the steps of a run that has ended. An interrupted one keeps its pending steps: they neither happened
-/// nor were passed over, and a person may yet decide to go on with them.
+/// Ends the steps of a run that has ended. An interrupted run keeps its pending steps: they neither
+/// ran nor were skipped, and a person may decide to go on with them.
 pub(super) async fn end_steps(tx: &mut Tx, run: RunId, ended: RunStatus, at: Timestamp) -> Result<(), StoreError> {
     use StepStatus::{Pending, Running, Unknown, Waiting};
     if ended == RunStatus::Interrupted {
@@ -220,15 +225,15 @@ pub(super) async fn end_steps(tx: &mut Tx, run: RunId, ended: RunStatus, at: Tim
     Ok(())
 }
 
-/// Passes over what is still pending.
+/// Skips the pending steps.
 pub(super) async fn skip_steps(tx: &mut Tx, run: RunId, at: Timestamp) -> Result<(), StoreError> {
     history::of_steps(tx, run, StepStatus::Pending, StepStatus::Skipped, at).await?;
     execute!(tx, SKIP_STEPS, run.0, at.0)?;
     Ok(())
 }
 
-/// The transition in the words of a refusal: "run #4 is running; releasing it is not possible".
-pub(super) const fn word(what: Transition) -> &'static str {
+/// The transition as a refusal names it: "run #4 is running; releasing it is not possible".
+pub(super) const fn describe(what: Transition) -> &'static str {
     match what {
         Transition::Claim => "claiming it",
         Transition::Release => "releasing it",

@@ -1,8 +1,9 @@
-//! The store as seen from one workspace. A run of another workspace answers exactly as one that does not exist.
+//! The store as seen from one workspace. A run of another workspace gets the same error as one that
+//! does not exist.
 //!
-//! Everything that serves people goes through a [`Scope`]; only engines, which work for all workspaces, use [`Store`]'s
-//! queries by run number. A run never changes its workspace and is never deleted, so looking once before a query or a
-//! change is enough.
+//! Everything that serves people goes through a [`Scope`]; only engines, which work for all
+//! workspaces, use [`Store`]'s queries by run number. A run never changes its workspace and is
+//! never deleted, so one check before a query or a change is enough.
 
 use crate::core::approval::{Tally, Vote};
 use crate::core::artifact::Artifact;
@@ -40,13 +41,13 @@ impl Store {
 }
 
 impl Scope {
-    /// Which workspace it is.
+    /// The workspace.
     #[must_use]
     pub const fn workspace(&self) -> &Workspace {
         &self.workspace
     }
 
-    /// Refuses a run of another workspace, in the words for one that does not exist.
+    /// Refuses a run of another workspace, with the error of one that does not exist.
     async fn own(&self, run: RunId) -> Result<(), StoreError> {
         let mut db = self.store.db.read().await?;
         match fetch_optional!(db, (i64,), OWN, run.0, self.workspace.id)? {
@@ -114,7 +115,8 @@ impl Scope {
         self.store.requesters(run).await
     }
 
-    /// [`Store::submit_as`]: the run belongs to this workspace, whatever `new` says, and repeats only a run of it.
+    /// [`Store::submit_as`]: the run belongs to this workspace, regardless of `new`, and repeats
+    /// only a run of it.
     pub async fn submit_as(&self, new: NewRun, beginning: Beginning) -> Result<Run, StoreError> {
         for named in [beginning.retry_of, new.parent].into_iter().flatten() {
             self.own(named).await?;

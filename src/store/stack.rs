@@ -1,4 +1,5 @@
-//! Workspaces and their stacks: one row per object, read in one statement, changed in one transaction.
+//! Workspaces and their stacks: one row per object, read in one statement, changed in one
+//! transaction.
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -75,7 +76,7 @@ impl Store {
         row.map(Workspace::from).ok_or_else(|| StoreError::NotFound(format!("workspace {name}")))
     }
 
-    /// What the workspace declares, in the order of its file.
+    /// The declared stack of the workspace, in the order of its file.
     pub async fn stack(&self, workspace: i64) -> Result<Stack, StoreError> {
         let mut db = self.db.read().await?;
         let rows = fetch_all!(db, (String, String, String), STACK, workspace)?;
@@ -97,8 +98,8 @@ impl Store {
         if found { Ok(stack) } else { Err(no_workspace(workspace)) }
     }
 
-    /// Applies all changes and their audit rows in one transaction. Each object must still be what the change says it was
-    /// before, or nothing is changed.
+    /// Applies all changes and their audit rows in one transaction. Each object must still equal
+    /// the change's `before`, or nothing is changed.
     pub async fn apply(
         &self,
         workspace: i64,
@@ -125,7 +126,7 @@ impl Store {
     }
 }
 
-/// What the audit row says: object, before, after.
+/// Columns of the audit row: object, before, after.
 type Audited = (String, Option<String>, Option<String>);
 
 async fn set_timezone(tx: &mut Tx, workspace: i64, before: &str, after: &str) -> Result<Audited, StoreError> {

@@ -1,4 +1,5 @@
-//! Queueing a run: its row, its pending steps, its first event and the audit row, in one transaction.
+//! Queueing a run: its row, its pending steps, its first event and the audit row, in one
+//! transaction.
 
 use std::collections::BTreeSet;
 
@@ -30,7 +31,8 @@ pub struct Beginning {
     pub pace: Pace,
     /// The ended run whose plan it does again.
     pub retry_of: Option<RunId>,
-    /// Absent: people's; for a link of a chain that of the run it follows. Priority likewise, or the plan's.
+    /// Absent: people's; for a link of a chain the one of the run it follows. Same for the
+    /// priority, or the plan's.
     pub lane: Option<Lane>,
     pub priority: Option<Priority>,
 }
@@ -41,7 +43,7 @@ impl Store {
         self.submit_as(new, Beginning::default()).await
     }
 
-    /// [`Store::submit`] of a run that begins in another way than most.
+    /// [`Store::submit`] with a non-default beginning.
     pub async fn submit_as(&self, new: NewRun, beginning: Beginning) -> Result<Run, StoreError> {
         let mut tx = self.db.begin().await?;
         match queue(&mut tx, &new, beginning, &self.process).await {
@@ -53,7 +55,7 @@ impl Store {
 
 async fn queue(tx: &mut Tx, new: &NewRun, beginning: Beginning, process: &str) -> Result<Run, StoreError> {
     groups::lock(tx, new).await?;
-    if let (Some(by), Some(concurrency)) = (groups::keeps_out(tx, new).await?, &new.plan.concurrency) {
+    if let (Some(by), Some(concurrency)) = (groups::blocked_by(tx, new).await?, &new.plan.concurrency) {
         return Err(StoreError::GroupTaken { group: concurrency.group.clone(), by });
     }
     let mut run = insert(tx, new, beginning, process).await?;
@@ -66,18 +68,19 @@ async fn queue(tx: &mut Tx, new: &NewRun, beginning: Beginning, process: &str) -
     groups::make_room(tx, new, run).await
 }
 
-/// Queues the next link of a chain, whose group was locked before ([`groups::lock`]). One that its group keeps out has ended
-/// when this returns: the run before it has succeeded all the same. `process`: whose engine goes on with it.
+/// Queues the next link of a chain, whose group was locked before ([`groups::lock`]). A link that
+/// its group keeps out has ended when this returns: the run before it has succeeded all the same.
+/// `process`: the process whose engine continues the chain.
 pub(super) async fn follow(tx: &mut Tx, new: &NewRun, process: &str) -> Result<Run, StoreError> {
-    let kept_out = groups::keeps_out(tx, new).await?;
+    let kept_out = groups::blocked_by(tx, new).await?;
     let run = insert(tx, new, Beginning::default(), process).await?;
     match kept_out {
-        Some(by) => groups::turn_away(tx, new, &run, &by).await,
+        Some(by) => groups::cancel_blocked(tx, new, &run, &by).await,
         None => groups::make_room(tx, new, run).await,
     }
 }
 
-/// The lane and priority a run has if nobody says otherwise.
+/// The default lane and priority of a run.
 async fn place(tx: &mut Tx, new: &NewRun) -> Result<(Lane, Priority), StoreError> {
     let usual = (Lane::default(), new.plan.priority);
     let Some(parent) = new.parent else { return Ok(usual) };
@@ -133,7 +136,7 @@ async fn insert(tx: &mut Tx, new: &NewRun, beginning: Beginning, process: &str) 
     Run::try_from(row)
 }
 
-/// What was asked for; the whole plan is in the run's own row.
+/// A summary of the request; the whole plan is in the run's own row.
 fn summary(new: &NewRun, lane: Lane, priority: Priority) -> String {
     let plan = &new.plan;
     serde_json::json!({

@@ -1,5 +1,5 @@
-//! What people say to a step that wants approval. A vote is checked, counted, told in the run's log and audited in one
-//! transaction; the engine that has the run looks for what the votes come to.
+//! Votes on a step that needs approval. A vote is checked, counted, logged in the run and audited
+//! in one transaction; the engine that drives the run polls for the result.
 
 use crate::core::approval::{Question, Tally, Unfit, Vote};
 use crate::core::event::Level;
@@ -11,7 +11,7 @@ use crate::core::time::Timestamp;
 
 use super::audit::{self, Decision};
 use super::db::{Tx, text, text_opt};
-use super::decisions::{number, tell};
+use super::decisions::{append_event, number};
 use super::rows::{self, StepRow, VoteRow};
 use super::{Store, StoreError, journal, orders};
 
@@ -23,8 +23,8 @@ const FORGET: &str = "delete from run_vote where run_id = $1 and position = $2 a
 const STEPS: &str = "select position, status, attempt, started_at, finished_at, message from run_step \
      where run_id = $1 order by position";
 const EXPLAIN: &str = "update run set message = $2 where id = $1 and status = 'waiting'";
-/// Of a run that repeats a run that follows a run …, the newest first.
-const ASKED_BY: &str = "with recursive line (id) as (select id from run where id = $1 \
+/// For a run that repeats or follows other runs: the actors of all of them, newest first.
+const REQUESTERS: &str = "with recursive line (id) as (select id from run where id = $1 \
      union select b.id from line join run r on r.id = line.id join run b on b.id in (r.parent_id, r.retry_of)) \
      select actor from run where id in (select id from line) group by actor order by max(id) desc";
 
@@ -34,12 +34,13 @@ pub struct Ballot<'a> {
     pub actor: &'a str,
     pub approved: bool,
     pub note: Option<&'a str>,
-    /// Of the plan that was looked at.
+    /// The hash of the plan the voter has read.
     pub plan_hash: &'a str,
 }
 
 impl Store {
-    /// Says yes or no to the step of a run that waits for approval (audited); what all votes come to now.
+    /// Votes on the step of a run that waits for approval (audited); returns the result of all
+    /// votes.
     pub async fn vote(&self, run: RunId, ballot: Ballot<'_>, at: Timestamp) -> Result<Tally, StoreError> {
         let mut tx = self.db.begin().await?;
         match vote(&mut tx, run, ballot, at).await {
@@ -54,14 +55,14 @@ impl Store {
         rows::all(fetch_all!(db, VoteRow, VOTES, run.0)?)
     }
 
-    /// Who asked for a run, and for those it repeats or follows.
+    /// The requesters of a run, and of the runs it repeats or follows.
     pub async fn requesters(&self, run: RunId) -> Result<Vec<String>, StoreError> {
         let mut db = self.db.read().await?;
-        Ok(names(fetch_all!(db, (String,), ASKED_BY, run.0)?))
+        Ok(names(fetch_all!(db, (String,), REQUESTERS, run.0)?))
     }
 }
 
-/// The approval a run waits for, also while no engine has it in hand: asked, and not over.
+/// The open approval a run waits for, also while no engine drives it.
 #[must_use]
 pub fn open_question<'p>(run: &'p Run, steps: &[RunStep]) -> Option<(u32, &'p Approve, Timestamp)> {
     if run.status.is_terminal() {
@@ -83,7 +84,7 @@ async fn vote(tx: &mut Tx, id: RunId, ballot: Ballot<'_>, at: Timestamp) -> Resu
     let Some((step, ask, until)) = open_question(&run, &steps) else { return Err(refused(Unfit::NotWaiting)) };
     let mut votes: Vec<Vote> = rows::all(fetch_all!(tx, VoteRow, VOTES, id.0)?)?;
     votes.retain(|v| v.step == step);
-    let (requesters, hash) = (names(fetch_all!(tx, (String,), ASKED_BY, id.0)?), plan_hash(&run.plan));
+    let (requesters, hash) = (names(fetch_all!(tx, (String,), REQUESTERS, id.0)?), plan_hash(&run.plan));
     let new = Vote {
         step,
         actor: ballot.actor.to_owned(),
@@ -98,17 +99,17 @@ async fn vote(tx: &mut Tx, id: RunId, ballot: Ballot<'_>, at: Timestamp) -> Resu
     }
     question.check(&new).map_err(refused)?;
     let note = text_opt(new.note.as_deref());
-    // A vote for another plan counts for nothing and gives way to a new one.
+    // A vote for another plan does not count and is replaced by the new one.
     execute!(tx, FORGET, id.0, i64::from(step), text(&new.actor))?;
     execute!(tx, INSERT, id.0, i64::from(step), text(&new.actor), new.approved, note, text(&hash), at.0)?;
     let with_new: Vec<Vote> = votes.iter().cloned().chain([new]).collect();
     let question = Question { votes: &with_new, ..question };
-    tell_vote(tx, &run, numbered, &question, step).await?;
+    record_vote(tx, &run, numbered, &question, step).await?;
     Ok(question.tally())
 }
 
-/// The newest vote, in the log of the run and in the audit log.
-async fn tell_vote(
+/// Writes the newest vote to the log of the run and to the audit log.
+async fn record_vote(
     tx: &mut Tx,
     run: &Run,
     numbered: journal::Numbered,
@@ -127,7 +128,7 @@ async fn tell_vote(
     let message = format!("{} {word} {name}{count}{note}", new.actor);
     execute!(tx, EXPLAIN, run.id.0, text(&question.told("")))?;
     let level = if new.approved { Level::Info } else { Level::Warn };
-    tell(tx, run.id, &numbered, journal::event(level, "operator", Some(step), message, new.at)).await?;
+    append_event(tx, run.id, &numbered, journal::event(level, "operator", Some(step), message, new.at)).await?;
     let decision = Decision {
         workspace: numbered.workspace_id,
         at: new.at,

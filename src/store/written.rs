@@ -1,4 +1,5 @@
-//! Whether a write that seemed to fail happened after all: a connection lost at the commit does not say.
+//! Whether a write that seemed to fail was committed after all, as when a connection is lost at the
+//! commit.
 
 use crate::core::event::{Entry, EntryBody, NewEntry};
 use crate::core::run::{Run, RunId};
@@ -7,15 +8,16 @@ use super::db::message;
 use super::rows::RunRow;
 use super::{Store, StoreError};
 
-/// Waits until no transaction is under way that writes to the run: one whose connection is gone may still be committing.
+/// Waits until no active transaction writes to the run: one whose connection is gone may still be
+/// committing.
 const SETTLE: &str = "update run set last_seq = last_seq where id = $1 returning last_seq";
 const NEXT_LINK: &str = "select * from run where parent_id = $1 order by id limit 1";
 /// Entries by others (a cancellation, an answer) may lie between ours; never many.
 const SLACK: usize = 100;
 
 impl Store {
-    /// The number of the last of `entries` when they were written, in one piece, after entry `after`. `None`: they were
-    /// not, and no transaction is under way any more that could.
+    /// The number of the last of `entries` when they were written, without a gap, after entry
+    /// `after`. `None`: they were not, and no active transaction can still write them.
     pub async fn written(&self, run: RunId, after: i64, entries: &[NewEntry]) -> Result<Option<i64>, StoreError> {
         let mut tx = self.db.begin().await?;
         fetch_optional!(tx, (i64,), SETTLE, run.0)?;
@@ -36,7 +38,7 @@ impl Store {
     }
 }
 
-/// Whether an entry is what that new one became: U+0000 is kept as something else in events.
+/// Whether a stored entry is that new one: U+0000 is stored differently in events.
 fn is_same(entry: &Entry, new: &NewEntry) -> bool {
     let same_body = match (&entry.body, &new.body) {
         (EntryBody::Event { message: a, level, .. }, EntryBody::Event { message: b, level: wanted, .. }) => {

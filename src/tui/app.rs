@@ -1,5 +1,4 @@
-//! The console's model and its one `update`: what happened goes in, what is wanted comes out. Nothing here waits, reads
-//! the clock or touches the world.
+//! The console's model: `update` takes a message and returns effects. No I/O, no clock, no waiting.
 
 mod act;
 pub mod bar;
@@ -32,28 +31,28 @@ use crate::core::command::Catalogue;
 use crate::core::run::{Run, RunId};
 use crate::core::time::Timestamp;
 
-/// How the console was started, as far as it shows.
+/// Start options that are shown on screen.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Facts {
     pub actor: String,
     pub read_only: bool,
-    /// Everything is invented: the demo world.
+    /// Demo mode: all data is simulated.
     pub simulated: bool,
 }
 
-/// One line about what just happened.
+/// One line about the last event.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Toast {
     pub text: String,
-    /// It went wrong.
+    /// It is an error.
     pub bad: bool,
     until: Timestamp,
 }
 
-/// How long a line about what happened stays, milliseconds.
+/// How long a toast stays, milliseconds.
 const TOAST_MS: i64 = 8_000;
 
-/// Everything on screen, and what is on its way there.
+/// Everything on screen, and the requests for it.
 #[derive(Debug, Clone)]
 pub struct App {
     pub facts: Facts,
@@ -67,7 +66,7 @@ pub struct App {
     pub home: Home,
     /// Views opened over home; the last one is on screen.
     pub screens: Vec<Screen>,
-    /// The logs of runs, on screen or left a while ago.
+    /// The logs of runs: on screen, or kept for a while after that.
     pub logs: Logs,
     pub popups: Vec<Popup>,
     pub bar: Option<Bar>,
@@ -76,16 +75,16 @@ pub struct App {
     /// Lines of the command bar, newest first.
     history: Vec<String>,
     requests: data::Requests,
-    /// When what is shown was last judged.
-    judged_at: Option<Timestamp>,
+    /// When the overview was last evaluated.
+    evaluated_at: Option<Timestamp>,
     tickets: u64,
 }
 
-/// Between two looks at how old what is shown has become, at the most.
+/// Maximum interval between two evaluations of the overview.
 const MINUTE_MS: i64 = 60_000;
 
 impl App {
-    /// A console about which nothing is known yet.
+    /// A console without data.
     #[must_use]
     pub fn new(facts: Facts, keys: Keymap, theme: Theme, size: (u16, u16), now: Timestamp) -> Self {
         Self {
@@ -105,17 +104,17 @@ impl App {
             catalogue: None,
             history: Vec::new(),
             requests: data::Requests::default(),
-            judged_at: None,
+            evaluated_at: None,
             tickets: 0,
         }
     }
 
-    /// What is wanted before anything happens.
+    /// The first effects.
     pub fn start(&mut self) -> Vec<Effect> {
         self.wanted()
     }
 
-    /// Takes in what happened and says what is wanted now.
+    /// Handles a message and returns the effects to perform.
     pub fn update(&mut self, msg: Msg) -> Vec<Effect> {
         let (view, toast) = (self.view_on_top(), self.toast.clone());
         let mut effects = match msg {
@@ -133,9 +132,9 @@ impl App {
                 self.toast.take_if(|toast| toast.until <= now);
                 Vec::new()
             }
-            other => self.learn(other),
+            other => self.handle(other),
         };
-        // What was said before belongs to the view that was left.
+        // The old toast belongs to the view that was closed.
         if self.view_on_top() != view && self.toast == toast {
             self.toast = None;
         }
@@ -143,13 +142,13 @@ impl App {
         effects
     }
 
-    /// Which view is on top: how many lie over home, and the kind of the last.
+    /// The view on top: the number of open views and the kind of the last.
     fn view_on_top(&self) -> (usize, Option<std::mem::Discriminant<Screen>>) {
         (self.screens.len(), self.screens.last().map(std::mem::discriminant))
     }
 
-    /// How often the time shown changes: every second while a run is live or a message is to go, else once a minute, or as
-    /// often as what is shown grows too old.
+    /// How often to tick: every second while a run is live or a toast is shown, else once a minute
+    /// or as often as states become stale.
     #[must_use]
     pub fn wants_tick(&self) -> Option<Duration> {
         let busy = !layout::is_too_small(self.size) && (self.shows_seconds() || self.toast.is_some());
@@ -170,13 +169,13 @@ impl App {
         self.overview.as_ref().map_or(0, |o| o.runs.iter().filter(|r| !r.status.is_terminal()).count())
     }
 
-    /// What is known of a run.
+    /// The run in the overview.
     #[must_use]
     pub fn run_of(&self, run: RunId) -> Option<&Run> {
         self.overview.as_ref().and_then(|o| o.runs.iter().find(|r| r.id == run))
     }
 
-    /// Where the keyboard is.
+    /// The key context.
     #[must_use]
     pub fn context(&self) -> Context {
         match (self.popups.last(), &self.bar, self.screens.last()) {
@@ -189,7 +188,7 @@ impl App {
         }
     }
 
-    /// Where the view on screen shows a log.
+    /// The area in which the current view shows a log.
     fn log_place(&self) -> Option<Place> {
         let body = self.body();
         match self.screens.last() {
@@ -198,13 +197,13 @@ impl App {
         }
     }
 
-    /// The log that has the keyboard, unless a popup or the bar has it.
+    /// The log with keyboard focus, unless a popup or the bar has it.
     #[must_use]
     pub fn log_in_focus(&self) -> Option<RunId> {
         self.log_place().filter(|place| place.focused).map(|place| place.run)
     }
 
-    /// Makes sure that there is a log of this run; nothing is read before it is on screen.
+    /// Makes sure that a log of this run exists; it is read once it is on screen.
     fn keep_log(&mut self, run: RunId) {
         if self.logs.get(run).is_some() {
             return;
@@ -223,7 +222,7 @@ impl App {
         self.logs.add(RunLog::new(run, ticket, viewer, entries));
     }
 
-    /// What waits for somebody to start or drop it, and with which key.
+    /// The queued runs without an owner, and the key to start or drop them.
     #[must_use]
     pub fn left_over(&self) -> Option<String> {
         let waits = left_over::describe(&self.overview.as_ref()?.left_over, self.now)?;
@@ -231,19 +230,19 @@ impl App {
         Some(if self.facts.read_only { format!("{key}: {waits}") } else { format!("{key}: {waits}: start, drop?") })
     }
 
-    /// Everything that is wrong with the console itself.
+    /// All problems of the console itself.
     #[must_use]
     pub fn problems(&self) -> Vec<String> {
-        let told = self.overview.iter().flat_map(|o| o.problems.iter());
-        self.trouble.iter().chain(told).chain(self.keys.problems.iter()).cloned().collect()
+        let reported = self.overview.iter().flat_map(|o| o.problems.iter());
+        self.trouble.iter().chain(reported).chain(self.keys.problems.iter()).cloned().collect()
     }
 
-    /// Says something for a while.
+    /// Shows a toast.
     pub(super) fn say(&mut self, text: impl Into<String>) {
         self.toast = Some(Toast { text: text.into(), bad: false, until: self.now.plus_ms(TOAST_MS) });
     }
 
-    fn complain(&mut self, text: impl Into<String>) {
+    fn show_error(&mut self, text: impl Into<String>) {
         self.toast = Some(Toast { text: text.into(), bad: true, until: self.now.plus_ms(2 * TOAST_MS) });
     }
 
@@ -261,7 +260,8 @@ impl App {
             return Vec::new();
         }
         if layout::is_too_small(self.size) {
-            // What cannot be seen cannot be operated; only leaving works, and only where it needs no question.
+            // On a screen that is too small only quitting works, and only if it needs no
+            // confirmation.
             let quit = self.keys.action(Context::List, key) == Some(Action::Quit);
             return if quit && self.live() == 0 { vec![Effect::Quit] } else { Vec::new() };
         }
@@ -273,7 +273,8 @@ impl App {
         self.keys.action(context, key).map_or_else(Vec::new, |action| self.act(action))
     }
 
-    /// A paste is text: where none is typed it does nothing but say so, and nowhere does it run anything.
+    /// A paste is text: it goes into a text field or is refused with a message. It never runs
+    /// anything.
     fn paste(&mut self, text: &str) -> Vec<Effect> {
         if layout::is_too_small(self.size) {
             return Vec::new();
@@ -290,8 +291,8 @@ impl App {
         Vec::new()
     }
 
-    /// Text that came at once, not called a paste by the terminal: perhaps a line typed while the network stood still. It
-    /// opens the line it begins with (`:` or `/`, as the keymap has them) and is text there. Enter in it takes nothing.
+    /// Unbracketed text that came at once, maybe a line typed during a network stall. It opens the
+    /// line it begins with (`:` or `/`, by the keymap) and is text there. Enter in it does nothing.
     fn burst(&mut self, text: &str) -> Vec<Effect> {
         if layout::is_too_small(self.size) {
             return Vec::new();
@@ -317,7 +318,7 @@ impl App {
         effects
     }
 
-    /// Says something where it is read while a line is typed.
+    /// Shows a message where it is visible while a line is typed.
     fn note(&mut self, text: &str) {
         match &mut self.bar {
             Some(bar) => bar.message = Some(text.to_owned()),
@@ -339,14 +340,14 @@ impl App {
         }
     }
 
-    /// The first key of an action, as people read it.
+    /// An action's first key, for display.
     #[must_use]
     pub fn key_name(&self, action: Action) -> String {
         self.keys.keys(action).first().map_or_else(|| "(no key)".to_owned(), ToString::to_string)
     }
 }
 
-/// What a view may look at, borrowed apart from the views themselves.
+/// The data a view may read, borrowed separately from the views.
 fn scene(overview: Option<&Overview>, now: Timestamp, size: (u16, u16)) -> Scene<'_> {
     Scene { overview, now, body: layout::parts(size).body }
 }

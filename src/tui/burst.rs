@@ -1,18 +1,18 @@
-//! Text that came in one read without being called a paste: an unbracketed paste, or what somebody typed while the network
-//! stood still. No character of it is a key; it may only open the line it begins with.
+//! Text received in one read without paste brackets: an unbracketed paste, or input typed during a
+//! network stall. Its characters are never keys; it may only open the line it begins with.
 
 use crossterm::event::{KeyCode, KeyEvent};
 
 use super::keys::{Action, Context, Keymap};
 use crate::core::text;
 
-/// Said when Enter was in the burst: what came so is looked at before it is taken.
+/// Shown when the burst contained Enter: its text has to be confirmed with Enter again.
 pub const ENTER_NOT_TAKEN: &str = "Enter came in one burst with the text and was not taken: press it again";
 
-/// Characters of a burst that are quoted.
+/// Number of characters quoted.
 const QUOTED: usize = 24;
 
-/// The action that opens the line the burst begins with, and the text of that line.
+/// The action for the first character of the burst, if it opens a line, and the text of that line.
 #[must_use]
 pub fn opener<'t>(burst: &'t str, keys: &Keymap, context: Context) -> Option<(Action, &'t str)> {
     let first = burst.chars().next().filter(|c| !c.is_alphanumeric() && !c.is_whitespace())?;
@@ -22,13 +22,13 @@ pub fn opener<'t>(burst: &'t str, keys: &Keymap, context: Context) -> Option<(Ac
     opens.then(|| (action, rest.split('\n').next().unwrap_or("")))
 }
 
-/// Whether Enter was pressed (or a line ended) in it.
+/// Whether it contains Enter (a line end).
 #[must_use]
 pub fn holds_enter(burst: &str) -> bool {
     burst.contains('\n')
 }
 
-/// What was not taken, and why.
+/// The message for an ignored burst.
 #[must_use]
 pub fn ignored(burst: &str, key: &str, does: &str) -> String {
     let count = burst.chars().count();
@@ -64,9 +64,9 @@ mod tests {
     }
 
     #[test]
-    fn what_was_ignored_is_quoted_in_short() {
-        let said = ignored("q\u{1b}[31mrestart web in production now\n", ":", "opens the command line");
-        assert!(said.starts_with("ignored 36 characters that came at once: \"q"), "{said}");
-        assert!(!said.contains('\u{1b}') && said.contains('…') && said.ends_with(": opens the command line"), "{said}");
+    fn ignored_text_is_quoted_and_cut() {
+        let message = ignored("q\u{1b}[31mrestart web in production now\n", ":", "opens the command line");
+        assert!(message.starts_with("ignored 36 characters that came at once: \"q"), "{message}");
+        assert!(!message.contains('\u{1b}') && message.contains('…') && message.ends_with(": opens the command line"), "{message}");
     }
 }

@@ -1,4 +1,4 @@
-//! Brings the entries of runs from the store to where the viewer of logs reads them, and goes on until they have ended.
+//! Feeds the log entries of runs from the store to the log viewer until the runs have ended.
 
 use std::io;
 use std::time::Duration;
@@ -19,53 +19,54 @@ use crate::logfile::lanes::Writer;
 use crate::logfile::source::{Nudge, Source, Told};
 use crate::store::StoreError;
 
-/// Logs being read: a reader with a thread of its own, and what brings it the entries of runs. Dropping it ends both.
+/// An open log: a reader thread, and the tasks that feed it the entries of runs. Dropping it ends
+/// both.
 #[derive(Debug)]
 pub struct OpenLog {
     source: Source,
     feeds: JoinSet<()>,
-    /// Whether anybody looks at it: one that is only kept is fed again when somebody comes back.
+    /// Whether the log is on screen; feeds pause while it is not.
     watched: watch::Sender<bool>,
 }
 
-/// Entries read at once.
+/// Entries per read.
 const PAGE: u32 = 2000;
-/// A store that failed costs this much, and so does news where nobody tells of other processes' writes.
-const LOOK_AGAIN: Duration = Duration::from_millis(500);
-/// A notice that got lost costs this much, where somebody tells of them.
-const LOOK_ANYWAY: Duration = Duration::from_secs(15);
+/// Poll interval after a store error, and where other processes' writes send no notices.
+const POLL_INTERVAL: Duration = Duration::from_millis(500);
+/// Poll interval where notices are sent, in case one is lost.
+const POLL_FALLBACK: Duration = Duration::from_secs(15);
 
 impl OpenLog {
-    /// Begins to read. `tell` may block; false from it ends the reading.
-    pub fn start(desk: Desk, tell: impl FnMut(Told) -> bool + Send + 'static) -> io::Result<Self> {
-        Ok(Self::of(Source::start(move || Ok(desk), tell)?))
+    /// Starts reading. `send` may block; if it returns false, the reader ends.
+    pub fn start(log: Desk, send: impl FnMut(Told) -> bool + Send + 'static) -> io::Result<Self> {
+        Ok(Self::of(Source::start(move || Ok(log), send)?))
     }
 
     fn of(source: Source) -> Self {
         Self { source, feeds: JoinSet::new(), watched: watch::Sender::new(true) }
     }
 
-    /// The log of a run, read at its end, from the entry after this one on.
+    /// Opens the log of a run at its end, with the entries after `after`.
     pub fn run(
         run: RunId,
         after: i64,
         control: &Control,
         now: Timestamp,
-        tell: impl FnMut(Told) -> bool + Send + 'static,
+        send: impl FnMut(Told) -> bool + Send + 'static,
     ) -> io::Result<Self> {
         let (sender, writer) = oneshot::channel();
         let make = move || {
             let (file, writer) = Tracked::run(&format!("run {run}"))?;
-            // Without its feed this log was closed meanwhile.
+            // Without a receiver the log has been closed.
             let _ = sender.send(writer);
             Ok(Desk::new(vec![file], true, now))
         };
-        let mut log = Self::of(Source::start(make, tell)?);
+        let mut log = Self::of(Source::start(make, send)?);
         log.feed_when_made(run, after, writer, control);
         Ok(log)
     }
 
-    /// Brings a run's entries.
+    /// Feeds the entries of a run.
     pub fn feed(&mut self, run: RunId, writer: Writer, control: &Control) {
         self.feed_when_made(run, 0, std::future::ready(Ok(writer)), control);
     }
@@ -85,16 +86,16 @@ impl OpenLog {
         });
     }
 
-    /// Hands over a wish.
+    /// Sends a request to the reader.
     pub fn ask(&self, ask: Ask) {
         self.watched.send_replace(!matches!(ask, Ask::Rest));
         if !self.source.ask(ask) {
-            tracing::warn!("the log's reader is too busy; a wish was dropped");
+            tracing::warn!("the log's reader is too busy; a request was dropped");
         }
     }
 }
 
-/// One run's entries on their way.
+/// Feeds the entries of one run.
 struct Feed {
     run: RunId,
     writer: Writer,
@@ -104,24 +105,24 @@ struct Feed {
     after: i64,
 }
 
-/// How far a feed has come.
-enum Come {
-    /// Nothing will follow.
-    Over,
-    /// All there was has been brought; more may be written.
-    All,
-    /// Nobody looks; there is more.
-    Part,
+/// Result of one pass of a feed.
+enum Progress {
+    /// The run has ended and all entries are fed, or the log was closed.
+    Ended,
+    /// All entries so far are fed; more may be written.
+    UpToDate,
+    /// Paused: the log is not on screen.
+    Paused,
 }
 
 impl Feed {
     async fn run(mut self) {
         let mut notices = self.control.listen();
         loop {
-            match self.bring().await {
-                Ok(Come::Over) => return,
-                Ok(Come::All) => self.wait(&mut notices).await,
-                Ok(Come::Part) => self.rest(&mut notices).await,
+            match self.feed_entries().await {
+                Ok(Progress::Ended) => return,
+                Ok(Progress::UpToDate) => self.wait(&mut notices).await,
+                Ok(Progress::Paused) => self.wait_watched(&mut notices).await,
                 Err(refusal) => {
                     self.writer.tell(format!("run {}: {refusal}; shown is what could be read", self.run));
                     if matches!(refusal, Refusal::Store(StoreError::NotFound(_))) {
@@ -130,28 +131,29 @@ impl Feed {
                         return;
                     }
                     let _ = self.nudge.tell();
-                    tokio::time::sleep(LOOK_AGAIN).await;
-                    self.rest(&mut notices).await;
+                    tokio::time::sleep(POLL_INTERVAL).await;
+                    self.wait_watched(&mut notices).await;
                 }
             }
         }
     }
 
-    /// Brings what there is, while somebody looks.
-    async fn bring(&mut self) -> Result<Come, Refusal> {
-        // The status first: after a run has ended, nothing is written, unless it was interrupted and is resumed.
+    /// Feeds the entries so far, while the log is on screen.
+    async fn feed_entries(&mut self) -> Result<Progress, Refusal> {
+        // Status before entries: an ended run writes no more, unless it was interrupted and is
+        // resumed.
         let status = self.control.status(self.run).await?;
         let ended = status.is_terminal() && status != RunStatus::Interrupted;
         loop {
             if !*self.watched.borrow() {
-                return Ok(Come::Part);
+                return Ok(Progress::Paused);
             }
             let entries = self.control.entries_after(self.run, self.after, PAGE).await?;
             let Some(last) = entries.last() else { break };
             self.after = last.seq;
             let room = self.writer.push(&entries);
             if !self.nudge.tell() || !room {
-                return Ok(Come::Over);
+                return Ok(Progress::Ended);
             }
         }
         if ended {
@@ -160,37 +162,37 @@ impl Feed {
             self.writer.catch_up();
         }
         let _ = self.nudge.tell();
-        Ok(if ended { Come::Over } else { Come::All })
+        Ok(if ended { Progress::Ended } else { Progress::UpToDate })
     }
 
-    /// Waits until somebody looks.
-    async fn rest(&mut self, notices: &mut Receiver<Notice>) {
+    /// Waits until the log is on screen.
+    async fn wait_watched(&mut self, notices: &mut Receiver<Notice>) {
         if !*self.watched.borrow() {
-            // Without its log this feed has ended.
+            // An error means that the log was closed, which also ends this task.
             let _ = self.watched.wait_for(|watched| *watched).await;
             *notices = notices.resubscribe();
         }
     }
 
-    /// Waits until something about this run is told, or long enough; while nobody looks, until somebody does.
+    /// Waits for a notice about this run or the poll interval, or until the log is on screen again.
     async fn wait(&mut self, notices: &mut Receiver<Notice>) {
         if !*self.watched.borrow() {
-            return self.rest(notices).await;
+            return self.wait_watched(notices).await;
         }
         let news = async {
             loop {
                 match notices.recv().await {
                     Ok(Notice::Entries(run, seq)) if run == self.run && seq > self.after => return,
-                    // It has ended, or goes on after it was interrupted.
+                    // It has ended, or was resumed.
                     Ok(Notice::Run(run, _)) if run == self.run => return,
                     Ok(_) => {}
-                    Err(_) => return tokio::time::sleep(LOOK_AGAIN).await,
+                    Err(_) => return tokio::time::sleep(POLL_INTERVAL).await,
                 }
             }
         };
-        // A subcommand hears only of its own process's writes.
+        // A subcommand gets notices only of its own process's writes.
         let door = self.control.settings().door;
-        let _ = timeout(if door == Door::Cli { LOOK_AGAIN } else { LOOK_ANYWAY }, news).await;
+        let _ = timeout(if door == Door::Cli { POLL_INTERVAL } else { POLL_FALLBACK }, news).await;
     }
 }
 

@@ -1,5 +1,5 @@
-//! The keymap: which key does what where. Read from `keymap.toml` (embedded) and the user's sparse file; help, hints and
-//! the manual are made from the same table.
+//! The keymap: maps keys to actions by context. Read from the embedded `keymap.toml` and the user's
+//! sparse file. Help, hints and the manual use the same table.
 
 pub mod action;
 pub mod document;
@@ -11,7 +11,7 @@ use crossterm::event::KeyEvent;
 pub use self::action::{Action, Table};
 pub use self::key::Key;
 
-/// Where the keyboard is: decides which tables are live.
+/// The key context: decides which tables are active.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Context {
     /// A list, or a text to scroll.
@@ -37,7 +37,7 @@ impl Context {
     pub const ALL: [Self; 8] =
         [Self::List, Self::Log, Self::RunList, Self::RunLog, Self::File, Self::WholeLog, Self::Text, Self::Dialog];
 
-    /// Tables live at the same time: a key may stand in one of them only.
+    /// Tables active at the same time: a key may be in only one of them.
     #[must_use]
     pub const fn tables(self) -> &'static [Table] {
         match self {
@@ -51,7 +51,7 @@ impl Context {
         }
     }
 
-    /// A table that answers when none of those above knows the key.
+    /// The table for keys that are in none of those above.
     #[must_use]
     pub const fn fallback(self) -> Option<Table> {
         match self {
@@ -62,17 +62,17 @@ impl Context {
         }
     }
 
-    /// Characters are typed, not looked up.
+    /// Characters are text, not keys.
     #[must_use]
     pub const fn is_text(self) -> bool {
         matches!(self, Self::Text)
     }
 }
 
-/// One action and its keys, in the file's order.
+/// An action and its keys, in the order of the file.
 pub type Binding = (Action, Vec<Key>);
 
-/// The merged keymap and what was wrong with the files it came from.
+/// The merged keymap and the problems in its files.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Keymap {
     bindings: Vec<Binding>,
@@ -88,14 +88,14 @@ impl Keymap {
         Self { bindings, problems }
     }
 
-    /// The built-in keymap with the user's file laid over it. A bad line is reported and the rest of the file kept.
+    /// The built-in keymap merged with the user's file. A bad line is reported and ignored.
     #[must_use]
     pub fn with_user(name: &str, text: &str) -> Self {
         let (bindings, problems) = file::merge(&Self::built_in().bindings, name, text);
         Self { bindings, problems }
     }
 
-    /// What a key does there.
+    /// The action of a key in a context.
     #[must_use]
     pub fn action(&self, context: Context, event: &KeyEvent) -> Option<Action> {
         let key = Key::of(event);
@@ -106,13 +106,13 @@ impl Keymap {
         within(context.tables()).or_else(|| context.fallback().and_then(|t| within(&[t])))
     }
 
-    /// The keys of an action, first the one to show.
+    /// The keys of an action; the first is the one to show.
     #[must_use]
     pub fn keys(&self, action: Action) -> &[Key] {
         self.bindings.iter().find(|(a, _)| *a == action).map_or(&[], |(_, keys)| keys)
     }
 
-    /// What works there, in the file's order: the live tables, then what the fallback adds.
+    /// The active bindings of a context, in the order of the file: its tables, then the fallback.
     #[must_use]
     pub fn live(&self, context: Context) -> Vec<(Action, Vec<Key>)> {
         let of = |table: Table| self.bindings.iter().filter(move |(a, keys)| a.table() == table && !keys.is_empty());

@@ -1,4 +1,4 @@
-//! What can happen to the console (`Msg`) and what it can ask for (`Effect`). Closed lists; nothing here is a closure.
+//! Messages to the console (`Msg`) and effects it requests (`Effect`), as plain data.
 
 use std::sync::Arc;
 
@@ -17,38 +17,38 @@ use crate::core::time::Timestamp;
 use crate::logfile::desk::Ask;
 use crate::logfile::source::Told;
 
-// The values the door answers with, named here once so that panes need not know the door.
+// Result types of the control API, re-exported so that panes do not depend on it.
 pub use crate::control::orders::Approval;
 pub use crate::control::{
     AuditFilter, ChosenRun, EnginePlace, LeftOver, Overview, PlanCard, RunDetail, RunFilter, RunPage, not_listed,
 };
 
-/// Something happened. Results carry the refusal's text when it went wrong.
+/// A message to the console. Errors are the text of the refusal.
 #[derive(Debug, Clone)]
 pub enum Msg {
     Key(KeyEvent),
     /// Bracketed paste: text, never keys.
     Paste(String),
-    /// Text that came at once without brackets: never keys, but it may open the line it begins with.
+    /// Unbracketed text that came at once: never keys, but it may open the line it begins with.
     Burst(String),
     Resize(u16, u16),
     Focus(bool),
-    /// The present time. The loop sends one before every batch of other messages, and as often as
-    /// [`App::wants_tick`](super::app::App::wants_tick) says.
+    /// The current time. The loop sends it before every batch of other messages, and at the
+    /// interval of [`App::wants_tick`](super::app::App::wants_tick).
     Tick(Timestamp),
     Notice(Notice),
-    /// The listener fell behind the bus: everything on screen is to be read again.
+    /// Notices were lost: everything on screen has to be read again.
     Lagged,
-    /// What came of [`Effect::Copy`]: what to tell the operator.
+    /// The result of [`Effect::Copy`]: a message for the operator.
     Copied(Result<String, String>),
-    /// What the reader of a log tells.
+    /// An event from a log's reader.
     File(Ticket, Told),
-    /// Something behind the screen failed (a background task panicked); one line for the operator.
+    /// A background task panicked; one line for the operator.
     Trouble(String),
 
     Overview(Result<Box<Overview>, String>),
     Catalogue(Result<Arc<Catalogue>, String>),
-    /// So many runbooks were read again.
+    /// Number of runbooks read again.
     Reloaded(Result<usize, String>),
     Remembered(Result<Vec<String>, String>),
     Detail(RunId, Result<Box<RunDetail>, String>),
@@ -56,57 +56,57 @@ pub enum Msg {
     Artifact(Result<Box<(Artifact, Vec<u8>)>, String>),
     Runs(Ticket, Result<RunPage, String>),
     Audit(Ticket, Result<Vec<AuditRow>, String>),
-    /// The run that was meant.
+    /// The result of [`Effect::FindRun`].
     FoundRun(Ticket, Result<ChosenRun, String>),
-    /// A plan card, for the preview beside the bar or for the card itself; the ticket tells.
+    /// A plan card, for the preview or for the card itself, depending on the ticket.
     Planned(Ticket, Result<Box<PlanCard>, String>),
-    /// What stands in the way of a plan.
+    /// The runs and rules that block a plan.
     InTheWay(Ticket, Result<Vec<String>, String>),
     Submitted(Ticket, Result<Box<Run>, String>),
     Cancelled(RunId, Result<RunStatus, String>),
-    /// Queued runs were started, or dropped: how many, or why not all.
+    /// Number of queued runs started or dropped, or why not all were.
     StartedQueued(Result<usize, String>),
     DroppedQueued(Result<usize, String>),
     Answered(RunId, Result<(), String>),
-    /// What came of an order.
+    /// The result of an order.
     Ordered(RunId, Order, Result<RunStatus, String>),
     Resumed(RunId, Result<Box<Run>, String>),
     Voted(RunId, Result<Tally, String>),
-    /// These breakers were closed, by name.
+    /// Names of the closed breakers.
     BreakersReset(Result<Vec<String>, String>),
-    /// The line was written to (or missing from) the history; only failure is told.
+    /// The line was written to the history. Only failures are reported.
     Noted(Result<(), String>),
 }
 
-/// Ties an answer to the question it belongs to; answers with an outdated ticket are dropped.
+/// Matches an answer to its request; answers with an outdated ticket are dropped.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
 pub struct Ticket(pub u64);
 
-/// Something the console wants done. Each of those below `Copy` is answered by exactly one [`Msg`].
+/// An effect requested by the console. Each one below `Copy` is answered by exactly one [`Msg`].
 #[derive(Debug, Clone, PartialEq)]
 pub enum Effect {
-    /// Leave the screen. Runs in hand go on; the loop's owner waits for them without a screen.
+    /// Close the screen. Active runs continue; the loop's caller waits for them without a screen.
     Quit,
-    /// Give the terminal back and stop until continued (Ctrl-Z).
+    /// Restore the terminal and stop until continued (Ctrl-Z).
     Suspend,
-    /// Forget what is on screen and paint everything.
+    /// Clear the screen and repaint everything.
     Redraw,
-    /// Ask the reader of a log; the answers are its own.
+    /// Send a request to a log's reader, which answers with [`Msg::File`].
     File(Ticket, Box<Ask>),
-    /// Begin to read the log of a run, from the entry after this one.
+    /// Open the log of a run, with the entries after `after`.
     OpenLog {
         ticket: Ticket,
         run: RunId,
         after: i64,
     },
-    /// Nobody will come back to it.
+    /// Close a log.
     CloseLog(Ticket),
     /// Put the text on the clipboard; answered with [`Msg::Copied`] by the loop.
     Copy(String),
 
     Overview,
     Catalogue,
-    /// Read the runbooks again; a notice tells what follows from it.
+    /// Read the runbooks again; changes are also published as a notice.
     Reload,
     Remembered,
     Remember(String),
@@ -125,7 +125,7 @@ pub enum Effect {
         ticket: Ticket,
         filter: AuditFilter,
     },
-    /// Which run is meant.
+    /// Find the run for a reference.
     FindRun {
         ticket: Ticket,
         meant: RunRef,
@@ -136,7 +136,7 @@ pub enum Effect {
         inputs: Vec<(String, String)>,
         raw_text: String,
     },
-    /// What stands in the way of a plan as things are now.
+    /// The runs and rules that block a plan now.
     InTheWay {
         ticket: Ticket,
         plan: Box<Plan>,
@@ -154,12 +154,13 @@ pub enum Effect {
         reason: Option<String>,
     },
     Cancel(RunId),
-    /// Start runs that wait in the queue, in this order. `typed`: the word of their protected environment.
+    /// Start queued runs in this order. `typed`: the confirmation word of their protected
+    /// environment.
     StartQueued {
         runs: Vec<RunId>,
         typed: Option<String>,
     },
-    /// Cancel them.
+    /// Cancel queued runs.
     DropQueued(Vec<RunId>),
     Order {
         run: RunId,
@@ -182,7 +183,7 @@ pub enum Effect {
         done: bool,
         note: Option<String>,
     },
-    /// Yes or no to the step that waits for approval.
+    /// Approve or reject the waiting approval step.
     Vote {
         run: RunId,
         approved: bool,

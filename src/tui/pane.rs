@@ -1,4 +1,4 @@
-//! The views above home, one file each. A new view is a file and a line in `views!`.
+//! The views opened over home, one file each. A new view needs a file and a line in `views!`.
 
 pub mod health;
 pub mod home;
@@ -26,7 +26,7 @@ use super::view::canvas::Canvas;
 use crate::core::run::RunId;
 use crate::core::time::Timestamp;
 
-/// Lists the views: the closed set of them, and how any of them is reached as a [`View`].
+/// Declares the enum of all views and its access to them as [`View`].
 macro_rules! views {
     ($($name:ident($screen:ty)),+ $(,)?) => {
         /// A view opened over home.
@@ -36,7 +36,7 @@ macro_rules! views {
         }
 
         impl Screen {
-            /// What every view can do.
+            /// The view as a trait object.
             #[must_use]
             pub fn view(&self) -> &dyn View {
                 match self {
@@ -44,7 +44,7 @@ macro_rules! views {
                 }
             }
 
-            /// The same, to be changed.
+            /// The same, mutable.
             pub fn view_mut(&mut self) -> &mut dyn View {
                 match self {
                     $(Self::$name(screen) => &mut **screen,)+
@@ -62,9 +62,9 @@ views! {
     Whole(WholeLog),
 }
 
-/// A view over home: what it does when it has nothing special to do is said here.
+/// A view over home, with default behaviour.
 pub trait View {
-    /// Which keys are live in it.
+    /// The key context.
     fn context(&self) -> Context {
         Context::List
     }
@@ -72,35 +72,35 @@ pub trait View {
     /// Performs an action of the focused part.
     fn act(&mut self, action: Action, scene: Scene<'_>) -> Reaction;
 
-    /// Esc: closes its innermost layer; false when it has none left.
+    /// Esc: closes its innermost layer; false if none is open.
     fn back(&mut self, _scene: Scene<'_>) -> bool {
         false
     }
 
-    /// Text typed into its prompt.
+    /// Types text into its prompt.
     fn insert(&mut self, _text: &str) {}
 
-    /// The log it shows, given the space it has.
+    /// The log it shows in `body`.
     fn log(&self, _body: Rect) -> Option<Place> {
         None
     }
 
-    /// What it wants to know.
+    /// The requests to send now.
     fn ask(&mut self) -> Vec<Effect> {
         Vec::new()
     }
 
-    /// What it shows may have changed: it will ask again.
+    /// Its data may have changed and has to be read again.
     fn touch(&mut self) {}
 
-    /// Where one is, for the title line.
+    /// The name of the view, for the title line.
     fn crumb(&self) -> String;
 
     /// Paints it.
     fn draw(&self, app: &App, area: Rect, canvas: &mut Canvas<'_>);
 }
 
-/// What a view may look at while it acts.
+/// The data a view may read while it acts.
 #[derive(Debug, Clone, Copy)]
 pub struct Scene<'a> {
     pub overview: Option<&'a Overview>,
@@ -109,25 +109,25 @@ pub struct Scene<'a> {
     pub body: Rect,
 }
 
-/// What came of an action.
+/// The result of an action.
 #[derive(Debug, Clone)]
 pub enum Reaction {
-    /// Not mine.
+    /// The view does not handle it.
     Ignored,
     Done,
     Say(String),
     Ask(Effect),
-    /// The log shown is to do this.
+    /// Perform this action in the log shown.
     Log(Action),
-    /// The log shown is to go to the first line of this step.
+    /// Go to the first line of this step in the log shown.
     Step(u32),
     Open(Destination),
-    /// Leave the view.
+    /// Close the view.
     Close,
     Popup(Box<Popup>),
 }
 
-/// Somewhere to go.
+/// A view to open.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Destination {
     Service(String),

@@ -1,4 +1,5 @@
-//! Performs effects: each becomes one task that asks the door and sends exactly one message back. Decides nothing.
+//! Performs effects: each becomes one task that calls the control API and sends exactly one
+//! message.
 
 use std::collections::HashMap;
 
@@ -11,7 +12,7 @@ use crate::control::{Control, Refusal};
 use crate::core::run::RunId;
 use crate::logfile::source::Told;
 
-/// Performs the console's effects. Holds the logs that are read for it.
+/// Performs the console's effects and holds its open logs.
 #[derive(Debug)]
 pub struct Performer {
     control: Control,
@@ -26,15 +27,15 @@ impl Performer {
         Self { control: control.clone(), answers, clock, logs: HashMap::new() }
     }
 
-    /// Starts the work. `Quit`, `Suspend`, `Redraw` and `Copy` belong to the loop; they are ignored here.
+    /// Starts the work. Ignores `Quit`, `Suspend`, `Redraw` and `Copy`: the loop handles them.
     pub fn perform(&mut self, effect: Effect) {
         match effect {
             Effect::Quit | Effect::Suspend | Effect::Redraw | Effect::Copy(_) => {}
             Effect::OpenLog { ticket, run, after } => self.open_log(ticket, run, after),
             Effect::CloseLog(ticket) => drop(self.logs.remove(&ticket)),
-            Effect::File(ticket, wish) => {
+            Effect::File(ticket, request) => {
                 if let Some(log) = self.logs.get(&ticket) {
-                    log.ask(*wish);
+                    log.ask(*request);
                 }
             }
             effect => self.spawn(effect),
@@ -43,13 +44,13 @@ impl Performer {
 
     fn open_log(&mut self, ticket: Ticket, run: RunId, after: i64) {
         let answers = self.answers.clone();
-        let tell = move |told| answers.blocking_send(Msg::File(ticket, told)).is_ok();
-        match OpenLog::run(run, after, &self.control, self.clock.now(), tell) {
+        let send = move |event| answers.blocking_send(Msg::File(ticket, event)).is_ok();
+        match OpenLog::run(run, after, &self.control, self.clock.now(), send) {
             Ok(log) => drop(self.logs.insert(ticket, log)),
             Err(error) => {
                 let answers = self.answers.clone();
-                let told = Told::Unopened(error.to_string());
-                tokio::spawn(async move { answers.send(Msg::File(ticket, told)).await });
+                let event = Told::Unopened(error.to_string());
+                tokio::spawn(async move { answers.send(Msg::File(ticket, event)).await });
             }
         }
     }
@@ -58,7 +59,7 @@ impl Performer {
         let (control, answers) = (self.control.clone(), self.answers.clone());
         tokio::spawn(async move {
             if let Some(msg) = ask(effect, &control).await {
-                // A closed channel means the console is gone: nobody wants the answer any more.
+                // A closed channel means that the console is gone.
                 let _ = answers.send(msg).await;
             }
         });
@@ -74,53 +75,53 @@ async fn ask(effect: Effect, control: &Control) -> Option<Msg> {
         | Effect::OpenLog { .. }
         | Effect::CloseLog(_)
         | Effect::File(..) => return None,
-        Effect::Overview => Msg::Overview(said(control.overview().await.map(Box::new))),
-        Effect::Catalogue => Msg::Catalogue(said(control.catalogue().await)),
-        Effect::Reload => Msg::Reloaded(said(control.reload().await)),
-        Effect::Remembered => Msg::Remembered(said(control.remembered().await)),
-        Effect::Remember(text) => Msg::Noted(said(control.remember(&text).await)),
-        Effect::Detail(run) => Msg::Detail(run, said(control.run(run).await.map(Box::new))),
-        Effect::Artifact { run, number } => Msg::Artifact(said(control.artifact(run, number).await.map(Box::new))),
-        Effect::Runs { ticket, filter } => Msg::Runs(ticket, said(control.runs(&filter).await)),
-        Effect::Audit { ticket, filter } => Msg::Audit(ticket, said(control.audit(&filter).await)),
-        Effect::FindRun { ticket, meant } => Msg::FoundRun(ticket, said(control.find_run(&meant).await)),
+        Effect::Overview => Msg::Overview(with_text(control.overview().await.map(Box::new))),
+        Effect::Catalogue => Msg::Catalogue(with_text(control.catalogue().await)),
+        Effect::Reload => Msg::Reloaded(with_text(control.reload().await)),
+        Effect::Remembered => Msg::Remembered(with_text(control.remembered().await)),
+        Effect::Remember(text) => Msg::Noted(with_text(control.remember(&text).await)),
+        Effect::Detail(run) => Msg::Detail(run, with_text(control.run(run).await.map(Box::new))),
+        Effect::Artifact { run, number } => Msg::Artifact(with_text(control.artifact(run, number).await.map(Box::new))),
+        Effect::Runs { ticket, filter } => Msg::Runs(ticket, with_text(control.runs(&filter).await)),
+        Effect::Audit { ticket, filter } => Msg::Audit(ticket, with_text(control.audit(&filter).await)),
+        Effect::FindRun { ticket, meant } => Msg::FoundRun(ticket, with_text(control.find_run(&meant).await)),
         Effect::Plan { ticket, parsed, inputs, raw_text } => {
             let card = control.plan(&parsed, &inputs, &raw_text).await;
-            Msg::Planned(ticket, said(card.map(Box::new)))
+            Msg::Planned(ticket, with_text(card.map(Box::new)))
         }
-        Effect::InTheWay { ticket, plan } => Msg::InTheWay(ticket, said(control.in_the_way(&plan).await)),
+        Effect::InTheWay { ticket, plan } => Msg::InTheWay(ticket, with_text(control.in_the_way(&plan).await)),
         Effect::Submit { ticket, plan, typed } => {
             let run = control.submit(*plan, typed.as_deref(), None).await;
-            Msg::Submitted(ticket, said(run.map(Box::new)))
+            Msg::Submitted(ticket, with_text(run.map(Box::new)))
         }
         Effect::Retry { ticket, run, typed, reason } => {
             let run = control.retry(run, typed.as_deref(), reason.as_deref()).await;
-            Msg::Submitted(ticket, said(run.map(Box::new)))
+            Msg::Submitted(ticket, with_text(run.map(Box::new)))
         }
         Effect::Order { run, order, reason } => {
             let done = control.order(run, order, reason.as_deref()).await;
-            Msg::Ordered(run, order, said(done))
+            Msg::Ordered(run, order, with_text(done))
         }
         Effect::Resume { run, decision, reason } => {
-            Msg::Resumed(run, said(control.resume(run, decision, reason.as_deref()).await.map(Box::new)))
+            Msg::Resumed(run, with_text(control.resume(run, decision, reason.as_deref()).await.map(Box::new)))
         }
         Effect::Vote { run, approved, note, plan_hash } => {
-            Msg::Voted(run, said(control.vote(run, approved, note.as_deref(), &plan_hash).await))
+            Msg::Voted(run, with_text(control.vote(run, approved, note.as_deref(), &plan_hash).await))
         }
         Effect::StartQueued { runs, typed } => Msg::StartedQueued(start(control, &runs, typed.as_deref()).await),
         Effect::DropQueued(runs) => Msg::DroppedQueued(drop_queued(control, &runs).await),
-        Effect::Cancel(run) => Msg::Cancelled(run, said(control.cancel(run, None).await)),
+        Effect::Cancel(run) => Msg::Cancelled(run, with_text(control.cancel(run, None).await)),
         Effect::ResetBreaker { target, env, reason } => {
             let reset = control.reset_breaker(&target, env.as_deref(), reason.as_deref()).await;
-            Msg::BreakersReset(said(reset.map(|ways| ways.iter().map(ToString::to_string).collect())))
+            Msg::BreakersReset(with_text(reset.map(|ways| ways.iter().map(ToString::to_string).collect())))
         }
         Effect::Answer { run, step, done, note } => {
-            Msg::Answered(run, said(control.answer(run, step, done, note.as_deref()).await))
+            Msg::Answered(run, with_text(control.answer(run, step, done, note.as_deref()).await))
         }
     })
 }
 
-/// One after the other: the first that is refused ends it.
+/// Starts the runs in order; stops at the first that is refused.
 async fn start(control: &Control, runs: &[RunId], typed: Option<&str>) -> Result<usize, String> {
     for run in runs {
         control.start(*run, typed, None).await.map_err(|refusal| format!("run {run} was not started: {refusal}"))?;
@@ -135,6 +136,6 @@ async fn drop_queued(control: &Control, runs: &[RunId]) -> Result<usize, String>
     Ok(runs.len())
 }
 
-fn said<T>(result: Result<T, Refusal>) -> Result<T, String> {
+fn with_text<T>(result: Result<T, Refusal>) -> Result<T, String> {
     result.map_err(|refusal| refusal.to_string())
 }

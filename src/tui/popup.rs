@@ -1,4 +1,4 @@
-//! What lies over the view and takes the keyboard, one file each. A new one is a file, a variant and a line per `match`.
+//! Popups over the view, one file each. A new one needs a file, a variant and a line per `match`.
 
 pub mod answer;
 pub mod card;
@@ -18,7 +18,7 @@ use super::keys::{Action, Context, Keymap};
 use super::msg::{Effect, Ticket};
 use super::view::canvas::Canvas;
 
-/// Something over the view.
+/// A popup over the view; it has keyboard focus.
 #[derive(Debug, Clone)]
 pub enum Popup {
     Card(Box<Card>),
@@ -29,20 +29,20 @@ pub enum Popup {
     Help(Box<Help>),
 }
 
-/// What came of a key.
+/// The result of a key.
 #[derive(Debug, Clone)]
 pub enum Outcome {
     Stay,
     Close,
-    /// Close, and say this.
-    Said(String),
-    /// Stay, and ask this of the world.
+    /// Close, and show this message.
+    Message(String),
+    /// Stay, and perform this effect.
     Ask(Effect),
-    /// Close, and ask this of the world.
+    /// Close, and perform this effect.
     Finish(Effect),
-    /// Close, and do what was confirmed.
+    /// Close, and do the confirmed action.
     Confirmed(Then),
-    /// Close, open this instead, and ask what it has to know.
+    /// Close, open this popup instead, and perform its effect.
     Open(Box<Popup>, Box<Effect>),
     /// Close, and perform this action.
     Run(Action),
@@ -62,7 +62,7 @@ impl Popup {
         }
     }
 
-    /// Performs an action. `ticket` numbers a question it may ask.
+    /// Performs an action. `ticket` is for a request it may make.
     pub fn act(&mut self, action: Action, keys: &Keymap, ticket: Ticket) -> Outcome {
         match self {
             Self::Card(p) => p.act(action, ticket),
@@ -86,7 +86,7 @@ impl Popup {
         }
     }
 
-    /// A paste; the answer says why it was refused.
+    /// Inserts a paste; returns why it was refused.
     pub fn paste(&mut self, text: &str) -> Option<String> {
         match self {
             Self::Card(p) => return p.paste(text),

@@ -1,11 +1,11 @@
-//! Terminal manners: what it takes to borrow a terminal, behave in it, and give it back as it was.
+//! Terminal handling: setup, input, output, signals, and exact restore.
 //!
 //! - [`tty`] the device, and whether a console can run on it
-//! - [`guard`] taking and giving back, panics
+//! - [`guard`] setup and restore, panics
 //! - [`input`], [`decode`], [`sequence`] the keyboard: thread, bytes to keys, tables
-//! - [`output`], [`encode`], [`shift`] frames out: writing, cells to bytes, rows that only moved
-//! - [`ascii`] symbols for a terminal that is not UTF-8
-//! - [`screen`] all of them together, as the loop uses them
+//! - [`output`], [`encode`], [`shift`] output: frames, cells to bytes, scrolled rows
+//! - [`ascii`] symbols for terminals without UTF-8
+//! - [`screen`] the combination used by the loop
 //! - [`signals`] signals as values, suspending
 //! - [`clipboard`] copying through the terminal
 

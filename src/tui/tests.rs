@@ -1,4 +1,4 @@
-//! The loop with a stand-in for the model, on a real terminal pair: what wakes it, when it draws, how it ends.
+//! Tests of the event loop with a fake model on a real terminal pair: wake-ups, frames, exit.
 
 use std::os::fd::OwnedFd;
 use std::sync::{Arc, Mutex};
@@ -15,16 +15,16 @@ use super::*;
 use crate::bus::Bus;
 use crate::core::run::RunId;
 
-/// What the stand-in has seen; the test looks on from outside.
+/// Messages and frames the fake model has seen, shared with the test.
 #[derive(Debug, Default)]
 struct Seen {
     msgs: Vec<Msg>,
     draws: usize,
-    /// How many messages the last frame shows.
+    /// Number of messages the last frame shows.
     drawn: usize,
 }
 
-/// Counts and shows; `q` quits, `y` copies, `R` repaints a full screen of something else.
+/// Counts messages and shows the count; `q` quits, `y` copies, `R` repaints a full screen.
 #[derive(Debug, Default)]
 struct StandIn {
     seen: Arc<Mutex<Seen>>,
@@ -69,8 +69,8 @@ impl Model for StandIn {
     }
 }
 
-/// The other end of the loop's terminal, and its other channels.
-struct Desk {
+/// The master end of the loop's terminal, and the loop's channels.
+struct Harness {
     master: OwnedFd,
     seen: Arc<Mutex<Seen>>,
     bus: Bus,
@@ -78,7 +78,7 @@ struct Desk {
     performed: Arc<Mutex<Vec<Effect>>>,
 }
 
-impl Desk {
+impl Harness {
     /// Starts the loop.
     fn start(model: StandIn) -> (Self, impl Future<Output = Exit>) {
         Self::start_within(None, model)
@@ -95,11 +95,11 @@ impl Desk {
         let (answers, receiver) = mpsc::channel(4096);
         let performed = Arc::new(Mutex::new(Vec::new()));
         let bus = Bus::default();
-        let desk = Self { master, seen: Arc::clone(&model.seen), bus, answers, performed };
-        let performed = Arc::clone(&desk.performed);
+        let harness = Self { master, seen: Arc::clone(&model.seen), bus, answers, performed };
+        let performed = Arc::clone(&harness.performed);
         let perform = move |effect| performed.lock().unwrap().push(effect);
-        let ports = Ports { notices: desk.bus.listen(), answers: receiver, perform, clock: Clock::System };
-        (desk, drive(screen, model, ports))
+        let ports = Ports { notices: harness.bus.listen(), answers: receiver, perform, clock: Clock::System };
+        (harness, drive(screen, model, ports))
     }
 
     fn send(&self, bytes: &[u8]) {
@@ -115,7 +115,7 @@ impl Desk {
         String::from_utf8(all).unwrap()
     }
 
-    /// Lets the loop run until the fact holds.
+    /// Lets the loop run until the condition holds.
     async fn until(&self, fact: impl Fn(&Seen) -> bool) {
         let wait = async {
             while !fact(&self.seen.lock().unwrap()) {
@@ -125,7 +125,7 @@ impl Desk {
         tokio::time::timeout(Duration::from_secs(10), wait).await.unwrap();
     }
 
-    /// Lets the loop run until this has arrived.
+    /// Lets the loop run until the terminal has received `text`.
     async fn until_read(&self, text: &str) {
         let mut all = self.read();
         let wait = async {
@@ -151,111 +151,111 @@ fn ticks(seen: &Seen) -> usize {
 }
 
 #[tokio::test]
-async fn begins_with_the_time_the_size_and_what_the_model_wants() {
-    let (desk, exit) = Desk::start(StandIn::default());
+async fn starts_with_the_time_the_size_and_the_effects_of_the_model() {
+    let (harness, exit) = Harness::start(StandIn::default());
     let script = async {
-        desk.drawn().await;
-        let first: Vec<Msg> = desk.seen.lock().unwrap().msgs[..2].to_vec();
+        harness.drawn().await;
+        let first: Vec<Msg> = harness.seen.lock().unwrap().msgs[..2].to_vec();
         assert!(matches!(first[..], [Msg::Tick(_), Msg::Resize(80, 24)]), "{first:?}");
-        assert_eq!(desk.performed.lock().unwrap()[..], [Effect::Overview]);
-        desk.until_read("count").await;
-        desk.send(b"q");
+        assert_eq!(harness.performed.lock().unwrap()[..], [Effect::Overview]);
+        harness.until_read("count").await;
+        harness.send(b"q");
     };
     assert_eq!(tokio::join!(exit, script).0, Exit::Quit);
-    assert!(desk.read().ends_with("\x1b[?1049l\x1b[?25h"));
-    let modes = tcgetattr(&desk.master).unwrap();
-    assert!(modes.local_modes.contains(rustix::termios::LocalModes::ICANON), "modes are given back");
+    assert!(harness.read().ends_with("\x1b[?1049l\x1b[?25h"));
+    let modes = tcgetattr(&harness.master).unwrap();
+    assert!(modes.local_modes.contains(rustix::termios::LocalModes::ICANON), "modes are restored");
 }
 
 #[tokio::test]
 async fn a_stream_of_notices_is_drawn_in_few_frames_and_to_its_end() {
-    let (desk, exit) = Desk::start(StandIn::default());
+    let (harness, exit) = Harness::start(StandIn::default());
     let script = async {
-        desk.drawn().await;
+        harness.drawn().await;
         let started = Instant::now();
         for seq in 0..200 {
-            desk.bus.tell(Notice::Entries(RunId(1), seq));
+            harness.bus.tell(Notice::Entries(RunId(1), seq));
             sleep(Duration::from_millis(1)).await;
         }
         let all = |seen: &Seen| seen.msgs.iter().filter(|msg| matches!(msg, Msg::Notice(_))).count() == 200;
-        desk.until(all).await;
+        harness.until(all).await;
         let most = usize::try_from(started.elapsed().as_millis() / 33).unwrap() + 2;
-        let draws = desk.seen.lock().unwrap().draws;
+        let draws = harness.seen.lock().unwrap().draws;
         assert!(draws <= most, "{draws} frames, {most} are enough");
-        desk.until(|seen| seen.drawn == seen.msgs.len()).await;
-        desk.send(b"q");
+        harness.until(|seen| seen.drawn == seen.msgs.len()).await;
+        harness.send(b"q");
     };
     tokio::join!(exit, script);
 }
 
 #[tokio::test]
-async fn a_listener_that_fell_behind_is_told() {
-    let (desk, exit) = Desk::start(StandIn::default());
+async fn a_listener_that_fell_behind_gets_lagged() {
+    let (harness, exit) = Harness::start(StandIn::default());
     for _ in 0..3000 {
-        desk.bus.tell(Notice::Stack);
+        harness.bus.tell(Notice::Stack);
     }
     let script = async {
-        desk.until(|seen| seen.msgs.iter().any(|msg| matches!(msg, Msg::Lagged))).await;
-        desk.send(b"q");
+        harness.until(|seen| seen.msgs.iter().any(|msg| matches!(msg, Msg::Lagged))).await;
+        harness.send(b"q");
     };
     assert_eq!(tokio::join!(exit, script).0, Exit::Quit);
 }
 
 #[tokio::test]
-async fn a_terminal_that_takes_nothing_still_gets_its_keys_heard() {
-    let (desk, exit) = Desk::start(StandIn::default());
+async fn keys_are_handled_while_the_terminal_takes_no_output() {
+    let (harness, exit) = Harness::start(StandIn::default());
     let script = async {
-        desk.drawn().await;
-        // Nobody reads: after some full repaints the terminal takes no more.
+        harness.drawn().await;
+        // The test does not read: after some full repaints the terminal takes no more.
         for pressed in 1..=100 {
-            desk.send(b"R");
-            desk.until(|seen| keys(seen) >= pressed).await;
+            harness.send(b"R");
+            harness.until(|seen| keys(seen) >= pressed).await;
         }
-        let draws = desk.seen.lock().unwrap().draws;
-        assert!(draws < 80, "no frames are made that nobody can take: {draws}");
-        while !desk.read().is_empty() {
+        let draws = harness.seen.lock().unwrap().draws;
+        assert!(draws < 80, "no frames are drawn while the terminal is full: {draws}");
+        while !harness.read().is_empty() {
             sleep(Duration::from_millis(20)).await;
         }
-        desk.until(|seen| seen.draws > draws && seen.drawn == seen.msgs.len()).await;
-        desk.send(b"q");
+        harness.until(|seen| seen.draws > draws && seen.drawn == seen.msgs.len()).await;
+        harness.send(b"q");
     };
     assert_eq!(tokio::join!(exit, script).0, Exit::Quit);
 }
 
 #[tokio::test]
 async fn a_budget_spaces_frames_and_the_newest_state_wins() {
-    let (desk, exit) = Desk::start_within(Some(4000), StandIn::default());
+    let (harness, exit) = Harness::start_within(Some(4000), StandIn::default());
     let script = async {
-        desk.drawn().await;
-        let before = (desk.seen.lock().unwrap().draws, Instant::now());
+        harness.drawn().await;
+        let before = (harness.seen.lock().unwrap().draws, Instant::now());
         for pressed in 1..=30 {
-            desk.send(b"R");
-            desk.until(|seen| keys(seen) >= pressed).await;
+            harness.send(b"R");
+            harness.until(|seen| keys(seen) >= pressed).await;
         }
-        let draws = desk.seen.lock().unwrap().draws - before.0;
+        let draws = harness.seen.lock().unwrap().draws - before.0;
         // A full repaint is about 1500 bytes: three eighths of a second each.
         let paid_for = usize::try_from(before.1.elapsed().as_millis() / 300).unwrap() + 2;
         assert!(draws <= paid_for, "{draws} frames, {paid_for} are paid for");
-        desk.until(|seen| seen.drawn == seen.msgs.len()).await;
-        desk.send(b"q");
+        harness.until(|seen| seen.drawn == seen.msgs.len()).await;
+        harness.send(b"q");
     };
     assert_eq!(tokio::join!(exit, script).0, Exit::Quit);
 }
 
 #[tokio::test]
 async fn ticks_come_only_as_often_as_wanted() {
-    let (quiet, exit) = Desk::start(StandIn::default());
+    let (quiet, exit) = Harness::start(StandIn::default());
     let script = async {
         quiet.drawn().await;
         let before = ticks(&quiet.seen.lock().unwrap());
         sleep(Duration::from_millis(300)).await;
-        // One, should a minute turn just now.
+        // At most one: a minute may begin just now.
         assert!(ticks(&quiet.seen.lock().unwrap()) <= before + 1);
         quiet.send(b"q");
     };
     tokio::join!(exit, script);
 
-    let (live, exit) = Desk::start(StandIn { tick: Some(Duration::from_millis(20)), ..StandIn::default() });
+    let (live, exit) = Harness::start(StandIn { tick: Some(Duration::from_millis(20)), ..StandIn::default() });
     let script = async {
         live.until(|seen| ticks(seen) > 5).await;
         live.send(b"q");
@@ -265,21 +265,21 @@ async fn ticks_come_only_as_often_as_wanted() {
 
 #[tokio::test]
 async fn a_copy_goes_out_and_is_reported() {
-    let (desk, exit) = Desk::start(StandIn::default());
+    let (harness, exit) = Harness::start(StandIn::default());
     let script = async {
-        desk.drawn().await;
-        desk.send(b"y");
-        desk.until(|seen| seen.msgs.iter().any(|msg| matches!(msg, Msg::Copied(Ok(_))))).await;
-        desk.send(b"q");
+        harness.drawn().await;
+        harness.send(b"y");
+        harness.until(|seen| seen.msgs.iter().any(|msg| matches!(msg, Msg::Copied(Ok(_))))).await;
+        harness.send(b"q");
     };
     tokio::join!(exit, script);
-    assert!(desk.read().contains("\x1b]52;c;dGV4dA==\x1b\\"));
+    assert!(harness.read().contains("\x1b]52;c;dGV4dA==\x1b\\"));
 }
 
 #[tokio::test]
 async fn a_terminal_that_goes_away_detaches() {
-    let (desk, exit) = Desk::start(StandIn::default());
-    let Desk { master, seen, .. } = desk;
+    let (harness, exit) = Harness::start(StandIn::default());
+    let Harness { master, seen, .. } = harness;
     let script = async {
         while seen.lock().unwrap().draws == 0 {
             sleep(Duration::from_millis(2)).await;
@@ -290,18 +290,18 @@ async fn a_terminal_that_goes_away_detaches() {
 }
 
 #[tokio::test]
-async fn answers_are_taken_in_and_a_closed_channel_does_not_spin() {
-    let (mut desk, exit) = Desk::start(StandIn::default());
+async fn answers_are_handled_and_a_closed_channel_does_not_spin() {
+    let (mut harness, exit) = Harness::start(StandIn::default());
     let script = async {
-        desk.drawn().await;
-        desk.answers.send(Msg::Noted(Ok(()))).await.unwrap();
-        desk.until(|seen| seen.msgs.iter().any(|msg| matches!(msg, Msg::Noted(_)))).await;
+        harness.drawn().await;
+        harness.answers.send(Msg::Noted(Ok(()))).await.unwrap();
+        harness.until(|seen| seen.msgs.iter().any(|msg| matches!(msg, Msg::Noted(_)))).await;
         let (unused, _) = mpsc::channel(1);
-        desk.answers = unused;
-        let before = desk.seen.lock().unwrap().msgs.len();
+        harness.answers = unused;
+        let before = harness.seen.lock().unwrap().msgs.len();
         sleep(Duration::from_millis(100)).await;
-        assert!(desk.seen.lock().unwrap().msgs.len() <= before + 1);
-        desk.send(b"q");
+        assert!(harness.seen.lock().unwrap().msgs.len() <= before + 1);
+        harness.send(b"q");
     };
     assert_eq!(tokio::join!(exit, script).0, Exit::Quit);
 }

@@ -1,5 +1,5 @@
-//! Looks: the terminal's own foreground and background plus the 16 ANSI colours, so that light and dark both work.
-//! Every state has a symbol and a word; colour only adds, and is left out altogether under `NO_COLOR`.
+//! Styles: the terminal's own foreground and background plus the 16 ANSI colours, for light and
+//! dark terminals. Every state also has a symbol and a word; `NO_COLOR` turns colours off.
 
 use ratatui::style::{Color, Modifier, Style};
 
@@ -10,14 +10,14 @@ use crate::core::plan::RiskLevel;
 use crate::core::run::{RunStatus, StepStatus};
 use crate::core::sgr::{Colour, Look};
 
-/// Decides every style on screen.
+/// All styles on screen.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Theme {
     colour: bool,
 }
 
-/// How good something is: what the colour stands for. Magenta, not yellow, means attention: yellow text cannot be read
-/// on a light background, magenta can on both.
+/// The meaning of a colour. Attention is magenta because yellow text is unreadable on a light
+/// background.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Tone {
     Good,
@@ -34,7 +34,7 @@ impl Theme {
         Self { colour }
     }
 
-    /// As the environment wants it: any non-empty `NO_COLOR`, or a `TERM` without colours, means none.
+    /// From the environment: a non-empty `NO_COLOR` or a `TERM` without colours turns colours off.
     #[must_use]
     pub fn from_env(no_color: Option<&str>, term: Option<&str>) -> Self {
         let mono = matches!(term, Some("dumb" | "vt100" | "vt102" | "vt220" | "xterm-mono"));
@@ -89,25 +89,25 @@ impl Theme {
         Style::new().add_modifier(Modifier::REVERSED.union(Modifier::BOLD))
     }
 
-    /// SIMULATED, READ-ONLY and their like.
+    /// Banners such as SIMULATED and READ-ONLY.
     #[must_use]
     pub const fn banner(self) -> Style {
         Style::new().add_modifier(Modifier::REVERSED.union(Modifier::BOLD))
     }
 
-    /// Words that were not understood, mistakes.
+    /// Errors and words that were not understood.
     #[must_use]
     pub fn wrong(self) -> Style {
         self.tone(Tone::Bad).add_modifier(Modifier::BOLD)
     }
 
-    /// Worth a look.
+    /// Needs attention.
     #[must_use]
     pub fn attention(self) -> Style {
         self.tone(Tone::Attention).add_modifier(Modifier::BOLD)
     }
 
-    /// As it should be.
+    /// OK.
     #[must_use]
     pub fn good(self) -> Style {
         self.tone(Tone::Good)
@@ -175,8 +175,8 @@ impl Theme {
         }
     }
 
-    /// A look somebody's text brings: without colours only what is no colour. What is written in the colour it stands
-    /// on is written in the screen's own: text may not hide.
+    /// The style of an SGR look in untrusted text; without colours only its modifiers. Text in the
+    /// colour of its background is shown in the default colours, so that no text is hidden.
     #[must_use]
     pub fn look(self, look: Look) -> Style {
         let style = [
@@ -210,8 +210,8 @@ impl Theme {
     }
 }
 
-const fn colour(asked: Colour) -> Color {
-    match asked {
+const fn colour(requested: Colour) -> Color {
+    match requested {
         Colour::Indexed(index) => match index {
             0 => Color::Black,
             1 => Color::Red,
@@ -235,7 +235,7 @@ const fn colour(asked: Colour) -> Color {
     }
 }
 
-/// The symbol beside a run's status word.
+/// The symbol of a run status.
 #[must_use]
 pub const fn run_symbol(status: RunStatus) -> &'static str {
     match status {
@@ -250,13 +250,13 @@ pub const fn run_symbol(status: RunStatus) -> &'static str {
     }
 }
 
-/// The word people read: `timed out`.
+/// The status as shown: `timed out`.
 #[must_use]
 pub fn run_word(status: RunStatus) -> String {
     status.name().replace('_', " ")
 }
 
-/// The symbol beside a step's status word.
+/// The symbol of a step status.
 #[must_use]
 pub const fn step_symbol(status: StepStatus) -> &'static str {
     match status {
@@ -271,13 +271,13 @@ pub const fn step_symbol(status: StepStatus) -> &'static str {
     }
 }
 
-/// The word people read: `timed out`.
+/// The status as shown: `timed out`.
 #[must_use]
 pub fn step_word(status: StepStatus) -> String {
     status.name().replace('_', " ")
 }
 
-/// The symbol beside a risk's level word.
+/// The symbol of a risk level.
 #[must_use]
 pub const fn risk_symbol(level: RiskLevel) -> &'static str {
     match level {
@@ -287,9 +287,9 @@ pub const fn risk_symbol(level: RiskLevel) -> &'static str {
     }
 }
 
-/// Symbol and word of the overall state.
+/// Symbol and word of the overall health.
 #[must_use]
-pub const fn health_words(health: Health) -> (&'static str, &'static str) {
+pub const fn health_label(health: Health) -> (&'static str, &'static str) {
     match health {
         Health::Healthy => ("●", "healthy"),
         Health::Warning => ("▲", "warning"),
@@ -303,7 +303,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_environment_can_ask_for_no_colours() {
+    fn the_environment_can_turn_colours_off() {
         for (no_color, term, colour) in [
             (None, Some("xterm-256color"), true),
             (Some(""), Some("xterm"), true),
@@ -316,7 +316,7 @@ mod tests {
     }
 
     #[test]
-    fn brought_looks_are_taken_over_but_hide_nothing() {
+    fn styles_in_untrusted_text_apply_but_hide_no_text() {
         let look = Look { fg: Some(Colour::Indexed(9)), bg: Some(Colour::Indexed(200)), bold: true, ..Look::NONE };
         let bold = Style::new().add_modifier(Modifier::BOLD);
         assert_eq!(Theme::new(true).look(look), bold.fg(Color::LightRed).bg(Color::Indexed(200)));
@@ -328,8 +328,8 @@ mod tests {
 
     #[test]
     fn different_states_differ_without_colour() {
-        let words = |f: &dyn Fn(RunStatus) -> String| RunStatus::ALL.map(f).to_vec();
-        let mut all = words(&run_word);
+        let labels = |f: &dyn Fn(RunStatus) -> String| RunStatus::ALL.map(f).to_vec();
+        let mut all = labels(&run_word);
         all.sort();
         all.dedup();
         assert_eq!(all.len(), RunStatus::ALL.len());

@@ -1,4 +1,4 @@
-//! Paints the model. Reads only.
+//! Paints the model without changing it.
 
 mod bar;
 pub mod canvas;
@@ -47,9 +47,9 @@ fn paint(app: &App, canvas: &mut Canvas<'_>) {
     }
 }
 
-/// Centred: what is needed, what there is, and why quitting has to wait for it.
+/// Paints a centred message: the minimum size, the current size, and why quitting has to wait.
 fn too_small(app: &App, (width, height): (u16, u16), canvas: &mut Canvas<'_>) {
-    let (least_width, least_height) = layout::LEAST;
+    let (least_width, least_height) = layout::MIN_SIZE;
     let text = format!("needs {least_width}×{least_height}, has {width}×{height}");
     let asks = (app.live() > 0).then(|| format!("runs are under way: {} asks", app.key_name(Action::Quit)));
     for (y, text) in (height / 2..height).zip(std::iter::once(text).chain(asks)) {

@@ -1,5 +1,5 @@
-//! The viewer of logs, of runs and of files: what the reader has set up (filters, marks, columns) and what the log's own
-//! thread last told. `update` asks and never waits; the lines come from [`crate::logfile`].
+//! The log viewer for runs and files: the user's settings (filters, marks, columns) and the last
+//! state received from the log's reader thread, see [`crate::logfile`]. `update` never waits.
 
 mod act;
 mod card;
@@ -35,16 +35,16 @@ use crate::core::time::Timestamp;
 use crate::logfile::desk::{Answer, Ask, Shown, Sought};
 use crate::logfile::source::Told;
 
-/// What is known before the first line.
+/// Fixed facts about the logs.
 #[derive(Debug, Clone)]
 pub struct Facts {
-    /// What is shown, in its order.
+    /// The logs shown, in order.
     pub files: Vec<Named>,
     /// For the column of local times.
     pub zone: TimeZone,
-    /// Bytes a second the screen may take.
+    /// Output limit, bytes per second.
     pub budget: Option<u64>,
-    /// Everything is invented: the demo world.
+    /// Demo mode: all data is simulated.
     pub simulated: bool,
 }
 
@@ -55,7 +55,7 @@ pub struct Named {
     pub steps: Option<Vec<String>>,
 }
 
-/// One log, or several, on the whole screen.
+/// The state of the viewer for one log or several.
 #[expect(clippy::struct_excessive_bools, reason = "independent switches of one view, each with its own key")]
 #[derive(Debug, Clone)]
 pub struct Viewer {
@@ -64,9 +64,9 @@ pub struct Viewer {
     keys: Keymap,
     theme: Theme,
     size: (u16, u16),
-    /// The status has no row of its own: it stands on the frame.
+    /// The log is in a frame, which shows the status on its edge.
     framed: bool,
-    /// The reader has told nothing yet that could be shown.
+    /// No lines have been received yet.
     waiting: bool,
     now: Timestamp,
     shown: Shown,
@@ -77,18 +77,18 @@ pub struct Viewer {
     over: Option<Over>,
     wrap: bool,
     times: Times,
-    /// Columns of what the store knows of each line.
+    /// Show the columns of the store (level, step, source).
     lanes: bool,
-    /// Lines are shown in the colours they bring.
+    /// Show the colours in the lines.
     colours: bool,
     left: usize,
     strip: bool,
-    /// One line for the reader.
+    /// One line for the user.
     notice: Option<String>,
     wire: Wire,
 }
 
-/// What lies over the log and takes the keyboard.
+/// An overlay on the log; it has keyboard focus.
 #[derive(Debug, Clone)]
 enum Over {
     Prompt(Box<Prompt>),
@@ -97,7 +97,7 @@ enum Over {
     Filters,
 }
 
-/// The column of times: lines themselves usually have one.
+/// The column of times; most lines already contain a time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Times {
     AsWritten,
@@ -105,7 +105,7 @@ enum Times {
     Local,
 }
 
-/// Bytes sent to the terminal, by second.
+/// Bytes sent to the terminal per second.
 #[derive(Debug, Clone, Copy, Default)]
 struct Wire {
     total: u64,
@@ -115,10 +115,10 @@ struct Wire {
 }
 
 impl Viewer {
-    /// A viewer with nothing told yet.
+    /// A viewer without lines.
     #[must_use]
     pub fn new(ticket: Ticket, facts: Facts, keys: Keymap, theme: Theme) -> Self {
-        // The lines of a run do not say their time themselves.
+        // The lines of a run do not contain their time.
         let times = if facts.files.iter().any(|file| file.steps.is_some()) { Times::Utc } else { Times::AsWritten };
         Self {
             ticket,
@@ -146,11 +146,11 @@ impl Viewer {
         }
     }
 
-    /// Where the keyboard is; `base` is where it is when nothing lies over the log.
+    /// The key context; `base` is the context without an overlay.
     pub(super) const fn context(&self, base: Context) -> Context {
         match &self.over {
             None => base,
-            // In a pane, too, all keys are the log's while this is open.
+            // In a pane, too, this overlay takes all keys.
             Some(Over::Filters) => match base {
                 Context::File => base,
                 _ => Context::WholeLog,
@@ -160,12 +160,12 @@ impl Viewer {
         }
     }
 
-    /// The line the reader stands on.
+    /// The number of the line at the cursor.
     fn line(&self) -> Option<usize> {
         self.shown.rows.get(self.shown.cursor).map(|row| row.number)
     }
 
-    /// Rows for lines: all but the status, and the strip when it is shown.
+    /// Rows for lines: all except the status and, if shown, the strip.
     fn rows(&self) -> usize {
         usize::from(self.size.1).saturating_sub(usize::from(!self.framed) + usize::from(self.strip)).max(1)
     }
@@ -179,39 +179,39 @@ impl Viewer {
         Effect::File(self.ticket, Box::new(ask))
     }
 
-    /// Takes over the size of its place on screen.
+    /// Sets the size of the area.
     pub(super) fn resize(&mut self, width: u16, height: u16, framed: bool) -> Effect {
         (self.size, self.framed) = ((width, height), framed);
         self.fit()
     }
 
-    /// Takes over the time.
+    /// Sets the time.
     pub(super) fn tick(&mut self, now: Timestamp) {
         self.now = now;
         self.wire.tick(now);
     }
 
-    /// Says something to the reader.
+    /// Shows a notice.
     pub(super) fn say(&mut self, text: String) {
         self.notice = Some(text);
     }
 
-    /// Something lies over the log.
+    /// An overlay is open.
     pub(super) const fn is_covered(&self) -> bool {
         self.over.is_some()
     }
 
-    /// Somebody reads in it, and does not only watch it grow.
+    /// The user has scrolled back or opened an overlay, rather than following the log.
     pub(super) const fn is_read(&self) -> bool {
         self.over.is_some() || !(self.waiting || self.shown.follow)
     }
 
-    /// Another reader tells from now on. What is shown stays until it does.
+    /// Switches to another reader. The current lines stay until its first.
     pub(super) const fn begin(&mut self, ticket: Ticket) {
         (self.ticket, self.waiting) = (ticket, true);
     }
 
-    /// The names of a run's steps, where they were not known yet.
+    /// Sets the names of a run's steps, if not known yet.
     pub(super) fn name_steps(&mut self, run: &Run) {
         let unknown = |file: &&mut Named| file.steps.as_ref().is_some_and(Vec::is_empty);
         for file in self.facts.files.iter_mut().filter(unknown) {
@@ -219,7 +219,7 @@ impl Viewer {
         }
     }
 
-    /// Searches as if it had been typed; what is wrong with the pattern is told where it can be corrected.
+    /// Searches as if the pattern had been typed; a bad pattern is reported in the prompt.
     pub(super) fn search_for(&mut self, text: &str) -> Vec<Effect> {
         self.over = Some(Over::Prompt(Box::new(Prompt::with(Wanted::Search, text))));
         self.prompt(Action::Accept)
@@ -230,17 +230,17 @@ impl Viewer {
         self.ask(Ask::Seek { what: Sought::Step(step), forward: true })
     }
 
-    /// What there is to say, where a frame has no room for it.
+    /// Takes the notice, which a frame has no room for.
     pub(super) const fn take_notice(&mut self) -> Option<String> {
         if self.framed { self.notice.take() } else { None }
     }
 
-    /// A key was pressed: what was said before is old.
-    pub(super) fn hush(&mut self) {
+    /// Clears the notice; called on every key.
+    pub(super) fn clear_notice(&mut self) {
         self.notice = None;
     }
 
-    /// Closes what lies over the log, else forgets the search; `None` when there is neither.
+    /// Closes the overlay, or else clears the search; `None` if there is neither.
     pub(super) fn back(&mut self) -> Option<Vec<Effect>> {
         if self.over.take().is_some() {
             return Some(Vec::new());
@@ -248,9 +248,9 @@ impl Viewer {
         self.search.take().map(|_| vec![self.ask(Ask::Search(None))])
     }
 
-    pub(super) fn told(&mut self, told: Told) -> Vec<Effect> {
-        match told {
-            // A reader that has just begun knows nothing yet.
+    pub(super) fn receive(&mut self, event: Told) -> Vec<Effect> {
+        match event {
+            // A new reader has no lines yet.
             Told::Shown(shown) if self.waiting && shown.rows.is_empty() && shown.busy.is_some() => {}
             Told::Shown(shown) => {
                 self.waiting = false;
@@ -270,7 +270,7 @@ impl Viewer {
     }
 
     fn key(&mut self, event: &KeyEvent) -> Vec<Effect> {
-        self.hush();
+        self.clear_notice();
         let context = self.context(Context::File);
         let key = Key::of(event);
         if let Some(c) = key.printable().filter(|_| context.is_text()) {
@@ -288,7 +288,8 @@ impl Viewer {
         }
     }
 
-    /// Text that came at once: it may open the search it begins with, and is text there.
+    /// Unbracketed text that came at once: it may open the search it begins with, and is text
+    /// there.
     fn burst(&mut self, text: &str) -> Vec<Effect> {
         if self.context(Context::File).is_text() {
             self.insert(text);
@@ -330,7 +331,7 @@ impl Model for Viewer {
             Msg::Burst(text) => return self.burst(&text),
             Msg::Resize(width, height) => return vec![self.resize(width, height, false)],
             Msg::Tick(now) => self.tick(now),
-            Msg::File(_, told) => return self.told(told),
+            Msg::File(_, event) => return self.receive(event),
             Msg::Copied(Ok(text) | Err(text)) | Msg::Trouble(text) => self.say(text),
             _ => {}
         }
@@ -350,7 +351,7 @@ impl Model for Viewer {
         }
     }
 
-    /// Only a budget is shown with its use, and only that changes by itself.
+    /// Only the use of a budget changes on screen without a message.
     fn wants_tick(&self) -> Option<Duration> {
         self.facts.budget.map(|_| Duration::from_secs(1))
     }
@@ -360,7 +361,7 @@ impl Model for Viewer {
     }
 }
 
-/// The zone of the column of local times: the workspace's, where it has one of its own, else this machine's.
+/// The zone of local times: the workspace's, or this machine's if that is UTC or unknown.
 pub(super) fn zone(workspace: Option<&str>) -> TimeZone {
     let named = workspace.filter(|name| *name != "UTC").and_then(|name| TimeZone::get(name).ok());
     named.unwrap_or_else(TimeZone::system)

@@ -1,4 +1,5 @@
-//! Where values come from: a variable, a file only its owner may read, what a program prints.
+//! Reads the value of a secret from a variable, a file only its owner may read, or the output of a
+//! program.
 
 use std::io::Read as _;
 use std::os::unix::fs::PermissionsExt as _;
@@ -14,10 +15,10 @@ use crate::core::secret::Source;
 
 /// Longer values are refused.
 const MAX: usize = 64 * 1024;
-/// How long a program may think.
-const PATIENCE: Duration = Duration::from_secs(5);
+/// How long a program may take.
+const MAX_WAIT: Duration = Duration::from_secs(5);
 
-/// The value, unless getting it takes a program.
+/// The value, unless it comes from a program.
 pub(super) fn at_once(source: &Source) -> Option<Result<String, String>> {
     match source {
         Source::Env(name) => Some(variable(name)),
@@ -26,12 +27,12 @@ pub(super) fn at_once(source: &Source) -> Option<Result<String, String>> {
     }
 }
 
-/// The value. What it says on failure continues "the secret NAME …".
+/// The value. An error message continues the sentence "the secret NAME …".
 pub(super) async fn fetch(source: &Source) -> Result<String, String> {
     match source {
         Source::Env(name) => variable(name),
         Source::File(path) => {
-            // On another thread: a file may lie on a network that has gone.
+            // On another thread: the file may be on a network drive that does not answer.
             let path = path.clone();
             tokio::task::spawn_blocking(move || file(&path)).await.map_err(|_| "could not be read".to_owned())?
         }
@@ -46,11 +47,11 @@ fn variable(name: &str) -> Result<String, String> {
 
 fn file(path: &str) -> Result<String, String> {
     let failed = |e: std::io::Error| format!("cannot be read from {path}: {e}");
-    // Not blocking: opening a pipe nobody writes to would wait for ever.
+    // Not blocking: opening a pipe without a writer would wait for ever.
     let flags = rustix::fs::OFlags::RDONLY | rustix::fs::OFlags::NONBLOCK | rustix::fs::OFlags::CLOEXEC;
     let opened = rustix::fs::open(path, flags, rustix::fs::Mode::empty()).map_err(|e| failed(e.into()))?;
     let file = std::fs::File::from(opened);
-    // Of the open file, not of the path: nobody can swap it in between.
+    // Of the open file, not of the path, which may be replaced in between.
     let meta = file.metadata().map_err(failed)?;
     if !meta.is_file() {
         return Err(format!("cannot be read from {path}: it is not a plain file"));
@@ -63,7 +64,7 @@ fn file(path: &str) -> Result<String, String> {
     trimmed(bytes)
 }
 
-/// Runs the program in a process group of its own, so that whatever it starts ends with it.
+/// Runs the program in a process group of its own, so that its children end with it.
 async fn command(argv: &[String]) -> Result<String, String> {
     let (program, arguments) = argv.split_first().ok_or("names no program")?;
     let mut child = Command::new(program)
@@ -77,24 +78,24 @@ async fn command(argv: &[String]) -> Result<String, String> {
         .map_err(|e| format!("cannot be read: {program} does not start: {e}"))?;
     let mut group = Group(child.id());
     let mut bytes = Vec::new();
-    let asked = async {
+    let run = async {
         if let Some(stdout) = child.stdout.take() {
             stdout.take(MAX as u64 + 2).read_to_end(&mut bytes).await?;
         }
         child.wait().await
     };
-    let ended = timeout(PATIENCE, asked).await;
+    let ended = timeout(MAX_WAIT, run).await;
     if ended.is_ok() {
-        // Collected: its number may already be somebody else's.
+        // Reaped: its id may already belong to another process.
         group.0 = None;
     }
     drop(group);
     match ended {
         Err(_) => {
-            Err(format!("cannot be read: {program} did not answer within {} s and was killed", PATIENCE.as_secs()))
+            Err(format!("cannot be read: {program} did not answer within {} s and was killed", MAX_WAIT.as_secs()))
         }
         Ok(Err(e)) => Err(format!("cannot be read: {program} failed: {e}")),
-        // What it says is not repeated: it may be the secret, or part of it.
+        // Its output is not repeated: it may be the secret, or part of it.
         Ok(Ok(status)) if bytes.len() <= MAX + 1 && !status.success() => {
             Err(format!("cannot be read: {program} ended with {status}"))
         }
@@ -108,13 +109,13 @@ struct Group(Option<u32>);
 impl Drop for Group {
     fn drop(&mut self) {
         if let Some(pid) = self.0.and_then(|id| i32::try_from(id).ok()).and_then(Pid::from_raw) {
-            // Gone already is what was wanted.
+            // An error means that it is gone already.
             let _ = kill_process_group(pid, Signal::KILL);
         }
     }
 }
 
-/// Text without its one last line break.
+/// The text without one final line break.
 fn trimmed(mut bytes: Vec<u8>) -> Result<String, String> {
     if bytes.last() == Some(&b'\n') {
         bytes.pop();

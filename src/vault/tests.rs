@@ -1,4 +1,4 @@
-//! Values from real files, variables and programs; no message holds one.
+//! Values from real files, variables and programs; no message contains a value.
 
 use std::os::unix::fs::PermissionsExt as _;
 use std::time::{Duration, Instant};
@@ -25,7 +25,7 @@ fn file(folder: &tempfile::TempDir, content: &str, mode: u32) -> Source {
 }
 
 #[tokio::test]
-async fn values_come_from_where_they_are_said_to_be() {
+async fn values_come_from_their_declared_source() {
     let folder = tempfile::tempdir().unwrap();
     for vault in [vault(file(&folder, &format!("{VALUE}\n"), 0o600)), command(&format!("printf '%s\\n' {VALUE}"))] {
         assert_eq!(vault.value("TOKEN").await.unwrap().expose(), VALUE);
@@ -34,12 +34,12 @@ async fn values_come_from_where_they_are_said_to_be() {
     }
     let path = std::env::var("PATH").unwrap();
     assert_eq!(vault(Source::Env("PATH".to_owned())).value("TOKEN").await.unwrap().expose(), path);
-    // Only one line break is not part of it.
+    // Only one final line break is removed.
     assert_eq!(command("printf 'abcdef\\n\\n'").value("TOKEN").await.unwrap().expose(), "abcdef\n");
 }
 
 #[tokio::test]
-async fn what_is_wrong_is_said_without_the_value() {
+async fn errors_are_reported_without_the_value() {
     let folder = tempfile::tempdir().unwrap();
     for (vault, wanted) in [
         (vault(Source::Env("OPSROOM_NO_SUCH_VARIABLE".to_owned())), "$OPSROOM_NO_SUCH_VARIABLE is not set"),
@@ -83,7 +83,7 @@ async fn a_program_that_hangs_is_killed_with_all_it_started() {
 }
 
 #[tokio::test]
-async fn hosts_are_held_and_presence_runs_nothing_unasked() {
+async fn hosts_are_enforced_and_presence_runs_nothing_by_default() {
     let folder = tempfile::tempdir().unwrap();
     let mark = folder.path().join("ran");
     let vault = command(&format!("sh -c 'touch {}; echo {VALUE}'", mark.display()));

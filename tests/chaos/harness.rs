@@ -1,7 +1,7 @@
-//! Violence: engines as processes of their own on one store, killed at random or put to sleep at a write and woken when others
-//! have their runs, and the server restarted under them. What the runs did is counted outside, where no engine can embellish
-//! it (`server.rs`, `runs.rs`); `people.rs` resumes, votes and cancels as people would; `judge.rs` holds the store's account
-//! against the count, while the game goes on and when it is over.
+//! The chaos test: engine processes on one store are killed at random, or stopped at a write and
+//! continued when others have their runs; the server is restarted under them. Effects are counted
+//! outside the engines (`server.rs`, `runs.rs`), `people.rs` resumes, votes and cancels, and
+//! `judge.rs` compares the store with the counts, during the test and at its end.
 
 mod judge;
 mod people;
@@ -21,34 +21,34 @@ use opsroom::store::{NewRun, RunFilter, Store, StoreError};
 
 use self::runs::{Kind, TOKEN};
 use self::server::Server;
-use self::stops::Sleep;
+use self::stops::Stopped;
 use crate::postgres::Cluster;
 
 /// The shortest lease an engine accepts.
 const LEASE: Duration = Duration::from_secs(3);
 const LEASE_MS: i64 = 3000;
-/// From the end of a lease to the sweep that notices, on a machine with other things to do.
+/// Time from the end of a lease to the sweep that finds it, on a busy machine.
 const SLACK: Duration = Duration::from_secs(10);
 /// Runs waiting or under way at any time.
 const BACKLOG: usize = 24;
 const SERVICES: usize = 10;
-/// Of the kinds that take their time, so many are there at any time.
+/// Number of live runs of each slow kind at any time.
 const LONG_KINDS: [(Kind, usize); 3] = [(Kind::Slow, 2), (Kind::Approval, 2), (Kind::Cancelled, 3)];
 
-/// What to do.
+/// Parameters of a chaos test.
 #[derive(Debug, Clone)]
 pub struct Chaos {
     pub url: String,
     pub kills: usize,
     pub engines: usize,
     pub seed: u64,
-    /// Strikes from one sleep of an engine to the next, about.
+    /// Approximate number of kills per stopped engine.
     pub stop_every: u64,
     /// The fault all engines have.
     pub fault: Option<&'static str>,
 }
 
-/// What came of it.
+/// Results of a chaos test.
 #[derive(Debug, Default, Clone)]
 pub struct Figures {
     pub runs: usize,
@@ -61,23 +61,23 @@ pub struct Figures {
     pub entries: usize,
     pub kills: usize,
     pub stops: usize,
-    /// Runs that others had taken from a sleeping engine when it was woken.
+    /// Runs that others had taken from a stopped engine when it was woken.
     pub taken: usize,
     /// Runs that a person resumed.
     pub resumed: usize,
     pub approved: usize,
-    /// Of the database server.
+    /// Restarts of the database server.
     pub restarts: usize,
-    /// Interruptions that found something of the dead engine still running.
+    /// Interruptions that found processes of the dead engine still running.
     pub orphans: usize,
-    /// The longest any run stood in the store as held after its lease had ended.
+    /// The longest time a run stayed held after its lease had ended.
     pub longest_overdue: Duration,
     pub took: Duration,
 }
 
-/// Something is wrong: who saw it, and what.
+/// A violated invariant, and the check that found it.
 pub struct Finding {
-    pub judge: &'static str,
+    pub check: &'static str,
     pub what: String,
     pub figures: Figures,
 }
@@ -85,14 +85,14 @@ pub struct Finding {
 impl std::fmt::Display for Finding {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         let Figures { kills, stops, took, .. } = self.figures;
-        write!(f, "{} after {kills} kills and {stops} stops, {took:.0?}: {}", self.judge, self.what)
+        write!(f, "{} after {kills} kills and {stops} stops, {took:.0?}: {}", self.check, self.what)
     }
 }
 
-/// What a judge says.
+/// The result of a check: its name and what it found.
 type Verdict = Result<(), (&'static str, String)>;
 
-/// Small, seeded, good enough to choose victims.
+/// A small seeded generator, good enough to choose victims.
 struct Dice(u64);
 
 impl Dice {
@@ -110,21 +110,21 @@ impl Dice {
 
 struct Engine {
     child: Child,
-    asleep: Option<Sleep>,
-    /// Left alone until then, so that it can do what it was about to do when it fell asleep.
+    stopped: Option<Stopped>,
+    /// Not killed before this time, so that it can go on where it was stopped.
     spared_until: Option<Instant>,
 }
 
 struct Submitted {
     id: RunId,
     kind: Kind,
-    /// It has ended, and was judged.
-    judged: bool,
+    /// It has ended and was checked.
+    checked: bool,
     /// How often a person resumed it.
     resumed: usize,
     /// When the first of two people voted for it.
     voted: Option<Instant>,
-    /// The second has voted too, or the run was given up.
+    /// The second has voted too.
     decided: bool,
     cancelled: Option<people::Cancelled>,
 }
@@ -141,20 +141,21 @@ struct Field {
     engines: Vec<Engine>,
     submitted: Vec<Submitted>,
     by_id: HashMap<RunId, usize>,
-    /// Processes that were killed or put to sleep.
+    /// Processes that were killed or stopped.
     hurt: HashSet<u32>,
-    /// When the whole store stood still, because somebody fell asleep within a write, or the server was restarted.
+    /// Times when the store was stalled by an engine stopped within a write or by a server restart.
     stalls: Vec<(Timestamp, Timestamp)>,
-    /// Requests that must be closed at that time, if they began before this one: their engine was asleep and has lost them.
+    /// Requests that must be closed at the first time if they began before the second: their engine
+    /// was stopped and lost them.
     to_close: Vec<(Instant, String, Instant)>,
     progress: judge::Progress,
     leases: judge::LeasesSeen,
-    /// Interruptions that were judged, and how many of engines nobody had touched.
+    /// Interruptions already checked, and how many were of engines neither killed nor stopped.
     deaths: HashSet<(RunId, i64)>,
     wrongly_dead: usize,
-    /// Runs that were in the hands of an engine when it fell asleep.
-    slept_on: HashSet<RunId>,
-    /// Nobody is killed any more, and nothing resumed.
+    /// Runs held by an engine when it was stopped.
+    stopped_with: HashSet<RunId>,
+    /// No more kills and no more resumptions.
     closing: bool,
     dice: Dice,
     figures: Figures,
@@ -166,8 +167,8 @@ impl Drop for Field {
     }
 }
 
-/// Does it; an error when the store's account and the world disagree.
-/// `server`: the one the store is on, when it is ours to restart.
+/// Runs the chaos test; an error when the store and the counts disagree.
+/// `server`: the database server of the store, when it may be restarted.
 pub async fn run(chaos: Chaos, server: Option<Cluster>) -> Result<Figures, Box<Finding>> {
     let began = Instant::now();
     eprintln!("chaos: {} kills on {}, seed {}", chaos.kills, chaos.url, chaos.seed);
@@ -176,26 +177,26 @@ pub async fn run(chaos: Chaos, server: Option<Cluster>) -> Result<Figures, Box<F
         let engine = field.spawn();
         field.engines.push(engine);
     }
-    let found = field.play().await;
+    let outcome = field.play().await;
     let figures = Figures { took: began.elapsed(), ..std::mem::take(&mut field.figures) };
-    let said = format!("seed {} on {}", field.chaos.seed, field.chaos.url);
+    let setup = format!("seed {} on {}", field.chaos.seed, field.chaos.url);
     field.end_engines();
     field.store.close().await;
     if let Some(server) = field.server.take() {
         server.stop();
     }
-    match found {
+    match outcome {
         Ok(()) => Ok(figures),
-        Err((judge, what)) => Err(Box::new(Finding { judge, what: format!("{what}; {said}"), figures })),
+        Err((check, what)) => Err(Box::new(Finding { check, what: format!("{what}; {setup}"), figures })),
     }
 }
 
-/// Asks the store again while it does not answer: it may be locked by an engine that is asleep, or its server away.
-async fn ask<T>(what: impl AsyncFn() -> Result<T, StoreError>) -> Result<T, StoreError> {
-    let patience = Instant::now() + Duration::from_secs(40);
+/// Retries while the store is locked by a stopped engine or its server is down.
+async fn retry<T>(what: impl AsyncFn() -> Result<T, StoreError>) -> Result<T, StoreError> {
+    let deadline = Instant::now() + Duration::from_secs(40);
     loop {
         match what().await {
-            Err(StoreError::Locked { .. } | StoreError::Database(_)) if Instant::now() < patience => {}
+            Err(StoreError::Locked { .. } | StoreError::Database(_)) if Instant::now() < deadline => {}
             answer => return answer,
         }
         tokio::time::sleep(Duration::from_millis(50)).await;
@@ -206,7 +207,7 @@ impl Field {
     async fn new(chaos: Chaos, server: Option<Cluster>) -> Self {
         let store = Store::open(&chaos.url).await.unwrap();
         let now = Clock::System.now();
-        // A workspace per game: a database may be used again.
+        // A workspace per test: a database may be reused.
         let workspace = store.ensure_workspace(&format!("chaos-{}", now.0), "UTC", now).await.unwrap().id;
         let (calls, port) = Server::start().await;
         let home = tempfile::tempdir().unwrap();
@@ -234,7 +235,7 @@ impl Field {
             leases: judge::LeasesSeen::default(),
             deaths: HashSet::new(),
             wrongly_dead: 0,
-            slept_on: HashSet::new(),
+            stopped_with: HashSet::new(),
             closing: false,
             figures: Figures::default(),
         }
@@ -242,7 +243,7 @@ impl Field {
 
     fn spawn(&self) -> Engine {
         let home = self.home.path();
-        // Another build can be tried: a release, or one that is kept while the sources change.
+        // Tests another build: a release, or one that is kept while the sources change.
         let program = std::env::var_os("OPSROOM_BIN").unwrap_or_else(|| env!("CARGO_BIN_EXE_opsroom").into());
         let mut command = Command::new(program);
         command
@@ -260,7 +261,7 @@ impl Field {
             command.env("OPSROOM_FAULT", fault);
         }
         let child = command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
-        Engine { child, asleep: None, spared_until: None }
+        Engine { child, stopped: None, spared_until: None }
     }
 
     fn end_engines(&mut self) {
@@ -271,36 +272,36 @@ impl Field {
         self.engines.clear();
     }
 
-    /// Until there were enough kills; a quiet machine may be done with every run before the next one: then a few more, until
-    /// a run was struck in the act.
+    /// Kills until the limit is reached and a run was interrupted, at most ten times the limit: on
+    /// a quiet machine every run may end before the next kill.
     async fn play(&mut self) -> Verdict {
         let most = self.chaos.kills * 10;
-        while self.figures.kills < self.chaos.kills || (self.figures.kills < most && !self.has_struck().await) {
+        while self.figures.kills < self.chaos.kills || (self.figures.kills < most && !self.has_interrupted().await) {
             self.feed().await;
             self.strike().await;
-            self.look().await?;
+            self.poll().await?;
         }
         self.closing = true;
         self.calls.hurry();
         self.settle().await?;
-        self.judge().await
+        self.check_end().await
     }
 
-    /// Everything that is to be looked at all the time.
-    async fn look(&mut self) -> Verdict {
-        self.look_after_sleepers().await;
-        self.play_people().await?;
+    /// One round of waking engines, people's actions and checks.
+    async fn poll(&mut self) -> Verdict {
+        self.wake_stopped().await;
+        self.act_as_people().await?;
         self.watch().await
     }
 
-    async fn has_struck(&self) -> bool {
+    async fn has_interrupted(&self) -> bool {
         !self.with(&[RunStatus::Interrupted], 1).await.is_empty()
     }
 
     /// Runs of these statuses, the newest first.
     async fn with(&self, status: &[RunStatus], limit: u32) -> Vec<opsroom::core::run::Run> {
         let filter = RunFilter { status: status.to_vec(), limit, ..RunFilter::default() };
-        ask(async || self.store.runs(self.workspace, &filter).await).await.unwrap().runs
+        retry(async || self.store.runs(self.workspace, &filter).await).await.unwrap().runs
     }
 
     async fn live(&self) -> Vec<opsroom::core::run::Run> {
@@ -327,12 +328,12 @@ impl Field {
     }
 
     async fn submit(&mut self, n: usize, kind: Kind) {
-        // Those that take long stand in nobody's way.
+        // A slow run gets a service of its own, so that it blocks no other.
         let service = match kind {
             Kind::Plain => format!("svc{}", self.dice.below(SERVICES as u64)),
             _ => format!("own{n}"),
         };
-        // Some outlive their engine until somebody looks for what it left.
+        // Some outlive their engine until another one ends its orphans.
         let short = format!("0.0{:02}", self.dice.below(90));
         let long = if self.dice.below(8) == 0 { "1.5".to_owned() } else { short.clone() };
         let place = runs::Place { home: self.home.path(), port: self.port };
@@ -346,19 +347,19 @@ impl Field {
             reason: None,
             at: Clock::System.now(),
         };
-        let id = ask(async || self.store.submit(new.clone()).await).await.unwrap().id;
+        let id = retry(async || self.store.submit(new.clone()).await).await.unwrap().id;
         self.by_id.insert(id, n);
-        let (judged, resumed, voted, decided, cancelled) = (false, 0, None, false, None);
-        self.submitted.push(Submitted { id, kind, judged, resumed, voted, decided, cancelled });
+        let (checked, resumed, voted, decided, cancelled) = (false, 0, None, false, None);
+        self.submitted.push(Submitted { id, kind, checked, resumed, voted, decided, cancelled });
     }
 
-    /// Kills an engine and starts another; now and then one is put to sleep.
+    /// Kills an engine and starts another; sometimes stops one instead.
     async fn strike(&mut self) {
-        // Somebody has to take over what a sleeping engine had.
-        let (least, more) = if self.engines.iter().any(|e| e.asleep.is_some()) { (120, 330) } else { (20, 130) };
+        // Other engines need time to take over the runs of a stopped one.
+        let (least, more) = if self.engines.iter().any(|e| e.stopped.is_some()) { (120, 330) } else { (20, 130) };
         let pause = least + self.dice.below(more);
         tokio::time::sleep(Duration::from_millis(pause)).await;
-        let awake = |e: &Engine| e.asleep.is_none() && e.spared_until.is_none_or(|until| until < Instant::now());
+        let awake = |e: &Engine| e.stopped.is_none() && e.spared_until.is_none_or(|until| until < Instant::now());
         let victims: Vec<usize> = (0..self.engines.len()).filter(|i| awake(&self.engines[*i])).collect();
         if victims.is_empty() {
             return;
@@ -367,10 +368,10 @@ impl Field {
         if self.server.is_some() && self.dice.below(60) == 0 {
             return self.restart_server().await;
         }
-        let asleep = self.engines.iter().filter(|e| e.asleep.is_some()).count();
+        let stopped = self.engines.iter().filter(|e| e.stopped.is_some()).count();
         let due = self.figures.stops as u64 * self.chaos.stop_every <= self.figures.kills as u64;
-        let may_sleep = due && asleep * 2 < self.chaos.engines && victims.len() > 1;
-        if may_sleep && self.put_to_sleep(&victims).await {
+        let may_stop = due && stopped * 2 < self.chaos.engines && victims.len() > 1;
+        if may_stop && self.stop_one(&victims).await {
             return;
         }
         let engine = &mut self.engines[victim].child;
@@ -381,7 +382,7 @@ impl Field {
         self.figures.kills += 1;
     }
 
-    /// Breaks all connections, or lets the server crash and recover.
+    /// Restarts the server: breaks all connections, or makes it crash and recover.
     async fn restart_server(&mut self) {
         let how = if self.dice.below(2) == 0 { "fast" } else { "immediate" };
         let from = Clock::System.now();
@@ -389,26 +390,26 @@ impl Field {
             server.restart(how);
             self.figures.restarts += 1;
         }
-        // Our own connections are looked at again only when they have rested for a while.
+        // Our own connections are tested only after they were idle for a while.
         tokio::time::sleep(Duration::from_millis(600)).await;
         self.stalls.push((from, Clock::System.now()));
     }
 
-    /// Until nothing is queued or held any more.
+    /// Waits until no run is queued or held.
     async fn settle(&mut self) -> Verdict {
-        let patience = Instant::now() + LEASE + SLACK + Duration::from_mins(2);
+        let deadline = Instant::now() + LEASE + SLACK + Duration::from_mins(2);
         loop {
             let live = self.live().await;
-            if live.is_empty() && self.to_close.is_empty() && self.engines.iter().all(|e| e.asleep.is_none()) {
+            if live.is_empty() && self.to_close.is_empty() && self.engines.iter().all(|e| e.stopped.is_none()) {
                 break;
             }
-            if Instant::now() > patience {
+            if Instant::now() > deadline {
                 return Err(("the end", format!("{} runs never ended: {:?}", live.len(), live.first())));
             }
-            self.look().await?;
+            self.poll().await?;
             tokio::time::sleep(Duration::from_millis(50)).await;
         }
-        // What a killed engine's child still does, it does by now.
+        // By now the children of killed engines have ended too.
         tokio::time::sleep(Duration::from_millis(300)).await;
         Ok(())
     }
@@ -418,7 +419,7 @@ impl Field {
     }
 }
 
-/// A file in a folder of its own.
+/// The URL of an SQLite store in this folder.
 pub fn sqlite_url(folder: &Path) -> String {
     format!("sqlite:{}", folder.join("chaos.db").display())
 }

@@ -1,5 +1,5 @@
-//! The judges. What they go by is what was seen outside: the marks of steps, in files and at the server, the locks of files,
-//! clocks, which processes were killed. None of them believes an engine. The name of a judge is what a finding is known by.
+//! The checks of the chaos test. Their evidence comes from outside the engines: marks of steps in
+//! files and at the server, file locks, clocks, killed processes. A finding names its check.
 
 use std::collections::{BTreeMap, HashMap};
 use std::time::{Duration, Instant};
@@ -10,30 +10,31 @@ use opsroom::core::run::{Run, RunId, RunStatus, RunStep, StepStatus};
 use opsroom::core::time::Timestamp;
 
 use super::runs::{self, Kind, TOKEN, Work};
-use super::{Field, LEASE, LEASE_MS, SLACK, Verdict, ask};
+use super::{Field, LEASE, LEASE_MS, SLACK, Verdict, retry};
 
-/// Something happens at least that often.
-const PATIENCE: Duration = Duration::from_secs(45);
-/// A machine with other things to do may keep an engine from renewing for seconds: so often it may be declared dead for that,
-/// and once more for every ten kills.
+/// Progress must be seen at least this often.
+const MAX_IDLE: Duration = Duration::from_secs(45);
+/// Engines that may be declared dead wrongly, as a busy machine can delay a renewal by seconds; one
+/// more for every ten kills.
 const WRONGLY_DEAD: usize = 25;
-/// An entry that is older than the interruption before it by this was written by somebody who had lost the run.
+/// An entry that is older than the interruption before it by this is from an engine that had lost
+/// the run.
 const STALE_MS: i64 = 1000;
 
-/// When something happened last.
+/// When progress was last seen.
 pub struct Progress {
     seen: usize,
     at: Instant,
-    looks: usize,
+    polls: usize,
 }
 
 impl Default for Progress {
     fn default() -> Self {
-        Self { seen: 0, at: Instant::now(), looks: 0 }
+        Self { seen: 0, at: Instant::now(), polls: 0 }
     }
 }
 
-/// Every lease that was read from the store: by run and process, when it was read and until when it lasts.
+/// Every lease read from the store, by run and process: when it was read and when it ends.
 #[derive(Default)]
 pub struct LeasesSeen(HashMap<(RunId, u32), Vec<(Timestamp, Timestamp)>>);
 
@@ -41,7 +42,7 @@ impl LeasesSeen {
     pub(super) fn record(&mut self, runs: &[Run], now: Timestamp) {
         for run in runs {
             let process = run.holder.as_deref().and_then(|holder| holder.split(':').nth(1)?.parse().ok());
-            // A longer one is that of the engine that ends what a lost run left running; it may be the one that lost it.
+            // A longer lease is for ending a lost run's processes, perhaps by its old engine.
             let driven = |until: &Timestamp| until.ms_since(now) <= LEASE_MS;
             if let (Some(process), Some(until)) = (process, run.lease_until.filter(driven)) {
                 self.0.entry((run.id, process)).or_default().push((now, until));
@@ -57,36 +58,36 @@ impl LeasesSeen {
 }
 
 impl Field {
-    /// What must hold all the time.
+    /// Checks what must hold at all times.
     pub(super) async fn watch(&mut self) -> Verdict {
-        self.progress.looks += 1;
-        self.judge_overlaps()?;
-        self.judge_requests()?;
-        self.judge_leases().await?;
+        self.progress.polls += 1;
+        self.check_overlaps()?;
+        self.check_requests()?;
+        self.check_leases().await?;
         let marks = self.marks();
         for run in self.with(&[RunStatus::Succeeded, RunStatus::Failed, RunStatus::Cancelled], 40).await {
             let Some(&n) = self.by_id.get(&run.id) else { continue };
-            if !self.submitted[n].judged {
-                self.submitted[n].judged = true;
-                self.judge_run(n, &run, &marks).await?;
+            if !self.submitted[n].checked {
+                self.submitted[n].checked = true;
+                self.check_run(n, &run, &marks).await?;
             }
         }
-        if self.progress.looks.is_multiple_of(8) {
-            self.judge_lines().await?;
+        if self.progress.polls.is_multiple_of(8) {
+            self.check_lines().await?;
         }
-        let seen = marks.values().sum::<usize>() + self.submitted.iter().filter(|s| s.judged).count();
+        let seen = marks.values().sum::<usize>() + self.submitted.iter().filter(|s| s.checked).count();
         if seen != self.progress.seen {
             (self.progress.seen, self.progress.at) = (seen, Instant::now());
-        } else if self.progress.at.elapsed() > PATIENCE {
+        } else if self.progress.at.elapsed() > MAX_IDLE {
             return Err((
                 "progress",
-                format!("nothing has happened for {PATIENCE:?}: {:?}", self.live().await.first()),
+                format!("nothing has happened for {MAX_IDLE:?}: {:?}", self.live().await.first()),
             ));
         }
         Ok(())
     }
 
-    fn judge_overlaps(&self) -> Verdict {
+    fn check_overlaps(&self) -> Verdict {
         let overlaps = std::fs::read_to_string(self.home.path().join("overlaps")).unwrap_or_default();
         if overlaps.is_empty() {
             Ok(())
@@ -95,8 +96,8 @@ impl Field {
         }
     }
 
-    /// An engine that has lost its runs lets go of their requests.
-    fn judge_requests(&mut self) -> Verdict {
+    /// An engine that has lost a run closes its requests.
+    fn check_requests(&mut self) -> Verdict {
         let (due, later) = self.to_close.drain(..).partition(|(at, ..)| *at < Instant::now());
         self.to_close = later;
         let due: Vec<(Instant, String, Instant)> = due;
@@ -109,13 +110,13 @@ impl Field {
     }
 
     /// No run is held for long after its lease has ended.
-    async fn judge_leases(&mut self) -> Verdict {
-        let expired = ask(async || self.store.expired(Clock::System.now()).await).await.unwrap();
+    async fn check_leases(&mut self) -> Verdict {
+        let expired = retry(async || self.store.expired(Clock::System.now()).await).await.unwrap();
         let now = Clock::System.now();
         for run in expired {
             let late = run.lease_until.map_or(0, |until| now.ms_since(until));
             let late = Duration::from_millis(u64::try_from(late).unwrap_or(0));
-            if late >= LEASE + SLACK && !self.stood_still(now) {
+            if late >= LEASE + SLACK && !self.was_stalled(now) {
                 return Err(("leases", format!("run {} is held {late:?} after its lease", run.id)));
             }
             self.figures.longest_overdue = self.figures.longest_overdue.max(late);
@@ -123,17 +124,17 @@ impl Field {
         Ok(())
     }
 
-    /// Whoever keeps others waiting has not ended.
-    async fn judge_lines(&self) -> Verdict {
+    /// A run that others wait for has not ended.
+    async fn check_lines(&self) -> Verdict {
         let live = self.live().await;
         let (Some(last), Some(first)) = (live.first(), live.last()) else { return Ok(()) };
         let holders = async || -> Vec<RunId> {
-            let queue = ask(async || self.store.queue(self.workspace, first.id, last.id).await).await.unwrap();
+            let queue = retry(async || self.store.queue(self.workspace, first.id, last.id).await).await.unwrap();
             queue.into_iter().flat_map(|q| q.waits_for).filter_map(|b| b.holder).collect()
         };
         for holder in holders().await {
-            let run = ask(async || self.store.run(holder).await).await.unwrap();
-            // It may have ended, and let go, since.
+            let run = retry(async || self.store.run(holder).await).await.unwrap();
+            // It may have ended and released its locks since.
             if run.status.is_terminal() && holders().await.contains(&holder) {
                 return Err(("lines", format!("run {holder} has ended, and others wait for what it holds")));
             }
@@ -141,19 +142,19 @@ impl Field {
         Ok(())
     }
 
-    /// When everything has ended.
-    pub(super) async fn judge(&mut self) -> Verdict {
-        let locks = ask(async || self.store.locks().await).await.unwrap();
+    /// The checks after every run has ended.
+    pub(super) async fn check_end(&mut self) -> Verdict {
+        let locks = retry(async || self.store.locks().await).await.unwrap();
         if locks != 0 {
             return Err(("locks", format!("{locks} locks are left")));
         }
         let marks = self.marks();
         self.figures.effects = marks.values().sum();
-        let mut turns: BTreeMap<String, Vec<(i64, i64, RunId)>> = BTreeMap::new();
+        let mut sessions_by_service: BTreeMap<String, Vec<(i64, i64, RunId)>> = BTreeMap::new();
         for n in 0..self.submitted.len() {
             let id = self.submitted[n].id;
-            let run = ask(async || self.store.run(id).await).await.unwrap();
-            let entries = self.judge_run(n, &run, &marks).await?;
+            let run = retry(async || self.store.run(id).await).await.unwrap();
+            let entries = self.check_run(n, &run, &marks).await?;
             let figures = &mut self.figures;
             figures.runs += 1;
             figures.entries += entries.len();
@@ -164,13 +165,13 @@ impl Field {
                 RunStatus::Cancelled => figures.cancelled += 1,
                 _ => figures.failed += 1,
             }
-            let target = turns.entry(run.plan.services[0].clone()).or_default();
-            target.extend(spells(&entries).into_iter().map(|(from, to)| (from, to, id)));
+            let target = sessions_by_service.entry(run.plan.services[0].clone()).or_default();
+            target.extend(sessions(&entries).into_iter().map(|(from, to)| (from, to, id)));
         }
-        judge_turns(turns)
+        check_exclusion(sessions_by_service)
     }
 
-    async fn judge_run(
+    async fn check_run(
         &mut self,
         n: usize,
         run: &Run,
@@ -188,29 +189,29 @@ impl Field {
             return Err(("endings", format!("run {} ({kind:?}) is {:?}: {:?}", run.id, run.status, run.message)));
         }
         let entries = self.entries(run).await?;
-        let steps = ask(async || self.store.steps(run.id).await).await.unwrap();
-        self.judge_deaths(run, &entries)?;
-        judge_writers(run, &entries)?;
-        judge_secrets(run, &entries, &steps)?;
-        self.judge_steps(n, run, marks, &steps, spells(&entries).len()).map_err(|found| with_log(found, &entries))?;
-        judge_order(n, run, marks, &steps).map_err(|found| with_log(found, &entries))?;
-        self.judge_values(n, run)?;
-        self.judge_cancelled(n, run, marks)?;
+        let steps = retry(async || self.store.steps(run.id).await).await.unwrap();
+        self.check_deaths(run, &entries)?;
+        check_writers(run, &entries)?;
+        check_secrets(run, &entries, &steps)?;
+        self.check_steps(n, run, marks, &steps, sessions(&entries).len()).map_err(|found| with_log(found, &entries))?;
+        check_order(n, run, marks, &steps).map_err(|found| with_log(found, &entries))?;
+        self.check_values(n, run)?;
+        self.check_cancelled(n, run, marks)?;
         Ok(entries)
     }
 
-    /// What is recorded of each step agrees with what it did. `spells`: how many engines worked on the run.
-    fn judge_steps(
+    /// Each step's record agrees with its marks. `sessions`: how many engines worked on the run.
+    fn check_steps(
         &mut self,
         n: usize,
         run: &Run,
         marks: &HashMap<String, usize>,
         steps: &[RunStep],
-        spells: usize,
+        sessions: usize,
     ) -> Verdict {
         let kind = self.submitted[n].kind;
-        // Ten claims; an engine that died before it could say that it started left no trace in the log.
-        let worn_out = spells >= 6;
+        // The limit is ten claims; an engine that died before it logged its start left no trace.
+        let worn_out = sessions >= 6;
         let interrupted = run.status == RunStatus::Interrupted;
         let cancelled = self.submitted[n].cancelled.is_some();
         for step in steps {
@@ -220,7 +221,7 @@ impl Field {
             let fits = match step.status {
                 StepStatus::Succeeded if work == Work::Timed => true,
                 StepStatus::Succeeded => did == 1 || (repeatable && did > 1),
-                // What is repeatable is left to a person only after it brought ten engines down.
+                // A repeatable step is left to a person only after ten engines died with it.
                 StepStatus::Unknown => interrupted && if repeatable { worn_out } else { did <= 1 },
                 StepStatus::Pending => interrupted && (did == 0 || (repeatable && worn_out)),
                 StepStatus::Failed => kind == Kind::Failing && step.index == 0 && did == 1,
@@ -237,8 +238,8 @@ impl Field {
         Ok(())
     }
 
-    /// What a step saved reaches the one that asks for it, whoever drives the run by then.
-    fn judge_values(&self, n: usize, run: &Run) -> Verdict {
+    /// A saved value reaches the step that uses it, whichever engine drives the run by then.
+    fn check_values(&self, n: usize, run: &Run) -> Verdict {
         let values = std::fs::read_to_string(self.home.path().join("values")).unwrap_or_default();
         let wanted = runs::value(n);
         let mut seen = values.lines().filter_map(|line| line.strip_prefix(&format!("{n} ")));
@@ -248,12 +249,12 @@ impl Field {
         }
     }
 
-    /// What comes after the end of a wait does not happen when the run was cancelled before.
-    fn judge_cancelled(&self, n: usize, run: &Run, marks: &HashMap<String, usize>) -> Verdict {
+    /// The step after a wait does not run when the run was cancelled before the wait ended.
+    fn check_cancelled(&self, n: usize, run: &Run, marks: &HashMap<String, usize>) -> Verdict {
         let Some(cancelled) = &self.submitted[n].cancelled else { return Ok(()) };
-        // An engine asleep hears nothing, and neither does one that has to wait for the store.
-        let heard = !self.slept_on.contains(&run.id) && !self.stood_still(cancelled.at.plus_ms(runs::WAITS_MS));
-        if cancelled.early && heard && marks.contains_key(&format!("{n}.2")) {
+        // A stopped engine notices no cancellation, and neither does one that waits for the store.
+        let noticed = !self.stopped_with.contains(&run.id) && !self.was_stalled(cancelled.at.plus_ms(runs::WAITS_MS));
+        if cancelled.early && noticed && marks.contains_key(&format!("{n}.2")) {
             return Err((
                 "cancelling",
                 format!("run {} was cancelled at {}, and went on", run.id, cancelled.at.rfc3339()),
@@ -262,8 +263,8 @@ impl Field {
         Ok(())
     }
 
-    /// Only engines that were killed or put to sleep are declared dead, and none for its lease while that lasts.
-    pub(super) fn judge_deaths(&mut self, run: &Run, entries: &[Entry]) -> Verdict {
+    /// Only killed or stopped engines are declared dead, and none for its lease while that lasts.
+    pub(super) fn check_deaths(&mut self, run: &Run, entries: &[Entry]) -> Verdict {
         for entry in entries {
             let EntryBody::Event { message, .. } = &entry.body else { continue };
             let Some((process, gone)) = declared_dead(message) else { continue };
@@ -273,7 +274,7 @@ impl Field {
                     format!("run {} was taken from process {process} at {at}, its lease lasted until {until}", run.id);
                 return Err(("deaths", what));
             }
-            if self.hurt.contains(&process) || self.stood_still(entry.at) || !self.deaths.insert((run.id, entry.seq)) {
+            if self.hurt.contains(&process) || self.was_stalled(entry.at) || !self.deaths.insert((run.id, entry.seq)) {
                 continue;
             }
             self.wrongly_dead += 1;
@@ -287,13 +288,13 @@ impl Field {
         Ok(())
     }
 
-    /// Whether the whole store stood still shortly before, so that nobody could renew anything.
-    fn stood_still(&self, at: Timestamp) -> bool {
+    /// Whether the store was stalled shortly before, so that no engine could renew.
+    fn was_stalled(&self, at: Timestamp) -> bool {
         let after = i64::try_from((LEASE * 4).as_millis()).unwrap();
         self.stalls.iter().any(|(from, to)| at >= *from && at.ms_since(*to) < after)
     }
 
-    /// Every mark and how often it was left, by file and by request.
+    /// How often each mark was left, in the file and by requests.
     pub(super) fn marks(&self) -> HashMap<String, usize> {
         let mut marks = self.calls.counts();
         for line in std::fs::read_to_string(self.effects()).unwrap_or_default().lines() {
@@ -302,12 +303,12 @@ impl Field {
         marks
     }
 
-    /// The whole log, gapless and without a repetition.
+    /// Reads the whole log; an error on a gap or a repeated entry.
     pub(super) async fn entries(&self, run: &Run) -> Result<Vec<Entry>, (&'static str, String)> {
         let mut all: Vec<Entry> = Vec::new();
         loop {
             let after = all.last().map_or(0, |e| e.seq);
-            let more = ask(async || self.store.entries_after(run.id, after, 10_000).await).await;
+            let more = retry(async || self.store.entries_after(run.id, after, 10_000).await).await;
             let more = more.map_err(|e| ("numbers", format!("the log of run {} cannot be read: {e}", run.id)))?;
             if more.is_empty() {
                 break;
@@ -327,17 +328,17 @@ impl Field {
     }
 }
 
-/// What is found, and what the run's log says.
-fn with_log((judge, what): (&'static str, String), entries: &[Entry]) -> (&'static str, String) {
+/// Adds the run's log to a finding.
+fn with_log((check, what): (&'static str, String), entries: &[Entry]) -> (&'static str, String) {
     let line = |entry: &Entry| match &entry.body {
         EntryBody::Event { message, .. } => Some(format!("\n    {} {message}", entry.at.rfc3339())),
         EntryBody::Output { .. } => None,
     };
-    (judge, what + &entries.iter().filter_map(line).collect::<String>())
+    (check, what + &entries.iter().filter_map(line).collect::<String>())
 }
 
-/// Nobody writes into a run's log who has lost the run.
-fn judge_writers(run: &Run, entries: &[Entry]) -> Verdict {
+/// No engine writes into the log of a run it has lost.
+fn check_writers(run: &Run, entries: &[Entry]) -> Verdict {
     let mut lost_at: Option<Timestamp> = None;
     for entry in entries {
         if let EntryBody::Event { source, message, .. } = &entry.body {
@@ -363,8 +364,8 @@ fn judge_writers(run: &Run, entries: &[Entry]) -> Verdict {
     Ok(())
 }
 
-/// The value of a secret stands nowhere.
-fn judge_secrets(run: &Run, entries: &[Entry], steps: &[RunStep]) -> Verdict {
+/// No log or message shows the value of a secret.
+fn check_secrets(run: &Run, entries: &[Entry], steps: &[RunStep]) -> Verdict {
     let text = |entry: &Entry| match &entry.body {
         EntryBody::Output { text, .. } => text.clone(),
         EntryBody::Event { message, data, .. } => format!("{message} {data:?}"),
@@ -376,8 +377,8 @@ fn judge_secrets(run: &Run, entries: &[Entry], steps: &[RunStep]) -> Verdict {
     }
 }
 
-/// Where a run was cut short, nothing has happened behind that place.
-fn judge_order(n: usize, run: &Run, marks: &HashMap<String, usize>, steps: &[RunStep]) -> Verdict {
+/// No step has run behind the one at which the run was interrupted.
+fn check_order(n: usize, run: &Run, marks: &HashMap<String, usize>, steps: &[RunStep]) -> Verdict {
     let open = steps.iter().find(|s| matches!(s.status, StepStatus::Unknown | StepStatus::Pending));
     let Some(open) = open else { return Ok(()) };
     let behind = steps.iter().filter(|s| s.index > open.index);
@@ -388,14 +389,14 @@ fn judge_order(n: usize, run: &Run, marks: &HashMap<String, usize>, steps: &[Run
     }
 }
 
-/// Never two runs on one target at once.
-fn judge_turns(turns: BTreeMap<String, Vec<(i64, i64, RunId)>>) -> Verdict {
-    for (service, mut turns) in turns {
-        turns.sort_unstable();
-        for pair in turns.windows(2) {
+/// No two runs worked on one target at once.
+fn check_exclusion(sessions_by_service: BTreeMap<String, Vec<(i64, i64, RunId)>>) -> Verdict {
+    for (service, mut sessions) in sessions_by_service {
+        sessions.sort_unstable();
+        for pair in sessions.windows(2) {
             let ((_, ended, one), (began, _, other)) = (pair[0], pair[1]);
             if began < ended {
-                return Err(("turns", format!("runs {one} and {other} were on {service} at once")));
+                return Err(("exclusion", format!("runs {one} and {other} were on {service} at once")));
             }
         }
     }
@@ -406,7 +407,7 @@ fn found_orphans(entry: &Entry) -> bool {
     matches!(&entry.body, EntryBody::Event { message, .. } if message.contains("was still running"))
 }
 
-/// The process a run was taken from because it seemed to be dead, and whether it was said to be gone for certain.
+/// The process a run was taken from because it seemed dead, and whether it was reported as gone.
 fn declared_dead(message: &str) -> Option<(u32, bool)> {
     let (who, rest) = message.strip_prefix("interrupted: its engine ")?.split_once(' ')?;
     let gone = rest.starts_with("is gone");
@@ -415,9 +416,9 @@ fn declared_dead(message: &str) -> Option<(u32, bool)> {
     (gone || late).then_some((process, gone))
 }
 
-/// When engines were at work on a run: from each start to the entry that tells its end.
-fn spells(entries: &[Entry]) -> Vec<(i64, i64)> {
-    let mut spells = Vec::new();
+/// The times at which an engine worked on a run: from each start to the entry of its end.
+fn sessions(entries: &[Entry]) -> Vec<(i64, i64)> {
+    let mut sessions = Vec::new();
     let mut began = None;
     for entry in entries {
         let EntryBody::Event { message, source, .. } = &entry.body else { continue };
@@ -430,8 +431,8 @@ fn spells(entries: &[Entry]) -> Vec<(i64, i64)> {
             .iter()
             .any(|end| message.starts_with(end))
         {
-            spells.extend(began.take().map(|from| (from, entry.at.0)));
+            sessions.extend(began.take().map(|from| (from, entry.at.0)));
         }
     }
-    spells
+    sessions
 }

@@ -1,5 +1,5 @@
-//! What people do meanwhile: they resume interrupted runs when they can see what their steps came to, vote for those that ask,
-//! and cancel some.
+//! People's actions during the test: resuming interrupted runs whose steps have a known outcome,
+//! voting for runs that need approval, and cancelling some.
 
 use std::collections::HashMap;
 use std::time::{Duration, Instant};
@@ -12,24 +12,25 @@ use opsroom::core::time::Timestamp;
 use opsroom::store::{Ballot, Resumer, StoreError};
 
 use super::runs::{Kind, Work};
-use super::{Field, Submitted, Verdict, ask};
+use super::{Field, Submitted, Verdict, retry};
 
-/// From the first vote to the second: an engine looks for votes every second.
+/// From the first vote to the second: an engine polls for votes every second.
 const SECOND_VOTE: Duration = Duration::from_millis(2500);
-/// A person has better things to do than to resume one run for ever.
+/// Limit of resumptions of one run.
 const RESUMED_AT_MOST: usize = 5;
-/// A step that has waited for less than this when its run was cancelled is not over before the engine has heard of it.
+/// A wait step that began less than this before the cancellation does not end before the engine
+/// notices it.
 const EARLY_MS: i64 = 1000;
 
 /// A run that was cancelled.
 pub struct Cancelled {
     pub at: Timestamp,
-    /// In time: what comes after the wait must not happen.
+    /// In time: the step after the wait must not run.
     pub early: bool,
 }
 
 impl Field {
-    pub(super) async fn play_people(&mut self) -> Verdict {
+    pub(super) async fn act_as_people(&mut self) -> Verdict {
         let marks = self.marks();
         for run in self.live().await {
             let Some(&n) = self.by_id.get(&run.id) else { continue };
@@ -62,8 +63,8 @@ impl Field {
         };
         let hash = plan_hash(&run.plan);
         let ballot = Ballot { actor, approved: true, note: None, plan_hash: &hash };
-        // Refused: it does not wait for anybody yet.
-        let given = ask(async || self.store.vote(run.id, ballot, Clock::System.now()).await).await;
+        // Refused while it does not wait for approval yet.
+        let given = retry(async || self.store.vote(run.id, ballot, Clock::System.now()).await).await;
         match (given, voted) {
             (Ok(_), None) => self.submitted[n].voted = Some(Instant::now()),
             (Ok(_), Some(_)) => {
@@ -80,26 +81,26 @@ impl Field {
         if self.submitted[n].cancelled.is_some() || !waits {
             return;
         }
-        let given = ask(async || self.store.request_cancel(run.id, "cleo", None, Clock::System.now()).await).await;
+        let given = retry(async || self.store.request_cancel(run.id, "cleo", None, Clock::System.now()).await).await;
         if given.is_err() {
             return;
         }
         let at = Clock::System.now();
-        let steps = ask(async || self.store.steps(run.id).await).await.unwrap();
+        let steps = retry(async || self.store.steps(run.id).await).await.unwrap();
         let began = steps[1].started_at;
         let early = began.is_none_or(|began| at.ms_since(began) < EARLY_MS);
         self.submitted[n].cancelled = Some(Cancelled { at, early });
     }
 
-    /// As a person would who looks at what came of its steps: what was done is not done again.
+    /// Decides like a person who has checked the effects of each step: nothing done is repeated.
     async fn resume(&mut self, n: usize, run: &Run) -> Verdict {
         let Submitted { kind, resumed, ref cancelled, .. } = self.submitted[n];
         if n % 4 == 1 || self.closing || resumed >= RESUMED_AT_MOST || cancelled.is_some() {
             return Ok(());
         }
         let entries = self.entries(run).await?;
-        self.judge_deaths(run, &entries)?;
-        let steps = ask(async || self.store.steps(run.id).await).await.unwrap();
+        self.check_deaths(run, &entries)?;
+        let steps = retry(async || self.store.steps(run.id).await).await.unwrap();
         // Read after the interruption: from then on no command of the run is under way.
         let marks = self.marks();
         let unknown: Vec<_> = steps.iter().filter(|s| s.status == StepStatus::Unknown).collect();
@@ -108,17 +109,17 @@ impl Field {
             let did = marks.get(&format!("{n}.{}", step.index)).copied().unwrap_or(0);
             decision = match (kind.work(step.index), did) {
                 (Work::Repeatable, _) | (Work::Command, 0) => Some(Decision::Repeat),
-                // What a step saved is not known when a person marks it done.
+                // The value that a step saved is not known when a person marks it done.
                 (Work::Command, 1) if (kind, step.index) != (Kind::Plain, 0) => Some(Decision::Done),
-                // A request may still be on its way, when its engine is only asleep.
+                // A request may still be on its way, when its engine is only stopped.
                 _ => return Ok(()),
             };
         }
         let by = Resumer { actor: "dora", reason: None };
-        match ask(async || self.store.resume(run.id, decision, by, Clock::System.now()).await).await {
+        match retry(async || self.store.resume(run.id, decision, by, Clock::System.now()).await).await {
             Ok(_) => {
                 self.submitted[n].resumed += 1;
-                self.submitted[n].judged = false;
+                self.submitted[n].checked = false;
                 self.figures.resumed += 1;
                 Ok(())
             }

@@ -1,5 +1,6 @@
-//! What the runs do: steps whose effects are counted outside. Step k of run n leaves the mark `n.k`, in a file or at the
-//! server, and holds a lock on its service's file while it works: two at once are seen.
+//! The plans of the runs, whose effects are counted outside the engines. Step k of run n leaves the
+//! mark `n.k`, in a file or at the server, and locks its service's file while it works, so that
+//! overlaps are seen.
 
 use std::path::Path;
 
@@ -29,7 +30,7 @@ pub enum Kind {
     Failing,
 }
 
-/// What a step does, as far as it can be counted.
+/// The countable effect of a step.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Work {
     /// Waits, for a time or for people: leaves no mark.
@@ -53,7 +54,7 @@ impl Kind {
     }
 }
 
-/// Where the runs leave their marks.
+/// The folder and the port at which runs leave their marks.
 pub struct Place<'a> {
     pub home: &'a Path,
     pub port: u16,
@@ -90,7 +91,7 @@ impl Place<'_> {
             }
             Kind::Failing => {
                 let fails = step(Phase::Action, "fails", self.request("POST", &format!("failing/{n}.0")));
-                // A breaker of its own: that of all other calls stays shut.
+                // A breaker of its own: that of all other calls stays closed.
                 let fails = fails.on(Target { service: service.to_owned(), env: Some("prod".to_owned()) });
                 let retry = Some(Retry { attempts: 3, base_ms: 10, cap_ms: 10 });
                 (vec![PlanStep { retry, ..fails }], mark(1, short))
@@ -126,7 +127,7 @@ impl Place<'_> {
         let save = [("v".to_owned(), "response.outputs.v".to_owned())].into();
         write.rules = Rules { key: "write".to_owned(), save, ..Rules::default() };
         let home = self.home.display();
-        // What it prints last ends without a line end: the very last piece of output holds the secret.
+        // The output does not end with a line end: its last chunk holds the secret.
         let script = format!(
             "{}; echo \"{n} $VALUE\" >> '{home}/values'; echo two; printf 'token %s' \"$OPSROOM_SECRET_CHAOS\"",
             mark(4, short)
@@ -164,7 +165,7 @@ impl Place<'_> {
     }
 }
 
-/// What the first step of plain run n saves for a later one.
+/// The value that the first step of plain run n saves for a later one.
 pub fn value(n: usize) -> String {
     format!("saved-{}", n * 7919 % 9973)
 }

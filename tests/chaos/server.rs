@@ -1,4 +1,4 @@
-//! The world outside: a server that counts what it is asked, and knows which requests are still open.
+//! An HTTP server that counts its requests and knows which are still open.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex};
@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use axum::extract::{Path, State};
 use axum::routing::{get, post};
 
-/// How long a slow request takes: longer than a lease, the sleep of an engine and its waking together.
+/// Duration of a slow request: longer than a lease, the longest stop of an engine and its waking.
 const SLOW: Duration = Duration::from_secs(20);
 
 /// Requests by the name in their path.
@@ -36,7 +36,7 @@ impl Drop for Open {
 }
 
 impl Server {
-    /// Starts it; its port as well.
+    /// Starts the server; returns its port too.
     pub async fn start() -> (Self, u16) {
         let server = Self::default();
         let quick = |State(server): State<Self>, Path(name): Path<String>| async move {
@@ -64,7 +64,7 @@ impl Server {
         (server, port)
     }
 
-    /// How often each name was asked for.
+    /// How often each name was requested.
     pub fn counts(&self) -> HashMap<String, usize> {
         self.0.lock().unwrap().counts.clone()
     }
@@ -74,7 +74,7 @@ impl Server {
         self.0.lock().unwrap().open.values().any(|(open, began)| open == name && *began < moment)
     }
 
-    /// The game is over: nothing takes long any more.
+    /// Answers slow requests at once from now on.
     pub fn hurry(&self) {
         self.0.lock().unwrap().in_a_hurry = true;
     }

@@ -1,4 +1,4 @@
-//! Any stack a file may hold.
+//! Generates any stack that a file may hold.
 
 use std::collections::BTreeMap;
 
@@ -92,7 +92,7 @@ fn environment(name: String) -> impl Strategy<Value = Environment> {
 
 fn service(name: String, environments: Vec<String>, services: Vec<String>) -> impl Strategy<Value = Service> {
     let others: Vec<String> = services.into_iter().filter(|s| *s != name).collect();
-    let words = (of(line()), of(line()), of(line()), of(prop_oneof![mail(), "[a-z ]{0,9}x"]), of(line()));
+    let labels = (of(line()), of(line()), of(line()), of(prop_oneof![mail(), "[a-z ]{0,9}x"]), of(line()));
     let more = (of(line()), of(line()), of(line()), of(prose()));
     let groups = (of(sla()), of(cost()), of(seats()), of(contract()));
     let links = prop::collection::btree_map(
@@ -101,9 +101,9 @@ fn service(name: String, environments: Vec<String>, services: Vec<String>) -> im
         0..3,
     );
     let tier = select(vec![Tier::Low, Tier::Standard, Tier::Critical]);
-    (aliases(name.clone()), tier, words, more, some_of(environments.clone()), some_of(others), links, groups)
-        .prop_flat_map(move |(aliases, tier, words, more, runs_in, depends_on, links, groups)| {
-            let (category, status, vendor, owner, department) = words;
+    (aliases(name.clone()), tier, labels, more, some_of(environments.clone()), some_of(others), links, groups)
+        .prop_flat_map(move |(aliases, tier, labels, more, runs_in, depends_on, links, groups)| {
+            let (category, status, vendor, owner, department) = labels;
             let (channel, sensitivity, auth_method, notes) = more;
             let (sla, cost, seats, contract) = groups;
             let places = if runs_in.is_empty() { environments.clone() } else { runs_in.clone() };

@@ -15,11 +15,11 @@ use ratatui::style::{Modifier, Style};
 
 use super::world::{NOW, World};
 
-/// A console and the world it asks.
+/// A console and its scripted world.
 pub struct Console {
     pub app: App,
     pub world: World,
-    /// Everything it ever wanted.
+    /// Every effect it has requested.
     pub wanted: Vec<Effect>,
 }
 
@@ -36,14 +36,14 @@ impl Console {
         console
     }
 
-    /// Lets a message in and answers everything that follows from it.
+    /// Sends a message and answers every effect that follows from it.
     pub fn send(&mut self, msg: Msg) -> &mut Self {
         let effects = self.app.update(msg);
         self.settle(effects);
         self
     }
 
-    /// Lets a message in and answers nothing.
+    /// Sends a message and answers nothing.
     pub fn send_unanswered(&mut self, msg: Msg) -> Vec<Effect> {
         let effects = self.app.update(msg);
         self.wanted.extend(effects.clone());
@@ -56,15 +56,15 @@ impl Console {
                 return;
             }
             let effect = effects.remove(0);
-            for answer in self.world.told(&effect).into_iter().chain(self.world.answer(&effect)) {
+            for answer in self.world.reader_messages(&effect).into_iter().chain(self.world.answer(&effect)) {
                 effects.extend(self.app.update(answer));
             }
             self.wanted.push(effect);
         }
-        panic!("the console never stops asking: {:?}", &self.wanted[self.wanted.len() - 5..]);
+        panic!("the console never stops sending requests: {:?}", &self.wanted[self.wanted.len() - 5..]);
     }
 
-    /// Presses keys, written as in the keymap and parted by spaces: `: Esc Shift-Tab`.
+    /// Presses keys, written as in the keymap and separated by spaces: `: Esc Shift-Tab`.
     pub fn press(&mut self, keys: &str) -> &mut Self {
         for key in keys.split(' ') {
             self.send(Msg::Key(key_event(key)));
@@ -80,7 +80,7 @@ impl Console {
         self
     }
 
-    /// Opens the bar, types a command and takes it.
+    /// Opens the bar, types a command and presses Enter.
     pub fn command(&mut self, text: &str) -> &mut Self {
         self.press(":").type_text(text).press("Enter")
     }
@@ -162,7 +162,7 @@ pub fn text(buffer: &Buffer) -> String {
     (0..area.height).map(line).collect::<Vec<_>>().join("\n")
 }
 
-/// Text and styles: below the screen, one line per run of cells that does not look like plain text.
+/// Text and styles: below the screen, one line per run of cells that have a style.
 pub fn with_styles(buffer: &Buffer) -> String {
     let area = buffer.area;
     let mut out = format!("{}\n\n", text(buffer));

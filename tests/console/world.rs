@@ -1,4 +1,4 @@
-//! A scripted world for the console: answers what it asks from values, without runtime, store or clock.
+//! A scripted world for the console: answers requests from values, without runtime, store or clock.
 
 use std::cell::RefCell;
 use std::collections::BTreeMap;
@@ -29,18 +29,18 @@ use opsroom::tui::msg::{ChosenRun, Effect, EnginePlace, Msg, Overview, PlanCard,
 /// 2026-11-21 21:04:11 UTC.
 pub const NOW: Timestamp = Timestamp(1_795_295_051_000);
 
-/// Everything the console can ask about.
+/// Everything the console can request.
 pub struct World {
     pub overview: Overview,
     pub card: PlanCard,
     pub log: Vec<Entry>,
     pub detail: RunDetail,
     pub history: Vec<String>,
-    /// Of every artifact.
+    /// The contents of every artifact.
     pub contents: Vec<u8>,
-    /// A plan made with inputs of one's own is this one.
+    /// The plan that is returned when inputs are given.
     pub again: Option<Plan>,
-    /// What starting a plan answers.
+    /// The refusal of every submitted plan.
     pub refusal: Option<String>,
     /// Logs being read, and how many of their entries were written.
     pub reading: RefCell<BTreeMap<Ticket, (Desk, Writer, usize)>>,
@@ -107,7 +107,7 @@ impl World {
         world
     }
 
-    /// The answer to a question, if it is one.
+    /// The answer to an effect, if it has one.
     pub fn answer(&self, effect: &Effect) -> Option<Msg> {
         Some(match effect.clone() {
             Effect::Quit
@@ -133,13 +133,13 @@ impl World {
             Effect::Runs { ticket, filter } => {
                 let before = filter.before.unwrap_or(RunId(i64::MAX));
                 let older: Vec<&Run> = self.overview.runs.iter().filter(|r| r.id < before).collect();
-                // A search looks at so many and says where it stopped.
-                let looked_at = if filter.holds.is_some() { 500 } else { usize::MAX };
-                let rest = older.get(looked_at).and(older.get(looked_at - 1)).map(|run| run.id);
+                // A search covers so many runs and reports where it stopped.
+                let searched = if filter.holds.is_some() { 500 } else { usize::MAX };
+                let rest = older.get(searched).and(older.get(searched - 1)).map(|run| run.id);
                 let wanted = filter.holds.unwrap_or_default();
                 let holds = |run: &&Run| run.plan.title.contains(&wanted);
-                let looked_at = older.into_iter().take(looked_at).filter(holds);
-                let runs: Vec<Run> = looked_at.take(filter.limit as usize).cloned().collect();
+                let searched = older.into_iter().take(searched).filter(holds);
+                let runs: Vec<Run> = searched.take(filter.limit as usize).cloned().collect();
                 let queue = self.detail.queued.iter().filter(|q| runs.iter().any(|r| r.id == q.run)).cloned().collect();
                 Msg::Runs(ticket, Ok(RunPage { runs, queue, rest, ..RunPage::default() }))
             }
@@ -179,7 +179,7 @@ impl World {
         })
     }
 
-    /// The newest run that fits, as the store would find it.
+    /// The newest run that matches, as the store would find it.
     fn find(&self, meant: &RunRef) -> Result<ChosenRun, String> {
         let RunRef::Newest(newest) = meant else { return Err(format!("{meant:?} has a number")) };
         let status = newest.status();
@@ -192,17 +192,17 @@ impl World {
         Ok(ChosenRun { run: found.id, line: one_line(found, NOW) })
     }
 
-    /// What the readers of logs tell by themselves: what was written meanwhile, where somebody looks.
+    /// Messages of the log readers about new lines, for logs that are on screen.
     pub fn written(&self) -> Vec<Msg> {
-        let watched = |(ticket, (desk, ..)): (&Ticket, &(Desk, Writer, usize))| desk.is_watched().then_some(*ticket);
+        let watched = |(ticket, (view, ..)): (&Ticket, &(Desk, Writer, usize))| view.is_watched().then_some(*ticket);
         let tickets: Vec<Ticket> = self.reading.borrow().iter().filter_map(watched).collect();
-        tickets.iter().flat_map(|ticket| self.told(&Effect::File(*ticket, Box::new(Ask::Look)))).collect()
+        tickets.iter().flat_map(|ticket| self.reader_messages(&Effect::File(*ticket, Box::new(Ask::Look)))).collect()
     }
 
-    /// What the reader of a log tells: all that follows from a wish, at once.
-    pub fn told(&self, effect: &Effect) -> Vec<Msg> {
+    /// All messages of a log reader that follow from a request, at once.
+    pub fn reader_messages(&self, effect: &Effect) -> Vec<Msg> {
         let mut reading = self.reading.borrow_mut();
-        let (ticket, wish) = match effect {
+        let (ticket, request) = match effect {
             Effect::OpenLog { ticket, after, .. } => {
                 let (file, writer) = Tracked::run("run").unwrap_or_else(|e| panic!("room for a log: {e}"));
                 let skipped = usize::try_from(*after).unwrap_or(0);
@@ -213,21 +213,21 @@ impl World {
                 reading.remove(ticket);
                 return Vec::new();
             }
-            Effect::File(ticket, wish) => (ticket, Some(wish)),
+            Effect::File(ticket, request) => (ticket, Some(request)),
             _ => return Vec::new(),
         };
-        let Some((desk, writer, written)) = reading.get_mut(ticket) else { return Vec::new() };
+        let Some((view, writer, written)) = reading.get_mut(ticket) else { return Vec::new() };
         assert!(writer.push(&self.log[*written..]));
         writer.catch_up();
         *written = self.log.len();
-        while desk.work() {}
-        if let Some(wish) = wish {
-            desk.ask((**wish).clone());
+        while view.work() {}
+        if let Some(request) = request {
+            view.ask((**request).clone());
         }
-        while desk.work() {}
-        let told: Vec<Told> = desk.answers().into_iter().map(Told::Answer).collect();
-        let shown = Told::Shown(Box::new(desk.shown()));
-        told.into_iter().chain([shown]).map(|told| Msg::File(*ticket, told)).collect()
+        while view.work() {}
+        let answers: Vec<Told> = view.answers().into_iter().map(Told::Answer).collect();
+        let shown = Told::Shown(Box::new(view.shown()));
+        answers.into_iter().chain([shown]).map(|message| Msg::File(*ticket, message)).collect()
     }
 }
 
@@ -269,14 +269,14 @@ pub fn stack() -> Stack {
 }
 
 fn states() -> Vec<(Target, TargetSummary)> {
-    let of = |service: &str, env: &str, state, ago: i64, samples, up, said: &str| {
+    let of = |service: &str, env: &str, state, ago: i64, samples, up, message: &str| {
         let target = Target { service: service.to_owned(), env: Some(env.to_owned()) };
         let latest = Observation {
             target: target.clone(),
             at: NOW.plus_ms(-ago),
             state,
             latency_ms: Some(41),
-            message: said.to_owned(),
+            message: message.to_owned(),
             run: None,
         };
         (target, TargetSummary::of(latest, samples, up))
@@ -351,7 +351,7 @@ pub fn plan(env: &str, protected: bool) -> Plan {
     }
 }
 
-/// A plan that only looks.
+/// A plan that changes nothing.
 pub fn check() -> Plan {
     Plan {
         runbook: "healthcheck".to_owned(),

@@ -1,4 +1,4 @@
-//! The files commands leave behind: taken from their folder and nowhere else, within limits, without secrets.
+//! Artifacts of commands: only files of their own folder, within limits, without secrets.
 
 use std::collections::BTreeMap;
 use std::os::unix::fs::symlink;
@@ -23,7 +23,7 @@ fn leaving(script: &str, folder: &Path, paths: &[&str], required: bool) -> PlanS
     step
 }
 
-/// What a run left, without its manifest: title and contents.
+/// Artifacts of a run except its manifest: title and contents.
 async fn left(bench: &Bench, run: RunId) -> Vec<(String, Vec<u8>)> {
     let mut all = Vec::new();
     for artifact in bench.store.artifacts(run).await.unwrap() {
@@ -35,7 +35,7 @@ async fn left(bench: &Bench, run: RunId) -> Vec<(String, Vec<u8>)> {
 }
 
 #[tokio::test]
-async fn what_a_command_leaves_in_its_folder_is_kept_whatever_came_of_it() {
+async fn artifacts_are_kept_also_of_a_command_that_fails() {
     let folder = tempfile::tempdir().unwrap();
     let bench = Bench::real().await;
     let script =
@@ -45,8 +45,8 @@ async fn what_a_command_leaves_in_its_folder_is_kept_whatever_came_of_it() {
     let wanted = [("out/bin".to_owned(), b"a\0b".to_vec()), ("out/deep/x.log".to_owned(), b"log\n".to_vec())];
     assert_eq!(left(&bench, run.id).await, wanted);
     let log = bench.log(run.id).await;
-    for said in ["info left out/bin (3 B, sha256 ", "warn it left no none.txt", "exit code 3"] {
-        assert!(log.iter().any(|line| line.contains(said)), "{said}: {log:#?}");
+    for expected in ["info left out/bin (3 B, sha256 ", "warn it left no none.txt", "exit code 3"] {
+        assert!(log.iter().any(|line| line.contains(expected)), "{expected}: {log:#?}");
     }
 }
 
@@ -67,13 +67,13 @@ async fn nothing_outside_of_the_folder_is_taken() {
     let titles: Vec<String> = left(&bench, run.id).await.into_iter().map(|(title, _)| title).collect();
     assert_eq!(titles, ["near", "own"]);
     let log = bench.log(run.id).await;
-    for said in [
+    for expected in [
         "link is not taken: it leads out of the step's folder",
         "away/private is not taken: it leads out",
         "pipe is not taken: it is no ordinary file",
         "folder is a folder; `folder/**` means the files in it",
     ] {
-        assert!(log.iter().any(|line| line.contains(said)), "{said}: {log:#?}");
+        assert!(log.iter().any(|line| line.contains(expected)), "{expected}: {log:#?}");
     }
     assert!(!log.join("\n").contains("private\""));
 }
@@ -83,7 +83,7 @@ async fn a_required_file_that_is_missing_or_too_large_fails_the_step() {
     let folder = tempfile::tempdir().unwrap();
     let artifacts = Limits { each: 10, run: 15 };
     let bench = Bench::real_with(Outside { artifacts, ..Outside::default() }).await;
-    for (script, paths, wanted, said) in [
+    for (script, paths, wanted, expected) in [
         ("true", &["a"][..], false, "exit code 0 in"),
         ("printf 123456789 > a", &["a"], true, ""),
         ("printf 12345678901 > b", &["b"], false, "b is not kept: it has 11 B, an artifact at most 10 B"),
@@ -91,21 +91,21 @@ async fn a_required_file_that_is_missing_or_too_large_fails_the_step() {
             "printf 123456789 > c; printf 987654321 > d",
             &["c", "d"],
             false,
-            "this run would leave more than 15 B behind",
+            "this run would have more than 15 B of artifacts",
         ),
     ] {
         let run = bench.run(plan(vec![leaving(script, folder.path(), paths, true)])).await;
         let steps = bench.steps(run.id).await;
         assert_eq!(steps[0].status == StepStatus::Succeeded, wanted, "{script}: {steps:?}");
-        let told = steps[0].message.clone().unwrap_or_default();
-        assert!(told.contains(said), "{script}: {told}");
+        let message = steps[0].message.clone().unwrap_or_default();
+        assert!(message.contains(expected), "{script}: {message}");
         let log = bench.log(run.id).await.join("\n");
-        assert!(log.contains(said), "{script}: {log}");
+        assert!(log.contains(expected), "{script}: {log}");
     }
     let optional = leaving("printf 12345678901 > e", folder.path(), &["e"], false);
     let run = bench.run(plan(vec![optional])).await;
     assert_ended(&run, RunStatus::Succeeded);
-    assert!(bench.log(run.id).await.join("\n").contains("e is not kept"), "refused, and told");
+    assert!(bench.log(run.id).await.join("\n").contains("e is not kept"), "refused, and reported");
     assert!(left(&bench, run.id).await.is_empty(), "never cut");
 }
 
@@ -130,12 +130,12 @@ async fn a_secret_in_a_file_is_not_kept() {
     let coded = String::from_utf8(all[1].1.clone()).unwrap();
     assert!(coded.contains("[secret TOKEN]"), "{coded}");
     let log = bench.log(run.id).await;
-    let told = |title: &str| log.iter().find(|line| line.contains(&format!("left {title} ("))).unwrap();
+    let line_of = |title: &str| log.iter().find(|line| line.contains(&format!("left {title} ("))).unwrap();
     for title in ["plain", "coded"] {
-        assert!(told(title).contains("values of secrets in it were replaced"), "{}", told(title));
+        assert!(line_of(title).contains("values of secrets in it were replaced"), "{}", line_of(title));
     }
-    assert!(told("plain").contains("(16 B, "), "as it is kept: {}", told("plain"));
-    assert!(!told("without").contains("secrets"), "{}", told("without"));
+    assert!(line_of("plain").contains("(16 B, "), "as it is kept: {}", line_of("plain"));
+    assert!(!line_of("without").contains("secrets"), "{}", line_of("without"));
 }
 
 #[tokio::test]

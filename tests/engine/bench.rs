@@ -1,4 +1,4 @@
-//! A workbench: store, bus, script and engine, and short ways to make plans and wait for facts.
+//! Test harness: store, bus, script and engine, and helpers to make plans and wait for conditions.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -16,8 +16,8 @@ use opsroom::core::step::{Reply, StepSpec, http::Http, manual::Manual, shell::Sh
 use opsroom::engine::{Engine, EngineConfig};
 use opsroom::store::{NewRun, Store};
 
-/// No fact takes longer than this to come true; a test that waits so long has failed.
-const PATIENCE: Duration = Duration::from_secs(30);
+/// Timeout of every wait; a test that reaches it has failed.
+const MAX_WAIT: Duration = Duration::from_secs(30);
 
 pub struct Bench {
     pub store: Store,
@@ -28,29 +28,29 @@ pub struct Bench {
 }
 
 impl Bench {
-    /// A scripted world.
+    /// With scripted adapters.
     pub async fn scripted(script: Script) -> Self {
         let script = Arc::new(script);
         Self::with(Adapters::scripted(script.clone()), script).await
     }
 
-    /// The real world.
+    /// With real adapters.
     pub async fn real() -> Self {
         Self::real_with(Outside::default()).await
     }
 
-    /// The real world with secrets and limits.
+    /// With real adapters that have secrets and limits.
     pub async fn real_with(outside: Outside) -> Self {
         Self::with(Adapters::real(outside), Arc::default()).await
     }
 
-    /// A scripted world on a store of one's choice; see [`on_both`].
+    /// With scripted adapters, on the store at `url`; see [`on_both`].
     pub async fn scripted_on(url: &str, script: Script) -> Self {
         let script = Arc::new(script);
         Self::on(url, Adapters::scripted(script.clone()), script).await
     }
 
-    /// The real world on a store of one's choice.
+    /// With real adapters, on the store at `url`.
     pub async fn real_on(url: &str) -> Self {
         Self::on(url, Adapters::real(Outside::default()), Arc::default()).await
     }
@@ -80,7 +80,7 @@ impl Bench {
         self.store.submit(new).await.unwrap().id
     }
 
-    /// The queued runs that wait for something besides free hands, and what for.
+    /// Queued runs that wait for something other than a free engine slot, and the reason.
     pub async fn waiting(&self) -> Vec<(RunId, String)> {
         let queue = self.store.queue(self.workspace, RunId(0), RunId(i64::MAX)).await.unwrap();
         queue.into_iter().filter(|q| !q.waits_for.is_empty()).map(|q| (q.run, q.to_string())).collect()
@@ -108,10 +108,10 @@ impl Bench {
                 }
             }
         };
-        tokio::time::timeout(PATIENCE * 2, wait).await.expect("the run ends")
+        tokio::time::timeout(MAX_WAIT * 2, wait).await.expect("the run ends")
     }
 
-    /// Waits, woken by the bus, until the run is so.
+    /// Waits, woken by the bus, until `so` holds for the run.
     pub async fn until(&self, id: RunId, so: impl Fn(&Run) -> bool) -> Run {
         let mut bus = self.bus.listen();
         let wait = async {
@@ -123,7 +123,7 @@ impl Bench {
                 let _ = tokio::time::timeout(Duration::from_millis(100), bus.recv()).await;
             }
         };
-        if let Ok(run) = tokio::time::timeout(PATIENCE, wait).await {
+        if let Ok(run) = tokio::time::timeout(MAX_WAIT, wait).await {
             return run;
         }
         panic!("{:?}\n{:#?}", self.store.run(id).await, self.log(id).await)
@@ -136,7 +136,7 @@ impl Bench {
                 tokio::time::sleep(Duration::from_millis(10)).await;
             }
         };
-        tokio::time::timeout(PATIENCE, wait).await.unwrap_or_else(|_| panic!("never said: {text}"));
+        tokio::time::timeout(MAX_WAIT, wait).await.unwrap_or_else(|_| panic!("never logged: {text}"));
     }
 
     pub async fn entries(&self, id: RunId) -> Vec<Entry> {
@@ -179,7 +179,8 @@ impl Bench {
     }
 }
 
-/// A test on both databases: `SQLite` in memory, and a schema of its own on a `PostgreSQL` server where there is one.
+/// Runs a test on both databases: `SQLite` in memory, and a schema of its own on a `PostgreSQL`
+/// server where there is one.
 pub async fn on_both(test: impl AsyncFn(&str)) {
     test("sqlite::memory:").await;
     if let Some(schema) = crate::postgres::schema().await {
@@ -188,12 +189,12 @@ pub async fn on_both(test: impl AsyncFn(&str)) {
     }
 }
 
-/// The engine claims this run and no other.
+/// Config of an engine that claims only this run.
 pub fn only(id: RunId) -> EngineConfig {
     EngineConfig { only: Some(id), ..config() }
 }
 
-/// As many hands for each lane.
+/// The same width for each lane.
 pub fn lanes(width: usize) -> Lanes {
     Lanes { interactive: width, routine: width }
 }

@@ -1,4 +1,5 @@
-//! A target that keeps failing is left in peace, and asked once before everybody calls it again.
+//! A target that keeps failing is not called for a while; then one call decides whether it is used
+//! again.
 
 use std::collections::BTreeMap;
 
@@ -27,7 +28,7 @@ async fn breaker(bench: &Bench) -> Option<State> {
     bench.store.breakers(bench.workspace).await.unwrap().first().map(|breaker| breaker.state)
 }
 
-/// As if it had failed its last time so long ago.
+/// Opens the breaker, with the last failure `ms_ago`.
 async fn opened(bench: &Bench, ms_ago: i64) {
     let way = Way { target: Some(target("web")), host: "act.test".to_owned() };
     let then = Clock::System.now().plus_ms(-ms_ago);
@@ -55,7 +56,7 @@ async fn five_failures_in_a_row_open_it_and_then_nothing_is_called() {
 }
 
 #[tokio::test]
-async fn a_get_that_only_looks_is_not_refused() {
+async fn a_read_only_get_is_not_refused() {
     for (method, phase, mutates, called) in [
         ("GET", Phase::Action, false, true),
         ("HEAD", Phase::Verify, false, true),
@@ -70,7 +71,7 @@ async fn a_get_that_only_looks_is_not_refused() {
         let wanted = if called { RunStatus::Succeeded } else { RunStatus::Failed };
         assert_ended(&run, wanted);
         assert_eq!(bench.script.asked().len(), usize::from(called), "{method} {phase:?} {mutates}");
-        assert!(matches!(breaker(&bench).await, Some(State::Open { .. })), "what looks does not count");
+        assert!(matches!(breaker(&bench).await, Some(State::Open { .. })), "a read does not count");
     }
 }
 
@@ -85,7 +86,7 @@ async fn attempts_count_and_the_open_breaker_ends_them() {
 }
 
 #[tokio::test]
-async fn an_answer_of_any_kind_is_no_failure() {
+async fn an_answer_below_500_or_a_refusal_is_no_failure() {
     let refused = Act::Reply(Reply::Refused { message: "no such secret".to_owned() });
     for answer in [status(404), status(429), status(200), refused] {
         let bench = Bench::scripted(Script::default().on("act.test", answer.clone())).await;
@@ -106,7 +107,7 @@ fn unreachable() -> Act {
 }
 
 #[tokio::test]
-async fn looking_and_cleaning_up_are_neither_refused_nor_counted() {
+async fn probes_and_finally_steps_are_neither_refused_nor_counted() {
     let bench = Bench::scripted(Script::default()).await;
     opened(&bench, 1000).await;
     let look = PlanStep { probe: true, name: "look".to_owned(), ..on_web(http(Phase::Preflight, "act", "GET")) };
@@ -118,7 +119,8 @@ async fn looking_and_cleaning_up_are_neither_refused_nor_counted() {
     assert!(breaker(&bench).await.unwrap().is_open(), "their success does not close it");
 }
 
-/// Statements that change something, operations of products and messages are guarded like requests; what reads is not.
+/// Statements that change something, operations of products and notifications are guarded like
+/// requests; reads are not.
 #[tokio::test]
 async fn other_ways_of_acting_are_guarded_too() {
     let sql = |mutates| {
@@ -143,13 +145,13 @@ async fn other_ways_of_acting_are_guarded_too() {
         })
     };
     let message = serde_json::from_str(r#"{"title": "disk full"}"#).unwrap();
-    let tell = StepSpec::Notify(Notify { to: "ops".to_owned(), place: "webhook".to_owned(), message });
+    let notify = StepSpec::Notify(Notify { to: "ops".to_owned(), place: "webhook".to_owned(), message });
     let later = Progress { stage: 0, last: Box::new(http_reply(503)), kept: Kept::new(), ms: 1 };
     for (to, spec, answer, host) in [
         ("delete from carts", sql(true), unreachable(), Some("database.shop")),
         ("select 1", sql(false), unreachable(), None),
         ("dispatch", operate("github.dispatch_workflow"), Act::Reply(Reply::Operated(later)), Some("ghe.test")),
-        ("disk full", tell, status(502), Some("notify.ops")),
+        ("disk full", notify, status(502), Some("notify.ops")),
     ] {
         let bench = Bench::scripted(Script::default().on(to, answer)).await;
         let act = || plan(vec![on_web(step(Phase::Action, "act", spec.clone()))]);
@@ -170,7 +172,7 @@ fn http_reply(status: u16) -> Reply {
 }
 
 #[tokio::test]
-async fn after_its_rest_one_call_decides() {
+async fn after_the_cooldown_one_call_decides() {
     for (answer, closes, says) in [
         (status(200), true, "success act: the breaker of web (act.test) closed: it answers again"),
         (

@@ -1,5 +1,5 @@
-//! People in charge of a run: pause, step through, skip, stop, kill; and steps that want approval. On both databases where
-//! what is written matters.
+//! Manual control of runs: pause, step through, skip, stop, kill; and approval steps. On both
+//! databases where stored data matters.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -53,7 +53,7 @@ async fn a_paused_run_waits_before_its_next_step_until_it_may_go_on() {
         engine.wake();
         let run = bench.ended(id).await;
         assert_ended(&run, RunStatus::Succeeded);
-        assert_eq!((run.message, hosts(&bench)), (None, 3), "what it said while it waited is over");
+        assert_eq!((run.message, hosts(&bench)), (None, 3), "the message of the wait is gone");
         let log = bench.log(id).await;
         assert!(log.iter().any(|l| l == "warn naomi lets it go on: looks odd"), "{log:#?}");
     })
@@ -61,7 +61,7 @@ async fn a_paused_run_waits_before_its_next_step_until_it_may_go_on() {
 }
 
 #[tokio::test]
-async fn step_by_step_each_step_is_let_go_and_one_can_be_skipped() {
+async fn stepping_releases_each_step_and_can_skip_one() {
     on_both(async |url| {
         let bench = Bench::scripted_on(url, Script::default()).await;
         let id = submit_at(&bench, three(), Pace::Stepping).await;
@@ -106,7 +106,7 @@ async fn items_of_a_group_are_held_back_one_by_one() {
 }
 
 #[tokio::test]
-async fn whoever_needs_what_a_skipped_step_would_have_saved_does_not_guess() {
+async fn a_step_that_needs_a_value_of_a_skipped_step_fails() {
     let bench = Bench::scripted(Script::default()).await;
     let save = BTreeMap::from([("token".to_owned(), "response.body.token".to_owned())]);
     let first =
@@ -184,7 +184,7 @@ async fn a_kill_leaves_no_grace_also_when_a_cancel_came_before_it() {
         assert_ended(&bench.ended(id).await, RunStatus::Cancelled);
         assert!(pids(&bench, id).await.iter().all(|pid| !is_running(pid)));
         let log = bench.log(id).await;
-        assert!(log.iter().any(|l| l.contains("killed at once, as asked")), "{log:#?}");
+        assert!(log.iter().any(|l| l.contains("killed at once, as requested")), "{log:#?}");
         let tidied = bench.output(id).await.iter().any(|line| line == "tidying");
         assert_eq!(tidied, before.is_some(), "no TERM came before the KILL");
     }
@@ -257,10 +257,10 @@ async fn denied_or_expired_it_is_cancelled_and_finally_runs() {
 }
 
 #[tokio::test]
-async fn what_was_said_just_within_the_time_counts() {
+async fn a_vote_just_within_the_time_counts() {
     let bench = Bench::scripted(Script::default()).await;
     let engine = bench.engine();
-    // The time is over before the engine looks again by itself, and nobody wakes it.
+    // The time is over before the engine polls again by itself, and it is not woken.
     let id = bench.submit(gated(1, 900)).await;
     engine.wake();
     let run = bench.until(id, |r| r.status == RunStatus::Waiting).await;
@@ -280,7 +280,7 @@ async fn an_approval_outlives_its_engine_with_the_votes_there_are() {
         vote(&bench, &run, "ana", true).await;
         engine.stop(false).await;
         let run = bench.store.run(id).await.unwrap();
-        assert_eq!(run.status, RunStatus::Queued, "waiting on harms nobody");
+        assert_eq!(run.status, RunStatus::Queued, "waiting longer harms nothing");
         vote(&bench, &run, "ben", true).await;
         let _engine = bench.engine_with(only(id));
         assert_ended(&bench.ended(id).await, RunStatus::Succeeded);
@@ -310,7 +310,7 @@ async fn the_time_to_approve_goes_on_while_no_engine_waits() {
 }
 
 #[tokio::test]
-async fn who_waits_for_people_takes_no_place_among_those_at_work() {
+async fn a_run_that_waits_for_approval_takes_no_engine_slot() {
     let bench = Bench::scripted(Script::default()).await;
     let engine = bench.engine_with(EngineConfig { lanes: lanes(1), ..config() });
     let waits = bench.submit(gated(1, 600_000)).await;
@@ -325,7 +325,7 @@ async fn who_waits_for_people_takes_no_place_among_those_at_work() {
 }
 
 #[tokio::test]
-async fn what_a_step_saved_is_there_after_an_interruption() {
+async fn saved_values_survive_an_interruption() {
     on_both(async |url| {
         let reply = |body: &str| {
             let headers = BTreeMap::from([("server".to_owned(), "unit".to_owned())]);
@@ -355,10 +355,10 @@ async fn what_a_step_saved_is_there_after_an_interruption() {
         bench.store.answer(id, 1, true, None, "amos", Clock::System.now()).await.unwrap();
         engine.wake();
         assert_ended(&bench.ended(id).await, RunStatus::Failed);
-        let asked: Vec<_> = bench.script.asked().iter().map(|call| format!("{call:?}")).collect();
-        assert!(asked[1].contains("http://deploy.test/web%3A7"), "{asked:?}");
-        assert_eq!(asked.len(), 2, "built once, deployed once");
-        // A body is not kept: whoever asks for it is told, and nothing is guessed.
+        let calls: Vec<_> = bench.script.asked().iter().map(|call| format!("{call:?}")).collect();
+        assert!(calls[1].contains("http://deploy.test/web%3A7"), "{calls:?}");
+        assert_eq!(calls.len(), 2, "built once, deployed once");
+        // A body is not kept: a condition that reads it fails, with the reason.
         let look = bench.steps(id).await.remove(3).message.unwrap();
         assert!(look.ends_with("of its answer only what it saved was kept)"), "{look}");
     })
@@ -366,7 +366,7 @@ async fn what_a_step_saved_is_there_after_an_interruption() {
 }
 
 #[tokio::test]
-async fn a_hold_ends_with_the_run_and_never_outlives_a_cancel() {
+async fn a_pause_ends_when_the_run_is_cancelled() {
     let bench = Bench::scripted(Script::default()).await;
     let id = submit_at(&bench, three(), Pace::Paused).await;
     let engine = bench.engine();

@@ -1,4 +1,4 @@
-//! The course of a run: phases, outcomes, retries, conditions, chains, questions, what is left behind.
+//! The progress of a run: phases, outcomes, retries, conditions, chains, questions, artifacts.
 
 use opsroom::adapter::{Answer, OutputLine, Script};
 use opsroom::core::artifact::ArtifactKind;
@@ -22,7 +22,7 @@ fn without_durations(line: &str) -> String {
 }
 
 #[tokio::test]
-async fn a_small_plan_leaves_exactly_these_events() {
+async fn a_small_plan_logs_exactly_these_events() {
     let says = vec![OutputLine { stream: Stream::Stdout, text: "deployed".to_owned() }];
     let act = status(200);
     let script = Script::default().answer(Answer { to: "deploy".to_owned(), says, after_ms: 0, act });
@@ -70,7 +70,7 @@ async fn a_failing_preflight_stops_before_the_action() {
     let run = bench.run(plan(steps)).await;
     assert_ended(&run, RunStatus::Failed);
     assert_eq!(run.message.as_deref(), Some("step api: HTTP 404 in 5 ms"));
-    assert_eq!(bench.script.asked().len(), 1, "nothing but the preflight was asked");
+    assert_eq!(bench.script.asked().len(), 1, "only the preflight was called");
     assert_eq!(bench.statuses(run.id).await, [StepStatus::Failed, StepStatus::Skipped, StepStatus::Skipped]);
     let log = bench.log(run.id).await;
     for line in ["info action skipped: preflight failed", "info verify skipped: preflight failed"] {
@@ -81,7 +81,7 @@ async fn a_failing_preflight_stops_before_the_action() {
 }
 
 #[tokio::test]
-async fn a_failure_that_may_be_passed_still_fails_the_run() {
+async fn a_failure_that_continues_still_fails_the_run() {
     let bench = Bench::scripted(Script::default().on("one", status(500))).await;
     let one = PlanStep { on_failure: OnFailure::Continue, ..get(Phase::Action, "one") };
     let run = bench.run(plan(vec![one, get(Phase::Action, "two"), get(Phase::Verify, "three")])).await;
@@ -90,7 +90,7 @@ async fn a_failure_that_may_be_passed_still_fails_the_run() {
 }
 
 #[tokio::test]
-async fn reading_is_tried_again_and_writing_is_not() {
+async fn reads_are_retried_and_writes_are_not() {
     let script = Script::default();
     let script = script.on("GET", status(503)).on("GET", status(502)).on("GET", status(200)).on("POST", status(503));
     let bench = Bench::scripted(script).await;
@@ -136,7 +136,7 @@ async fn a_condition_decides_whether_anything_runs() {
 }
 
 #[tokio::test]
-async fn a_condition_nothing_can_check_does_not_hold_either_way() {
+async fn a_condition_without_a_check_holds_neither_way() {
     for negated in [false, true] {
         let bench = Bench::scripted(Script::default()).await;
         let mut plan = gated(negated);
@@ -154,16 +154,17 @@ fn chain_of(names: [&str; 3]) -> Plan {
 #[tokio::test]
 async fn a_chain_goes_on_after_success_only() {
     let bench = Bench::scripted(Script::default().on("three", status(500))).await;
-    // One engine for all of it: another would have to wait until the next link of a dropped one is nobody's.
+    // One engine for all of it: another would have to wait until a dropped engine no longer owns
+    // the next link.
     let engine = bench.engine();
     let first = bench.submit(chain_of(["one", "two", "three"])).await;
     engine.wake();
     bench.ended(first).await;
     engine.idle().await;
     let runs = bench.store.runs(bench.workspace, &RunFilter { limit: 10, ..RunFilter::default() }).await.unwrap().runs;
-    let told: Vec<_> = runs.iter().rev().map(|r| (r.plan.title.as_str(), r.status, r.trigger.as_str())).collect();
+    let links: Vec<_> = runs.iter().rev().map(|r| (r.plan.title.as_str(), r.status, r.trigger.as_str())).collect();
     let (ok, bad) = (RunStatus::Succeeded, RunStatus::Failed);
-    assert_eq!(told, [("one", ok, "console"), ("two", ok, "chain"), ("three", bad, "chain")]);
+    assert_eq!(links, [("one", ok, "console"), ("two", ok, "chain"), ("three", bad, "chain")]);
     assert_eq!((runs[1].parent, runs[0].parent), (Some(first), Some(runs[1].id)));
     assert!(runs.iter().all(|r| r.actor == "amos"));
 }
@@ -210,7 +211,7 @@ async fn a_question_waits_for_its_answer() {
 }
 
 #[tokio::test]
-async fn documents_and_a_manifest_are_left_behind() {
+async fn documents_and_a_manifest_are_artifacts() {
     let bench = Bench::scripted(Script::default()).await;
     let document = StepSpec::Document(Document { title: "spec.md".to_owned(), content: "# Spec".to_owned() });
     let steps = vec![get(Phase::Action, "deploy"), step(Phase::Summarize, "write", document)];
@@ -231,7 +232,7 @@ async fn documents_and_a_manifest_are_left_behind() {
 }
 
 #[tokio::test]
-async fn probes_leave_observations() {
+async fn probes_store_observations() {
     let bench = Bench::scripted(Script::default().on("web", status(500))).await;
     let probe = |name: &str| PlanStep {
         probe: true,
@@ -243,8 +244,8 @@ async fn probes_leave_observations() {
     let since = opsroom::core::time::Timestamp(0);
     let mut seen = bench.store.summaries(bench.workspace, since).await.unwrap();
     seen.sort_by(|a, b| a.0.cmp(&b.0));
-    let told: Vec<_> = seen.iter().map(|(t, s)| (t.service.as_str(), s.latest.state, s.latest.run)).collect();
-    assert_eq!(told, [("api", State::Ok, Some(run.id)), ("web", State::Failing, Some(run.id))]);
+    let states: Vec<_> = seen.iter().map(|(t, s)| (t.service.as_str(), s.latest.state, s.latest.run)).collect();
+    assert_eq!(states, [("api", State::Ok, Some(run.id)), ("web", State::Failing, Some(run.id))]);
 }
 
 #[tokio::test]

@@ -9,7 +9,7 @@ use opsroom::engine::EngineConfig;
 
 use crate::bench::*;
 
-/// Claims a run like an engine would, begins its first step, and is never heard of again.
+/// Claims a run like an engine, begins its first step, and never renews its lease.
 pub async fn die_with(bench: &Bench, holder: &str, lease_ms: i64) -> RunId {
     let id = bench.submit(plan(vec![get(Phase::Action, "deploy"), get(Phase::Verify, "web")])).await;
     let now = Clock::System.now();
@@ -41,7 +41,7 @@ async fn runs_of_a_dead_neighbour_are_interrupted_at_once() {
 }
 
 #[tokio::test]
-async fn runs_of_a_stranger_are_interrupted_when_their_lease_has_ended() {
+async fn runs_of_another_host_are_interrupted_when_their_lease_has_ended() {
     let bench = Bench::scripted(Script::default()).await;
     let living = die_with(&bench, "elsewhere:7:1:boot:1:1", 3_600_000).await;
     let dead = die_with(&bench, "elsewhere:8:1:boot:1:1", 300).await;
@@ -68,7 +68,7 @@ async fn an_engine_that_lost_its_claim_stops_at_once() {
     engine.wake();
     bench.until_said(id, "> pid").await;
     let pids = crate::process::pids(&bench, id).await;
-    // A renewal may come in between; then it is refused, and tried again.
+    // A renewal may come in between; then the interruption is refused, and tried again.
     while !bench.store.interrupt(&bench.store.run(id).await.unwrap(), "taken away", Clock::System.now()).await.unwrap()
     {
     }
@@ -82,7 +82,7 @@ async fn an_engine_that_lost_its_claim_stops_at_once() {
 }
 
 #[tokio::test]
-async fn without_a_store_nothing_goes_on_and_nothing_is_pretended() {
+async fn an_engine_that_loses_its_store_ends_its_processes() {
     let bench = Bench::real().await;
     let engine = bench.engine_with(EngineConfig { lease_ms: 600, ..config() });
     let id = bench.submit(plan(vec![shell(Phase::Action, "long", "echo pid $$; sleep 30")])).await;
@@ -109,15 +109,15 @@ async fn two_engines_never_run_the_same_thing_twice() {
     for engine in &engines {
         engine.idle().await;
     }
-    let asked: std::collections::HashSet<_> = bench.script.asked().iter().map(|c| format!("{c:?}")).collect();
-    assert_eq!((asked.len(), bench.script.asked().len()), (30, 30));
+    let calls: std::collections::HashSet<_> = bench.script.asked().iter().map(|c| format!("{c:?}")).collect();
+    assert_eq!((calls.len(), bench.script.asked().len()), (30, 30));
     for id in ids {
         assert_ended(&bench.ended(id).await, RunStatus::Succeeded);
     }
 }
 
 #[tokio::test]
-async fn no_more_runs_are_in_hand_than_allowed() {
+async fn no_more_runs_are_active_than_allowed() {
     let bench = Bench::scripted(Script::default().on("job", Act::Hang)).await;
     let engine = bench.engine_with(EngineConfig { lanes: lanes(2), ..config() });
     let mut ids = Vec::new();

@@ -1,4 +1,4 @@
-//! What an engine starts without being asked.
+//! Which queued runs an engine starts by itself.
 
 use opsroom::adapter::Script;
 use opsroom::clock::Clock;
@@ -26,12 +26,12 @@ fn engine(bench: &Bench, store: &Store, kind: &str) -> Engine {
 }
 
 #[tokio::test]
-async fn a_console_offers_what_a_dead_process_queued_and_starts_its_own() {
+async fn a_console_offers_runs_of_a_dead_process_and_starts_its_own() {
     let bench = Bench::scripted(Script::default()).await;
     let me = opsroom::engine::identity();
     let (mine, dead) = (bench.store.clone().of_process(&me), bench.store.clone().of_process(&dead_neighbour(&me)));
     let leftover = queued(&bench, &dead, 1000).await;
-    // It has shown itself a moment ago; that it is gone can be seen all the same.
+    // Its heartbeat is recent, but its process is gone.
     let now = Clock::System.now();
     let shown = EngineRow {
         holder: dead.process().to_owned(),
@@ -59,7 +59,7 @@ async fn a_console_offers_what_a_dead_process_queued_and_starts_its_own() {
 }
 
 #[tokio::test]
-async fn a_server_goes_on_with_what_is_young_and_offers_the_rest() {
+async fn a_server_starts_young_runs_and_offers_old_ones() {
     let bench = Bench::scripted(Script::default()).await;
     let me = opsroom::engine::identity();
     let dead = bench.store.clone().of_process(&dead_neighbour(&me));

@@ -1,4 +1,4 @@
-//! Limits on what is asked of others: runs wait or are told why not, probes look another time.
+//! Rate limits of calls: steps wait, or fail with the reason; probes are skipped.
 
 use opsroom::adapter::Outside;
 use opsroom::bus::Notice;
@@ -63,7 +63,7 @@ async fn a_step_that_waits_says_so_and_can_be_cancelled() {
 }
 
 #[tokio::test]
-async fn the_pulse_leaves_out_what_would_have_to_wait() {
+async fn the_pulse_skips_probes_that_would_have_to_wait() {
     let (server, bench) = (server().await, limited(1).await);
     let services = ["one", "two"].map(|name| probed(name, ActionCall::Http(get(&server))));
     let added: Vec<_> = (0..)

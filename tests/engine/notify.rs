@@ -1,4 +1,4 @@
-//! Notifiers against servers on this machine: what arrives, what is tried again, what is never written down.
+//! Notifiers against servers on this machine: what arrives, what is retried, what is never stored.
 
 use opsroom::adapter::Outside;
 use opsroom::core::notify::{
@@ -56,7 +56,7 @@ async fn server(answers: &[(&str, u16)]) -> MockServer {
 }
 
 #[tokio::test]
-async fn every_way_over_http_arrives_and_no_secret_is_written_down() {
+async fn every_http_channel_delivers_and_no_secret_is_stored() {
     let server = server(&[
         ("/hook", 200),
         ("/services/T0/hunter2-slack", 200),
@@ -80,7 +80,7 @@ async fn every_way_over_http_arrives_and_no_secret_is_written_down() {
     let log = bench.log(run.id).await;
     assert_eq!(run.status, RunStatus::Succeeded, "{log:#?}");
     assert!(log.iter().all(|line| !line.contains("hunter2")), "{log:#?}");
-    assert!(log.iter().any(|line| line.starts_with("success tell duty: told duty in")), "{log:#?}");
+    assert!(log.iter().any(|line| line.starts_with("success tell duty: sent to duty in")), "{log:#?}");
 
     let got = server.received_requests().await.unwrap();
     let body = |n: usize| serde_json::from_slice::<serde_json::Value>(&got[n].body).unwrap();
@@ -89,7 +89,7 @@ async fn every_way_over_http_arrives_and_no_secret_is_written_down() {
     assert_eq!(header(SIGNATURE), signature(KEY, &header(TIMESTAMP), raw));
     assert_eq!((body(0)["title"].as_str(), body(0)["severity"].as_str()), (Some("web is down"), Some("high")));
     assert!(body(0)["text"].as_str().unwrap().contains("nothing was run before this"));
-    assert!(body(1)["text"].as_str().unwrap().contains("- tell hook: succeeded: told hook"));
+    assert!(body(1)["text"].as_str().unwrap().contains("- tell hook: succeeded: sent to hook"));
     assert!(body(2)["content"].as_str().unwrap().starts_with("**[high] web is down**"));
     assert_eq!(
         (body(3)["routing_key"].as_str(), body(3)["dedup_key"].as_str()),
@@ -98,7 +98,7 @@ async fn every_way_over_http_arrives_and_no_secret_is_written_down() {
 }
 
 #[tokio::test]
-async fn what_may_pass_is_tried_again_and_what_will_not_is_not() {
+async fn temporary_failures_are_retried_and_permanent_ones_are_not() {
     let server = MockServer::start().await;
     let answer = |status| ResponseTemplate::new(status);
     Mock::given(path("/busy")).respond_with(answer(503)).up_to_n_times(2).mount(&server).await;
@@ -112,11 +112,11 @@ async fn what_may_pass_is_tried_again_and_what_will_not_is_not() {
     let run = bench.run(plan(vec![tell("gone", "")])).await;
     assert_eq!(run.status, RunStatus::Failed);
     let log = bench.log(run.id).await;
-    assert!(log.iter().any(|line| line.contains("gone was not told: HTTP 404: no_service")), "{log:#?}");
+    assert!(log.iter().any(|line| line.contains("gone was not notified: HTTP 404: no_service")), "{log:#?}");
 }
 
 #[tokio::test]
-async fn a_key_goes_only_where_it_may_and_nobody_undeclared_is_told() {
+async fn keys_and_messages_go_only_to_declared_hosts_and_notifiers() {
     let server = server(&[("/v2/enqueue", 202)]).await;
     let url = format!("{}/v2/enqueue", server.uri().replace("127.0.0.1", "localhost"));
     let bench = Bench::real_with(outside(
@@ -132,7 +132,7 @@ async fn a_key_goes_only_where_it_may_and_nobody_undeclared_is_told() {
     assert!(server.received_requests().await.unwrap().is_empty());
 }
 
-/// A mail server that takes one mail, or has something against it. Gives its address and what was said to it.
+/// A mail server that accepts or refuses one mail. Returns its address and the lines it received.
 async fn mail_server(data_answer: &'static str) -> (std::net::SocketAddr, tokio::task::JoinHandle<Vec<String>>) {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
@@ -140,11 +140,11 @@ async fn mail_server(data_answer: &'static str) -> (std::net::SocketAddr, tokio:
         let (peer, _) = listener.accept().await.unwrap();
         let (read, mut write) = peer.into_split();
         let mut lines = BufReader::new(read).lines();
-        let mut said = Vec::new();
+        let mut received = Vec::new();
         let mut in_data = false;
         write.write_all(b"220 sink.test\r\n").await.unwrap();
         while let Ok(Some(line)) = lines.next_line().await {
-            said.push(line.clone());
+            received.push(line.clone());
             let answer = match line.split(' ').next().unwrap_or_default() {
                 "." if in_data => {
                     in_data = false;
@@ -164,7 +164,7 @@ async fn mail_server(data_answer: &'static str) -> (std::net::SocketAddr, tokio:
             };
             write.write_all(format!("{answer}\r\n").as_bytes()).await.unwrap();
         }
-        said
+        received
     });
     (address, served)
 }
@@ -182,19 +182,19 @@ fn mail(address: std::net::SocketAddr, tls: Tls) -> Way {
 }
 
 #[tokio::test]
-async fn mail_is_taken_by_the_server_or_its_reason_told() {
+async fn mail_is_accepted_or_the_reason_is_reported() {
     let (address, served) = mail_server("250 queued").await;
     let bench = Bench::real_with(outside(vec![("post", mail(address, Tls::None))], &[])).await;
     let run = bench.run(plan(vec![tell("post", "grüße\n.\nend")])).await;
     assert_eq!(run.status, RunStatus::Succeeded, "{:#?}", bench.log(run.id).await);
-    let said = served.await.unwrap();
+    let received = served.await.unwrap();
     for wanted in [
         "MAIL FROM:<ops@acme.test>",
         "RCPT TO:<ana@acme.test>",
         "RCPT TO:<bo@acme.test>",
         "Subject: [high] web is down",
     ] {
-        assert!(said.iter().any(|line| line.starts_with(wanted)), "{wanted}: {said:#?}");
+        assert!(received.iter().any(|line| line.starts_with(wanted)), "{wanted}: {received:#?}");
     }
 
     let (address, served) = mail_server("554 looks like spam").await;
@@ -202,16 +202,16 @@ async fn mail_is_taken_by_the_server_or_its_reason_told() {
     let run = bench.run(plan(vec![tell("post", "")])).await;
     let log = bench.log(run.id).await;
     assert!(run.status == RunStatus::Failed && log.iter().any(|l| l.contains("looks like spam")), "{log:#?}");
-    assert_eq!(bench.steps(run.id).await[0].attempt, 1, "a lasting no is not asked again");
+    assert_eq!(bench.steps(run.id).await[0].attempt, 1, "a permanent refusal is not retried");
     drop(served);
 }
 
 #[tokio::test]
-async fn mail_is_not_sent_in_the_open_when_it_must_not_be() {
+async fn mail_is_not_sent_unencrypted_when_tls_is_required() {
     let (address, served) = mail_server("250 queued").await;
     let bench = Bench::real_with(outside(vec![("post", mail(address, Tls::Starttls))], &[])).await;
     let run = bench.run(plan(vec![tell("post", "")])).await;
     assert_eq!(run.status, RunStatus::Failed);
-    let said = served.await.unwrap();
-    assert!(said.iter().all(|line| !line.starts_with("MAIL") && !line.starts_with("DATA")), "{said:#?}");
+    let received = served.await.unwrap();
+    assert!(received.iter().all(|line| !line.starts_with("MAIL") && !line.starts_with("DATA")), "{received:#?}");
 }

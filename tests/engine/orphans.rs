@@ -1,4 +1,4 @@
-//! What a dead engine left running is ended before anybody else gets its target.
+//! Processes that a dead engine left running are ended before another run gets their target.
 
 use std::os::unix::process::CommandExt;
 use std::process::Command;
@@ -13,7 +13,8 @@ use crate::bench::*;
 use crate::crash::dead_neighbour;
 use crate::process::is_running;
 
-/// A command of an engine that is gone: a process group that works on, and how it was written down.
+/// A command of an engine that is gone: a process group that still runs, and its record in the
+/// store.
 fn left_running(script: &str) -> (u32, Process) {
     let mark = format!("/tmp/opsroom-output-test-{}", std::process::id());
     let mut child =
@@ -21,12 +22,12 @@ fn left_running(script: &str) -> (u32, Process) {
     let pid = child.id();
     let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap();
     let started = stat.rsplit_once(')').unwrap().1.split_whitespace().nth(19).unwrap().to_owned();
-    // Collected when it ends, as init does with an orphan.
+    // Reaped when it ends, as init does with an orphan.
     std::thread::spawn(move || child.wait());
     (pid, Process { step: Some(0), holder: String::new(), pgid: i32::try_from(pid).unwrap(), started, mark })
 }
 
-/// A run under way by that engine, whose first step has begun and started this.
+/// A run of that engine, whose first step has started this process.
 async fn under_way(bench: &Bench, holder: &str, process: &Process, lease_ms: i64) -> RunId {
     let target = |p: Plan| Plan { mutates: true, services: vec!["web".to_owned()], ..p };
     let id = bench.submit(target(plan(vec![shell(Phase::Action, "deploy", "true")]))).await;
@@ -39,7 +40,7 @@ async fn under_way(bench: &Bench, holder: &str, process: &Process, lease_ms: i64
 }
 
 #[tokio::test]
-async fn an_orphan_is_ended_before_its_run_is_given_up() {
+async fn an_orphan_is_ended_before_its_run_is_interrupted() {
     let bench = Bench::scripted(Script::default()).await;
     let identity = bench.engine().holder().to_owned();
     let (pid, process) = left_running("sleep 100 & sleep 100");
@@ -55,7 +56,7 @@ async fn an_orphan_is_ended_before_its_run_is_given_up() {
 }
 
 #[tokio::test]
-async fn a_process_that_only_has_the_same_number_is_left_alone() {
+async fn a_process_that_only_has_the_same_pid_is_left_alone() {
     let bench = Bench::scripted(Script::default()).await;
     let identity = bench.engine().holder().to_owned();
     let (pid, process) = left_running("sleep 100");
@@ -63,13 +64,13 @@ async fn a_process_that_only_has_the_same_number_is_left_alone() {
     let id = under_way(&bench, &dead_neighbour(&identity), &stranger, 3_600_000).await;
     let _engine = bench.engine();
     let run = bench.ended(id).await;
-    assert!(run.message.as_ref().unwrap().contains("nothing runs any more"), "{:?}", run.message);
+    assert!(run.message.as_ref().unwrap().contains("was still running"), "{:?}", run.message);
     assert!(is_running(&pid.to_string()));
     Command::new("kill").arg(pid.to_string()).status().unwrap();
 }
 
 #[tokio::test]
-async fn of_a_command_on_another_host_it_is_said_that_it_may_go_on() {
+async fn a_command_on_another_host_is_reported_as_possibly_running() {
     let bench = Bench::scripted(Script::default()).await;
     let process = Process { step: Some(0), holder: String::new(), pgid: 77, started: "1".into(), mark: "/x".into() };
     let id = under_way(&bench, "far:7:1:boot:1:1", &process, 200).await;
@@ -80,7 +81,7 @@ async fn of_a_command_on_another_host_it_is_said_that_it_may_go_on() {
 }
 
 #[tokio::test]
-async fn a_command_under_way_is_known_to_the_store_and_forgotten_when_it_ends() {
+async fn a_running_command_is_recorded_in_the_store_until_it_ends() {
     let bench = Bench::real().await;
     let engine = bench.engine();
     let id = bench

@@ -14,7 +14,8 @@ use wiremock::{Mock, MockServer, ResponseTemplate};
 
 use crate::bench::*;
 
-/// The first step asks the file's own host, what it saves and what inputs say is only asked for after that.
+/// The first step calls a host from the file; the second one calls `url`, with saved values and
+/// inputs filled in.
 fn runbook(port: u16, url: &str, more: &str) -> String {
     format!(
         "name = 'reach'\ntitle = 'reach'\nversion = '1'\nmutates = false\nenv = 'none'\n\
@@ -47,11 +48,11 @@ async fn a_host_from_an_input_or_an_answer_reaches_no_private_address() {
     let port = server.address().port();
     let items = "for_each = 'inputs.hosts'\n";
     for (url, more, inputs, allowed) in [
-        // What the file says is called, whatever stands behind the host.
+        // A host from the file is called, whatever follows it.
         (format!("http://127.0.0.1:{port}/{{steps.get.h}}"), "", [("path", "x")], true),
         (format!("http://127.0.0.1:{port}/{{inputs.path}}"), "", [("path", "@10.0.0.1/")], true),
         (format!("http://localhost:{port}/{{inputs.path}}"), "", [("path", "x")], true),
-        // What it does not say is not.
+        // Any other host is not.
         (format!("http://{{steps.get.h}}:{port}/"), "", [("path", "x")], false),
         (format!("http://{{inputs.host}}:{port}/"), "", [("host", "127.0.0.1")], false),
         (format!("http://{{inputs.host}}:{port}/"), "", [("host", "localhost")], false),
@@ -69,7 +70,7 @@ async fn a_host_from_an_input_or_an_answer_reaches_no_private_address() {
         }
         let message = call.message.unwrap();
         assert!(message.contains("came from an input or an earlier answer"), "{url}: {message}");
-        // The list allows it.
+        // An entry in the list allows it.
         let allow = ["127.0.0.1", "localhost"].map(|host| Allowed::parse(host).unwrap());
         let bench = Bench::real_with(Outside { policy: Policy::new(allow.into()), ..Outside::default() }).await;
         assert_ended(&bench.run(plan).await, RunStatus::Succeeded);

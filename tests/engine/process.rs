@@ -8,7 +8,7 @@ use opsroom::core::run::{Phase, RunStatus, StepStatus};
 
 use crate::bench::*;
 
-/// Two processes that ignore TERM; each says its number.
+/// Two processes that ignore TERM; each prints its pid.
 const STUBBORN: &str =
     "trap '' TERM; sh -c 'trap \"\" TERM; echo pid $$; while :; do sleep 0.1; done' & echo pid $$; wait; wait";
 
@@ -62,11 +62,11 @@ async fn cancelling_ends_the_whole_group_and_finally_still_runs() {
     while pids(&bench, id).await.len() < 2 {
         tokio::time::sleep(Duration::from_millis(10)).await;
     }
-    let asked = Instant::now();
+    let requested = Instant::now();
     bench.store.request_cancel(id, "naomi", Some("wrong env"), Clock::System.now()).await.unwrap();
     engine.wake();
     let run = bench.ended(id).await;
-    assert!(asked.elapsed() < Duration::from_secs(4), "{:?}", asked.elapsed());
+    assert!(requested.elapsed() < Duration::from_secs(4), "{:?}", requested.elapsed());
     assert_ended(&run, RunStatus::Cancelled);
     assert_eq!(run.message.as_deref(), Some("by naomi during step stubborn"));
     assert!(pids(&bench, id).await.iter().all(|pid| !is_running(pid)));
@@ -78,20 +78,20 @@ async fn cancelling_ends_the_whole_group_and_finally_still_runs() {
 }
 
 #[tokio::test]
-async fn a_cancellation_nobody_woke_us_for_is_noticed() {
+async fn a_cancellation_without_a_wake_up_is_noticed() {
     let bench = Bench::real().await;
     let engine = bench.engine();
     let id = bench.submit(plan(vec![shell(Phase::Action, "long", "echo on; sleep 30")])).await;
     engine.wake();
     bench.until_said(id, "> on").await;
-    let asked = Instant::now();
+    let requested = Instant::now();
     bench.store.request_cancel(id, "naomi", None, Clock::System.now()).await.unwrap();
     assert_ended(&bench.ended(id).await, RunStatus::Cancelled);
-    assert!(asked.elapsed() < Duration::from_secs(2), "{:?}", asked.elapsed());
+    assert!(requested.elapsed() < Duration::from_secs(2), "{:?}", requested.elapsed());
 }
 
 #[tokio::test]
-async fn the_deadline_of_the_run_ends_what_is_under_way() {
+async fn the_deadline_of_the_run_ends_its_running_step() {
     let bench = Bench::real().await;
     let finally = vec![shell(Phase::Summarize, "clean up", "echo cleaned")];
     let steps =
@@ -126,5 +126,5 @@ async fn results_and_warnings_of_a_command_are_kept() {
         _ => None,
     });
     assert_eq!(outputs, Some(&serde_json::json!({ "VERSION": "1.2" })));
-    assert!(bench.log(run.id).await.iter().any(|l| l.starts_with("warn") && l.contains("left behind")));
+    assert!(bench.log(run.id).await.iter().any(|l| l.starts_with("warn") && l.contains("background process")));
 }

@@ -1,4 +1,4 @@
-//! Operations of products, against a server that answers as the product's documentation says.
+//! Operations of products, against a server that answers as their documentation describes.
 
 use opsroom::adapter::Outside;
 use opsroom::core::plan::{PlanStep, Rules};
@@ -101,7 +101,7 @@ async fn a_pull_request_is_opened_with_a_new_or_a_replaced_file() {
 }
 
 #[tokio::test]
-async fn what_fails_half_way_says_what_was_done() {
+async fn a_partial_failure_reports_what_was_done() {
     let server = MockServer::start().await;
     let refused = ResponseTemplate::new(422).set_body_json(json!({
         "message": "Validation Failed",
@@ -128,7 +128,7 @@ async fn what_fails_half_way_says_what_was_done() {
 }
 
 #[tokio::test]
-async fn other_operations_ask_what_they_should() {
+async fn other_operations_send_the_documented_requests() {
     let server = MockServer::start().await;
     let answer = |status: u16, body: Value| ResponseTemplate::new(status).set_body_json(body);
     Mock::given(method("POST"))
@@ -174,7 +174,8 @@ async fn other_operations_ask_what_they_should() {
     }
 }
 
-/// What `generate spec` does: the pull request is opened after a yes, and left out after a no, which is no failure.
+/// As `generate spec` does it: the pull request is opened after a yes and skipped after a no, which
+/// is not a failure.
 #[tokio::test]
 async fn a_pull_request_waits_for_a_yes() {
     for (yes, status, requests) in [(true, StepStatus::Succeeded, 5), (false, StepStatus::Skipped, 0)] {

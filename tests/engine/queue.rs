@@ -1,4 +1,4 @@
-//! Engines and the queue: groups that exclude each other, lanes that do not wait for each other, servers that leave.
+//! Engines and the queue: concurrency groups, independent lanes, servers that drain.
 
 use std::path::Path;
 use std::time::Duration;
@@ -38,7 +38,7 @@ async fn two_engines_drive_one_run_of_a_group_at_a_time() {
         let engines = [bench.engine(), bench.engine()];
         let mut spans = Vec::new();
         for id in &ids {
-            // What one engine has let go of, the other one finds when it looks.
+            // A run that one engine has released is found by the next poll of the other.
             engines.iter().for_each(Engine::wake);
             let run = bench.ended(*id).await;
             assert_ended(&run, RunStatus::Succeeded);
@@ -53,7 +53,7 @@ async fn two_engines_drive_one_run_of_a_group_at_a_time() {
 }
 
 #[tokio::test]
-async fn whoever_cancels_the_others_begins_when_they_have_tidied_up() {
+async fn a_run_that_cancels_others_starts_after_their_finally_steps() {
     on_both(async |url| {
         let bench = Bench::scripted_on(url, Script::default().on("old", Act::Hang)).await;
         let engines = [bench.engine(), bench.engine()];
@@ -79,7 +79,7 @@ async fn whoever_cancels_the_others_begins_when_they_have_tidied_up() {
 }
 
 #[tokio::test]
-async fn a_crowd_of_routine_work_does_not_keep_people_waiting() {
+async fn many_routine_runs_do_not_delay_interactive_runs() {
     let bench = Bench::scripted(Script::default().on("report", Act::Hang)).await;
     let engine = bench.engine_with(EngineConfig { lanes: Lanes { interactive: 1, routine: 2 }, ..config() });
     let mut reports = Vec::new();
@@ -96,7 +96,7 @@ async fn a_crowd_of_routine_work_does_not_keep_people_waiting() {
     assert_ended(&bench.ended(person).await, RunStatus::Succeeded);
     for id in &reports[2..] {
         let status = bench.store.run(*id).await.unwrap().status;
-        assert_eq!(status, RunStatus::Queued, "its hands for routine work are full");
+        assert_eq!(status, RunStatus::Queued, "its slots for routine runs are taken");
     }
     bench.store.request_cancel(reports[0], "amos", None, Clock::System.now()).await.unwrap();
     engine.wake();
@@ -104,7 +104,7 @@ async fn a_crowd_of_routine_work_does_not_keep_people_waiting() {
 }
 
 #[tokio::test]
-async fn the_more_urgent_is_driven_first() {
+async fn runs_start_in_order_of_priority() {
     let bench = Bench::scripted(Script::default()).await;
     for (name, priority) in
         [("low", Priority::Low), ("normal", Priority::Normal), ("urgent", Priority::Urgent), ("high", Priority::High)]
@@ -113,13 +113,13 @@ async fn the_more_urgent_is_driven_first() {
     }
     let engine = bench.engine_with(EngineConfig { lanes: lanes(1), ..config() });
     engine.idle().await;
-    let asked: Vec<_> = bench.script.asked().iter().map(|call| format!("{call:?}")).collect();
+    let calls: Vec<_> = bench.script.asked().iter().map(|call| format!("{call:?}")).collect();
     let places: Vec<_> =
-        ["urgent", "high", "normal", "low"].map(|name| asked.iter().position(|call| call.contains(name))).into();
-    assert_eq!(places, [Some(0), Some(1), Some(2), Some(3)], "{asked:#?}");
+        ["urgent", "high", "normal", "low"].map(|name| calls.iter().position(|call| call.contains(name))).into();
+    assert_eq!(places, [Some(0), Some(1), Some(2), Some(3)], "{calls:#?}");
 }
 
-/// A console leaves the queue to a live server even when that one has its hands full.
+/// A console leaves the queue to a live server even when all slots of the server are taken.
 #[tokio::test]
 async fn while_there_is_a_server_consoles_leave_the_queue_to_it() {
     let bench = Bench::scripted(Script::default().on("long", Act::Hang)).await;
@@ -141,9 +141,9 @@ async fn while_there_is_a_server_consoles_leave_the_queue_to_it() {
     assert!(!opsroom::engine::is_served(&bench.store, Clock::System).await);
 }
 
-/// Who counts as a server: by kind, by when it was seen last, and whether it takes anything more.
+/// What counts as a live server: by its kind, when it was last seen, and whether it is draining.
 #[tokio::test]
-async fn a_server_counts_while_it_shows_itself() {
+async fn a_server_counts_while_its_heartbeat_is_recent() {
     let now = Clock::System.now();
     for (holder, kind, seen_ms, draining, serves) in [
         ("elsewhere:7:1:boot:1:1", "serve", 0, false, true),
@@ -175,7 +175,7 @@ async fn a_server_counts_while_it_shows_itself() {
 }
 
 #[tokio::test]
-async fn a_server_that_is_leaving_serves_nobody_any_more() {
+async fn a_draining_server_leaves_new_runs_to_consoles() {
     let bench = Bench::scripted(Script::default().on("long", Act::Hang)).await;
     let serve = EngineConfig { kind: "serve".to_owned(), ..config() };
     let server = bench.engine_with(serve);
@@ -198,13 +198,13 @@ async fn a_server_that_is_leaving_serves_nobody_any_more() {
     let run = bench.ended(next).await;
     assert_ended(&run, RunStatus::Succeeded);
     assert_eq!(run.holder.as_deref(), Some(console.holder()));
-    assert_eq!(bench.store.run(long).await.unwrap().status, RunStatus::Running, "it still has that one in hand");
+    assert_eq!(bench.store.run(long).await.unwrap().status, RunStatus::Running, "it still drives that one");
     bench.store.request_cancel(long, "amos", None, Clock::System.now()).await.unwrap();
     leaving.await.unwrap();
     assert_ended(&bench.ended(long).await, RunStatus::Cancelled);
 }
 
-/// Makes a run unreadable to all.
+/// Makes a run unreadable for every engine.
 async fn damage(file: &Path, run: RunId) {
     let options = sqlx::sqlite::SqliteConnectOptions::new().filename(file);
     let pool = sqlx::SqlitePool::connect_with(options).await.unwrap();
@@ -213,13 +213,13 @@ async fn damage(file: &Path, run: RunId) {
 }
 
 #[tokio::test]
-async fn what_goes_before_a_run_that_cannot_be_read_is_seen_when_it_comes() {
+async fn an_unreadable_run_does_not_block_a_more_urgent_one() {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("ops.db");
     let bench = Bench::scripted_on(&format!("sqlite:{}", file.display()), Script::default()).await;
     let bad = bench.submit(plan(vec![get(Phase::Action, "bad")])).await;
     damage(&file, bad).await;
-    // No sweep within the test.
+    // No sweep during the test.
     let engine = bench.engine_with(EngineConfig { sweep_ms: 3_600_000, ..config() });
     engine.idle().await;
     let urgent = plan(vec![get(Phase::Action, "urgent")]);
@@ -237,14 +237,14 @@ async fn an_engine_for_one_run_that_cannot_be_read_can_still_be_stopped() {
     let bad = bench.submit(plan(vec![get(Phase::Action, "bad")])).await;
     damage(&file, bad).await;
     let engine = bench.engine_with(only(bad));
-    // It has looked by then, and there is no other run to go on to.
+    // By then it has polled once; there is no other run to take.
     tokio::time::sleep(Duration::from_millis(300)).await;
-    tokio::time::timeout(Duration::from_secs(10), engine.stop(true)).await.expect("it does not look without a pause");
+    tokio::time::timeout(Duration::from_secs(10), engine.stop(true)).await.expect("it pauses between polls");
     assert_eq!(bench.store.glimpse_of(bad).await.unwrap().status, RunStatus::Queued);
 }
 
 #[tokio::test]
-async fn a_run_that_cannot_be_read_keeps_no_other_from_being_swept() {
+async fn an_unreadable_run_does_not_stop_the_sweep_of_others() {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("ops.db");
     let bench = Bench::scripted_on(&format!("sqlite:{}", file.display()), Script::default()).await;
@@ -253,5 +253,5 @@ async fn a_run_that_cannot_be_read_keeps_no_other_from_being_swept() {
     damage(&file, bad).await;
     let _engine = bench.engine();
     assert_ended(&bench.ended(good).await, RunStatus::Interrupted);
-    assert_eq!(bench.store.glimpse_of(bad).await.unwrap().status, RunStatus::Running, "who can read it judges it");
+    assert_eq!(bench.store.glimpse_of(bad).await.unwrap().status, RunStatus::Running, "left to a version that can read it");
 }

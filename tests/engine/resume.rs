@@ -1,4 +1,5 @@
-//! Interrupted runs go on: by themselves where nothing can go wrong, else with a person's decision. On both databases.
+//! Interrupted runs resume: by themselves where that is safe, otherwise with a person's decision.
+//! On both databases.
 
 use opsroom::adapter::{Act, Script};
 use opsroom::clock::Clock;
@@ -12,7 +13,7 @@ use crate::bench::*;
 
 const WHY: Resumer<'_> = Resumer { actor: "amos", reason: Some("looked at the server") };
 
-/// An engine that is never heard of again leaves the run at its second step, which is in this state.
+/// An engine that has died left the run at its second step, which is in this state.
 async fn broken_off(bench: &Bench, second: PlanStep, left: StepStatus) -> RunId {
     let steps = vec![get(Phase::Action, "first"), second, get(Phase::Verify, "third")];
     let id = bench.submit(plan(steps)).await;
@@ -37,7 +38,7 @@ fn asked(bench: &Bench) -> Vec<String> {
 }
 
 #[tokio::test]
-async fn what_became_of_the_step_is_for_a_person_to_say() {
+async fn a_person_decides_the_outcome_of_an_interrupted_step() {
     on_both(async |url| {
         for (decision, calls, status) in [
             (Decision::Done, 1, RunStatus::Succeeded),
@@ -76,7 +77,7 @@ async fn what_became_of_the_step_is_for_a_person_to_say() {
 }
 
 #[tokio::test]
-async fn what_is_idempotent_goes_on_by_itself_at_the_first_unfinished_step() {
+async fn a_run_resumes_by_itself_at_an_unfinished_idempotent_step() {
     on_both(async |url| {
         let bench = Bench::scripted_on(url, Script::default()).await;
         let second = PlanStep { idempotent: true, ..http(Phase::Action, "second", "PUT") };
@@ -84,9 +85,9 @@ async fn what_is_idempotent_goes_on_by_itself_at_the_first_unfinished_step() {
         let _engine = bench.engine_with(only(id));
         let run = bench.until(id, |r| r.status == RunStatus::Succeeded).await;
         assert_eq!(run.message, None);
-        let asked = asked(&bench);
-        assert_eq!(asked.len(), 2, "{asked:?}");
-        assert!(asked[0].contains("second.test") && asked[1].contains("third.test"), "{asked:?}");
+        let calls = asked(&bench);
+        assert_eq!(calls.len(), 2, "{calls:?}");
+        assert!(calls[0].contains("second.test") && calls[1].contains("third.test"), "{calls:?}");
         assert_eq!(bench.statuses(id).await, [StepStatus::Succeeded; 3]);
     })
     .await;
@@ -136,7 +137,7 @@ async fn a_timer_remembers_when_it_began() {
     let bench = Bench::real().await;
     let wait = step(Phase::Action, "wait", StepSpec::Wait(Wait { ms: 3_600_000 }));
     let id = bench.submit(plan(vec![wait])).await;
-    // It began an hour ago, less a moment.
+    // It began almost an hour ago.
     let began = Clock::System.now().plus_ms(-3_599_500);
     let (claim, _) = bench.store.claim(Some(id), "elsewhere:7:1:b:1:1", began).await.unwrap().unwrap();
     bench.store.transition(claim, Transition::Start, None, &[], began).await.unwrap();
@@ -146,7 +147,7 @@ async fn a_timer_remembers_when_it_began() {
 }
 
 #[tokio::test]
-async fn runs_on_one_target_take_turns_and_say_for_whom_they_wait() {
+async fn runs_on_one_target_are_serialized_and_name_the_run_they_wait_for() {
     on_both(async |url| {
         let bench = Bench::scripted_on(url, Script::default()).await;
         let change = |service: &str| Plan {
@@ -166,12 +167,12 @@ async fn runs_on_one_target_take_turns_and_say_for_whom_they_wait() {
         let take = async |run: Option<RunId>| bench.store.claim(run, "me", until).await.unwrap();
         let (claim, _) = take(Some(web)).await.unwrap();
         assert!(take(Some(again)).await.is_none(), "its target is taken");
-        let told = bench.waiting().await;
+        let waiting = bench.waiting().await;
         let wait = format!("waits for web in prod, held by run {web}");
-        assert_eq!(told, [(again, format!("{wait}, next in line")), (third, format!("{wait}, 1 before it"))]);
+        assert_eq!(waiting, [(again, format!("{wait}, next in line")), (third, format!("{wait}, 1 before it"))]);
         assert!(take(Some(api)).await.is_some(), "another target is free");
         bench.store.transition(claim, Transition::Release, None, &[], now).await.unwrap();
-        assert!(take(Some(again)).await.is_some(), "what was given back can be taken");
+        assert!(take(Some(again)).await.is_some(), "a released target can be taken");
         let run = bench.store.run(again).await.unwrap();
         assert!(bench.store.interrupt(&run, "gone", now).await.unwrap());
         bench.store.request_cancel(web, "amos", None, now).await.unwrap();
@@ -185,7 +186,7 @@ async fn runs_on_one_target_take_turns_and_say_for_whom_they_wait() {
     .await;
 }
 
-/// An engine that is never heard of again leaves a run with its steps in these states; it was resumed by a person.
+/// An engine that has died left a run with its steps in these states; then a person resumed it.
 async fn resumed_with(bench: &Bench, plan: Plan, left: &[StepStatus]) -> RunId {
     let id = bench.submit(plan).await;
     let now = Clock::System.now();
@@ -195,15 +196,15 @@ async fn resumed_with(bench: &Bench, plan: Plan, left: &[StepStatus]) -> RunId {
         bench.store.step(claim, index, *status, 1, None, &[], now).await.unwrap();
     }
     interrupted(bench, id).await;
-    let stands = bench.store.run(id).await.unwrap().status;
-    if stands == RunStatus::Interrupted {
+    let status = bench.store.run(id).await.unwrap().status;
+    if status == RunStatus::Interrupted {
         bench.store.resume(id, Some(Decision::Repeat), WHY, now).await.unwrap();
     }
     id
 }
 
 #[tokio::test]
-async fn what_was_done_stays_done_when_a_resumed_run_is_stopped_before_it_gets_there() {
+async fn completed_steps_stay_completed_when_a_resumed_run_is_stopped_before_them() {
     let bench = Bench::scripted(Script::default().on("ask", Act::Hang)).await;
     let steps = vec![get(Phase::Preflight, "ask"), get(Phase::Action, "one"), get(Phase::Action, "two")];
     let plan = Plan { timeout_ms: 300, ..plan(steps) };
@@ -215,7 +216,7 @@ async fn what_was_done_stays_done_when_a_resumed_run_is_stopped_before_it_gets_t
 }
 
 #[tokio::test]
-async fn a_resumed_run_goes_on_undoing_where_it_was_cut_short() {
+async fn a_resumed_run_continues_an_interrupted_undo() {
     use StepStatus::{Failed, Pending, Succeeded};
     let bench = Bench::scripted(Script::default()).await;
     let undo = |n: u32, name: &str| {
@@ -228,8 +229,8 @@ async fn a_resumed_run_goes_on_undoing_where_it_was_cut_short() {
     let engine = bench.engine_with(only(id));
     engine.wake();
     assert_ended(&bench.ended(id).await, RunStatus::Failed);
-    let asked = asked(&bench);
-    assert!(asked.len() == 1 && asked[0].contains("undo-one"), "{asked:?}");
+    let calls = asked(&bench);
+    assert!(calls.len() == 1 && calls[0].contains("undo-one"), "{calls:?}");
     assert_eq!(bench.statuses(id).await, [Succeeded, Succeeded, Failed, Succeeded, Succeeded]);
 }
 
@@ -246,7 +247,7 @@ async fn items_that_were_done_are_not_done_again() {
     let engine = bench.engine_with(only(id));
     engine.wake();
     assert_ended(&bench.ended(id).await, RunStatus::Succeeded);
-    let asked = asked(&bench);
-    assert_eq!(asked.iter().filter(|call| call.contains("two")).count(), 0, "{asked:?}");
-    assert_eq!((asked.len(), bench.statuses(id).await), (2, vec![Succeeded; 3]));
+    let calls = asked(&bench);
+    assert_eq!(calls.iter().filter(|call| call.contains("two")).count(), 0, "{calls:?}");
+    assert_eq!((calls.len(), bench.statuses(id).await), (2, vec![Succeeded; 3]));
 }

@@ -50,7 +50,7 @@ async fn a_condition_runs_skips_or_fails_its_step_and_says_why() {
 }
 
 #[tokio::test]
-async fn what_is_expected_of_an_answer_decides() {
+async fn an_expectation_decides_the_status_of_a_step() {
     for (act, expect, wanted, says) in [
         (json(200, r#"{"ok": true}"#), "response.body.ok", RunStatus::Succeeded, "HTTP 200"),
         (
@@ -74,7 +74,7 @@ async fn what_is_expected_of_an_answer_decides() {
 }
 
 #[tokio::test]
-async fn what_a_step_saves_reaches_later_steps_escaped() {
+async fn saved_values_reach_later_steps_escaped() {
     let bench = Bench::scripted(Script::default().on("build", json(200, r#"{"image": "a/b \"c\"", "n": 3}"#))).await;
     let save = [("image", "response.body.image"), ("n", "response.body.n + 1")];
     let save = save.map(|(k, v)| (k.to_owned(), v.to_owned())).into();
@@ -95,7 +95,7 @@ async fn what_a_step_saves_reaches_later_steps_escaped() {
 }
 
 #[tokio::test]
-async fn what_cannot_be_saved_or_filled_in_is_a_failure() {
+async fn a_value_that_cannot_be_saved_or_filled_in_is_a_failure() {
     let bench = Bench::scripted(Script::default()).await;
     let save = BTreeMap::from([("image".to_owned(), "response.body.image".to_owned())]);
     let build = PlanStep {
@@ -110,7 +110,7 @@ async fn what_cannot_be_saved_or_filled_in_is_a_failure() {
     let run = bench.run(plan(vec![build, deploy])).await;
     assert_ended(&run, RunStatus::Failed);
     assert_eq!(bench.statuses(run.id).await, [StepStatus::Failed, StepStatus::Failed]);
-    assert_eq!(bench.script.asked().len(), 1, "nothing is asked with a hole in it");
+    assert_eq!(bench.script.asked().len(), 1, "no call is made with a missing value");
     let messages: Vec<_> = bench.steps(run.id).await.into_iter().filter_map(|s| s.message).collect();
     assert!(
         messages[0].contains("`image` cannot be saved") && messages[1].contains("did not save `image`"),
@@ -143,14 +143,14 @@ fn hosts(bench: &Bench) -> Vec<String> {
 }
 
 #[tokio::test]
-async fn a_failure_takes_back_what_completed_last_first_then_finally() {
+async fn a_failure_undoes_completed_steps_in_reverse_then_finally() {
     use StepStatus::{Failed, Skipped, Succeeded};
 
     let bench = Bench::scripted(Script::default().on("//three", status(400))).await;
     let run = bench.run(undoable()).await;
     assert_ended(&run, RunStatus::Failed);
     assert_eq!(hosts(&bench), ["one", "two", "three", "undo-two", "undo-one", "cleanup"]);
-    // steps, finally, undo
+    // Order: steps, finally, undo.
     assert_eq!(
         bench.statuses(run.id).await,
         [Succeeded, Succeeded, Failed, Skipped, Succeeded, Skipped, Succeeded, Succeeded]
@@ -161,7 +161,7 @@ async fn a_failure_takes_back_what_completed_last_first_then_finally() {
 }
 
 #[tokio::test]
-async fn a_failing_check_undoes_everything_and_a_failing_undo_is_told() {
+async fn a_failing_check_undoes_everything_and_a_failing_undo_is_reported() {
     let bench = Bench::scripted(Script::default().on("//check", status(500)).on("undo-two", status(500))).await;
     let run = bench.run(undoable()).await;
     assert_eq!(hosts(&bench), ["one", "two", "three", "check", "undo-three", "undo-two", "undo-one", "cleanup"]);
@@ -197,7 +197,7 @@ async fn a_cancelled_run_is_not_undone_but_finally_runs() {
 }
 
 #[tokio::test]
-async fn a_failure_leads_on_to_the_step_it_names() {
+async fn a_failure_jumps_to_the_step_it_names() {
     let bench = Bench::scripted(Script::default().on("one", status(400))).await;
     let one = PlanStep { on_failure: OnFailure::Jump(2), ..get(Phase::Action, "one") };
     let steps = vec![one, get(Phase::Action, "two"), get(Phase::Verify, "three"), get(Phase::Verify, "four")];
@@ -223,8 +223,8 @@ fn each(max_concurrency: u32, max_errors: u32, names: &[&str]) -> Vec<PlanStep> 
 }
 
 #[tokio::test]
-async fn a_group_bears_so_many_errors_and_ends_with_one_more() {
-    for (allowed, wanted, asked) in [
+async fn a_group_ends_when_it_has_more_errors_than_allowed() {
+    for (allowed, wanted, called) in [
         (2, RunStatus::Succeeded, vec!["a", "bad1", "b", "bad2", "c", "check"]),
         (1, RunStatus::Failed, vec!["a", "bad1", "b", "bad2"]),
         (0, RunStatus::Failed, vec!["a", "bad1"]),
@@ -232,14 +232,14 @@ async fn a_group_bears_so_many_errors_and_ends_with_one_more() {
         let bench = Bench::scripted(Script::default().on("bad", status(400))).await;
         let run = bench.run(plan(each(1, allowed, &["a", "bad1", "b", "bad2", "c"]))).await;
         assert_ended(&run, wanted);
-        assert_eq!(hosts(&bench), asked);
+        assert_eq!(hosts(&bench), called);
         let pending = bench.statuses(run.id).await.into_iter().filter(|s| *s == StepStatus::Pending).count();
         assert_eq!(pending, 0);
     }
 }
 
 #[tokio::test]
-async fn a_group_has_so_many_in_hand_at_once() {
+async fn a_group_has_no_more_active_items_than_allowed() {
     let bench = Bench::scripted(Script::default().on("http", Act::Hang)).await;
     let engine = bench.engine();
     let id = bench.submit(plan(each(3, 0, &["a", "b", "c", "d", "e"]))).await;
@@ -256,7 +256,7 @@ async fn a_group_has_so_many_in_hand_at_once() {
 }
 
 #[tokio::test]
-async fn a_sub_runbook_has_a_time_of_its_own() {
+async fn a_sub_runbook_has_its_own_timeout() {
     let within =
         |name: &str, ms| Rules { within: vec![Within { name: name.to_owned(), timeout_ms: ms }], ..Rules::default() };
     let bench = Bench::scripted(Script::default().on("slow", Act::Hang)).await;
@@ -270,7 +270,7 @@ async fn a_sub_runbook_has_a_time_of_its_own() {
 }
 
 #[tokio::test]
-async fn the_end_of_a_sub_runbook_and_its_undo_begin_though_its_time_has_passed() {
+async fn finally_and_undo_of_a_sub_runbook_run_after_its_timeout() {
     let read = |name: &str, text: &str| {
         let head = format!("name = \"{name}\"\ntitle = \"{name}\"\nversion = \"1\"\nmutates = true\n");
         runbook::parse(&format!("{name}.toml"), &(head + text)).unwrap_or_else(|p| panic!("{p:#?}"))
@@ -301,7 +301,7 @@ async fn the_end_of_a_sub_runbook_and_its_undo_begin_though_its_time_has_passed(
 }
 
 #[tokio::test]
-async fn an_optional_question_and_one_that_wants_a_word() {
+async fn optional_questions_and_questions_that_require_a_word() {
     for (rules, done, note, wanted, later) in [
         (Rules { optional: true, ..Rules::default() }, false, None, RunStatus::Succeeded, StepStatus::Skipped),
         (Rules { optional: true, ..Rules::default() }, true, None, RunStatus::Succeeded, StepStatus::Succeeded),

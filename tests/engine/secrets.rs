@@ -1,4 +1,4 @@
-//! Planted secrets: used by real commands in every spelling, and looked for in everything that is left behind.
+//! Planted secrets: used by real commands in every spelling, and searched for in everything stored.
 
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
@@ -20,7 +20,7 @@ use crate::bench::*;
 const SECRETS: usize = 50;
 
 fn value(n: usize) -> String {
-    // Signs that each encoding writes in its own way.
+    // Characters that every encoding writes differently.
     format!("Pl4nted/{n:02}+s3cr3t&%{}", "qZ".repeat(n))
 }
 
@@ -61,10 +61,10 @@ fn spellings(value: &str) -> Vec<String> {
     let hex: String =
         value.bytes().flat_map(|b| [b >> 4, b & 15]).filter_map(|n| char::from_digit(n.into(), 16)).collect();
     let percent = value.replace('%', "%25").replace('&', "%26").replace('+', "%2B").replace('/', "%2F");
-    // Without the letters at both ends that depend on what stands around the value.
+    // Without the letters at both ends, which depend on the text around the value.
     let inner = |text: String| text[8..text.len() - 6].to_owned();
     let coded = [value.to_owned(), format!("user:{value}"), format!("ab{value}xyz")].map(|text| inner(base64(&text)));
-    // The last letters by themselves: what a line end too many used to leave behind.
+    // The last letters by themselves: an extra line end used to leave them unredacted.
     let tails = coded.clone().map(|code| code[code.len() - 9..].to_owned());
     let safe = coded[2].replace('+', "-").replace('/', "_");
     [value.to_owned(), value[4..].to_owned(), hex, percent, safe].into_iter().chain(coded).chain(tails).collect()
@@ -103,12 +103,12 @@ async fn fifty_planted_secrets_are_found_nowhere() {
     let marks = output.iter().filter(|line| line.contains("[secret S")).count();
     assert!(marks >= SECRETS * 8, "{marks} of {} lines: {output:#?}", output.len());
     assert!(output.iter().any(|line| line == "split [secret S7]"), "{output:#?}");
-    assert!(output.iter().any(|line| line.contains("sh -c")), "the command line was looked at: {output:#?}");
+    assert!(output.iter().any(|line| line.contains("sh -c")), "the command line was printed: {output:#?}");
 
     let mut left: Vec<(String, String)> = vec![("log".into(), bench.log(run.id).await.join("\n"))];
     left.push(("entries".into(), format!("{:?}", bench.entries(run.id).await)));
     left.push(("run".into(), format!("{run:?} {:?}", bench.steps(run.id).await)));
-    // What was wrapped over lines, put together again.
+    // Output that was wrapped over lines, joined again.
     left.push(("output".into(), bench.output(run.id).await.concat()));
     let artifacts = bench.store.artifacts(run.id).await.unwrap();
     assert_eq!(artifacts.len(), 3, "two files and the manifest");
@@ -133,7 +133,7 @@ async fn fifty_planted_secrets_are_found_nowhere() {
     }
 }
 
-/// What steps save is used as it is, and written down without the values.
+/// Saved values are used unredacted and stored redacted.
 #[tokio::test]
 async fn a_saved_secret_reaches_the_next_step_and_no_record() {
     let folder = tempfile::tempdir().unwrap();
@@ -178,9 +178,10 @@ async fn a_saved_secret_reaches_the_next_step_and_no_record() {
     }
 }
 
-/// What a sensitive step says is used and stands nowhere; the secret its run chose reaches it.
+/// The output of a sensitive step is used but not stored; the step gets the secret that its run
+/// chose.
 #[tokio::test]
-async fn a_sensitive_step_gets_the_chosen_secret_and_leaves_nothing_behind() {
+async fn a_sensitive_step_gets_the_chosen_secret_and_stores_no_output() {
     let folder = tempfile::tempdir().unwrap();
     let (secrets, data) = (folder.path().join("secrets"), folder.path().join("data"));
     std::fs::create_dir(&secrets).unwrap();
@@ -190,7 +191,7 @@ async fn a_sensitive_step_gets_the_chosen_secret_and_leaves_nothing_behind() {
     bench.workspace = store.ensure_workspace("acme", "UTC", Clock::System.now()).await.unwrap().id;
     (bench.store, bench.bus) = (store, Bus::default());
 
-    // The word stands in no command.
+    // The word is not in any command.
     let word = "umbrellas";
     let got = folder.path().join("got");
     let script = format!(
@@ -218,10 +219,10 @@ async fn a_sensitive_step_gets_the_chosen_secret_and_leaves_nothing_behind() {
     assert_eq!(std::fs::read_to_string(&got).unwrap(), value(6), "the chosen secret, as a variable of its input");
     assert_eq!(std::fs::read_to_string(&used).unwrap(), word, "what it saved was handed on");
     let log = bench.log(run.id).await.join("\n");
-    for said in
+    for expected in
         ["2 lines of output were not kept", "runs because `steps.login.word != 'none'`", "not as expected: `steps"]
     {
-        assert!(log.contains(said), "{said}: {log}");
+        assert!(log.contains(expected), "{expected}: {log}");
     }
     bench.store.close().await;
     let files: Vec<_> = std::fs::read_dir(&data).unwrap().map(|entry| entry.unwrap().path()).collect();
@@ -264,5 +265,5 @@ async fn a_missing_secret_fails_the_step_before_anything_is_called() {
     assert!(log.iter().any(|line| line.contains("GET http://127.0.0.1:9/ (secret TOKEN)")), "{log:#?}");
     let at = Clock::System.now();
     let seen = bench.store.summaries(bench.workspace, at.plus_ms(-60_000)).await.unwrap();
-    assert!(seen.is_empty(), "what was not asked says nothing about the target: {seen:?}");
+    assert!(seen.is_empty(), "a call that was not made says nothing about the target: {seen:?}");
 }

@@ -1,4 +1,4 @@
-//! Blocks of a page: one session, whatever process they run in and whichever engine drives them.
+//! Blocks of a page share one session, across processes and engines.
 
 use std::os::unix::fs::DirBuilderExt as _;
 
@@ -10,7 +10,7 @@ use opsroom::core::step::shell::Session;
 
 use crate::bench::*;
 
-/// A block of a page.
+/// A step that is a block of a page.
 fn block(name: &str, script: &str, limit_ms: Option<i64>) -> PlanStep {
     let mut step = PlanStep { idempotent: true, ..shell(Phase::Action, name, script) };
     if let StepSpec::Shell(shell) = &mut step.spec {
@@ -21,7 +21,7 @@ fn block(name: &str, script: &str, limit_ms: Option<i64>) -> PlanStep {
 }
 
 #[tokio::test]
-async fn blocks_share_variables_and_folder_and_the_state_goes_with_the_run() {
+async fn blocks_share_variables_and_folder_until_the_run_ends() {
     let bench = Bench::real().await;
     let steps = vec![
         block("set", "set -eu\nA='a b'; export B=c; cd /usr", None),
@@ -35,18 +35,18 @@ async fn blocks_share_variables_and_folder_and_the_state_goes_with_the_run() {
     let run = bench.run(plan(steps)).await;
     assert_ended(&run, RunStatus::Succeeded);
     let output = bench.output(run.id).await;
-    // The shell may still say that what it ran was ended, before it is ended itself.
+    // The shell may print that its child was ended before it is ended itself.
     assert!(output.iter().any(|line| line == "a b c /usr"), "{output:?}");
     let own = format!("opsroom-session-{}-{}-", run.id.0, run.requested_at.0);
     let folder = output.iter().find(|line| line.contains(&own)).unwrap_or_else(|| panic!("{output:?}"));
     assert!(!std::path::Path::new(folder).exists(), "{folder} is still there");
     let watched = bench.steps(run.id).await.remove(1);
     assert_eq!(watched.status, StepStatus::Succeeded);
-    assert!(watched.message.unwrap_or_default().ends_with("as planned"), "what never ends is ended");
+    assert!(watched.message.unwrap_or_default().ends_with("as planned"), "a command that never ends is ended");
 }
 
 #[tokio::test]
-async fn a_block_is_not_run_without_what_the_blocks_before_it_shared() {
+async fn a_block_is_not_run_without_the_state_of_the_blocks_before_it() {
     let bench = Bench::real().await;
     let id = bench.submit(plan(vec![block("set", "A=1", None), block("use", "echo ${A-none}", None)])).await;
     let now = Clock::System.now();
@@ -54,7 +54,7 @@ async fn a_block_is_not_run_without_what_the_blocks_before_it_shared() {
     bench.store.transition(claim, Transition::Start, None, &[], now).await.unwrap();
     bench.store.step(claim, 0, StepStatus::Succeeded, 1, Some("done"), &[], now).await.unwrap();
     let run = bench.store.run(id).await.unwrap();
-    // What only looks goes on by itself.
+    // A run that only reads resumes by itself.
     assert!(bench.store.interrupt(&run, "its engine is gone", now).await.unwrap());
     let engine = bench.engine_with(only(id));
     engine.wake();
@@ -64,7 +64,7 @@ async fn a_block_is_not_run_without_what_the_blocks_before_it_shared() {
     assert!(format!("{entries:?}").contains("not on this machine any more"), "{entries:#?}");
     assert!(bench.output(id).await.is_empty(), "nothing was run");
 
-    // The folder vanishes while one engine drives the run.
+    // The folder is removed while an engine drives the run.
     let gone = "rm -rf ${XDG_RUNTIME_DIR:-/tmp}/opsroom-session-*-* /tmp/opsroom-session-*-*";
     let own = gone.replace("session-*-*", &format!("session-{}-*", id.0 + 1));
     let mut helper = shell(Phase::Action, "clean up", &own);
@@ -76,7 +76,7 @@ async fn a_block_is_not_run_without_what_the_blocks_before_it_shared() {
 }
 
 #[tokio::test]
-async fn what_a_run_that_ended_without_its_engine_left_is_removed_at_the_next_start() {
+async fn sessions_of_runs_that_ended_without_an_engine_are_removed_at_the_next_start() {
     let bench = Bench::real().await;
     let submit = || bench.submit(plan(vec![block("set", "A=1", None)]));
     let (cancelled, queued) = (submit().await, submit().await);

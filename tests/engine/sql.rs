@@ -15,7 +15,7 @@ use crate::bench::*;
 const TABLE: &str = "create table orders (id integer primary key, region text not null, total integer)";
 const ORDERS: &str = "insert into orders values (1, 'eu', 10), (2, 'eu', null), (3, 'us', 30)";
 
-/// Runs a test with the databases `shop` (only read) and `desk` (may be changed), which are the same.
+/// Runs a test with one database under two names: `shop` is read-only, the other may be changed.
 async fn each(test: impl AsyncFn(Outside, &str)) {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("shop.db");
@@ -70,7 +70,7 @@ fn with_rules(step: PlanStep, expect: Option<&str>, save: &[(&str, &str)], key: 
 }
 
 #[tokio::test]
-async fn rows_become_a_table_values_stay_values_and_later_steps_use_them() {
+async fn rows_become_a_table_and_later_steps_use_their_values() {
     each(async |outside, _| {
         let bench = Bench::real_with(outside).await;
         let find = sql(
@@ -112,7 +112,7 @@ async fn rows_become_a_table_values_stay_values_and_later_steps_use_them() {
 }
 
 #[tokio::test]
-async fn numbers_too_long_for_a_float_stay_what_they_are() {
+async fn numbers_too_long_for_a_float_stay_exact() {
     each(async |outside, kind| {
         if kind != "postgres" {
             return;
@@ -164,7 +164,7 @@ async fn changes_are_made_once_counted_and_may_return_rows() {
     .await;
 }
 
-/// A statement that says it only looks and changes something all the same is stopped by the database itself.
+/// A statement that is declared read-only but changes something is stopped by the database itself.
 #[tokio::test]
 async fn a_read_only_statement_changes_nothing() {
     each(async |outside, kind| {
@@ -190,7 +190,7 @@ async fn a_read_only_statement_changes_nothing() {
 const ENDLESS: &str = "with recursive n(i) as (select 1 union all select i + 1 from n) select count(*) as n from n";
 
 #[tokio::test]
-async fn limits_deadlines_and_mistakes_are_told() {
+async fn limits_deadlines_and_mistakes_are_reported() {
     each(async |outside, kind| {
         let bench = Bench::real_with(outside).await;
         let mut some = sql("some", "shop", "select id from orders order by id", &[]);
@@ -212,7 +212,7 @@ async fn limits_deadlines_and_mistakes_are_told() {
     .await;
 }
 
-/// The server is told too: nothing goes on there after the run has ended.
+/// The statement is cancelled on the server too: nothing runs there after the run has ended.
 #[tokio::test]
 async fn a_cancelled_statement_ends_on_the_server() {
     each(async |outside, kind| {
@@ -235,14 +235,14 @@ async fn a_cancelled_statement_ends_on_the_server() {
     .await;
 }
 
-/// Waits until our endless statement is, or is not, being worked on by the server.
+/// Waits until the server is, or is no longer, running the endless statement.
 async fn until_active(url: &str, wanted: bool) {
     let mut conn = sqlx::PgConnection::connect(url).await.unwrap();
-    let asked = "select count(*) from pg_stat_activity where state = 'active' and pid <> pg_backend_pid() \
+    let query = "select count(*) from pg_stat_activity where state = 'active' and pid <> pg_backend_pid() \
                  and query like '%from n)%' and application_name = 'opsroom'";
     let wait = async {
         loop {
-            let n: i64 = sqlx::query_scalar(asked).fetch_one(&mut conn).await.unwrap();
+            let n: i64 = sqlx::query_scalar(query).fetch_one(&mut conn).await.unwrap();
             if (n > 0) == wanted {
                 return;
             }

@@ -1,4 +1,4 @@
-//! Leaving: in good order, at once, or by being dropped. And the pulse that goes on meanwhile.
+//! Stopping an engine: gracefully, at once, or by dropping it. And its pulse.
 
 use std::time::Duration;
 
@@ -16,7 +16,7 @@ use crate::bench::*;
 use crate::process::{is_running, pids};
 
 #[tokio::test]
-async fn stopping_patiently_lets_runs_finish_and_takes_no_more() {
+async fn a_graceful_stop_lets_runs_finish_and_claims_no_more() {
     let bench = Bench::real().await;
     let engine = bench.engine_with(EngineConfig { lanes: lanes(1), ..config() });
     let first = bench.submit(plan(vec![shell(Phase::Action, "short", "echo on; sleep 0.5")])).await;
@@ -26,12 +26,12 @@ async fn stopping_patiently_lets_runs_finish_and_takes_no_more() {
     engine.stop(true).await;
     assert_eq!(bench.store.run(first).await.unwrap().status, RunStatus::Succeeded);
     assert_eq!(bench.store.run(second).await.unwrap().status, RunStatus::Queued);
-    assert!(bench.store.engines().await.unwrap().is_empty(), "it has signed off");
+    assert!(bench.store.engines().await.unwrap().is_empty(), "it has removed its row");
     engine.idle().await;
 }
 
 #[tokio::test]
-async fn stopping_at_once_interrupts_truthfully() {
+async fn an_immediate_stop_interrupts_runs_and_reports_it() {
     let bench = Bench::real().await;
     let engine = bench.engine();
     let steps = vec![shell(Phase::Action, "long", "echo pid $$; sleep 30"), shell(Phase::Verify, "after", "true")];
@@ -61,12 +61,12 @@ async fn a_dropped_engine_leaves_nothing_running() {
         tokio::time::sleep(Duration::from_millis(10)).await;
     }
     let _engine = bench.engine();
-    // The process lives on, so only the lease can tell.
+    // This process is still alive, so only the expired lease shows that the engine is gone.
     assert_ended(&bench.ended(id).await, RunStatus::Interrupted);
 }
 
 #[tokio::test]
-async fn the_pulse_writes_what_was_seen_and_what_could_not_be_asked() {
+async fn the_pulse_stores_results_and_probes_that_could_not_run() {
     let bench = Bench::real().await;
     let server = wiremock::MockServer::start().await;
     wiremock::Mock::given(wiremock::matchers::any())
@@ -92,9 +92,9 @@ async fn the_pulse_writes_what_was_seen_and_what_could_not_be_asked() {
     while bus.recv().await.unwrap() != Notice::Observations {}
     let mut seen = bench.store.summaries(bench.workspace, Timestamp(0)).await.unwrap();
     seen.sort_by(|a, b| a.0.cmp(&b.0));
-    let told: Vec<_> = seen.iter().map(|(t, s)| (t.service.as_str(), s.latest.state)).collect();
+    let states: Vec<_> = seen.iter().map(|(t, s)| (t.service.as_str(), s.latest.state)).collect();
     let ours = ("ours", State::Unknown);
-    assert_eq!(told, [("down", State::Failing), ours, ("script", State::Failing), ("up", State::Ok)]);
+    assert_eq!(states, [("down", State::Failing), ours, ("script", State::Failing), ("up", State::Ok)]);
     assert!(seen.iter().all(|(_, s)| s.latest.run.is_none() && (s.samples == 1) == s.seen.is_some()));
     let why = &seen[1].1.latest.message;
     assert!(why.contains("no-such-probe"), "{why}");
@@ -118,14 +118,14 @@ async fn of_several_engines_one_probes_in_each_slot() {
         engine.pulse(bench.workspace, 3_600_000);
     }
     while bus.recv().await.unwrap() != Notice::Observations {}
-    // Asked again at once: the slot is taken, by itself or by another.
+    // Requested again at once: the slot is taken, by the engine itself or by another.
     for engine in &engines {
         engine.pulse(bench.workspace, 3_600_001);
         engine.pulse(bench.workspace, 3_600_000);
         engine.idle().await;
     }
-    let asked = server.received_requests().await.unwrap().len();
-    assert!(asked <= 2, "one slot of either period, not {asked} requests");
+    let requests = server.received_requests().await.unwrap().len();
+    assert!(requests <= 2, "one slot of either period, not {requests} requests");
 }
 
 #[tokio::test]
@@ -157,17 +157,17 @@ async fn an_engine_without_work_settles() {
 }
 
 #[tokio::test]
-async fn the_bus_never_promises_entries_that_are_not_there_and_tells_the_last() {
+async fn the_bus_announces_only_stored_entries_and_also_the_last() {
     let bench = Bench::scripted(Script::default()).await;
     let mut bus = bench.bus.listen();
     let run = bench.run(plan(vec![get(Phase::Preflight, "api"), get(Phase::Action, "deploy")])).await;
-    let mut told = 0;
-    while told < run.last_seq {
+    let mut announced = 0;
+    while announced < run.last_seq {
         match tokio::time::timeout(Duration::from_secs(5), bus.recv()).await.unwrap().unwrap() {
-            Notice::Entries(id, seq) if id == run.id => told = told.max(seq),
+            Notice::Entries(id, seq) if id == run.id => announced = announced.max(seq),
             _ => {}
         }
     }
-    assert_eq!(told, run.last_seq);
+    assert_eq!(announced, run.last_seq);
     assert_eq!(bench.entries(run.id).await.last().unwrap().seq, run.last_seq);
 }

@@ -1,4 +1,5 @@
-//! A store that fails under way, and a clock that is set: survived, told, and nothing dropped in silence.
+//! A store that fails during a run, and a clock that is set: survived and reported, without silent
+//! loss.
 
 use std::process::Command;
 use std::sync::atomic::{AtomicI64, Ordering};
@@ -12,12 +13,12 @@ use opsroom::engine::{Engine, EngineConfig};
 use crate::bench::*;
 use crate::postgres::Cluster;
 
-/// Lines that cannot be compressed away, each with its number.
+/// Lines that do not compress, each with its number.
 const NOISE: &str = "head -c 9000000 /dev/urandom | base64 -w 100 | awk '{ print NR, $0 }'";
 const NOISE_LINES: usize = 120_000;
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_server_that_is_restarted_under_way_costs_no_line_and_no_run() {
+async fn a_database_restart_during_a_run_loses_no_line() {
     let mut cluster = match Cluster::start() {
         Ok(cluster) => cluster,
         Err(why) => return assert!(std::env::var("CI").as_deref() != Ok("true"), "CI needs PostgreSQL: {why}"),
@@ -46,7 +47,7 @@ async fn a_server_that_is_restarted_under_way_costs_no_line_and_no_run() {
     cluster.stop();
 }
 
-/// A small file system of its own, that can be made larger. `None`: only root may.
+/// A small file system that can be enlarged. `None`: only root can mount it.
 struct Disk(tempfile::TempDir);
 
 impl Disk {
@@ -81,7 +82,7 @@ fn mount(options: &[&str], folder: &tempfile::TempDir) -> bool {
     ended.is_ok_and(|ended| ended.status.success())
 }
 
-/// Until the store refuses to grow.
+/// Waits until the store refuses to grow.
 async fn full(bench: &Bench) {
     let mut answers = Vec::new();
     for n in 0..1500 {
@@ -101,7 +102,7 @@ fn numbers(output: &[String]) -> Vec<usize> {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_full_disk_slows_the_child_until_there_is_room_again() {
+async fn a_full_disk_blocks_the_command_until_there_is_space() {
     let Some(disk) = Disk::new("4m") else { return };
     let bench = Bench::real_on(&disk.url()).await;
     let engine = bench.engine_with(EngineConfig { lease_ms: 60_000, renew_ms: 500, ..config() });
@@ -120,7 +121,7 @@ async fn a_full_disk_slows_the_child_until_there_is_room_again() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_disk_that_stays_full_ends_the_run_truthfully_and_says_what_is_lost() {
+async fn a_disk_that_stays_full_interrupts_the_run_and_reports_lost_lines() {
     let Some(disk) = Disk::new("4m") else { return };
     let bench = Bench::real_on(&disk.url()).await;
     let engine = bench.engine_with(EngineConfig { lease_ms: 1500, renew_ms: 200, ..config() });
@@ -130,12 +131,12 @@ async fn a_disk_that_stays_full_ends_the_run_truthfully_and_says_what_is_lost() 
     while engine.live() > 0 {
         tokio::time::sleep(Duration::from_millis(20)).await;
     }
-    assert_eq!(bench.store.run(id).await.unwrap().status, RunStatus::Running, "nobody could write otherwise");
+    assert_eq!(bench.store.run(id).await.unwrap().status, RunStatus::Running, "no engine could write another status");
     disk.grow("100m");
     let run = bench.ended(id).await;
     assert_ended(&run, RunStatus::Interrupted);
     let message = run.message.unwrap();
-    assert!(message.contains("its engine gave it up"), "{message}");
+    assert!(message.contains("its engine abandoned it"), "{message}");
     assert!(message.contains("lines of its output could not be stored"), "{message}");
     let numbers = numbers(&bench.output(id).await);
     assert!(numbers.iter().copied().eq(1..=numbers.len()), "what is there has no gap");
@@ -144,7 +145,7 @@ async fn a_disk_that_stays_full_ends_the_run_truthfully_and_says_what_is_lost() 
     bench.store.close().await;
 }
 
-/// Two engines on one store; the clock both read is set while a run is under way.
+/// Two engines on one store; the clock that both read is set during a run.
 async fn set_clock(by_ms: i64) -> (Bench, RunId) {
     let bench = Bench::real().await;
     let by: &'static AtomicI64 = Box::leak(Box::default());

@@ -1,6 +1,7 @@
-//! Hostile text on a real terminal: whatever a log holds, no escape sequence reaches the terminal that our renderer did not
-//! write, no character that hides or reorders others, and nothing panics. In the classes of the known collections: terminal
-//! test suites (every form of control sequence), strings that upset programs, source that reads otherwise than it looks.
+//! Hostile text on a real terminal: whatever a log holds, only the renderer's own escape sequences
+//! reach the terminal, no character that hides or reorders others, and nothing panics. The cases
+//! follow known collections: terminal test suites (every form of control sequence), strings that
+//! break programs, and source code that reads differently from how it is displayed.
 
 use std::time::Duration;
 
@@ -10,10 +11,10 @@ use super::harness::{Console, Setup};
 use super::world;
 
 const QUIET: Duration = Duration::from_millis(400);
-/// The last line of each text, seen only by whoever went through all of it.
+/// The last line of each text, on screen only after paging through all of it.
 const END: &str = "all attacks are over";
 
-/// What a log must never be able to send to the terminal it is read on.
+/// Sequences that a log must never send to the terminal it is read on.
 const ATTACKS: &[&[u8]] = &[
     b"\x1b]52;c;ZXZpbA==\x07 clipboard",
     b"\x1b]0;title\x1b\\ title",
@@ -41,12 +42,12 @@ const ATTACKS: &[&[u8]] = &[
     b"\x1b[?1003h\x1b[?1006h\x1b[>4;2m\x1b[=1u mouse and keyboard \x1b[1;1r\x1b[?6h margins \x1b7\x1b8",
     b"\x1b\x1b]0;nested \x1b[\x1b]52;c;eA==\x07 in one another \x90\x9b\x9d\x9e\x9f",
     "admin\u{430} homoglyph \u{61c}\u{200e}\u{200f}\u{2067}marks\u{2069} \u{1f1e6}\u{1f3fb}\u{200d}\u{fe0f} joined".as_bytes(),
-    "\u{301}\u{489}\u{20dd} first a mark, \u{e000}\u{10ffff} nobody's, \u{fff9}a\u{fffb} \u{115f}\u{3164}\u{2800} blank".as_bytes(),
+    "\u{301}\u{489}\u{20dd} first a mark, \u{e000}\u{10ffff} private, \u{fff9}a\u{fffb} \u{115f}\u{3164}\u{2800} blank".as_bytes(),
     b"\x18\x1a cancel and substitute \x1b\x1b\x1b[A",
 ];
 
-/// Strings that upset programs: none of them is dangerous to a terminal, all of them have upset something.
-const UPSETTING: &[&str] = &[
+/// Strings that have broken programs; none of them is dangerous to a terminal.
+const BREAKING: &[&str] = &[
     "%s%n%x{0}${HOME}$(reboot)`reboot` <script>alert(1)</script> ' OR 1=1 -- \\0 \\x1b[31m \\e[0m \\u001b[2J",
     "undefined null NaN -Infinity 1e999 0x7fffffffffffffff 99999999999999999999999999999999 ٠١٢ ½ ² Ⅷ",
     "T\u{337}\u{302}\u{301}\u{30a}\u{352}\u{32e}o\u{334}\u{313}\u{30c}\u{356} \u{489}\u{489}\u{489}i\u{327}\u{321}nvoke",
@@ -59,8 +60,8 @@ const UPSETTING: &[&str] = &[
     "let is\u{200b}Admin = \u{0430}dmin\u{2063}; // \u{2028}drop_everything(); \u{0085} \u{000b} \u{000c}",
 ];
 
-/// Every form of control sequence: all final bytes with all markers and intermediates, all short escapes, all strings, all
-/// C1 in both encodings, and what is no UTF-8.
+/// Every form of control sequence: all final bytes with all markers and intermediates, all short
+/// escapes, all strings, all C1 in both encodings, and invalid UTF-8.
 fn forms() -> Vec<u8> {
     let mut text = Vec::new();
     let mut column = 0;
@@ -122,17 +123,17 @@ fn forms() -> Vec<u8> {
 
 fn everything() -> Vec<u8> {
     let mut text = Vec::new();
-    for attack in ATTACKS.iter().copied().chain(UPSETTING.iter().map(|text| text.as_bytes())) {
+    for attack in ATTACKS.iter().copied().chain(BREAKING.iter().map(|text| text.as_bytes())) {
         text.extend_from_slice(attack);
         text.push(b'\n');
     }
     text.extend(forms());
-    // Long enough to be seen wherever one has scrolled to.
+    // Long enough to be visible at every horizontal scroll position.
     text.extend_from_slice(format!("\n{}\n", format!("{END} ").repeat(6)).as_bytes());
     text
 }
 
-/// Goes through all of it from the top, screen by screen.
+/// Pages through all of it from the top.
 fn page_through(console: &Console) {
     console.send("g");
     console.settle(QUIET);
@@ -146,7 +147,7 @@ fn page_through(console: &Console) {
     panic!("never at the end:\n{}", console.contents());
 }
 
-/// Nothing on the wire that our renderer did not write.
+/// Checks that only our renderer wrote escape sequences.
 #[track_caller]
 fn assert_clean(console: &Console) {
     let wire = console.bytes_since(0);
@@ -159,7 +160,7 @@ fn assert_clean(console: &Console) {
                 | '\u{2060}'..='\u{206f}' | '\u{fe00}'..='\u{fe0f}' | '\u{feff}' | '\u{e0000}'..='\u{e0fff}')
     });
     assert_eq!(strange, None);
-    // What is ours is written once each way; a log has not written it as well.
+    // The renderer enters and leaves the screen once; a log has not done so.
     assert_eq!(wire.matches("\x1b[?1049l").count(), 0, "the screen was left");
     assert_eq!(wire.matches("\x1b[?1049h").count(), 1);
 }
@@ -170,7 +171,7 @@ fn no_escape_reaches_the_terminal_that_is_not_ours() {
     std::fs::write(home.path().join("app.log"), everything()).unwrap();
     let mut console = Setup::new(&["log", "./app.log"]).size(120, 40).start_in(home);
     console.wait_for("1 of ");
-    // As it is, in the colours lines bring, wrapped, scrolled to the side.
+    // Plain, with the colours of the lines, wrapped, scrolled sideways.
     for keys in ["", "C", "z", "z\x1b[C\x1b[C"] {
         console.send(keys);
         page_through(&console);
@@ -192,7 +193,7 @@ fn no_escape_reaches_the_terminal_that_is_not_ours() {
 }
 
 #[test]
-fn what_a_command_prints_is_harmless_in_every_pane() {
+fn command_output_is_harmless_in_every_pane() {
     let home = world::home();
     std::fs::write(home.path().join("go"), "").unwrap();
     std::fs::write(home.path().join("says"), everything()).unwrap();
@@ -233,7 +234,7 @@ fn sequences(wire: &str) -> Vec<String> {
     starts.map(|rest| rest[..ends(rest)].to_owned()).collect()
 }
 
-/// What our renderer writes: cursor, looks, clearing, margins, the modes taken and given back.
+/// Whether our renderer writes it: cursor, styles, clearing, margins, modes set and reset.
 fn is_ours(sequence: &str) -> bool {
     let Some(body) = sequence.strip_prefix('[') else { return sequence == "M" };
     let (parameters, last) = body.split_at(body.len() - 1);

@@ -1,5 +1,5 @@
-//! Logs as they are when things go wrong: nothing in them, no text, one endless line, gone while they are read. Each is
-//! shown as far as it can be, what is wrong is told, nothing is lost, and the console goes on.
+//! Damaged logs: empty, not text, one endless line, deleted while they are read. Each is shown as
+//! far as possible, its problem is reported, nothing is lost, and the console goes on.
 
 use std::fs::{self, File, OpenOptions};
 use std::io::Write as _;
@@ -46,7 +46,7 @@ fn an_empty_file_waits_for_its_first_line() {
 }
 
 #[test]
-fn bytes_that_are_no_text_are_told_and_shown() {
+fn bytes_that_are_no_text_are_reported_and_shown() {
     let console = view(b"before\n\0\0\0 nul\n\xff\xfe\x80 not UTF-8\n\xe2\x82 cut off\r\nafter");
     console.wait_for("holds bytes that are no text");
     console.wait_for("^@^@^@ nul");
@@ -122,7 +122,7 @@ fn a_million_lines_that_are_the_same_are_all_counted() {
 }
 
 #[test]
-fn a_clock_that_goes_back_tears_nothing_apart() {
+fn a_clock_that_goes_back_breaks_nothing() {
     let line = |minute: usize, word: &str| format!("2026-11-21T09:{minute:02}:00Z INFO {word}\n");
     let text: String =
         [line(10, "one"), line(20, "two"), line(5, "back"), line(6, "again"), line(30, "three")].concat();
@@ -138,7 +138,7 @@ fn a_clock_that_goes_back_tears_nothing_apart() {
 }
 
 #[test]
-fn a_file_that_is_deleted_or_whose_folder_goes_is_told_and_stays_readable() {
+fn a_deleted_file_or_folder_is_reported_and_stays_readable() {
     let console = view("INFO one\nINFO two\n");
     console.wait_for("1 of 2");
     console.send("G");

@@ -1,4 +1,4 @@
-//! What crosses the wire: nothing when nothing changes, little for a key, whole frames only.
+//! Bytes on the wire: none when nothing changes, few for a key, whole frames only.
 
 use std::thread;
 use std::time::Duration;
@@ -6,12 +6,12 @@ use std::time::Duration;
 use super::harness::Setup;
 
 #[test]
-fn idle_is_silent_and_asleep() {
+fn an_idle_console_writes_nothing_and_sleeps() {
     let mut console = Setup::empty().start();
     console.home_screen();
     console.wait_for("opsroom apply"); // the store has been made and read
     console.settle(Duration::from_secs(1));
-    // The clock shows minutes; three seconds may hold one turn of it.
+    // The clock shows minutes; it may change once in three seconds.
     let (mark, ticks, wakeups) = (console.count(), console.processor_ticks(), console.screen_wakeups());
     thread::sleep(Duration::from_secs(3));
     let (bytes, woke) = (console.bytes_since(mark), console.screen_wakeups() - wakeups);
@@ -26,7 +26,7 @@ fn idle_is_silent_and_asleep() {
 fn a_typed_letter_costs_little() {
     let mut console = Setup::empty().start();
     console.home_screen();
-    console.wait_for("opsroom apply"); // what the store, once it is made, has to say
+    console.wait_for("opsroom apply"); // the message of the new store
     console.send(":");
     console.send("che");
     console.wait_for(": che");
@@ -36,14 +36,14 @@ fn a_typed_letter_costs_little() {
     console.wait_for(": chez");
     console.settle(Duration::from_millis(300));
     let bytes = console.bytes_since(mark);
-    assert!(bytes.len() <= 800, "{} bytes for a letter and what the bar says about it: {bytes:?}", bytes.len());
+    assert!(bytes.len() <= 800, "{} bytes for a letter and the message of the bar: {bytes:?}", bytes.len());
     console.escape(": chez");
     console.send("q");
     assert_eq!(console.exit_restored(), 0);
 }
 
 #[test]
-fn frames_are_whole_and_nothing_stands_between_them() {
+fn frames_are_whole_and_nothing_is_between_them() {
     let mut console = Setup::demo().start();
     console.home_screen();
     let mark = console.settle(Duration::from_millis(200));
@@ -60,7 +60,7 @@ fn frames_are_whole_and_nothing_stands_between_them() {
         assert!(frame.starts_with("\x1b[?2026h"), "outside a frame: {frame:?}");
         assert_eq!(frame.matches("\x1b[?2026h").count(), 1, "{frame:?}");
     }
-    assert!(!bytes.contains("\x1b[6n") && !bytes.contains("\x1b[c"), "the terminal was asked something");
+    assert!(!bytes.contains("\x1b[6n") && !bytes.contains("\x1b[c"), "the terminal was queried");
     console.send("q");
     assert_eq!(console.exit_restored(), 0);
 }

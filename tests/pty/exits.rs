@@ -1,4 +1,4 @@
-//! Every way out gives the terminal back exactly as it was.
+//! Every way to exit restores the terminal exactly.
 
 use std::thread;
 use std::time::{Duration, Instant};
@@ -65,7 +65,7 @@ fn suspended_and_continued() {
 }
 
 #[test]
-fn stopped_by_somebody_else_and_continued() {
+fn stopped_by_another_process_and_continued() {
     let mut console = demo();
     console.signal(Signal::STOP);
     console.wait_stopped();
@@ -78,7 +78,7 @@ fn stopped_by_somebody_else_and_continued() {
 }
 
 #[test]
-fn told_to_end_while_stopped() {
+fn terminated_while_stopped() {
     let mut console = demo();
     console.send("\x1a");
     console.wait_stopped();
@@ -93,10 +93,10 @@ fn the_terminal_goes_away() {
     console.hang_up();
     let started = Instant::now();
     console.exit();
-    assert!(started.elapsed() < Duration::from_secs(5), "with no run in hand nothing keeps it");
+    assert!(started.elapsed() < Duration::from_secs(5), "without an active run nothing keeps it");
 }
 
-/// With HUP ignored only the dead terminal itself tells: reads fail, polls report it. crossterm's reader spins here.
+/// With HUP ignored only failing reads and polls show the loss. crossterm's reader spins here.
 #[test]
 fn the_terminal_goes_away_without_a_signal() {
     let mut console = Setup::demo().through_shell("trap '' HUP; \"$@\"; exit $?").start();
@@ -106,7 +106,7 @@ fn the_terminal_goes_away_without_a_signal() {
 }
 
 #[test]
-fn a_terminal_that_takes_no_output_does_not_keep_us() {
+fn a_terminal_that_takes_no_output_does_not_block_the_exit() {
     let mut console = demo();
     console.stop_reading();
     // Full repaints until the terminal's buffer is surely full, then leave.

@@ -1,4 +1,5 @@
-//! A console in a pseudo-terminal: spawn, type, look, signal, and compare the terminal before and after.
+//! A console in a pseudo-terminal: spawn, type, read the screen, signal, and compare the
+//! terminal before and after.
 
 use std::fs::File;
 use std::io::{self, PipeWriter, Read as _, Write as _};
@@ -29,15 +30,15 @@ pub struct Setup {
     line: Option<Line>,
 }
 
-/// A running console and the terminal it believes to be on.
+/// A running console and its terminal.
 pub struct Console {
     child: Child,
     pty: Option<Arc<Pty>>,
-    // Kept open: the other end must outlive the console, or reading would end before everything is read.
+    // Kept open: the other end must outlive the console, or reading would end too early.
     pts: Pts,
     seen: Arc<Seen>,
     reader: Option<(PipeWriter, JoinHandle<()>)>,
-    /// With a slow line: where keys are put in, and what stands in it.
+    /// With a slow line: the input for keys, and the line itself.
     keys: Option<mpsc::Sender<Late>>,
     line: Option<Line>,
     wire: Arc<Wire>,
@@ -46,7 +47,7 @@ pub struct Console {
     ended: Option<ExitStatus>,
 }
 
-/// What the terminal has received.
+/// The output that the terminal has received.
 pub struct Seen {
     state: Mutex<State>,
     changed: Condvar,
@@ -61,7 +62,7 @@ struct State {
 #[derive(Debug, PartialEq, Eq, Clone)]
 pub struct Modes(String);
 
-/// Every sequence that must be on the wire before the terminal is anybody else's again.
+/// Every sequence that must be on the wire before the terminal is given back.
 pub const OFF: [&str; 12] = [
     "\x1b[?2026l",
     "\x1b[?1000l",
@@ -77,11 +78,11 @@ pub const OFF: [&str; 12] = [
     "\x1b[?25h",
 ];
 
-/// Where a console keeps its things, by environment variable and folder of its home.
+/// The folders of a console: environment variable, and folder in its home.
 pub const FOLDERS: [(&str, &str); 4] =
     [("HOME", ""), ("XDG_CONFIG_HOME", "config"), ("XDG_DATA_HOME", "data"), ("XDG_STATE_HOME", "state")];
 
-/// How long to wait for a fact before calling it missing.
+/// Timeout of every wait.
 pub fn limit() -> Duration {
     let seconds = std::env::var("OPSROOM_TEST_SECONDS").ok().and_then(|text| text.parse().ok());
     Duration::from_secs(seconds.unwrap_or(20))
@@ -93,7 +94,7 @@ impl Setup {
         Self::new(&["demo"])
     }
 
-    /// An empty store: nothing happens unless we make it happen.
+    /// An empty store: nothing happens unless the test does it.
     pub fn empty() -> Self {
         Self::new(&[])
     }
@@ -130,7 +131,8 @@ impl Setup {
         self.start_in(TempDir::new().unwrap())
     }
 
-    /// Starts in this home: `$HOME`, store, configuration and logs live there, and fd 2 goes to its file `stderr`.
+    /// Starts in this home: `$HOME`, store, configuration and logs live there, and fd 2 goes to its
+    /// file `stderr`.
     pub fn start_in(self, home: TempDir) -> Console {
         let (pty, pts) = open().unwrap();
         pty.resize(Size::new(self.size.1, self.size.0)).unwrap();
@@ -163,7 +165,7 @@ impl Setup {
 }
 
 impl Console {
-    /// Waits for the text to stand on the screen.
+    /// Waits for the text to be on the screen.
     #[track_caller]
     pub fn wait_for(&self, text: &str) {
         self.wait(&format!("{text:?} on screen"), |state| state.contents().contains(text));
@@ -204,7 +206,7 @@ impl Console {
             let left = until.saturating_duration_since(Instant::now());
             assert!(
                 !left.is_zero(),
-                "waited in vain for {what}; the screen:\n{}\nstderr: {}",
+                "timed out waiting for {what}; the screen:\n{}\nstderr: {}",
                 state.contents(),
                 self.stderr()
             );
@@ -212,7 +214,7 @@ impl Console {
         }
     }
 
-    /// Waits until this long nothing has arrived (at least one silence must come within the limit).
+    /// Waits until nothing has arrived for `silence`, at most as long as the limit.
     pub fn settle(&self, silence: Duration) -> usize {
         let until = Instant::now() + limit();
         let mut count = self.count();
@@ -223,7 +225,7 @@ impl Console {
             if timeout.timed_out() {
                 return count;
             }
-            assert!(Instant::now() < until, "the screen never came to rest:\n{}", state.contents());
+            assert!(Instant::now() < until, "the screen never settled:\n{}", state.contents());
             count = state.bytes.len();
         }
     }
@@ -238,13 +240,13 @@ impl Console {
     /// Types.
     pub fn send(&self, bytes: impl AsRef<[u8]>) {
         if let (Some(keys), Some(line)) = (&self.keys, self.line) {
-            return keys.send((Instant::now() + line.way, bytes.as_ref().to_vec())).unwrap();
+            return keys.send((Instant::now() + line.latency, bytes.as_ref().to_vec())).unwrap();
         }
         let pty: &Pty = self.pty.as_ref().expect("hung up");
         (&mut &*pty).write_all(bytes.as_ref()).unwrap();
     }
 
-    /// Types, waits until the screen is as it should be then, and says how long that took.
+    /// Types, waits until the screen satisfies `fact`, and returns how long that took.
     #[track_caller]
     pub fn answer_in(&self, keys: &str, fact: impl Fn(&str) -> bool) -> Duration {
         let pressed = Instant::now();
@@ -253,14 +255,14 @@ impl Console {
         pressed.elapsed()
     }
 
-    /// With a slow line: the most bytes that ever stood in it, after the first screen.
+    /// With a slow line: the most bytes ever queued in it, after the first screen.
     pub fn most_in_line(&self) -> u64 {
         self.wire.most()
     }
 
-    /// What was typed and nobody has read.
+    /// Input that was typed but not read.
     pub fn left_over(&self) -> String {
-        thread::sleep(self.line.map_or(Duration::ZERO, |line| line.way * 4));
+        thread::sleep(self.line.map_or(Duration::ZERO, |line| line.latency * 4));
         let mut modes = tcgetattr(&self.pts).unwrap();
         modes.make_raw();
         tcsetattr(&self.pts, OptionalActions::Now, &modes).unwrap();
@@ -273,7 +275,7 @@ impl Console {
         String::from_utf8_lossy(&buffer[..count]).into_owned()
     }
 
-    /// Presses Esc until the text is gone: the first may only close what the field offers.
+    /// Presses Esc until the text is gone: the first may only close suggestions.
     #[track_caller]
     pub fn escape(&self, text: &str) {
         for _ in 0..3 {
@@ -287,7 +289,7 @@ impl Console {
     }
 
     /// Types the pieces with a pause between each: a slow link.
-    /// False: the machine was too busy, and a gap grew longer than a key may take. Nothing can be said then.
+    /// False when the machine was too busy and a gap grew longer than a key may take: try again.
     #[must_use]
     pub fn send_split<'a>(&self, pieces: impl IntoIterator<Item = &'a [u8]>, gap: Duration) -> bool {
         let mut in_time = true;
@@ -323,7 +325,7 @@ impl Console {
         self.state().bytes.len()
     }
 
-    /// What has arrived after `mark` bytes.
+    /// The output after the first `mark` bytes.
     pub fn bytes_since(&self, mark: usize) -> String {
         String::from_utf8_lossy(&self.state().bytes[mark..]).into_owned()
     }
@@ -337,7 +339,7 @@ impl Console {
         &self.before
     }
 
-    /// What was written to fd 2.
+    /// The text written to fd 2.
     pub fn stderr(&self) -> String {
         std::fs::read_to_string(self.home.path().join("stderr")).unwrap_or_default()
     }
@@ -384,14 +386,14 @@ impl Console {
         self.stat(13).parse::<u64>().unwrap() + self.stat(14).parse::<u64>().unwrap()
     }
 
-    /// The most memory it ever held, in bytes.
+    /// Peak resident memory, in bytes.
     pub fn most_memory(&self) -> u64 {
         let status = read(Path::new(&format!("/proc/{}/status", self.child.id())));
         let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).unwrap_or_default();
         line.trim().trim_end_matches(" kB").parse::<u64>().unwrap_or(0) * 1024
     }
 
-    /// How often the screen's own threads (loop and keyboard) woke: their voluntary context switches.
+    /// Voluntary context switches of the screen's own threads (loop and keyboard).
     pub fn screen_wakeups(&self) -> u64 {
         let tasks = format!("/proc/{}/task", self.child.id());
         let is_ours =
@@ -421,17 +423,17 @@ impl Console {
         status.code().unwrap()
     }
 
-    /// The terminal is as it was: modes, screen, cursor, and every mode switched off.
+    /// Checks that the terminal is as before: modes, screen, cursor, and every mode switched off.
     #[track_caller]
     pub fn assert_restored(&self) {
         self.wait("the cursor shown", |state| {
             state.bytes.ends_with(b"\x1b[?25h") || contains(&state.bytes, "\x1b[?1049l\x1b[?25h")
         });
-        // The second time in a row the above has been true before: what is still under way is waited for.
+        // On a second suspend the bytes above are also those of the first: wait for the rest.
         self.wait("the screen given back", |state| {
             !state.screen.screen().alternate_screen() && !state.screen.screen().hide_cursor()
         });
-        // The modes follow the bytes: whoever stays alive afterwards is waited for.
+        // The modes follow the bytes: a process that stays alive needs a moment.
         let until = Instant::now() + limit();
         while self.modes() != self.before && Instant::now() < until {
             thread::sleep(Duration::from_millis(2));
@@ -481,7 +483,7 @@ impl Seen {
         Self { state: Mutex::new(state), changed: Condvar::new() }
     }
 
-    /// Takes in bytes, and counts how often `text` came to its end in them.
+    /// Processes bytes and counts how often `text` ends in them.
     pub fn take(&self, bytes: &[u8], text: &str) -> usize {
         let mut state = self.state.lock().unwrap();
         let mark = state.bytes.len().saturating_sub(text.len().saturating_sub(1));
@@ -532,7 +534,7 @@ fn code(index: usize) -> SpecialCodeIndex {
     ][index]
 }
 
-/// Modes nobody would guess: giving back "sane" ones is not giving back.
+/// Sets unusual modes: a console that restores default ones fails.
 fn set_unusual_modes(pts: &Pts) -> Modes {
     let mut modes = tcgetattr(pts).unwrap();
     modes.special_codes[SpecialCodeIndex::VERASE] = 8;
@@ -542,7 +544,7 @@ fn set_unusual_modes(pts: &Pts) -> Modes {
     Modes::of(&modes)
 }
 
-/// Reads until told to stop; over a slow line, `take` carries it on.
+/// Reads until stopped; with a slow line, `take` carries the bytes on.
 fn read_all(
     pty: &Arc<Pty>,
     seen: &Arc<Seen>,

@@ -1,4 +1,4 @@
-//! A lost terminal loses nothing: the run goes on without a screen and is whole in the store afterwards.
+//! A lost terminal loses nothing: the run goes on without a screen and is complete in the store.
 
 use std::thread;
 use std::time::{Duration, Instant};
@@ -14,7 +14,7 @@ fn restarting() -> Console {
     console.home_screen();
     console.wait_for("web");
     console.send(":");
-    // A command line and a text in one read would be taken for a paste.
+    // `:` and the text in one read would be taken for a paste.
     console.settle(Duration::from_millis(200));
     console.send("restart web in dev");
     console.wait_for("restart web in dev");
@@ -30,7 +30,7 @@ fn restarting() -> Console {
     console
 }
 
-/// The run, once it may go on, is finished by the process without a screen.
+/// Lets the run go on and checks that the process finishes it without a screen.
 fn finishes(mut console: Console) {
     std::fs::write(console.path("go"), "").unwrap();
     console.exit();

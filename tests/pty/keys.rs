@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use super::harness::{Console, Setup};
 
-/// Types into the command bar, moves with the key in pieces, types on: only if the key arrived as itself, and nothing
-/// else did, does the line read as wanted.
+/// Types into the command bar, sends the key in pieces, types on: the line is as wanted only if
+/// exactly that key arrived.
 fn check(console: &Console, key: &[u8], wanted: &str) {
     for gap in [5, 30, 120].map(Duration::from_millis) {
         for cut in 1..=key.len() {
@@ -18,7 +18,7 @@ fn check(console: &Console, key: &[u8], wanted: &str) {
     }
 }
 
-/// False: the gaps were not what they should have been; the console is back at home, and it is to be tried again.
+/// False when the gaps grew too long: the console is back at home, for another try.
 fn once(console: &Console, pieces: &[&[u8]], gap: Duration, wanted: &str) -> bool {
     console.send(":");
     console.send("vw");

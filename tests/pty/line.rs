@@ -1,5 +1,5 @@
-//! A slow line between the console and its terminal, as a connection over SSH is one: so many bytes a second, so long a
-//! way, and room for everything that does not fit through at once. At its end stands a terminal that answers.
+//! A slow line between the console and its terminal, like a connection over SSH: limited bytes per
+//! second, latency each way, and an unlimited buffer. The terminal at its end answers queries.
 
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, mpsc};
@@ -10,29 +10,29 @@ use pty_process::blocking::Pty;
 
 use super::harness::Seen;
 
-/// What is put in, and when it comes out.
+/// Bytes in the line, and when they come out.
 pub type Late = (Instant, Vec<u8>);
 
-/// A slow line between console and terminal, with room for everything that does not fit through at once.
+/// The figures of a slow line.
 #[derive(Debug, Clone, Copy)]
 pub struct Line {
-    pub bytes_a_second: u64,
+    pub bytes_per_second: u64,
     /// Each way.
-    pub way: Duration,
+    pub latency: Duration,
 }
 
 /// The two ends of a slow line, as its threads see them.
 #[derive(Debug, Default)]
 pub struct Wire {
-    /// Bytes the console has written that have not gone through, and the most there were after the first screen.
+    /// Bytes written but not yet delivered, and their maximum after the first screen.
     in_line: AtomicU64,
     most: AtomicU64,
-    /// The first screen has gone through.
+    /// The first screen was delivered.
     begun: AtomicBool,
 }
 
 impl Wire {
-    /// The most bytes that ever stood in line, after the first screen.
+    /// The most bytes ever queued, after the first screen.
     pub fn most(&self) -> u64 {
         self.most.load(Ordering::SeqCst)
     }
@@ -50,7 +50,7 @@ impl Wire {
     }
 }
 
-/// Types what is put in when its time has come.
+/// Types each piece of input when it is due.
 pub fn type_late(pty: &Arc<Pty>) -> mpsc::Sender<Late> {
     let (sender, keys) = mpsc::channel::<Late>();
     let pty = Arc::downgrade(pty);
@@ -58,14 +58,14 @@ pub fn type_late(pty: &Arc<Pty>) -> mpsc::Sender<Late> {
         for (due, bytes) in keys {
             thread::sleep(due.saturating_duration_since(Instant::now()));
             let Some(pty) = pty.upgrade() else { return };
-            // The console may have ended: then nobody reads it.
+            // Fails when the console has ended.
             let _ = std::io::Write::write_all(&mut &*pty, &bytes);
         }
     });
     sender
 }
 
-/// Carries bytes over a slow line, in small pieces, and answers as a terminal does what arrives at its end.
+/// Carries bytes over a slow line in small pieces, and answers queries at its end.
 pub fn carry(line: Line, keys: mpsc::Sender<Late>, seen: &Arc<Seen>, wire: &Arc<Wire>) -> mpsc::Sender<Vec<u8>> {
     let (sender, written) = mpsc::channel::<Vec<u8>>();
     let (through, at_end) = mpsc::channel::<Late>();
@@ -73,9 +73,9 @@ pub fn carry(line: Line, keys: mpsc::Sender<Late>, seen: &Arc<Seen>, wire: &Arc<
     thread::spawn(move || {
         for bytes in written {
             for piece in bytes.chunks(80) {
-                thread::sleep(Duration::from_micros(piece.len() as u64 * 1_000_000 / line.bytes_a_second));
+                thread::sleep(Duration::from_micros(piece.len() as u64 * 1_000_000 / line.bytes_per_second));
                 counted.take_out(piece.len() as u64);
-                if through.send((Instant::now() + line.way, piece.to_vec())).is_err() {
+                if through.send((Instant::now() + line.latency, piece.to_vec())).is_err() {
                     return;
                 }
             }
@@ -85,9 +85,9 @@ pub fn carry(line: Line, keys: mpsc::Sender<Late>, seen: &Arc<Seen>, wire: &Arc<
     thread::spawn(move || {
         for (due, piece) in at_end {
             thread::sleep(due.saturating_duration_since(Instant::now()));
-            let questions = seen.take(&piece, "\x1b[5n");
-            for _ in 0..questions {
-                let _ = keys.send((Instant::now() + line.way, b"\x1b[0n".to_vec()));
+            let queries = seen.take(&piece, "\x1b[5n");
+            for _ in 0..queries {
+                let _ = keys.send((Instant::now() + line.latency, b"\x1b[0n".to_vec()));
             }
         }
     });

@@ -1,4 +1,5 @@
-//! Log files in the viewer, on a real terminal: keys, growth, standard input, hostile bytes, what scrolling costs.
+//! Log files in the viewer, on a real terminal: keys, growth, standard input, hostile bytes, the
+//! cost of scrolling.
 
 use std::fs::OpenOptions;
 use std::io::Write as _;
@@ -96,7 +97,7 @@ fn standard_input_is_a_log_and_keys_still_work() {
 
 #[test]
 fn scrolling_by_a_line_costs_a_line() {
-    // Every line differs from its neighbours everywhere, as log lines do.
+    // Every line differs from its neighbours in every column, as log lines do.
     let number = |n: usize, k: usize| format!("{:07}", (n * 7919 + k * 104_729) * 31 % 9_999_991);
     let line = |n: usize| (0..20).map(|k| number(n, k)).collect::<String>()[..139].to_owned() + "\n";
     let text: String = (0..2000).map(line).collect();
@@ -169,7 +170,7 @@ fn a_packed_log_is_read_as_its_text_and_a_cut_one_says_so() {
 }
 
 #[test]
-fn what_is_packed_otherwise_is_named_with_the_command_that_unpacks_it() {
+fn other_packed_formats_are_named_with_the_command_that_unpacks_them() {
     let mut console = view(home(b"\xfd7zXZ\x00\x00\x04not really\n"));
     console.wait_for("xz -dc FILE | opsroom log -");
     console.send("q");

@@ -1,4 +1,4 @@
-//! Panics: on the screen's thread the terminal comes back; elsewhere the screen stays and says so.
+//! Panics: on the screen's thread the terminal is restored; elsewhere the screen reports it.
 
 use super::harness::Setup;
 
@@ -8,9 +8,9 @@ fn in_the_screen() {
     console.home_screen();
     console.send("x");
     assert_eq!(console.exit_restored(), 101);
-    let said = console.stderr();
-    assert_eq!(said.lines().count(), 1, "{said}");
-    assert!(said.contains("internal error") && said.contains("asked to panic in the screen's code"), "{said}");
+    let stderr = console.stderr();
+    assert_eq!(stderr.lines().count(), 1, "{stderr}");
+    assert!(stderr.contains("internal error") && stderr.contains("asked to panic in the screen's code"), "{stderr}");
 }
 
 #[test]

@@ -1,12 +1,13 @@
-//! Pasted text is text. On a screen without a text field it does nothing; in the command bar it runs nothing. What was typed
-//! while the network stood still comes as one read, too: it opens the line it begins with, and Enter in it takes nothing.
+//! Pasted text is only text: on a screen without a text field it does nothing, in the command bar
+//! it runs nothing. Keys typed while the network stalls also arrive in one read: they open the line
+//! they begin with, and Enter among them submits nothing.
 
 use std::time::Duration;
 
 use super::harness::{Console, Setup};
 use super::world;
 
-/// What somebody copies from a wiki: every line of it would do something if it were typed.
+/// A runbook copied from a wiki: every line would do something if it were typed.
 const RUNBOOK: &str =
     "# Restart web\r\n:restart web in dev\r\ny\r\n\r\nrestart web in dev\r\ny\r\n```sh\r\nq\r\n```\r\nq\r\nq\r\n";
 
@@ -24,7 +25,7 @@ fn pasted(into: &str, begin: &str, end: &str) {
     assert_eq!(world::runs(&console.path("")), Vec::<serde_json::Value>::new());
 }
 
-/// Out of whatever the paste left open, then out.
+/// Closes what the paste opened, then quits.
 fn leave(console: &mut Console) {
     for _ in 0..4 {
         console.send("\x1b");
@@ -62,7 +63,7 @@ fn at_home() -> Console {
 }
 
 #[test]
-fn a_line_typed_during_a_stall_stands_in_the_bar_and_waits_for_enter() {
+fn a_line_typed_during_a_stall_is_in_the_bar_and_waits_for_enter() {
     let mut console = at_home();
     console.send(":services\r");
     console.wait_for("press it again");

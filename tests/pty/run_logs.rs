@@ -1,5 +1,5 @@
-//! Logs of runs in the viewer: finished and live, merged by time with other runs and with files, from the shell and in the
-//! console.
+//! Logs of runs in the viewer: finished and live, merged by time with other runs and with files,
+//! from the shell and in the console.
 
 use std::process::{Child, Command, Stdio};
 

@@ -1,4 +1,5 @@
-//! Any size, in any order. Every size on every screen is `TestBackend`'s work; here: real signals, and few repaints.
+//! Any size, in any order. `TestBackend` tests every size of every screen; here: real signals and
+//! few repaints.
 
 use std::thread;
 use std::time::Duration;
@@ -32,9 +33,9 @@ fn starts_in_any_size() {
     }
 }
 
-/// Dragging a window's edge: a hundred sizes in a second are not a hundred repaints.
+/// Dragging a window's edge: a hundred resizes in a second cause few repaints.
 #[test]
-fn a_storm_of_sizes_is_few_repaints() {
+fn a_burst_of_resizes_causes_few_repaints() {
     let mut console = Setup::empty().start();
     console.home_screen();
     console.settle(Duration::from_millis(300));

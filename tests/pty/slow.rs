@@ -1,6 +1,6 @@
-//! A console at the far end of a slow line: 64 kbit/s and 200 ms each way, with room for any number of bytes in between,
-//! as a connection over SSH has. What is asserted are bytes: how many stand in line when a key is pressed decides how long
-//! its answer takes, and the line's own clock says how long that is.
+//! A console at the far end of a slow line: 64 kbit/s and 200 ms each way, with room for any number
+//! of bytes in between, like a connection over SSH. The tests check bytes: how many are queued when
+//! a key is pressed decides how long its answer takes.
 
 use std::fs::OpenOptions;
 use std::io::Write as _;
@@ -11,7 +11,7 @@ use tempfile::TempDir;
 use super::harness::Setup;
 use super::line::Line;
 
-const LINE: Line = Line { bytes_a_second: 8000, way: Duration::from_millis(200) };
+const LINE: Line = Line { bytes_per_second: 8000, latency: Duration::from_millis(200) };
 
 fn home(text: &str) -> TempDir {
     let home = TempDir::new().unwrap();
@@ -47,9 +47,9 @@ fn keys_are_answered_soon_while_a_fast_log_is_followed() {
     }
     writer.join().unwrap();
     console.wait_for("fast line 19999");
-    eprintln!("keys answered in {waits:?}; {} bytes stood in line at most", console.most_in_line());
-    // A key's way there and back takes 400 ms. So many bytes before it take no more than as long again.
-    assert!(console.most_in_line() <= 3200, "{} bytes stood in line", console.most_in_line());
+    eprintln!("keys answered in {waits:?}; {} bytes were queued at most", console.most_in_line());
+    // A key and its answer take 400 ms. So many bytes before it take at most as long again.
+    assert!(console.most_in_line() <= 3200, "{} bytes were queued", console.most_in_line());
     console.send("q");
     assert_eq!(console.exit_restored(), 0);
 }
@@ -62,7 +62,7 @@ fn scrolling_and_searching_never_queue_up() {
         let place = format!("{n:>4} of 3000");
         console.answer_in("j", |screen| screen.contains(&place));
     }
-    // A key that repeats itself faster than screens can be sent: the ones in between are never made.
+    // A key repeats faster than screens can be sent: the ones in between are never made.
     for _ in 0..40 {
         console.send(" ");
         std::thread::sleep(Duration::from_millis(20));
@@ -74,18 +74,18 @@ fn scrolling_and_searching_never_queue_up() {
     console.wait_for("number 2500,");
     console.send("\r");
     console.wait_for("1 of 1");
-    assert!(console.most_in_line() <= 6000, "{} bytes stood in line", console.most_in_line());
+    assert!(console.most_in_line() <= 6000, "{} bytes were queued", console.most_in_line());
     console.send("q");
     assert_eq!(console.exit_restored(), 0);
 }
 
 #[test]
-fn leaving_takes_the_terminals_answer_along() {
+fn leaving_reads_the_terminals_answer() {
     let mut console = Setup::new(&["log", "./app.log"]).line(LINE).size(200, 50).start_in(home(&numbered(3000)));
     console.wait_for("1 of 3000");
     console.settle(Duration::from_millis(700));
-    // A screenful is asked about; the answer is still on its way when the console is left.
+    // A query follows the screenful; its answer is still on its way when the console quits.
     console.send(" q");
     assert_eq!(console.exit_restored(), 0);
-    assert_eq!(console.left_over(), "", "the shell would take it for typed");
+    assert_eq!(console.left_over(), "", "the shell would read it as input");
 }

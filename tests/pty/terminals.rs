@@ -22,9 +22,10 @@ fn no_color_means_no_colours_but_keeps_reverse_video() {
     console.home_screen();
     let styles = styles(&console.bytes_since(0));
     assert!(!styles.iter().any(|style| is_colour(style)), "{styles:?}");
-    // crossterm 0.29's answer to NO_COLOR: a colour becomes a bare reset and takes the reverse video with it.
+    // crossterm 0.29's answer to NO_COLOR: a colour becomes a bare reset and takes the reverse
+    // video with it.
     assert!(!styles.iter().any(|style| style.is_empty() || style == ";"), "{styles:?}");
-    assert!(styles.iter().any(|style| style == "7" || style == "1"), "something is still told apart: {styles:?}");
+    assert!(styles.iter().any(|style| style == "7" || style == "1"), "something is still distinguished: {styles:?}");
     console.send("q");
     assert_eq!(console.exit_restored(), 0);
 }
@@ -41,7 +42,7 @@ fn a_locale_that_is_not_utf8_gets_ascii_only() {
 }
 
 #[test]
-fn old_terminals_are_not_sent_what_they_never_knew() {
+fn old_terminals_get_no_sequence_they_do_not_know() {
     let mut console = Setup::demo().env("TERM", "vt100").start();
     console.home_screen();
     assert!(!console.bytes_since(0).contains("\x1b[?2026h"));
@@ -50,7 +51,7 @@ fn old_terminals_are_not_sent_what_they_never_knew() {
 }
 
 #[test]
-fn refused_with_one_line_and_code_2() {
+fn unusable_terminals_are_refused_with_one_line_and_code_2() {
     for (name, setup) in [
         ("TERM=dumb", Setup::empty().env("TERM", "dumb")),
         ("TERM", Setup::empty().env("TERM", "")),
@@ -60,8 +61,8 @@ fn refused_with_one_line_and_code_2() {
     ] {
         let mut console = setup.start();
         assert_eq!(console.exit().code(), Some(2), "{name}");
-        let said = console.stderr();
-        assert!(said.lines().count() == 1, "{said:?}");
+        let stderr = console.stderr();
+        assert!(stderr.lines().count() == 1, "{stderr:?}");
         assert!(console.bytes_since(0).is_empty(), "nothing was sent to the terminal");
         assert_eq!(&console.modes(), console.modes_before());
     }

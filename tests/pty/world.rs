@@ -1,4 +1,5 @@
-//! A home with one service whose restart takes as long as the test wants, and the program's other ways in to look at it.
+//! A home with one service whose restart takes as long as the test wants, and subcommands to
+//! inspect it.
 
 use std::path::Path;
 use std::process::Command;
@@ -6,8 +7,9 @@ use std::process::Command;
 use serde_json::Value;
 use tempfile::TempDir;
 
-/// A fresh home whose store knows the service `web` in `dev`. Restarting it leaves the file `begun`, prints the file
-/// `says` if there is one, waits for the file `go`, and leaves the file `finished`.
+/// A fresh home whose store knows the service `web` in `dev`. Restarting it leaves the file
+/// `begun`, prints the file `says` if there is one, waits for the file `go`, and leaves the file
+/// `finished`.
 pub fn home() -> TempDir {
     let home = TempDir::new().unwrap();
     let stack = home.path().join("stack.toml");

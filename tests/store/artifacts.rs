@@ -1,4 +1,4 @@
-//! What runs leave behind: listed per run, contents kept once, within limits.
+//! Artifacts of runs: listed per run, contents stored once, within limits.
 
 use opsroom::core::artifact::{ArtifactKind, Left, Limits};
 use opsroom::core::run::Transition;
@@ -52,7 +52,7 @@ pub async fn the_same_contents_are_kept_once(place: Place) {
     assert_eq!(hashes[0], hashes[1]);
 }
 
-pub async fn what_exceeds_the_limits_is_refused_whole(place: Place) {
+pub async fn an_artifact_over_the_limits_is_refused_whole(place: Place) {
     let claim = place.claimed().await;
     let limits = Limits { each: 100, run: 150 };
     let mut kept = Vec::new();
@@ -97,10 +97,10 @@ pub async fn a_later_attempt_takes_the_place_of_an_earlier_one(place: Place) {
     }
     let (kept, full) = (Ok(()), Err(true));
     assert_eq!(answers, [kept, kept, kept, kept, kept, full, full, kept, kept, full]);
-    assert_eq!(place.store.artifacts(claim.run).await.unwrap().len(), 7, "what an attempt left stays");
+    assert_eq!(place.store.artifacts(claim.run).await.unwrap().len(), 7, "artifacts of earlier attempts stay");
 }
 
-pub async fn damaged_contents_are_told(place: Place) {
+pub async fn damaged_contents_are_reported(place: Place) {
     let claim = place.claimed().await;
     let new = packed(ArtifactKind::File, "a", b"some contents");
     place.store.leave(claim, None, &new, Limits::default(), at(60)).await.unwrap().unwrap();
@@ -111,7 +111,7 @@ pub async fn damaged_contents_are_told(place: Place) {
 }
 
 /// Rows of the first schema have their contents in the list.
-pub async fn artifacts_from_before_can_be_read(place: Place) {
+pub async fn artifacts_of_the_first_schema_can_be_read(place: Place) {
     let claim = place.claimed().await;
     let old = format!(
         "insert into artifact (run_id, kind, title, content, at) values ({}, 'file', 'spec.md', 'old text', 5)",

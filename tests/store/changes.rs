@@ -1,4 +1,4 @@
-//! What another process writes is heard soon.
+//! Writes of another process are noticed soon.
 
 use std::time::{Duration, Instant};
 
@@ -9,31 +9,31 @@ use crate::{Place, at, event, line, plan};
 
 const SOON: Duration = Duration::from_millis(200);
 
-/// Waits until something is heard: told of it, and not because the pause is over.
-async fn heard(changes: &mut opsroom::store::Changes) {
+/// Waits for a notification of a change, not for the end of the polling interval.
+async fn wait_for_change(changes: &mut opsroom::store::Changes) {
     let began = Instant::now();
     while !changes.heard(Duration::from_secs(20), Duration::from_millis(100)).await.unwrap() {}
-    assert!(began.elapsed() < Duration::from_secs(5), "found, not heard");
+    assert!(began.elapsed() < Duration::from_secs(5), "found by polling, not by notification");
 }
 
-pub async fn what_others_write_is_heard(place: Place) {
+pub async fn writes_of_others_are_noticed(place: Place) {
     let other = Store::open(&place.url).await.unwrap();
     let mut changes = place.store.changes().await.unwrap();
     assert!(place.store.is_shared());
     assert!(!changes.heard(SOON, SOON).await.unwrap(), "nothing has happened");
     let run = other.submit(place.new_run(plan("deploy"))).await.unwrap();
-    heard(&mut changes).await;
+    wait_for_change(&mut changes).await;
     let glimpse = place.store.glimpse().await.unwrap().pop().unwrap();
     assert_eq!((glimpse.run, glimpse.status, glimpse.holder.as_deref()), (run.id, RunStatus::Queued, None));
-    // A claim need not be told: what follows it at once is.
+    // A claim need not be notified: the write that follows it is.
     let (claim, _) = other.claim(Some(run.id), "host:9", at(1000)).await.unwrap().unwrap();
     for entry in [event("one"), line(0, "two")] {
         let last = other.append(claim, &[entry]).await.unwrap();
-        heard(&mut changes).await;
+        wait_for_change(&mut changes).await;
         let glimpse = place.store.glimpse().await.unwrap().pop().unwrap();
         assert_eq!((glimpse.last_seq, glimpse.holder.as_deref()), (last, Some("host:9")));
     }
     other.transition(claim, Transition::Cancel, None, &[], at(30)).await.unwrap();
-    heard(&mut changes).await;
+    wait_for_change(&mut changes).await;
     other.close().await;
 }

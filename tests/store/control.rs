@@ -1,4 +1,4 @@
-//! What people ask of a run under way, and what they say to a step that wants approval.
+//! Orders to a run under way, and votes on a step that needs approval.
 
 use opsroom::core::approval::{Tally, Unfit};
 use opsroom::core::event::EntryBody;
@@ -19,7 +19,7 @@ async fn started(place: &Place) -> Claim {
     claim
 }
 
-pub async fn orders_are_kept_told_and_audited(place: Place) {
+pub async fn orders_are_stored_logged_and_audited(place: Place) {
     let store = &place.store;
     let claim = started(&place).await;
     let run = claim.run;
@@ -52,17 +52,17 @@ pub async fn orders_are_kept_told_and_audited(place: Place) {
     assert_eq!(Some(store.run(run).await.unwrap().last_seq), last, "a refused order leaves no gap");
 }
 
-pub async fn only_a_run_that_waits_before_a_step_has_one_let_go(place: Place) {
+pub async fn only_a_run_that_waits_before_a_step_has_it_released(place: Place) {
     let store = &place.store;
     let claim = started(&place).await;
     store.order(claim.run, Order::StepThrough, ANA, at(50)).await.unwrap();
     let running = store.order(claim.run, Order::LetGo(1), ANA, at(51)).await;
     assert!(matches!(running, Err(StoreError::Refused { status: RunStatus::Running, .. })), "{running:?}");
-    // A question of the step before it is waited for too.
+    // An open question of the step before it blocks the release.
     store.step(claim, 0, StepStatus::Waiting, 1, None, &[], at(52)).await.unwrap();
     store.transition(claim, Transition::Wait, None, &[], at(52)).await.unwrap();
-    let asked = store.order(claim.run, Order::LetGo(1), ANA, at(53)).await;
-    assert!(matches!(&asked, Err(StoreError::Step { why, .. }) if why.contains("has not ended")), "{asked:?}");
+    let waiting = store.order(claim.run, Order::LetGo(1), ANA, at(53)).await;
+    assert!(matches!(&waiting, Err(StoreError::Step { why, .. }) if why.contains("has not ended")), "{waiting:?}");
     store.step(claim, 0, StepStatus::Succeeded, 1, None, &[], at(54)).await.unwrap();
     store.order(claim.run, Order::LetGo(1), ANA, at(55)).await.unwrap();
     assert!(!store.is_held_back(claim.run, 1).await.unwrap());
@@ -83,14 +83,14 @@ pub async fn a_harsher_end_replaces_a_milder_one_and_not_the_other_way_round(pla
     let store = &place.store;
     let claim = started(&place).await;
     let ben = Orderer { actor: "ben", reason: None };
-    for (ending, by, stands) in [
+    for (ending, by, expected) in [
         (Ending::AfterStep, ANA, (Ending::AfterStep, "ana")),
         (Ending::Kill, ben, (Ending::Kill, "ben")),
         (Ending::Cancel, ANA, (Ending::Kill, "ben")),
     ] {
         store.order(claim.run, Order::End(ending), by, at(50)).await.unwrap();
         let run = store.run(claim.run).await.unwrap();
-        assert_eq!((run.orders.ending, run.cancel_requested_by.as_deref()), (Some(stands.0), Some(stands.1)));
+        assert_eq!((run.orders.ending, run.cancel_requested_by.as_deref()), (Some(expected.0), Some(expected.1)));
     }
     let queued = place.submit(plan("deploy")).await.id;
     let ended = store.order(queued, Order::End(Ending::AfterStep), ANA, at(50)).await.unwrap();
@@ -121,7 +121,7 @@ pub async fn a_skipped_step_never_begins(place: Place) {
     assert!(matches!(unknown, Err(StoreError::NotFound(_))), "{unknown:?}");
 }
 
-pub async fn a_paused_run_whose_engine_is_gone_goes_on_to_wait(place: Place) {
+pub async fn a_paused_run_whose_engine_is_gone_keeps_waiting(place: Place) {
     let store = &place.store;
     assert!(store.is_calm().await.unwrap());
     let claim = started(&place).await;
@@ -129,17 +129,17 @@ pub async fn a_paused_run_whose_engine_is_gone_goes_on_to_wait(place: Place) {
     store.order(claim.run, Order::Pause, ANA, at(50)).await.unwrap();
     let run = store.run(claim.run).await.unwrap();
     assert!(store.interrupt(&run, "gone", at(5000)).await.unwrap());
-    assert_eq!(store.run(claim.run).await.unwrap().status, RunStatus::Queued, "waiting on harms nobody");
+    assert_eq!(store.run(claim.run).await.unwrap().status, RunStatus::Queued, "a waiting run does no harm");
     assert!(store.is_held_back(claim.run, 0).await.unwrap());
     store.order(claim.run, Order::Continue, ANA, at(5001)).await.unwrap();
     assert!(!store.is_held_back(claim.run, 0).await.unwrap());
 }
 
-pub async fn what_steps_left_is_found_by_step_oldest_first(place: Place) {
+pub async fn outcomes_are_found_by_step_oldest_first(place: Place) {
     let store = &place.store;
     let claim = started(&place).await;
-    let told = |step: Option<u32>, data: Option<&str>| {
-        let mut entry = crate::event("said");
+    let outcome = |step: Option<u32>, data: Option<&str>| {
+        let mut entry = crate::event("done");
         entry.step = step;
         if let EntryBody::Event { data: place, .. } = &mut entry.body {
             *place = data.map(|text| serde_json::json!({ "kept": text }));
@@ -147,11 +147,11 @@ pub async fn what_steps_left_is_found_by_step_oldest_first(place: Place) {
         entry
     };
     let entries = [
-        told(Some(1), Some("\u{0}first")),
-        told(Some(0), Some("other")),
-        told(Some(1), None),
-        told(None, Some("whole run")),
-        told(Some(1), Some("second")),
+        outcome(Some(1), Some("\u{0}first")),
+        outcome(Some(0), Some("other")),
+        outcome(Some(1), None),
+        outcome(None, Some("whole run")),
+        outcome(Some(1), Some("second")),
     ];
     store.append(claim, &entries).await.unwrap();
     let found = store.outcomes(claim.run).await.unwrap();
@@ -159,7 +159,7 @@ pub async fn what_steps_left_is_found_by_step_oldest_first(place: Place) {
     assert_eq!(found, [(1, "\u{0}first"), (0, "other"), (1, "second")]);
 }
 
-fn asking(need: u32, from: &[&str]) -> Plan {
+fn needing_approval(need: u32, from: &[&str]) -> Plan {
     let from = from.iter().map(ToString::to_string).collect();
     let mut plan = plan("deploy");
     plan.steps[0] = PlanStep {
@@ -170,7 +170,7 @@ fn asking(need: u32, from: &[&str]) -> Plan {
     plan
 }
 
-/// A run of that plan, asked for by ana, which waits for approval since 100.
+/// A run of that plan, requested by ana, that has waited for approval since 100.
 async fn waiting(place: &Place, plan: Plan, beginning: Beginning) -> (Claim, String) {
     let hash = plan_hash(&plan);
     let run = place.store.submit_as(place.new_run(plan), beginning).await.unwrap();
@@ -193,8 +193,8 @@ fn unfit(result: Result<Tally, StoreError>) -> Unfit {
     }
 }
 
-pub async fn it_takes_so_many_different_people_who_did_not_ask_for_it(place: Place) {
-    let (claim, hash) = waiting(&place, asking(2, &[]), Beginning::default()).await;
+pub async fn an_approval_needs_enough_people_other_than_the_requester(place: Place) {
+    let (claim, hash) = waiting(&place, needing_approval(2, &[]), Beginning::default()).await;
     let run = claim.run;
     let requester = place.store.run(run).await.unwrap().actor;
     assert_eq!(unfit(vote(&place, run, &requester, true, &hash).await), Unfit::Requester(requester.clone()));
@@ -212,7 +212,7 @@ pub async fn it_takes_so_many_different_people_who_did_not_ask_for_it(place: Pla
 }
 
 pub async fn votes_outlive_the_engine_and_are_bound_to_their_time(place: Place) {
-    let (claim, hash) = waiting(&place, asking(2, &["ben", "cleo"]), Beginning::default()).await;
+    let (claim, hash) = waiting(&place, needing_approval(2, &["ben", "cleo"]), Beginning::default()).await;
     let run = claim.run;
     vote(&place, run, "ben", true, &hash).await.unwrap();
     let read = place.store.run(run).await.unwrap();
@@ -222,26 +222,26 @@ pub async fn votes_outlive_the_engine_and_are_bound_to_their_time(place: Place) 
     assert!(matches!(dora, Unfit::NotAsked { .. }), "{dora}");
     let late = Ballot { actor: "cleo", approved: true, note: None, plan_hash: &hash };
     let late = place.store.vote(run, late, at(1101)).await;
-    assert_eq!(unfit(late), Unfit::Late(at(1100)), "a second after it was asked");
+    assert_eq!(unfit(late), Unfit::Late(at(1100)), "a second after the approval was requested");
     let tally = vote(&place, run, "cleo", true, &hash).await.unwrap();
-    assert_eq!(tally, Tally::Approved(vec!["ben".to_owned(), "cleo".to_owned()]), "nobody has it in hand, it counts");
+    assert_eq!(tally, Tally::Approved(vec!["ben".to_owned(), "cleo".to_owned()]), "it counts though no engine holds the run");
     assert_eq!(place.store.votes(run).await.unwrap().len(), 2);
 }
 
-pub async fn who_asked_for_a_run_does_not_approve_its_repetition(place: Place) {
-    let (claim, hash) = waiting(&place, asking(1, &[]), Beginning::default()).await;
-    let asked_by = place.store.run(claim.run).await.unwrap().actor;
+pub async fn the_requester_of_a_run_does_not_approve_its_retry(place: Place) {
+    let (claim, hash) = waiting(&place, needing_approval(1, &[]), Beginning::default()).await;
+    let requester = place.store.run(claim.run).await.unwrap().actor;
     let denied = Ballot { actor: "ben", approved: false, note: None, plan_hash: &hash };
     assert_eq!(unfit(place.store.vote(claim.run, denied, at(150)).await), Unfit::NoReason);
     let tally = vote(&place, claim.run, "ben", false, &hash).await.unwrap();
     assert_eq!(tally, Tally::Denied { by: "ben".to_owned(), note: Some("looked".to_owned()) });
     place.store.transition(claim, Transition::Cancel, None, &[], at(300)).await.unwrap();
     assert_eq!(unfit(vote(&place, claim.run, "cleo", true, &hash).await), Unfit::NotWaiting);
-    let again = NewRun { actor: "eve".to_owned(), ..place.new_run(asking(1, &[])) };
+    let again = NewRun { actor: "eve".to_owned(), ..place.new_run(needing_approval(1, &[])) };
     let run =
         place.store.submit_as(again, Beginning { retry_of: Some(claim.run), ..Beginning::default() }).await.unwrap();
     assert_eq!(run.retry_of, Some(claim.run));
-    assert_eq!(place.store.requesters(run.id).await.unwrap(), ["eve".to_owned(), asked_by]);
+    assert_eq!(place.store.requesters(run.id).await.unwrap(), ["eve".to_owned(), requester]);
     let paced = Beginning { pace: Pace::Stepping, ..Beginning::default() };
     let run = place.store.submit_as(place.new_run(plan("deploy")), paced).await.unwrap();
     assert_eq!(run.orders.pace, Pace::Stepping);

@@ -1,4 +1,4 @@
-//! When a run and its steps changed.
+//! The history of a run: the time of every change of it and of its steps.
 
 use opsroom::core::orders::{Ending, Order};
 use opsroom::core::resume::Decision;
@@ -7,7 +7,7 @@ use opsroom::store::{Orderer, Resumer};
 
 use crate::{Place, at, plan};
 
-async fn told(place: &Place, run: RunId) -> Vec<String> {
+async fn changes(place: &Place, run: RunId) -> Vec<String> {
     let line = |c: opsroom::core::run::Change| {
         let step = c.step.map(|step| format!(" step {step}")).unwrap_or_default();
         let attempt = c.attempt.map(|attempt| format!(" try {attempt}")).unwrap_or_default();
@@ -51,7 +51,7 @@ pub async fn every_change_is_kept_with_its_time(place: Place) {
         "50 step 2 pending by amos",
         "50 queued by amos",
     ];
-    assert_eq!(told(&place, run).await, wanted);
+    assert_eq!(changes(&place, run).await, wanted);
 }
 
 pub async fn a_run_that_never_began_has_a_history_too(place: Place) {
@@ -60,10 +60,10 @@ pub async fn a_run_that_never_began_has_a_history_too(place: Place) {
     place.store.order(run, Order::End(Ending::Cancel), naomi, at(15)).await.unwrap();
     let wanted =
         ["10 queued by ana", "15 cancelled by naomi", "15 step 0 skipped", "15 step 1 skipped", "15 step 2 skipped"];
-    assert_eq!(told(&place, run).await, wanted);
+    assert_eq!(changes(&place, run).await, wanted);
 }
 
-pub async fn an_end_tells_what_became_of_every_step(place: Place) {
+pub async fn an_end_records_the_outcome_of_every_step(place: Place) {
     let store = &place.store;
     let (gone, failed) = (place.claimed().await, place.claimed().await);
     for claim in [gone, failed] {
@@ -76,7 +76,7 @@ pub async fn an_end_tells_what_became_of_every_step(place: Place) {
     let by = Resumer { actor: "amos", reason: None };
     store.resume(gone.run, Some(Decision::GiveUp), by, at(50)).await.unwrap();
     store.transition(failed, Transition::Fail, None, &[], at(40)).await.unwrap();
-    let lines = told(&place, gone.run).await;
+    let lines = changes(&place, gone.run).await;
     let wanted = [
         "40 interrupted",
         "40 step 0 try 1 pending",
@@ -86,12 +86,12 @@ pub async fn an_end_tells_what_became_of_every_step(place: Place) {
         "50 failed by amos",
     ];
     assert_eq!(lines[5..], wanted);
-    let lines = told(&place, failed.run).await;
+    let lines = changes(&place, failed.run).await;
     let wanted = ["40 failed", "40 step 1 try 1 unknown", "40 step 0 try 1 unknown", "40 step 2 skipped"];
     assert_eq!(lines[5..], wanted);
 }
 
-/// Another attempt was to follow, and then it was not.
+/// The end of a step adds nothing when its last attempt has already ended.
 pub async fn an_attempt_ends_once(place: Place) {
     let (store, claim) = (&place.store, place.claimed().await);
     store.start(claim, at(20), &[], at(21)).await.unwrap();
@@ -100,7 +100,7 @@ pub async fn an_attempt_ends_once(place: Place) {
         store.attempt_ended(claim, 0, (attempt, StepStatus::Failed), &[], at(31)).await.unwrap();
     }
     store.step(claim, 0, StepStatus::Failed, 2, None, &[], at(32)).await.unwrap();
-    let lines = told(&place, claim.run).await;
+    let lines = changes(&place, claim.run).await;
     let wanted =
         ["30 step 0 try 1 running", "31 step 0 try 1 failed", "30 step 0 try 2 running", "31 step 0 try 2 failed"];
     assert_eq!(lines[3..], wanted);

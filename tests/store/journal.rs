@@ -1,10 +1,10 @@
-//! The journal: numbering, paging, what text survives.
+//! The journal: numbering, paging and exact text.
 
 use opsroom::core::event::{Entry, EntryBody, Level, NewEntry, Stream};
 use opsroom::core::run::{Phase, RunId};
 use opsroom::store::{Store, StoreError};
 
-use crate::{Place, at, event, line, plan, said};
+use crate::{Place, at, event, line, message_of, plan};
 
 async fn whole(store: &Store, run: RunId) -> Vec<Entry> {
     store.entries_after(run, 0, u32::MAX).await.unwrap()
@@ -12,7 +12,7 @@ async fn whole(store: &Store, run: RunId) -> Vec<Entry> {
 
 pub async fn numbers_have_no_gaps_under_racing_writers(place: Place) {
     let claim = place.claimed().await;
-    // Another engine's token for the same run: its writes must leave no number behind.
+    // Another engine's token for the same run: its writes must use no number.
     let stale = opsroom::store::Claim { token: claim.token - 1, ..claim };
     let writer = |name: &'static str, claim| {
         let store = place.store.clone();
@@ -41,11 +41,11 @@ pub async fn numbers_have_no_gaps_under_racing_writers(place: Place) {
     let entries = whole(&place.store, claim.run).await;
     assert!(entries.iter().map(|e| e.seq).eq(1..=i64::try_from(entries.len()).unwrap()), "gapless, in order");
     assert_eq!(entries.len(), 1 + 10 + 3 * (9 + 2 * 8 + 3 * 8));
-    assert!(entries.iter().all(|e| said(&e.body) != "old"));
+    assert!(entries.iter().all(|e| message_of(&e.body) != "old"));
     assert_eq!(place.store.run(claim.run).await.unwrap().last_seq, entries.last().unwrap().seq);
 }
 
-/// Some of everything: events between outputs, two steps, more than one chunk in a row.
+/// A mix of entries: events between outputs, two steps, more than one chunk in a row.
 fn mixed() -> Vec<NewEntry> {
     let mut entries = vec![event("one")];
     entries.extend((0..1205).map(|i| line(0, &format!("zero {i}"))));
@@ -87,7 +87,7 @@ pub async fn pages_cut_chunks_anywhere(place: Place) {
     assert_eq!(place.store.entries_after(claim.run, -3, 1).await.unwrap()[0].seq, 1);
 }
 
-pub async fn everything_comes_back_as_it_went_in(place: Place) {
+pub async fn entries_are_read_as_they_were_written(place: Place) {
     let claim = place.claimed().await;
     let data = serde_json::json!({"nul": "a\0b", "number": 1.5, "deep": [null, {"x": "ü"}]});
     let mut entries = Vec::new();
@@ -114,9 +114,9 @@ pub async fn everything_comes_back_as_it_went_in(place: Place) {
         assert_eq!((&kept.body, kept.at, kept.step, kept.run), (&new.body, new.at, new.step, claim.run));
     }
     assert_eq!(kept.len(), entries.len() + 1);
-    // The one thing that changes: U+0000 in the text of an event.
+    // The only change: U+0000 in the text of an event.
     place.store.append(claim, &[event("a\0b")]).await.unwrap();
-    assert_eq!(said(&whole(&place.store, claim.run).await.last().unwrap().body), "a␀b");
+    assert_eq!(message_of(&whole(&place.store, claim.run).await.last().unwrap().body), "a␀b");
 }
 
 pub async fn a_line_of_ten_megabytes(place: Place) {
@@ -124,7 +124,7 @@ pub async fn a_line_of_ten_megabytes(place: Place) {
     let long: String = "0123456789".repeat(1024 * 1024);
     place.store.append(claim, &[line(0, "before"), line(0, &long), line(0, "after")]).await.unwrap();
     let kept = whole(&place.store, claim.run).await;
-    let texts: Vec<&str> = kept[1..].iter().map(|e| said(&e.body)).collect();
+    let texts: Vec<&str> = kept[1..].iter().map(|e| message_of(&e.body)).collect();
     assert!(texts == ["before", &long, "after"], "byte for byte");
 }
 
@@ -138,7 +138,7 @@ pub async fn pages_of_long_lines_end_early(place: Place) {
     let mut pages = 0;
     loop {
         let page = place.store.entries_after(claim.run, seen.last().copied().unwrap_or(0), 100).await.unwrap();
-        let bytes: usize = page.iter().map(|e| said(&e.body).len()).sum();
+        let bytes: usize = page.iter().map(|e| message_of(&e.body).len()).sum();
         assert!(bytes < 33 * 1024 * 1024, "{bytes}");
         if page.is_empty() {
             break;
@@ -154,7 +154,7 @@ pub async fn thousands_of_events_at_once(place: Place) {
     let entries: Vec<NewEntry> = (0..5000).map(|i| event(&i.to_string())).collect();
     assert_eq!(place.store.append(claim, &entries).await.unwrap(), 5001);
     let kept = whole(&place.store, claim.run).await;
-    assert!(kept[1..].iter().map(|e| said(&e.body)).eq((0..5000).map(|i| i.to_string())));
+    assert!(kept[1..].iter().map(|e| message_of(&e.body)).eq((0..5000).map(|i| i.to_string())));
     // A plan with as many steps.
     let mut long = plan("deploy");
     long.steps = vec![long.steps[0].clone(); 5000];
@@ -162,7 +162,7 @@ pub async fn thousands_of_events_at_once(place: Place) {
     assert_eq!(place.store.steps(run.id).await.unwrap().len(), 5001);
 }
 
-pub async fn damaged_output_is_told(place: Place) {
+pub async fn damaged_output_is_reported(place: Place) {
     let claim = place.claimed().await;
     place.store.append(claim, &[line(0, "fine"), event("between"), line(0, "broken")]).await.unwrap();
     crate::opening::sql(&place.url, "update output_chunk set body = substr(body, 1, 6) where first_seq = 4").await;

@@ -1,4 +1,4 @@
-//! Who takes a queued run without being asked, and what is left over when a process is gone.
+//! Which engines take a queued run by themselves, and the runs left over when a process is gone.
 
 use opsroom::core::plan::{Plan, PlanStep};
 use opsroom::core::queue::Lane;
@@ -8,11 +8,11 @@ use opsroom::core::step::approve::Approve;
 use opsroom::core::time::Timestamp;
 use opsroom::store::{Claimer, EngineRow, NewRun, Orderer, Store, StoreError};
 
-use crate::{Place, at, plan, said};
+use crate::{Place, at, message_of, plan};
 
 const NEVER: Timestamp = Timestamp(i64::MAX);
 
-/// A console that has shown itself until `alive_until`.
+/// The row of a console that counts as alive until `alive_until`.
 fn console(holder: &str, alive_until: i64) -> EngineRow {
     EngineRow {
         holder: holder.into(),
@@ -35,8 +35,8 @@ async fn queue(place: &Place, process: &str, ms: i64, plan: Plan) -> RunId {
     store.submit(NewRun { at: at(ms), ..place.new_run(plan) }).await.unwrap().id
 }
 
-/// What `holder` takes at `now` when it looks for work; `adopts_from`: see [`Claimer`].
-async fn looks(store: &Store, holder: &str, adopts_from: Timestamp, now: i64) -> Option<RunId> {
+/// The run that `holder` takes at `now` when it polls for work; `adopts_from`: see [`Claimer`].
+async fn poll(store: &Store, holder: &str, adopts_from: Timestamp, now: i64) -> Option<RunId> {
     let by = Claimer { holder, adopts_from, now: at(now) };
     let claimed = store.claim_next(Lane::Interactive, opsroom::store::Place::HEAD, by, at(now + 9000)).await.unwrap();
     claimed.map(|(_, run)| run.id)
@@ -47,7 +47,7 @@ async fn left_over(place: &Place, now: i64, any_engine: bool) -> Vec<RunId> {
     found.into_iter().map(|waits| waits.run).collect()
 }
 
-pub async fn a_console_takes_only_what_the_living_have_queued(place: Place) {
+pub async fn a_console_takes_only_runs_queued_by_live_processes(place: Place) {
     let store = &place.store;
     store.beat(&EngineRow { seen_at: at(100), ..console("alive:1", 500) }).await.unwrap();
     store.beat(&console("silent:1", 99)).await.unwrap();
@@ -55,27 +55,28 @@ pub async fn a_console_takes_only_what_the_living_have_queued(place: Place) {
     let silent = queue(&place, "silent:1", 2, changing("restart", "web")).await;
     let alive = queue(&place, "alive:1", 3, changing("restart", "web")).await;
     let own = queue(&place, "me:1", 4, changing("restart", "api")).await;
-    assert_eq!(left_over(&place, 100, true).await, [gone, silent, own], "as long as its process has not shown itself");
-    // Those before it in line for web keep it from nothing: nobody knows whether they ever start.
-    assert_eq!(looks(store, "me:1", NEVER, 100).await, Some(alive));
-    assert_eq!(looks(store, "me:1", NEVER, 100).await, Some(own));
-    assert_eq!(looks(store, "me:1", NEVER, 100).await, None);
+    assert_eq!(left_over(&place, 100, true).await, [gone, silent, own], "until its process has sent a heartbeat");
+    // Leftover runs before it in line for web do not block it: they may never start.
+    assert_eq!(poll(store, "me:1", NEVER, 100).await, Some(alive));
+    assert_eq!(poll(store, "me:1", NEVER, 100).await, Some(own));
+    assert_eq!(poll(store, "me:1", NEVER, 100).await, None);
     assert_eq!(store.claim(Some(gone), "me:1", at(900)).await.unwrap(), None, "web is taken");
     let next = queue(&place, "alive:1", 5, changing("restart", "web")).await;
     let waiting = store.queue(place.workspace, next, next).await.unwrap();
     assert_eq!((waiting[0].waits_for[0].holder, waiting[0].waits_for[0].ahead), (Some(alive), 0));
     let met = store.in_the_way(place.workspace, &changing("restart", "web"), i64::MAX).await.unwrap();
-    assert_eq!((met.len(), met[0].ahead), (1, 1), "the next one, and none that is left over");
+    assert_eq!((met.len(), met[0].ahead), (1, 1), "the next one, and no leftover run");
 
-    // A server goes on with what is young, a console that shows itself again with its own.
-    assert_eq!(looks(store, "server:1", at(3), 100).await, None);
+    // A server continues with young runs, a console that returns with its own.
+    assert_eq!(poll(store, "server:1", at(3), 100).await, None);
     let other = queue(&place, "gone:1", 6, changing("restart", "mail")).await;
-    assert_eq!(looks(store, "server:1", at(7), 100).await, None, "queued before");
-    assert_eq!(looks(store, "server:1", at(6), 100).await, Some(other));
+    assert_eq!(poll(store, "server:1", at(7), 100).await, None, "queued before");
+    assert_eq!(poll(store, "server:1", at(6), 100).await, Some(other));
 }
 
-/// A process on another machine cannot be seen to be gone; its lease ends before the time until which it counts as alive.
-pub async fn an_engine_that_lost_a_run_is_not_alive_for_what_it_queued(place: Place) {
+/// The end of a process on another machine cannot be seen; its lease ends before it stops counting
+/// as alive.
+pub async fn an_engine_that_lost_a_run_is_not_alive_for_its_queued_runs(place: Place) {
     let store = &place.store;
     store.beat(&console("far:1", 900)).await.unwrap();
     let held = queue(&place, "far:1", 1, changing("restart", "web")).await;
@@ -86,36 +87,36 @@ pub async fn an_engine_that_lost_a_run_is_not_alive_for_what_it_queued(place: Pl
     assert!(left_over(&place, 50, true).await.is_empty());
     assert!(store.interrupt(&run, "its lease ended", at(100)).await.unwrap());
     assert!(left_over(&place, 100, true).await.contains(&waits));
-    assert_ne!(looks(store, "me:1", NEVER, 100).await, Some(waits), "nobody asked for it");
+    assert_ne!(poll(store, "me:1", NEVER, 100).await, Some(waits), "no person started it");
     store.beat(&console("far:1", 900)).await.unwrap();
-    assert!(!left_over(&place, 100, true).await.contains(&waits), "it has shown itself again");
+    assert!(!left_over(&place, 100, true).await.contains(&waits), "it has sent a heartbeat again");
 }
 
-pub async fn a_person_starts_what_is_left_over(place: Place) {
+pub async fn a_person_starts_a_leftover_run(place: Place) {
     let run = queue(&place, "gone:1", 1, changing("restart", "web")).await;
     let mine = place.store.clone().of_process("me:1");
     assert_eq!(left_over(&place, 100, true).await, [run]);
-    assert_eq!(looks(&mine, "me:1", NEVER, 100).await, None);
+    assert_eq!(poll(&mine, "me:1", NEVER, 100).await, None);
     let by = Orderer { actor: "ana", reason: Some("still wanted") };
     mine.start_queued(run, by, at(50)).await.unwrap();
     let waits = &place.store.left_over(place.workspace, at(100), true, &[]).await.unwrap()[0];
     assert_eq!(
         (waits.queued_by.as_deref(), waits.queued_at),
         (Some("me:1"), at(50)),
-        "until its process has shown itself"
+        "until its process has sent a heartbeat"
     );
     mine.beat(&console("me:1", 500)).await.unwrap();
     assert!(left_over(&place, 100, true).await.is_empty());
     let known = place.store.left_over(place.workspace, at(100), true, &["x".into(), "me:1".into()]).await.unwrap();
     assert_eq!(known.len(), 1, "it is known to be gone");
-    assert_eq!(looks(&mine, "me:1", NEVER, 100).await, Some(run));
+    assert_eq!(poll(&mine, "me:1", NEVER, 100).await, Some(run));
     let entries = place.store.entries_after(run, 0, 9).await.unwrap();
-    assert!(entries.iter().any(|e| said(&e.body) == "started by ana: still wanted"), "{entries:?}");
+    assert!(entries.iter().any(|e| message_of(&e.body) == "started by ana: still wanted"), "{entries:?}");
     let audited = &place.store.audit(place.workspace, 1).await.unwrap()[0];
     assert_eq!((audited.action.as_str(), audited.reason.as_deref()), ("run.start", Some("still wanted")));
     let late = mine.start_queued(run, by, at(60)).await;
     assert!(matches!(late, Err(StoreError::Refused { status: RunStatus::Claimed, .. })), "{late:?}");
-    // What was started meanwhile is not dropped; what still waits is.
+    // A run started meanwhile is not dropped; one that still waits is.
     let late = mine.drop_queued(run, by, at(60)).await;
     assert!(matches!(late, Err(StoreError::Refused { status: RunStatus::Claimed, .. })), "{late:?}");
     let waits = queue(&place, "me:1", 61, changing("restart", "api")).await;
@@ -124,7 +125,7 @@ pub async fn a_person_starts_what_is_left_over(place: Place) {
     assert_eq!(mine.queued_here().await.unwrap(), 0);
 }
 
-pub async fn without_an_engine_everything_waits_and_a_server_adopts_what_is_young(place: Place) {
+pub async fn without_an_engine_every_run_waits_and_a_server_adopts_young_ones(place: Place) {
     let free = queue(&place, "", 1, plan("check")).await;
     let old = queue(&place, "gone:1", 2, plan("check")).await;
     let young = queue(&place, "gone:1", 30, plan("check")).await;
@@ -137,7 +138,7 @@ pub async fn without_an_engine_everything_waits_and_a_server_adopts_what_is_youn
     assert_eq!(left_over(&place, 100, true).await, [old, young], "it takes nothing more");
 }
 
-/// Claims the run as `holder` and dies while `step` is in this state; the next one declares it interrupted.
+/// An engine claims the run and dies with its step in this state; the next one interrupts it.
 async fn die(place: &Place, run: RunId, step: StepStatus) {
     let (claim, _) = place.store.claim(Some(run), "gone:1", at(60)).await.unwrap().unwrap();
     place.store.transition(claim, Transition::Start, None, &[], at(41)).await.unwrap();
@@ -147,43 +148,43 @@ async fn die(place: &Place, run: RunId, step: StepStatus) {
     assert!(place.store.interrupt(&mine, "its engine is gone", at(70)).await.unwrap());
 }
 
-pub async fn no_console_goes_on_with_a_change_by_itself(place: Place) {
-    let ask = Approve { prompt: "Ship it?".into(), ..Approve::default() };
-    let asks = PlanStep::new("ask", Phase::Action, StepSpec::Approve(ask), 60_000);
+pub async fn no_console_continues_a_change_by_itself(place: Place) {
+    let spec = Approve { prompt: "Ship it?".into(), ..Approve::default() };
+    let approval = PlanStep::new("ask", Phase::Action, StepSpec::Approve(spec), 60_000);
     let gentle = |mutates| {
         let mut plan = Plan { mutates, ..plan("restart") };
         plan.steps[0].idempotent = true;
         plan
     };
     let change = queue(&place, "gone:1", 1, Plan { services: vec!["web".into()], ..gentle(true) }).await;
-    let look = queue(&place, "gone:1", 2, Plan { services: vec!["api".into()], ..gentle(false) }).await;
+    let check = queue(&place, "gone:1", 2, Plan { services: vec!["api".into()], ..gentle(false) }).await;
     let mut approved = changing("deploy", "mail");
-    approved.steps.insert(0, asks);
-    let asking = queue(&place, "gone:1", 3, approved).await;
+    approved.steps.insert(0, approval);
+    let approving = queue(&place, "gone:1", 3, approved).await;
     die(&place, change, StepStatus::Running).await;
-    die(&place, look, StepStatus::Running).await;
-    die(&place, asking, StepStatus::Waiting).await;
-    for run in [change, look, asking] {
+    die(&place, check, StepStatus::Running).await;
+    die(&place, approving, StepStatus::Waiting).await;
+    for run in [change, check, approving] {
         assert_eq!(place.store.run(run).await.unwrap().status, RunStatus::Queued, "{run}");
     }
     assert_eq!(left_over(&place, 100, true).await, [change]);
-    assert_eq!(looks(&place.store, "me:1", NEVER, 100).await, Some(look));
+    assert_eq!(poll(&place.store, "me:1", NEVER, 100).await, Some(check));
     assert_eq!(
-        looks(&place.store, "me:1", NEVER, 100).await,
-        Some(asking),
+        poll(&place.store, "me:1", NEVER, 100).await,
+        Some(approving),
         "nothing happens before a person has acted"
     );
-    assert_eq!(looks(&place.store, "me:1", NEVER, 100).await, None);
-    assert_eq!(looks(&place.store, "server:1", at(70), 100).await, Some(change));
+    assert_eq!(poll(&place.store, "me:1", NEVER, 100).await, None);
+    assert_eq!(poll(&place.store, "server:1", at(70), 100).await, Some(change));
 }
 
-pub async fn a_chain_belongs_to_the_process_that_goes_on_with_it(place: Place) {
+pub async fn a_chain_belongs_to_the_process_that_continues_it(place: Place) {
     let mine = place.store.clone().of_process("me:1");
     let first = queue(&place, "gone:1", 1, plan("one")).await;
     let (claim, _) = mine.claim(Some(first), "me:1", at(900)).await.unwrap().unwrap();
     mine.transition(claim, Transition::Start, None, &[], at(41)).await.unwrap();
     let next = NewRun { parent: Some(first), ..place.new_run(changing("two", "web")) };
     let second = mine.succeed_and_chain(claim, None, &[], Some(next), at(50)).await.unwrap().unwrap();
-    assert_eq!(looks(&place.store, "other:1", NEVER, 100).await, None);
-    assert_eq!(looks(&mine, "me:1", NEVER, 100).await, Some(second.id));
+    assert_eq!(poll(&place.store, "other:1", NEVER, 100).await, None);
+    assert_eq!(poll(&mine, "me:1", NEVER, 100).await, Some(second.id));
 }

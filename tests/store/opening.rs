@@ -1,4 +1,4 @@
-//! Opening stores that are fine, and every kind that is not.
+//! Opening good stores, and every kind of bad one.
 
 use std::path::Path;
 
@@ -7,7 +7,7 @@ use sqlx::{AssertSqlSafe, Connection, PgConnection, Row, SqliteConnection};
 
 use crate::{Place, at, plan, postgres};
 
-/// Runs a statement behind the store's back.
+/// Runs a statement directly in the database.
 pub async fn sql(url: &str, text: &str) {
     let text = AssertSqlSafe(text.to_owned());
     if let Some(file) = url.strip_prefix("sqlite:") {
@@ -22,7 +22,7 @@ pub async fn sql(url: &str, text: &str) {
     }
 }
 
-/// The number a query answers with, behind the store's back.
+/// The number that a query returns, read directly from the database.
 pub async fn number(url: &str, text: &'static str) -> i64 {
     if let Some(file) = url.strip_prefix("sqlite:") {
         let options = sqlx::sqlite::SqliteConnectOptions::new().filename(file);
@@ -69,7 +69,7 @@ pub async fn racing_openers(place: Place) {
     for opener in openers {
         made.push(opener.await.unwrap().unwrap().id);
     }
-    // Whose row it became does not matter, nor which number that one had drawn: all have the same.
+    // It does not matter whose row was stored, nor its number: all see the same.
     assert!(made.iter().all(|id| *id == made[0]), "{made:?}");
     if let Some(schema) = fresh {
         schema.remove().await;
@@ -110,7 +110,7 @@ async fn refused(url: &str) -> StoreError {
 }
 
 #[tokio::test]
-async fn damaged_files_are_told_and_left_alone() {
+async fn damaged_files_are_reported_and_left_alone() {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("opsroom.db");
     let url = format!("sqlite:{}", file.display());
@@ -159,7 +159,7 @@ async fn places_that_cannot_be_opened() {
 }
 
 #[tokio::test]
-async fn a_locked_file_is_told_after_five_seconds() {
+async fn a_locked_file_is_reported_after_five_seconds() {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("opsroom.db");
     let url = format!("sqlite:{}", file.display());
@@ -169,7 +169,7 @@ async fn a_locked_file_is_told_after_five_seconds() {
     let error = refused(&url).await;
     assert!(matches!(error, StoreError::Locked { .. }), "{error:?}");
     other.close().await.unwrap();
-    // A writer of another program that does not end is told the same way.
+    // A writer of another program that does not end is reported the same way.
     let store = Store::open(&url).await.unwrap();
     let mut other = SqliteConnection::connect_with(&options).await.unwrap();
     sqlx::raw_sql("begin immediate").execute(&mut other).await.unwrap();
@@ -178,10 +178,10 @@ async fn a_locked_file_is_told_after_five_seconds() {
     assert!(store.workspaces().await.unwrap().is_empty(), "reading goes on");
 }
 
-/// The schema is looked at, and nothing more: what is up to date can be opened by somebody who may only read, and while
-/// another program writes.
+/// Opening only reads the schema: a store that is up to date can be opened without write
+/// permission, and while another program writes.
 #[tokio::test]
-async fn opening_what_is_up_to_date_writes_nothing() {
+async fn opening_an_up_to_date_store_writes_nothing() {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("opsroom.db");
     let url = format!("sqlite:{}", file.display());
@@ -212,7 +212,7 @@ async fn servers_that_cannot_be_reached() {
 }
 
 #[tokio::test]
-async fn a_missing_database_is_told() {
+async fn a_missing_database_is_reported() {
     let Some(schema) = postgres::schema().await else { return };
     let url = schema.url.split('?').next().unwrap();
     let (server, _) = url.rsplit_once('/').unwrap();
@@ -254,9 +254,9 @@ async fn sqlite_columns(url: &str) -> Vec<(String, String)> {
     rows.iter().map(|row| (row.get(0), row.get(1))).collect()
 }
 
-/// The private cluster starts, answers and goes away without leaving anything behind, also where a server is configured.
+/// The private cluster starts, answers and is removed, also where a server is configured.
 #[tokio::test(flavor = "multi_thread")]
-async fn the_private_cluster_comes_and_goes() {
+async fn the_private_cluster_starts_and_is_removed() {
     let cluster = match postgres::Cluster::start() {
         Ok(cluster) => cluster,
         Err(why) => {
@@ -273,6 +273,6 @@ async fn the_private_cluster_comes_and_goes() {
     conn.close().await.unwrap();
     assert!(Path::new(&folder).exists());
     cluster.stop();
-    assert!(!Path::new(&folder).exists(), "{folder} is left behind");
+    assert!(!Path::new(&folder).exists(), "{folder} still exists");
     assert!(refused(&url).await.to_string().contains("cannot be reached"));
 }

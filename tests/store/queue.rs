@@ -8,7 +8,7 @@ use opsroom::core::resume::Decision;
 use opsroom::core::run::{Run, RunId, RunStatus, Transition};
 use opsroom::store::{Beginning, Claim, NewRun, Resumer, RunFilter, Store, StoreError};
 
-use crate::{Place, at, plan, said};
+use crate::{Place, at, message_of, plan};
 
 const HOUR: i64 = 3_600_000;
 
@@ -48,10 +48,10 @@ async fn log(place: &Place, run: RunId) -> Vec<String> {
     let entries = place.store.entries_after(run, 0, 100).await.unwrap();
     assert!(entries.iter().zip(1..).all(|(e, seq)| e.seq == seq), "gapless");
     assert_eq!(place.store.run(run).await.unwrap().last_seq, i64::try_from(entries.len()).unwrap());
-    entries.iter().map(|e| said(&e.body).to_owned()).collect()
+    entries.iter().map(|e| message_of(&e.body).to_owned()).collect()
 }
 
-pub async fn the_more_urgent_goes_first_and_nobody_starves(place: Place) {
+pub async fn urgent_runs_go_first_and_none_starves(place: Place) {
     use Priority::{High, Low, Normal, Urgent};
     let people = Lane::Interactive;
     let low = submit_at(&place, 0, people, Low).await;
@@ -68,7 +68,7 @@ pub async fn the_more_urgent_goes_first_and_nobody_starves(place: Place) {
     let audit = place.store.audit(place.workspace, 20).await.unwrap();
     let row = audit.iter().find(|row| row.object == format!("run {urgent}")).unwrap();
     assert!(row.after.as_ref().unwrap().contains("\"priority\":\"urgent\""), "{row:?}");
-    // A plan brings its own, and waiting in line for a target follows the same order.
+    // A plan brings its own priority, and waiting for a target follows the same order.
     let change = |priority| Plan { mutates: true, priority, ..plan("deploy") };
     let one = place.submit(change(Normal)).await.id;
     let two = place.submit(change(High)).await.id;
@@ -91,7 +91,7 @@ pub async fn lanes_are_claimed_apart_and_a_chain_stays_in_its_lane(place: Place)
     };
     let claim = next(Lane::Routine).await.unwrap();
     assert_eq!(claim.run, routine);
-    assert!(next(Lane::Routine).await.is_none(), "what people asked for is not for routine hands");
+    assert!(next(Lane::Routine).await.is_none(), "interactive runs are not for routine workers");
     assert_eq!(next(Lane::Interactive).await.unwrap().run, person);
     store.transition(claim, Transition::Start, None, &[], at(40)).await.unwrap();
     let link = NewRun { parent: Some(routine), ..place.new_run(plan("healthcheck")) };
@@ -175,8 +175,8 @@ pub async fn a_taken_group_refuses_the_next_run(place: Place) {
     let first = place.submit(grouped(Policy::Refuse)).await;
     let again = async || store.submit(place.new_run(grouped(Policy::Refuse))).await;
     let refused = again().await.unwrap_err();
-    let told = format!("group nightly is taken by run {} (queued), and its runbook says policy = \"refuse\"", first.id);
-    assert!(refused.to_string().starts_with(&told), "{refused}");
+    let message = format!("group nightly is taken by run {} (queued), and its runbook says policy = \"refuse\"", first.id);
+    assert!(refused.to_string().starts_with(&message), "{refused}");
     let claim = start(&place, first.id).await;
     let refused = again().await.unwrap_err();
     assert!(matches!(&refused, StoreError::GroupTaken { by, .. } if by.status == RunStatus::Running), "{refused:?}");
@@ -219,13 +219,13 @@ pub async fn a_new_run_cancels_the_others_of_its_group(place: Place) {
         log(&place, new.id).await[1],
         format!("group nightly: cancels run {running} (running), run {waiting} (queued)")
     );
-    assert_eq!(store.run(new.id).await.unwrap(), new, "what is returned is what is stored");
+    assert_eq!(store.run(new.id).await.unwrap(), new, "the returned run is the stored one");
     let because = format!("run {} takes its place in group nightly", new.id);
     let ended = store.run(waiting).await.unwrap();
     assert_eq!((ended.status, ended.message), (RunStatus::Cancelled, Some(format!("cancelled by ben: {because}"))));
-    let asked = store.run(running).await.unwrap();
-    assert_eq!((asked.status, asked.cancel_requested_by.as_deref()), (RunStatus::Running, Some("ben")));
-    assert_eq!(log(&place, running).await.last().unwrap(), &format!("cancellation asked for by ben: {because}"));
+    let cancelling = store.run(running).await.unwrap();
+    assert_eq!((cancelling.status, cancelling.cancel_requested_by.as_deref()), (RunStatus::Running, Some("ben")));
+    assert_eq!(log(&place, running).await.last().unwrap(), &format!("cancellation requested by ben: {because}"));
     let audit = store.audit(place.workspace, 9).await.unwrap();
     let cancels: Vec<_> = audit.iter().filter(|row| row.action == "run.cancel").collect();
     assert_eq!(cancels.len(), 2);
@@ -236,7 +236,7 @@ pub async fn a_new_run_cancels_the_others_of_its_group(place: Place) {
     assert_eq!(take(&place, None).await.unwrap().run, new.id);
 }
 
-pub async fn a_link_kept_out_of_its_group_ends_with_a_word(place: Place) {
+pub async fn a_link_refused_by_its_group_is_cancelled_with_a_message(place: Place) {
     let store = &place.store;
     let first = place.submit(plan("deploy")).await.id;
     let claim = start(&place, first).await;
@@ -244,16 +244,16 @@ pub async fn a_link_kept_out_of_its_group_ends_with_a_word(place: Place) {
     let link = NewRun { parent: Some(first), ..place.new_run(grouped(Policy::Refuse)) };
     let link = store.succeed_and_chain(claim, None, &[], Some(link), at(50)).await.unwrap().unwrap();
     assert_eq!(store.run(first).await.unwrap().status, RunStatus::Succeeded, "it did what it was to do");
-    let told =
+    let message =
         format!("cancelled by ana: group nightly is taken by run {there} (queued), and its runbook refuses to wait");
-    assert_eq!((link.status, link.message.as_deref()), (RunStatus::Cancelled, Some(told.as_str())));
-    // A link whose policy it is cancels, like any other run.
+    assert_eq!((link.status, link.message.as_deref()), (RunStatus::Cancelled, Some(message.as_str())));
+    // A link with the policy `cancel_running` cancels, like any other run.
     let second = start(&place, place.submit(plan("deploy")).await.id).await;
     let link = NewRun { parent: Some(second.run), ..place.new_run(grouped(Policy::CancelRunning)) };
     let link: Run = store.succeed_and_chain(second, None, &[], Some(link), at(50)).await.unwrap().unwrap();
     assert_eq!(link.status, RunStatus::Queued);
     assert_eq!(store.run(there).await.unwrap().status, RunStatus::Cancelled);
-    // And one that follows a run of its own group finds it free.
+    // A link that follows a run of its own group finds the group free.
     let own = start(&place, link.id).await;
     let link = NewRun { parent: Some(link.id), ..place.new_run(grouped(Policy::Refuse)) };
     let link = store.succeed_and_chain(own, None, &[], Some(link), at(60)).await.unwrap().unwrap();
@@ -270,8 +270,8 @@ pub async fn an_interrupted_run_leaves_its_group_and_lines_up_again(place: Place
     let other = start(&place, place.submit(grouped(Policy::Refuse)).await.id).await;
     let by = Resumer { actor: "ana", reason: Some("looked") };
     store.resume(run.id, Some(Decision::Repeat), by, at(10_001)).await.unwrap();
-    let told = format!("waits for group nightly, held by run {}, next in line", other.run);
-    assert_eq!(place.waiting().await, [(run.id, told)], "it was accepted once: now it waits");
+    let message = format!("waits for group nightly, held by run {}, next in line", other.run);
+    assert_eq!(place.waiting().await, [(run.id, message)], "it was accepted once: now it waits");
     end(&place, other, Transition::Fail).await;
     assert_eq!(take(&place, None).await.unwrap().run, run.id);
 }
@@ -284,17 +284,17 @@ pub async fn a_group_is_of_one_workspace(place: Place) {
     assert_eq!(taken(&place).await.len(), 2);
 }
 
-pub async fn places_in_the_queue_are_told(place: Place) {
+pub async fn places_in_the_queue_are_reported(place: Place) {
     let store = &place.store;
     let first = place.submit(plan("one")).await.id;
     let second = place.submit(plan("two")).await.id;
     let routine = submit_at(&place, 0, Lane::Routine, Priority::Normal).await;
     let urgent = submit_at(&place, 20, Lane::Interactive, Priority::Urgent).await;
     let all = store.queue(place.workspace, RunId(0), RunId(i64::MAX)).await.unwrap();
-    let told: Vec<_> = all.iter().map(|q| (q.run, q.to_string())).collect();
+    let places: Vec<_> = all.iter().map(|q| (q.run, q.to_string())).collect();
     let people = |n: i64| format!("{n} before it in the interactive lane");
     assert_eq!(
-        told,
+        places,
         [
             (first, people(1)),
             (second, people(2)),
@@ -303,23 +303,23 @@ pub async fn places_in_the_queue_are_told(place: Place) {
         ]
     );
     assert_eq!(store.queue(place.workspace, second, second).await.unwrap(), [all[1].clone()]);
-    // What a new run would meet.
+    // The runs that a new run would wait for.
     let change = Plan { mutates: true, ..grouped(Policy::Queue) };
     let holder = start(&place, place.submit(change.clone()).await.id).await.run;
     place.submit(change.clone()).await;
-    let told = async |rank: i64| {
+    let conflicts = async |rank: i64| {
         let met = store.in_the_way(place.workspace, &change, rank).await.unwrap();
         met.iter().map(ToString::to_string).collect::<Vec<_>>()
     };
     let all = |rest: &str| {
         ["api in staging", "web in staging", "group nightly"].map(|w| format!("{w}, held by run {holder}, {rest}"))
     };
-    assert_eq!(told(at(20).0).await, all("1 before it"));
-    assert_eq!(told(at(5).0).await, all("next in line"), "it would go before");
+    assert_eq!(conflicts(at(20).0).await, all("1 before it"));
+    assert_eq!(conflicts(at(5).0).await, all("next in line"), "it would go before");
     assert!(store.in_the_way(place.workspace, &plan("look"), 0).await.unwrap().is_empty());
 }
 
-pub async fn a_run_nobody_can_read_hides_no_other(place: Place) {
+pub async fn an_unreadable_run_hides_no_other(place: Place) {
     let bad = start(&place, place.submit(plan("deploy")).await.id).await.run;
     let good = start(&place, place.submit(plan("deploy")).await.id).await.run;
     let damage = format!("update run set plan = '{{\"steps\": 4}}' where id = {}", bad.0);

@@ -12,7 +12,7 @@ fn way(service: &str) -> Way {
     Way { target: Some(target), host: "api.test".into() }
 }
 
-/// Fails so often that it opens, at that time.
+/// Opens the breaker with failures at that time.
 async fn open(place: &Place, way: &Way, ms: i64) {
     for _ in 0..THRESHOLD {
         let pass = place.store.ask_breaker(place.workspace, way, 1000, at(ms)).await.unwrap();
@@ -21,15 +21,15 @@ async fn open(place: &Place, way: &Way, ms: i64) {
     }
 }
 
-pub async fn a_breaker_opens_for_everybody_and_one_of_them_probes(place: Place) {
-    let (web, ask) = (way("web"), async |ms| place.store.ask_breaker(place.workspace, &way("web"), 1000, at(ms)).await);
+pub async fn a_breaker_opens_for_all_engines_and_one_of_them_probes(place: Place) {
+    let (web, request) = (way("web"), async |ms| place.store.ask_breaker(place.workspace, &way("web"), 1000, at(ms)).await);
     assert!(place.store.breakers(place.workspace).await.unwrap().is_empty());
-    let clean = ask(0).await.unwrap();
+    let clean = request(0).await.unwrap();
     assert_eq!(place.store.tell_breaker(place.workspace, &web, clean, Ok(()), at(0)).await.unwrap(), None);
-    assert!(place.store.breakers(place.workspace).await.unwrap().is_empty(), "what never failed leaves no row");
+    assert!(place.store.breakers(place.workspace).await.unwrap().is_empty(), "no row without a failure");
     open(&place, &web, 10).await;
     let refused = Pass::Refused { since: at(10), next: at(10 + REST_MS) };
-    assert_eq!(ask(10 + REST_MS - 1).await.unwrap(), refused);
+    assert_eq!(request(10 + REST_MS - 1).await.unwrap(), refused);
     for other in [way("api"), Way { target: None, host: "api.test".into() }] {
         let pass = place.store.ask_breaker(place.workspace, &other, 1000, at(20)).await.unwrap();
         assert_eq!(pass, Pass::Free { clean: true }, "{other}");
@@ -60,7 +60,7 @@ pub async fn a_reset_is_audited(place: Place) {
     let (web, api) = (way("web"), way("api"));
     open(&place, &web, 10).await;
     let reset = place.store.reset_breakers(place.workspace, &[web.clone(), api], "ana", Some("fixed"), at(20)).await;
-    assert_eq!(reset.unwrap(), std::slice::from_ref(&web), "of the other there was none");
+    assert_eq!(reset.unwrap(), std::slice::from_ref(&web), "the other had no open breaker");
     let pass = place.store.ask_breaker(place.workspace, &web, 1000, at(21)).await.unwrap();
     assert_eq!(pass, Pass::Free { clean: true });
     let row = place.store.audit(place.workspace, 1).await.unwrap().remove(0);
@@ -83,7 +83,7 @@ pub async fn commands_are_known_until_they_end(place: Place) {
     place.store.process_began(claim, &first).await.unwrap();
     place.store.process_began(claim, &condition).await.unwrap();
     assert_eq!(place.store.processes(claim.run).await.unwrap(), [condition.clone(), first.clone()]);
-    // Late news of another one changes nothing.
+    // A late report about another process changes nothing.
     place.store.process_ended(claim.run, &process(Some(0), 40)).await.unwrap();
     place.store.process_ended(claim.run, &condition).await.unwrap();
     assert_eq!(place.store.processes(claim.run).await.unwrap(), [first]);
@@ -93,7 +93,7 @@ pub async fn commands_are_known_until_they_end(place: Place) {
     assert!(matches!(late, Err(StoreError::StaleToken(_))), "{late:?}");
 }
 
-pub async fn whoever_takes_over_fences_the_old_engine_off(place: Place) {
+pub async fn a_takeover_fences_the_old_engine_off(place: Place) {
     let claim = place.claimed().await;
     place.store.transition(claim, Transition::Start, None, &[], at(21)).await.unwrap();
     let seen = place.store.run(claim.run).await.unwrap();
@@ -102,7 +102,7 @@ pub async fn whoever_takes_over_fences_the_old_engine_off(place: Place) {
     let seen = place.store.run(claim.run).await.unwrap();
     let mine = place.store.take_over(&seen, "host:2", at(3000)).await.unwrap().expect("nothing came in between");
     assert_eq!((mine.status, mine.holder.as_deref()), (RunStatus::Running, Some("host:2")));
-    assert!(place.store.take_over(&seen, "host:3", at(3000)).await.unwrap().is_none(), "somebody else was quicker");
+    assert!(place.store.take_over(&seen, "host:3", at(3000)).await.unwrap().is_none(), "another engine was quicker");
     for late in [
         place.store.renew(claim, at(9000)).await,
         place.store.append(claim, &[event("late")]).await.map(drop),

@@ -1,4 +1,4 @@
-//! Observations, the command bar's memory, engines, audit.
+//! Observations, the command bar's history, engines, audit.
 
 use opsroom::core::breaker::Way;
 use opsroom::core::message::MAX_BYTES;
@@ -9,7 +9,7 @@ use opsroom::core::service::{Environment, Stack};
 use opsroom::core::stack::diff;
 use opsroom::store::{AuditFilter, EngineRow};
 
-use crate::{Place, at, event, plan, said};
+use crate::{Place, at, event, message_of, plan};
 
 fn seen(service: &str, env: Option<&str>, ms: i64, state: State) -> Observation {
     Observation {
@@ -69,7 +69,7 @@ pub async fn a_slot_is_taken_by_one(place: Place) {
     assert_eq!(store.summaries(workspace, at(0)).await.unwrap()[0].1.latest.state, State::Ok);
 }
 
-pub async fn what_cannot_be_asked_is_known_and_when_it_was_seen(place: Place) {
+pub async fn an_unreachable_target_is_unknown_and_keeps_when_it_was_seen(place: Place) {
     let (store, workspace) = (&place.store, place.workspace);
     let web = |ms, state| seen("web", Some("prod"), ms, state);
     store.observe(workspace, &[web(1, State::Unknown)]).await.unwrap();
@@ -82,7 +82,7 @@ pub async fn what_cannot_be_asked_is_known_and_when_it_was_seen(place: Place) {
     let lost = summary(store.summaries(workspace, at(0)).await.unwrap());
     assert_eq!((lost.latest.state, lost.latest.at, lost.latest.message.as_str()), (State::Unknown, at(4), "at 4"));
     assert_eq!(lost.seen, Some(Seen { at: at(2), state: State::Ok }));
-    assert_eq!((lost.samples, lost.up), (1, 1), "a look that could not be made is no sample");
+    assert_eq!((lost.samples, lost.up), (1, 1), "a probe that could not be made is no sample");
     store.observe(workspace, &[web(5, State::Failing)]).await.unwrap();
     let back = summary(store.summaries(workspace, at(0)).await.unwrap());
     assert_eq!(back.seen, Some(Seen { at: at(5), state: State::Failing }));
@@ -96,7 +96,7 @@ pub async fn summaries_count_a_window(place: Place) {
     let by_run = Observation { run: Some(run), latency_ms: None, message: "a\0b".into(), ..prod(300, State::Degraded) };
     let batch = [prod(100, State::Failing), prod(200, State::Ok), by_run.clone(), prod(250, State::Failing)];
     store.observe(workspace, &batch).await.unwrap();
-    // Late news does not replace newer ones.
+    // A late observation does not replace newer ones.
     store.observe(workspace, &[prod(150, State::Ok)]).await.unwrap();
     store.observe(workspace, &[]).await.unwrap();
     let summaries = store.summaries(workspace, at(150)).await.unwrap();
@@ -235,14 +235,14 @@ pub async fn audit_rows_are_filtered(place: Place) {
     assert!(store.audit_rows(place.workspace + 1, &all).await.unwrap().is_empty());
 }
 
-pub async fn a_long_message_is_cut_wherever_it_is_kept(place: Place) {
+pub async fn a_long_message_is_cut_wherever_it_is_stored(place: Place) {
     let (store, long) = (&place.store, "x".repeat(1 << 20));
     let claim = place.claimed().await;
     store.transition(claim, Transition::Start, None, &[event(&long)], at(20)).await.unwrap();
     let before = store.run(claim.run).await.unwrap().last_seq;
     let entries = [event(&long), event("short")];
     let last = store.append(claim, &entries).await.unwrap();
-    // A write that seemed to fail is recognised by what was kept of it.
+    // A write that seemed to fail is found though its message was cut.
     assert_eq!(store.written(claim.run, before, &entries).await.unwrap(), Some(last));
     store.step(claim, 0, StepStatus::Failed, 1, Some(&long), &[], at(21)).await.unwrap();
     store
@@ -256,7 +256,7 @@ pub async fn a_long_message_is_cut_wherever_it_is_kept(place: Place) {
 
     let entries = store.entries_after(claim.run, 0, 99).await.unwrap();
     let mut kept: Vec<String> =
-        entries.iter().map(|entry| said(&entry.body).to_owned()).filter(|m| m.len() > 99).collect();
+        entries.iter().map(|entry| message_of(&entry.body).to_owned()).filter(|m| m.len() > 99).collect();
     assert_eq!(kept.len(), 2);
     kept.extend(store.steps(claim.run).await.unwrap().remove(0).message);
     kept.extend(store.run(claim.run).await.unwrap().message);

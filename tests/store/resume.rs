@@ -1,4 +1,4 @@
-//! What makes a run go on: decisions about unknown outcomes, targets taken in turn, writes that happened after all.
+//! Continuing a run: decisions about unknown outcomes, target locks, writes that seemed to fail.
 
 use opsroom::core::plan::Plan;
 use opsroom::core::resume::Decision;
@@ -18,7 +18,7 @@ async fn interrupted(place: &Place) -> Claim {
     claim
 }
 
-pub async fn an_unknown_outcome_wants_a_decision(place: Place) {
+pub async fn an_unknown_outcome_requires_a_decision(place: Place) {
     let store = &place.store;
     for (decision, step, status) in [
         (Decision::Done, StepStatus::Succeeded, RunStatus::Queued),
@@ -55,7 +55,7 @@ pub async fn targets_are_taken_all_or_none_and_given_back(place: Place) {
     let both = place.submit(change(&["web", "api"])).await.id;
     let web = place.submit(change(&["web"])).await.id;
     let db = place.submit(change(&["db"])).await.id;
-    let look = place.submit(Plan { mutates: false, ..change(&["web"]) }).await.id;
+    let check = place.submit(Plan { mutates: false, ..change(&["web"]) }).await.id;
     let (claim, _) = take(None).await.unwrap();
     assert_eq!((claim.run, store.locks().await.unwrap()), (both, 2));
     assert!(take(Some(web)).await.is_none());
@@ -63,7 +63,7 @@ pub async fn targets_are_taken_all_or_none_and_given_back(place: Place) {
     assert_eq!(waits.len(), 1);
     assert_eq!(waits[0].1, format!("waits for web in staging, held by run {both}, next in line"));
     assert_eq!(take(None).await.unwrap().0.run, db, "the first that can start");
-    assert_eq!(take(None).await.unwrap().0.run, look, "looking needs no lock");
+    assert_eq!(take(None).await.unwrap().0.run, check, "a run that changes nothing needs no lock");
     assert!(take(None).await.is_none());
     store.transition(claim, Transition::Start, None, &[], at(40)).await.unwrap();
     store.transition(claim, Transition::Fail, None, &[], at(41)).await.unwrap();
@@ -100,16 +100,16 @@ pub async fn racing_claimers_never_share_a_target(place: Place) {
     for racer in racers {
         done += racer.await.unwrap();
     }
-    // A claimer that finds every target taken leaves; whoever has them goes on.
+    // A claimer that finds every target taken ends; the one that holds them continues.
     assert_eq!((done, place.store.locks().await.unwrap()), (24, 0));
 }
 
-pub async fn a_write_that_happened_after_all_is_found(place: Place) {
+pub async fn a_write_that_only_seemed_to_fail_is_found(place: Place) {
     let claim = place.claimed().await;
     let entries = [event("one\0"), line(0, "two"), line(0, "two"), event("three")];
     let before = place.store.run(claim.run).await.unwrap().last_seq;
     assert_eq!(place.store.written(claim.run, before, &entries).await.unwrap(), None);
-    place.store.append(claim, &[event("somebody else's")]).await.unwrap();
+    place.store.append(claim, &[event("another writer's")]).await.unwrap();
     let last = place.store.append(claim, &entries).await.unwrap();
     assert_eq!(place.store.written(claim.run, before, &entries).await.unwrap(), Some(last));
     assert_eq!(place.store.written(claim.run, last, &entries).await.unwrap(), None, "that was another write");

@@ -8,7 +8,7 @@ use opsroom::core::queue::Lane;
 use opsroom::core::run::{RunId, RunStatus, RunStep, StepStatus, Transition};
 use opsroom::store::{Found, Place as Spot, RunFilter, StoreError};
 
-use crate::{Place, at, event, line, plan, said};
+use crate::{Place, at, event, line, message_of, plan};
 
 async fn step_statuses(place: &Place, run: RunId) -> Vec<StepStatus> {
     let steps: Vec<RunStep> = place.store.steps(run).await.unwrap();
@@ -19,7 +19,7 @@ async fn step_statuses(place: &Place, run: RunId) -> Vec<StepStatus> {
 async fn messages(place: &Place, run: RunId) -> Vec<String> {
     let entries = place.store.entries_after(run, 0, 1000).await.unwrap();
     assert!(entries.iter().zip(1..).all(|(e, seq)| e.seq == seq), "numbered from 1 without gaps");
-    entries.iter().map(|e| said(&e.body).to_owned()).collect()
+    entries.iter().map(|e| message_of(&e.body).to_owned()).collect()
 }
 
 async fn audited(place: &Place) -> Vec<(String, String)> {
@@ -80,7 +80,7 @@ pub async fn the_oldest_queued_run_is_claimed_first(place: Place) {
     );
     assert_eq!(place.store.run(first.id).await.unwrap(), run);
     assert!(place.store.claim(Some(first.id), "host:2", at(1)).await.unwrap().is_none(), "it is taken");
-    // Given back, it is the oldest again, and its token has grown.
+    // After a release it is the oldest again, with a larger token.
     let status = place.store.transition(claim, Transition::Release, None, &[], at(25)).await.unwrap();
     let released = place.store.run(first.id).await.unwrap();
     assert_eq!((status, released.holder, released.lease_until), (RunStatus::Queued, None, None));
@@ -104,12 +104,12 @@ pub async fn a_run_of_a_newer_version_stays_queued(place: Place) {
         }
     }
     assert_eq!(place.store.glimpse_of(run).await.unwrap().status, RunStatus::Queued);
-    // Those behind it are free, but for its own targets.
+    // The runs behind it can be claimed, except for its targets.
     place.submit(mutating.clone()).await;
     let other = place.submit(Plan { services: vec!["db".into()], ..mutating }).await.id;
     let (claim, _) = place.store.claim_next(Lane::Interactive, passed, "host:1", at(1000)).await.unwrap().unwrap();
     assert_eq!(claim.run, other);
-    // Nobody holds it: it can still be cancelled.
+    // No engine holds it: it can still be cancelled.
     let status = place.store.request_cancel(run, "bob", None, at(30)).await.unwrap();
     assert_eq!(status, RunStatus::Cancelled);
 }
@@ -153,13 +153,13 @@ pub async fn a_stale_token_changes_nothing(place: Place) {
     let before = (place.store.run(stale.run).await.unwrap(), messages(&place, stale.run).await);
     is_stale_everywhere(&place, stale).await;
     assert_eq!((place.store.run(stale.run).await.unwrap(), messages(&place, stale.run).await), before);
-    // A refused start holds nothing either, also not for the moment in which it is forgotten: the next claim succeeds.
+    // A refused start takes no lock either, not even briefly: the next claim succeeds.
     for _ in 0..10 {
         assert!(place.store.start(stale, at(39), &[], at(40)).await.is_err());
         let (claim, _) = place.store.claim(Some(stale.run), "host:2", at(1000)).await.unwrap().unwrap();
         place.store.transition(claim, Transition::Release, None, &[], at(21)).await.unwrap();
     }
-    // Nor when somebody else holds it now.
+    // Nor while another engine holds it.
     let (claim, _) = place.store.claim(Some(stale.run), "host:2", at(1000)).await.unwrap().unwrap();
     let before = place.store.run(stale.run).await.unwrap();
     is_stale_everywhere(&place, stale).await;
@@ -238,18 +238,18 @@ pub async fn an_end_leaves_no_step_open(place: Place) {
     assert_eq!((steps[2].started_at, steps[0].message.as_deref()), (None, Some("ok")));
 }
 
-pub async fn the_chain_goes_on_only_with_the_end(place: Place) {
+pub async fn the_chain_continues_only_with_the_end(place: Place) {
     let claim = place.claimed().await;
     let mut next = place.new_run(plan("healthcheck"));
     next.parent = Some(claim.run);
-    // Still claimed: it cannot succeed, so nothing may follow either.
+    // Still claimed: it cannot succeed, so no link may follow either.
     let refused = place.store.succeed_and_chain(claim, None, &[event("x")], Some(next.clone()), at(40)).await;
     assert!(matches!(refused, Err(StoreError::Refused { status: RunStatus::Claimed, .. })));
     assert_eq!(messages(&place, claim.run).await.len(), 1);
     place.store.transition(claim, Transition::Start, None, &[], at(40)).await.unwrap();
-    // A next link that cannot be queued takes the end back with it.
-    let homeless = opsroom::store::NewRun { workspace: 99, ..next.clone() };
-    assert!(place.store.succeed_and_chain(claim, None, &[], Some(homeless), at(41)).await.is_err());
+    // When the next link cannot be queued, the end is rolled back.
+    let invalid = opsroom::store::NewRun { workspace: 99, ..next.clone() };
+    assert!(place.store.succeed_and_chain(claim, None, &[], Some(invalid), at(41)).await.is_err());
     assert_eq!(place.store.run(claim.run).await.unwrap().status, RunStatus::Running);
     let queued = place.store.succeed_and_chain(claim, Some("all good"), &[event("done")], Some(next), at(42)).await;
     let queued = queued.unwrap().expect("the next link");
@@ -289,7 +289,7 @@ pub async fn steps_are_recorded(place: Place) {
     let unknown = store.step(claim, 3, StepStatus::Running, 1, None, &[event("x")], at(46)).await;
     assert!(matches!(unknown, Err(StoreError::NotFound(_))), "{unknown:?}");
     assert_eq!(messages(&place, claim.run).await.len(), 4, "its entries are gone with it");
-    // What is skipped stays so.
+    // A skipped step stays skipped, so that status is left out.
     for status in StepStatus::ALL.into_iter().filter(|s| *s != StepStatus::Skipped) {
         store.step(claim, 0, status, 7, None, &[], at(47)).await.unwrap();
         let step = &store.steps(claim.run).await.unwrap()[0];
@@ -332,9 +332,9 @@ pub async fn cancelling_a_held_run(place: Place) {
     assert_eq!(
         (run.cancel_requested_by.as_deref(), run.lease_until),
         (Some("bob"), Some(at(1000))),
-        "the first who asked"
+        "the first requester"
     );
-    assert_eq!(messages(&place, run.id).await[1..], ["cancellation asked for by bob", "cancellation asked for by eve"]);
+    assert_eq!(messages(&place, run.id).await[1..], ["cancellation requested by bob", "cancellation requested by eve"]);
     assert_eq!(audited(&place).await.iter().filter(|(action, _)| action == "run.cancel").count(), 2);
     // The engine's own numbering goes on after entries it did not write.
     assert_eq!(place.store.append(claim, &[event("stopping")]).await.unwrap(), 4);
@@ -351,11 +351,11 @@ pub async fn cancelling_races_with_finishing(place: Place) {
                 async move { store.transition(claim, Transition::Succeed, None, &[event("end")], at(50)).await },
             );
         let (cancel, finish) = (cancel.await.unwrap(), finish.await.unwrap());
-        assert_eq!(finish.unwrap(), RunStatus::Succeeded, "asking is not ending");
-        let told = messages(&place, claim.run).await;
+        assert_eq!(finish.unwrap(), RunStatus::Succeeded, "a request does not end it");
+        let lines = messages(&place, claim.run).await;
         match cancel {
-            Ok(status) => assert_eq!((status, told.last().unwrap().as_str()), (RunStatus::Running, "end")),
-            Err(StoreError::Refused { status, .. }) => assert_eq!((status, told.len()), (RunStatus::Succeeded, 2)),
+            Ok(status) => assert_eq!((status, lines.last().unwrap().as_str()), (RunStatus::Running, "end")),
+            Err(StoreError::Refused { status, .. }) => assert_eq!((status, lines.len()), (RunStatus::Succeeded, 2)),
             Err(other) => panic!("{other}"),
         }
     }
@@ -392,7 +392,7 @@ pub async fn an_interrupted_run_says_what_is_unknown(place: Place) {
     assert_eq!((last[0].step, last[0].seq), (Some(0), run.last_seq));
     assert_eq!(step_statuses(&place, run.id).await, [StepStatus::Unknown, StepStatus::Pending, StepStatus::Pending]);
     assert!(!place.store.interrupt(read, "again", at(5001)).await.unwrap(), "once");
-    // The engine that was only slow learns that it has lost.
+    // The old engine was only slow: its write is refused.
     let late = place.store.step(claim, 0, StepStatus::Succeeded, 1, None, &[], at(5002)).await;
     assert!(matches!(late, Err(StoreError::StaleToken(_))));
     // Nothing begun: nothing is unknown.
@@ -410,7 +410,7 @@ pub async fn a_renewal_beats_the_interruption(place: Place) {
     assert!(!place.store.interrupt(read, "gone", at(5000)).await.unwrap());
     assert_eq!(place.store.run(claim.run).await.unwrap().status, RunStatus::Claimed);
     let queued = place.submit(plan("deploy")).await;
-    assert!(!place.store.interrupt(&queued, "gone", at(5000)).await.unwrap(), "nobody holds it");
+    assert!(!place.store.interrupt(&queued, "gone", at(5000)).await.unwrap(), "no engine holds it");
     assert_eq!(messages(&place, queued.id).await.len(), 1);
 }
 
@@ -431,7 +431,7 @@ pub async fn manual_steps_are_answered_once_per_attempt(place: Place) {
     let audit = &store.audit(place.workspace, 1).await.unwrap()[0];
     assert_eq!((audit.action.as_str(), audit.actor.as_str()), ("run.answer", "bob"));
     assert_eq!((audit.after.as_deref(), audit.reason.as_deref()), (Some("not done"), Some("no␀t yet")));
-    // A repeated step asks again.
+    // A repeated step needs a new answer.
     store.step(claim, 1, StepStatus::Waiting, 2, None, &[], at(45)).await.unwrap();
     assert_eq!(store.answer_of(claim.run, 1).await.unwrap(), None);
     store.answer(claim.run, 1, true, None, "eve", at(46)).await.unwrap();
@@ -477,8 +477,8 @@ pub async fn lists_are_filtered_and_paged(place: Place) {
     }
 }
 
-/// A search looks at fifty runs for each one that is wanted, whatever it finds, and goes on where it stopped.
-pub async fn a_search_says_how_far_it_looked(place: Place) {
+/// A search reads fifty runs per requested result, and continues where it stopped.
+pub async fn a_search_reports_how_far_it_read(place: Place) {
     let mut ids = Vec::new();
     for n in 0..60 {
         let mut wanted = plan("deploy");
@@ -494,7 +494,7 @@ pub async fn a_search_says_how_far_it_looked(place: Place) {
     assert_eq!(search("„TAPE“ 100%", None, 1).await, (vec![], Some(ids[10])), "the newest fifty hold none");
     assert_eq!(search("„tape“ 100%", Some(ids[10]), 1).await, (vec![ids[5]], Some(ids[5])));
     assert_eq!(search("tape", Some(ids[5]), 1).await, (vec![ids[3]], Some(ids[3])));
-    assert_eq!(search("tape", Some(ids[3]), 1).await, (vec![], None), "all were looked at");
+    assert_eq!(search("tape", Some(ids[3]), 1).await, (vec![], None), "all were read");
     assert_eq!(search("tape", None, 9).await, (vec![ids[5], ids[3]], None));
     assert_eq!(search("a%p", None, 9).await, (vec![], None), "no wildcards");
     assert_eq!(search(&format!("{} queued", ids[7]), None, 9).await, (vec![ids[7]], None), "number and status too");

@@ -1,4 +1,4 @@
-//! A workspace is a wall: what `Control` shows and does stops at the workspace it was opened in.
+//! Isolation of workspaces: `Control` shows and changes only the workspace it was opened in.
 
 use std::collections::BTreeSet;
 use std::fmt::Debug;
@@ -18,7 +18,8 @@ use opsroom::store::NewArtifact;
 
 use crate::{Place, at, event, plan};
 
-/// What of `Control` is about one run: the same is answered for a run of another workspace as for one that is not there.
+/// Methods of `Control` about one run: a run of another workspace is answered like one that does
+/// not exist.
 const ABOUT_A_RUN: &[&str] = &[
     "answer",
     "artifact",
@@ -38,7 +39,7 @@ const ABOUT_A_RUN: &[&str] = &[
     "take_on",
     "vote",
 ];
-/// What shows or changes a whole workspace.
+/// Methods that show or change a whole workspace.
 const ABOUT_A_WORKSPACE: &[&str] = &[
     "apply",
     "audit",
@@ -56,7 +57,7 @@ const ABOUT_A_WORKSPACE: &[&str] = &[
     "runs",
     "submit",
 ];
-/// What is about the process, its settings or the runbook files.
+/// Methods about the process, its settings or the runbook files.
 const ABOUT_NEITHER: &[&str] = &[
     "clock",
     "close",
@@ -97,7 +98,7 @@ fn service(name: &str) -> Service {
 }
 
 /// A stack in the workspace, a run that failed with an artifact, a queued one and a breaker.
-async fn furnish(place: &Place) -> (RunId, RunId) {
+async fn fill(place: &Place) -> (RunId, RunId) {
     let staging = Environment { name: "staging".to_owned(), ..Environment::default() };
     let stack =
         Stack { environments: vec![staging], services: vec![service("web"), service("api")], ..Stack::default() };
@@ -118,7 +119,7 @@ async fn furnish(place: &Place) -> (RunId, RunId) {
     (claim.run, queued)
 }
 
-/// Everything about the workspace that somebody could have changed.
+/// Everything in the workspace that a call could have changed.
 async fn everything(place: &Place, runs: [RunId; 2]) -> Vec<String> {
     let store = &place.store;
     let mut all = vec![format!("{:#?}", store.audit(place.workspace, 99).await.unwrap())];
@@ -135,7 +136,7 @@ fn plain<T: Debug, E: ToString>(answer: Result<T, E>) -> Result<String, String> 
     answer.map(|value| format!("{value:?}")).map_err(|why| why.to_string())
 }
 
-/// What each method about a run answers: its name, and the error with the run's number taken out.
+/// The answer of each method about a run: its name, and the error without the run's number.
 async fn answers(control: &Control, run: RunId, hash: &str) -> Vec<(&'static str, Result<(), String>)> {
     let mut all = Vec::new();
     let mut note = |name, answer: Result<String, String>| {
@@ -163,7 +164,7 @@ async fn answers(control: &Control, run: RunId, hash: &str) -> Vec<(&'static str
 }
 
 pub async fn a_run_of_another_workspace_does_not_exist(place: Place) {
-    let (failed, queued) = furnish(&place).await;
+    let (failed, queued) = fill(&place).await;
     let hash = plan_hash(&plan("deploy"));
     place.store.ensure_workspace("other", "UTC", at(0)).await.unwrap();
     let before = everything(&place, [failed, queued]).await;
@@ -195,7 +196,7 @@ pub async fn a_run_of_another_workspace_does_not_exist(place: Place) {
 }
 
 pub async fn another_workspace_is_empty(place: Place) {
-    let (failed, queued) = furnish(&place).await;
+    let (failed, queued) = fill(&place).await;
     place.store.remember(place.workspace, "mallory", "deploy web to staging", at(1)).await.unwrap();
     place.store.ensure_workspace("other", "UTC", at(0)).await.unwrap();
     let before = everything(&place, [failed, queued]).await;
@@ -228,7 +229,7 @@ pub async fn another_workspace_is_empty(place: Place) {
     assert!(parsed.services.is_empty(), "{parsed:?}");
     assert!(other.plan(&parsed, &[], "deploy web to staging").await.is_err());
 
-    // What it does stays in it.
+    // Its own changes stay in it.
     let stack = Stack {
         workspace: "other".to_owned(),
         timezone: "UTC".to_owned(),

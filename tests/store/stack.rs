@@ -91,8 +91,8 @@ pub async fn an_applied_stack_reads_the_same(place: Place) {
     ];
     assert_eq!(objects, names);
     assert!(audit.iter().all(|row| row.action == "stack.apply" && row.actor == "ana" && row.at == at(5)));
-    let told: Service = serde_json::from_str(audit[3].after.as_deref().unwrap()).unwrap();
-    assert_eq!((told, audit[3].before.as_deref()), (service("web"), None));
+    let audited: Service = serde_json::from_str(audit[3].after.as_deref().unwrap()).unwrap();
+    assert_eq!((audited, audit[3].before.as_deref()), (service("web"), None));
     // Change one, move one, delete one.
     let owned = Service { owner: Some("team".into()), ..service("web") };
     let changes = [
@@ -163,7 +163,7 @@ pub async fn racing_appliers(place: Place) {
 
 pub async fn workspaces_are_made_once(place: Place) {
     let again = place.store.ensure_workspace("acme", "UTC", at(9)).await.unwrap();
-    assert_eq!((again.id, again.timezone.as_str()), (place.workspace, "Europe/Berlin"), "what is there stays");
+    assert_eq!((again.id, again.timezone.as_str()), (place.workspace, "Europe/Berlin"), "the existing one stays");
     let makers: Vec<_> = (0..4)
         .map(|_| {
             let store = place.store.clone();
@@ -178,7 +178,7 @@ pub async fn workspaces_are_made_once(place: Place) {
     assert_eq!(place.store.workspaces().await.unwrap(), [again, made[0].clone()]);
 }
 
-pub async fn what_hangs_on_an_object_is_counted(place: Place) {
+pub async fn dependents_of_an_object_are_counted(place: Place) {
     let claim = place.claimed().await;
     place.store.transition(claim, Transition::Start, None, &[], at(20)).await.unwrap();
     place.store.transition(claim, Transition::Fail, None, &[], at(21)).await.unwrap();

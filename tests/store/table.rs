@@ -1,11 +1,12 @@
-//! The store keeps to the table of states and transitions, for every pair.
+//! The store follows the table of transitions, for every pair of state and transition.
 
 use opsroom::core::run::{RunStatus, StepStatus, Transition, next};
 use opsroom::store::{Claim, StoreError};
 
 use crate::{Place, at, event, plan};
 
-/// Transitions that lead a fresh claim into the state; `None` for `queued`, which no claim leads to.
+/// Transitions that lead a fresh claim into the state; `None` for `queued`, which no claim leads
+/// to.
 fn way_to(status: RunStatus) -> Option<Vec<Transition>> {
     use Transition as T;
     Some(match status {
@@ -54,7 +55,7 @@ async fn with_a_claim(place: &Place, way: &[Transition], from: RunStatus, what: 
             assert_eq!(after.lease_until.is_some(), expected.is_held(), "{from:?} {what:?}");
             assert_eq!(after.finished_at.is_some(), expected.is_terminal(), "{from:?} {what:?}");
             let steps = place.store.steps(claim.run).await.unwrap();
-            // What an interrupted run had not begun may yet be done: a person decides.
+            // Pending steps of an interrupted run may still run: a person decides.
             let is_over = expected.is_terminal() && expected != RunStatus::Interrupted;
             let wanted = if is_over { StepStatus::Skipped } else { StepStatus::Pending };
             assert!(steps.iter().all(|s| s.status == wanted), "{from:?} {what:?}");
@@ -67,7 +68,7 @@ async fn with_a_claim(place: &Place, way: &[Transition], from: RunStatus, what: 
 }
 
 async fn after_the_end(place: &Place, way: &[Transition], from: RunStatus, what: Transition) {
-    // An interrupted run may go on, but not by the hand of the engine that lost it.
+    // An interrupted run may continue, but not with the claim of the engine that lost it.
     let resumes = from == RunStatus::Interrupted && matches!(what, Transition::Resume | Transition::GiveUp);
     assert_eq!(next(from, what).is_some(), resumes);
     let claim = arrive(place, way, from).await;
@@ -80,7 +81,7 @@ async fn after_the_end(place: &Place, way: &[Transition], from: RunStatus, what:
     assert_eq!(place.store.run(claim.run).await.unwrap(), before, "{from:?} {what:?}");
 }
 
-/// Nobody has a claim on a queued run, so only claiming and cancelling can be tried.
+/// No engine has a claim on a queued run, so only claiming and cancelling can be tried.
 async fn in_the_queue(place: &Place, what: Transition) {
     let run = place.submit(plan("deploy")).await;
     let now = match what {

@@ -1,6 +1,6 @@
-//! PostgreSQL for tests: the server named by `OPSROOM_TEST_POSTGRES` (a URL), else a private throw-away cluster made from
-//! installed binaries, else none, said once; with `CI=true` none is a failure. Use it from a test file with
-//! `#[path = "support/postgres.rs"] mod postgres;`.
+//! PostgreSQL for tests: the server named by `OPSROOM_TEST_POSTGRES` (a URL), else a private
+//! throw-away cluster made from installed binaries, else none, reported once; with `CI=true` none
+//! is a failure. Use it from a test file with `#[path = "support/postgres.rs"] mod postgres;`.
 
 use std::io::{BufRead, BufReader, Write};
 use std::path::{Path, PathBuf};
@@ -52,7 +52,7 @@ fn server() -> Option<&'static str> {
         let started = Cluster::start();
         if let Err(why) = &started {
             assert!(std::env::var("CI").as_deref() != Ok("true"), "CI needs PostgreSQL: {why}");
-            // Not `eprintln!`: the test harness would keep it to itself.
+            // Not `eprintln!`: the test harness would capture it.
             let advice = "Set OPSROOM_TEST_POSTGRES or install the server.";
             let _ = writeln!(std::io::stderr(), "PostgreSQL tests are left out: {why}. {advice}");
         }
@@ -67,8 +67,8 @@ struct Server {
     cluster: Option<Cluster>,
 }
 
-/// A private server on 127.0.0.1. It lives as long as the keeper's standard input is open: however this process ends, the
-/// keeper then stops the server and removes its files.
+/// A private server on 127.0.0.1. It lives as long as the keeper's standard input is open: however
+/// this process ends, the keeper then stops the server and removes its files.
 pub struct Cluster {
     pub url: String,
     keeper: Child,
@@ -92,7 +92,7 @@ done
 "#;
 
 impl Cluster {
-    /// Makes and starts one, or says why not.
+    /// Creates and starts a cluster; the error is the reason it cannot.
     pub fn start() -> Result<Self, String> {
         let bin = binaries().ok_or("no PostgreSQL server is installed (no initdb found)")?;
         let port = free_port();
@@ -115,12 +115,14 @@ impl Cluster {
         Ok(Self { url: format!("postgres://opsroom@127.0.0.1:{port}/postgres"), keeper, answers })
     }
 
-    /// The URL for a store that a crash of the server must not cost what was committed; the plain one is for speed.
+    /// The URL for a store whose commits must survive a crash of the server; the plain URL is
+    /// faster.
     pub fn durable_url(&self) -> String {
         format!("{}?options=-csynchronous_commit%3Don", self.url)
     }
 
-    /// Restarts it: `fast` breaks all connections, `immediate` is a crash with recovery. Returns when it is there again.
+    /// Restarts it: `fast` breaks all connections, `immediate` is a crash with recovery. Returns
+    /// when it is up again.
     pub fn restart(&mut self, how: &str) {
         writeln!(self.keeper.stdin.as_mut().unwrap(), "{how}").unwrap();
         let mut line = String::new();
@@ -136,7 +138,7 @@ impl Cluster {
     }
 }
 
-/// A shell; PostgreSQL refuses to run as root, so then it is one of the user `postgres`.
+/// A shell; for root one of the user `postgres`, because PostgreSQL refuses to run as root.
 fn as_owner() -> Command {
     if !rustix::process::geteuid().is_root() {
         return Command::new("sh");

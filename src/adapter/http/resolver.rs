@@ -1,5 +1,5 @@
-//! Looks names up and holds what they resolve to against the outbound policy: the addresses checked are the very ones
-//! connected to, so that a name cannot answer one thing to the check and another to the connection.
+//! Resolves names and checks their addresses against the outbound policy: the addresses checked are
+//! the ones connected to, so that a name cannot resolve differently for check and connection.
 
 use std::error::Error;
 use std::fmt;
@@ -13,7 +13,8 @@ use crate::core::outbound::{Policy, Written};
 /// The system's resolver behind the policy.
 pub(super) struct Checked {
     policy: Arc<Policy>,
-    /// Hosts of proxies the environment names: whoever set it chose them, and they often live in a private network.
+    /// Hosts of the environment's proxies, not checked: its owner chose them, and they often are in
+    /// a private network.
     proxies: Vec<String>,
 }
 
@@ -38,13 +39,13 @@ impl Resolve for Checked {
     }
 }
 
-/// One refused address refuses the name: which of several is connected to is nobody's choice.
+/// One refused address refuses the name, because any of its addresses may be connected to.
 fn admit(policy: &Policy, name: &str, mut found: impl Iterator<Item = IpAddr>) -> Result<(), Refusal> {
     policy.check_name(name, Written::As(name)).map_err(Refusal)?;
     found.try_for_each(|address| policy.check(address, Written::As(name))).map_err(Refusal)
 }
 
-/// What the policy said, on its way through the client's errors.
+/// The policy's message, passed through the client's errors.
 #[derive(Debug)]
 struct Refusal(String);
 
@@ -56,12 +57,12 @@ impl fmt::Display for Refusal {
 
 impl Error for Refusal {}
 
-/// The policy's refusal, when that is what ended a call.
+/// The policy's refusal, when it ended the call.
 pub(super) fn refusal(error: &reqwest::Error) -> Option<String> {
     let mut next: Option<&(dyn Error + 'static)> = Some(error);
     while let Some(error) = next {
-        if let Some(Refusal(words)) = error.downcast_ref() {
-            return Some(words.clone());
+        if let Some(Refusal(message)) = error.downcast_ref() {
+            return Some(message.clone());
         }
         next = error.source();
     }

@@ -25,7 +25,7 @@ async fn ask(url: &str, timeout_ms: i64) -> Reply {
     client().perform(request, &Vault::default(), timeout_ms, CancellationToken::new()).await
 }
 
-fn words(reply: &Reply) -> &str {
+fn message(reply: &Reply) -> &str {
     match reply {
         Reply::Unreachable { message } => message,
         other => panic!("{other:?}"),
@@ -74,7 +74,7 @@ async fn request_and_answer_go_through_whole_and_redirects_are_not_followed() {
 }
 
 #[tokio::test]
-async fn a_body_is_cut_at_one_mebibyte_and_says_so() {
+async fn a_body_is_cut_at_one_mebibyte_and_marked_truncated() {
     let server = MockServer::start().await;
     for (at, size) in [("/just", MAX_BODY), ("/more", MAX_BODY + 1)] {
         let answer = ResponseTemplate::new(200).set_body_bytes(vec![b'x'; size]);
@@ -108,24 +108,24 @@ async fn one_deadline_covers_head_and_body() {
 }
 
 #[tokio::test]
-async fn failures_are_worded_for_people() {
+async fn failures_have_readable_messages() {
     let free = TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap();
     let reply = ask(&format!("http://{free}/"), 5000).await;
-    assert_eq!(words(&reply), format!("connection refused by {free}"));
+    assert_eq!(message(&reply), format!("connection refused by {free}"));
 
     let reply = ask("http://no-such-host.invalid/", 5000).await;
-    assert!(words(&reply).starts_with("unknown host no-such-host.invalid"), "{reply:?}");
+    assert!(message(&reply).starts_with("unknown host no-such-host.invalid"), "{reply:?}");
 
     let closing = serve(|peer| async move { drop(peer) }).await;
     let reply = ask(&closing, 5000).await;
-    assert!(words(&reply).contains("127.0.0.1:"), "{reply:?}");
+    assert!(message(&reply).contains("127.0.0.1:"), "{reply:?}");
 
     let plain = serve(|mut peer| async move {
         let _ = peer.write_all(b"HTTP/1.1 400 Bad Request\r\n\r\n").await;
     })
     .await;
     let reply = ask(&plain.replace("http:", "https:"), 5000).await;
-    assert!(words(&reply).ends_with("it does not speak TLS"), "{reply:?}");
+    assert!(message(&reply).ends_with("it does not speak TLS"), "{reply:?}");
 
     for (url, wanted) in [("ftp://x/", "cannot ask ftp"), ("nonsense", "not a URL")] {
         let reply = ask(url, 5000).await;
@@ -137,7 +137,7 @@ async fn failures_are_worded_for_people() {
 async fn credentials_in_an_address_stay_out_of_messages() {
     let free = TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap();
     let reply = ask(&format!("http://me:hunter2@{free}/?token=hunter2"), 5000).await;
-    assert!(!words(&reply).contains("hunter2"), "{reply:?}");
+    assert!(!message(&reply).contains("hunter2"), "{reply:?}");
 }
 
 #[tokio::test]
@@ -162,11 +162,11 @@ async fn cancelling_ends_the_exchange() {
         cancel.cancel();
     };
     let (reply, ()) = tokio::join!(client.perform(request, &vault, 10_000, cancel.clone()), stop);
-    assert_eq!(words(&reply), "cancelled");
+    assert_eq!(message(&reply), "cancelled");
 }
 
 #[test]
-fn this_machine_is_told_from_the_world() {
+fn loopback_addresses_are_recognized() {
     for (url, wanted) in [
         ("http://localhost:1/", true),
         ("http://app.localhost/", true),
@@ -179,7 +179,7 @@ fn this_machine_is_told_from_the_world() {
     }
 }
 
-/// A vault with one secret in a file of its own, and the folder it lies in.
+/// A vault with one secret in a file of its own, and the folder of the file.
 fn vault(value: &str, hosts: &[&str]) -> (Vault, tempfile::TempDir) {
     use crate::core::secret::{HostPattern, Secret, Source};
     let folder = tempfile::tempdir().unwrap();
@@ -238,10 +238,10 @@ async fn secrets_go_to_their_hosts_and_nowhere_else() {
     ] {
         let (vault, _kept) = vault(value, hosts);
         let reply = ask_with_secret(&format!("http://127.0.0.1:{port}/"), "x-token", "", &vault).await;
-        let said = refusal(&reply);
-        assert!(said.contains(why) && !said.contains("pl4n"), "{said}");
+        let message = refusal(&reply);
+        assert!(message.contains(why) && !message.contains("pl4n"), "{message}");
     }
-    // The host counts, not what looks like one.
+    // The host counts, not a user name that looks like one.
     let reply = ask_with_secret(&format!("http://127.0.0.1@localhost:{port}/"), "x-token", "", &bound).await;
     assert!(refusal(&reply).contains("may not be sent to localhost"), "{reply:?}");
 }
@@ -299,8 +299,8 @@ async fn the_outbound_policy_holds_for_every_spelling() {
         "http://metadata.tencentyun.com/",
     ] {
         let reply = ask(url, 5000).await;
-        let said = refusal(&reply);
-        assert!(said.contains("the outbound policy refuses") && said.contains("[outbound]"), "{url}: {said}");
+        let message = refusal(&reply);
+        assert!(message.contains("the outbound policy refuses") && message.contains("[outbound]"), "{url}: {message}");
     }
 }
 
@@ -313,7 +313,8 @@ async fn a_name_that_resolves_to_this_machine_is_refused_unless_allowed() {
     let localhost = ask(&format!("http://localhost:{port}/"), 5000).await;
     assert!(matches!(localhost, Reply::Http { status: 200, .. }), "{localhost:?}");
 
-    // Every machine resolves its own name here without a network; where it does not, there is nothing to test with.
+    // Most machines resolve their own name without a network; where that fails there is nothing to
+    // test.
     let name = rustix::system::uname().nodename().to_string_lossy().to_lowercase();
     let Ok(found) = tokio::net::lookup_host((name.as_str(), port)).await else { return };
     let public = |ip: IpAddr| crate::core::outbound::Category::of(ip) == crate::core::outbound::Category::Public;
@@ -321,8 +322,8 @@ async fn a_name_that_resolves_to_this_machine_is_refused_unless_allowed() {
         return;
     }
     let reply = ask(&format!("http://{name}:{port}/"), 5000).await;
-    let said = refusal(&reply);
-    assert!(said.contains(&name) && said.contains("it resolves to"), "{said}");
+    let message = refusal(&reply);
+    assert!(message.contains(&name) && message.contains("it resolves to"), "{message}");
 
     let policy = Policy::new(vec![Allowed::parse(&name).unwrap()]);
     let request = Request {
@@ -344,7 +345,7 @@ async fn hostile_peers_end_with_a_message() {
     })
     .await;
     let reply = ask(&lying, 5000).await;
-    assert!(words(&reply).contains("127.0.0.1"), "{reply:?}");
+    assert!(message(&reply).contains("127.0.0.1"), "{reply:?}");
 
     let endless = serve(|mut peer| async move {
         let _ = peer.write_all(b"HTTP/1.1 200 OK\r\n").await;
@@ -352,16 +353,16 @@ async fn hostile_peers_end_with_a_message() {
     })
     .await;
     let reply = ask(&endless, 20_000).await;
-    assert!(words(&reply).contains("127.0.0.1"), "{reply:?}");
+    assert!(message(&reply).contains("127.0.0.1"), "{reply:?}");
 
     let babble = serve(|mut peer| async move {
         let _ = peer.write_all(b"SSH-2.0-OpenSSH_9.9\r\n").await;
     })
     .await;
     let reply = ask(&babble, 5000).await;
-    assert!(words(&reply).contains("127.0.0.1"), "{reply:?}");
+    assert!(message(&reply).contains("127.0.0.1"), "{reply:?}");
 
-    // Nobody goes where an answer points to.
+    // Redirects are not followed.
     let pointing = serve(|mut peer| async move {
         let answer = b"HTTP/1.1 302 Found\r\nlocation: http://169.254.169.254/\r\ncontent-length: 0\r\n\r\n";
         let _ = peer.write_all(answer).await;

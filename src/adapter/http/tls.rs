@@ -1,4 +1,5 @@
-//! TLS: rustls on ring, trusting what this machine trusts; a machine without a certificate store gets Mozilla's list.
+//! TLS: rustls on ring, trusting what this machine trusts; a machine without a certificate store
+//! gets Mozilla's list.
 
 use std::sync::Arc;
 

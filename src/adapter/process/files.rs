@@ -1,7 +1,8 @@
-//! The files a command leaves as artifacts: looked for in its folder when it has ended, never outside of it, and handed on
-//! one at a time, for they may be large. What is not taken is said, with the reason.
+//! Files a command leaves as artifacts: searched in its folder when it has ended, never outside of
+//! it, and handed on one at a time, because they may be large. Files not taken are reported with
+//! the reason.
 //!
-//! A folder may hang (a mount that is gone), and nothing ends a read that does: it is waited for only so long.
+//! A folder may hang (a dead mount), and a blocked read cannot be cancelled: the wait is limited.
 
 use std::collections::BTreeSet;
 use std::fs::{DirEntry, File, Metadata, OpenOptions};
@@ -17,28 +18,28 @@ use tokio_util::sync::CancellationToken;
 use super::{Invocation, Said};
 use crate::core::artifact::{ArtifactKind, Left, Limits, Pattern};
 
-/// Files one step can leave, and names that are looked at for them: a pattern that means half a disk ends here.
+/// Limits of one step: files it can leave, and names examined to find them.
 const MOST_FILES: usize = 500;
 const MOST_NAMES: usize = 100_000;
-/// Sentences of one sort that are told; of the others only how many they are.
-const MOST_TOLD: usize = 20;
-/// Clocks of file systems need not agree better than this.
+/// Messages of one kind that are reported; the rest are only counted.
+const MAX_REPORTED: usize = 20;
+/// Tolerated difference between the clocks of file systems.
 const SLACK: Duration = Duration::from_secs(2);
-/// A command that took all of its time has left files nevertheless.
-const LEAST_PATIENCE: Duration = Duration::from_secs(5);
-const MOST_PATIENCE: Duration = Duration::from_mins(1);
+/// Even a command that took all of its time gets this long for its files.
+const MIN_WAIT: Duration = Duration::from_secs(5);
+const MAX_WAIT: Duration = Duration::from_mins(1);
 
-/// How long files may take to be found and read: what is left of the command's own time, within reason.
-pub(super) fn patience(limit: Duration, used: Duration) -> Duration {
-    limit.saturating_sub(used).clamp(LEAST_PATIENCE, MOST_PATIENCE)
+/// How long finding and reading files may take: the rest of the command's own time, within limits.
+pub(super) fn max_wait(limit: Duration, used: Duration) -> Duration {
+    limit.saturating_sub(used).clamp(MIN_WAIT, MAX_WAIT)
 }
 
-/// Hands on what the command left. What it had to leave and did not, one sentence each.
+/// Hands on the files the command left. Returns one message per required file that is missing.
 pub(super) async fn gather(
     what: &Invocation,
     limits: Limits,
     began: Option<SystemTime>,
-    patience: Duration,
+    max_wait: Duration,
     output: &mpsc::Sender<Said>,
     cancel: &CancellationToken,
 ) -> Vec<String> {
@@ -47,7 +48,7 @@ pub(super) async fn gather(
     }
     let folder = what.dir.clone().map_or_else(|| PathBuf::from("."), PathBuf::from);
     let (taken, lacks, skipped, old) = (BTreeSet::new(), Few::default(), Few::default(), Few::default());
-    let gathering = Gathering { folder, limits, began, patience, output, taken, lacks, skipped, old };
+    let gathering = Gathering { folder, limits, began, max_wait, output, taken, lacks, skipped, old };
     let lacks = tokio::select! {
         biased;
         () = cancel.cancelled() => vec!["it was stopped before all of its files were read".to_owned()],
@@ -56,7 +57,7 @@ pub(super) async fn gather(
     if what.artifacts.required { lacks } else { Vec::new() }
 }
 
-/// The first of many sentences, and how many more there were.
+/// The first of many messages, and how many more there were.
 #[derive(Debug, Default)]
 struct Few {
     first: Vec<String>,
@@ -64,40 +65,41 @@ struct Few {
 }
 
 impl Few {
-    /// Whether it is one of the first.
-    fn add(&mut self, sentence: String) -> bool {
-        let is_first = self.first.len() < MOST_TOLD;
+    /// Whether the message is kept (one of the first).
+    fn add(&mut self, message: String) -> bool {
+        let is_first = self.first.len() < MAX_REPORTED;
         if is_first {
-            self.first.push(sentence);
+            self.first.push(message);
         } else {
             self.more += 1;
         }
         is_first
     }
 
-    fn rest(&self, words: &str) -> Option<String> {
-        (self.more > 0).then(|| format!("{} more {words}", self.more))
+    fn rest(&self, text: &str) -> Option<String> {
+        (self.more > 0).then(|| format!("{} more {text}", self.more))
     }
 }
 
-/// Why there is nothing to hand on.
+/// Why a file is not handed on.
 #[derive(Debug)]
 enum Untaken {
-    /// It is no ordinary file of the folder: a pattern does not mean it.
+    /// Not an ordinary file of the folder: a pattern does not match it.
     NoFile(String),
-    /// It is, and it cannot be had.
+    /// Matched, but it cannot be read or kept.
     Lacking(String),
 }
 
-/// Nothing more is gathered; why.
+/// Gathering stops, with the reason.
 struct Stop(String);
 
 struct Gathering<'a> {
     folder: PathBuf,
     limits: Limits,
     began: Option<SystemTime>,
-    /// For the disk. Time spent waiting for the listener does not count: a slow store must not cost files.
-    patience: Duration,
+    /// Remaining time for the disk. Time spent waiting for the listener does not count: a slow
+    /// store must not cost files.
+    max_wait: Duration,
     output: &'a mpsc::Sender<Said>,
     taken: BTreeSet<String>,
     lacks: Few,
@@ -108,7 +110,7 @@ struct Gathering<'a> {
 impl Gathering<'_> {
     async fn all(mut self, paths: &[String]) -> Vec<String> {
         for text in paths {
-            if let Err(Stop(why)) = self.meant_by(text).await {
+            if let Err(Stop(why)) = self.gather_matches(text).await {
                 self.lack(why).await;
                 break;
             }
@@ -116,16 +118,16 @@ impl Gathering<'_> {
         let lacking = self.lacks.rest("of what it was to leave are not kept");
         let rest = [
             lacking.clone(),
-            self.skipped.rest("files or folders were passed over"),
+            self.skipped.rest("files or folders were skipped"),
             self.old.rest("files were last changed before the command began"),
         ];
         for note in rest.into_iter().flatten() {
-            self.say(note).await;
+            self.note(note).await;
         }
         self.lacks.first.into_iter().chain(lacking).collect()
     }
 
-    async fn meant_by(&mut self, text: &str) -> Result<(), Stop> {
+    async fn gather_matches(&mut self, text: &str) -> Result<(), Stop> {
         let pattern = match Pattern::parse(text) {
             Ok(pattern) => pattern,
             Err(why) => {
@@ -158,7 +160,7 @@ impl Gathering<'_> {
         Ok(())
     }
 
-    /// Reads one file and hands it on, or says why not. Whether it was a file that is meant.
+    /// Reads one file and hands it on, or reports why not. Whether it was a file that matches.
     async fn take(&mut self, path: String, named: bool) -> Result<bool, Stop> {
         let (folder, name, limits) = (self.folder.clone(), path.clone(), self.limits);
         let read = self.read(move || read(&folder, &name, limits)).await?;
@@ -179,17 +181,17 @@ impl Gathering<'_> {
         if changed.zip(self.began).is_some_and(|(changed, began)| changed < began) {
             let note = format!("{path} was last changed before the command began; it is kept as it is");
             if self.old.add(note.clone()) {
-                self.say(note).await;
+                self.note(note).await;
             }
         }
         let left = Left { kind: ArtifactKind::of_file(&path), title: path, content };
-        let (told, answer) = oneshot::channel();
-        if self.output.send(Said::Left(left, told)).await.is_err() {
+        let (reply, answer) = oneshot::channel();
+        if self.output.send(Said::Left(left, reply)).await.is_err() {
             return Ok(true);
         }
-        // Without an answer the run is given up; nobody will ask for more.
+        // Without an answer the run is abandoned: no more files are needed.
         if let Ok(Err(no)) = answer.await {
-            // Reading and packing what comes after it would be for nothing.
+            // Reading and packing further files would be wasted.
             if no.run_is_full {
                 return Err(Stop(format!("{}; nothing the step left after it is kept either", no.why)));
             }
@@ -200,35 +202,35 @@ impl Gathering<'_> {
 
     async fn lack(&mut self, why: String) {
         if self.lacks.add(why.clone()) {
-            self.say(why).await;
+            self.note(why).await;
         }
     }
 
     async fn skip(&mut self, why: String) {
         if self.skipped.add(why.clone()) {
-            self.say(why).await;
+            self.note(why).await;
         }
     }
 
-    async fn say(&self, note: String) {
-        // Nobody listening: then nobody wants the files either.
-        let _ = self.output.send(Said::Note(note)).await;
+    async fn note(&self, message: String) {
+        // No listener: the files are not needed either.
+        let _ = self.output.send(Said::Note(message)).await;
     }
 
-    /// Works on the disk for as long as there is patience. Nothing when the work itself broke.
+    /// Runs disk work within `max_wait`. `None` when the work itself panicked.
     async fn read<T: Send + 'static>(&mut self, work: impl FnOnce() -> T + Send + 'static) -> Result<Option<T>, Stop> {
         let late = || Stop("its files could not be read in time; what is missing is not kept".to_owned());
-        if self.patience.is_zero() {
+        if self.max_wait.is_zero() {
             return Err(late());
         }
         let begun = Instant::now();
-        let done = timeout(self.patience, tokio::task::spawn_blocking(work)).await;
-        self.patience = self.patience.saturating_sub(begun.elapsed());
+        let done = timeout(self.max_wait, tokio::task::spawn_blocking(work)).await;
+        self.max_wait = self.max_wait.saturating_sub(begun.elapsed());
         done.map(Result::ok).map_err(|_| late())
     }
 }
 
-/// The files that are meant, in order, and what was passed over. A path is looked at when it is read.
+/// The matching files, in order, and the skipped ones. A plain path is examined when it is read.
 fn find(folder: &Path, pattern: &Pattern) -> (Vec<String>, Few) {
     if let Some(path) = pattern.path() {
         let there = folder.join(&path).symlink_metadata().is_ok();
@@ -277,7 +279,7 @@ fn find(folder: &Path, pattern: &Pattern) -> (Vec<String>, Few) {
     (found, skipped)
 }
 
-/// A link to a file counts: whether it leads out of the folder is seen when it is read.
+/// A link to a file counts; whether it leads out of the folder is checked when it is read.
 fn is_file(entry: &DirEntry) -> bool {
     std::fs::metadata(entry.path()).is_ok_and(|meta| meta.is_file())
 }
@@ -310,14 +312,14 @@ fn read(folder: &Path, path: &str, limits: Limits) -> Result<(Vec<u8>, Metadata)
         |bytes| limits.admit(ArtifactKind::of_file(path), path, bytes, 0).map_err(|no| Untaken::Lacking(no.why));
     admit(i64::try_from(meta.len()).unwrap_or(i64::MAX))?;
     let mut content = Vec::with_capacity(usize::try_from(meta.len()).unwrap_or(0));
-    // It may grow while it is read.
+    // The file may grow while it is read.
     let most = u64::try_from(limits.each).unwrap_or(0);
     file.take(most.saturating_add(1)).read_to_end(&mut content).map_err(cannot)?;
     admit(i64::try_from(content.len()).unwrap_or(i64::MAX))?;
     Ok((content, meta))
 }
 
-/// A pipe without a writer must not hold us.
+/// Non-blocking, so that a pipe without a writer does not block us.
 fn open(path: &Path) -> std::io::Result<File> {
     let flags = rustix::fs::OFlags::NONBLOCK | rustix::fs::OFlags::NOFOLLOW;
     OpenOptions::new().read(true).custom_flags(i32::try_from(flags.bits()).unwrap_or(0)).open(path)

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use rustix::process::{Pid, Signal, kill_process_group, test_kill_process_group};
 
-/// The group of a child. Dropping it armed kills the group: nobody is left to look after it.
+/// The group of a child. Dropping it armed kills the group: nothing else would end it.
 #[derive(Debug)]
 pub(super) struct Group {
     pid: Option<Pid>,
@@ -25,12 +25,12 @@ impl Group {
         self.signal(Signal::KILL);
     }
 
-    /// The command has ended by itself: what it left running is meant to run.
+    /// The command has ended by itself: processes it left running are meant to run.
     pub(super) fn disarm(&mut self) {
         self.armed = false;
     }
 
-    /// Whether any process of the group still runs. Dead ones nobody has collected yet do not count.
+    /// Whether any process of the group still runs. Zombies do not count.
     pub(super) fn is_alive(&self) -> bool {
         let Some(pid) = self.pid else { return false };
         test_kill_process_group(pid).is_ok() && has_running_member(pid)
@@ -38,7 +38,7 @@ impl Group {
 
     fn signal(&self, signal: Signal) {
         if let Some(pid) = self.pid {
-            // ESRCH: already gone, which is what was wanted.
+            // ESRCH: already gone.
             let _ = kill_process_group(pid, signal);
         }
     }
@@ -58,7 +58,7 @@ impl std::fmt::Display for Group {
     }
 }
 
-/// Looks through `/proc` for a member that is not a zombie; without `/proc` the answer is yes.
+/// Searches `/proc` for a member that is not a zombie; without `/proc` the answer is yes.
 fn has_running_member(group: Pid) -> bool {
     members(group).is_none_or(|members| !members.is_empty())
 }
@@ -91,7 +91,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn members_are_told_from_zombies_and_strangers() {
+    fn zombies_and_other_groups_are_not_members() {
         assert!(runs_in("12 (a) b) S 1 7 7 0", "7"));
         assert!(!runs_in("12 (sh) Z 1 7 7 0", "7"));
         assert!(!runs_in("12 (sh) S 7 8 7 0", "7"));

@@ -1,6 +1,6 @@
-//! Bytes into lines: split at `\n`, one `\r` before it dropped, a lone `\r` kept, bad UTF-8 replaced, no line unbounded,
-//! no secret cut in two. Secrets are taken out where the lines are written; only one that goes over several lines has to be
-//! taken out here, where they are still together.
+//! Bytes into lines: split at `\n`, one `\r` before it dropped, a lone `\r` kept, bad UTF-8
+//! replaced, line length limited, no secret cut in two. Secrets are redacted where lines are
+//! written; only one that spans several lines is redacted here, where its lines are still together.
 
 use std::sync::Arc;
 
@@ -11,14 +11,14 @@ use crate::core::redact::Redactor;
 /// A longer line is cut into pieces of this size.
 const MAX_LINE: usize = 10 * 1024 * 1024;
 
-/// Longest first line that is held.
+/// Longest first line that is held back.
 const MAX_HELD: usize = 64 * 1024;
 
-/// The cutter of one stream.
+/// The line splitter of one stream.
 pub(super) struct Lines {
     stream: Stream,
     partial: Vec<u8>,
-    /// Lines that end within something that may be a secret, until it is seen how they go on.
+    /// Lines that end within a possible secret, held until the next ones are known.
     held: Vec<u8>,
     max: usize,
     redactor: Arc<Redactor>,
@@ -47,7 +47,8 @@ impl Lines {
             self.line(&line, out);
         }
         self.partial.extend_from_slice(bytes);
-        // Not the whole line yet: a value may begin before the cut and go on in what is still to come.
+        // Not the whole line yet: a secret may begin before the cut and continue in the bytes to
+        // come.
         self.cut(out, self.max + self.redactor.longest());
     }
 
@@ -82,7 +83,7 @@ impl Lines {
             self.held.push(b'\n');
         }
         self.held.extend_from_slice(line);
-        // What is longer than any secret, with its line ends, is none.
+        // Longer than any secret with its line ends: it is none.
         if self.held.len() > self.redactor.longest() * 3 + self.max.min(MAX_HELD) || !self.redactor.goes_on(&self.held)
         {
             self.release(out);
@@ -108,7 +109,7 @@ impl Lines {
     }
 }
 
-/// The greatest place at or before `at` that does not split a UTF-8 character.
+/// The last position at or before `at` that does not split a UTF-8 character.
 fn char_boundary(bytes: &[u8], at: usize) -> usize {
     (at.saturating_sub(3)..=at).rev().find(|i| bytes[*i] & 0b1100_0000 != 0b1000_0000).unwrap_or(at)
 }
@@ -162,7 +163,7 @@ mod tests {
         assert_eq!(cut(&[b"abcdef\n"], 3), ["abc", "def"]);
     }
 
-    /// What is wrapped over lines is taken out here, but for the first letters where nothing else tells what they begin.
+    /// A wrapped value is redacted here, except for first letters that nothing else identifies.
     fn wrapped_is_found(before: &str, value: &str, after: &str, columns: usize, at: usize) {
         let coded = encode(format!("{before}{value}{after}").as_bytes());
         let text: String =

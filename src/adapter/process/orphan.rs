@@ -1,6 +1,7 @@
-//! What a dead engine left running: found again by what was written down at its birth, ended, and checked to be gone.
-//! Numbers of processes are used again, so a group counts as the one meant only when its leader started at the same
-//! instant, or when a member still carries the variable that no other command ever had.
+//! Command groups that a dead engine left running: found by what was recorded when they started,
+//! ended, and checked to be gone. Process numbers are reused, so a group counts as the recorded one
+//! only when its leader started at the same instant, or when a member still carries the value of
+//! the variable that is unique to the command.
 
 use std::path::Path;
 use std::time::Duration;
@@ -11,13 +12,13 @@ use tokio::time::{sleep, timeout};
 use super::GRACE;
 use super::group::{Group, members};
 
-/// How long KILL may take to show.
+/// How long the group may take to disappear after KILL.
 const AFTER_KILL: Duration = Duration::from_secs(1);
 
-/// How to tell a command's process group from any other.
+/// Identifies a command's process group.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Birth {
-    /// The group's number: its leader's process number; 0 where that is not known.
+    /// The group's number: its leader's process number; 0 where it is unknown.
     pub pgid: i32,
     /// When the leader started, in clock ticks since boot; empty where `/proc` is missing.
     pub started: String,
@@ -25,16 +26,16 @@ pub struct Birth {
     pub mark: String,
 }
 
-/// What was found of an orphaned group, and what became of it.
+/// Result of ending an orphaned group.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Remains {
-    /// Nothing of it ran any more.
+    /// No process of it was running.
     Nothing,
     /// It ended on TERM.
     Terminated,
     /// It had to be killed.
     Killed,
-    /// It is there after KILL.
+    /// It is still there after KILL.
     Alive,
 }
 
@@ -61,7 +62,7 @@ impl Birth {
     }
 }
 
-/// Ends the group if it is still there: TERM, grace, KILL, and a look whether it is gone.
+/// Ends the group if it is still there: TERM, grace, KILL, then a check that it is gone.
 pub async fn end_orphan(birth: &Birth) -> Remains {
     if !birth.is_alive() {
         return Remains::Nothing;
@@ -87,7 +88,8 @@ async fn gone(group: &Group) {
     }
 }
 
-/// The start of a process: field 22 of its `stat`, counted from after the name, which may hold anything.
+/// The start of a process: field 22 of its `stat`, counted from after the name, which may hold
+/// anything.
 fn start_of(pid: u32) -> Option<String> {
     let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
     let (_, rest) = stat.rsplit_once(')')?;
@@ -109,15 +111,15 @@ mod tests {
         (child, birth)
     }
 
-    /// Collects the leader as soon as it has ended, as init does with an orphan.
-    fn collected(mut child: Child) -> std::thread::JoinHandle<()> {
+    /// Reaps the leader as soon as it has ended, as init does with an orphan.
+    fn reaped(mut child: Child) -> std::thread::JoinHandle<()> {
         std::thread::spawn(move || drop(child.wait()))
     }
 
     #[tokio::test]
-    async fn the_group_that_was_meant_is_ended_and_only_once() {
+    async fn the_recorded_group_is_ended_once() {
         let (child, birth) = group("sleep 100 & sleep 100", "/tmp/a");
-        let child = collected(child);
+        let child = reaped(child);
         assert!(birth.is_alive());
         assert_eq!(end_orphan(&birth).await, Remains::Terminated);
         assert_eq!(end_orphan(&birth).await, Remains::Nothing);
@@ -125,9 +127,9 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn what_ignores_term_is_killed() {
+    async fn a_group_that_ignores_term_is_killed() {
         let (child, birth) = group("trap '' TERM; while :; do sleep 0.1; done", "/tmp/b");
-        let child = collected(child);
+        let child = reaped(child);
         // The trap is set when the loop runs.
         while members(Pid::from_raw(birth.pgid).unwrap()).unwrap().len() < 2 {
             sleep(Duration::from_millis(5)).await;
@@ -137,12 +139,12 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_stranger_with_the_same_number_is_left_alone() {
+    async fn another_group_with_the_same_number_is_left_alone() {
         let (mut child, birth) = group("sleep 100", "/tmp/c");
-        let stranger = Birth { started: "1".to_owned(), mark: "/tmp/another".to_owned(), ..birth.clone() };
-        assert_eq!(end_orphan(&stranger).await, Remains::Nothing);
+        let other = Birth { started: "1".to_owned(), mark: "/tmp/another".to_owned(), ..birth.clone() };
+        assert_eq!(end_orphan(&other).await, Remains::Nothing);
         assert!(birth.is_alive());
-        // A leader that is gone: the others are known by their variable.
+        // The leader is gone: the other members are identified by their variable.
         let known = Birth { started: "1".to_owned(), ..birth };
         assert!(known.is_alive());
         child.kill().unwrap();

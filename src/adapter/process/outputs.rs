@@ -1,4 +1,5 @@
-//! The file named by `$OPSROOM_OUTPUT`: `KEY=VALUE` lines and `KEY<<EOF … EOF` blocks, read only after exit 0.
+//! The file named by `$OPSROOM_OUTPUT`: `KEY=VALUE` lines and `KEY<<EOF … EOF` blocks, read only
+//! after exit 0.
 
 use std::collections::BTreeMap;
 use std::io::Read;
@@ -12,7 +13,7 @@ use super::Said;
 /// A longer file is not read.
 const MAX: u64 = 1024 * 1024;
 
-/// Removed when dropped.
+/// The file of results; removed when dropped.
 pub(super) struct OutputFile(NamedTempFile);
 
 impl OutputFile {
@@ -24,7 +25,8 @@ impl OutputFile {
             .map_err(|e| format!("cannot create a file for the command's results in the temporary folder: {e}"))
     }
 
-    /// When it was made, just before the command began; where the file system knows.
+    /// When it was created, just before the command began; `None` where the file system does not
+    /// record it.
     pub(super) fn made(&self) -> Option<std::time::SystemTime> {
         self.0.as_file().metadata().ok()?.created().ok()
     }
@@ -33,11 +35,11 @@ impl OutputFile {
         self.0.path()
     }
 
-    /// The values; what cannot be read is said, not guessed.
+    /// The values; lines that cannot be read are reported, not guessed.
     pub(super) async fn read(&self, output: &mpsc::Sender<Said>) -> BTreeMap<String, String> {
         let (values, complaints) = self.text().map_or_else(|e| (BTreeMap::new(), vec![e]), |text| parse(&text));
         for complaint in complaints {
-            // Nobody listening: then nobody is misled either.
+            // No listener: the complaint is dropped.
             let _ = output.send(Said::Note(format!("$OPSROOM_OUTPUT: {complaint}"))).await;
         }
         values
@@ -61,7 +63,7 @@ impl OutputFile {
     }
 }
 
-/// Values and what is wrong with the rest, with line numbers.
+/// The values, and complaints about the other lines, with line numbers.
 fn parse(text: &str) -> (BTreeMap<String, String>, Vec<String>) {
     let (mut values, mut complaints) = (BTreeMap::new(), Vec::new());
     let mut lines = text.lines().enumerate();
@@ -85,7 +87,7 @@ fn parse(text: &str) -> (BTreeMap<String, String>, Vec<String>) {
     (values, complaints)
 }
 
-/// The lines up to `end`; nothing when it never comes.
+/// The lines up to `end`; `None` when it never comes.
 fn block<'a>(lines: impl Iterator<Item = &'a str>, end: &str) -> Option<String> {
     let mut block = Vec::new();
     for line in lines {

@@ -1,4 +1,5 @@
-//! Finds the program before it is started, so that "not installed" and "no such folder" can be told apart in words.
+//! Finds the program before it is started, so that "not installed" and "no such folder" are
+//! separate errors.
 
 use std::collections::BTreeMap;
 use std::env;
@@ -16,7 +17,8 @@ pub(in super::super) fn check(
     resolve(argv, env, dir).map(drop)
 }
 
-/// The program's file, searched like the system does: in the command's own `PATH`, relative to its folder.
+/// The program's file, searched like the system does: in the command's own `PATH`, relative to its
+/// folder.
 pub(super) fn resolve(argv: &[String], env: &BTreeMap<String, String>, dir: Option<&str>) -> Result<PathBuf, String> {
     let name = argv.first().filter(|n| !n.is_empty()).ok_or("the command is empty: give a program to run")?;
     if let Some(dir) = dir.filter(|d| !Path::new(d).is_dir()) {
@@ -24,7 +26,7 @@ pub(super) fn resolve(argv: &[String], env: &BTreeMap<String, String>, dir: Opti
     }
     if name.contains('/') {
         let path = dir.map_or_else(|| PathBuf::from(name), |d| Path::new(d).join(name));
-        return judge(&path, name).map(|()| absolute(&path));
+        return check_file(&path, name).map(|()| absolute(&path));
     }
     let path = env.get("PATH").map(Into::into).or_else(|| env::var_os("PATH")).unwrap_or_default();
     match search(name, &path) {
@@ -39,8 +41,8 @@ pub(super) fn find(name: &str) -> Option<PathBuf> {
     search(name, &env::var_os("PATH")?).map(|found| absolute(&found))
 }
 
-/// What starting said.
-pub(super) fn spawn_words(name: &str, error: &io::Error) -> String {
+/// The error of a failed start.
+pub(super) fn describe_spawn_error(name: &str, error: &io::Error) -> String {
     match error.kind() {
         io::ErrorKind::NotFound => format!("no such program: {name}"),
         io::ErrorKind::PermissionDenied => format!("permission denied: {name} may not be run"),
@@ -49,7 +51,7 @@ pub(super) fn spawn_words(name: &str, error: &io::Error) -> String {
     }
 }
 
-fn judge(path: &Path, name: &str) -> Result<(), String> {
+fn check_file(path: &Path, name: &str) -> Result<(), String> {
     match path.metadata() {
         Ok(meta) if meta.is_dir() => Err(format!("{name} is a folder, not a program")),
         Ok(meta) if meta.permissions().mode() & 0o111 == 0 => {
@@ -62,14 +64,15 @@ fn judge(path: &Path, name: &str) -> Result<(), String> {
 }
 
 fn search(name: &str, path: &OsStr) -> Option<PathBuf> {
-    env::split_paths(path).map(|dir| dir.join(name)).find(|p| p.is_file() && judge(p, name).is_ok())
+    env::split_paths(path).map(|dir| dir.join(name)).find(|p| p.is_file() && check_file(p, name).is_ok())
 }
 
 fn search_any(name: &str, path: &OsStr) -> bool {
     env::split_paths(path).any(|dir| dir.join(name).is_file())
 }
 
-/// The command starts in its own folder: a relative path would be looked up there a second time.
+/// Absolute, because the command starts in its own folder and a relative path would be resolved
+/// there.
 fn absolute(path: &Path) -> PathBuf {
     std::path::absolute(path).unwrap_or_else(|_| path.to_owned())
 }

@@ -1,13 +1,14 @@
-//! Commands of a run that are one session: each is a process group of its own, and what it leaves in variables, functions
-//! and the working folder is read by the next. It is kept in a folder that only this user can read, on a file system in
-//! memory where there is one, and goes with the end of the run. Values of secrets are kept as references.
+//! Sessions: commands of a run that share variables, functions and the working folder. Each is a
+//! process group of its own and reads the state the one before it saved. The state is kept in a
+//! folder that only this user can read, on a file system in memory where there is one, and is
+//! removed when the run ends. Values of secrets are kept as references.
 
 use std::os::unix::fs::{DirBuilderExt, MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
 use super::{Invocation, program};
 
-/// What carries the state from block to block.
+/// The scripts that carry the state from block to block.
 const BASH: &str = include_str!("../../../assets/session/bash.sh");
 const SH: &str = include_str!("../../../assets/session/sh.sh");
 
@@ -15,20 +16,20 @@ const LOST: &str = "the variables and the working folder of the blocks before ar
                     was resumed elsewhere, the machine was restarted, or its temporary folder was cleaned); nothing was \
                     run: without them this block could work in another folder; run the page again";
 
-/// The command as it runs in its session; nothing when it is in none.
+/// The command as it runs in its session; `None` when it is in none.
 ///
 /// # Errors
-/// Why the session has no folder, or that what earlier blocks kept in it is gone.
+/// Why the session has no folder, or that the state of earlier blocks is gone.
 pub(super) fn enter(what: &Invocation) -> Result<Option<Invocation>, String> {
     let Some((place, name)) = what.session.as_ref().and_then(|s| Some((s, s.name.as_ref()?))) else { return Ok(None) };
     let (Some(shell), Some(block)) = (what.argv.first(), what.argv.last()) else { return Ok(None) };
-    // bash where there is one: pages are written in it, whatever their fences are called.
+    // bash where it is installed: pages are written in it, whatever their fences are called.
     let bash = program::find("bash").is_some();
     let (shell, carrier) = match shell.as_str() {
         "bash" => ("bash", BASH),
         "sh" if bash => ("bash", BASH),
         "sh" => ("sh", SH),
-        // Other shells stand alone.
+        // Other shells have no session.
         _ => return Ok(None),
     };
     let folder = folder(name);
@@ -42,16 +43,16 @@ pub(super) fn enter(what: &Invocation) -> Result<Option<Invocation>, String> {
     Ok(Some(Invocation { argv, session: None, ..what.clone() }))
 }
 
-/// Removes what a session left.
+/// Removes the state of a session.
 pub(in super::super) fn end(name: &str) {
     let folder = folder(name);
     if is_ours(&folder) {
-        // What cannot be removed goes with the temporary files of the machine.
+        // On failure the folder goes with the temporary files of the machine.
         let _ = std::fs::remove_dir_all(folder);
     }
 }
 
-/// Names of the sessions of this user that left something on this machine.
+/// Names of this user's sessions that have state on this machine.
 pub(in super::super) fn names() -> Vec<String> {
     let entries = std::fs::read_dir(place()).into_iter().flatten().flatten();
     let name = |entry: std::fs::DirEntry| Some(entry.file_name().to_str()?.strip_prefix(PREFIX)?.to_owned());
@@ -69,7 +70,7 @@ fn folder(name: &str) -> PathBuf {
     place().join(format!("{PREFIX}{name}"))
 }
 
-/// Makes the folder where there is none. One that is there must be ours alone: its content is run.
+/// Creates the folder. An existing one must be ours alone: its content is executed.
 fn open(folder: &Path) -> Result<(), String> {
     match std::fs::DirBuilder::new().mode(0o700).create(folder) {
         Ok(()) => Ok(()),
@@ -81,7 +82,7 @@ fn open(folder: &Path) -> Result<(), String> {
     }
 }
 
-/// A folder, no link, of this user, closed to all others.
+/// A folder, not a link, of this user, closed to all others.
 fn is_ours(folder: &Path) -> bool {
     let private = |mode: u32| mode.trailing_zeros() >= 6;
     folder.symlink_metadata().is_ok_and(|meta| {
@@ -98,7 +99,7 @@ mod tests {
     use crate::core::step::Reply;
     use crate::core::step::shell::{Place, Session};
 
-    /// Output of each block in turn, all of one session.
+    /// Output of each block in order, all of one session.
     async fn blocks(name: &str, shell: &str, blocks: &[&str]) -> Vec<(Option<i32>, Vec<String>)> {
         let mut found = Vec::new();
         for block in blocks {
@@ -163,7 +164,7 @@ mod tests {
     }
 
     #[test]
-    fn any_name_is_kept_no_argument_is_seen_and_an_own_trap_runs() {
+    fn any_name_is_kept_no_argument_is_visible_and_an_own_trap_runs() {
         for (shell, carrier) in [("bash", BASH), ("sh", SH)] {
             let folder = tempfile::tempdir().unwrap();
             let run = |block: &str| {

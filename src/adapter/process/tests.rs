@@ -1,4 +1,4 @@
-//! Real commands: output complete, groups ended, escapes told.
+//! Real commands: output complete, groups ended, escaped processes reported.
 
 use super::*;
 use crate::core::secret::variable;
@@ -28,8 +28,8 @@ pub(super) async fn run(
     let (tx, mut rx) = mpsc::channel(4);
     let collect = async {
         let (mut lines, mut notes) = (Vec::new(), Vec::new());
-        while let Some(said) = rx.recv().await {
-            match said {
+        while let Some(event) = rx.recv().await {
+            match event {
                 Said::Lines(more) => lines.extend(more),
                 Said::Note(note) => notes.push(note),
                 Said::Ready(..) | Said::Left(..) => {}
@@ -99,13 +99,13 @@ async fn a_ten_megabyte_line_arrives_whole() {
 }
 
 #[tokio::test]
-async fn what_cannot_start_is_said_in_words() {
+async fn failures_to_start_are_explained() {
     let missing = Invocation { argv: vec!["no-such-program-here".into()], ..sh("") };
     let folder = Invocation { dir: Some("/no/such/folder".into()), ..sh("true") };
     let closed = Invocation { argv: vec!["/etc/passwd".into()], ..sh("") };
-    for (what, words) in [(missing, "no such program"), (folder, "no such folder"), (closed, "permission denied")] {
+    for (what, part) in [(missing, "no such program"), (folder, "no such folder"), (closed, "permission denied")] {
         let (reply, ..) = run(what, 1000, CancellationToken::new()).await;
-        assert!(matches!(&reply, Reply::Unreachable { message } if message.contains(words)), "{reply:?}");
+        assert!(matches!(&reply, Reply::Unreachable { message } if message.contains(part)), "{reply:?}");
     }
 }
 
@@ -145,14 +145,14 @@ async fn the_deadline_ends_the_whole_group_also_those_who_ignore_term() {
 }
 
 #[tokio::test]
-async fn cancelling_lets_the_command_say_goodbye() {
+async fn cancelling_lets_the_command_clean_up() {
     let cancel = CancellationToken::new();
     let (tx, mut rx) = mpsc::channel(4);
     let what = sh("trap 'echo bye; exit 7' TERM; echo ready; while :; do sleep 0.05; done");
     let listen = async {
         let mut lines = Vec::new();
-        while let Some(said) = rx.recv().await {
-            let Said::Lines(more) = said else { continue };
+        while let Some(event) = rx.recv().await {
+            let Said::Lines(more) = event else { continue };
             // The shell may report on stderr that its `sleep` was ended too.
             lines.extend(more.into_iter().filter(|l| l.stream == Stream::Stdout).map(|l| l.text));
             cancel.cancel();
@@ -171,8 +171,8 @@ async fn a_child_that_forks_away_does_not_hold_the_run() {
     assert!(matches!(reply, Reply::Exited { code: Some(0), .. }), "{reply:?}");
     assert!(start.elapsed() < Duration::from_secs(5), "{:?}", start.elapsed());
     assert!(lines[0].starts_with("done"));
-    assert!(notes.iter().any(|n| n.contains("left behind")), "{notes:?}");
-    // It was meant to run on, but not past this test.
+    assert!(notes.iter().any(|n| n.contains("background process")), "{notes:?}");
+    // It would run on: end it with this test.
     let pid =
         lines[0].rsplit(' ').next().and_then(|p| p.parse().ok()).and_then(rustix::process::Pid::from_raw).unwrap();
     rustix::process::kill_process(pid, rustix::process::Signal::KILL).unwrap();
@@ -184,8 +184,8 @@ async fn a_slow_reader_slows_the_child_and_loses_nothing() {
     let what = sh("seq 1 50000");
     let listen = async {
         let mut lines = 0;
-        while let Some(said) = rx.recv().await {
-            let more = match said {
+        while let Some(event) = rx.recv().await {
+            let more = match event {
                 Said::Lines(more) => more,
                 Said::Ready(..) | Said::Left(..) => continue,
                 Said::Note(note) => panic!("no notes expected: {note}"),
@@ -215,7 +215,7 @@ async fn dropping_the_call_kills_the_group() {
         };
         tokio::select! {
             reply = call => panic!("{reply:?}"),
-            said = first => match said {
+            event = first => match event {
                 Some(Said::Lines(lines)) => lines[0].text.clone(),
                 other => panic!("{other:?}"),
             },
@@ -232,7 +232,7 @@ async fn dropping_the_call_kills_the_group() {
 #[tokio::test]
 async fn secrets_reach_only_the_commands_that_name_them_and_never_the_command_line() {
     use crate::core::secret::{Secret, Source};
-    // Any variable of ours will do as one that holds a secret.
+    // Any variable of ours will do as a secret.
     let value = std::env::var("CARGO_MANIFEST_DIR").unwrap();
     let source = Source::Env("CARGO_MANIFEST_DIR".to_owned());
     let vault = Vault::new(vec![Secret { name: "place.x".to_owned(), source, hosts: vec![] }]);
@@ -249,8 +249,8 @@ async fn secrets_reach_only_the_commands_that_name_them_and_never_the_command_li
         };
         let listen = async {
             let mut lines = Vec::new();
-            while let Some(said) = rx.recv().await {
-                let more = match said {
+            while let Some(event) = rx.recv().await {
+                let more = match event {
                     Said::Lines(more) => more,
                     Said::Ready(..) | Said::Left(..) => continue,
                     Said::Note(note) => panic!("no notes expected: {note}"),

@@ -1,9 +1,10 @@
-//! PostgreSQL: the address is held against the outbound policy, the transaction is read-only unless the statement changes
-//! things, the server itself is told the deadline, and a cancelled statement is cancelled there too.
+//! PostgreSQL: the address is checked against the outbound policy, the transaction is read-only
+//! unless the statement writes, the server enforces the deadline too, and a cancelled statement is
+//! also cancelled on the server.
 //!
-//! What is checked is what is connected to: a name is looked up once and its addresses are used. With `sslmode=require`
-//! or stricter the name itself is used, because servers choose certificate and database by it; the address it had when
-//! it was looked up was checked all the same.
+//! The checked addresses are the ones connected to: a name is resolved once and its addresses are
+//! used. With `sslmode=require` or stricter the name itself is used, because servers choose
+//! certificate and database by it; the addresses it resolved to are still checked.
 
 use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
@@ -21,13 +22,14 @@ use super::{Bound, Failure, Gathered, STOPPING, Statement, bound, declined, dist
 use crate::core::outbound::{Policy, Written};
 use crate::core::step::sql::Rows;
 
-/// The server ends a statement at its deadline; we wait this much longer for it to say so.
+/// The server ends a statement at its deadline; we wait this much longer for its answer.
 const GRACE: Duration = Duration::from_millis(500);
-/// Codes that pass: serialization, deadlock, lock not available, too many connections, starting up or shutting down.
+/// Transient codes: serialization, deadlock, lock not available, too many connections, starting up
+/// or shutting down.
 const RETRY: [&str; 7] = ["40001", "40P01", "55P03", "53300", "57P01", "57P02", "57P03"];
 const CANCELLED: &str = "57014";
 
-/// Words of statements whose rows can be had as JSON around them.
+/// First words of statements that can be wrapped to return their rows as JSON.
 const READS: [&str; 4] = ["select", "with", "values", "table"];
 const RETURNING: [&str; 4] = ["insert", "update", "delete", "merge"];
 
@@ -39,7 +41,7 @@ pub(super) async fn perform(
     cancel: &CancellationToken,
 ) -> Result<Rows, Failure> {
     let place = format!("{}:{}", options.get_host(), options.get_port());
-    let reach = async {
+    let connecting = async {
         let (mut conn, options) = connect(options, policy, &place).await?;
         let pid = sqlx::query_scalar("select pg_backend_pid()").fetch_one(&mut conn).await;
         let pid: i32 = pid.map_err(|e| failure(&e, &place))?;
@@ -48,7 +50,7 @@ pub(super) async fn perform(
     let (mut conn, options, pid) = tokio::select! {
         biased;
         () = cancel.cancelled() => return Err(Failure::Cancelled),
-        reached = timeout_at(until, reach) => reached.map_err(|_| Failure::TimedOut)??,
+        connected = timeout_at(until, connecting) => connected.map_err(|_| Failure::TimedOut)??,
     };
     let mut work = std::pin::pin!(run(&mut conn, what, until, &place));
     let ended = tokio::select! {
@@ -57,12 +59,12 @@ pub(super) async fn perform(
         () = cancel.cancelled() => Failure::Cancelled,
         () = sleep_until(until + GRACE) => Failure::TimedOut,
     };
-    // The server does not notice that nobody waits any more; it has to be told.
-    let told = timeout(STOPPING, stop(&options, pid)).await;
-    if !matches!(told, Ok(Ok(()))) {
+    // The server does not notice that the client stopped waiting; it needs an explicit cancel.
+    let stopped = timeout(STOPPING, stop(&options, pid)).await;
+    if !matches!(stopped, Ok(Ok(()))) {
         tracing::warn!("{place}: a cancelled statement may still be running");
     }
-    // It may have ended well in the meantime: then it did, and that is said.
+    // It may have ended well in the meantime: then that result counts.
     match timeout(GRACE, work).await {
         Ok(Ok(rows)) => Ok(rows),
         _ => Err(ended),
@@ -84,7 +86,7 @@ async fn connect(
     Err(last)
 }
 
-/// The ways to the server that the policy allows.
+/// The addresses of the server that the policy allows, as connect options.
 async fn routes(options: PgConnectOptions, policy: &Policy) -> Result<Vec<PgConnectOptions>, Failure> {
     let (host, port) = (options.get_host().to_owned(), options.get_port());
     if options.get_socket().is_some() || host.starts_with('/') {
@@ -144,28 +146,29 @@ async fn run(conn: &mut PgConnection, what: &Statement, until: Instant, place: &
         while let Some(next) = stream.try_next().await.map_err(failed)? {
             match next {
                 Either::Left(done) => gathered.rows.affected += done.rows_affected(),
-                // A change is seen through to its end, whatever is kept of what it returns.
+                // A writing statement runs to its end, however many of its rows are kept.
                 Either::Right(row) if !gathered.take(values_of(&row, whole).map_err(failed)?) && !what.write => break,
                 Either::Right(_) => {}
             }
         }
     }
     if !what.write {
-        // Nothing to keep; the connection ends with the step.
+        // Nothing to commit; the connection ends with the step.
         return Ok(gathered.rows);
     }
     sqlx::query("commit").execute(&mut *conn).await.map_err(failed)?;
     Ok(gathered.rows)
 }
 
-/// The statement so that each row comes as one JSON text, whatever its types; and whether it could be made so.
+/// The statement wrapped so that each row comes as one JSON text, whatever its types; and whether
+/// it could be wrapped.
 fn wrapped(what: &Statement, no_columns: bool) -> (String, bool) {
     let text = &what.text;
     let verb = first_word(text);
     if no_columns {
         (text.clone(), false)
     } else if READS.contains(&verb.as_str()) && !(what.write && verb == "with") {
-        // Without a limit when something may change: functions must be called for every row.
+        // No limit when the statement writes: functions must be called for every row.
         let limit = if what.write { String::new() } else { format!(" limit {}", u64::from(what.max_rows) + 1) };
         (format!("select row_to_json(opsroom_row)::text from (\n{text}\n) as opsroom_row{limit}"), true)
     } else if RETURNING.contains(&verb.as_str()) {
@@ -175,7 +178,7 @@ fn wrapped(what: &Statement, no_columns: bool) -> (String, bool) {
     }
 }
 
-/// The first word; comments before it make a statement one that is not wrapped.
+/// The first word. A statement that begins with a comment is not wrapped.
 fn first_word(text: &str) -> String {
     text.trim_start_matches(|c: char| c.is_whitespace() || c == '(')
         .chars()
@@ -192,7 +195,7 @@ fn values_of(row: &PgRow, whole: bool) -> Result<Vec<serde_json::Value>, sqlx::E
     (0..row.len()).map(|at| value(row, at)).collect()
 }
 
-/// A value of the plain types; of others, their name.
+/// A value of the plain types; for other types, their name.
 fn value(row: &PgRow, at: usize) -> Result<serde_json::Value, sqlx::Error> {
     let raw = row.try_get_raw(at)?;
     if raw.is_null() {

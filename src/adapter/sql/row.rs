@@ -1,5 +1,5 @@
-//! A row that comes as a JSON object, its fields in their order: `serde_json`'s own map would sort them, and lose one of
-//! two with the same name. A number that would come out as another one stays the text it is.
+//! A row that comes as a JSON object, with its fields in order: `serde_json`'s own map would sort
+//! them, and lose one of two with the same name. A number that would lose digits stays text.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -9,7 +9,7 @@ use serde::de::{Deserializer, MapAccess, Visitor};
 use serde_json::Value;
 use serde_json::value::RawValue;
 
-/// How deep numbers are looked for in a document; below, it is read as it comes.
+/// Depth to which numbers in a document are checked for lost digits; deeper ones are not.
 const DEEPEST: usize = 32;
 
 /// The values of a row.
@@ -55,8 +55,8 @@ fn value(text: &str, deep: usize) -> Result<Value, serde_json::Error> {
     }
 }
 
-/// The number, if it is still the same one when it is written again; else its text. PostgreSQL's numeric has more digits
-/// than any number here.
+/// The number, if it is unchanged when it is written again; else its text. PostgreSQL's numeric has
+/// more digits than any number type here.
 fn number(text: &str) -> Value {
     match serde_json::from_str::<serde_json::Number>(text) {
         Ok(number) if decimal(&number.to_string()) == decimal(text) => number.into(),
@@ -64,7 +64,8 @@ fn number(text: &str) -> Value {
     }
 }
 
-/// Sign, digits without zeros at either end, and the power of ten of the last one: the same for all spellings of a number.
+/// Sign, digits without zeros at either end, and the power of ten of the last one: the same for all
+/// spellings of a number.
 fn decimal(text: &str) -> Option<(bool, String, i64)> {
     let (mantissa, exponent) = text.split_once(['e', 'E']).unwrap_or((text, "0"));
     let (whole, fraction) = mantissa.split_once('.').unwrap_or((mantissa, ""));
@@ -84,7 +85,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn order_and_namesakes_stay() {
+    fn order_and_duplicate_names_stay() {
         let row: Row = serde_json::from_str(r#"{"z": 1, "a": null, "z": [true]}"#).unwrap();
         assert_eq!(row, Row(vec![1.into(), Value::Null, serde_json::json!([true])]));
     }
@@ -105,7 +106,7 @@ mod tests {
     }
 
     #[test]
-    fn what_nests_deeply_is_not_followed_for_ever() {
+    fn deep_nesting_is_refused() {
         let deep = format!("{{\"a\": {}{}}}", "[".repeat(100_000), "]".repeat(100_000));
         assert!(serde_json::from_str::<Row>(&deep).is_err());
     }

@@ -1,5 +1,5 @@
-//! SQLite: the file is opened read-only unless the statement changes things; a statement that runs too long is
-//! interrupted from inside.
+//! SQLite: the file is opened read-only unless the statement writes; a statement that runs too long
+//! is interrupted by a progress handler.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -15,11 +15,11 @@ use tokio_util::sync::CancellationToken;
 use super::{Bound, Failure, Gathered, STOPPING, Statement, bound, declined, distinct};
 use crate::core::step::sql::Rows;
 
-/// How long somebody else's write is waited for.
+/// How long to wait for a write by another connection.
 const BUSY: Duration = Duration::from_secs(1);
-/// Instructions between two looks at whether to stop.
+/// Virtual machine instructions between two checks whether to stop.
 const STEPS: i32 = 10_000;
-/// Codes that pass: busy and locked, and their kinds.
+/// Transient codes: busy and locked, and their variants.
 const RETRY: [&str; 5] = ["5", "6", "261", "262", "517"];
 
 pub(super) async fn perform(
@@ -49,7 +49,7 @@ pub(super) async fn perform(
         () = sleep_until(until) => Failure::TimedOut,
     };
     stop.store(true, Ordering::Relaxed);
-    // It may have ended well in the meantime: then it did, and that is said.
+    // It may have ended well in the meantime: then that result counts.
     match timeout(STOPPING, work).await {
         Ok(Ok(rows)) => Ok(rows),
         _ => Err(ended),
@@ -78,7 +78,7 @@ async fn run(conn: &mut SqliteConnection, what: &Statement, path: &str) -> Resul
         while let Some(next) = stream.try_next().await.map_err(failed)? {
             match next {
                 Either::Left(done) => gathered.rows.affected += done.rows_affected(),
-                // A change is seen through to its end, whatever is kept of what it returns.
+                // A writing statement runs to its end, however many of its rows are kept.
                 Either::Right(row) if !gathered.take(values_of(&row)) && !what.write => break,
                 Either::Right(_) => {}
             }

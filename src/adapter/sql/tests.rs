@@ -1,9 +1,9 @@
-//! The pieces that need no server; whole statements run in the engine suite, on both databases.
+//! Parts that need no server; whole statements run in the engine suite, on both databases.
 
 use super::*;
 
 #[test]
-fn namesakes_get_numbers() {
+fn duplicate_column_names_get_numbers() {
     let names = ["id", "name", "id", "id_2", "id"].map(str::to_owned);
     assert_eq!(distinct(names.into_iter()), ["id", "name", "id_2", "id_2_2", "id_3"]);
 }
@@ -18,17 +18,17 @@ fn rows_are_kept_up_to_the_limits() {
     assert!(!large.take(vec!["x".into()]) && large.rows.truncated);
     let mut nested = Gathered::new(vec!["a".to_owned()], 100);
     let document = || serde_json::json!({ "list": ["x".repeat(MAX_BYTES / 2)] });
-    assert!(nested.take(vec![document()]) && !nested.take(vec![document()]), "what is inside counts");
+    assert!(nested.take(vec![document()]) && !nested.take(vec![document()]), "nested values count");
 }
 
-/// The secret is never there: it is being fetched while the order to stop comes.
+/// The secret never arrives: the stop comes while it is being fetched.
 #[tokio::test]
-async fn a_secret_that_is_still_being_fetched_holds_no_stop_up() {
+async fn fetching_a_secret_does_not_delay_a_stop() {
     use crate::core::reach::Reach;
     use crate::core::secret::{Secret, Source};
     use crate::vault::Vault;
     let folder = tempfile::tempdir().unwrap();
-    let mark = folder.path().join("asked");
+    let mark = folder.path().join("fetched");
     let script = format!("touch {}; sleep 60", mark.display());
     let source = Source::Command(["sh", "-c", &script].map(str::to_owned).to_vec());
     let secret = Secret { name: "URL".to_owned(), source, hosts: vec![] };
@@ -55,7 +55,7 @@ async fn a_secret_that_is_still_being_fetched_holds_no_stop_up() {
 }
 
 #[tokio::test]
-async fn what_is_not_declared_or_only_read_is_not_asked() {
+async fn undeclared_and_read_only_databases_are_refused() {
     use crate::core::reach::Reach;
     let database = |read_only| Database {
         name: "shop".to_owned(),

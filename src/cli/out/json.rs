@@ -1,5 +1,5 @@
-//! JSON that is safe on a terminal: what would move the cursor, hide or reorder letters is written as `\uXXXX`. It is the same
-//! value, so pipes get it too.
+//! JSON that is safe on a terminal: characters that would move the cursor, hide or reorder letters
+//! are written as `\uXXXX`. The value stays the same, so pipes get this form too.
 
 use std::io::{self, Write};
 
@@ -7,7 +7,7 @@ use serde_json::ser::{CompactFormatter, Formatter, PrettyFormatter};
 
 use crate::core::text;
 
-/// Writes strings safely, everything else as the other formatter does.
+/// Escapes strings; delegates everything else to the inner formatter.
 pub(super) struct Safe<F>(F);
 
 impl Safe<PrettyFormatter<'static>> {
@@ -22,8 +22,8 @@ impl Safe<CompactFormatter> {
     }
 }
 
-/// Formatter methods that are the other's.
-macro_rules! as_the_other {
+/// Formatter methods delegated to the inner formatter.
+macro_rules! delegate {
     ($($method:ident($($first:ident)?);)+) => {
         $(fn $method<W: ?Sized + Write>(&mut self, writer: &mut W $(, $first: bool)?) -> io::Result<()> {
             self.0.$method(writer $(, $first)?)
@@ -32,7 +32,7 @@ macro_rules! as_the_other {
 }
 
 impl<F: Formatter> Formatter for Safe<F> {
-    as_the_other! {
+    delegate! {
         begin_array();
         end_array();
         begin_array_value(first);
@@ -72,7 +72,7 @@ mod tests {
     }
 
     #[test]
-    fn what_a_terminal_would_obey_is_escaped() {
+    fn characters_that_control_a_terminal_are_escaped() {
         let value =
             serde_json::json!({"a\u{202e}": ["x\u{7f}y", "\u{9b}31m", "\u{1b}[1m", "\u{e0041}", "ä─"], "n": 1.5});
         let plain = r#"{"a\u202e":["x\u007fy","\u009b31m","\u001b[1m","\udb40\udc41","ä─"],"n":1.5}"#;

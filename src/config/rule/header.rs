@@ -1,4 +1,4 @@
-//! Which HTTP headers may be stored: none that carries a secret, none that the connection sets itself.
+//! Rules for stored HTTP headers: none that carries a secret, none that the connection sets itself.
 
 use crate::core::header;
 

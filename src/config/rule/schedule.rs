@@ -1,4 +1,4 @@
-//! Rules for when things happen: durations, cron patterns, time zones.
+//! Rules for durations, cron patterns and time zones.
 
 use croner::parser::{CronParser, Seconds, Year};
 use jiff::tz::TimeZone;
@@ -8,7 +8,7 @@ use crate::core::time::{parse_duration, write_duration};
 
 /// The shortest time between two runs of a routine, milliseconds.
 pub(in crate::config) const MIN_INTERVAL_MS: i64 = 10_000;
-/// The longest: beyond a year a cron pattern says it better.
+/// The longest: use a cron pattern for more than a year.
 pub(in crate::config) const MAX_INTERVAL_MS: i64 = 366 * 86_400_000;
 /// The longest deadline of one call.
 pub(in crate::config) const MAX_TIMEOUT_MS: i64 = 7 * 86_400_000;
@@ -45,7 +45,7 @@ pub(in crate::config) fn cron(text: &str) -> Result<String, String> {
     }
     let parser = CronParser::builder().seconds(Seconds::Disallowed).year(Year::Disallowed).build();
     let pattern = parser.parse(text).map_err(|e| complain(plain(&e.to_string())))?;
-    // Any fixed instant will do: without a year field every pattern that matches at all matches again and again.
+    // Any fixed start will do: without a year field, a pattern that matches at all matches again.
     let start = jiff::civil::date(2000, 1, 1).at(0, 0, 0, 0).to_zoned(TimeZone::UTC);
     let matches = start.is_ok_and(|start| pattern.find_next_occurrence(&start, true).is_ok());
     if matches { Ok(text.to_owned()) } else { Err(format!("{} never matches; there is no such day", quoted(text))) }
@@ -72,7 +72,7 @@ fn near_zone(text: &str) -> Option<String> {
     crate::config::toml_doc::nearest(text, &names).map(|near| format!("; did you mean `{near}`?"))
 }
 
-/// The library's sentence without its prefix, capital and stop, to stand inside ours.
+/// The library's message without prefix and full stop, to be part of ours.
 fn plain(why: &str) -> &str {
     why.rsplit_once(": ").map_or(why, |(_, why)| why).trim_end_matches('.')
 }

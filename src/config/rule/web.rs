@@ -18,7 +18,7 @@ pub(in crate::config) const METHODS: [(&str, &str); 7] = [
 const MAX_URL: usize = 2048;
 const MAX_BODY: usize = 256 * 1024;
 
-/// What placeholders begin with anywhere in opsroom; elsewhere `{print}` is just text.
+/// Prefixes of placeholders in opsroom; other braces such as `{print}` are plain text.
 const ROOTS: [&str; 7] = ["env", "service", "services", "inputs", "input", "steps", "response"];
 
 pub(in crate::config) fn method(text: &str) -> Result<String, String> {
@@ -36,7 +36,7 @@ pub(in crate::config) fn url(text: &str) -> Result<String, String> {
     absolute(text, text)
 }
 
-/// A URL of an action: `{env}`, `{service}` and `{inputs.NAME}` may stand in it, inputs only after the host.
+/// A URL of an action. It may contain `{env}`, `{service}` and, after the host, `{inputs.NAME}`.
 pub(in crate::config) fn url_template(text: &str) -> Result<String, String> {
     let mut filled = String::new();
     let mut rest = text;
@@ -45,9 +45,9 @@ pub(in crate::config) fn url_template(text: &str) -> Result<String, String> {
         let known = known_placeholder(name).map_err(|()| unknown_placeholder(name))?;
         filled.push_str(before);
         if known == Placeholder::Input && !is_past_host(&filled) {
-            return Err(format!("{{{name}}} stands in the host; an input must not choose which host is called"));
+            return Err(format!("{{{name}}} is in the host; an input must not choose which host is called"));
         }
-        // A digit is legal wherever a placeholder may stand, a port included.
+        // A digit is valid wherever a placeholder is, including the port.
         filled.push('1');
         rest = after;
     }
@@ -58,7 +58,7 @@ pub(in crate::config) fn url_template(text: &str) -> Result<String, String> {
     absolute(&filled, text)
 }
 
-/// A request body; what looks like a placeholder must be a known one, JSON's braces are no placeholders.
+/// A request body. Text with the shape of a placeholder must be a known one; JSON's braces are not.
 pub(in crate::config) fn body_template(text: &str) -> Result<String, String> {
     if text.len() > MAX_BODY {
         return Err("is larger than 256 KiB".to_owned());
@@ -72,7 +72,7 @@ pub(in crate::config) fn body_template(text: &str) -> Result<String, String> {
     }
 }
 
-/// What a shell command or its arguments must not hold: placeholders and NUL.
+/// A shell command or argument: without placeholders and NUL.
 pub(in crate::config) fn shell(text: &str) -> Result<String, String> {
     if text.contains('\0') {
         return Err("holds a NUL character; remove it".to_owned());
@@ -107,11 +107,11 @@ fn known_placeholder(name: &str) -> Result<Placeholder, ()> {
     }
 }
 
-/// The names in `{…}` that have the shape of a placeholder: dotted identifiers, and no `$` before the brace.
+/// The names in `{…}` with the shape of a placeholder: dotted identifiers, no `$` before the brace.
 fn placeholders(text: &str) -> impl Iterator<Item = &str> {
     text.match_indices('{').filter(|(at, _)| !text[..*at].ends_with('$')).filter_map(|(at, _)| {
         let after = &text[at + 1..];
-        // Stops at the first character no name has, so a long run of braces is not searched again and again.
+        // Stops at the first character that is not part of a name: runs of braces take linear time.
         let end = after.find(|c: char| !c.is_ascii_alphanumeric() && !matches!(c, '_' | '-' | '.'))?;
         let name = &after[..end];
         (after[end..].starts_with('}') && name.split('.').all(is_identifier)).then_some(name)
@@ -145,7 +145,7 @@ fn absolute(url: &str, written: &str) -> Result<String, String> {
     if !matches!(parsed.scheme(), "http" | "https") {
         return complain("only http:// and https:// are called");
     }
-    // The URL standard accepts `http:host` and `http:///host` too; people who write that mean something else.
+    // The URL standard also accepts `http:host` and `http:///host`, which are probably mistakes.
     if !url.split_once("://").is_some_and(|(_, rest)| !rest.is_empty() && !rest.starts_with(['/', '\\', '?', '#'])) {
         return complain("the host is missing");
     }

@@ -1,4 +1,4 @@
-//! The settings there are. The manual's chapter is made from this list.
+//! The list of settings. The manual's chapter is generated from it.
 
 use super::value;
 use crate::config::rule;
@@ -11,9 +11,9 @@ pub const CONFIG_VARIABLE: &str = "OPSROOM_CONFIG";
 pub struct Key {
     /// As written in `opsroom.toml`.
     pub name: &'static str,
-    /// What may stand there, for people.
+    /// Allowed values, for people.
     pub values: &'static str,
-    /// What counts when nobody says anything, for people.
+    /// The default, for people.
     pub default: &'static str,
     /// One line for the manual.
     pub about: &'static str,
@@ -36,7 +36,7 @@ impl Key {
     /// The value, unless it is wrong.
     ///
     /// # Errors
-    /// A sentence that says what to write.
+    /// A sentence about what to write.
     pub fn check(&self, text: &str) -> Result<String, String> {
         (self.check)(text)
     }
@@ -83,7 +83,7 @@ pub const KEYS: &[Key] = &[
         name: "pulse",
         values: "a duration of 10s to 24h, or off",
         default: "60s",
-        about: "how often every service with a probe is looked at",
+        about: "how often every service with a probe is probed",
         check: |text| value::pulse(text).map(|_| text.to_owned()),
     },
     Key {

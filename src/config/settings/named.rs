@@ -1,5 +1,5 @@
-//! `[database.NAME]`, `[notify.NAME]` and `[adapter.NAME]`: what runbooks may use by name. Every secret they refer to must
-//! be declared, and may be sent where they send it.
+//! `[database.NAME]`, `[notify.NAME]` and `[adapter.NAME]`: integrations that runbooks may name.
+//! Their secrets must be declared, with the hosts they are sent to.
 
 use std::path::Path;
 
@@ -10,10 +10,10 @@ use crate::core::product::{Account, PER_MINUTE, Product};
 use crate::core::reach::{Database, Place, Reach};
 use crate::core::secret::Secret;
 
-/// Most requests a minute that can be asked for.
+/// Maximum of every setting in requests a minute.
 pub(super) const MOST_PER_MINUTE: i64 = 6_000;
 
-/// All three kinds of tables. `folder`: what relative paths are relative to.
+/// Reads all three kinds of tables. Relative paths are relative to `folder`.
 pub(super) fn reach(root: &mut Section<'_>, report: &mut Report, secrets: &[Secret], folder: &Path) -> Reach {
     let known = Known { secrets };
     let mut reach = Reach::default();
@@ -34,7 +34,7 @@ pub(super) fn reach(root: &mut Section<'_>, report: &mut Report, secrets: &[Secr
     reach
 }
 
-/// Every table of a kind, with its name.
+/// Reads every table of a kind, with its name.
 fn each<'t>(
     root: &mut Section<'t>,
     report: &mut Report,
@@ -43,7 +43,7 @@ fn each<'t>(
 ) {
     let Some(tables) = root.field(kind).and_then(|field| field.table(report)) else { return };
     for (name, field) in tables.entries() {
-        let name = field.judge(report, rule::name(name));
+        let name = field.accept(report, rule::name(name));
         if let Some((name, table)) = name.zip(field.table(report)) {
             read(name, table, report);
         }
@@ -176,7 +176,7 @@ fn account(product: Product, mut table: Section<'_>, report: &mut Report, known:
     Some(Account { product, base_url: base_url.trim_end_matches('/').to_owned(), token, per_minute })
 }
 
-/// The secrets that are declared.
+/// The declared secrets.
 struct Known<'s> {
     secrets: &'s [Secret],
 }
@@ -202,7 +202,8 @@ impl Known<'_> {
         Some(name)
     }
 
-    /// Whether a secret may be sent to a host, said beside the key that sends it.
+    /// Checks whether a secret may be sent to a host; a problem is reported at the key with the
+    /// secret.
     fn may_go(&self, table: &Section<'_>, report: &mut Report, key: &str, name: &str, url: &str, port: u16) {
         let Some(secret) = self.secrets.iter().find(|s| s.name == name) else { return };
         let Ok(url) = url::Url::parse(url) else { return };

@@ -1,11 +1,11 @@
-//! Where files live: the XDG base directories.
+//! Folders of opsroom's files: the XDG base directories.
 
 use std::path::PathBuf;
 
 use super::Environment;
 use crate::core::runbook::Problem;
 
-/// The folders of opsroom. None need exist.
+/// The folders of opsroom. None has to exist.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Paths {
     pub home: PathBuf,
@@ -18,15 +18,16 @@ pub struct Paths {
 }
 
 impl Paths {
-    /// `$XDG_CONFIG_HOME`, `$XDG_DATA_HOME` and `$XDG_STATE_HOME`, with their usual defaults below the home folder.
+    /// `$XDG_CONFIG_HOME`, `$XDG_DATA_HOME` and `$XDG_STATE_HOME`, with the usual defaults below
+    /// the home folder.
     ///
-    /// etcetera knows the home folder when `HOME` is not set; its own reading of the variables cannot be given another
-    /// environment, so that part is here.
+    /// The `etcetera` crate finds the home folder when `HOME` is not set. It cannot read variables
+    /// from another environment than the process's, so that part is here.
     ///
     /// # Errors
-    /// Nobody knows the home folder.
+    /// When the home folder is unknown.
     pub fn find(environment: &Environment<'_>) -> Result<Self, Vec<Problem>> {
-        // The standard: a relative path is invalid and must be ignored.
+        // By the standard, a relative path is invalid and must be ignored.
         let absolute = |variable: &str| environment(variable).map(PathBuf::from).filter(|path| path.is_absolute());
         let home = absolute("HOME").or_else(|| etcetera::home_dir().ok()).ok_or_else(|| {
             vec![Problem {

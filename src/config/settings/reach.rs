@@ -1,5 +1,5 @@
-//! `[secret.NAME]`, `[outbound]`, `[limits]` and `[engine]`: where secret values are, where calls may go and how many, how
-//! many runs go on at once.
+//! `[secret.NAME]`, `[outbound]`, `[limits]`, `[artifacts]` and `[engine]`: sources of secrets,
+//! hosts and rates of calls, sizes of artifacts, parallel runs.
 
 use super::named::MOST_PER_MINUTE;
 use super::value;
@@ -11,7 +11,7 @@ use crate::core::queue::Lanes;
 use crate::core::rate::Limits;
 use crate::core::secret::{HostPattern, Secret, Source, variable};
 
-/// Most commands, and most runs of a lane, at once that can be asked for.
+/// Maximum of every setting for parallel commands or runs.
 const MOST_AT_ONCE: i64 = 1_000;
 
 /// All `[secret.NAME]` tables.
@@ -19,7 +19,7 @@ pub(super) fn secrets(root: &mut Section<'_>, report: &mut Report) -> Vec<Secret
     let Some(tables) = root.field("secret").and_then(|field| field.table(report)) else { return Vec::new() };
     let mut found: Vec<Secret> = Vec::new();
     for (name, field) in tables.entries() {
-        let name = field.judge(report, rule::secret_ref(name));
+        let name = field.accept(report, rule::secret_ref(name));
         let secret = field.table(report).and_then(|table| secret(table, report));
         let Some((name, secret)) = name.zip(secret) else { continue };
         if let Some(other) = found.iter().find(|other| variable(&other.name) == variable(&name)) {
@@ -68,7 +68,7 @@ pub(super) fn limits(root: &mut Section<'_>, report: &mut Report) -> Limits {
     limits
 }
 
-/// The `[artifacts]` table: how much runs may leave behind.
+/// The `[artifacts]` table: size limits of artifacts.
 pub(super) fn artifacts(root: &mut Section<'_>, report: &mut Report) -> artifact::Limits {
     let mut limits = artifact::Limits::default();
     let Some(mut table) = root.field("artifacts").and_then(|field| field.table(report)) else { return limits };
@@ -94,14 +94,14 @@ pub(super) fn artifacts(root: &mut Section<'_>, report: &mut Report) -> artifact
     limits
 }
 
-/// What the `[engine]` table says.
+/// Values of the `[engine]` table.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Engine {
     pub lanes: Lanes,
     pub adopt_ms: i64,
 }
 
-/// `adopt_within` where the file does not say.
+/// Default of `adopt_within`.
 pub(super) const ADOPT_MS: i64 = 15 * 60_000;
 
 /// The `[engine]` table.
@@ -180,7 +180,7 @@ mod tests {
     }
 
     #[test]
-    fn what_may_be_left_behind_is_read_and_wrong_sizes_refused() {
+    fn artifact_limits_are_read_and_wrong_sizes_refused() {
         let read = |text: &str| {
             let (table, mut report) = parse("opsroom.toml", text);
             let mut root = Section::root(&table);
@@ -242,11 +242,11 @@ mod tests {
     }
 
     #[test]
-    fn every_mistake_is_told_at_once_and_no_value_is_repeated() {
+    fn every_mistake_is_reported_at_once_and_no_value_is_repeated() {
         let text = "[secret.\"a b\"]\nfrom = \"env:X\"\n[secret.A]\nfrom = \"hunter2hunter2\"\nhosts = [\"https://x.test\"]\n\
                     [secret.B]\n[secret.x-y]\nfrom = \"env:X\"\n[secret.X_Y]\nfrom = \"env:X\"\nvalue = 1\n[outbound]\nallow = [\"10/8\"]\n";
         let problems = read(text).unwrap_err();
-        let told: Vec<String> = problems.iter().map(ToString::to_string).collect();
+        let messages: Vec<String> = problems.iter().map(ToString::to_string).collect();
         for (line, part) in [
             (1, "not the name of a secret"),
             (4, "never write the value here"),
@@ -256,9 +256,9 @@ mod tests {
             (11, "unknown key"),
             (13, "is not a network"),
         ] {
-            assert!(problems.iter().any(|p| p.line == line && p.message.contains(part)), "{line} {part}: {told:#?}");
+            assert!(problems.iter().any(|p| p.line == line && p.message.contains(part)), "{line} {part}: {messages:#?}");
         }
-        assert_eq!(problems.len(), 7, "{told:#?}");
-        assert!(!told.concat().contains("hunter2"));
+        assert_eq!(problems.len(), 7, "{messages:#?}");
+        assert!(!messages.concat().contains("hunter2"));
     }
 }

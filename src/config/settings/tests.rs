@@ -1,10 +1,10 @@
-//! Settings: which source wins, where values come from, and what is said about wrong ones.
+//! Settings: precedence of sources, origins of values, and messages about wrong ones.
 
 use proptest::prelude::*;
 
 use super::*;
 
-/// A home folder with a settings file, and an environment that knows nothing else.
+/// A home folder with a settings file, and an environment with few variables.
 struct Home {
     folder: tempfile::TempDir,
     variables: BTreeMap<&'static str, String>,
@@ -43,8 +43,8 @@ impl Home {
         })
     }
 
-    /// The complaints, without the folder's name.
-    fn complaints(&self, flags: &[(&'static str, &str)]) -> Vec<String> {
+    /// The messages, without the folder's name.
+    fn messages(&self, flags: &[(&'static str, &str)]) -> Vec<String> {
         let prefix = format!("{}/", self.config().display());
         self.load(flags).unwrap_err().iter().map(|p| p.to_string().replace(&prefix, "")).collect()
     }
@@ -55,7 +55,7 @@ fn origin(settings: &Settings, key: &str) -> String {
 }
 
 #[test]
-fn without_any_configuration_defaults_hold() {
+fn without_any_configuration_defaults_apply() {
     let home = Home::new();
     let settings = home.load(&[]).unwrap();
     let root = home.folder.path();
@@ -72,7 +72,7 @@ fn without_any_configuration_defaults_hold() {
 }
 
 #[test]
-fn flags_beat_the_environment_beats_the_file_beats_defaults() {
+fn flags_override_the_environment_overrides_the_file_overrides_defaults() {
     let file = "theme = \"mono\"\npulse = \"2m\"\nlease = \"10s\"\nactor = \"file\"\n";
     let home = Home::with_file(file).set("OPSROOM_PULSE", "3m").set("OPSROOM_LEASE", "20s");
     let settings = home.load(&[("lease", "40s"), ("read_only", "true")]).unwrap();
@@ -102,7 +102,7 @@ fn all_mistakes_of_all_sources_are_reported_at_once() {
     .set("OPSROOM_LOG_LEVEL", "loud")
     .set("OPSROOM_THEME", "mono");
     assert_eq!(
-        home.complaints(&[("lease", "1s"), ("workspace", "")]),
+        home.messages(&[("lease", "1s"), ("workspace", "")]),
         [
             "opsroom.toml:1: stor: unknown key; did you mean `store`?",
             "opsroom.toml:2: pulse: `5s` is too short; the least is 10s; or `off`",
@@ -134,14 +134,14 @@ fn paths_of_the_file_are_relative_to_it_and_know_the_home_folder() {
 }
 
 #[test]
-fn a_file_that_was_asked_for_must_exist() {
+fn a_file_that_was_named_must_exist() {
     let home = Home::new();
     let path = home.folder.path().join("other.toml");
-    let asked = Flags { config: Some(path.clone()), ..Flags::default() };
-    let problems = home.load_with(&asked).unwrap_err();
+    let named = Flags { config: Some(path.clone()), ..Flags::default() };
+    let problems = home.load_with(&named).unwrap_err();
     assert_eq!(problems[0].to_string(), format!("{}: there is no such file; check the path", path.display()));
     std::fs::write(&path, "actor = \"bo\"\n").unwrap();
-    assert_eq!(home.load_with(&asked).unwrap().actor, "bo");
+    assert_eq!(home.load_with(&named).unwrap().actor, "bo");
     let home = home.set("OPSROOM_CONFIG", path.to_str().unwrap());
     assert_eq!(home.load(&[]).unwrap().actor, "bo");
 }

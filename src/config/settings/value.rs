@@ -1,4 +1,4 @@
-//! What the values of settings mean.
+//! Checks, converts and defaults of the values of settings.
 
 use std::path::{Path, PathBuf};
 
@@ -31,7 +31,7 @@ impl LogLevel {
         ("trace", Self::Trace),
     ];
 
-    /// The word in the file.
+    /// The name in the file.
     #[must_use]
     pub const fn name(self) -> &'static str {
         match self {
@@ -47,10 +47,10 @@ impl LogLevel {
 /// Which colours the console uses.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Theme {
-    /// The terminal's own colours, which its owner chose for a dark or a light screen; none with `NO_COLOR`.
+    /// The terminal's own colours, which suit its dark or light background; none with `NO_COLOR`.
     #[default]
     Auto,
-    /// None.
+    /// No colours.
     Mono,
 }
 
@@ -78,7 +78,7 @@ pub(super) fn lease(text: &str) -> Result<i64, String> {
     within(text, 3000, HOUR_MS)
 }
 
-/// For how long after it was queued a server goes on with what a process that is gone had queued.
+/// How long after it was queued a server adopts a run of a process that is gone, milliseconds.
 pub(super) fn adopt_within(text: &str) -> Result<i64, String> {
     within(text, 0, DAY_MS)
 }
@@ -100,26 +100,26 @@ pub(super) fn check_path(text: &str) -> Result<String, String> {
 
 pub(super) fn check_store(text: &str) -> Result<String, String> {
     let wanted = "write sqlite:PATH, sqlite::memory: or postgres://USER@HOST/DATABASE";
-    let said = quoted(&masked(text));
+    let quoted_url = quoted(&masked(text));
     if text.contains('\0') {
         return Err(format!("holds a NUL character; {wanted}"));
     }
     if let Some(path) = text.strip_prefix("sqlite:") {
-        return if path.is_empty() { Err(format!("{said} names no file; {wanted}")) } else { Ok(text.to_owned()) };
+        return if path.is_empty() { Err(format!("{quoted_url} names no file; {wanted}")) } else { Ok(text.to_owned()) };
     }
     if text.starts_with("postgres://") || text.starts_with("postgresql://") {
         // No host is fine: `postgres:///ops?host=/run/postgresql` is a local socket.
         return match url::Url::parse(text) {
             Ok(_) => Ok(text.to_owned()),
-            Err(e) => Err(format!("{said} is not a URL ({e}); {wanted}")),
+            Err(e) => Err(format!("{quoted_url} is not a URL ({e}); {wanted}")),
         };
     }
     let looks_like_a_file = !text.contains("://") && !text.trim().is_empty();
     let hint = if looks_like_a_file { format!("did you mean `sqlite:{text}`?") } else { wanted.to_owned() };
-    Err(format!("{said} is not a store; {hint}"))
+    Err(format!("{quoted_url} is not a store; {hint}"))
 }
 
-/// The store's URL with its `~` filled in.
+/// The store's URL with `~` expanded.
 pub(super) fn store(text: &str, home: &Path) -> String {
     match text.strip_prefix("sqlite:~/") {
         Some(rest) => format!("sqlite:{}", home.join(rest).display()),
@@ -127,7 +127,7 @@ pub(super) fn store(text: &str, home: &Path) -> String {
     }
 }
 
-/// A path with its `~` filled in.
+/// A path with `~` expanded.
 pub(super) fn path(text: &str, home: &Path) -> PathBuf {
     match text.strip_prefix("~/") {
         Some(rest) => home.join(rest),
@@ -136,11 +136,11 @@ pub(super) fn path(text: &str, home: &Path) -> PathBuf {
     }
 }
 
-/// A relative path of a settings file is relative to the file, wherever opsroom is started.
+/// A relative path in a settings file is relative to the file, not to the working directory.
 pub(super) fn beside(key: &str, text: &str, folder: &Path) -> String {
     let relative = |path: &str| !path.starts_with(['/', '~', ':']);
     match (key, text.strip_prefix("sqlite:")) {
-        // `sqlite://PATH` is another way to write it; whatever follows the slashes is taken as it is.
+        // `sqlite://PATH` is an alternative form; the part after the slashes is taken as it is.
         ("store", Some(path)) if relative(path) => format!("sqlite:{}", folder.join(path).display()),
         ("runbooks", _) if relative(text) => folder.join(text).display().to_string(),
         _ => text.to_owned(),
@@ -157,14 +157,14 @@ pub(super) fn default(key: &Key, paths: &Paths) -> String {
     }
 }
 
-/// Without the password.
+/// The URL without the password.
 pub(super) fn masked(url: &str) -> String {
     let Some((scheme, rest)) = url.split_once("://") else { return url.to_owned() };
     let rest = match rest.split_once("password=") {
         Some((before, after)) => format!("{before}password=***{}", after.find('&').map_or("", |end| &after[end..])),
         None => rest.to_owned(),
     };
-    // Up to the last @: a password may hold one, or a slash, that somebody forgot to escape.
+    // Up to the last @: a password may contain an unescaped @ or slash.
     let Some((user, host)) = rest.rsplit_once('@') else { return format!("{scheme}://{rest}") };
     match user.split_once(':') {
         Some((name, _)) => format!("{scheme}://{name}:***@{host}"),
@@ -204,7 +204,7 @@ mod tests {
     }
 
     #[test]
-    fn relative_paths_stand_beside_the_file() {
+    fn relative_paths_are_relative_to_the_file() {
         let folder = Path::new("/etc/ops");
         for (key, text, meant) in [
             ("store", "sqlite:x.db", "sqlite:/etc/ops/x.db"),

@@ -1,4 +1,4 @@
-//! `[[service.action]]`: how a service is probed, deployed, restarted …
+//! `[[service.action]]`: how to probe, deploy or restart a service.
 
 mod request;
 
@@ -11,23 +11,23 @@ use crate::core::service::{Action, ActionCall, ShellCommand, Verb};
 
 pub(super) use request::{auth, headers};
 
-/// Deadline of a probe that names none, milliseconds.
+/// Default deadline of a probe, milliseconds.
 const PROBE_TIMEOUT_MS: i64 = 10_000;
-/// Deadline of anything else that names none, milliseconds.
+/// Default deadline of other actions, milliseconds.
 const OTHER_TIMEOUT_MS: i64 = 600_000;
 const MAX_SCRIPT: usize = 64 * 1024;
 
-/// The deadline of an action that names none.
+/// The default deadline of an action.
 pub(super) fn default_timeout_ms(verb: Verb) -> i64 {
     if verb == Verb::Probe { PROBE_TIMEOUT_MS } else { OTHER_TIMEOUT_MS }
 }
 
-/// Only looking is safe to repeat unless said otherwise.
+/// By default only a probe is safe to repeat.
 pub(super) fn default_idempotent(verb: Verb) -> bool {
     verb == Verb::Probe
 }
 
-/// All actions of a service that runs in `runs_in`.
+/// Reads all actions of a service that runs in `runs_in`.
 pub(super) fn read_all(
     service: &mut Section<'_>,
     report: &mut Report,
@@ -53,7 +53,7 @@ pub(super) fn read_all(
     actions
 }
 
-/// Where a later action for the same would stand in the way; known even when the rest of the action is wrong.
+/// Verb and environments of an action, to find duplicates even when the rest of it is wrong.
 struct Place {
     verb: Verb,
     environments: Vec<String>,
@@ -69,7 +69,7 @@ impl Place {
         }
     }
 
-    /// One for all environments and one for a single one may stand side by side: the narrower wins.
+    /// An action for all environments and one for a single one do not overlap: the narrower wins.
     fn overlaps(&self, other: &Self) -> bool {
         let same = match (self.environments.is_empty(), other.environments.is_empty()) {
             (true, true) => true,
@@ -85,7 +85,7 @@ fn verb(s: &mut Section<'_>, report: &mut Report) -> Option<Verb> {
     s.required(report, "do", "\"probe\"")?.text_by(report, |t| rule::one_of(t, &verbs))
 }
 
-/// The environments an action names; nothing when one of them is wrong.
+/// The environments of an action; `None` when one of them is wrong.
 fn places(field: &Field<'_>, report: &mut Report, environments: &Names, runs_in: &[String]) -> Option<Vec<String>> {
     let list = field.list(report)?;
     if list.is_empty() {
@@ -135,7 +135,7 @@ fn secrets(s: &mut Section<'_>, report: &mut Report, call: Option<&ActionCall>) 
     names
 }
 
-/// A place must be one of the service's, when it says where it runs.
+/// An environment must be one of the service's, if it declares any.
 pub(super) fn check_runs_in(report: &mut Report, field: &Field<'_>, runs_in: &[String]) {
     if let Some(env) = field.value().as_str()
         && !runs_in.is_empty()
@@ -156,7 +156,7 @@ fn call(s: &mut Section<'_>, report: &mut Report, verb: Option<Verb>) -> Option<
         (Some(http), None) => read_http(&http, report),
         (None, Some(shell)) => command(&shell, report).map(ActionCall::Shell),
         (Some(http), Some(shell)) => {
-            shell.conflict(report, "stands beside http; an action has one of the two");
+            shell.conflict(report, "is set together with http; an action has one of the two");
             let _both_are_checked = (read_http(&http, report), command(&shell, report));
             None
         }

@@ -14,7 +14,7 @@ pub(super) struct Names {
 }
 
 impl Names {
-    /// Collects `name` and `aliases` of the sections; what is used twice is a problem at its second place.
+    /// Collects `name` and `aliases` of the sections; a duplicate is a problem at its second use.
     pub fn collect(report: &mut Report, kind: &'static str, sections: &[Section<'_>]) -> Self {
         let mut taken: BTreeMap<String, Taken> = BTreeMap::new();
         let mut canonical = BTreeMap::new();
@@ -38,7 +38,7 @@ impl Names {
         Self { kind, canonical }
     }
 
-    /// The name a reference means; it must be written as declared, so that a file can be searched for it.
+    /// Resolves a reference; it must be written as declared, so that a file can be searched for it.
     pub fn resolve(&self, report: &mut Report, field: &Field<'_>) -> Option<String> {
         let text = field.text(report)?;
         let meant = self.canonical.get(&fold(text));
@@ -96,7 +96,7 @@ impl Taken {
     }
 }
 
-/// Name and aliases that are texts, with what each is.
+/// Name and aliases that are texts, each with a description.
 fn own_names<'t>(section: &Section<'t>) -> Vec<(Field<'t>, &'t str, &'static str)> {
     let mut own = Vec::new();
     for (key, field) in section.entries() {
@@ -111,7 +111,7 @@ fn own_names<'t>(section: &Section<'t>) -> Vec<(Field<'t>, &'t str, &'static str
     own
 }
 
-/// What makes two names the same: compatibility forms, capitals and separators do not count.
+/// Folds a name for comparison: compatibility forms, capitals and separators are ignored.
 pub(super) fn fold(text: &str) -> String {
     let plain: String = text.nfkc().flat_map(char::to_lowercase).nfkc().collect();
     let words = plain.split(|c: char| c.is_whitespace() || matches!(c, '-' | '_'));

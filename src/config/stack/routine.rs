@@ -8,7 +8,7 @@ use crate::core::expr::{Expr, ExprError};
 use crate::core::runbook::scope;
 use crate::core::service::{Routine, RoutineRequest, Service};
 
-/// What a routine may be; each asks over HTTP.
+/// Kinds of routines; all of them send HTTP requests.
 const KINDS: [(&str, &str); 2] = [("http", "http"), ("collect", "collect")];
 
 pub(super) fn read(
@@ -43,7 +43,7 @@ pub(super) fn read(
     routine
 }
 
-/// A condition over the answer, as runbooks write it.
+/// A condition over the response, as in runbooks.
 fn condition(text: &str) -> Result<String, String> {
     let text = rule::prose(text)?;
     let caret = |why: ExprError| format!("is no condition: {}", why.with_caret(&text));
@@ -55,7 +55,7 @@ fn condition(text: &str) -> Result<String, String> {
 fn when(s: &mut Section<'_>, report: &mut Report) -> (Option<i64>, Option<String>) {
     let (every, cron) = (s.field("every"), s.field("cron"));
     match (&every, &cron) {
-        (Some(_), Some(cron)) => cron.conflict(report, "stands beside every; a routine has one of the two"),
+        (Some(_), Some(cron)) => cron.conflict(report, "is set together with every; a routine has one of the two"),
         (None, None) => {
             let key = s.key("every");
             report.conflict(s.at, key, "is missing; add every = \"5m\" or cron = \"30 2 * * *\"");

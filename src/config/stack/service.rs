@@ -10,7 +10,7 @@ use crate::core::service::{Contract, Cost, Seats, Service, Sla, Tier};
 
 const TIERS: [(&str, Tier); 3] = [("low", Tier::Low), ("standard", Tier::Standard), ("critical", Tier::Critical)];
 const MAX_COUNT: i64 = 1_000_000_000;
-/// A day, in milliseconds; slower than that is down.
+/// Maximum latency: a day, in milliseconds.
 const MAX_LATENCY_MS: i64 = 86_400_000;
 const MAX_MONTHS: i64 = 1200;
 const MAX_DAYS: i64 = 36_500;
@@ -62,7 +62,7 @@ fn table<'t>(s: &mut Section<'t>, report: &mut Report, key: &'static str) -> Opt
 fn links(t: &Section<'_>, report: &mut Report) -> BTreeMap<String, String> {
     let mut links = BTreeMap::new();
     for (key, field) in t.entries() {
-        let key = field.judge(report, rule::name(key));
+        let key = field.accept(report, rule::name(key));
         let value = field.text_by(report, rule::web::link);
         links.extend(key.zip(value));
     }
@@ -74,7 +74,7 @@ fn sla(mut t: Section<'_>, report: &mut Report) -> Sla {
         uptime_pct: t.field("uptime_pct").and_then(|f| {
             let pct = f.number(report)?;
             let inside = (0.0..=100.0).contains(&pct);
-            f.judge(
+            f.accept(
                 report,
                 if inside { Ok(pct) } else { Err(format!("{pct} is not a percentage; 0 to 100 is possible")) },
             )
@@ -122,10 +122,10 @@ fn contract(mut t: Section<'_>, report: &mut Report) -> Contract {
     contract
 }
 
-/// A date in quotes, or TOML's own.
+/// A date in quotes, or a TOML date.
 fn date(report: &mut Report, field: &Field<'_>) -> Option<chrono::NaiveDate> {
     match field.value().as_datetime() {
-        Some(own) => field.judge(report, rule::date(&own.to_string())),
+        Some(own) => field.accept(report, rule::date(&own.to_string())),
         None => field.text_by(report, rule::date),
     }
 }

@@ -1,4 +1,4 @@
-//! A stack as a stack file: always the same order, defaults left out, small groups on one line.
+//! Writes a stack as a stack file: fixed order, without defaults, small groups on one line.
 
 use std::collections::BTreeMap;
 use std::fmt::Write;
@@ -11,7 +11,7 @@ use crate::core::service::{
 use crate::core::text;
 use crate::core::time::write_duration;
 
-/// Writes a stack so that [`read`](super::read) gives it back.
+/// Writes a stack so that [`read`](super::read) returns the same one.
 #[must_use]
 pub fn write(stack: &Stack) -> String {
     let mut out = Pairs::default();
@@ -75,7 +75,7 @@ fn service(s: &Service) -> Pairs {
 
 fn sla(s: &Sla) -> Pairs {
     let mut out = Pairs::default();
-    // `{:?}` keeps the point of a whole number, so that it stays a fraction.
+    // `{:?}` keeps the decimal point of a whole number, so that it stays a fraction.
     s.uptime_pct.iter().for_each(|pct| out.raw("uptime_pct", format!("{pct:?}")));
     out.number("latency_ms", s.latency_ms);
     out.number("freshness_hours", s.freshness_hours);
@@ -179,7 +179,7 @@ fn contact(c: &Contact) -> Pairs {
     out
 }
 
-/// Keys and values in the order they were added.
+/// Keys and values in insertion order.
 #[derive(Default)]
 struct Pairs(Vec<(String, Value)>);
 
@@ -241,7 +241,7 @@ impl Pairs {
         self.group("headers", Some(Self(texts.chain(tables).collect())));
     }
 
-    /// A group that is there but says nothing is still written: it was written before.
+    /// An empty group is still written, as it was in the file.
     fn group(&mut self, key: &str, pairs: Option<Self>) {
         if let Some(pairs) = pairs {
             self.raw(key, pairs.inline());

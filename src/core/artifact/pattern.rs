@@ -1,5 +1,6 @@
-//! Which files of a folder are meant: a path, or one with `*` and `?` in its names and `**` for any folders between. As in a
-//! shell, only a name that begins with a dot in the pattern matches one that does.
+//! Patterns for the files of a folder: a path, or one with `*` and `?` in its names and `**` for
+//! any folders between. As in a shell, only a name that begins with a dot in the pattern matches
+//! one that does.
 
 /// A checked pattern. It never leads out of the folder it starts from.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -34,7 +35,7 @@ impl Pattern {
                 ".." => return Err(format!("{text:?} leads out of the step's folder")),
                 "**" if parts.last() == Some(&Part::Folders) => {}
                 "**" => parts.push(Part::Folders),
-                _ if name.contains("**") => return Err(format!("{text:?}: `**` stands alone between slashes")),
+                _ if name.contains("**") => return Err(format!("{text:?}: `**` must be alone between slashes")),
                 name => parts.push(Part::Name(name.to_owned())),
             }
         }
@@ -66,20 +67,20 @@ impl Pattern {
         names.map(|names| names.join("/"))
     }
 
-    /// Whether the file of that path (its names in order) is meant.
+    /// Whether the file of that path (its names in order) matches.
     #[must_use]
     pub fn matches(&self, path: &[&str]) -> bool {
         is_match(&self.0, path, false)
     }
 
-    /// Whether something below the folder of that path may be meant.
+    /// Whether something below the folder of that path may match.
     #[must_use]
     pub fn may_match_below(&self, folder: &[&str]) -> bool {
         is_match(&self.0, folder, true)
     }
 }
 
-/// `below`: the path is a folder, and what is left of the pattern is for what is in it.
+/// `below`: the path is a folder, and the rest of the pattern is for its contents.
 fn is_match(parts: &[Part], path: &[&str], below: bool) -> bool {
     match (parts, path) {
         ([], []) => !below,
@@ -94,8 +95,8 @@ fn is_match(parts: &[Part], path: &[&str], below: bool) -> bool {
     }
 }
 
-/// One name against one pattern: after a mismatch the last `*` takes one more sign, which is never more than the product
-/// of both lengths.
+/// One name against one pattern: after a mismatch the last `*` takes one more character, which is
+/// never more than the product of both lengths.
 fn is_name(pattern: &str, name: &str) -> bool {
     if name.starts_with('.') && !pattern.starts_with('.') {
         return false;
@@ -137,7 +138,7 @@ mod tests {
     }
 
     #[test]
-    fn patterns_mean_what_shells_mean_by_them() {
+    fn patterns_match_as_in_shells() {
         for (pattern, path, meant) in [
             ("report.json", "report.json", true),
             ("./out//report.json", "out/report.json", true),
@@ -164,7 +165,7 @@ mod tests {
     }
 
     #[test]
-    fn what_leads_elsewhere_is_no_pattern() {
+    fn paths_out_of_the_folder_are_refused() {
         for (wrong, says) in [
             ("", "empty"),
             ("/etc/passwd", "absolute"),
@@ -172,7 +173,7 @@ mod tests {
             ("a/../../x", "leads out"),
             (".", "names no file"),
             ("logs/", "`logs/**` means"),
-            ("a**b", "stands alone"),
+            ("a**b", "must be alone"),
             ("a\nb", "control"),
         ] {
             let why = Pattern::parse(wrong).unwrap_err();
@@ -183,7 +184,7 @@ mod tests {
     }
 
     proptest! {
-        /// Whoever walks only into folders below which something may match finds every match.
+        /// Walking only into folders below which something may match finds every match.
         #[test]
         fn every_folder_on_the_way_to_a_match_is_walked_into(
             pattern in prop::sample::select(vec!["a/*/c", "**/c", "a/**", "*/b/**/c", "?/*", "c", ".a/**"]),

@@ -1,4 +1,4 @@
-//! The whole table of states, and what holds for any sequence of calls.
+//! The whole table of states, and properties of any sequence of calls.
 
 use proptest::prelude::*;
 
@@ -30,7 +30,7 @@ fn every_state_answers_every_question() {
 }
 
 #[test]
-fn every_state_hears_every_outcome() {
+fn every_state_handles_every_outcome() {
     let open = State::Open { since: T(7) };
     let half = State::HalfOpen { since: T(7), until: T(90) };
     let (mine, late) = (Pass::Probe { until: T(90) }, Pass::Probe { until: T(80) });
@@ -64,7 +64,7 @@ fn every_state_hears_every_outcome() {
 }
 
 #[test]
-fn a_breaker_is_named_by_its_target_and_told_with_its_host() {
+fn a_breaker_is_named_by_its_target_and_shown_with_its_host() {
     let target = Target { service: "web".to_owned(), env: Some("prod".to_owned()) };
     let way = Way { target: Some(target), host: "api.test".to_owned() };
     assert_eq!((way.to_string().as_str(), way.name().as_str()), ("web in prod (api.test)", "web in prod"));
@@ -72,30 +72,30 @@ fn a_breaker_is_named_by_its_target_and_told_with_its_host() {
     assert_eq!((host.to_string().as_str(), host.name().as_str()), ("api.test", "api.test"));
 }
 
-/// What may happen: time passes, somebody asks, the oldest or newest call under way ends.
+/// Possible actions: time passes, a call is requested, the oldest or newest active call ends.
 #[derive(Debug, Clone, Copy)]
-enum Turn {
+enum Action {
     Pass(i64),
     Ask,
     End { newest: bool, good: bool },
 }
 
-fn turns() -> impl Strategy<Value = Vec<Turn>> {
-    let end = (any::<bool>(), any::<bool>()).prop_map(|(newest, good)| Turn::End { newest, good });
-    prop::collection::vec(prop_oneof![(1..REST_MS).prop_map(Turn::Pass), Just(Turn::Ask), Just(Turn::Ask), end], 0..200)
+fn actions() -> impl Strategy<Value = Vec<Action>> {
+    let end = (any::<bool>(), any::<bool>()).prop_map(|(newest, good)| Action::End { newest, good });
+    prop::collection::vec(prop_oneof![(1..REST_MS).prop_map(Action::Pass), Just(Action::Ask), Just(Action::Ask), end], 0..200)
 }
 
 proptest! {
     #[test]
-    fn calls_in_turn_are_refused_exactly_while_it_rests(outcomes in prop::collection::vec((any::<bool>(), 1..REST_MS), 1..100)) {
+    fn sequential_calls_are_refused_exactly_while_it_rests(outcomes in prop::collection::vec((any::<bool>(), 1..REST_MS), 1..100)) {
         let (mut state, mut now, mut failures, mut opened) = (State::default(), 0, 0_u32, None);
         for (good, pause) in outcomes {
             now += pause;
-            let (asked, pass) = state.ask(T(now), 1000);
+            let (after, pass) = state.ask(T(now), 1000);
             let rests = opened.is_some_and(|at| now - at < REST_MS);
             prop_assert_eq!(matches!(pass, Pass::Refused { .. }), rests);
             prop_assert_eq!(matches!(pass, Pass::Probe { .. }), opened.is_some() && !rests);
-            state = asked;
+            state = after;
             if rests {
                 continue;
             }
@@ -111,20 +111,20 @@ proptest! {
     }
 
     #[test]
-    fn never_two_probes_at_once_and_strangers_never_close_it(turns in turns()) {
-        const PATIENCE: i64 = 20_000;
+    fn never_two_probes_at_once_and_other_calls_never_close_it(actions in actions()) {
+        const TIMEOUT_MS: i64 = 20_000;
         let (mut state, mut now) = (State::default(), 0);
         let mut under_way: Vec<(Pass, i64)> = Vec::new();
-        for turn in turns {
-            match turn {
-                Turn::Pass(ms) => now += ms,
-                Turn::Ask => {
-                    let (after, pass) = state.ask(T(now), PATIENCE);
+        for action in actions {
+            match action {
+                Action::Pass(ms) => now += ms,
+                Action::Ask => {
+                    let (after, pass) = state.ask(T(now), TIMEOUT_MS);
                     if matches!(pass, Pass::Probe { .. }) {
                         let probing = under_way.iter().any(|(p, at)| {
                             // One that is still within its time, and that the breaker waits for.
                             matches!((p, state), (Pass::Probe { until }, State::HalfOpen { until: wanted, .. })
-                                if *until == wanted && now - at < PATIENCE)
+                                if *until == wanted && now - at < TIMEOUT_MS)
                         });
                         prop_assert!(!probing, "two probes at {now}");
                     }
@@ -133,7 +133,7 @@ proptest! {
                     }
                     state = after;
                 }
-                Turn::End { newest, good } => {
+                Action::End { newest, good } => {
                     let ended = if newest { under_way.pop() } else { (!under_way.is_empty()).then(|| under_way.remove(0)) };
                     let Some((pass, _)) = ended else { continue };
                     let after = state.told(pass, good, T(now));
@@ -152,7 +152,7 @@ proptest! {
 }
 
 #[test]
-fn what_acts_is_guarded_by_whom_it_calls() {
+fn changing_calls_are_guarded_by_their_host() {
     let http = |url: &str| Call::Http {
         host: crate::core::outbound::HostFrom::File,
         method: "POST".to_owned(),

@@ -1,4 +1,5 @@
-//! The health score: weighted mean of component states, capped by what is wrong where it matters, with its derivation.
+//! The health score: weighted mean of component states, capped by failures of protected components,
+//! with its derivation.
 
 use std::collections::HashMap;
 
@@ -15,15 +16,15 @@ pub struct Component {
     /// `web in prod`.
     pub name: String,
     pub state: State,
-    /// It is unknown now, but was seen before: counts as failing.
+    /// It is unknown now, but was observed before: counts as failing.
     pub lost: bool,
-    /// When it was last seen, whatever it was then.
+    /// When it was last observed, in any state.
     pub seen_at: Option<Timestamp>,
     /// Relative weight, above 0.
     pub weight: u32,
-    /// Of the highest tier, and where people depend on it: implies `protected`.
+    /// Of the highest tier and protected: implies `protected`.
     pub critical: bool,
-    /// Whether people depend on it where it runs.
+    /// Whether and why its failure caps the score.
     pub protected: Protected,
     /// Why it is in that state, with numbers and age: `HTTP 500 in 12 ms, under 1 min ago`.
     pub detail: String,
@@ -36,7 +37,7 @@ pub enum Protected {
     No,
     /// Its environment is protected.
     Environment,
-    /// No environment tells it apart: the stack protects none, or the service has none.
+    /// Not decided by an environment: the stack protects none, or the service has none.
     Everywhere,
 }
 
@@ -88,15 +89,16 @@ pub struct Score {
     /// 0–100; absent when there are no known components.
     pub value: Option<u32>,
     pub health: Health,
-    /// Worst first: what each component and cap takes away. The points add up to 100 − value.
+    /// Worst first: the points each component and cap takes away. The points add up to 100 − value.
     pub lines: Vec<Line>,
     pub components: usize,
-    /// Components that are not seen now: those never looked at, which are not counted, and those lost sight of, which
-    /// count as failing.
+    /// Components without a current observation: those never observed, which are not counted, and
+    /// the lost ones, which count as failing.
     pub unknown: usize,
-    /// Of those, the ones lost sight of.
+    /// Of those, the lost ones: observed before, but not any more.
     pub lost: usize,
-    /// The oldest look among those that are in sight; when none is, the newest look there was.
+    /// The oldest observation among the components with a current one; without any, the newest of
+    /// all.
     pub seen_at: Option<Timestamp>,
 }
 
@@ -122,12 +124,12 @@ impl std::fmt::Display for Line {
     }
 }
 
-/// Derives the score: ok 100, degraded 50, failing 0, weighted mean, rounded down. A component that was seen once and lost
-/// sight of counts as failing; one never looked at is left out and caps the score at 79. Then a degraded critical component
-/// or a failing one in a protected environment caps it at 79, a failing critical one there at 49. ≥ 80 healthy, 50–79
-/// warning, below critical.
+/// Derives the score: ok 100, degraded 50, failing 0, weighted mean, rounded down. A component that
+/// was observed before but not any more counts as failing; one never observed is left out and caps
+/// the score at 79. Then a degraded critical component or a failing one in a protected environment
+/// caps it at 79, a failing critical one there at 49. ≥ 80 healthy, 50–79 warning, below critical.
 ///
-/// It never rises when a component gets worse or cannot be asked any more.
+/// It never rises when a component gets worse or can no longer be probed.
 #[must_use]
 pub fn score(components: &[Component]) -> Score {
     let count = |of: fn(&Component) -> bool| components.iter().filter(|c| of(c)).count();
@@ -152,9 +154,10 @@ fn seen_at(components: &[Component]) -> Option<Timestamp> {
     in_sight.min().or_else(|| components.iter().filter_map(|c| c.seen_at).max())
 }
 
-/// The components of a stack: every target that can be probed. One without an answered look, or whose newest is older
-/// than `max_age_ms`, is unknown. Weights: low tier 1, standard 2, critical 4. A component caps the score only in
-/// protected environments, where the stack has any: a broken dev must not read like a broken prod.
+/// The components of a stack: every target that can be probed. One without an observation, or whose
+/// newest is older than `max_age_ms`, is unknown. Weights: low tier 1, standard 2, critical 4. A
+/// component caps the score only in protected environments, where the stack has any: a broken dev
+/// must not look like a broken prod.
 #[must_use]
 pub fn components(
     stack: &Stack,
@@ -184,8 +187,8 @@ pub fn components(
     stack.services.iter().flat_map(of_service).collect()
 }
 
-/// A component caps the score where people depend on it: in protected environments, or outside of any. A stack that
-/// protects nothing tells them not apart, so there every environment counts.
+/// A component caps the score in protected environments, or when it has no environment. In a stack
+/// without protected environments every environment counts.
 fn protected(stack: &Stack, target: &Target) -> Protected {
     let Some(env) = &target.env else { return Protected::Everywhere };
     match stack.environment(env).is_some_and(|e| e.protected) {
@@ -203,7 +206,7 @@ const fn weight(tier: Tier) -> u32 {
     }
 }
 
-/// Percent of its weight a component costs; `None` when it was never looked at.
+/// Percent of its weight a component costs; `None` when it was never observed.
 const fn loss(c: &Component) -> Option<u64> {
     match c.state {
         State::Ok => Some(0),
@@ -218,7 +221,7 @@ const fn is_down(c: &Component) -> bool {
     matches!(c.state, State::Failing) || c.lost
 }
 
-/// Weight of the known components and what is lost of it, in hundredths.
+/// Weight of the known components and the lost part of it, in hundredths.
 fn totals(components: &[Component]) -> (u64, u64) {
     let known = components.iter().filter_map(|c| Some((u64::from(c.weight), loss(c)?)));
     known.fold((0, 0), |(weights, losses), (weight, loss)| (weights + weight, losses + weight * loss))
@@ -258,7 +261,7 @@ fn lowest_cap(components: &[Component]) -> Option<u32> {
     components.iter().filter_map(cap).min()
 }
 
-/// The most the score can be with this component as it is.
+/// The cap of the score by the state of this component.
 const fn cap(c: &Component) -> Option<u32> {
     match (is_down(c), c.state) {
         (true, _) if c.critical => Some(49),
@@ -269,7 +272,8 @@ const fn cap(c: &Component) -> Option<u32> {
     }
 }
 
-/// The cap that lowers the mean and the rule behind it, and what was never looked at whether it lowers it or not.
+/// The cap that lowers the mean, with its rule, and the components never observed, whether they
+/// lower it or not.
 fn cap_lines(components: &[Component], mean: u32) -> Vec<Line> {
     let unseen = |c: &Component| c.state == State::Unknown && !c.lost;
     let (never, known): (Vec<&Component>, Vec<&Component>) = components.iter().partition(|c| unseen(c));
@@ -347,7 +351,7 @@ mod tests {
     }
 
     #[test]
-    fn critical_counts_where_people_depend_on_it() {
+    fn critical_counts_in_protected_environments() {
         use crate::core::service::{Environment, Service};
         let env = |name: &str, protected| Environment { name: name.to_owned(), protected, ..Environment::default() };
         let web = Service { name: "web".to_owned(), tier: Tier::Critical, ..Service::default() };
@@ -356,7 +360,7 @@ mod tests {
         assert_eq!(protected(&both, &target("prod")), Protected::Environment);
         assert_eq!(protected(&both, &target("dev")), Protected::No);
         let none = Stack { environments: vec![env("dev", false)], ..Stack::default() };
-        assert_eq!(protected(&none, &target("dev")), Protected::Everywhere, "nothing tells them apart");
+        assert_eq!(protected(&none, &target("dev")), Protected::Everywhere, "no environment is protected");
         let nowhere = Target { service: "web".to_owned(), env: None };
         assert_eq!(protected(&both, &nowhere), Protected::Everywhere);
     }
@@ -422,9 +426,9 @@ mod tests {
         let states = vec![(summary.latest.target.clone(), summary)];
 
         let seen = components(&stack, &states, Timestamp(114_000), 60_000);
-        let told: Vec<_> = seen.iter().map(|c| (c.name.as_str(), c.state, c.weight, c.detail.as_str())).collect();
+        let found: Vec<_> = seen.iter().map(|c| (c.name.as_str(), c.state, c.weight, c.detail.as_str())).collect();
         assert_eq!(
-            told,
+            found,
             [
                 ("web in staging", State::Unknown, 4, "never observed"),
                 ("web in prod", State::Ok, 4, "HTTP 200 in 12 ms, under 1 min ago"),
@@ -442,21 +446,22 @@ mod tests {
     }
 
     #[test]
-    fn what_cannot_be_asked_is_unknown_at_once_and_says_why() {
+    fn a_target_that_cannot_be_probed_is_unknown_at_once_with_the_reason() {
         let mut summary = observed(State::Ok, 100_000);
         summary.latest.at = Timestamp(160_000);
         summary.latest.state = State::Unknown;
         "the secret TOKEN is not set".clone_into(&mut summary.latest.message);
         let now = sight(Some(&summary), Timestamp(161_000), 600_000);
         assert_eq!((now.state, now.lost, now.seen_at), (State::Unknown, Some(State::Ok), Some(Timestamp(100_000))));
-        assert_eq!(now.detail, "cannot be asked: the secret TOKEN is not set; last seen 1 min ago, as ok");
+        assert_eq!(now.detail, "cannot be probed: the secret TOKEN is not set; last seen 1 min ago, as ok");
         let never = TargetSummary { seen: None, ..summary };
         let now = sight(Some(&never), Timestamp(161_000), 600_000);
         assert_eq!((now.lost, now.seen_at), (None, None));
         assert!(now.detail.ends_with("not set; never seen"), "{}", now.detail);
     }
 
-    /// The rules of the caps, one a line: what one component does to a score that is 97 without any.
+    /// The rules of the caps, one a line: the effect of one component on a score that is 97 without
+    /// it.
     #[test]
     fn caps_follow_the_rules() {
         use Protected::{Environment, Everywhere, No};
@@ -494,7 +499,8 @@ mod tests {
         )
     }
 
-    /// All that can become of a component when it gets worse or cannot be asked any more: it was seen, so it is lost.
+    /// All later states of a component that gets worse or can no longer be probed: it was observed,
+    /// so it is lost.
     fn worse(c: &Component) -> Vec<Component> {
         let to = |state, lost| Component { state, lost, ..c.clone() };
         let failing = || [to(State::Failing, false), to(State::Unknown, true)];

@@ -1,4 +1,4 @@
-//! What is suggested instead: for acts there are none of, and for texts without a verb.
+//! Suggestions for unsupported actions and for texts without a verb.
 
 use super::explain;
 use super::intent::Intent;
@@ -12,7 +12,7 @@ use super::verb::Hit;
 use super::{Catalogue, ParseOutcome, Parsed, is_available};
 use super::{resolve, slots};
 
-/// "stop web in prod": no such act; there are two that may be meant.
+/// "stop web in prod": not supported; one of two commands may be meant.
 pub(super) fn stop_service(r: &mut Reading<'_>, hit: &Hit, intent: &Intent) -> Option<Link> {
     let stops = hit.found.used.len() == 1 && matches!(r.word(hit.found.used[0]), "stop" | "kill" | "terminate");
     let about_run = r.has_input("run")
@@ -33,7 +33,7 @@ pub(super) fn stop_service(r: &mut Reading<'_>, hit: &Hit, intent: &Intent) -> O
     Some(Link { parsed, intent: None, mutates: false, refused: false, doubt: r.doubt, suspects: Vec::new() })
 }
 
-/// "start web in prod": as little an act as stopping.
+/// "start web in prod": not supported, like stopping.
 pub(super) fn start_service(r: &Reading<'_>, hit: &Hit) -> Option<Link> {
     let starts = hit.found.used.len() == 1 && matches!(r.word(hit.found.used[0]), "start" | "launch");
     let service = r.spans.within(r.words.clone()).flat_map(|s| &s.names).find_map(Name::service)?;
@@ -42,11 +42,11 @@ pub(super) fn start_service(r: &Reading<'_>, hit: &Hit) -> Option<Link> {
     }
     let message =
         format!("services are not started here: to do it, say restart, scale or deploy, and where {service} runs");
-    let parsed = Parsed { outcome: ParseOutcome::Suggest, message, suggestions: looks(r), ..Parsed::default() };
+    let parsed = Parsed { outcome: ParseOutcome::Suggest, message, suggestions: read_only_commands(r), ..Parsed::default() };
     Some(Link { parsed, intent: None, mutates: false, refused: false, doubt: r.doubt, suspects: Vec::new() })
 }
 
-/// "skip step x of run 41": here "skip" says no to nothing; what it asks for is done elsewhere.
+/// "skip step x of run 41": here "skip" is not a refusal; steps are skipped elsewhere.
 pub(super) fn skip_step(r: &Reading<'_>) -> Option<Link> {
     let mut at = r.words.start;
     while let Some(n) = r.phrase(&r.lexicon.fillers, at) {
@@ -67,9 +67,9 @@ pub(super) fn skip_step(r: &Reading<'_>) -> Option<Link> {
     Some(Link { parsed, intent: None, mutates: false, refused: false, doubt: r.doubt, suspects: Vec::new() })
 }
 
-/// Ways to look at what was named, and only at what exists: a service in an environment that it has, a routine, a view that
-/// this version has. A guess never changes anything.
-pub(super) fn looks(r: &Reading<'_>) -> Vec<String> {
+/// Read-only commands about the named objects, as far as they exist: a service in an environment
+/// that it has, a routine, a view that this version has. A suggestion never changes anything.
+pub(super) fn read_only_commands(r: &Reading<'_>) -> Vec<String> {
     let mut read = r.clone();
     if let Some(check) = Intent::named("healthcheck") {
         slots::fill(&mut read, check);
@@ -104,17 +104,17 @@ fn routine_named<'a>(r: &'a Reading<'_>) -> Option<&'a str> {
     names.find_map(|n| if let Name::Routine(name) = n { Some(name.as_str()) } else { None })
 }
 
-/// What a correction is worth to the person who typed.
+/// Whether a correction is worth suggesting.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Worth {
     Offered,
     /// A command that this version cannot do.
     Unavailable,
-    /// No command either; what is suggested for it.
+    /// Not a command either, with its own suggestions.
     NoCommand(Vec<String>),
 }
 
-/// Judges the text with its corrections in place.
+/// Rates the text with its corrections applied.
 pub(super) fn worth(text: &str, catalogue: &Catalogue) -> Worth {
     let links = resolve::understand(&Text::new(text, lexicon()), catalogue, lexicon()).links;
     let command = |outcome: ParseOutcome| !matches!(outcome, ParseOutcome::Suggest | ParseOutcome::Nothing);

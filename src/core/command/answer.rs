@@ -8,7 +8,7 @@ use super::resolve::Understanding;
 use super::spelling;
 use super::{ParseOutcome, Parsed};
 
-/// The one answer of a text. `rate` says which corrections are worth suggesting.
+/// The one answer of a text. `rate` decides which corrections are worth suggesting.
 pub(super) fn combine(u: Understanding, text: &Text, rate: &dyn Fn(&str) -> Worth) -> Parsed {
     let mut links: Vec<Parsed> = Vec::with_capacity(u.links.len());
     let mut suspects = Vec::new();
@@ -16,11 +16,11 @@ pub(super) fn combine(u: Understanding, text: &Text, rate: &dyn Fn(&str) -> Wort
     let doubt = u.links.iter().any(|l| l.doubt);
     let refused = u.links.iter().any(|l| l.refused);
     for mut link in u.links {
-        let worth = link.suspects.iter().any(spelling::Suspect::is_worth_saying);
+        let worth = link.suspects.iter().any(spelling::Suspect::is_worth_suggesting);
         if worth && (link.mutates || link.intent.is_none() || link.suspects.iter().any(spelling::Suspect::may_mutate)) {
             link.parsed.outcome = ParseOutcome::Suggest;
             link.parsed.mutates = false;
-            suspects.extend(link.suspects.into_iter().filter_map(spelling::Suspect::worth_saying));
+            suspects.extend(link.suspects.into_iter().filter_map(spelling::Suspect::worth_suggesting));
         }
         links.push(link.parsed);
     }
@@ -40,9 +40,9 @@ pub(super) fn combine(u: Understanding, text: &Text, rate: &dyn Fn(&str) -> Wort
     } else if let Some((text, Worth::Unavailable)) = &rated {
         let refused = explain::unavailable(&format!("the nearest, \"{text}\","));
         message = format!("not understood as typed: {refused}");
-    } else if let Some((text, Worth::NoCommand(looks))) = rated {
+    } else if let Some((text, Worth::NoCommand(alternatives))) = rated {
         message = format!("no verb understood; \"{text}\" was read: try one of these");
-        suggestions = looks;
+        suggestions = alternatives;
     }
     if mutates && doubt && rank(worst) == 3 {
         worst = ParseOutcome::Question;
@@ -77,7 +77,7 @@ pub(super) fn combine(u: Understanding, text: &Text, rate: &dyn Fn(&str) -> Wort
     top
 }
 
-/// Keeps what is offered; else answers with the first that is not, and why.
+/// Keeps the suggestions worth offering; returns the first other one and why.
 fn rated(suggestions: &mut Vec<String>, rate: &dyn Fn(&str) -> Worth) -> Option<(String, Worth)> {
     let mut first = None;
     suggestions.retain(|suggestion| match rate(suggestion) {
@@ -90,7 +90,7 @@ fn rated(suggestions: &mut Vec<String>, rate: &dyn Fn(&str) -> Worth) -> Option<
     first
 }
 
-/// Ruling order: nothing, suggest, question, then what is understood.
+/// Order of precedence: nothing, suggest, question, then what is understood.
 fn rank(outcome: ParseOutcome) -> u8 {
     match outcome {
         ParseOutcome::Nothing => 0,

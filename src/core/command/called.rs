@@ -1,5 +1,5 @@
-//! Runbooks called by exactly their name: `run etcdNoLeader`, `run "Postgres failover (primary)"`, `run docs/git`. What is
-//! written exactly so is meant, and no near or similar name.
+//! Runbooks called by their exact name: `run etcdNoLeader`, `run "Postgres failover (primary)"`,
+//! `run docs/git`. An exact name wins over similar ones.
 
 use std::collections::{HashMap, HashSet};
 use std::ops::Range;
@@ -12,7 +12,7 @@ use super::pattern::{Match, Words};
 use super::reading::Reading;
 use super::verb::Hit;
 
-/// Words that may stand before a name.
+/// Words that may come before a name.
 const RUN: [&str; 7] = ["run", "execute", "start", "launch", "trigger", "use", "follow"];
 
 /// Longest name without quotes, in tokens.
@@ -21,7 +21,8 @@ const LONGEST: usize = 24;
 /// Names as they are written.
 #[derive(Debug, Clone, Default)]
 pub(super) struct WrittenNames {
-    /// By the name in small letters, without marks around it: the names written like that, and whose they are.
+    /// By the lower-case name without surrounding punctuation: the names spelled like that and
+    /// their runbooks.
     by_key: HashMap<String, Vec<Written>>,
 }
 
@@ -29,7 +30,7 @@ pub(super) struct WrittenNames {
 struct Written {
     name: String,
     runbook: String,
-    /// It is a verb of the language too, which wins.
+    /// It is also a verb of the language, which wins.
     verb: bool,
 }
 
@@ -46,13 +47,13 @@ impl WrittenNames {
         self.by_key.contains_key(&key(text))
     }
 
-    /// The runbook that is called so: in the same letters, or in letters of any case when only one is.
+    /// The runbook of that name: an exact match, or one in any case when there is only one.
     fn find(&self, text: &str, quoted: bool) -> Option<&str> {
         let all = self.by_key.get(&key(text))?;
         let plain = |text: &str| text.split_whitespace().collect::<Vec<_>>().join(" ");
         let exact = all.iter().find(|w| bare(&w.name) == bare(&plain(text)));
         let chosen = exact.or(if let [one] = all.as_slice() { Some(one) } else { None })?;
-        // `run RELEASE` is the page of that name; `run release` is what the language says it is.
+        // `run RELEASE` is the page of that name; `run release` is the built-in command.
         let by_case = exact.is_some() && chosen.name.chars().any(char::is_uppercase);
         (quoted || !chosen.verb || by_case).then_some(chosen.runbook.as_str())
     }
@@ -70,35 +71,35 @@ fn bare(name: &str) -> &str {
 static VERBS: LazyLock<HashSet<String>> =
     LazyLock::new(|| lexicon().verbs.iter().filter_map(|(pattern, _)| pattern.plain()).collect());
 
-/// A name in words is a verb of the language.
+/// Whether these words are a verb of the language.
 pub(super) fn is_verb(words: &str) -> bool {
     VERBS.contains(words)
 }
 
-/// Verbs behind which nothing but a runbook's name is meant.
+/// Verbs that only a runbook's name can follow.
 const SURE: [&str; 2] = ["run", "execute"];
 
-/// A command that calls a runbook by its name: the verb, and whether it can mean nothing else.
+/// A command that calls a runbook by its name: the verb, and whether no other reading is possible.
 pub(super) fn hit(r: &Reading<'_>) -> Option<(Hit, bool)> {
     let mut at = r.words.start;
     while at < r.words.end && r.skippable(at) {
         at += 1;
     }
     let verb = Some(at).filter(|at| r.words.contains(at) && RUN.contains(&r.word(*at)))?;
-    let (name, _) = behind(r, verb + 1)?;
+    let (name, _) = name_after(r, verb + 1)?;
     let quoted = matches!(r.text.token(name.start).kind, Kind::Quoted { .. });
     let sure = quoted || SURE.contains(&r.word(verb));
     let found = Match { end: verb + 1, used: vec![verb], captures: Vec::new(), literals: 1, gaps: 0 };
     Some((Hit { found, intents: vec![RUNBOOK], runbook: None, rivals: Vec::new(), noun: false }, sure))
 }
 
-/// Behind this verb nothing but a runbook's name is meant.
+/// Whether only a runbook's name can follow this verb.
 pub(super) fn is_sure(r: &Reading<'_>, hit: &Hit) -> bool {
     hit.found.used.iter().any(|at| SURE.contains(&r.word(*at)))
 }
 
-/// The name that stands from a word on, small words aside: its words and the runbook.
-pub(super) fn behind(r: &Reading<'_>, from: usize) -> Option<(Range<usize>, String)> {
+/// The name that starts at a word, after small words: its words and the runbook.
+pub(super) fn name_after(r: &Reading<'_>, from: usize) -> Option<(Range<usize>, String)> {
     let mut at = from;
     loop {
         if at >= r.words.end {

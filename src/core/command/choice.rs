@@ -1,4 +1,4 @@
-//! Phrases that several intents share: the objects said decide.
+//! Phrases that several intents share: the named objects decide.
 
 use super::called;
 use super::intent::{Intent, Object};
@@ -6,10 +6,10 @@ use super::pattern::Words;
 use super::reading::Reading;
 use super::verb::Hit;
 
-/// What one phrase with several intents stands for, by the objects said.
+/// The intent of a phrase that several intents share, by the named objects.
 pub(super) enum Choice {
     One(&'static Intent),
-    /// None of the objects they want was said.
+    /// None of the objects they want was named.
     Several,
 }
 
@@ -36,7 +36,7 @@ pub(super) fn choose(r: &Reading<'_>, hit: &Hit) -> Choice {
 
 /// The runbook named right after "run": where its name ends, and its name.
 pub(super) fn runbook_after(r: &Reading<'_>, from: usize) -> Option<(std::ops::Range<usize>, String)> {
-    if let Some(called) = called::behind(r, from) {
+    if let Some(called) = called::name_after(r, from) {
         return Some(called);
     }
     let mut at = from;
@@ -45,7 +45,7 @@ pub(super) fn runbook_after(r: &Reading<'_>, from: usize) -> Option<(std::ops::R
     }
     let (n, names) = r.catalogue.runbook_names.longest_at(r, at, r.words.end)?;
     let inside = r.spans.at(at).is_some_and(|s| s.words.len() > n);
-    // Several names of the same words: which one is meant is for people to say.
+    // Several names with the same words are ambiguous.
     let [name] = names else { return None };
     (!inside && r.is_free(at)).then(|| (at..at + n, name.clone()))
 }

@@ -29,7 +29,7 @@ pub(super) fn split(
     (splitter.links, splitter.dangling)
 }
 
-/// Looking for the verb is the dear part; it is done once per link.
+/// Finding the verb is the expensive part; it is done once per link.
 #[derive(Debug, Clone, Copy)]
 enum Cached {
     Unknown,
@@ -39,9 +39,9 @@ enum Cached {
 /// The verb of the link being collected.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 struct Opening {
-    /// Where it stands.
+    /// Position of its first word.
     at: usize,
-    /// It takes any text.
+    /// Its free text, if it takes any.
     free: Option<Free>,
 }
 
@@ -55,7 +55,7 @@ struct Splitter<'a> {
 }
 
 impl Splitter<'_> {
-    /// Looks at one word; says where to go on.
+    /// Processes one word; returns where to continue.
     fn next(&mut self, at: usize) -> usize {
         let gap = self.r.text.gap(at);
         if gap == Gap::Hard && at > self.start {
@@ -144,7 +144,7 @@ impl Splitter<'_> {
 fn leading_verb(r: &Reading<'_>, from: usize) -> Option<(usize, verb::Hit)> {
     let mut at = from;
     while at < r.words.end {
-        // "prod is down, restart web": the first half says something, it asks nothing.
+        // "prod is down, restart web": the first half is a statement, not a command.
         let statement = at > from && matches!(r.word(at), "is" | "are");
         if let Some(found) = verb::opening(r, at).filter(|_| !statement) {
             return Some(found);

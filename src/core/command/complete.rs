@@ -13,9 +13,9 @@ use super::{Catalogue, MAX_BYTES, clause, slots};
 pub struct Completion {
     /// The whole line after accepting it.
     pub line: String,
-    /// What is added or replaced, shown in the list: `staging`.
+    /// The completed part, shown in the list: `staging`.
     pub word: String,
-    /// What it is: `environment`, `service`, `verb` …
+    /// Its kind: `environment`, `service`, `verb` …
     pub kind: &'static str,
 }
 
@@ -48,7 +48,7 @@ impl Kind {
     }
 }
 
-/// Words of the longest name that is continued.
+/// Most words of a name that is completed.
 const WIDEST: usize = 4;
 
 /// See [`super::complete`].
@@ -105,19 +105,20 @@ impl List<'_> {
     }
 }
 
-/// What may stand next.
+/// Kind of the next word.
 enum Slot {
     Verb,
-    /// Kinds of names that fit, best first; names already said; the preposition an environment wants.
+    /// Kinds of names that fit, best first; names already given; the preposition before an
+    /// environment.
     Names {
         kinds: Vec<Kind>,
-        said: Vec<String>,
+        given: Vec<String>,
         place: Option<&'static str>,
     },
 }
 
 impl Slot {
-    /// `None` where nothing known can stand: inside free text or a quotation.
+    /// `None` where nothing known can follow: inside free text or a quotation.
     fn after(head: &str, catalogue: &Catalogue) -> Option<Self> {
         let text = Text::new(head, lexicon());
         let spans = Spans::new(&text, catalogue);
@@ -147,15 +148,15 @@ impl Slot {
         if let Some(first) = hit.intents.first() {
             slots::fill(&mut filled, first);
         }
-        let mut said = filled.out.services.clone();
-        said.extend(filled.out.routine.clone());
+        let mut given = filled.out.services.clone();
+        given.extend(filled.out.routine.clone());
         let env = takes(Object::Env) && filled.envs.is_empty();
         let mut kinds = Vec::new();
         let routine = takes(Object::Routine) && filled.out.routine.is_none();
         for (fits, kind) in [
             (env && placed, Kind::Environment),
             (routine, Kind::Routine),
-            (wants(Object::Runbook) && said.is_empty(), Kind::Runbook),
+            (wants(Object::Runbook) && given.is_empty(), Kind::Runbook),
             (takes(Object::Service) || intents.iter().any(|i| i.name == "spec"), Kind::Service),
             (env && !placed, Kind::Environment),
         ] {
@@ -163,25 +164,25 @@ impl Slot {
                 kinds.push(kind);
             }
         }
-        // With a service said, the environment is what is missing.
-        if env && !said.is_empty() {
+        // With a service given, the environment is what is missing.
+        if env && !given.is_empty() {
             kinds.sort_by_key(|k| *k != Kind::Environment);
         }
-        let place = (env && !placed && !said.is_empty()).then_some(if intents.iter().any(|i| i.name == "deploy") {
+        let place = (env && !placed && !given.is_empty()).then_some(if intents.iter().any(|i| i.name == "deploy") {
             "to"
         } else {
             "in"
         });
-        Self::Names { kinds, said, place }
+        Self::Names { kinds, given, place }
     }
 
     fn offer(&self, prefix: &str, start: usize, catalogue: &Catalogue, out: &mut List<'_>) {
         match self {
             Self::Verb => offer_verbs(prefix, start, catalogue, out),
-            Self::Names { kinds, said, place } => {
+            Self::Names { kinds, given, place } => {
                 for kind in kinds {
                     let entries =
-                        || catalogue.entries.iter().filter(|e| e.kind == *kind && !said.contains(&e.canonical));
+                        || catalogue.entries.iter().filter(|e| e.kind == *kind && !given.contains(&e.canonical));
                     if let (Kind::Environment, Some(place)) = (kind, place) {
                         for entry in entries().filter(|e| e.shown == e.canonical) {
                             offer_phrase(
@@ -194,11 +195,11 @@ impl Slot {
                             );
                         }
                     }
-                    // Canonical names first; an alias only where it was begun.
+                    // Canonical names first; an alias only once its first letters are typed.
                     for entry in entries().filter(|e| e.shown == e.canonical) {
                         offer_phrase(&entry.key, &entry.shown, prefix, start, entry.kind, out);
                     }
-                    // "prod" is whole: it is not grown into "production".
+                    // A complete name is not extended: "prod" does not become "production".
                     let whole = |e: &Entry| entries().any(|o| o.key == prefix && o.canonical == e.canonical);
                     for entry in entries().filter(|e| e.shown != e.canonical && !prefix.is_empty() && !whole(e)) {
                         offer_phrase(&entry.key, &entry.shown, prefix, start, entry.kind, out);
@@ -233,7 +234,7 @@ fn fillers_only(r: &Reading<'_>) -> bool {
     at >= r.words.end
 }
 
-/// The listed form of each intent first, then every other verb that was begun.
+/// The listed form of each intent first, then every other verb with that prefix.
 fn offer_verbs(prefix: &str, start: usize, catalogue: &Catalogue, out: &mut List<'_>) {
     for intent in intent::ALL.iter().copied().filter(|i| i.available) {
         let verb = leading_words(intent);
@@ -250,7 +251,7 @@ fn offer_verbs(prefix: &str, start: usize, catalogue: &Catalogue, out: &mut List
     for phrase in &begun {
         out.add(start, phrase, "runbook");
     }
-    // A verb that is whole is not grown: after "deploy" nobody means "deploys" or "deploy freeze".
+    // A complete verb is not extended: "deploy" does not become "deploys" or "deploy freeze".
     if other_verbs(lexicon()).any(|verb| verb == prefix) {
         return;
     }
@@ -315,7 +316,7 @@ mod tests {
     }
 
     #[test]
-    fn continues_what_was_begun() {
+    fn completes_the_word_at_the_end() {
         for (typed, line) in [
             ("dep", "deploy"),
             ("deploy", ""),
@@ -340,14 +341,14 @@ mod tests {
     }
 
     #[test]
-    fn offers_nothing_inside_text_of_the_users_own() {
+    fn offers_nothing_inside_free_text() {
         for typed in ["note \"deploy w", "xyzzy", "deploy web zz"] {
             assert_eq!(first(typed), "", "{typed:?}");
         }
     }
 
     #[test]
-    fn never_offers_what_this_version_cannot_do() {
+    fn never_offers_unavailable_commands() {
         for begun in
             ["fr", "thaw", "freeze ", "freeze p", "renew", "silence w", "ale", "pause nightly ba", "show web p"]
         {

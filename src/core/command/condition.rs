@@ -1,4 +1,5 @@
-//! Conditions: "only if staging is healthy". What is understood becomes a healthcheck, anything else a question.
+//! Conditions: "only if staging is healthy". An understood condition becomes a healthcheck, any
+//! other a question.
 
 use std::ops::Range;
 
@@ -6,13 +7,13 @@ use super::names::Name;
 use super::reading::{Mark, Reading};
 use super::{ParseOutcome, Parsed};
 
-/// Where a condition stands and how it was read.
+/// Position of a condition and how it was understood.
 #[derive(Debug, Clone)]
 pub(super) struct Condition {
     pub words: Range<usize>,
     /// `None`: not understood.
     pub check: Option<Parsed>,
-    /// "it": what the link is about.
+    /// Whether its subject is "it", the services of the link.
     pub pronoun: bool,
 }
 
@@ -59,7 +60,7 @@ pub(super) fn trailing(r: &Reading<'_>) -> Option<Condition> {
     })
 }
 
-/// Politeness: a verb after it is found at its own place.
+/// Politeness; a verb after it is found at its own position.
 fn small(r: &Reading<'_>, at: usize) -> bool {
     r.phrase(&r.lexicon.fillers, at).is_some()
 }
@@ -129,7 +130,7 @@ fn read(r: &Reading<'_>, from: usize, marker: Marker) -> Option<(usize, Parsed, 
         intent: "healthcheck".to_owned(),
         runbook: Some("healthcheck".to_owned()),
         env: c.env,
-        // "unless X is down" and "if X is healthy" both want X well.
+        // "unless X is down" and "if X is healthy" both require X to be healthy.
         negated: (marker == Marker::Unless) == (good != not),
         ..c.check
     };
@@ -209,12 +210,13 @@ impl Subject {
 }
 
 impl Condition {
-    /// Puts the condition on the link: as a check, or as words that were not understood.
+    /// Adds the condition to the link: as a check, or as words that were not understood.
     pub fn apply(self, r: &mut Reading<'_>) -> Option<Range<usize>> {
         let Some(mut check) = self.check else { return Some(self.words) };
         if self.pronoun && check.services.is_empty() {
             check.services.clone_from(&r.out.services);
-            // What is deployed has to be well elsewhere; anything else is meant where it is done.
+            // For a deploy the check is not limited to the target environment; for other intents it
+            // is.
             if check.env.is_none() && r.out.intent != "deploy" {
                 check.env.clone_from(&r.out.env);
             }

@@ -1,5 +1,5 @@
-//! Phrases of runbooks against the language and against each other: a text with two readings is asked about, so that a
-//! runbook never takes a command of the language over unseen.
+//! Conflicts of runbook phrases with the language or with each other. A text with two readings
+//! becomes a question, so that a runbook never silently takes over a built-in command.
 
 use super::condition::Condition;
 use super::explain;
@@ -12,7 +12,7 @@ use super::resolve::read_intent;
 use super::verb::{self, Hit, Verb};
 use super::{Catalogue, ParseOutcome, Parsed, choice};
 
-/// The question which of its readings a link is; `None` when it has one.
+/// A question about the readings of a link; `None` when there is only one.
 pub(super) fn settle(r: &Reading<'_>, hit: &Hit, before: Option<&Link>, leading: Option<&Condition>) -> Option<Link> {
     let name = hit.runbook.as_ref()?;
     let built_in = of_the_language(r, hit, before, leading);
@@ -26,11 +26,11 @@ pub(super) fn settle(r: &Reading<'_>, hit: &Hit, before: Option<&Link>, leading:
     let also_of_the_language = built_in.is_some();
     let links: Vec<Link> = built_in.into_iter().chain(own).collect();
     let ambiguous: Vec<String> = links.iter().flat_map(readings).collect();
-    let asked = format!("which one: {}?", explain::list(&ambiguous, "or"));
+    let question = format!("which one: {}?", explain::list(&ambiguous, "or"));
     let message = if also_of_the_language {
-        format!("{asked} a phrase of {name} means a command too: give it other words")
+        format!("{question} a phrase of {name} means a command too: give it other words")
     } else {
-        asked
+        question
     };
     let mutates = links.iter().any(|l| l.mutates);
     let doubt = r.doubt || links.iter().any(|l| l.doubt);
@@ -51,7 +51,7 @@ pub(super) fn settle(r: &Reading<'_>, hit: &Hit, before: Option<&Link>, leading:
 /// How a reading is typed.
 fn readings(link: &Link) -> Vec<String> {
     match link.intent {
-        // Said back without the words that were not understood it would be another command.
+        // Restated without the words that were not understood, it would be another command.
         Some(intent) if !link.parsed.unknown.is_empty() => vec![intent.form.to_owned()],
         Some(intent) if link.parsed.ambiguous.is_empty() => vec![explain::restate(&link.parsed, intent)],
         _ => link.parsed.ambiguous.clone(),
@@ -76,12 +76,12 @@ fn of_the_language(r: &Reading<'_>, hit: &Hit, before: Option<&Link>, leading: O
     (opens || understood).then_some(link)
 }
 
-/// See [`super::begins_like`]. Every way a phrase with alternatives may be said is looked at.
+/// See [`super::begins_like`]. Checks every alternative of the phrase.
 pub(super) fn begins_like(phrase: &str) -> Option<(String, &'static str)> {
     let catalogue = Catalogue::default();
     lexicon().pattern(phrase).iter().find_map(|pattern| {
-        let said = example(pattern);
-        let text = Text::new(&said, lexicon());
+        let sample = example(pattern);
+        let text = Text::new(&sample, lexicon());
         let spans = Spans::new(&text, &catalogue);
         let reading = Reading::new(&text, &catalogue, lexicon(), &spans, 0..text.words.len());
         let (_, hit) = verb::opening(&reading, 0).filter(|(_, hit)| !hit.noun)?;

@@ -1,9 +1,9 @@
-//! One line for a person: what was understood, what is asked, what is wrong.
+//! One line for a person: the interpretation, a question or a problem.
 
 use super::intent::Intent;
 use super::{ParseOutcome, Parsed};
 
-/// "web and api", "everything", or what is meant when nothing was said.
+/// "web and api", "everything", or `default` when nothing was named.
 pub(super) fn target(p: &Parsed, default: &str) -> String {
     match p.services.as_slice() {
         [] => default.to_owned(),
@@ -12,7 +12,7 @@ pub(super) fn target(p: &Parsed, default: &str) -> String {
     }
 }
 
-/// The services after `lead`; empty when none was said.
+/// The services after `lead`; empty when none was named.
 pub(super) fn services_of(p: &Parsed, lead: &str) -> String {
     if p.services.is_empty() { String::new() } else { format!("{lead}{}", target(p, "")) }
 }
@@ -22,7 +22,7 @@ pub(super) fn in_env(p: &Parsed, lead: &str) -> String {
     p.env.as_ref().map_or_else(String::new, |env| format!("{lead}{env}"))
 }
 
-/// An input after `lead`; empty when it was not said.
+/// An input after `lead`; empty when it was not given.
 pub(super) fn input(p: &Parsed, name: &str, lead: &str) -> String {
     p.inputs.get(name).map_or_else(String::new, |value| format!("{lead}{value}"))
 }
@@ -32,7 +32,8 @@ pub(super) fn text_of(p: &Parsed, name: &str) -> String {
     p.inputs.get(name).cloned().unwrap_or_else(|| "?".to_owned())
 }
 
-/// "run 41", "the last failed run of web in prod since 02:00": what [`crate::core::run_ref::RunRef`] chooses by.
+/// "run 41", "the last failed run of web in prod since 02:00": the criteria of
+/// [`crate::core::run_ref::RunRef`].
 pub(super) fn run_of(p: &Parsed) -> String {
     let last = match p.inputs.get("run").map(String::as_str) {
         None | Some("last") => "the last run",
@@ -68,20 +69,20 @@ pub(super) fn condition(check: &Parsed) -> String {
 
 /// The canonical sentence of an understood link, its condition included.
 pub(super) fn restate(p: &Parsed, intent: &Intent) -> String {
-    let mut said = (intent.restate)(p);
+    let mut sentence = (intent.restate)(p);
     if let Some(check) = &p.only_if {
-        said.push_str(" only if ");
-        said.push_str(&condition(check));
+        sentence.push_str(" only if ");
+        sentence.push_str(&condition(check));
     }
-    said
+    sentence
 }
 
-/// Why something understood is not done.
+/// Message for an intent that is not available.
 pub(super) fn unavailable(what: &str) -> String {
     format!("{what} is not available in this version")
 }
 
-/// What the first missing slot is asked with.
+/// The question for a missing slot.
 pub(super) fn ask(slot: &str, p: &Parsed, environments: &[String]) -> String {
     match slot {
         "env" if environments.is_empty() => {
@@ -101,7 +102,7 @@ pub(super) fn ask(slot: &str, p: &Parsed, environments: &[String]) -> String {
     }
 }
 
-/// The line for a link that is not understood to the end.
+/// The line for a link that is not fully understood.
 pub(super) fn question(p: &Parsed, objections: &[String], environments: &[String]) -> String {
     if let Some(first) = objections.first() {
         return first.clone();

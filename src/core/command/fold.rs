@@ -1,4 +1,5 @@
-//! How letters are compared: NFKC and case folding, and which characters have no business in a command.
+//! How letters are compared: NFKC and case folding, and which characters are suspicious in a
+//! command.
 
 use unicode_normalization::UnicodeNormalization;
 
@@ -19,7 +20,7 @@ pub(super) fn fold(text: &str) -> String {
     out.nfkc().collect()
 }
 
-/// What a character stands for when it is punctuation in disguise (full-width and the like).
+/// The ASCII form of punctuation in another form (full-width and the like).
 pub(super) fn plain(c: char) -> char {
     if c.is_ascii() {
         return c;
@@ -31,7 +32,7 @@ pub(super) fn plain(c: char) -> char {
     }
 }
 
-/// Why a character makes a changing command suspicious; `None` for honest text.
+/// Why a character makes a changing command suspicious; `None` for ordinary text.
 pub(super) fn hazard(c: char) -> Option<&'static str> {
     match c {
         '\u{200B}'..='\u{200D}'
@@ -63,7 +64,7 @@ pub(super) fn is_line_break(c: char) -> bool {
     matches!(c, '\n' | '\r' | '\u{0B}' | '\u{0C}' | '\u{85}' | '\u{2028}' | '\u{2029}')
 }
 
-/// The text without what must not reach a screen or a value.
+/// The text without characters that must not reach a screen or a value.
 pub(super) fn clean(text: &str) -> String {
     text.chars()
         .filter_map(|c| match hazard(c) {

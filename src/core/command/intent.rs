@@ -53,7 +53,7 @@ mod unfreeze;
 use super::reading::Reading;
 use super::{ParseOutcome, Parsed};
 
-/// Every intent, in the order they are listed to people. Where a phrase belongs to several, the objects said decide.
+/// Every intent, in display order. Where a phrase belongs to several, the named objects decide.
 pub(super) const ALL: &[&Intent] = &[
     // plans
     &deploy::INTENT,
@@ -116,11 +116,12 @@ pub(super) const RUNBOOK: &Intent = &runbook::INTENT;
 pub(super) const BUILT_IN: &[&str] =
     &["deploy", "rollback", "healthcheck", "restart", "scale", "spec", "incident", "schema_sync", "backup"];
 
-/// What a command may be about: what it takes, what it needs, how it is said back.
+/// A kind of command: what it takes, what it needs, how it is restated.
 #[derive(Debug)]
 pub(super) struct Intent {
     pub name: &'static str,
-    /// Whether this version can do it. What it cannot is understood and refused at once, never completed or suggested.
+    /// Whether this version can do it. An unavailable intent is understood and refused, never
+    /// completed or suggested.
     pub available: bool,
     pub outcome: ParseOutcome,
     pub mutates: bool,
@@ -132,19 +133,19 @@ pub(super) struct Intent {
     pub takes: &'static [Object],
     /// Inputs it understands; `key=value` of any other is refused.
     pub inputs: &'static [&'static str],
-    /// Objects that select it among intents with the same phrase; none: it is the one left over.
+    /// Objects that select it among intents with the same phrase; none: it is the default.
     pub wants: &'static [Object],
     pub free: Free,
-    /// The intent to take instead when an environment or a service was said.
+    /// The intent to take instead when an environment or a service was named.
     pub with_objects: Option<&'static Intent>,
-    /// Reads what only this intent understands, before the common slots.
+    /// Reads the slots of this intent alone, before the common ones.
     pub read: fn(&mut Reading<'_>),
     /// The canonical sentence.
     pub restate: fn(&Parsed) -> String,
 }
 
 impl Intent {
-    /// What most intents have in common.
+    /// Default values of an intent.
     const BLANK: Self = Self {
         name: "",
         available: true,
@@ -215,11 +216,12 @@ pub(super) enum Free {
     None,
     /// Quoted text fills this input, other words were not understood.
     Quoted(&'static str),
-    /// What is left over after the slots fills this input.
+    /// The words left over after the slots fill this input.
     Notes(&'static str),
-    /// What follows the verb is this input, whatever the words mean elsewhere; "then" and a verb end it.
+    /// All words after the verb are this input, whatever they mean elsewhere; "then" and a verb end
+    /// it.
     Text(&'static str),
-    /// The same, and nothing but a closed quotation ends it: advice about a chain is no chain.
+    /// Like `Text`, but only a closed quotation ends it: text about a chain is not a chain.
     Everything(&'static str),
 }
 

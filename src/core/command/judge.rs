@@ -1,4 +1,4 @@
-//! Plan, question or suggestion: what may be done with a link that was read.
+//! Decides whether a parsed link becomes a plan, a question or a suggestion.
 
 use std::ops::Range;
 
@@ -12,30 +12,30 @@ use super::reading::{Mark, Reading};
 use super::spelling::{self, Suspect};
 use super::{ParseOutcome, Parsed};
 
-/// Why a doubt is not done.
+/// Message for a command that contains a doubt.
 pub(super) const UNDECIDED: &str = "that sounds undecided: say it without the doubt to do it";
 
-/// A link with its verdict.
+/// A link and its outcome.
 #[derive(Debug, Clone)]
 pub(super) struct Link {
     pub parsed: Parsed,
     pub intent: Option<&'static Intent>,
     pub mutates: bool,
     pub refused: bool,
-    /// "maybe": it holds for every link of the text.
+    /// "maybe": it applies to every link of the text.
     pub doubt: bool,
     /// Misspelt words; whether they may be corrected is decided for the whole text.
     pub suspects: Vec<Suspect>,
 }
 
-/// Judges a link whose slots were read. `tail` are words of a condition that was not understood.
-pub(super) fn judge(mut r: Reading<'_>, intent: &'static Intent, tail: Option<&Range<usize>>) -> Link {
+/// Classifies a link whose slots were read. `tail`: words of a condition that was not understood.
+pub(super) fn classify(mut r: Reading<'_>, intent: &'static Intent, tail: Option<&Range<usize>>) -> Link {
     let mutates = r.mutates(intent);
     let all = r.words.start..tail.map_or(r.words.end, |t| t.end.max(r.words.end));
     let all = tail.map_or(all.clone(), |t| t.start.min(all.start)..all.end);
     if let Some(tail) = tail {
-        let said = r.text.raw(tail);
-        r.objections.push(format!("the condition \"{said}\" is not understood: say \"only if staging is healthy\""));
+        let typed = r.text.raw(tail);
+        r.objections.push(format!("the condition \"{typed}\" is not understood: say \"only if staging is healthy\""));
     }
     if mutates {
         objections(&mut r, &all);
@@ -46,7 +46,7 @@ pub(super) fn judge(mut r: Reading<'_>, intent: &'static Intent, tail: Option<&R
     let mut suspects = std::mem::take(&mut r.misspelt_notes);
     suspects.extend(spelling::suspects(&r, &r.words, |known| !mutates || known != Known::Word));
     if let Some(tail) = tail {
-        // "if the tests pass": words of a condition are names and states or nothing of ours.
+        // "if the tests pass": words of a condition can be names and states, but not verbs.
         suspects.extend(spelling::suspects(&r, tail, |known| !matches!(known, Known::Verb(_))));
     }
     unread(&mut r, &all);
@@ -55,7 +55,7 @@ pub(super) fn judge(mut r: Reading<'_>, intent: &'static Intent, tail: Option<&R
         && r.env_or_object_free()
         && !r.out.unknown.is_empty()
         && r.out.unknown.iter().all(|w| r.lexicon.no_targets.contains(&w.to_lowercase()));
-    // Asking how something is done is no order to do the rest.
+    // Asking how to do something is not a command to do the rest.
     let doubt = r.doubt || intent.name == "help";
     let mut link = Link { parsed: Parsed::default(), intent: Some(intent), mutates, refused: false, doubt, suspects };
     r.out.outcome = if nowhere {
@@ -75,7 +75,7 @@ pub(super) fn judge(mut r: Reading<'_>, intent: &'static Intent, tail: Option<&R
     link
 }
 
-/// What was understood stays, so that the words keep their meaning; what is promised goes.
+/// Keeps the parsed slots and drops the suggestions of an intent that is not available.
 pub(super) fn refuse_unavailable(out: &mut Parsed, intent: &Intent) {
     out.unavailable = Some(intent.label());
     out.message = explain::unavailable(&intent.label());
@@ -94,7 +94,7 @@ impl Reading<'_> {
     }
 }
 
-/// What a changing command must not be: doubted, asked, quoted by half.
+/// Objections to a changing command: a doubt, a question mark, an unclosed quotation.
 fn objections(r: &mut Reading<'_>, words: &Range<usize>) {
     if r.doubt {
         r.objections.push(UNDECIDED.to_owned());
@@ -103,7 +103,7 @@ fn objections(r: &mut Reading<'_>, words: &Range<usize>) {
     if open {
         r.objections.push("a quotation is not closed".to_owned());
     }
-    if asked(r, words) {
+    if is_question(r, words) {
         r.objections.push("was that a question? say it without the question mark to do it".to_owned());
     }
     if r.all_envs {
@@ -111,8 +111,9 @@ fn objections(r: &mut Reading<'_>, words: &Range<usize>) {
     }
 }
 
-/// A question mark without "could you": the last one asks about the whole text, others about their own link.
-fn asked(r: &Reading<'_>, words: &Range<usize>) -> bool {
+/// A question mark without "could you": the last one applies to the whole text, others to their own
+/// link.
+fn is_question(r: &Reading<'_>, words: &Range<usize>) -> bool {
     let Some(&last) = r.text.questions.last() else { return false };
     let end = if words.end < r.text.words.len() { r.text.token(words.end).start } else { r.text.src.len() };
     let bytes = r.text.token(words.start).start..end;
@@ -144,7 +145,7 @@ fn several_environments(r: &mut Reading<'_>, intent: &'static Intent, mutates: b
     }
 }
 
-/// A service that does not run in the environment that was said.
+/// Objects to services that do not run in the given environment.
 fn environments_of_services(r: &mut Reading<'_>, intent: &Intent) {
     let Some(env) = r.out.env.clone() else { return };
     for service in &r.out.services.clone() {
@@ -156,7 +157,8 @@ fn environments_of_services(r: &mut Reading<'_>, intent: &Intent) {
             _ => format!("{service} runs in {}, not in {env}", explain::list(has, "and")),
         };
         r.objections.push(objection);
-        // The same change elsewhere is another change: it is named, not offered.
+        // A change in another environment is a different change: the message names it, no
+        // suggestion.
         if !r.mutates(intent) {
             let there = |e: &String| (intent.restate)(&Parsed { env: Some(e.clone()), ..r.out.clone() });
             r.out.suggestions = has.iter().map(there).collect();
@@ -204,7 +206,7 @@ fn missing(r: &mut Reading<'_>, intent: &Intent, mutates: bool) {
     r.out.missing = slots;
 }
 
-/// Lists the words nobody read, token by token.
+/// Lists the unread words, one entry per token.
 fn unread(r: &mut Reading<'_>, words: &Range<usize>) {
     let mut last = None;
     for at in words.clone().filter(|&i| matches!(r.marks[i], Mark::Free)) {
@@ -218,12 +220,12 @@ fn unread(r: &mut Reading<'_>, words: &Range<usize>) {
     }
 }
 
-/// "release notes": a noun phrase, not an order.
+/// "release notes": a noun phrase, not a command.
 fn suggest_nowhere(r: &mut Reading<'_>, intent: &Intent) {
     r.out.mutates = false;
     let words = explain::list(&r.out.unknown, "and");
     r.out.message = format!("nothing here is called {words}: say \"{}\"", intent.form);
-    r.out.suggestions = advice::looks(r);
+    r.out.suggestions = advice::read_only_commands(r);
 }
 
 /// Doubts after the verb: "deploy web to prod maybe".
@@ -238,7 +240,7 @@ pub(super) fn late_doubts(r: &mut Reading<'_>) {
     }
 }
 
-/// Whether the link is taken back: "… never mind".
+/// Whether the link is cancelled: "… never mind".
 pub(super) fn dismissed(r: &Reading<'_>) -> bool {
     r.words.clone().any(|at| {
         let n = r.lexicon.dismissals.longest_at(r, at, r.words.end).unwrap_or(0);

@@ -1,4 +1,5 @@
-//! Text into tokens (as typed) and words (as compared). Quoted text and `key=value` stay whole.
+//! Splits a text into tokens (as typed) and words (as compared). Quoted text and `key=value` stay
+//! whole.
 
 use std::collections::HashMap;
 use std::ops::Range;
@@ -6,7 +7,7 @@ use std::ops::Range;
 use super::fold::{clean, fold, hazard, is_line_break, plain};
 use super::lexicon::Lexicon;
 
-/// What stood between a token and the one before it; the strongest wins.
+/// Separator between a token and the one before it; the strongest wins.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default)]
 pub(super) enum Gap {
     #[default]
@@ -28,7 +29,7 @@ pub(super) enum Kind {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Token {
     pub kind: Kind,
-    /// What was typed, without quotes and invisible characters.
+    /// The typed text, without quotes and invisible characters.
     pub raw: String,
     pub start: usize,
     pub end: usize,
@@ -44,13 +45,13 @@ pub(super) struct Word {
     pub glued: bool,
 }
 
-/// A text taken apart.
+/// A tokenized text.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub(super) struct Text {
     pub src: String,
     pub tokens: Vec<Token>,
     pub words: Vec<Word>,
-    /// What makes a changing command suspicious, in words for people.
+    /// Suspicious characters, described for people; a changing command with one is not run.
     pub hazards: Vec<String>,
     /// Byte offsets of question marks.
     pub questions: Vec<usize>,
@@ -66,7 +67,7 @@ impl Text {
         text
     }
 
-    /// The same text with some tokens written otherwise.
+    /// The same text with some tokens replaced.
     pub fn respelt(&self, changes: &[(Range<usize>, String)], lexicon: &Lexicon) -> Self {
         let mut text = self.clone();
         for (range, to) in changes {
@@ -225,7 +226,7 @@ impl Lexer<'_> {
         self.src[self.pos..].chars().next()
     }
 
-    /// Takes one character that only separates; says whether it did.
+    /// Consumes one separator character; returns whether it did.
     fn separator(&mut self, c: char) -> bool {
         let gap = match plain(c) {
             _ if is_line_break(c) => {
@@ -337,7 +338,7 @@ impl Lexer<'_> {
     }
 }
 
-/// Length of an arrow, which is a word of its own however close it stands: "web->prod".
+/// Length of an arrow, which is a word of its own even without spaces: "web->prod".
 fn arrow(rest: &str) -> Option<usize> {
     ["->", "=>", "→", "⇒"].iter().find(|a| rest.starts_with(**a)).map(|a| a.len())
 }

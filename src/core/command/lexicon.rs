@@ -56,9 +56,9 @@ pub(super) struct Lexicon {
     pub weekdays: PhraseSet,
     pub clock: PhraseSet,
     pub head_nouns: PhraseSet,
-    pub looks: PhraseSet,
-    pub also_looks: PhraseSet,
-    pub look_nouns_of: Vec<String>,
+    pub show_verbs: PhraseSet,
+    pub check_verbs: PhraseSet,
+    pub check_nouns_of: Vec<String>,
     /// Phrase → status.
     pub statuses: Vec<(Vec<String>, String)>,
     /// Phrase → field.
@@ -69,7 +69,7 @@ pub(super) struct Lexicon {
     pub verbs: PatternSet<&'static Intent>,
     pub nouns: PatternSet<&'static Intent>,
     also: HashMap<&'static str, PhraseSet>,
-    /// Every word that is spelt right, whatever it means here.
+    /// Every correctly spelled word, whatever its meaning.
     known: HashSet<String>,
 }
 
@@ -166,9 +166,9 @@ impl Lexicon {
             weekdays: set(&file.times.weekdays),
             clock: set(&file.times.clock),
             head_nouns: set(&file.head_nouns.words),
-            looks: set(&file.look.verbs),
-            also_looks: set(&file.look.also),
-            look_nouns_of: file.look.nouns_of.clone(),
+            show_verbs: set(&file.look.verbs),
+            check_verbs: set(&file.look.also),
+            check_nouns_of: file.look.nouns_of.clone(),
             statuses: pairs(&file.status),
             fields: pairs(&file.fields),
             numbers: file.numbers.clone(),

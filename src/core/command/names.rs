@@ -1,4 +1,4 @@
-//! What the catalogue knows by name, indexed so that a command is read without walking it.
+//! Index of the names in the catalogue, so that parsing a command does not scan it.
 
 use std::collections::HashMap;
 
@@ -11,7 +11,7 @@ use super::pattern::{Element, PatternSet, Words, join};
 use super::{Catalogue, RunbookName};
 use crate::core::service::Stack;
 
-/// What a name stands for; canonical spelling inside.
+/// What a name refers to, in its canonical spelling.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Name {
     Env(String),
@@ -21,7 +21,7 @@ pub(super) enum Name {
 }
 
 impl Name {
-    /// The service it stands for.
+    /// The service it refers to.
     pub fn service(&self) -> Option<&str> {
         if let Self::Service(name) = self { Some(name) } else { None }
     }
@@ -49,7 +49,7 @@ impl<T: PartialEq> NameTable<T> {
         }
     }
 
-    /// The longest name that starts at `at`: its length in words and what it stands for.
+    /// The longest name that starts at `at`: its length in words and what it refers to.
     pub fn longest_at(&self, words: &impl Words, at: usize, end: usize) -> Option<(usize, &[T])> {
         if at >= end || words.glued(at) {
             return None;
@@ -137,7 +137,7 @@ impl Catalogue {
         if !intent::BUILT_IN.contains(&runbook.name.as_str()) {
             self.near.insert(words.join(" "), runbook.name.clone(), Known::Name);
             for pattern in runbook.phrases.iter().flat_map(|p| lexicon.pattern(p)) {
-                // A phrase of captures alone would swallow every command.
+                // A phrase of captures alone would match every command.
                 if pattern.elements.iter().any(|e| matches!(e, Element::Word(_))) {
                     if let Some(plain) = pattern.plain() {
                         self.near.insert(plain.clone(), plain, Known::Verb(runbook.mutates));
@@ -164,7 +164,7 @@ impl Catalogue {
     }
 }
 
-/// A name as the words that are compared.
+/// The words of a name, as they are compared.
 fn words(lexicon: &Lexicon, name: &str) -> Vec<String> {
     name.split_whitespace().flat_map(|part| lexicon.spell(part)).map(|(word, _)| word).collect()
 }

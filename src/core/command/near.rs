@@ -1,14 +1,15 @@
-//! Which known words a misspelt one may mean: Damerau–Levenshtein, 1 for 4–7 letters, 2 from 8. Of shorter words only one
-//! kind of slip is forgiven: two neighbouring letters of three exchanged ("wbe").
+//! Known words similar to a misspelt one: Damerau–Levenshtein distance 1 for 4–7 letters, 2 from 8.
+//! In three-letter words only two exchanged neighbouring letters are accepted ("wbe").
 
 use std::collections::HashMap;
 
 use strsim::damerau_levenshtein;
 
-/// Posting lists longer than this are only walked when a phrase has no rarer word: "service" says little.
+/// Posting lists longer than this are only walked when a phrase has no rarer word: "service" is too
+/// common.
 const COMMON: usize = 128;
 
-/// What a known word is.
+/// Kind of a known word.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Known {
     /// A verb phrase; `true`: it changes something.
@@ -22,7 +23,7 @@ pub(super) enum Known {
 struct Entry {
     /// Folded, words separated by a space.
     key: String,
-    /// What it is replaced by: the name as written in the catalogue.
+    /// The replacement: the name as written in the catalogue.
     show: String,
     /// One bit per kind of letter.
     letters: u32,
@@ -106,7 +107,7 @@ impl NearIndex {
             .collect()
     }
 
-    /// Phrases of as many words, where each word is the same or near and one is the same.
+    /// Phrases with as many words, where each word is equal or near and at least one is equal.
     fn phrases(&self, typed: &str) -> Vec<Near> {
         let words: Vec<&str> = typed.split(' ').collect();
         let mut lists: Vec<&Vec<usize>> = words.iter().filter_map(|w| self.by_word.get(*w)).collect();
@@ -153,19 +154,19 @@ fn word_by_word(typed: &[&str], known: &str) -> Option<usize> {
     words.next().is_none().then_some(sum)
 }
 
-/// How far the known word is, when the typed one may be a slip of it.
+/// Distance to the known word, when it is small enough for a typo.
 fn distance(typed: &str, known: &str) -> Option<usize> {
     let distance = damerau_levenshtein(typed, known);
     let swapped = || distance == 1 && moved(typed, known) == 0 && known.chars().count() == 3;
     (distance <= reach(typed) || (reach(typed) == 0 && swapped())).then_some(distance)
 }
 
-/// How many edits are worth looking at: those of [`reach`], and two letters exchanged in three.
+/// Most edits to consider: those of [`reach`], and one exchange in three letters.
 fn most(word: &str) -> usize {
     if word.chars().count() == 3 { 1 } else { reach(word) }
 }
 
-/// How many edits a word of this length forgives.
+/// Edits accepted for a word of this length.
 fn reach(word: &str) -> usize {
     match word.chars().filter(|c| *c != ' ').count() {
         4..=7 => 1,
@@ -199,7 +200,7 @@ mod tests {
     }
 
     #[test]
-    fn forgives_by_length() {
+    fn accepts_edits_by_length() {
         let index = index(&["deploy", "prod", "staging", "dashboard", "web", "billing worker"]);
         for (typed, near) in [
             ("deplyo", Some("deploy")),

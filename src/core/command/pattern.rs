@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::ops::Range;
 
-/// Words a gap may take: enough for any list a person types, and it bounds the work.
+/// Most words a gap matches: enough for any typed list, and it bounds the work.
 const LONGEST_GAP: usize = 16;
 
 /// One piece of a phrase.
@@ -26,11 +26,11 @@ pub(super) enum Element {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Pattern {
     pub elements: Vec<Element>,
-    /// Words that must be there; the phrase with most of them wins.
+    /// Number of required words; the phrase with the most wins.
     pub literals: usize,
 }
 
-/// Where a phrase was found.
+/// A match of a phrase.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Match {
     /// Positions of the words of the phrase itself.
@@ -41,7 +41,7 @@ pub(super) struct Match {
     pub captures: Vec<(String, Range<usize>)>,
 }
 
-/// The words a phrase is looked for in.
+/// The words a phrase is matched against.
 pub(super) trait Words {
     /// The folded word; empty for values.
     fn key(&self, at: usize) -> &str;
@@ -168,7 +168,7 @@ fn fits(element: &Element, words: &impl Words, at: usize) -> bool {
 /// Phrases found by their first word.
 #[derive(Debug, Clone)]
 pub(super) struct PatternSet<T> {
-    /// Ordered, so that whatever is built by walking it is always the same.
+    /// Ordered, so that everything built by iterating over it is deterministic.
     by_word: BTreeMap<String, Vec<(Pattern, T)>>,
     /// Those that start with a class or a gap.
     others: Vec<(Pattern, T)>,

@@ -113,7 +113,7 @@ impl Reading<'_> {
         }
     }
 
-    /// Whether one of those words stands there unread.
+    /// Whether the word at `at` is unread and one of `words`.
     pub fn is(&self, at: usize, words: &[&str]) -> bool {
         at < self.words.end && self.is_free(at) && words.contains(&self.word(at))
     }

@@ -1,4 +1,4 @@
-//! One link of a command while it is read: which words are spent on what, and what they gave.
+//! State of one link while it is parsed: how each word was used, and the resulting slots.
 
 use std::ops::Range;
 
@@ -10,7 +10,7 @@ use super::pattern::{PhraseSet, Words};
 use super::spelling::Suspect;
 use super::{Catalogue, Parsed, RunbookName, Why};
 
-/// A catalogue name in the text; the longest one wins and nothing inside it is read on its own.
+/// A catalogue name in the text. The longest match wins; words inside it are not read separately.
 #[derive(Debug, Clone)]
 pub(super) struct NameSpan {
     pub words: Range<usize>,
@@ -50,7 +50,7 @@ impl Spans {
     }
 }
 
-/// A text without any reading: for finding names.
+/// The plain words of a text, without marks: used to find names.
 struct Plain<'a>(&'a Text);
 
 impl Words for Plain<'_> {
@@ -77,10 +77,10 @@ impl Words for Plain<'_> {
     }
 }
 
-/// What a word was spent on.
+/// How a word was used.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Mark {
-    /// Nothing yet; at the end: not understood.
+    /// Not used yet; after parsing: not understood.
     Free,
     /// Politeness and small words.
     Soft,
@@ -102,11 +102,11 @@ pub(super) struct Reading<'a> {
     pub words: Range<usize>,
     pub marks: Vec<Mark>,
     pub out: Parsed,
-    /// Distinct environments in the order said.
+    /// Distinct environments in the order given.
     pub envs: Vec<String>,
     pub all_envs: bool,
     pub doubt: bool,
-    /// Why a changing command needs another word from the person; becomes a question.
+    /// Reasons not to run a changing command as typed; they turn it into a question.
     pub objections: Vec<String>,
     /// Misspelt names among free notes.
     pub misspelt_notes: Vec<Suspect>,
@@ -114,7 +114,7 @@ pub(super) struct Reading<'a> {
     pub verb_end: usize,
     /// The user's runbook this link runs.
     pub runbook: Option<&'a RunbookName>,
-    /// Whether phrases of runbooks are looked for, or only the words of the language itself.
+    /// Whether runbook phrases are matched too, or only the built-in language.
     pub own_phrases: bool,
 }
 
@@ -166,7 +166,7 @@ impl<'a> Reading<'a> {
         self.marks[at] = Mark::Soft;
     }
 
-    /// Spends words on a slot and remembers why.
+    /// Marks words as used for a slot and records why.
     pub fn spend(&mut self, words: &Range<usize>, slot: &str) {
         self.mark(words.clone(), Mark::Spent);
         self.explain(words, slot);
@@ -178,7 +178,7 @@ impl<'a> Reading<'a> {
         self.out.why.push(Why { text, slot: slot.to_owned(), start: bytes.start, end: bytes.end });
     }
 
-    /// Fills an input once; the words of a second value stay unread and are asked about.
+    /// Fills an input once; the words of a second, different value stay unread.
     pub fn set_input(&mut self, name: &str, value: String, words: &Range<usize>) -> bool {
         if self.out.inputs.get(name).is_some_and(|v| *v != value) {
             return false;
@@ -206,7 +206,7 @@ impl<'a> Reading<'a> {
         (at..at + n).all(|i| self.is_free(i)).then_some(n)
     }
 
-    /// Whether the link names an object of that sort anywhere.
+    /// Whether the link names an object of that kind anywhere.
     pub fn mentions(&self, object: Object) -> bool {
         let named = |wanted: fn(&Name) -> bool| {
             self.spans.within(self.words.clone()).any(|s| self.untouched(s) && s.names.iter().any(wanted))
@@ -229,7 +229,7 @@ impl<'a> Reading<'a> {
         span.words.clone().all(|i| self.is_free(i))
     }
 
-    /// Whether everything is meant: "all services", "everything".
+    /// Whether the link covers everything: "all services", "everything".
     pub fn mentions_all(&self) -> bool {
         self.words.clone().any(|i| self.phrase(&self.lexicon.all_words, i).is_some())
     }
@@ -277,7 +277,8 @@ impl<'a> Reading<'a> {
         }
     }
 
-    /// A `key=value` that is no part of the text, or a word that only leads to one: "with repo=a/b and branch=x".
+    /// A `key=value` that is not part of the text, or a word that only introduces one: "with
+    /// repo=a/b and branch=x".
     fn is_about_pair(&self, at: usize, input: &str) -> bool {
         let is_pair = matches!(self.text.token(at).kind, Kind::Pair { .. });
         if is_pair {
@@ -289,7 +290,7 @@ impl<'a> Reading<'a> {
             && self.is_about_pair(at + 1, input)
     }
 
-    /// A `key=value` that the plan does not declare is asked about, not made part of its subject.
+    /// A `key=value` that the plan does not declare becomes a question, not part of the subject.
     fn is_stray_pair(&self, at: usize, input: &str) -> bool {
         input == "subject" && matches!(self.text.token(at).kind, Kind::Pair { .. }) && self.is_free(at)
     }

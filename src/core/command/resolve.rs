@@ -1,4 +1,4 @@
-//! From words to links: verb, condition, slots, verdict; and from links to one answer.
+//! Parses a text into links: verb, condition, slots and outcome of each.
 
 use std::ops::Range;
 
@@ -72,7 +72,8 @@ fn read_link(mut r: Reading<'_>, before: Option<&Link>) -> Option<Link> {
     read_verb(r, found, before, leading, &all)
 }
 
-/// The link as a whole command of opsroom's own, which wins over a page that is called like its object: "follow run 41".
+/// The link read as a built-in command, which wins over a page named like its object: "follow run
+/// 41".
 fn built_in(
     mut r: Reading<'_>,
     before: Option<&Link>,
@@ -190,10 +191,10 @@ pub(super) fn read_intent(
         let readings = ["cancel run N", "cancel the last run"].into_iter().chain(routines);
         r.out.ambiguous = readings.map(str::to_owned).collect();
     }
-    judge::judge(r, intent, tail.as_ref())
+    judge::classify(r, intent, tail.as_ref())
 }
 
-/// Marks the words of the verb, but leaves what is also a slot: "failed runs", "last run".
+/// Marks the words of the verb, except words that are also a slot: "failed runs", "last run".
 fn spend_verb(r: &mut Reading<'_>, hit: &Hit, intent: &Intent) {
     let slot_words = |r: &Reading<'_>, at: usize| {
         let status = intent.inputs.contains(&"status")
@@ -284,7 +285,7 @@ fn several(mut r: Reading<'_>, hit: &Hit, all: &Range<usize>) -> Link {
         }
     }
     r.words = all.clone();
-    let mut link = judge::judge(r, first, None);
+    let mut link = judge::classify(r, first, None);
     link.mutates = hit.intents.iter().any(|i| i.mutates);
     link.parsed.mutates = link.mutates;
     first.name.clone_into(&mut link.parsed.intent);
@@ -303,7 +304,8 @@ fn several(mut r: Reading<'_>, hit: &Hit, all: &Range<usize>) -> Link {
     link
 }
 
-/// "the deploy of web to prod": a noun is no order. How the order is typed is named; what is suggested only looks.
+/// "the deploy of web to prod": a noun is not a command. The message names the command form;
+/// suggestions are read-only.
 fn noun(mut r: Reading<'_>, hit: &Hit, all: &Range<usize>) -> Link {
     r.words = all.clone();
     let Some(intent) = hit.intents.first().copied() else { return refused() };
@@ -311,13 +313,13 @@ fn noun(mut r: Reading<'_>, hit: &Hit, all: &Range<usize>) -> Link {
     let parsed = Parsed {
         outcome: ParseOutcome::Suggest,
         message: format!("no order in that: an order begins with its verb, as in \"{}\"", intent.form),
-        suggestions: advice::looks(&r),
+        suggestions: advice::read_only_commands(&r),
         ..Parsed::default()
     };
     Link { parsed, intent: None, mutates: false, refused: false, doubt: r.doubt, suspects }
 }
 
-/// No verb: objects alone go on with the verb of the link before; anything else is a suggestion.
+/// No verb: objects alone reuse the verb of the link before; anything else is a suggestion.
 fn without_verb(
     mut r: Reading<'_>,
     before: Option<&Link>,
@@ -339,24 +341,24 @@ fn without_verb(
             conditions.push(c);
         }
         slots::fill(&mut next, intent);
-        let said = !next.envs.is_empty()
+        let has_slots = !next.envs.is_empty()
             || !next.out.services.is_empty()
             || !next.out.inputs.is_empty()
             || next.out.routine.is_some();
         let understood = next.words.clone().all(|i| next.marks[i] != Mark::Free);
-        if said && understood && intent.free.text().is_none() {
+        if has_slots && understood && intent.free.text().is_none() {
             next.out.runbook.clone_from(&before.parsed.runbook);
             next.out.intent.clone_from(&before.parsed.intent);
             inherit(&mut next, intent, Some(before), true);
             for condition in conditions {
                 tail = condition.apply(&mut next).or(tail);
             }
-            return judge::judge(next, intent, tail.as_ref());
+            return judge::classify(next, intent, tail.as_ref());
         }
     }
     r.words = all.clone();
     let suspects = spelling::suspects(&r, all, |_| true);
-    let suggestions = advice::looks(&r);
+    let suggestions = advice::read_only_commands(&r);
     let doubt = r.doubt;
     let parsed = Parsed {
         outcome: ParseOutcome::Suggest,

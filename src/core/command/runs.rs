@@ -17,7 +17,7 @@ impl Reading<'_> {
             return None;
         }
         let number = run_number(self.word(at))?;
-        // "2 hours", "3 replicas" are no runs.
+        // "2 hours", "3 replicas" are not runs.
         let counted = at + 1 < self.words.end
             && (self.lexicon.units.contains_key(self.word(at + 1)) || self.word(at + 1) == "replicas");
         if counted {
@@ -44,7 +44,7 @@ impl Reading<'_> {
         next += usize::from(failed);
         let noun = matches!(key(next), "run" | "one" | "job" | "failure");
         next += usize::from(noun);
-        // "last deploy", "last successful run": another thing than the last run.
+        // "last deploy", "last successful run": not the last run.
         let ends = next >= self.words.end
             || !self.is_free(next)
             || self.lexicon.connectives.contains(key(next))

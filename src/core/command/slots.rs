@@ -1,4 +1,4 @@
-//! The common slots: times, names, everything; what is left over goes to free text or was not understood.
+//! Slots that intents share: times, names, "all". Leftover words fill the free text or stay unread.
 
 use std::ops::Range;
 
@@ -10,10 +10,10 @@ use super::near::Known;
 use super::reading::{Mark, Reading};
 use super::spelling;
 
-/// Letters from which a word of free notes is corrected to a near name: "state" is not "stage".
+/// Minimum letters for correcting a word of free notes to a similar name: "state" is not "stage".
 const SURE_TYPO: usize = 6;
 
-/// Reads the slots of `intent` from what the verb left.
+/// Reads the slots of `intent` from the words that the verb did not use.
 pub(super) fn fill(r: &mut Reading<'_>, intent: &'static Intent) {
     r.take_pairs(intent);
     (intent.read)(r);
@@ -48,7 +48,7 @@ pub(super) fn fill(r: &mut Reading<'_>, intent: &'static Intent) {
 
 type Reader = fn(&mut Reading<'_>);
 
-/// How each input is read, in the order in which they must be looked for.
+/// The reader of each input, in the order they must run.
 const READERS: &[(&str, Reader)] = &[
     ("version", |r| r.take_version()),
     ("branch", |r| r.take_branch()),
@@ -102,7 +102,7 @@ impl Reading<'_> {
             && !self.lexicon.connectives.contains(self.word(at))
     }
 
-    /// "promote web from staging to prod": where it comes from is an input, not the target.
+    /// "promote web from staging to prod": the origin is an input, not the target.
     fn take_env_origin(&mut self, intent: &Intent) {
         if !intent.inputs.contains(&"from") || self.has_input("from") {
             return;
@@ -126,7 +126,7 @@ impl Reading<'_> {
             let words = at..span.words.end;
             if intent.name == "deploy" {
                 self.set_input("from", env, &words);
-                self.soften_company(span.words.end);
+                self.soften_kind_word(span.words.end);
             } else {
                 // "roll back web from prod" means in prod.
                 self.soften(at);
@@ -161,8 +161,8 @@ impl Reading<'_> {
                 (None, _, [one]) => *one,
                 (None, _, [_, ..]) => {
                     self.out.ambiguous.extend(services.iter().filter_map(|n| n.service()).map(str::to_owned));
-                    let said = self.text.span(&span.words);
-                    let (before, after) = (&self.text.src[..said.start], &self.text.src[said.end..]);
+                    let bytes = self.text.span(&span.words);
+                    let (before, after) = (&self.text.src[..bytes.start], &self.text.src[bytes.end..]);
                     let readings = services.iter().filter_map(|n| n.service()).map(|n| format!("{before}{n}{after}"));
                     self.out.suggestions.extend(readings);
                     self.mark(span.words.clone(), Mark::Soft);
@@ -199,14 +199,14 @@ impl Reading<'_> {
             }
             Name::Department(_) => return,
         }
-        self.soften_company(words.end);
+        self.soften_kind_word(words.end);
         if words.start > self.words.start {
-            self.soften_company(words.start - 1);
+            self.soften_kind_word(words.start - 1);
         }
     }
 
-    /// The word beside a name that only says what kind of thing it is.
-    fn soften_company(&mut self, at: usize) {
+    /// Marks a word beside a name that only gives its kind: "the web service".
+    fn soften_kind_word(&mut self, at: usize) {
         if at >= self.words.end || !self.is_free(at) {
             return;
         }
@@ -239,7 +239,7 @@ impl Reading<'_> {
         }
     }
 
-    /// Quoted text goes where the intent keeps text; elsewhere it is not understood.
+    /// Quoted text fills the text input of the intent; without one it is not understood.
     fn take_quoted(&mut self, intent: &Intent) {
         let (Free::Quoted(input) | Free::Notes(input)) = intent.free else { return };
         if let Some(at) = self.find_free(|r, i| matches!(r.text.token(i).kind, Kind::Quoted { .. })) {
@@ -253,7 +253,7 @@ impl Reading<'_> {
         let also = self.lexicon.also(intent);
         let mut at = self.words.start;
         while at < self.words.end {
-            let n = if self.is_free(at) && self.text.is_word(at) && !self.second_order(at) {
+            let n = if self.is_free(at) && self.text.is_word(at) && !self.second_command(at) {
                 let mut sets = vec![&self.lexicon.fillers, &self.lexicon.connectives];
                 sets.extend(also);
                 if matches!(intent.name, "healthcheck" | "show_health" | "owner") {
@@ -272,14 +272,14 @@ impl Reading<'_> {
         }
     }
 
-    /// A changing verb after a comma is another order; it is never overheard.
-    fn second_order(&self, at: usize) -> bool {
+    /// A changing verb after a comma is a second command and is never ignored.
+    fn second_command(&self, at: usize) -> bool {
         self.text.gap(at) >= Gap::Comma
             && at > self.words.start
             && self.lexicon.verbs.at(self, at, self.words.end).iter().any(|(_, i)| i.mutates)
     }
 
-    /// What is left over, as said: runs of unread words without small words at their ends.
+    /// Takes the leftover words as typed: runs of unread words, without small words at their ends.
     fn take_notes(&mut self, input: &str) {
         let mut pieces: Vec<Range<usize>> = Vec::new();
         for at in self.words.clone().filter(|&i| self.is_free(i) && self.text.is_word(i)) {
@@ -292,7 +292,7 @@ impl Reading<'_> {
         if pieces.is_empty() || self.has_input(input) {
             return;
         }
-        // Notes are anybody's words: only a long one near a name is taken for a typo.
+        // Notes are free text: only a long word similar to a name counts as a typo.
         let words = self.words.clone();
         let near_names = spelling::suspects(self, &words, |known| known == Known::Name);
         self.misspelt_notes = near_names.into_iter().filter(|s| s.letters(self.text) >= SURE_TYPO).collect();

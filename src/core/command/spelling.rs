@@ -1,4 +1,4 @@
-//! Misspelt words: which known ones are near, and the text with them in place.
+//! Misspelt words: similar known words, and the corrected text.
 
 use std::collections::HashSet;
 use std::ops::Range;
@@ -10,7 +10,7 @@ use super::near::{Known, Near};
 use super::pattern::{Words, join};
 use super::reading::{Mark, Reading};
 
-/// Words looked at in one text; a command with more unknown ones is not a typo.
+/// Most words checked in one text; a command with more unknown ones is not a typo.
 const MOST: usize = 24;
 /// Longest name compared, in words.
 const WIDEST: usize = 4;
@@ -30,12 +30,12 @@ impl Suspect {
         self.near.iter().any(|n| n.what == Known::Verb(true))
     }
 
-    /// Whether a candidate is a verb or a name; small words are only good for corrections.
-    pub fn is_worth_saying(&self) -> bool {
+    /// Whether a candidate is a verb or a name; small words are only used for corrections.
+    pub fn is_worth_suggesting(&self) -> bool {
         self.near.iter().any(|n| n.what != Known::Word)
     }
 
-    pub fn worth_saying(mut self) -> Option<Self> {
+    pub fn worth_suggesting(mut self) -> Option<Self> {
         self.near.retain(|n| n.what != Known::Word);
         (!self.near.is_empty()).then_some(self)
     }
@@ -45,7 +45,7 @@ impl Suspect {
         text.tokens[self.tokens.clone()].iter().map(|t| t.raw.chars().count()).sum()
     }
 
-    /// What it is read as when all candidates agree.
+    /// The correction, when all candidates agree.
     pub fn single(&self) -> Option<&Near> {
         let mut shown: Vec<&str> = self.near.iter().map(|n| n.show.as_str()).collect();
         shown.dedup();
@@ -53,7 +53,8 @@ impl Suspect {
     }
 }
 
-/// The suspects among the unread words of a link; only candidates that are `wanted`, those that only look first.
+/// The suspects among the unread words of a link; only candidates that are `wanted`, read-only ones
+/// first.
 pub(super) fn suspects(r: &Reading<'_>, words: &Range<usize>, wanted: impl Fn(Known) -> bool) -> Vec<Suspect> {
     let mut found: Vec<(Range<usize>, Suspect)> = Vec::new();
     let unread = words.clone().filter(|&i| r.marks[i] == Mark::Free && r.text.is_word(i)).take(MOST);
@@ -78,8 +79,9 @@ pub(super) fn suspects(r: &Reading<'_>, words: &Range<usize>, wanted: impl Fn(Kn
     found.into_iter().map(|(_, s)| s).collect()
 }
 
-/// What is no choice goes: of names for the same thing ("prod", "production") the best one stays, and letters exchanged
-/// ("prdo") are the likelier slip than one left out ("prd"). What may change something stays: it forbids a correction.
+/// Drops redundant candidates: of names for the same object ("prod", "production") only the best
+/// one stays, and exchanged letters ("prdo") are more likely than a missing one ("prd"). Changing
+/// verbs stay: they forbid a correction.
 fn narrow(r: &Reading<'_>, typed: &str, near: &mut Vec<Near>) {
     if near.iter().any(|n| n.is_exchange_of(typed)) {
         near.retain(|n| n.what == Known::Verb(true) || n.is_exchange_of(typed));
@@ -144,7 +146,7 @@ pub(super) fn suggestions(text: &Text, suspects: &[Suspect]) -> Vec<String> {
     (0..most).map(|choice| replaced(text, suspects, choice)).filter(|s| seen.insert(s.clone())).collect()
 }
 
-/// What changed from the typed to the read words: word by word when there are as many.
+/// The typed and the corrected words; only the differing word when both have as many.
 pub(super) fn correction(text: &Text, suspect: &Suspect, near: &Near) -> (String, String) {
     let typed: Vec<&str> =
         text.tokens[suspect.tokens.clone()].iter().filter(|t| t.kind == Kind::Word).map(|t| t.raw.as_str()).collect();

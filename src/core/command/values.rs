@@ -6,7 +6,7 @@ use super::names::Name;
 use super::reading::{Reading, severity};
 
 impl Reading<'_> {
-    /// `key=value`; a key nobody declared stays unread.
+    /// `key=value`; an undeclared key stays unread.
     pub fn take_pairs(&mut self, intent: &Intent) {
         for at in self.words.clone() {
             let Kind::Pair { key, value } = self.text.token(at).kind.clone() else { continue };
@@ -48,7 +48,7 @@ impl Reading<'_> {
         self.spend(&(at..at + 1), if env { "env" } else { "services" });
     }
 
-    /// A duration written after `=` in the spelling of the answers; anything else as written.
+    /// Normalizes a duration after `=` to the form used in answers; other values stay as written.
     fn written_duration(&self, value: &str) -> String {
         let text = super::lexer::Text::new(value, self.lexicon);
         let spans = super::reading::Spans::new(&text, self.catalogue);
@@ -233,7 +233,7 @@ impl Reading<'_> {
         }
     }
 
-    /// The one service said is also the target.
+    /// If exactly one service is named, it is also the target.
     pub fn service_is_target(&mut self) {
         let names: Vec<String> = self
             .spans
@@ -289,7 +289,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn knows_a_version_from_a_word() {
+    fn distinguishes_versions_from_words() {
         for version in ["1.4.2", "v1.9.0", "v2", "1.4.2-rc1", "2.0", "v1.2.3+build7", "2025.01"] {
             assert!(is_version(version), "{version}");
         }

@@ -6,14 +6,14 @@ use super::lexer::Gap;
 use super::pattern::{Match, Words};
 use super::reading::{Mark, Reading};
 
-/// A phrase found, with the intents it may stand for.
+/// A matched phrase and the intents it can mean.
 #[derive(Debug, Clone)]
 pub(super) struct Hit {
     pub found: Match,
     pub intents: Vec<&'static Intent>,
     /// The user's runbook whose phrase it is.
     pub runbook: Option<String>,
-    /// Other runbooks whose phrases say as much.
+    /// Other runbooks whose phrases match equally well.
     pub rivals: Vec<Hit>,
     /// A noun ("alerts"), not a verb.
     pub noun: bool,
@@ -28,32 +28,33 @@ impl Hit {
     }
 }
 
-/// What the walk came to.
+/// Result of the walk.
 #[derive(Debug, Clone)]
 pub(super) enum Verb {
     Found(Hit),
-    /// A changing verb after words that were not understood, or after bare names ("web restart"): asked about.
+    /// A changing verb after words that were not understood, or after bare names ("web restart"):
+    /// becomes a question.
     Late(Hit),
     /// A changing verb used as a noun ("the deploy of web"), and nothing else.
     Noun(Hit),
-    /// Negation came before the verb, or stands alone.
+    /// A negation before the verb, or without a verb.
     Refused,
     None,
 }
 
-/// Finds the verb of a link. Marks what it passes: politeness, doubts, refusals.
+/// Finds the verb of a link. Marks the politeness, doubts and refusals it skips.
 pub(super) fn find(r: &mut Reading<'_>) -> Verb {
-    Walk { at: r.words.start, passed: Passed::Little, refused: false, placed: false, noun: None, look: None }.run(r)
+    Walk { at: r.words.start, passed: Passed::Little, refused: false, placed: false, noun: None, show: None }.run(r)
 }
 
-/// What the walk went past on its way to the verb.
+/// Words skipped before the verb; later variants outweigh earlier ones.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 enum Passed {
     /// Politeness, places, topics.
     Little,
     /// A name without preposition.
     Names,
-    /// A word that nobody knows here.
+    /// An unknown word.
     Strays,
 }
 
@@ -64,8 +65,8 @@ struct Walk {
     /// The last word was a preposition.
     placed: bool,
     noun: Option<Hit>,
-    /// "show": the noun after it decides, else it does.
-    look: Option<Hit>,
+    /// "show": a noun after it decides the intent, else "show" does.
+    show: Option<Hit>,
 }
 
 enum Step {
@@ -80,7 +81,7 @@ impl Walk {
                 return verb;
             }
         }
-        match (self.look, self.noun) {
+        match (self.show, self.noun) {
             _ if self.refused => Verb::Refused,
             (Some(hit), _) => Verb::Found(hit),
             (None, Some(hit)) => Verb::Noun(hit),
@@ -111,10 +112,10 @@ impl Walk {
                 self.passed = self.passed.max(Passed::Names);
             }
             self.at = end;
-            self.skip_company(r);
+            self.skip_kind_words(r);
             return Step::Go;
         }
-        // "at 22:00 restart web", "until noon mute web": when, before what.
+        // "at 22:00 restart web", "until noon mute web": a time before the verb.
         let lead = usize::from(matches!(r.word(at), "until" | "till"));
         let time = r.time_at(at + lead).map(|(n, ..)| n);
         if let Some(n) = time.or_else(|| r.duration_at(at + lead).map(|(n, _)| n)) {
@@ -139,12 +140,12 @@ impl Walk {
         Step::Go
     }
 
-    /// Nothing but small words so far: here the verb beats a name of the same spelling.
+    /// Only small words so far: here a verb wins over a name with the same spelling.
     fn starts_here(&self) -> bool {
         self.passed == Passed::Little && !self.placed
     }
 
-    /// Passes politeness, doubt and refusal when they say more than the phrase found here.
+    /// Skips politeness, doubt and refusal phrases longer than the verb phrase found here.
     fn soft(&mut self, r: &mut Reading<'_>, weight: usize) -> bool {
         let lexicon = r.lexicon;
         let phrase = |set| r.phrase(set, self.at).unwrap_or(0);
@@ -168,7 +169,7 @@ impl Walk {
         true
     }
 
-    fn skip_company(&mut self, r: &Reading<'_>) {
+    fn skip_kind_words(&mut self, r: &Reading<'_>) {
         let lexicon = r.lexicon;
         while self.at < r.words.end
             && (lexicon.service_words.contains(r.word(self.at)) || lexicon.env_words.contains(r.word(self.at)))
@@ -179,7 +180,7 @@ impl Walk {
     }
 
     fn meet(&mut self, r: &mut Reading<'_>, hit: Hit) -> Step {
-        // "web up" asks how web is; "up" among other words says nothing.
+        // "web up" asks for the state of web; "up" among other words means nothing.
         if is_state(r, self.at, &hit)
             && (self.passed == Passed::Strays
                 || !(r.mentions(Object::Env) || r.mentions(Object::Service) || r.mentions_all()))
@@ -188,8 +189,8 @@ impl Walk {
             self.at += 1;
             return Step::Go;
         }
-        if self.look.is_some() {
-            return self.meet_after_look(r, hit);
+        if self.show.is_some() {
+            return self.meet_after_show(r, hit);
         }
         if !hit.mutates(r) {
             return self.meet_reading(r, hit);
@@ -217,36 +218,36 @@ impl Walk {
         }
         let words: Vec<&str> = hit.found.used.iter().map(|&i| r.word(i)).collect();
         let words = words.join(" ");
-        if r.lexicon.looks.contains(&words) {
+        if r.lexicon.show_verbs.contains(&words) {
             self.at = hit.found.end;
-            self.look = Some(hit);
+            self.show = Some(hit);
             return Step::Go;
         }
-        if r.lexicon.also_looks.contains(&words)
+        if r.lexicon.check_verbs.contains(&words)
             && let Some(noun) = noun_of(r, hit.found.end)
         {
-            spend_look(r, &hit);
+            spend_show(r, &hit);
             return Step::Done(Verb::Found(noun));
         }
         Step::Done(Verb::Found(hit))
     }
 
-    /// After "show" only what looks counts; a changing verb is a noun there.
-    fn meet_after_look(&mut self, r: &mut Reading<'_>, hit: Hit) -> Step {
-        let look = hit.found.used.len() == 1 && r.lexicon.looks.contains(r.word(self.at));
-        if hit.mutates(r) || look {
+    /// After "show" only read-only phrases count; a changing verb is a noun there.
+    fn meet_after_show(&mut self, r: &mut Reading<'_>, hit: Hit) -> Step {
+        let show = hit.found.used.len() == 1 && r.lexicon.show_verbs.contains(r.word(self.at));
+        if hit.mutates(r) || show {
             self.at += 1;
             return Step::Go;
         }
-        if let Some(first) = self.look.take() {
-            spend_look(r, &first);
+        if let Some(first) = self.show.take() {
+            spend_show(r, &first);
         }
         Step::Done(Verb::Found(hit))
     }
 }
 
-/// The words of "show" in "show alerts" are read, but say nothing more.
-fn spend_look(r: &mut Reading<'_>, hit: &Hit) {
+/// Marks "show" in "show alerts" as read; the noun decides the intent.
+fn spend_show(r: &mut Reading<'_>, hit: &Hit) {
     for &at in &hit.found.used {
         r.soften(at);
     }
@@ -277,7 +278,7 @@ fn best(r: &Reading<'_>, at: usize) -> Option<Hit> {
     Some(Hit { found, intents, runbook: None, rivals: Vec::new(), noun })
 }
 
-/// The phrase of a runbook that says most at `at`, and the runbooks whose phrases say as much.
+/// The best matching runbook phrase at `at`, and the runbooks whose phrases match equally well.
 fn of_runbooks(r: &Reading<'_>, at: usize) -> Option<Hit> {
     if !r.own_phrases {
         return None;
@@ -296,7 +297,7 @@ fn of_runbooks(r: &Reading<'_>, at: usize) -> Option<Hit> {
     hits.pop().map(|hit| Hit { rivals, ..hit })
 }
 
-/// Phrases of runbooks may hold names of the catalogue as words.
+/// Runbook phrases may contain catalogue names as words.
 struct Unblocked<'a, 'b>(&'a Reading<'b>);
 
 impl Words for Unblocked<'_, '_> {
@@ -328,7 +329,7 @@ fn is_state(r: &Reading<'_>, at: usize, hit: &Hit) -> bool {
     hit.noun && hit.found.used.len() == 1 && r.is_state(at)
 }
 
-/// "deploy status", "restart history": the verb only says which.
+/// "deploy status", "restart history": the verb only qualifies the noun.
 fn adjective(r: &Reading<'_>, hit: &Hit) -> bool {
     let next = hit.found.end;
     let plan = hit.intents.iter().all(|i| i.outcome == ParseOutcome::Plan);
@@ -355,22 +356,23 @@ fn used_as_noun(r: &Reading<'_>, at: usize, hit: &Hit) -> bool {
     before || after
 }
 
-/// The word before belongs to politeness of several words: "i need to".
+/// The word before is part of a longer polite phrase: "i need to".
 fn polite(r: &Reading<'_>, at: usize) -> bool {
     let whole = |n: &usize| r.lexicon.fillers.longest_at(r, at - n, at) == Some(*n);
     (2..=6).filter(|n| at >= r.words.start + n).any(|n| whole(&n))
 }
 
-/// The noun that "check" looks at: "check the alerts".
+/// The noun that "check" applies to: "check the alerts".
 fn noun_of(r: &Reading<'_>, from: usize) -> Option<Hit> {
     (from..r.words.end).filter(|&i| r.spans.at(i).is_none() && r.is_free(i)).find_map(|i| {
         let hit = best(r, i)?;
-        let wanted = hit.noun && hit.intents.iter().all(|n| r.lexicon.look_nouns_of.iter().any(|w| w == n.name));
+        let wanted = hit.noun && hit.intents.iter().all(|n| r.lexicon.check_nouns_of.iter().any(|w| w == n.name));
         wanted.then_some(hit)
     })
 }
 
-/// Whether a verb phrase starts here, politeness aside: what makes "and" and commas split a command.
+/// Whether a verb phrase starts here, politeness aside. This decides where "and" and commas split a
+/// command.
 pub(super) fn opens_with_verb(r: &Reading<'_>, from: usize) -> bool {
     opening(r, from).is_some_and(|(_, hit)| !hit.noun)
 }

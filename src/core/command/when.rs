@@ -1,4 +1,5 @@
-//! Durations and points in time. Units stay as said, weeks become days, compounds take their smallest unit.
+//! Durations and points in time. Units stay as typed, weeks become days, compounds take their
+//! smallest unit.
 
 use super::lexicon::Lexicon;
 use super::pattern::Words;
@@ -8,7 +9,7 @@ use super::reading::Reading;
 const UNITS: [(&str, u64); 4] = [("s", 1), ("m", 60), ("h", 3600), ("d", 86_400)];
 const WEEK: u64 = 7 * 86_400;
 
-/// Whether a point in time can lie ahead.
+/// Whether a point in time is in the past or the future.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Tense {
     Past,
@@ -120,7 +121,7 @@ impl Reading<'_> {
         seconds(word, self.lexicon)
     }
 
-    /// A point in time at `at`: words taken, the text as said, and its tense.
+    /// A point in time at `at`: words taken, the text as typed, and its tense.
     pub fn time_at(&self, at: usize) -> Option<(usize, String, Tense)> {
         let (n, day, tense) = self.day_at(at).map_or((0, String::new(), Tense::Either), |d| d);
         let mut next = at + n;
@@ -157,7 +158,7 @@ impl Reading<'_> {
                 (p, f) if p > f => Tense::Past,
                 _ => Tense::Future,
             };
-            return Some((n, self.said(at, n), tense));
+            return Some((n, self.typed(at, n), tense));
         }
         let lead = usize::from(matches!(self.key(at), "next" | "last" | "this" | "coming"));
         if at + lead < self.words.end && self.lexicon.weekdays.contains(self.key(at + lead)) {
@@ -170,7 +171,7 @@ impl Reading<'_> {
                 at + lead + 1 < self.words.end
                     && matches!(self.key(at + lead + 1), "morning" | "afternoon" | "evening" | "night"),
             );
-            return Some((lead + 1 + hours, self.said(at, lead + 1 + hours), tense));
+            return Some((lead + 1 + hours, self.typed(at, lead + 1 + hours), tense));
         }
         is_date(self.key(at)).then(|| (1, self.text.raw(&(at..at + 1)), Tense::Either))
     }
@@ -192,8 +193,8 @@ impl Reading<'_> {
         Some((n, self.text.raw(&(at..at + n))))
     }
 
-    /// Words as said; those for days in lower case.
-    fn said(&self, at: usize, n: usize) -> String {
+    /// Words as typed; those for days in lower case.
+    fn typed(&self, at: usize, n: usize) -> String {
         let raw = self.text.raw(&(at..at + n));
         // "today's runs"
         let raw = raw.strip_suffix("'s").or_else(|| raw.strip_suffix("’s")).map(str::to_owned).unwrap_or(raw);

@@ -1,4 +1,5 @@
-//! What is known before any value is: names, fields and types. Whatever is `Any` (parsed JSON) is checked when evaluated.
+//! Static checks of names, fields and types. Whatever is `Any` (parsed JSON) is checked when
+//! evaluated.
 //!
 //! | function | takes | gives |
 //! |---|---|---|
@@ -16,7 +17,7 @@ use std::collections::BTreeMap;
 use super::parse::{Kind, Node, Op};
 use super::{ExprError, Span, Value};
 
-/// What is known of a value before it is there.
+/// The static type of a value.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Type {
     /// Decided when evaluated (JSON).

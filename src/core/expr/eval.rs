@@ -1,4 +1,4 @@
-//! Values through the tree. Every way to go wrong is an error with a place, never a silent false.
+//! Evaluates the tree. Every failure is an error with a place, never a silent false.
 
 use std::cmp::Ordering;
 use std::collections::BTreeMap;
@@ -21,7 +21,7 @@ pub(super) fn eval(node: &Node, scope: &BTreeMap<String, Value>) -> Result<Value
     }
 }
 
-/// Walks a path without copying what it walks through.
+/// Evaluates a path without copying the values on it.
 fn path<'a>(node: &Node, scope: &'a BTreeMap<String, Value>) -> Result<std::borrow::Cow<'a, Value>, ExprError> {
     use std::borrow::Cow;
     let missing = |what: String| ExprError::new(format!("{what} is missing"), node.span);
@@ -236,7 +236,7 @@ fn call(name: &str, arguments: &[Node], scope: &BTreeMap<String, Value>, span: S
     }
 }
 
-/// Only the last part of the path may be absent; what leads to it must be there.
+/// Only the last part of the path may be absent; the parts before it must be there.
 fn present(node: &Node, scope: &BTreeMap<String, Value>) -> Result<bool, ExprError> {
     match &node.kind {
         Kind::Field(of, name) => match &*path(of, scope)? {
@@ -259,7 +259,7 @@ fn count(n: usize) -> Value {
     Value::Int(i64::try_from(n).unwrap_or(i64::MAX))
 }
 
-#[expect(clippy::cast_precision_loss, clippy::cast_possible_truncation, reason = "the conversion asked for")]
+#[expect(clippy::cast_precision_loss, clippy::cast_possible_truncation, reason = "the requested conversion")]
 pub(super) fn convert(name: &str, value: &Value, span: Span) -> Result<Value, ExprError> {
     let wrong = || ExprError::new(format!("{value} cannot become {name}"), span);
     match (name, value) {

@@ -1,4 +1,4 @@
-//! Text into tokens with their places.
+//! Splits a text into tokens with their places.
 
 use super::{ExprError, MAX_LEN, Span};
 

@@ -1,4 +1,4 @@
-//! Tokens into a tree, by precedence climbing; depth is bounded.
+//! Parses tokens into a tree, by precedence climbing; depth is bounded.
 
 use super::lex::{Token, lex};
 use super::{ExprError, MAX_DEPTH, Span, Value};
@@ -24,7 +24,7 @@ pub(super) enum Kind {
     Call(String, Vec<Node>),
 }
 
-/// Collects what an expression starts from; see [`super::Expr::uses`].
+/// Collects the names an expression starts from; see [`super::Expr::uses`].
 pub(super) fn uses(node: &Node, found: &mut std::collections::BTreeSet<(String, Option<String>)>) {
     match &node.kind {
         Kind::Literal(_) => {}

@@ -1,4 +1,5 @@
-//! Tables for what holds, what is refused at load, and what is an error when evaluated; and the properties.
+//! Tables of valid expressions, of those refused at load, and of errors when evaluated; and
+//! properties.
 
 use super::*;
 use proptest::prelude::*;
@@ -37,7 +38,7 @@ fn holds(text: &str) -> Result<bool, String> {
 }
 
 #[test]
-fn what_holds() {
+fn expressions_have_their_results() {
     for (text, expected) in [
         ("response.status == 200 && response.duration_ms < 800", true),
         ("response.status == 200 && response.body.age_hours < 26", true),
@@ -63,7 +64,7 @@ fn what_holds() {
 }
 
 #[test]
-fn what_is_refused_at_load() {
+fn mistakes_are_refused_at_load() {
     for (text, expected) in [
         ("", "something is missing"),
         ("respnse.status == 200", "did you mean `response`?"),

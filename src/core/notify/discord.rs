@@ -15,7 +15,7 @@ pub struct Discord {
 
 pub(super) fn post(message: &Message, url: &str) -> Post {
     let text = format!("**{}**\n{}", message.headline(), message.body());
-    // Nobody's text wakes everyone.
+    // No text may mention everyone.
     let quiet = json!({ "parse": [] });
     Post::json(url, &json!({ "content": shortened(text.trim_end(), MAX), "allowed_mentions": quiet }))
 }

@@ -15,10 +15,10 @@ pub struct Email {
     pub to: Vec<String>,
 }
 
-/// How the connection is kept private.
+/// Encryption of the connection.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Tls {
-    /// Plain at first, private before anything is said (port 587).
+    /// Plain at first, encrypted before any command (port 587).
     Starttls,
     /// From the first byte (port 465).
     Implicit,
@@ -27,7 +27,7 @@ pub enum Tls {
 }
 
 impl Tls {
-    /// Every way, as files write it.
+    /// All variants, as files write them.
     pub const WORDS: [(&'static str, Self); 3] =
         [("starttls", Self::Starttls), ("implicit", Self::Implicit), ("none", Self::None)];
 

@@ -1,4 +1,5 @@
-//! `pagerduty`: Events API v2. A matter is opened by `trigger`, and the same key acknowledges and resolves it.
+//! `pagerduty`: Events API v2. An incident is opened by `trigger`, and the same key acknowledges
+//! and resolves it.
 
 use serde_json::{Value, json};
 
@@ -21,7 +22,7 @@ pub struct PagerDuty {
 }
 
 impl PagerDuty {
-    /// Where events go when nobody says.
+    /// Default address of events.
     pub const EVENTS: &'static str = EVENTS;
 }
 
@@ -30,7 +31,7 @@ pub(super) fn post(message: &Message, at: Timestamp, url: &str, key: &str) -> Po
     if let Some(dedup) = &message.dedup_key {
         body["dedup_key"] = shortened(dedup, MAX_KEY).into();
     }
-    // The other two only name the matter.
+    // The other two only name the incident.
     if message.event == Event::Trigger {
         body["payload"] = payload(message, at);
         if let Some(link) = &message.link {

@@ -4,7 +4,7 @@ use serde_json::json;
 
 use super::{Address, Message, Post, shortened};
 
-/// Characters of a message; Slack cuts far longer ones without a word.
+/// Characters of a message; Slack truncates far longer ones silently.
 const MAX: usize = 4_000;
 
 /// An incoming webhook.
@@ -18,7 +18,8 @@ pub(super) fn post(message: &Message, url: &str) -> Post {
     Post::json(url, &json!({ "text": shortened(text.trim_end(), MAX) }))
 }
 
-/// The three characters that mean something to Slack: nobody's text mentions a channel or hides a link.
+/// Escapes the three special characters of Slack, so that no text mentions a channel or hides a
+/// link.
 fn escaped(text: &str) -> String {
     text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;")
 }

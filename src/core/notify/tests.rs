@@ -1,4 +1,4 @@
-//! What each way of telling sends.
+//! The requests of each kind of notifier.
 
 use serde_json::{Value, json};
 
@@ -45,7 +45,7 @@ fn a_webhook_is_signed_over_time_and_body() {
 }
 
 #[test]
-fn chats_get_text_that_wakes_nobody_by_accident() {
+fn chat_messages_mention_no_one_by_accident() {
     let (_, slack) = sent(&Way::Slack(Slack { url: url() }), &message());
     assert_eq!(
         slack,
@@ -60,7 +60,7 @@ fn chats_get_text_that_wakes_nobody_by_accident() {
 }
 
 #[test]
-fn pagerduty_opens_and_closes_a_matter_by_its_key() {
+fn pagerduty_opens_and_closes_an_incident_by_its_key() {
     let way = Way::PagerDuty(PagerDuty { url: PagerDuty::EVENTS.to_owned(), key: "KEY".to_owned() });
     let (_, trigger) = sent(&way, &message());
     assert_eq!((&trigger["routing_key"], &trigger["event_action"]), (&json!("hunter2-key"), &json!("trigger")));

@@ -47,7 +47,7 @@ pub(super) fn post(message: &Message, at: Timestamp, url: &str, key: &str) -> Po
 /// `v1=` and the hexadecimal HMAC-SHA256 of `SECONDS.BODY`.
 #[must_use]
 pub fn signature(key: &str, seconds: &str, body: &str) -> String {
-    // A key of any length will do for HMAC; there is no error to meet.
+    // HMAC accepts keys of any length, so this cannot fail.
     let Ok(mut mac) = Hmac::<Sha256>::new_from_slice(key.as_bytes()) else { return String::new() };
     mac.update(seconds.as_bytes());
     mac.update(b".");

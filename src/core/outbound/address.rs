@@ -1,16 +1,17 @@
-//! What kind of place an address is: this machine, a private network, a cloud's metadata service, or the public network.
+//! Categories of addresses: this machine, private networks, metadata services of clouds, the public
+//! network.
 
 use ::core::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
-/// What kind of place an address is.
+/// The category of an address.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Category {
     Public,
-    /// RFC 1918, RFC 6598 (carriers), RFC 4193 (ULA) and networks kept for tests.
+    /// RFC 1918, RFC 6598 (carriers), RFC 4193 (ULA) and networks reserved for tests.
     Private,
     /// This machine: 127.0.0.0/8, `::1`.
     Loopback,
-    /// Multicast, broadcast, and what is kept for the future.
+    /// Multicast, broadcast, and reserved addresses.
     Multicast,
     /// 0.0.0.0/8, `::`.
     Unspecified,
@@ -21,9 +22,9 @@ pub enum Category {
 }
 
 impl Category {
-    /// `a private address`
+    /// For example "a link-local address".
     #[must_use]
-    pub const fn words(self) -> &'static str {
+    pub const fn describe(self) -> &'static str {
         match self {
             Self::Public => "a public address",
             Self::Loopback => "an address of this machine (loopback)",
@@ -35,7 +36,8 @@ impl Category {
         }
     }
 
-    /// The kind of an address. One that carries an IPv4 address (see `carried`) is at least as dangerous as that.
+    /// The category of an address. One that carries an IPv4 address (see `carried`) is at least as
+    /// dangerous as that.
     #[must_use]
     pub fn of(address: IpAddr) -> Self {
         match address {
@@ -118,7 +120,7 @@ fn of_v4(address: Ipv4Addr) -> Category {
     }
 }
 
-/// The kind of an IPv6 address by itself, whatever it carries.
+/// The category of an IPv6 address by itself, whatever it carries.
 fn of_v6(address: Ipv6Addr) -> Category {
     if METADATA_V6.contains(&address) {
         return Category::Metadata;
@@ -133,9 +135,10 @@ fn of_v6(address: Ipv6Addr) -> Category {
     }
 }
 
-/// The IPv4 addresses an IPv6 address leads to: compatible and mapped (RFC 4291), translated (RFC 2765), NAT64 (RFC 6052,
-/// RFC 8215), 6to4 (RFC 3056), Teredo (RFC 4380: its server and, inverted, its client), ISATAP (RFC 5214). Of prefixes a
-/// network has chosen for its own NAT64 only a metadata address at the end is recognised.
+/// The IPv4 addresses that an IPv6 address carries: compatible and mapped (RFC 4291), translated
+/// (RFC 2765), NAT64 (RFC 6052, RFC 8215), 6to4 (RFC 3056), Teredo (RFC 4380: its server and,
+/// inverted, its client), ISATAP (RFC 5214). With a network-specific NAT64 prefix, only a metadata
+/// address at the end is recognised.
 fn carried(address: Ipv6Addr) -> impl Iterator<Item = Ipv4Addr> {
     let s = address.segments();
     let last = joined(s[6], s[7]);
@@ -145,7 +148,8 @@ fn carried(address: Ipv6Addr) -> impl Iterator<Item = Ipv4Addr> {
         [0, 0, 0, 0, 0, 0 | 0xffff, ..] | [0, 0, 0, 0, 0xffff, 0, ..] | [0x64, 0xff9b, 0, 0, 0, 0, ..] => {
             (Some(last), None)
         }
-        // Local-use NAT64: the operator chose 48 bits (the address goes around the ninth byte) up to 96. The other place is 0.
+        // Local-use NAT64: the operator chose a prefix of 48 bits (the address goes around the
+        // ninth byte) up to 96. The other position is 0.
         [0x64, 0xff9b, 1, ..] => {
             let used = |v4: &Ipv4Addr| v4.octets()[0] != 0;
             (Some(around(s[3], s[4], s[5])).filter(used), Some(last).filter(used))
@@ -164,7 +168,7 @@ const fn joined(high: u16, low: u16) -> Ipv4Addr {
     Ipv4Addr::new(a, b, c, d)
 }
 
-/// Behind a prefix of 48 bits: two bytes, the one that is always 0, two bytes.
+/// The address after a prefix of 48 bits: two bytes, one that is always 0, two bytes.
 const fn around(one: u16, two: u16, three: u16) -> Ipv4Addr {
     let ([a, b], [_, c], [d, _]) = (one.to_be_bytes(), two.to_be_bytes(), three.to_be_bytes());
     Ipv4Addr::new(a, b, c, d)
@@ -177,7 +181,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_address_has_its_kind() {
+    fn every_address_has_its_category() {
         use Category::{LinkLocal, Loopback, Metadata, Multicast, Private, Public, Unspecified};
         for (address, kind) in [
             ("1.1.1.1", Public),
@@ -222,7 +226,7 @@ mod tests {
             ("64:ff9b:1:a83f:81:1000::", Metadata),
             ("64:ff9b:1::a83f:8110", Metadata),
             ("2001:db8::5efe:168.63.129.16", Metadata),
-            ("2001:db8:64::a9fe:a9fe", Metadata), // a NAT64 prefix of somebody's own
+            ("2001:db8:64::a9fe:a9fe", Metadata), // a network-specific NAT64 prefix
             ("fe80::a9fe:a9fe", Metadata),
             ("::ffff:0:169.254.169.254", Metadata),
             ("::ffff:169.254.169.254", Metadata),

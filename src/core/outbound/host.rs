@@ -9,51 +9,53 @@ use url::{Host, Url};
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum HostFrom {
-    /// A stack, runbook or settings file has it, word for word.
+    /// It is written in a stack, runbook or settings file.
     #[default]
     File,
-    /// At least a part of it is an input or what an earlier step saved.
+    /// At least a part of it is an input or a value that an earlier step saved.
     Value,
 }
 
 impl HostFrom {
-    /// What counts where a stored plan does not say it.
+    /// The default for a stored plan without this field.
     #[must_use]
     pub const fn unsaid() -> Self {
         Self::Value
     }
 
-    /// What needs no line in a stored plan, so that a plan of an earlier version keeps its hash.
+    /// Whether the field is omitted in a stored plan, so that plans of earlier versions keep their
+    /// hash.
     #[must_use]
     pub fn is_unsaid(&self) -> bool {
         *self == Self::Value
     }
 
-    /// As files have it.
+    /// Whether the host is from a file.
     #[must_use]
     pub fn is_file(&self) -> bool {
         *self == Self::File
     }
 
-    /// Where the host of a filled URL came from. `filled` is the URL with `stand_in` in the place of each value that is not
-    /// from a file, or as it is (`None`): a host that stays the same whatever stands there is the file's. On this machine and
-    /// in a private network the port chooses the program that is called, so there it has to stay the same too.
+    /// Where the host of a filled URL came from. `filled` is the URL with `stand_in` in the place
+    /// of each value that is not from a file, or as it is (`None`): a host that is the same for all
+    /// of them is the file's. On this machine and in a private network the port chooses the program
+    /// that is called, so there it has to stay the same too.
     #[must_use]
     pub fn of(filled: impl Fn(Option<&str>) -> Option<String>) -> Self {
-        // Both are right as a port, a label of a name and a part of an address.
+        // Both are valid as a port, a label of a name and a part of an address.
         let host = |stand_in| called(&filled(stand_in)?);
         let (one, two) = (host(Some("1")), host(Some("2")));
         if one.is_some() && one == two && one == host(None) { Self::File } else { Self::Value }
     }
 }
 
-/// The host, and the port where it counts.
+/// The host, and the port where it matters.
 fn called(url: &str) -> Option<(Host<String>, Option<u16>)> {
     let url = Url::parse(url).ok()?;
     let host = url.host()?.to_owned();
     let near = |ip: Ipv4Addr| ip.is_loopback() || ip.is_private() || ip.is_link_local() || ip.is_unspecified();
-    let outside = match &host {
-        // A name may stand for any address.
+    let is_public = match &host {
+        // A name may resolve to any address.
         Host::Domain(_) => false,
         Host::Ipv4(ip) => !near(*ip),
         Host::Ipv6(ip) => ip.to_ipv4_mapped().map_or_else(
@@ -61,12 +63,12 @@ fn called(url: &str) -> Option<(Host<String>, Option<u16>)> {
             |ip| !near(ip),
         ),
     };
-    let port = if outside { None } else { url.port_or_known_default() };
+    let port = if is_public { None } else { url.port_or_known_default() };
     Some((host, port))
 }
 
-/// Host and port of an address, as they are called: without user and password, a name in the letters of DNS (punycode), an
-/// address in its usual spelling, the port only where it is not the usual one.
+/// Host and port that a URL calls: without user and password, a name in punycode, an address in its
+/// usual spelling, the port only where it is not the default.
 #[must_use]
 pub fn host_of(url: &str) -> Option<String> {
     let url = Url::parse(url).ok()?;
@@ -74,14 +76,14 @@ pub fn host_of(url: &str) -> Option<String> {
     Some(format!("{}{port}", url.host_str()?))
 }
 
-/// The host of a URL for people: [`host_of`], or that there is none.
+/// The host of a URL for display: [`host_of`], or a note that it has none.
 #[must_use]
 pub fn host_words(url: &str) -> String {
     host_of(url).unwrap_or_else(|| "(not a URL)".to_owned())
 }
 
-/// The host a URL calls, where somebody who reads it could take it for another: backslashes, a user before an `@`, tabs, other
-/// spellings of an address, letters that DNS does not have.
+/// The host a URL calls, where a reader could take it for another: backslashes, a user before an
+/// `@`, tabs, other spellings of an address, letters that DNS does not have.
 #[must_use]
 pub fn called_instead(url: &str) -> Option<String> {
     let called = host_of(url)?;

@@ -1,12 +1,12 @@
-//! What changed between two plans, in lines for people: shown at the first run of a changed definition.
+//! Changes between two plans, in lines for people: shown at the first run of a changed definition.
 
 use std::collections::BTreeMap;
 
 use super::{OnFailure, Plan, PlanStep, Risk};
 use crate::core::time::write_duration;
 
-/// Each line starts with `+` (new), `-` (gone) or `~` (different). Nothing is said about the words typed, nor about the
-/// definition's own version and hash: those are how the change was noticed.
+/// Each line starts with `+` (new), `-` (gone) or `~` (different). The typed text and the version
+/// and hash of the definition are left out: those are how the change was noticed.
 #[must_use]
 pub fn diff(old: &Plan, new: &Plan) -> Vec<String> {
     let mut lines = Vec::new();
@@ -58,7 +58,7 @@ fn of_risks(old: &[Risk], new: &[Risk], lines: &mut Vec<String>) {
 
 fn of_steps(place: &str, old: &[PlanStep], new: &[PlanStep], lines: &mut Vec<String>) {
     let by_name = |steps: &[PlanStep]| -> BTreeMap<String, String> {
-        steps.iter().map(|s| (s.name.clone(), told(s, steps))).collect()
+        steps.iter().map(|s| (s.name.clone(), described(s, steps))).collect()
     };
     let (before, after) = (by_name(old), by_name(new));
     lines.extend(
@@ -86,7 +86,7 @@ fn of_steps(place: &str, old: &[PlanStep], new: &[PlanStep], lines: &mut Vec<Str
 }
 
 /// Everything about a step that makes a difference when it runs.
-fn told(step: &PlanStep, all: &[PlanStep]) -> String {
+fn described(step: &PlanStep, all: &[PlanStep]) -> String {
     let rules = &step.rules;
     let mut parts = vec![step.phase.name().to_owned(), step.spec.describe(), write_duration(step.timeout_ms)];
     parts.extend(

@@ -1,5 +1,6 @@
-//! What a step of a plan adds to its work: when it runs, what must be true of its answer, what it keeps for later steps,
-//! and which steps it belongs together with. All of it is decided by the runbook and stored with the plan.
+//! Rules of a step of a plan: when it runs, what must be true of its answer, which values it saves
+//! for later steps, and which steps it belongs with. All of it is decided by the runbook and stored
+//! with the plan.
 
 use std::collections::BTreeMap;
 
@@ -7,14 +8,14 @@ use serde::{Deserialize, Serialize};
 
 use crate::core::expr::Value;
 
-/// Conditions and bonds of a step.
+/// Conditions and relations of a step.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Rules {
-    /// The name later expressions know its result by (`steps.KEY`); empty: nobody asks.
+    /// The name later expressions know its result by (`steps.KEY`); empty: none uses it.
     #[serde(skip_serializing_if = "String::is_empty")]
     pub key: String,
-    /// Which sub-runbook it came from: expressions see the steps of their own runbook only.
+    /// The sub-runbook it came from: expressions see only the steps of their own runbook.
     #[serde(skip_serializing_if = "String::is_empty")]
     pub scope: String,
     /// Skipped unless this holds; failed when it cannot be decided.
@@ -32,19 +33,19 @@ pub struct Rules {
     /// `inputs`, `env`, `service`, `protected` as its expressions see them.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub known: BTreeMap<String, Value>,
-    /// Neither what it prints nor what it keeps for later steps is written down.
+    /// Neither its output nor its saved values are stored.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub sensitive: bool,
-    /// For a question: "no" is an answer like any other, on which later conditions decide.
+    /// For a question: "no" is a valid answer, which later conditions may use.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub optional: bool,
     /// For a question: "yes" only counts with this word as its note.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub word: Option<String>,
-    /// What the runbook says about it, for people.
+    /// Its notes in the runbook, for people.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub notes: Option<String>,
-    /// For an undo step: number of the step it takes back.
+    /// For an undo step: number of the step it undoes.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub undoes: Option<u32>,
     /// One of several of the same kind.
@@ -62,7 +63,7 @@ impl Rules {
         *self == Self::default()
     }
 
-    /// What a plan card says of them, one line each.
+    /// Their descriptions on a plan card, one line each.
     #[must_use]
     pub fn told(&self) -> Vec<String> {
         let mut lines = Vec::new();
@@ -90,7 +91,7 @@ impl Rules {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Each {
     pub group: u32,
-    /// Items in hand at once.
+    /// Items that run at once.
     pub max_concurrency: u32,
     /// More failures than this end the group; up to this many are only reported.
     pub max_errors: u32,

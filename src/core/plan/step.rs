@@ -1,4 +1,4 @@
-//! One step of a plan: what it does, how long it may take, and what follows when it fails.
+//! One step of a plan: its work, its deadline, and the reaction to a failure.
 
 use serde::{Deserialize, Serialize};
 
@@ -27,7 +27,7 @@ pub struct PlanStep {
     /// Its outcome is an observation of the target's state.
     #[serde(default)]
     pub probe: bool,
-    /// Conditions, what it keeps, how it belongs together with others.
+    /// Conditions, saved values, and its relation to other steps.
     #[serde(default, skip_serializing_if = "Rules::is_none")]
     pub rules: Rules,
 }
@@ -56,8 +56,8 @@ impl PlanStep {
         Self { target: Some(target), ..self }
     }
 
-    /// What the answer means for this step. A probe may always be asked again, whatever it said; anything else that is
-    /// slower than it may be (`max_ms`) has failed, where a probe is only degraded.
+    /// The outcome of an answer for this step. A probe may always be retried; any other step that
+    /// is slower than `max_ms` has failed, where a probe is only degraded.
     #[must_use]
     pub fn judge(&self, reply: &Reply) -> Outcome {
         let mut outcome = self.spec.judge(reply);
@@ -72,7 +72,7 @@ impl PlanStep {
     }
 }
 
-/// What happens to the run when a step fails.
+/// Effect of a failed step on the run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum OnFailure {
@@ -85,7 +85,7 @@ pub enum OnFailure {
     Jump(u32),
 }
 
-/// How often a failed step is tried again.
+/// Retries of a failed step.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Retry {
     /// Attempts in total, at least 1.
@@ -111,7 +111,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn probes_are_asked_again_and_slow_work_has_failed() {
+    fn probes_are_retried_and_slow_work_has_failed() {
         use crate::core::service::HttpRequest;
         use crate::core::step::http::Http;
 

@@ -1,5 +1,6 @@
-//! What an answer means for a step with rules: the answer is judged, then the runbook's own expectation, then what is to
-//! be kept of it. What cannot be decided is a failure with its reason, never a pass.
+//! Evaluates an answer for a step with rules: first the answer itself, then the runbook's own
+//! expectation, then the values to save. What cannot be decided is a failure with its reason, never
+//! a success.
 
 use std::collections::BTreeMap;
 
@@ -10,34 +11,34 @@ use crate::core::step::sql::Rows;
 use crate::core::step::{Outcome, Reply, StepSpec, Verdict};
 use crate::core::time::Timestamp;
 
-/// Names and values an expression is decided over.
+/// Names and values an expression is evaluated with.
 pub type Scope = BTreeMap<String, Value>;
 
-/// A judged answer.
+/// An evaluated answer.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Weighed {
     pub outcome: Outcome,
-    /// What the step saves; empty unless it succeeded.
+    /// Values the step saves; empty unless it succeeded.
     pub saved: BTreeMap<String, Value>,
     /// The answer as later expressions see it.
     pub result: BTreeMap<String, Value>,
 }
 
-/// Stands among the results of a sensitive step.
+/// Marker in the results of a sensitive step.
 pub const SENSITIVE: &str = "sensitive";
 
 impl PlanStep {
-    /// Judges an answer. `steps` are the results so far.
+    /// Evaluates an answer. `steps` are the results so far.
     #[must_use]
     pub fn weigh(&self, reply: &Reply, steps: &Scope, now: Timestamp) -> Weighed {
-        let mut outcome = self.judged(reply);
+        let mut outcome = self.default_outcome(reply);
         let rules = &self.rules;
-        let mut weighed = Weighed { outcome: outcome.clone(), saved: BTreeMap::new(), result: BTreeMap::new() };
+        let mut evaluation = Weighed { outcome: outcome.clone(), saved: BTreeMap::new(), result: BTreeMap::new() };
         if rules.key.is_empty() && rules.expect.is_none() && rules.save.is_empty() {
-            return weighed;
+            return evaluation;
         }
         let response = response_of(reply);
-        weighed.result = result_of(reply, &response);
+        evaluation.result = result_of(reply, &response);
         if outcome.verdict == Verdict::Succeeded {
             let mut scope = self.scope(steps, now);
             scope.insert("response".to_owned(), response);
@@ -51,7 +52,7 @@ impl PlanStep {
                 }
                 match Expr::stored(from).and_then(|expr| expr.eval(&scope)) {
                     Ok(value) => {
-                        weighed.saved.insert(name.clone(), value);
+                        evaluation.saved.insert(name.clone(), value);
                     }
                     Err(_) if quiet => fail(&mut outcome, &format!("`{name}` cannot be saved (`{from}`)"), false),
                     Err(why) => fail(&mut outcome, &format!("`{name}` cannot be saved: {why} (`{from}`)"), false),
@@ -59,19 +60,20 @@ impl PlanStep {
             }
         }
         if outcome.verdict != Verdict::Succeeded {
-            weighed.saved.clear();
+            evaluation.saved.clear();
         }
-        weighed.result.extend(weighed.saved.clone());
-        weighed.outcome = outcome;
-        weighed
+        evaluation.result.extend(evaluation.saved.clone());
+        evaluation.outcome = outcome;
+        evaluation
     }
 
-    /// Whether its condition, expectation, what it keeps or its places ask about the result of that name.
+    /// Whether its condition, expectation, saved values or placeholders use the result of that
+    /// name.
     #[must_use]
     pub fn asks_about(&self, key: &str) -> bool {
-        let asked = ("steps".to_owned(), Some(key.to_owned()));
+        let result = ("steps".to_owned(), Some(key.to_owned()));
         let mut expressions = self.rules.expressions().filter_map(|text| Expr::stored(text).ok());
-        expressions.any(|expr| expr.uses().contains(&asked))
+        expressions.any(|expr| expr.uses().contains(&result))
             || (self.rules.fills && crate::core::runbook::later::asks(&self.spec, key))
     }
 
@@ -91,7 +93,8 @@ impl PlanStep {
         Ok((holds, expr.explain(&scope).join("; ")))
     }
 
-    /// What its expressions and places come to is not written down: it is sensitive, or asks about a step that is.
+    /// Whether values of its expressions and placeholders must not be recorded: it is sensitive, or
+    /// uses a step that is.
     #[must_use]
     pub fn is_quiet(&self, steps: &Scope) -> bool {
         let sensitive = |result: &Value| matches!(result, Value::Map(fields) if fields.contains_key(SENSITIVE));
@@ -105,8 +108,9 @@ impl PlanStep {
         scope
     }
 
-    /// The plain judgement, but for what the runbook judges itself: a status or an exit code it asks for.
-    fn judged(&self, reply: &Reply) -> Outcome {
+    /// The default outcome, except for what the runbook checks itself: a status or an exit code it
+    /// uses.
+    fn default_outcome(&self, reply: &Reply) -> Outcome {
         let asks = |field: &str| {
             let expr = self.rules.expect.as_ref().and_then(|expect| Expr::stored(expect).ok());
             expr.is_some_and(|e| e.uses().contains(&("response".to_owned(), Some(field.to_owned()))))
@@ -220,7 +224,7 @@ fn rows_of(rows: &Rows) -> Vec<(&'static str, Value)> {
     ]
 }
 
-/// The answer to the last request, and what was kept of all of them.
+/// The answer to the last request, and the values kept of all of them.
 fn progress_of(progress: &Progress) -> Vec<(&'static str, Value)> {
     let Value::Map(last) = response_of(&progress.last) else { return Vec::new() };
     let mut fields: Vec<_> =

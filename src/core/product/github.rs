@@ -1,4 +1,5 @@
-//! GitHub, by its REST API of 2022-11-28. What a fine-grained token needs stands with each operation.
+//! GitHub, by its REST API of 2022-11-28. The permissions of a fine-grained token are listed with
+//! each operation.
 
 use super::{Arg, From, Operation, Shape, Stage, optional, preset, required};
 

@@ -1,4 +1,4 @@
-//! From a stage of an operation to the request it makes. Pure: the dry run shows what an adapter sends.
+//! The request of a stage of an operation. Pure: the dry run shows what an adapter sends.
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
@@ -8,7 +8,7 @@ use serde_json::{Map, Value};
 
 use super::{From, Operation, Shape, Stage};
 
-/// What earlier stages kept, by name.
+/// Values that earlier stages kept, by name.
 pub type Kept = BTreeMap<String, Value>;
 
 /// A request, but for the token.
@@ -20,7 +20,7 @@ pub struct Request {
     pub body: Option<String>,
 }
 
-/// The request of one stage. What is not known yet (a dry run) stays `{name}`.
+/// The request of one stage. Values not known yet (in a dry run) stay `{name}`.
 #[must_use]
 pub fn request(operation: &Operation, stage: &Stage, args: &BTreeMap<String, String>, kept: &Kept) -> Request {
     let source = Source { operation, args, kept };
@@ -156,7 +156,7 @@ impl Shape {
     }
 }
 
-/// What git refuses in the name of a branch becomes `-`.
+/// Characters that git refuses in the name of a branch become `-`.
 fn branch(text: &str) -> Result<String, String> {
     let fine = |c: char| c.is_ascii_alphanumeric() || "/_-.".contains(c);
     let mut name = String::new();

@@ -1,4 +1,4 @@
-//! Supabase, by its Management API. What it calls beta is only for accounts it has enabled.
+//! Supabase, by its Management API. Its beta operations are only for enabled accounts.
 
 use super::{Arg, From, Operation, Shape, Stage, preset, required};
 

@@ -1,10 +1,10 @@
-//! The table of operations holds together, and arguments are held to their shapes.
+//! The table of operations is consistent, and arguments are checked against their shapes.
 
 use std::collections::BTreeSet;
 
 use super::*;
 
-/// Every entry refers only to what it takes or what an earlier stage of it kept.
+/// Every entry refers only to its arguments or to values an earlier stage kept.
 #[test]
 fn every_operation_can_be_filled_in() {
     for product in Product::ALL {
@@ -13,7 +13,7 @@ fn every_operation_can_be_filled_in() {
         let mut names = BTreeSet::new();
         for operation in product.operations() {
             let name = format!("{}.{}", product.name(), operation.name);
-            assert!(names.insert(operation.name), "{name} stands there twice");
+            assert!(names.insert(operation.name), "{name} is there twice");
             assert!(
                 !operation.about.is_empty() && !operation.scopes.is_empty() && !operation.stages.is_empty(),
                 "{name}"
@@ -32,8 +32,8 @@ fn every_operation_can_be_filled_in() {
                     From::Kept(n) => Some(n),
                     From::Fixed(_) => None,
                 };
-                let asked = slots.chain(stage.query.iter().chain(stage.body).filter_map(|(_, f)| from(*f)));
-                for slot in asked {
+                let used = slots.chain(stage.query.iter().chain(stage.body).filter_map(|(_, f)| from(*f)));
+                for slot in used {
                     assert!(args.contains(slot) || kept.contains(slot), "{name}: nothing stands for {slot}");
                 }
                 kept.extend(stage.keep.iter().map(|(name, _)| *name));
@@ -51,7 +51,7 @@ fn every_operation_can_be_filled_in() {
 }
 
 #[test]
-fn values_are_held_to_their_shapes() {
+fn values_are_checked_against_their_shapes() {
     for (shape, text, right) in [
         (Shape::Repo, "acme/ops.js", Some("acme/ops.js")),
         (Shape::Repo, "acme", None),
@@ -83,7 +83,7 @@ fn values_are_held_to_their_shapes() {
 }
 
 #[test]
-fn what_has_no_value_is_left_out_and_depth_is_made() {
+fn fields_without_a_value_are_left_out_and_nesting_is_created() {
     let (_, create) = find("vercel.create_deployment").unwrap();
     let args = [("name", "web"), ("repo", "acme/web"), ("ref", "v1/2"), ("team", "team_1")];
     let args = args.map(|(k, v)| (k.to_owned(), v.to_owned())).into();

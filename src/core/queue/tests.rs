@@ -1,4 +1,4 @@
-//! Who goes first, who waits for what, and how it is told.
+//! The order of the queue, what runs wait for, and the messages about it.
 
 use proptest::prelude::*;
 
@@ -38,7 +38,7 @@ fn higher_goes_first_and_waiting_weighs_as_much_as_priority() {
         ((0, High, Routine), (1, Normal, Interactive)),
         // The same priority: the older one.
         ((0, Low, Interactive), (1, Low, Interactive)),
-        // Whoever has waited long enough is not passed over any more.
+        // A run that has waited long enough goes first.
         ((0, Normal, Interactive), (61, High, Interactive)),
         ((0, Low, Interactive), (61, Normal, Interactive)),
         ((0, Low, Interactive), (1501, Urgent, Interactive)),
@@ -50,9 +50,10 @@ fn higher_goes_first_and_waiting_weighs_as_much_as_priority() {
 }
 
 proptest! {
-    /// Nobody starves: what is asked for 26 hours later never goes first, whatever the two are.
+    /// No run starves: one requested 26 hours later never goes first, whatever priorities the two
+    /// have.
     #[test]
-    fn what_comes_a_day_later_waits(a in 0..4_usize, b in 0..4_usize, routine in any::<bool>(), more in 0..1_000_000_i64) {
+    fn a_run_requested_a_day_later_waits(a in 0..4_usize, b in 0..4_usize, routine in any::<bool>(), more in 0..1_000_000_i64) {
         let lane = if routine { Lane::Routine } else { Lane::Interactive };
         let late = rank(NOW.plus_ms(26 * HOUR_MS + 1 + more), Priority::ALL[a], Lane::Interactive);
         prop_assert!(rank(NOW, Priority::ALL[b], lane) < late);
@@ -60,7 +61,7 @@ proptest! {
 }
 
 #[test]
-fn a_plan_wants_its_group_beside_its_targets_also_when_it_only_looks() {
+fn a_read_only_plan_wants_its_group_and_a_changing_one_its_targets_too() {
     let concurrency = Some(Concurrency { group: "deploy-prod".to_owned(), policy: Policy::Queue });
     let plan = Plan { services: vec!["web".to_owned()], concurrency, ..Plan::default() };
     let names = |plan: &Plan| wanted(plan).iter().map(ToString::to_string).collect::<Vec<_>>();
@@ -69,7 +70,7 @@ fn a_plan_wants_its_group_beside_its_targets_also_when_it_only_looks() {
 }
 
 #[test]
-fn the_place_in_the_queue_is_told_with_its_reason() {
+fn the_position_in_the_queue_is_shown_with_its_reason() {
     let target = Target { service: "web".to_owned(), env: Some("prod".to_owned()) };
     let on_web = Blocked { wanted: Wanted::Target(target), holder: Some(RunId(3)), ahead: 0 };
     let in_group = Blocked { wanted: Wanted::Group("migrations".to_owned()), holder: None, ahead: 2 };
@@ -80,7 +81,7 @@ fn the_place_in_the_queue_is_told_with_its_reason() {
         waits_for: waits_for.iter().map(|b| (*b).clone()).collect(),
         untaken: None,
     };
-    for (queued, told) in [
+    for (queued, expected) in [
         (queued(0, &[]), "next in the routine lane"),
         (queued(4, &[]), "4 before it in the routine lane"),
         (queued(4, &[&on_web]), "waits for web in prod, held by run #3, next in line"),
@@ -89,15 +90,15 @@ fn the_place_in_the_queue_is_told_with_its_reason() {
             "waits for web in prod, held by run #3, next in line; group migrations, free, 2 before it",
         ),
     ] {
-        assert_eq!(queued.to_string(), told);
+        assert_eq!(queued.to_string(), expected);
     }
-    // No engine takes it: what it would wait for does not matter.
+    // No engine takes it, so other reasons to wait do not matter.
     let untaken = |why| Queued { untaken: Some(why), ..queued(4, &[&on_web]) };
-    for (why, told) in [
+    for (why, expected) in [
         (Untaken::NoEngine, "no engine is running: start opsroom serve or a console, or `opsroom start 9`"),
         (Untaken::LeftOver, "the process that queued it is gone: `start run 9` (`opsroom start 9`) or `cancel run 9`"),
     ] {
-        assert_eq!(untaken(why).to_string(), told);
+        assert_eq!(untaken(why).to_string(), expected);
     }
     assert_eq!(serde_json::to_value(untaken(Untaken::NoEngine)).unwrap()["untaken"], "no_engine");
     assert_eq!(
@@ -110,16 +111,16 @@ fn the_place_in_the_queue_is_told_with_its_reason() {
 }
 
 #[test]
-fn what_a_run_meets_in_its_group_depends_on_its_policy() {
+fn the_policy_decides_about_other_runs_of_the_group() {
     let group = |policy| Concurrency { group: "g".to_owned(), policy };
     let members = [(3, RunStatus::Running), (5, RunStatus::Queued)];
     let members = members.map(|(run, status)| Member { run: RunId(run), status });
-    for (policy, told) in [
+    for (policy, expected) in [
         (Policy::Queue, "waits for run #3 (running) and 1 more"),
         (Policy::Refuse, "is refused because of run #3 (running) and 1 more"),
         (Policy::CancelRunning, "cancels run #3 (running), run #5 (queued)"),
     ] {
-        assert_eq!(met(&group(policy), &members).as_deref(), Some(told));
+        assert_eq!(met(&group(policy), &members).as_deref(), Some(expected));
         assert_eq!(met(&group(policy), &[]), None);
     }
 }

@@ -11,7 +11,7 @@ pub struct Database {
     pub read_only: bool,
 }
 
-/// Where it is.
+/// Its address.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Place {
     /// A URL without a password.
@@ -65,7 +65,7 @@ impl Place {
         }
     }
 
-    /// The place for people: no parameters, no secret.
+    /// The address for people: no parameters, no secret.
     #[must_use]
     pub fn describe(&self) -> String {
         match self {

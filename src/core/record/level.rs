@@ -5,12 +5,12 @@ use crate::core::event::Level;
 use crate::core::time::Timestamp;
 
 const JSON_KEYS: [&str; 6] = ["level", "severity", "lvl", "levelname", "log.level", "loglevel"];
-/// Where a level can stand; a word further on is part of the message.
+/// Bytes that are searched for a level; a later word is part of the message.
 const WITHIN: usize = 160;
-/// An indented line begins anew when a level is among this much of it.
+/// An indented line is a new record when a level is in this many of its first bytes.
 const SHORT: usize = 12;
 
-/// The level the line says it has.
+/// The level that the line states.
 #[must_use]
 pub fn level(line: &[u8]) -> Option<Level> {
     match *line.first()? {
@@ -23,12 +23,12 @@ pub fn level(line: &[u8]) -> Option<Level> {
                 _ => Level::Error,
             })
         }
-        _ => words(&line[..line.len().min(WITHIN)]).or_else(|| status(line)),
+        _ => level_word(&line[..line.len().min(WITHIN)]).or_else(|| status(line)),
     }
 }
 
-/// Whether the line goes on with the record before, if that [heads](heads) one: indented, or one of the ways stack traces
-/// go on. An indented line that says a time or level of its own does not.
+/// Whether the line goes on with the record before, if that [heads](heads) one: indented, or one of
+/// the ways stack traces go on. An indented line with a time or level of its own does not.
 #[must_use]
 pub fn continues(line: &[u8]) -> bool {
     match line.first() {
@@ -41,8 +41,8 @@ pub fn continues(line: &[u8]) -> bool {
     }
 }
 
-/// Whether more lines can belong to what this one begins: it says its time or level, or is the first of a trace or of an
-/// indented object. In any other text (a table, prose) every line stands for itself.
+/// Whether more lines can belong to this one: it has a time or level, or is the first of a trace or
+/// of an indented object. In any other text (a table, prose) every line is its own record.
 #[must_use]
 pub fn heads(line: &[u8]) -> bool {
     let begins = [&b"Traceback ("[..], b"Exception in thread", b"thread '", b"panic: "];
@@ -88,9 +88,10 @@ fn priority(line: &[u8]) -> Option<Level> {
     numbered(&(number % 8).to_string())
 }
 
-/// The first word that is a level: in capitals, after `level=`, or in small letters where only a level can stand.
-fn words(line: &[u8]) -> Option<Level> {
-    // Past a date there is nothing to find.
+/// The first word that is a level: in capitals, after `level=`, or in lower case where only a level
+/// can be.
+fn level_word(line: &[u8]) -> Option<Level> {
+    // A date at the start contains no level.
     let mut at = if line.len() > 19 && line[4] == b'-' && line[0].is_ascii_digit() { 19 } else { 0 };
     while at < line.len() {
         let byte = line[at];
@@ -115,10 +116,10 @@ fn words(line: &[u8]) -> Option<Level> {
         let framed =
             matches!(before, Some(b'[' | b'<' | b'(' | b'|')) && matches!(next, Some(b']' | b'>' | b')' | b'|'));
         let prior = line[..at].trim_ascii_end().last();
-        let told = next == Some(&b':') && prior.is_none_or(|b| matches!(b, b':' | b']' | b'0'..=b'9'));
+        let labelled = next == Some(&b':') && prior.is_none_or(|b| matches!(b, b':' | b']' | b'0'..=b'9'));
         if word.len() >= 3
             && alone
-            && (capital || framed || told)
+            && (capital || framed || labelled)
             && let Some(level) = named(word)
         {
             return Some(level);

@@ -1,4 +1,4 @@
-//! One line taken apart by its shape.
+//! Parses one line by its shape.
 
 use serde_json::{Map, Value};
 
@@ -23,7 +23,7 @@ pub enum Shape {
 }
 
 impl Shape {
-    /// The word people read.
+    /// The name on screen.
     #[must_use]
     pub const fn name(self) -> &'static str {
         match self {
@@ -42,7 +42,7 @@ impl Shape {
 
 type Parts = (Shape, Vec<(String, String)>, String);
 
-/// Takes a line apart. `now` gives lines without a year theirs.
+/// Parses a line. `now` gives the year of lines without one.
 #[must_use]
 pub fn read(line: &str, now: Timestamp) -> Record {
     let bytes = line.as_bytes();
@@ -62,9 +62,9 @@ pub fn read(line: &str, now: Timestamp) -> Record {
 
 fn json(line: &str) -> Option<Parts> {
     let map: Map<String, Value> = line.starts_with('{').then(|| serde_json::from_str(line).ok())??;
-    let words = |value: &Value| value.as_str().map_or_else(|| value.to_string(), str::to_owned);
-    let message = ["message", "msg", "event"].iter().find_map(|key| map.get(*key)).map(words).unwrap_or_default();
-    Some((Shape::Json, map.iter().map(|(key, value)| (key.clone(), words(value))).collect(), message))
+    let text = |value: &Value| value.as_str().map_or_else(|| value.to_string(), str::to_owned);
+    let message = ["message", "msg", "event"].iter().find_map(|key| map.get(*key)).map(text).unwrap_or_default();
+    Some((Shape::Json, map.iter().map(|(key, value)| (key.clone(), text(value))).collect(), message))
 }
 
 fn syslog(line: &str) -> Option<Parts> {

@@ -1,4 +1,4 @@
-//! Lines of every shape, and what they say.
+//! Lines of every shape, and their parsed parts.
 
 use proptest::prelude::*;
 
@@ -118,7 +118,7 @@ fn stack_traces_go_on() {
 }
 
 #[test]
-fn only_what_looks_like_a_record_has_more_lines() {
+fn only_lines_that_begin_a_record_have_more_lines() {
     for (line, heads_one) in [
         ("2026-11-21T09:30:00Z x", true),
         ("ERROR x", true),

@@ -11,7 +11,7 @@ const LOGFMT_KEYS: [&str; 4] = ["time=", "ts=", "timestamp=", "t="];
 const MONTHS: &[u8] = b"JanFebMarAprMayJunJulAugSepOctNovDec";
 const DAY: i64 = 86_400_000;
 
-/// When the line was written, if it says so near its beginning.
+/// When the line was written, if it has a time near its beginning.
 #[must_use]
 pub fn time(line: &[u8], now: Timestamp) -> Option<Timestamp> {
     let line = &line[..line.len().min(4096)];

@@ -1,19 +1,21 @@
-//! Bytes written as numbers, as `xxd`, `hexdump`, `od` and the debug output of many languages have them: `7333 6372`,
-//! `73:33:63`, `0x73, 0x33`, `[115, 51, 99]`, `163 063`, `   s   3   c`. Read back into bytes, over line ends too.
+//! Decodes bytes written as numbers, across line ends too, as `xxd`, `hexdump`, `od` and the debug
+//! output of many languages print them: `7333 6372`, `73:33:63`, `0x73, 0x33`, `[115, 51, 99]`,
+//! `163 063`, `   s   3   c`.
 
 use super::view::View;
 
-/// A value has at least six bytes: so many characters they take, however they are written.
+/// Minimum length of a run of numbers: a value has at least six bytes, which take this many
+/// characters in any notation.
 const LEAST_RUN: usize = 14;
-/// So many numbers, or so many digits in several numbers, may be a value.
+/// Minimum of numbers, or of digits in several numbers, that may be a value.
 const LEAST_NUMBERS: usize = 6;
 const LEAST_DIGITS: usize = 12;
-/// The most characters of a dump that a byte takes, with its share of what stands around.
+/// The most characters that a byte takes in a dump, with its share of the text around the numbers.
 pub(super) const WIDEST: usize = 8;
 /// Columns of a cell of `od -c`.
 const CELL: usize = 4;
 
-/// How numbers are bytes.
+/// How numbers encode bytes.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum How {
     /// Two hexadecimal digits a byte, in order: `xxd`, `hexdump -C`, `od -tx1`, `openssl`.
@@ -28,7 +30,7 @@ enum How {
     Decimal,
 }
 
-/// What stands between two numbers.
+/// The separator between two numbers.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Between {
     Blank,
@@ -43,15 +45,15 @@ struct Number {
     from: usize,
     to: usize,
     before: Between,
-    /// Behind a blank and a minus.
+    /// After a blank and a minus.
     negative: bool,
-    /// It begins here, with its `0x`; the one before it ended there.
+    /// Where it begins, with its `0x`, and where the number before it ends.
     start: usize,
     after: usize,
 }
 
-/// The bytes the numbers of a text may stand for. A byte's place is that of its digits; in a dump it goes to the end of the
-/// line, where the same bytes stand as letters.
+/// The bytes that the numbers of a text may encode. The range of a byte is that of its digits; in a
+/// dump it extends to the end of the line, where the same bytes are repeated as letters.
 pub(super) fn views(text: &[u8]) -> Vec<View> {
     let mut views = Vec::new();
     if has_numbers(text) {
@@ -64,19 +66,21 @@ pub(super) fn views(text: &[u8]) -> Vec<View> {
     views
 }
 
-/// A text may hold a value as numbers or in cells.
+/// Whether a text may hold a value as numbers or in cells.
 pub(super) fn is_dump(text: &[u8]) -> bool {
     has_numbers(text) || has_cells(text)
 }
 
-/// A line may be one of a dump that goes on: numbers or cells from its front on. Several lines were looked at before.
+/// Whether a line may be part of a dump that continues: numbers or cells from its beginning.
+/// Several lines were checked before.
 pub(super) fn may_go_on(lines: &[u8]) -> bool {
     let front = lines.get(..LEAST_RUN).is_some_and(|front| front.iter().rev().all(|b| belongs(*b)));
     front || memchr::memchr(b'\n', lines).is_some() || has_cells(lines)
 }
 
-/// A text may hold a value as numbers. Fast where it does not: of a run long enough some seventh byte stands three bytes from
-/// both its ends.
+/// Whether a text may hold a value as numbers. Fast where it does not, because only every seventh
+/// byte is checked first: one of them is at least three bytes from both ends of any run that is
+/// long enough.
 fn has_numbers(text: &[u8]) -> bool {
     const SIDE: usize = LEAST_RUN / 4;
     let mut at = SIDE;
@@ -99,7 +103,7 @@ fn has_numbers(text: &[u8]) -> bool {
     false
 }
 
-/// What stands in a run of numbers: digits and what goes between them.
+/// Bytes that occur in a run of numbers: digits and separators.
 const BELONGS: [bool; 256] = {
     let mut table = [false; 256];
     let mut letter = 0_u8;
@@ -115,7 +119,8 @@ const fn belongs(byte: u8) -> bool {
     BELONGS[byte as usize]
 }
 
-/// Enough numbers stand in the same way beside each other. Dates, times and UUIDs are no such thing.
+/// Whether enough numbers follow each other with the same separator. Dates, times and UUIDs do not
+/// count.
 fn is_worth_it(run: &[u8]) -> bool {
     let (mut count, mut digits, mut last, mut between) = (0, 0, 0, Between::Other);
     for number in split(run) {
@@ -161,7 +166,8 @@ fn between(text: &[u8]) -> Between {
     }
 }
 
-/// The bytes of all numbers, read one way; `None`: too few to be a value. A zero stands where they do not go on.
+/// The bytes of all numbers in one notation, with a zero where a sequence is interrupted; `None`:
+/// too few to be a value.
 fn numbers(text: &[u8], how: How) -> Option<View> {
     let mut view = View::default();
     let (mut at, mut most) = (0, 0);
@@ -176,7 +182,8 @@ fn numbers(text: &[u8], how: How) -> Option<View> {
                 let run = Run { from, to: from + len, line_end: leads.then_some(end) };
                 let is_line = run.read(text, how, &mut view);
                 most = most.max(view.text().len() - had);
-                // Behind the numbers of a dump stand the same bytes as letters, which may look like numbers.
+                // After the numbers of a dump come the same bytes as letters, which may look like
+                // numbers.
                 if is_line {
                     break;
                 }
@@ -189,16 +196,16 @@ fn numbers(text: &[u8], how: How) -> Option<View> {
     (most > 1).then_some(view)
 }
 
-/// Numbers and what stands between them.
+/// Numbers and their separators.
 struct Run {
     from: usize,
     to: usize,
-    /// It is the front of a line, which ends here.
+    /// Where the line ends, if the run is at its beginning.
     line_end: Option<usize>,
 }
 
 impl Run {
-    /// Adds its bytes. Whether it is a line of a dump, with the place of its bytes in front.
+    /// Adds its bytes. Returns whether it is a line of a dump, which begins with an offset.
     fn read(&self, text: &[u8], how: How, view: &mut View) -> bool {
         let text = &text[self.from..self.to];
         let leads = self.line_end.is_some();
@@ -215,7 +222,7 @@ impl Run {
         }
         let mut any = false;
         for number in all {
-            // Behind the numbers of `xxd` and `tcpdump` stand the letters.
+            // After the numbers of `xxd` and `tcpdump` come the letters.
             if with_colon && n > 0 && number.before == Between::Blank && number.start - number.after > 1 {
                 break;
             }
@@ -241,14 +248,15 @@ fn first_two(run: &[u8]) -> Option<(Number, Number)> {
     all.next().zip(all.next())
 }
 
-/// The first number of a line says where its bytes stand in the whole.
+/// Whether the first number of a line is the offset of its bytes.
 fn is_offset(text: &[u8], first: &Number, second: &Number) -> bool {
     let (width, next) = (first.to - first.from, second.to - second.from);
     let colon = text[first.to..].starts_with(b": ") || text[first.to..].starts_with(b":\t");
     (colon && width >= 4) || (width >= 6 && width != next && first.from == 0 && second.before == Between::Blank)
 }
 
-/// Hands on the bytes of one number, each with the place of its digits; `false`: it is none, read that way.
+/// Passes on the bytes of one number, each with the range of its digits; `false`: it is not a
+/// number in this notation.
 fn bytes(digits: &[u8], how: How, mut take: impl FnMut(usize, usize, u8)) -> bool {
     let number = |digits: &[u8], radix| u32::from_str_radix(std::str::from_utf8(digits).ok()?, radix).ok();
     let len = digits.len();
@@ -291,7 +299,7 @@ const fn nibble(digit: u8) -> u8 {
     }
 }
 
-/// The last cells of some line of `od -c` begin with a blank each.
+/// Whether some line ends in cells of `od -c`, which begin with a blank each.
 fn has_cells(text: &[u8]) -> bool {
     if text.len() < CELL * LEAST_NUMBERS {
         return false;
@@ -308,7 +316,7 @@ fn has_cells(text: &[u8]) -> bool {
     })
 }
 
-/// Where the cells of a line begin, when it is made of them.
+/// Where the cells of a line begin, if it consists of cells.
 fn cells_of(line: &[u8]) -> Option<usize> {
     let offset = line.iter().take_while(|b| b.is_ascii_hexdigit()).count();
     let rest = line.get(offset..)?;

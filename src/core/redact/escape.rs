@@ -1,4 +1,5 @@
-//! Escapes resolved: backslashes, percent signs, entities, as many of them or as few as a program writes.
+//! Resolves escapes: backslashes, percent signs and entities, whether all bytes are escaped or only
+//! some.
 
 use super::view::View;
 
@@ -27,7 +28,7 @@ impl Kinds {
         Self(self.0 & these.0)
     }
 
-    /// There are several kinds.
+    /// Whether there are several kinds.
     pub const fn is_mixed(self) -> bool {
         self.plain().0.count_ones() > 1
     }
@@ -40,7 +41,7 @@ impl Kinds {
         self.has(Self::BACKSLASH)
     }
 
-    /// Every kind of the other is one of this.
+    /// Whether every kind of `other` is included.
     pub const fn covers(self, other: Self) -> bool {
         self.0 & other.0 == other.0
     }
@@ -53,7 +54,7 @@ impl Kinds {
         Self(self.0 | other.0)
     }
 
-    /// What the text seems to hold. `plus`: spaces are looked for.
+    /// The kinds that the text seems to have. `plus`: also `+` for a space.
     pub fn of(text: &[u8], plus: bool) -> Self {
         let mut found = Self::default();
         for at in memchr::memchr3_iter(b'\\', b'%', b'&', text) {
@@ -82,7 +83,7 @@ impl Kinds {
         memchr::memchr(b'+', near).or(escape)
     }
 
-    /// Each by itself; a plus always beside percent signs.
+    /// Each kind by itself; plus always together with percent signs.
     pub fn each(self) -> impl Iterator<Item = Self> {
         [Self::BACKSLASH, Self::PERCENT, Self::PLUS, Self::ENTITY]
             .into_iter()
@@ -121,7 +122,7 @@ pub(super) fn resolved(text: &[u8], kinds: Kinds) -> Option<View> {
     view
 }
 
-/// What one escape stands for: nothing, a byte, or a character.
+/// The bytes that one escape encodes: none, one, or those of a character.
 struct Bytes([u8; 4], usize);
 
 impl Bytes {
@@ -142,7 +143,7 @@ impl Bytes {
     }
 }
 
-/// What the escape at the beginning stands for, and its length.
+/// The bytes that the escape at the beginning encodes, and its length.
 fn backslash(text: &[u8]) -> Option<(Bytes, usize)> {
     let one = |byte| Some((Bytes::one(byte), 2));
     match *text.get(1)? {
@@ -164,7 +165,7 @@ fn backslash(text: &[u8]) -> Option<(Bytes, usize)> {
             let (n, len) = digits.fold((0_u32, 1), |(n, len), b| (n * 8 + u32::from(b - b'0'), len + 1));
             u8::try_from(n).ok().map(|byte| (Bytes::one(byte), len))
         }
-        // A line that goes on.
+        // A line continuation.
         b'\n' => Some((Bytes::NONE, 2)),
         byte if byte.is_ascii_punctuation() || byte == b' ' => one(byte),
         _ => None,
@@ -185,7 +186,7 @@ fn braced(text: &[u8]) -> Option<(Bytes, usize)> {
     Some((Bytes::char(char::from_u32(n)?), len + 4))
 }
 
-/// Four digits behind a mark, and four more where they are half of a character.
+/// Four digits after `mark`, and a second escape where the first is half of a surrogate pair.
 fn utf16(text: &[u8], mark: &[u8]) -> Option<(Bytes, usize)> {
     let unit = |text: &[u8]| u16::try_from(exact(text.strip_prefix(mark)?, 4)?).ok();
     let first = unit(text)?;
@@ -197,12 +198,12 @@ fn utf16(text: &[u8], mark: &[u8]) -> Option<(Bytes, usize)> {
     Some((Bytes::char(c), 12))
 }
 
-/// Exactly so many hexadecimal digits.
+/// The number of exactly `digits` hexadecimal digits.
 fn exact(text: &[u8], digits: usize) -> Option<u32> {
     hex(text, digits).filter(|(_, len)| *len == digits).map(|(n, _)| n)
 }
 
-/// At most so many hexadecimal digits, at least one: the number and how many there were.
+/// The number of one to `most` hexadecimal digits, and how many there are.
 fn hex(text: &[u8], most: usize) -> Option<(u32, usize)> {
     let digits = text.iter().take(most).map_while(|b| char::from(*b).to_digit(16));
     let (n, len) = digits.fold((0_u32, 0), |(n, len), digit| (n << 4 | digit, len + 1));
@@ -222,7 +223,7 @@ fn entity(text: &[u8]) -> Option<(Bytes, usize)> {
     Some((Bytes::char(c), end + 1))
 }
 
-/// The names HTML has for the signs of ASCII, and the space that does not break.
+/// HTML entity names of the ASCII signs, and of the no-break space.
 const NAMED: [(&str, char); 36] = [
     ("amp", '&'),
     ("AMP", '&'),

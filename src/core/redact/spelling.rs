@@ -1,4 +1,5 @@
-//! The ways programs write a value without meaning to hide it. One table; the tests go through it with the programs themselves.
+//! The spellings in which programs write a value without trying to hide it. The tests run the
+//! programs of this table.
 //!
 //! | spelling | written by | found |
 //! |---|---|---|
@@ -19,7 +20,7 @@
 //! Not found: what was compressed, encrypted, hashed, or changed (letters of another case, parts joined by a program), binary
 //! digits, arrays with one number a line, base64 of UTF-16, and quoted-printable.
 
-/// The spellings that are looked for as they are, but for those of [`codes`].
+/// The spellings that are searched as patterns, except those of [`codes`].
 pub(super) fn forms(value: &str) -> Vec<Vec<u8>> {
     let mut forms = vec![value.as_bytes().to_vec()];
     forms.extend(value.lines().filter(|l| l.len() >= 8).map(|l| l.trim().as_bytes().to_vec()));
@@ -40,7 +41,7 @@ pub(super) fn forms(value: &str) -> Vec<Vec<u8>> {
     forms
 }
 
-/// The ways programs write a value in letters, which they may wrap over lines.
+/// The encodings of a value in letters, which programs may wrap over lines.
 pub(super) fn codes(value: &[u8]) -> Vec<Vec<u8>> {
     let mut codes: Vec<Vec<u8>> = vec![
         value.iter().flat_map(|b| format!("{b:02x}").into_bytes()).collect(),
@@ -57,11 +58,12 @@ const STANDARD: &[u8] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz01
 const URL_SAFE: &[u8] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
 const BASE32: &[u8] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZ234567";
 
-/// The letters of so many bits each that depend on `value` alone when it stands `shift` bytes into a longer text: the value
-/// inside `user:value` looks different from the value by itself.
+/// The letters, of `BITS` bits each, that depend on `value` alone when it is `shift` bytes into a
+/// longer text: the value inside `user:value` is encoded differently from the value by itself.
 pub(super) fn letters<const BITS: usize>(value: &[u8], shift: usize, alphabet: &[u8]) -> Vec<u8> {
     let bits: Vec<bool> = value.iter().flat_map(|b| (0..8).rev().map(move |i| b >> i & 1 == 1)).collect();
-    // The first whole letter begins at the next multiple of its bits after the `shift * 8` bits before us.
+    // The first whole letter begins at the next multiple of `BITS` after the `shift * 8` bits
+    // before.
     let skip = (BITS - shift * 8 % BITS) % BITS;
     bits.get(skip..)
         .unwrap_or_default()

@@ -33,7 +33,7 @@ fn values_are_found_however_they_are_written() {
 }
 
 #[test]
-fn backspaces_behind_bytes_that_begin_no_character_take_no_longer_each() {
+fn backspaces_after_continuation_bytes_take_linear_time() {
     let r = Redactor::new([("X", "s3cr3t/Va&lue")]);
     let n = 200_000;
     let bytes = [vec![0x80; n], vec![0x08; n], b"s3cr3t/Va&lue".to_vec()].concat();
@@ -63,7 +63,7 @@ fn values_are_found_behind_codes_escapes_and_numbers() {
         ("eul&aV/t3rc3s", "[secret X]"),
         // JSON in a URL: one kind of escape behind another.
         ("?t=s3cr3t%5C%2FVa%5Cu0026lue", "?t=[secret X]"),
-        // Nothing of it.
+        // Text without the value.
         (
             "2026-11-29 21:04:08,123 50% of 100% & more \\ s3cr3t",
             "2026-11-29 21:04:08,123 50% of 100% & more \\ s3cr3t",
@@ -214,8 +214,8 @@ proptest! {
         prop_assert!(shown.len() <= "[secret X]".len() + 12 + 12 + 8, "{}", shown);
     }
 
-    /// As `base64 -w N` and PEM files have it, at any place of any text: of the letters that tell something of the value
-    /// alone none is left.
+    /// Wrapped as by `base64 -w N` and in PEM files, anywhere in a text: no letter is left that
+    /// depends on the value alone.
     #[test]
     fn base64_wrapped_over_lines_shows_none_of_it(
         before in prop::collection::vec(any::<u8>(), 0..100),

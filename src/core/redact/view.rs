@@ -1,5 +1,5 @@
-//! Readings of a text: what is left of it once codes are taken out or escapes are resolved, each byte with its place in the
-//! original.
+//! Readings of a text: without control codes, or with escapes resolved. Each byte keeps its range
+//! in the original.
 
 use std::ops::Range;
 
@@ -10,7 +10,7 @@ use crate::core::text::is_invisible;
 /// A longer string of an operating system command (title, hyperlink) is taken for text.
 const LONGEST_STRING: usize = 4096;
 
-/// A text, and where its bytes come from: itself, or a text it was made of.
+/// A text and where its bytes come from: the original itself, or a reading made of another text.
 #[derive(Clone, Copy)]
 pub(super) struct Source<'t> {
     pub text: &'t [u8],
@@ -22,12 +22,12 @@ impl<'t> Source<'t> {
         Self { text, made: None }
     }
 
-    /// The text is the original itself.
+    /// Whether the text is the original itself.
     pub const fn is_original(&self) -> bool {
         self.made.is_none()
     }
 
-    /// The place in the original of bytes of this text.
+    /// The range of the original that bytes of this text come from.
     pub fn place(&self, range: Range<usize>) -> Range<usize> {
         match self.made {
             Some((view, made_of)) => made_of.place(view.place(range)),
@@ -43,7 +43,8 @@ pub(super) struct View {
     parts: Vec<Part>,
 }
 
-/// Bytes of a reading, up to the next part: the same ones in the text it is made of, or others that stand for them.
+/// Bytes of a reading, up to the next part, and the range they come from in the text it is made of:
+/// the same bytes, or an encoding of them.
 struct Part {
     at: usize,
     from: usize,
@@ -64,7 +65,7 @@ impl View {
         self.text.as_slice()
     }
 
-    /// Adds bytes that those of a range stand for.
+    /// Adds the bytes that a range of the text encodes.
     pub fn push(&mut self, bytes: &[u8], range: Range<usize>) {
         if !bytes.is_empty() {
             self.parts.push(Part { at: self.text.len(), from: range.start, to: range.end });
@@ -72,21 +73,22 @@ impl View {
         }
     }
 
-    /// Adds bytes as they are.
+    /// Adds a range of the text unchanged.
     pub fn keep(&mut self, text: &[u8], range: Range<usize>) {
         if !range.is_empty() {
             self.push(&text[range.clone()], range);
         }
     }
 
-    /// What stands before and behind does not belong together.
+    /// Separates the bytes before from the bytes after, so that no value is found across.
     pub fn gap(&mut self) {
         self.push(&[0], 0..0);
     }
 
-    /// Takes the last character back.
+    /// Removes the last character.
     fn pop(&mut self) {
-        // Bytes that no character begins go all at once: the next backspace does not look at them again.
+        // Continuation bytes without a first byte are removed all at once: the next backspace does
+        // not scan them again.
         let last = self.text.iter().rposition(|b| b & 0b1100_0000 != 0b1000_0000).unwrap_or(0);
         while self.parts.pop_if(|part| part.at >= last).is_some() {}
         if let Some(part) = self.parts.last_mut().filter(|part| part.to - part.from == self.text.len() - part.at) {
@@ -111,28 +113,28 @@ impl View {
     }
 }
 
-/// Some byte is not an ordinary letter: a control character (but tab and line feed), or not ASCII.
+/// Whether some byte is a control character (except tab and line feed) or not ASCII.
 #[expect(clippy::needless_bitwise_bool, reason = "without branches it is done for many bytes at once")]
 pub(super) fn has_codes(text: &[u8]) -> bool {
-    // Without an early end, so that it is done for many bytes at once.
+    // Without an early exit, so that many bytes are tested at once.
     let odd = |b: u8| ((b < b' ') & (b != b'\n') & (b != b'\t')) | (b >= 0x7f);
     text.chunks(256).any(|chunk| chunk.iter().fold(false, |found, b| found | odd(*b)))
 }
 
-/// Every byte is a letter that stands for itself: no code, no line end, nothing an escape begins with.
+/// Whether every byte is literal: no code, no line end, no first byte of an escape.
 #[expect(clippy::needless_bitwise_bool, reason = "without branches it is done for many bytes at once")]
 pub(super) fn is_plain(text: &[u8]) -> bool {
     let odd = |b: u8| (b < b' ') & (b != b'\t') | (b >= 0x7f) | (b == b'\\') | (b == b'%') | (b == b'&') | (b == b'+');
     !text.chunks(256).any(|chunk| chunk.iter().fold(false, |found, b| found | odd(*b)))
 }
 
-/// Codes at the end of a line are no longer than this, as programs write them.
+/// Programs write no longer codes than this at the end of a line.
 const END: usize = 64;
 
-/// Whether there may be something to take out at the end of a text.
+/// Whether there may be codes to remove at the end of a text.
 pub(super) fn end_has_codes(text: &[u8]) -> bool {
     let end = &text[text.len().saturating_sub(END)..];
-    // With what characters that are not seen begin.
+    // First bytes of invisible characters.
     let begins = |at: usize| match end[at] {
         b'\t' | b'\n' => false,
         0..b' ' | 0x7f | 0xc2 | 0xcc | 0xcd | 0xef | 0xf3 => true,
@@ -158,19 +160,19 @@ pub(super) fn end(text: &[u8]) -> Vec<u8> {
     bytes
 }
 
-/// How codes are taken out.
+/// How codes are removed.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Codes {
-    /// Sequences go whole; a backspace goes alone.
+    /// Sequences are removed whole, a backspace alone.
     Sequences,
-    /// Sequences go whole; a backspace takes the character before it along.
+    /// Sequences are removed whole, a backspace with the character before it.
     Overstruck,
-    /// Control characters go, and what follows them stays.
+    /// Control characters are removed; the rest of their sequence stays.
     Controls,
 }
 
-/// The text without what is not seen: escape sequences, control characters, characters without a width. Several readings where
-/// it can be read in several ways; none where nothing is taken out.
+/// The text without its invisible parts: escape sequences, control characters, zero-width
+/// characters. Several readings where it is ambiguous; none where nothing is removed.
 pub(super) fn shown(text: &[u8]) -> Vec<View> {
     if !has_codes(text) || !has_hidden(text) {
         return Vec::new();
@@ -186,9 +188,9 @@ pub(super) fn shown(text: &[u8]) -> Vec<View> {
     views
 }
 
-/// Whether something would be taken out: letters of other scripts alone are nothing.
+/// Whether something would be removed; letters of other scripts are not.
 fn has_hidden(text: &[u8]) -> bool {
-    // Far the most texts are valid, and then their letters are quickly read.
+    // Most texts are valid UTF-8, and characters of those are fast to decode.
     if let Ok(valid) = std::str::from_utf8(text) {
         let control = |c: char| c < ' ' && !matches!(c, '\n' | '\t' | '\r');
         return valid.chars().any(|c| control(c) || (c >= '\u{7f}' && is_unseen(c)))
@@ -206,7 +208,7 @@ fn has_hidden(text: &[u8]) -> bool {
 }
 
 fn is_unseen(c: char) -> bool {
-    // Most letters and signs, without asking a table.
+    // Most letters and signs, without a table lookup.
     !matches!(c, '\u{c0}'..='\u{2ff}' | '\u{391}'..='\u{481}' | '\u{2010}'..='\u{2027}' | '\u{2100}'..='\u{2bff}'
         | '\u{30a0}'..='\u{312f}' | '\u{3400}'..='\u{9fff}')
         && (c.is_control() || c == '\u{fffd}' || is_invisible(c) || c.width() == Some(0))
@@ -230,11 +232,11 @@ fn without(text: &[u8], how: Codes) -> View {
     view
 }
 
-/// Whether what stands here is not seen, and its length.
+/// Whether the character or sequence at `at` is invisible, and its length.
 fn hidden(text: &[u8], at: usize, how: Codes) -> (bool, usize) {
     match text[at] {
         b'\n' | b'\t' | b' '..=b'~' => (false, 1),
-        // A line end stays one.
+        // A line end stays.
         b'\r' if text.get(at + 1) == Some(&b'\n') => (false, 1),
         0x1b if how != Codes::Controls => (true, sequence(&text[at..])),
         0..b' ' | 0x7f => (true, 1),
@@ -246,7 +248,7 @@ fn hidden(text: &[u8], at: usize, how: Codes) -> (bool, usize) {
     }
 }
 
-/// The character at the beginning, when there is a whole one.
+/// The character at the beginning, if it is complete.
 fn character(text: &[u8]) -> Option<(char, usize)> {
     let front = &text[..text.len().min(4)];
     let valid = match std::str::from_utf8(front) {
@@ -269,7 +271,7 @@ fn sequence(text: &[u8]) -> usize {
     }
 }
 
-/// The same for one that begins with a single character of the C1 set, which has two bytes in UTF-8.
+/// [`sequence`] for one that begins with a single C1 character, which has two bytes in UTF-8.
 fn c1_sequence(text: &[u8], c: char) -> usize {
     match c {
         '\u{9b}' => 2 + parameters(&text[2..]),
@@ -284,7 +286,7 @@ fn parameters(text: &[u8]) -> usize {
     len + usize::from(text.get(len).is_some_and(|b| (b'@'..=b'~').contains(b)))
 }
 
-/// A string up to its terminator; nothing, when it has none.
+/// The length of a string with its terminator; 0 if it has none.
 fn string(text: &[u8]) -> usize {
     let near = &text[..text.len().min(LONGEST_STRING)];
     for (at, byte) in near.iter().enumerate() {
@@ -292,7 +294,7 @@ fn string(text: &[u8]) -> usize {
             0x07 => return at + 1,
             0x1b if near.get(at + 1) == Some(&b'\\') => return at + 2,
             0xc2 if near.get(at + 1) == Some(&0x9c) => return at + 2,
-            // Another sequence begins, or the line is over: there was no string.
+            // Another sequence begins or the line ends: not a string.
             0x1b | b'\n' => return 0,
             0xc2 if matches!(near.get(at + 1), Some(0x80..=0x9f)) => return 0,
             _ => {}

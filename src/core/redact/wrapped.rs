@@ -1,20 +1,21 @@
-//! Values in letters (base64, hexadecimal) that a program has wrapped over lines: they stand nowhere in one piece.
+//! Finds encoded values (base64, hexadecimal) that a program has wrapped over several lines.
 
 use std::collections::HashMap;
 use std::ops::Range;
 
 use aho_corasick::AhoCorasick;
 
-/// A line that ends with fewer letters than this is no wrapped line.
+/// A line that ends with fewer letters than this is not a wrapped line.
 const LEAST_RUN: usize = 20;
-/// So many letters of a value at the end of a line, and its beginning is recognised; fewer could be anything.
+/// At the end of a line, a value is recognised by this many of its first letters; fewer could be
+/// anything.
 const START: usize = 4;
 
 /// Finds encoded values across line ends.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Wrapped {
     pub(super) finder: Option<AhoCorasick>,
-    /// Whole, and without a few letters that may stand on a line before.
+    /// Whole codes, and codes without a few first letters, which may be on the line before.
     codes: Vec<Vec<u8>>,
     /// What replaces each.
     marks: Vec<String>,
@@ -56,8 +57,8 @@ impl Wrapped {
         })
     }
 
-    /// Hands on the parts of values that go over line ends, in order, and what replaces them. `backslash`: line ends may also
-    /// be written as JSON does.
+    /// Passes on the parts of values that cross line ends, in order, and what replaces them.
+    /// `backslash`: line ends may also be escaped as in JSON.
     pub(super) fn search<'w>(&'w self, text: &[u8], backslash: bool, found: &mut dyn FnMut(Range<usize>, &'w str)) {
         let Some(finder) = self.finder.as_ref().filter(|_| !self.codes.is_empty()) else { return };
         if !backslash && memchr::memchr(b'\n', text).is_none() {
@@ -74,12 +75,13 @@ impl Wrapped {
     }
 }
 
-/// A text without the line ends that stand between letters.
+/// A text without the line ends between letters.
 struct Joined {
     text: Vec<u8>,
-    /// Where a line end was taken out: the place in the joined text, and the place behind it in the original.
+    /// Removed line ends: the position in the joined text, and the position after it in the
+    /// original.
     breaks: Vec<(usize, usize)>,
-    /// How long each was.
+    /// The length of each.
     lengths: Vec<usize>,
 }
 
@@ -107,17 +109,18 @@ impl Joined {
         joined
     }
 
-    /// The parts of the original that a range of the joined text was made of; none when it was in one piece.
+    /// The parts of the original that a range of the joined text comes from; none if it has no line
+    /// end.
     fn parts(&self, range: Range<usize>) -> Vec<Range<usize>> {
         let first = self.breaks.partition_point(|(place, _)| *place <= range.start);
         let inside = self.breaks[first..].iter().take_while(|(place, _)| *place < range.end).count();
         if inside == 0 {
             return Vec::new();
         }
-        // The original place of a joined one: behind the last break before it.
+        // The original position of a joined one, counted from the last break before it.
         let origin = |place: usize, breaks: usize| match breaks.checked_sub(1) {
             Some(last) => self.breaks[last].1 + (place - self.breaks[last].0),
-            // Nothing is taken out before the first break.
+            // Nothing is removed before the first break.
             None => place,
         };
         let mut parts = Vec::with_capacity(inside + 1);
@@ -134,14 +137,15 @@ impl Joined {
     }
 }
 
-/// How many bytes the line end at the beginning of `text` has, with the indentation of the next line; as JSON writes it too.
+/// The length of the line end at the beginning of `text`, plain or escaped as in JSON, with the
+/// indentation of the next line.
 fn line_end(text: &[u8]) -> usize {
     let end = [&b"\r\n"[..], b"\n", b"\\r\\n", b"\\n"].into_iter().find(|end| text.starts_with(end));
     let Some(end) = end else { return 0 };
     end.len() + text[end.len()..].iter().take_while(|b| matches!(b, b' ' | b'\t')).count()
 }
 
-/// A line ends in so many letters that it may be a wrapped one.
+/// Whether a line ends in so many letters that it may be wrapped. `end`: its bytes, the last first.
 pub(super) fn ends_in_letters<'b>(end: impl IntoIterator<Item = &'b u8>) -> bool {
     end.into_iter().take_while(|b| is_letter(**b)).take(LEAST_RUN).count() == LEAST_RUN
 }

@@ -22,7 +22,7 @@ const FILES: [(&str, &str); 14] = [
     ("dependency_housekeeping.md", include_str!("../../../assets/runbooks/dependency_housekeeping.md")),
 ];
 
-/// Read once; a test sees to it that every file is right.
+/// Read once; a test checks that every file is valid.
 static RUNBOOKS: LazyLock<Vec<Runbook>> =
     LazyLock::new(|| FILES.iter().filter_map(|(name, text)| parse(name, text).ok()).collect());
 
@@ -35,7 +35,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_file_is_right_and_named_like_its_runbook() {
+    fn every_file_is_valid_and_named_like_its_runbook() {
         for (name, text) in FILES {
             let runbook = parse(name, text).unwrap_or_else(|problems| panic!("{problems:#?}"));
             assert_eq!(name.rsplit_once('.').map(|(stem, _)| stem), Some(runbook.name.as_str()));

@@ -6,12 +6,12 @@ use std::collections::BTreeSet;
 use super::definition::{Need, StepTemplate};
 use super::expand::{Draft, Expansion, JumpTo, Nest};
 use super::fill::{Escape, Filler};
-use super::planner::{Words, asked, check_inputs, declared_risks};
+use super::planner::{Words, check_inputs, declared_risks, used_results};
 use super::targets::resolve;
 use super::{Request, Runbook};
 use crate::core::plan::{OnFailure, RiskLevel, Target, Within, hex_sha256};
 
-/// Runbooks may call each other this deep.
+/// Maximum nesting of calls.
 pub const MAX_DEPTH: usize = 8;
 
 /// A step that calls a runbook.
@@ -67,7 +67,7 @@ pub(super) fn expand(
         reach: caller.reach,
         shared: caller.shared,
         nest,
-        asked: asked(definition),
+        used_results: used_results(definition),
     };
     for risk in risks {
         expansion.risk(risk.level, &risk.code, risk.message);
@@ -78,22 +78,23 @@ pub(super) fn expand(
         if let Some(undo) = &mut draft.undo {
             undo.phase = call.template.phase;
         }
-        lead_out(caller, call, draft);
+        apply_on_failure(caller, call, draft);
     }
     drafts.extend(inner);
-    // What cleans up is bounded by its own timeouts: those of the runbook have often passed when it is needed.
+    // Cleanup steps are bounded by their own timeouts: those of the runbook have often passed when
+    // they run.
     expansion.nest.within = Vec::new();
     finally.extend(expansion.last_drafts());
 }
 
-/// What the calling step says about failure holds for every step that would stop the run.
-fn lead_out(caller: &Expansion<'_>, call: &Call<'_>, draft: &mut Draft) {
+/// The `on_failure` of the calling step applies to every step that would stop the run.
+fn apply_on_failure(caller: &Expansion<'_>, call: &Call<'_>, draft: &mut Draft) {
     if draft.jump.is_some() || draft.step.on_failure != OnFailure::Stop {
         return;
     }
     draft.jump = match (&call.template.jump, call.template.on_failure) {
         (Some(to), _) => Some(JumpTo::Step(caller.nest.scope.clone(), to.clone())),
-        (None, OnFailure::Continue) => Some(JumpTo::Behind(call.called.clone())),
+        (None, OnFailure::Continue) => Some(JumpTo::After(call.called.clone())),
         (None, _) => None,
     };
 }
@@ -125,12 +126,12 @@ fn nest(caller: &Expansion<'_>, call: &Call<'_>, runbook: &Runbook, path: Vec<St
     Nest { prefix: format!("{} › ", call.called), scope: format!("{}/", call.called), within, path }
 }
 
-/// The runbook or one that it calls changes things.
+/// Whether the runbook or one that it calls changes things.
 pub(super) fn mutates(runbook: &Runbook, library: &[Runbook]) -> bool {
     reach(runbook, library).iter().any(|r| r.mutates)
 }
 
-/// The hash of a runbook with those that it calls: a change of any of them is a change of what would run.
+/// The hash of a runbook with those that it calls: a change of any of them changes the run.
 pub(super) fn hash(runbook: &Runbook, library: &[Runbook]) -> String {
     match reach(runbook, library).as_slice() {
         [alone] => alone.hash.clone(),
@@ -141,7 +142,7 @@ pub(super) fn hash(runbook: &Runbook, library: &[Runbook]) -> String {
     }
 }
 
-/// A runbook and all that it leads to, itself first, each once.
+/// A runbook and all that it calls, itself first, each once.
 fn reach<'r>(runbook: &'r Runbook, library: &'r [Runbook]) -> Vec<&'r Runbook> {
     let mut found = vec![runbook];
     let mut seen = BTreeSet::from([runbook.name.as_str()]);

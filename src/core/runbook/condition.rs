@@ -1,5 +1,6 @@
-//! Conditions of risks and steps: expressions, checked when the file is read. The old short forms `protected`,
-//! `not protected`, `inputs.NAME`, joined by `and`, are read as the expressions they stand for.
+//! Conditions of risks and steps: expressions, checked when the file is read. The old short forms
+//! `protected`, `not protected`, `inputs.NAME`, joined by `and`, are read as the equivalent
+//! expressions.
 
 use std::collections::BTreeMap;
 
@@ -26,14 +27,14 @@ impl Condition {
         &self.0
     }
 
-    /// It asks only for what is known when the plan is made.
+    /// Whether it uses only values known when the plan is made.
     #[must_use]
     pub(super) fn is_early(&self) -> bool {
         self.0.names().iter().all(|name| KNOWN_EARLY.contains(&name.as_str()))
     }
 
-    /// It cannot hold whatever the run finds: what is known when the plan is made rules it out. Asking whether a result
-    /// is there is not ruled out by its not being there yet.
+    /// Whether the values known when the plan is made already rule it out. `has()` of a result is
+    /// not ruled out by the result not being there yet.
     #[must_use]
     pub(super) fn is_ruled_out(&self, early: &BTreeMap<String, Value>) -> bool {
         let text: String = self.0.text().split_whitespace().collect();
@@ -50,8 +51,8 @@ impl Condition {
     }
 }
 
-/// `protected and not inputs.force` as an expression, when all of its parts are of the short form. An input that was
-/// left out counts as not set, which is why the short form is more than another spelling.
+/// `protected and not inputs.force` as an expression, when all of its parts are of the short form.
+/// An omitted input counts as not set, so the short form is more than another spelling.
 fn short_form(text: &str, yes_no: &[&str]) -> Option<String> {
     let text = text.replace("&&", " and ");
     let parts: Option<Vec<String>> = text.split(" and ").map(|part| short_part(part.trim(), yes_no)).collect();
@@ -118,7 +119,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_missing_is_neither_yes_nor_no() {
+    fn a_missing_value_is_neither_true_nor_false() {
         for text in ["env == 'prod'", "inputs.unset == false", "env in ['a', 'b'] || inputs.unset"] {
             let condition = Condition::parse(text, &YES_NO, &types()).unwrap();
             let why = condition.holds(&values(true)).unwrap_err();

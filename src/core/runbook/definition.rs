@@ -1,4 +1,4 @@
-//! What a runbook file means once it is read and checked.
+//! The definition of a runbook, after reading and checking its file.
 
 use std::collections::BTreeMap;
 
@@ -33,11 +33,11 @@ pub struct Definition {
     pub steps: Vec<StepTemplate>,
     pub finally: Vec<StepTemplate>,
     pub source: Source,
-    /// How it came to be.
+    /// Its origin.
     pub origin: Origin,
 }
 
-/// The group its runs belong to, of which one is under way at a time.
+/// The group of its runs, of which one is active at a time.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Group {
     /// With placeholders.
@@ -45,7 +45,7 @@ pub struct Group {
     pub policy: Policy,
 }
 
-/// What kind of file a runbook was.
+/// Kind of the file of a runbook.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Origin {
     /// Written for opsroom.
@@ -98,13 +98,13 @@ impl Definition {
     }
 }
 
-/// Whether an environment or services must be said.
+/// Whether an environment or services must be given.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Need {
     Required,
     /// Left out, it means all of them.
     Optional,
-    /// It is about none.
+    /// It takes none.
     #[default]
     None,
 }
@@ -145,28 +145,29 @@ pub struct StepTemplate {
     pub retry: Option<Retry>,
     pub on_failure: OnFailure,
     pub idempotent: bool,
-    /// What it prints and what later steps get of it are not written down.
+    /// Its output and saved values are not stored.
     pub sensitive: bool,
     /// Once per service and environment.
     pub for_each: bool,
-    /// What a service without the action means.
+    /// Reaction to a service without the action.
     pub missing: Missing,
-    /// For a question: "no" is an answer like any other.
+    /// For a question: "no" is a valid answer.
     pub optional: bool,
-    /// Left out of the plan unless this holds; skipped in the run when it asks for what only the run knows.
+    /// Left out of the plan unless this holds; skipped in the run when it uses values only the run
+    /// knows.
     pub when: Option<Condition>,
-    /// What must hold of its answer.
+    /// Condition on its answer.
     pub expect: Option<Expr>,
-    /// What later steps may use of its answer.
+    /// Values of its answer that later steps may use.
     pub save: BTreeMap<String, Expr>,
-    /// Takes it back.
+    /// Its undo step.
     pub undo: Option<Box<StepTemplate>>,
     /// The step to go on at when it fails.
     pub jump: Option<String>,
     /// Once per item of a list.
     pub items: Option<Items>,
     pub bounds: Option<Bounds>,
-    /// What the runbook says about it.
+    /// Its notes in the runbook.
     pub notes: Option<String>,
 }
 
@@ -194,7 +195,7 @@ pub enum Tolerance {
 }
 
 impl Tolerance {
-    /// The most that may fail of so many.
+    /// The most that may fail of a number of items.
     #[must_use]
     pub fn of(self, items: usize) -> u32 {
         match self {
@@ -221,7 +222,7 @@ impl StepTemplate {
     }
 }
 
-/// What a step does.
+/// The work of a step.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Does {
     /// The target service's own action for the verb.
@@ -234,19 +235,20 @@ pub enum Does {
         env: Vec<(String, String)>,
         /// Secrets it gets, by name or as `{inputs.NAME}` of an input of type secret.
         secrets: Vec<String>,
-        /// Files it leaves behind, with placeholders.
+        /// Its artifact files, with placeholders.
         artifacts: Wanted,
         /// For a block of a page: how it belongs together with the others.
         block: Option<BlockOf>,
     },
     Wait(i64),
     Manual(String),
-    /// The approval of others, within so many milliseconds.
+    /// The approval of others, within a number of milliseconds.
     Approve {
         ask: Approve,
         within_ms: Option<i64>,
     },
-    /// A question before a guided block: "no" leaves the block out; a risky one wants the word typed.
+    /// A question before a guided block: "no" leaves the block out; a risky one needs the word
+    /// typed.
     Ask {
         prompt: String,
         word: Option<String>,
@@ -285,12 +287,13 @@ pub enum Does {
 pub struct BlockOf {
     /// Variables that blocks of the page set.
     pub variables: Vec<String>,
-    /// The input that says how long a command may go on that never ends by itself.
+    /// The input for how long a command that never ends by itself is run.
     pub limit: Option<String>,
 }
 
 impl Does {
-    /// It changes things, and says so itself; what a command or a request does cannot be known.
+    /// Whether it declares that it changes things; the effect of a command or a request cannot be
+    /// known.
     #[must_use]
     pub fn mutates(&self) -> bool {
         match self {
@@ -306,7 +309,7 @@ impl Does {
 pub enum Given {
     /// With placeholders.
     Text(String),
-    /// What the document step of this name writes.
+    /// The text of the document step of this name.
     Document(String),
 }
 
@@ -315,13 +318,13 @@ pub enum Given {
 pub enum Body {
     /// Written in the runbook, with placeholders.
     Text(String),
-    /// The specification of what `inputs.subject` names, from the facts of the stack.
+    /// The specification of the subject `inputs.subject`, from the facts of the stack.
     Spec,
     /// An incident report about the targets, from the facts of the stack.
     Incident,
 }
 
-/// What to do about a service that lacks the action of a `use` step.
+/// Reaction to a service that lacks the action of a `use` step.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Missing {
     /// The plan cannot start.

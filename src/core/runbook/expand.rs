@@ -1,4 +1,5 @@
-//! From step templates to the steps of a plan: one per target, everything filled in, and the risks met on the way.
+//! Expands step templates into the steps of a plan: one per target, with all values filled in.
+//! Collects the risks.
 
 use std::cell::{Cell, RefCell};
 use std::collections::{BTreeMap, HashSet};
@@ -24,7 +25,7 @@ use crate::core::step::shell::{Session, Shell};
 use crate::core::step::wait::Wait;
 use crate::core::time::parse_duration;
 
-/// Deadlines of one attempt where neither runbook nor action says one, milliseconds.
+/// Default deadlines of one attempt, in milliseconds, when neither runbook nor action sets one.
 const HTTP_MS: i64 = 30_000;
 const SHELL_MS: i64 = 10 * 60_000;
 const MANUAL_MS: i64 = 4 * 3_600_000;
@@ -36,7 +37,7 @@ const WAIT_SLACK_MS: i64 = 5_000;
 /// Most steps of a plan, sub-runbooks expanded: calls can multiply.
 const MAX_STEPS: usize = 20_000;
 
-/// What all runbooks of a plan share while it is made.
+/// State shared by all runbooks of a plan while it is built.
 #[derive(Default)]
 pub(super) struct Shared {
     names: RefCell<HashSet<String>>,
@@ -80,11 +81,11 @@ pub(super) struct Expansion<'a> {
     pub reach: &'a Reach,
     pub shared: &'a Shared,
     pub nest: Nest,
-    /// Names of results that expressions of this runbook ask for.
-    pub asked: HashSet<String>,
+    /// Names of results that expressions of this runbook use.
+    pub used_results: HashSet<String>,
 }
 
-/// A step on its way into a plan: numbers are not known yet.
+/// A step of a plan before the steps are numbered.
 #[derive(Debug, Clone)]
 pub(super) struct Draft {
     pub step: PlanStep,
@@ -94,18 +95,18 @@ pub(super) struct Draft {
     pub jump: Option<JumpTo>,
 }
 
-/// Where a failure leads.
+/// Target of a jump after a failure.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum JumpTo {
     /// To the step of that scope and template.
     Step(String, String),
-    /// Behind the sub-runbook of that calling step.
-    Behind(String),
+    /// After the sub-runbook of that calling step.
+    After(String),
 }
 
-/// What a step is repeated for.
+/// One repetition of a step: its target or item.
 #[derive(Clone, Copy, Default)]
-struct Turn<'t> {
+struct Iteration<'t> {
     target: Option<&'t (&'t Service, Target)>,
     item: Option<&'t str>,
     /// The item is one of an input.
@@ -140,10 +141,10 @@ impl Expansion<'_> {
         drafts
     }
 
-    /// The risks met while expanding, and inputs that were said but change nothing.
-    pub fn risks(&self, said: &BTreeMap<String, String>) -> Vec<Risk> {
+    /// The risks found while expanding, and the given inputs that have no effect.
+    pub fn risks(&self, given: &BTreeMap<String, String>) -> Vec<Risk> {
         let mut risks = self.shared.risks.borrow().clone();
-        risks.extend(said.keys().filter(|name| self.values.contains_key(*name)).filter_map(|name| self.unused(name)));
+        risks.extend(given.keys().filter(|name| self.values.contains_key(*name)).filter_map(|name| self.unused(name)));
         risks
     }
 
@@ -153,35 +154,35 @@ impl Expansion<'_> {
             Some(Items::Input(name)) => self.list(template, name),
             None => Vec::new(),
         };
-        let turns: Vec<Turn<'_>> = match (&template.items, template.for_each) {
+        let iterations: Vec<Iteration<'_>> = match (&template.items, template.for_each) {
             (Some(list), _) => {
                 let item_given = matches!(list, Items::Input(_));
-                items.iter().map(|item| Turn { item: Some(item), item_given, ..Turn::default() }).collect()
+                items.iter().map(|item| Iteration { item: Some(item), item_given, ..Iteration::default() }).collect()
             }
-            (None, true) => self.resolved.targets.iter().map(|t| Turn { target: Some(t), ..Turn::default() }).collect(),
-            (None, false) => vec![Turn::default()],
+            (None, true) => self.resolved.targets.iter().map(|t| Iteration { target: Some(t), ..Iteration::default() }).collect(),
+            (None, false) => vec![Iteration::default()],
         };
         let each = template.bounds.map(|bounds| Each {
             group: self.shared.group(),
             max_concurrency: bounds.max_concurrency,
-            max_errors: bounds.max_errors.of(turns.len()),
+            max_errors: bounds.max_errors.of(iterations.len()),
         });
-        for turn in turns {
-            self.turn(template, Turn { each, ..turn }, drafts, finally);
+        for iteration in iterations {
+            self.iteration(template, Iteration { each, ..iteration }, drafts, finally);
         }
     }
 
     fn list(&self, template: &StepTemplate, name: &str) -> Vec<String> {
         let Some(list) = self.values.get(name) else {
-            let message = format!("step {:?} is left out: {name} was not said", template.name);
+            let message = format!("step {:?} is left out: {name} was not given", template.name);
             self.risk(RiskLevel::Info, "LEFT_OUT", message);
             return Vec::new();
         };
         scope::items_of(list).map(str::to_owned).collect()
     }
 
-    fn turn(&self, template: &StepTemplate, turn: Turn<'_>, drafts: &mut Vec<Draft>, finally: &mut Vec<Draft>) {
-        let filler = self.filler(turn);
+    fn iteration(&self, template: &StepTemplate, iteration: Iteration<'_>, drafts: &mut Vec<Draft>, finally: &mut Vec<Draft>) {
+        let filler = self.filler(iteration);
         if !self.wanted(template, &filler) {
             return;
         }
@@ -191,15 +192,15 @@ impl Expansion<'_> {
             return;
         }
         if let Does::Runbook { name, inputs } = &template.does {
-            let called = self.name(template, turn, &filler);
-            let call = Call { template, name, inputs, called, target: turn.target.map(|(_, t)| t) };
+            let called = self.name(template, iteration, &filler);
+            let call = Call { template, name, inputs, called, target: iteration.target.map(|(_, t)| t) };
             super::call::expand(self, &call, &filler, drafts, finally);
             return;
         }
-        let Some(step) = self.step(template, turn, &filler) else { return };
-        let mut undo = template.undo.as_deref().and_then(|undo| self.step(undo, Turn { each: None, ..turn }, &filler));
+        let Some(step) = self.step(template, iteration, &filler) else { return };
+        let mut undo = template.undo.as_deref().and_then(|undo| self.step(undo, Iteration { each: None, ..iteration }, &filler));
         if let Some(undo) = &mut undo {
-            // It may be needed because the time of the sub-runbook has passed.
+            // It may run because the sub-runbook timed out, so that limit must not apply to it.
             undo.rules.within.clear();
         }
         let scope = &self.nest.scope;
@@ -208,17 +209,18 @@ impl Expansion<'_> {
         drafts.push(Draft { step, undo, origin, jump });
     }
 
-    fn filler<'f>(&'f self, turn: Turn<'f>) -> Filler<'f> {
+    fn filler<'f>(&'f self, iteration: Iteration<'f>) -> Filler<'f> {
         let mut filler = self.words.filler(self.values);
-        if let Some((service, target)) = turn.target {
+        if let Some((service, target)) = iteration.target {
             filler.service = Some(&service.name);
             filler.env = target.env.as_deref();
         }
-        (filler.item, filler.item_given) = (turn.item, turn.item_given);
+        (filler.item, filler.item_given) = (iteration.item, iteration.item_given);
         filler
     }
 
-    /// Its condition, when the plan can decide it. What it cannot decide stands in the way.
+    /// Whether the step is part of the plan, when the plan can decide its condition. A condition
+    /// that must be decided now but cannot be blocks the plan.
     fn wanted(&self, template: &StepTemplate, filler: &Filler<'_>) -> bool {
         let Some(when) = &template.when else { return true };
         let known = self.known(filler);
@@ -228,7 +230,7 @@ impl Expansion<'_> {
         match when.holds(&known) {
             Ok(true) => true,
             Ok(false) => {
-                // What only the run would know did not matter.
+                // Terms that only the run can decide did not matter.
                 let why: Vec<String> = when.expr().explain(&known);
                 let why: Vec<&str> =
                     why.iter().filter(|w| !w.contains("cannot be decided")).map(String::as_str).collect();
@@ -247,31 +249,31 @@ impl Expansion<'_> {
         scope::early_values(&self.runbook.definition.inputs, self.values, self.protected, filler, self.reach)
     }
 
-    fn step(&self, template: &StepTemplate, turn: Turn<'_>, filler: &Filler<'_>) -> Option<PlanStep> {
-        let work = self.work(template, turn.target, filler)?;
+    fn step(&self, template: &StepTemplate, iteration: Iteration<'_>, filler: &Filler<'_>) -> Option<PlanStep> {
+        let work = self.work(template, iteration.target, filler)?;
         Some(PlanStep {
-            name: self.name(template, turn, filler),
+            name: self.name(template, iteration, filler),
             phase: template.phase,
             timeout_ms: template.timeout_ms.unwrap_or(work.timeout_ms),
-            // What is not safe to repeat is never repeated, and the plan shows it.
+            // A step that is not safe to repeat is never retried, and the plan shows it.
             retry: template.retry.filter(|_| work.idempotent),
             on_failure: template.on_failure,
             idempotent: work.idempotent,
-            target: turn.target.map(|(_, target)| target.clone()),
+            target: iteration.target.map(|(_, target)| target.clone()),
             probe: work.probe,
-            rules: self.rules(template, turn, filler, &work.spec),
+            rules: self.rules(template, iteration, filler, &work.spec),
             spec: work.spec,
         })
     }
 
-    fn rules(&self, template: &StepTemplate, turn: Turn<'_>, filler: &Filler<'_>, spec: &StepSpec) -> Rules {
+    fn rules(&self, template: &StepTemplate, iteration: Iteration<'_>, filler: &Filler<'_>, spec: &StepSpec) -> Rules {
         let when = template.when.as_ref().filter(|when| !when.is_early());
         let (optional, word) = match &template.does {
             Does::Ask { word, .. } => (true, word.clone()),
             _ => (template.optional, None),
         };
         let mut rules = Rules {
-            key: if self.asked.contains(&template.key) { template.key.clone() } else { String::new() },
+            key: if self.used_results.contains(&template.key) { template.key.clone() } else { String::new() },
             when: when.map(|when| when.expr().text().to_owned()),
             expect: template.expect.as_ref().map(|expect| expect.text().to_owned()),
             save: template.save.iter().map(|(name, from)| (name.clone(), from.text().to_owned())).collect(),
@@ -280,7 +282,7 @@ impl Expansion<'_> {
             sensitive: template.sensitive,
             word,
             notes: template.notes.clone(),
-            each: turn.each,
+            each: iteration.each,
             within: self.nest.within.clone(),
             ..Rules::default()
         };
@@ -313,7 +315,7 @@ impl Expansion<'_> {
                 for (name, text) in env {
                     match filler.fill(text, Escape::Plain) {
                         Ok(value) => drop(all.insert(name.clone(), value)),
-                        // The input it comes from is asked for by its own name.
+                        // The missing input is reported under its own name.
                         Err(_) if block.is_some() => {}
                         Err(slot) => {
                             open(&slot);
@@ -364,7 +366,8 @@ impl Expansion<'_> {
         }
     }
 
-    /// The files a command leaves, filled in. What an input made of a path may lead out of the folder: that blocks.
+    /// The artifact paths of a command, filled in. An input may turn a path into one outside
+    /// of the folder: that blocks.
     fn files(&self, template: &StepTemplate, wanted: &Wanted, filler: &Filler<'_>) -> Result<Wanted, String> {
         let paths: Vec<String> =
             wanted.paths.iter().map(|path| filler.fill(path, Escape::Plain)).collect::<Result<_, _>>()?;
@@ -439,8 +442,8 @@ impl Expansion<'_> {
         }
     }
 
-    /// An input that was said, while the HTTP actions this plan changes things with do not mention it. What a shell
-    /// action makes of its variables cannot be known.
+    /// A risk for a given input that the HTTP actions of this plan do not use. How a shell action
+    /// uses its variables cannot be known.
     fn unused(&self, name: &str) -> Option<Risk> {
         let verb = self.runbook.definition.main_verb().filter(|_| self.runbook.mutates)?;
         let ignores = |(service, target): &(&Service, Target)| match &service.action(verb, target.env.as_deref())?.call
@@ -448,9 +451,9 @@ impl Expansion<'_> {
             ActionCall::Http(request) if !mentions_input(request, name) => Some(service.name.clone()),
             _ => None,
         };
-        let deaf = self.resolved.targets.iter().find_map(ignores)?;
+        let ignoring = self.resolved.targets.iter().find_map(ignores)?;
         let message =
-            format!("{name} changes nothing: the {} action of {deaf} does not use {{inputs.{name}}}", verb.name());
+            format!("{name} changes nothing: the {} action of {ignoring} does not use {{inputs.{name}}}", verb.name());
         Some(Risk { level: RiskLevel::Warn, code: "INPUT_UNUSED".to_owned(), message })
     }
 
@@ -459,14 +462,14 @@ impl Expansion<'_> {
         self.shared.risk(Risk { level, code: code.to_owned(), message });
     }
 
-    /// Unique in the plan, and telling targets apart.
-    fn name(&self, template: &StepTemplate, turn: Turn<'_>, filler: &Filler<'_>) -> String {
+    /// Unique in the plan: includes the target.
+    fn name(&self, template: &StepTemplate, iteration: Iteration<'_>, filler: &Filler<'_>) -> String {
         let mut name = fill_or_keep(filler, &template.name);
         let names = |slot| pieces(&template.name).contains(&Piece::Slot(slot));
-        if let Some(item) = turn.item.filter(|_| !names(Slot::Item)) {
+        if let Some(item) = iteration.item.filter(|_| !names(Slot::Item)) {
             name = format!("{name} {item}");
         }
-        if let Some((_, target)) = turn.target {
+        if let Some((_, target)) = iteration.target {
             if !names(Slot::Service) {
                 name = format!("{name} {}", target.service);
             }

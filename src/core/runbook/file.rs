@@ -53,7 +53,8 @@ pub(super) fn parse(file: &str, text: &str) -> Result<Runbook, Vec<Problem>> {
     for error in &errors {
         reader.problem(error.span().map_or(0, |span| span.start), "syntax", error.message());
     }
-    // After a syntax error what was recovered is incomplete: judging it would accuse the reader of what the parser lost.
+    // After a syntax error the recovered part is incomplete: checking it would report parts the
+    // parser lost.
     let runbook = if errors.is_empty() { read_file(&mut reader, document.get_ref(), text) } else { None };
     reader.problems.sort();
     reader.problems.dedup();
@@ -143,7 +144,7 @@ fn call_lines<'t>(r: &Reader<'_>, tables: &[At<&'t DeTable<'t>>]) -> BTreeMap<St
     tables.iter().filter_map(line).collect()
 }
 
-/// The title without what it says about its target.
+/// The title without its target.
 fn label(title: &str) -> String {
     Filler::default().phrase(title)
 }
@@ -161,7 +162,7 @@ fn no_duplicates<'n>(r: &mut Reader<'_>, file: &Section<'_>, key: &str, names: i
     }
 }
 
-/// Waiting alone must not eat the whole deadline.
+/// Waiting alone must not use up the whole deadline.
 fn fits_its_timeout(r: &mut Reader<'_>, file: &Section<'_>, definition: &Definition) {
     let waits = definition.steps.iter().map(|s| if let Does::Wait(ms) = s.does { ms } else { 0 });
     let total = waits.fold(0, i64::saturating_add);

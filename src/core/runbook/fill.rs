@@ -1,11 +1,12 @@
-//! Placeholders: `{env}`, `{service}`, `{services}`, `{target}`, `{inputs.NAME}`, filled in one pass, so what a value
-//! holds is never read as a placeholder. Shell text is never filled. Other braces are left as they are.
+//! Placeholders: `{env}`, `{service}`, `{services}`, `{target}`, `{inputs.NAME}`, filled in one
+//! pass, so that braces in a value are never read as a placeholder. Shell text is never filled.
+//! Other braces are left as they are.
 
 use std::fmt::Write;
 
 use super::definition::Values;
 
-/// What placeholders stand for at one place of a plan.
+/// Values of the placeholders at one place of a plan.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Filler<'a> {
     pub env: Option<&'a str>,
@@ -21,7 +22,7 @@ pub(super) struct Filler<'a> {
     pub values: Option<&'a Values>,
 }
 
-/// How a value is written into its surroundings.
+/// How a value is escaped for its context.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Escape {
     /// Text for people.
@@ -43,7 +44,7 @@ pub(super) enum Slot<'t> {
     Services,
     Target,
     Input(&'t str),
-    /// `steps.STEP.NAME`: what a step saved, known only when the run is there.
+    /// `steps.STEP.NAME`: a value a step saved, known only in the run.
     Saved(&'t str, &'t str),
 }
 
@@ -75,7 +76,7 @@ pub(super) fn is_input_name(name: &str) -> bool {
 pub(super) enum Piece<'t> {
     Literal(&'t str),
     Slot(Slot<'t>),
-    /// One word between braces that is no placeholder.
+    /// One word between braces that is not a placeholder.
     Unknown(&'t str),
 }
 
@@ -102,15 +103,16 @@ pub(super) fn pieces(text: &str) -> Vec<Piece<'_>> {
 }
 
 impl Filler<'_> {
-    /// Fills a text. What is left out was not a placeholder.
+    /// Fills a text. Braces that are not placeholders are kept.
     ///
     /// # Errors
-    /// The name of a placeholder nothing stands for.
+    /// The name of a placeholder without a value.
     pub fn fill(&self, text: &str, escape: Escape) -> Result<String, String> {
         self.fill_as(text, escape, None)
     }
 
-    /// [`Self::fill`] with `stand_in` in the place of each value that no file has: inputs, and what steps save.
+    /// [`Self::fill`] with `stand_in` in the place of each value that is not from a file: inputs,
+    /// and values that steps save.
     ///
     /// # Errors
     /// As for [`Self::fill`].
@@ -125,7 +127,7 @@ impl Filler<'_> {
         Ok(out)
     }
 
-    /// Its value is no file's.
+    /// Whether its value is not from a file.
     const fn is_given(&self, slot: Slot<'_>) -> bool {
         match slot {
             Slot::Input(_) | Slot::Saved(..) => true,
@@ -149,8 +151,8 @@ impl Filler<'_> {
         Ok(())
     }
 
-    /// Fills a short phrase word by word. A placeholder nothing stands for goes, with the word that led to it:
-    /// `deploy {services} to {env}` without an environment is `deploy web`.
+    /// Fills a short phrase word by word. A placeholder without a value is removed, with the
+    /// preposition before it: `deploy {services} to {env}` without an environment is `deploy web`.
     pub fn phrase(&self, template: &str) -> String {
         let mut words: Vec<String> = Vec::new();
         for word in template.split_whitespace() {
@@ -176,10 +178,11 @@ impl Filler<'_> {
     }
 }
 
-/// Fills in what earlier steps saved, and nothing else: what looks like another placeholder by now is somebody's value.
+/// Fills in values that earlier steps saved, and nothing else: other apparent placeholders are part
+/// of a value.
 ///
 /// # Errors
-/// What `saved` says.
+/// The error of `saved`.
 pub(super) fn fill_saved(
     text: &str,
     escape: Escape,
@@ -201,7 +204,7 @@ pub(super) fn fill_saved(
     Ok(out)
 }
 
-/// A text holds something only the run can fill in.
+/// Whether a text has a placeholder that only the run can fill in.
 pub(super) fn has_saved(text: &str) -> bool {
     text.contains("{steps.") && pieces(text).iter().any(|p| matches!(p, Piece::Slot(Slot::Saved(..))))
 }
@@ -224,7 +227,7 @@ impl Escape {
             Self::Plain => out.push_str(value),
             Self::Header => out.extend(value.chars().map(|c| if c.is_control() { ' ' } else { c })),
             Self::Url => percent_encode(out, value),
-            // A JSON string of a str is always `"…"`: its inside is what the body wants.
+            // A JSON string of a str is always `"…"`: the body needs the part between the quotes.
             Self::Json => {
                 let quoted = serde_json::Value::from(value).to_string();
                 out.push_str(quoted.get(1..quoted.len() - 1).unwrap_or_default());
@@ -289,7 +292,7 @@ mod tests {
     }
 
     #[test]
-    fn a_phrase_loses_what_has_no_value() {
+    fn a_phrase_drops_placeholders_without_a_value() {
         let full = Filler { env: Some("prod"), services: Some("web"), ..Filler::default() };
         let no_env = Filler { services: Some("web"), ..Filler::default() };
         let template = "deploy {services} to {env}";

@@ -1,4 +1,4 @@
-//! Conditions said in a command, "only if staging is healthy", built on the healthcheck runbook.
+//! Conditions of a command, "only if staging is healthy", built on the healthcheck runbook.
 
 use super::{Request, built_in, planner};
 use crate::core::plan::Gate;

@@ -1,4 +1,4 @@
-//! The name of a plan's group: the same for the same services and values, in whatever order they were said.
+//! The name of a plan's group: the same for the same services and values in any order.
 
 use super::definition::{Definition, Group, Values};
 use super::fill::{Piece, Slot, pieces};
@@ -6,7 +6,8 @@ use super::targets::{Resolved, block};
 use crate::core::plan::Risk;
 use crate::core::queue::{Concurrency, LONGEST_GROUP};
 
-/// What a placeholder stands for that was left out: everything there is. An input without a value is its own case.
+/// The value of an omitted placeholder: everything there is. An input without a value is a case of
+/// its own.
 const ALL: &str = "all";
 const NONE: &str = "none";
 
@@ -37,7 +38,7 @@ pub(super) fn group(
     let filled: String = pieces(name).into_iter().map(fill).collect();
     let group = filled.split_whitespace().collect::<Vec<_>>().join(" ");
     if group.is_empty() {
-        // It would be one group for whatever has no name.
+        // It would be one group for all runs without a name.
         let message = "the name of its concurrency group comes out empty: give the inputs it is made of".to_owned();
         return Err(block("GROUP_EMPTY", message));
     }

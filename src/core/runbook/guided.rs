@@ -1,5 +1,5 @@
-//! What people wrote in a shell block of an ordinary Markdown runbook: which values are left to fill in. A placeholder
-//! becomes an environment variable, so an input never becomes shell syntax.
+//! Shell blocks of ordinary Markdown runbooks, and the values to fill in. A placeholder becomes an
+//! environment variable, so an input never becomes shell syntax.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -12,7 +12,7 @@ pub struct Commands {
     pub script: String,
     /// Names of the placeholders, as inputs: lower case, `_` for everything that is no letter or digit.
     pub placeholders: BTreeSet<String>,
-    /// What cannot be carried safely, with the line inside the block (from 0).
+    /// Text that cannot be converted safely, with its line inside the block (from 0).
     pub problems: Vec<(usize, String)>,
 }
 
@@ -30,11 +30,12 @@ const SHELL_TAGS: [&str; 10] = [
     "bash-session",
 ];
 
-/// What a value filled into a guided block may look like. The block may hand it on to another shell (`ssh`, `eval`,
-/// `sh -c`), where a variable no longer protects: so nothing a shell gives a meaning to, and no leading dash.
+/// Pattern of values for a guided block. The block may pass the value to another shell (`ssh`,
+/// `eval`, `sh -c`), where a variable no longer protects: so no characters special to a shell, and
+/// no leading dash.
 pub const VALUE_PATTERN: &str = "^[A-Za-z0-9_./][A-Za-z0-9_.:/@=,+-]*$";
 
-/// The tag is a shell's.
+/// Whether the tag is that of a shell.
 #[must_use]
 pub fn is_shell(tag: &str) -> bool {
     SHELL_TAGS.contains(&tag)
@@ -73,7 +74,7 @@ pub fn commands(code: &str) -> Commands {
     found
 }
 
-/// The text ends inside a quotation.
+/// Whether the text ends inside a quotation.
 #[must_use]
 pub fn leaves_a_quote_open(script: &str) -> bool {
     let mut ignored = Commands::default();
@@ -161,7 +162,7 @@ impl<'a> Quotes<'a> {
         }
     }
 
-    /// `HOSTNAME`, `YOUR_TOKEN`, `db-XX`: a word that stands for a value, where it is no part of quoted text.
+    /// `HOSTNAME`, `YOUR_TOKEN`, `db-XX`: a word that stands for a value, outside of quoted text.
     fn blank(&self, text: &str, before: &str) -> Option<(String, usize)> {
         let quoted = match self.state {
             Quote::None => false,
@@ -185,7 +186,7 @@ impl<'a> Quotes<'a> {
     }
 }
 
-/// The `#` that ends `text` stands at the start of a word.
+/// Whether the `#` that ends `text` is at the start of a word.
 fn begins_word(text: &str) -> bool {
     text[..text.len() - 1].chars().next_back().is_none_or(|c| c.is_whitespace() || c == ';')
 }
@@ -204,7 +205,7 @@ fn placeholder_in(line: &str) -> Option<(String, usize)> {
     line.char_indices().find_map(|(at, _)| placeholder(&line[at..]))
 }
 
-/// `'<"Used by" of the pod above>'`: a quotation that is nothing but a description of what belongs there.
+/// `'<"Used by" of the pod above>'`: a quotation that only describes the value.
 fn described(text: &str, before: &str) -> Option<(String, usize)> {
     let quote = before.chars().next_back().filter(|c| matches!(c, '\'' | '"'))?;
     let end = text.strip_prefix('<')?.find(quote).filter(|end| *end <= 60)?;
@@ -213,7 +214,8 @@ fn described(text: &str, before: &str) -> Option<(String, usize)> {
     words.then(|| input_name(inner)).flatten().map(|name| (name, inner.len() + 2))
 }
 
-/// Words of output templates (`--template='{{range .items}}…{{end}}'`) that stand alone between braces.
+/// Words of output templates (`--template='{{range .items}}…{{end}}'`) that are alone between
+/// braces.
 const TEMPLATE_WORDS: [&str; 6] = ["end", "else", "break", "continue", "println", "print"];
 
 /// A placeholder at the start of `text` and its length: `<pod-name>`, `{{ name }}`, `{{name}}`, `[NAME]`-style is left
@@ -256,8 +258,8 @@ fn input_name(inner: &str) -> Option<String> {
     (!name.is_empty()).then_some(name)
 }
 
-/// A text that quotes commands, with the values of the inputs in the places of their variables: what people see is what
-/// runs. Of a secret only its name is there.
+/// A text that quotes commands, with the values of the inputs instead of their variables: people
+/// see what runs. Of a secret only the name is shown.
 #[must_use]
 pub fn with_values(text: &str, values: &BTreeMap<String, String>) -> String {
     let mut text = text.to_owned();
@@ -281,7 +283,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn placeholders_become_variables_that_expand_where_they_stand() {
+    fn placeholders_become_variables_that_expand_in_place() {
         for (code, script, names) in [
             ("kubectl logs <pod-name>\n", "kubectl logs \"${OPSROOM_INPUT_POD_NAME}\"\n", vec!["pod_name"]),
             ("echo \"on <HOST>\"\n", "echo \"on ${OPSROOM_INPUT_HOST}\"\n", vec!["host"]),

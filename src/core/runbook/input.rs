@@ -1,4 +1,4 @@
-//! Inputs of a runbook: their types, and what makes a value right.
+//! Inputs of a runbook: their types, and the values they accept.
 
 use regex::Regex;
 
@@ -144,7 +144,7 @@ fn boolean(value: &str) -> Result<String, String> {
 
 fn version(value: &str) -> Result<String, String> {
     let plain = |c: char| c.is_ascii_alphanumeric() || "._+-/@:".contains(c);
-    // A leading dash would read as an option of whatever command receives it.
+    // A leading dash would read as an option of the command that receives it.
     let right = !value.is_empty() && value.len() <= 200 && value.chars().all(plain) && !value.starts_with('-');
     if right { Ok(value.to_owned()) } else { Err("is not a version like 1.4.2 or v2.0-rc1".to_owned()) }
 }

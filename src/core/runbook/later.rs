@@ -15,7 +15,7 @@ use crate::core::step::notify::Notify;
 use crate::core::step::shell::Shell;
 use crate::core::step::sql::{Param, Sql};
 
-/// Something is left to fill in.
+/// Whether something is left to fill in.
 #[must_use]
 pub fn is_open(spec: &StepSpec) -> bool {
     texts(spec).into_iter().any(has_saved)
@@ -36,7 +36,7 @@ fn texts(spec: &StepSpec) -> Vec<&str> {
             let r = &http.request;
             r.headers.values().chain(&r.body).chain(&r.contains).chain([&r.url]).map(String::as_str).collect()
         }
-        // As in `variable`: what inputs left is a value.
+        // As in `variable`: text from inputs is a value.
         StepSpec::Shell(shell) => {
             shell.env.iter().filter(|(n, _)| !n.starts_with("OPSROOM_")).map(|(_, v)| v.as_str()).collect()
         }
@@ -50,10 +50,11 @@ fn texts(spec: &StepSpec) -> Vec<&str> {
     }
 }
 
-/// The step with what was saved in its places; `saved` gives the value of a step's name and a saved name.
+/// The step with the saved values filled in; `saved` gives the value of a step's name and a saved
+/// name.
 ///
 /// # Errors
-/// What `saved` says: nothing is filled in for what is not there.
+/// The error of `saved`: a missing value is never filled in.
 pub fn fill(spec: &StepSpec, saved: &dyn Fn(&str, &str) -> Result<String, String>) -> Result<StepSpec, String> {
     match spec {
         StepSpec::Http(http) => {
@@ -103,7 +104,7 @@ pub fn fill(spec: &StepSpec, saved: &dyn Fn(&str, &str) -> Result<String, String
     }
 }
 
-/// An argument of an operation, held to its shape once it is known.
+/// An argument of an operation, checked against its shape once it is known.
 fn argument(
     adapter: &Adapter,
     name: &str,
@@ -116,7 +117,8 @@ fn argument(
     shape.map_or(Ok(value.clone()), |shape| shape.check(&value).map_err(|why| format!("{name}: {value:?} {why}")))
 }
 
-/// Only the step's own variables hold places to fill; those of inputs are values, whatever they look like.
+/// Only the step's own variables have placeholders; those of inputs are values, even if they
+/// contain braces.
 fn variable(name: &str, text: &str, saved: &dyn Fn(&str, &str) -> Result<String, String>) -> Result<String, String> {
     if name.starts_with("OPSROOM_") {
         return Ok(text.to_owned());
@@ -125,7 +127,7 @@ fn variable(name: &str, text: &str, saved: &dyn Fn(&str, &str) -> Result<String,
     if value.contains('\0') { Err(format!("{name} would hold a NUL character")) } else { Ok(value) }
 }
 
-/// Names of the steps whose results the texts of a step ask for.
+/// Names of the steps whose results the texts of a step use.
 pub(super) fn names(does: &Does, into: &mut HashSet<String>) {
     let texts: Vec<&str> = match does {
         Does::Http(r) => {

@@ -1,5 +1,6 @@
-//! Runbooks in Markdown. With front matter of ours a page is a runbook like a TOML file: it is written out as one, line
-//! for line, and read by the same rules. Any other page is guided: each shell block asks before it runs.
+//! Runbooks in Markdown. With opsroom front matter a page is a runbook like a TOML file: it is
+//! converted to one, line for line, and read by the same rules. Any other page is guided: each
+//! shell block asks before it runs.
 
 mod blocks;
 mod front;
@@ -20,20 +21,20 @@ const UNCLOSED: &str = "this code block is never closed; end it with the same fe
 pub(super) fn parse(file: &str, text: &str) -> Result<Runbook, Vec<Problem>> {
     let page = page::read(text);
     let name = name_of(file);
-    let told = |line: usize, message: &str| Problem {
+    let problem = |line: usize, message: &str| Problem {
         file: file.to_owned(),
         line,
         key: String::new(),
         message: message.to_owned(),
     };
-    let unclosed = page.unclosed.iter().map(|line| told(*line, UNCLOSED));
+    let unclosed = page.unclosed.iter().map(|line| problem(*line, UNCLOSED));
     let mut problems: Vec<Problem> = unclosed.collect();
     if page.front_unclosed {
         // Read as a page it would be a guided one, without the rules its author wrote.
-        return Err(vec![told(1, "front matter is never closed; end it with a line +++")]);
+        return Err(vec![problem(1, "front matter is never closed; end it with a line +++")]);
     }
     let Some(front) = front::read(&page) else {
-        // What is sound of any other page can be used.
+        // The correct blocks of any other page can be used.
         let mut runbook = pages::guided(file, &page, &name, &mut problems);
         problems.sort();
         problems.dedup();
@@ -53,7 +54,7 @@ pub(super) fn parse(file: &str, text: &str) -> Result<Runbook, Vec<Problem>> {
     }
 }
 
-/// A page with front matter of ours, as the TOML file it stands for.
+/// A page with opsroom front matter, as the equivalent TOML file.
 fn ours(file: &str, page: &Page, front: &front::Front, name: &str, problems: &mut Vec<Problem>) -> Option<Runbook> {
     let mut toml = front::Toml::default();
     for (key, value) in [("name", name), ("title", page.title.as_deref().unwrap_or(name))] {
@@ -87,16 +88,16 @@ fn ours(file: &str, page: &Page, front: &front::Front, name: &str, problems: &mu
     }
 }
 
-/// The file's name without its ending; a page that stands for its folder is named like that.
+/// The file's name without its ending; an index page is named like its folder.
 pub(super) fn name_of(file: &str) -> String {
     let (path, stem) = naming::path_and_stem(file);
     let last = path.rsplit('/').next().unwrap_or(&path);
-    let name = plain(if naming::stands_for_folder(&stem) && path != stem { last } else { &stem });
+    let name = plain(if naming::is_index(&stem) && path != stem { last } else { &stem });
     let name: String = show(&name).trim().chars().take(200).collect();
     if name.trim().is_empty() { "page".to_owned() } else { name.trim().to_owned() }
 }
 
-/// Without what would read as a placeholder.
+/// The text without braces that would read as placeholders.
 pub(super) fn plain(text: &str) -> String {
     text.replace('{', "(").replace('}', ")").split_whitespace().collect::<Vec<_>>().join(" ")
 }

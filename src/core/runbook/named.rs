@@ -1,4 +1,5 @@
-//! Steps that use what `opsroom.toml` declares: the name becomes a place in the plan, and what is not declared blocks it.
+//! Steps that use what `opsroom.toml` declares: the plan holds the address of a declared name, and
+//! an undeclared one blocks it.
 
 use std::collections::BTreeMap;
 
@@ -15,12 +16,12 @@ use crate::core::step::adapter::Adapter;
 use crate::core::step::notify::Notify;
 use crate::core::step::sql::{Param, ParamKind, Sql};
 
-/// Deadlines of one attempt where the runbook says none, milliseconds.
+/// Default deadlines of one attempt, in milliseconds.
 const SQL_MS: i64 = 30_000;
 const NOTIFY_MS: i64 = 15_000;
 const ADAPTER_MS: i64 = 60_000;
 
-/// In the place of what is not declared; a block risk stands beside it.
+/// Address of an undeclared name; the plan also has a block risk.
 const NOWHERE: &str = "not configured";
 
 impl Expansion<'_> {
@@ -120,7 +121,7 @@ impl Expansion<'_> {
         let mut args = BTreeMap::new();
         for arg in operation.args {
             let Some(text) = self.argument(arg, given, filler)? else { continue };
-            // What only the run knows is held to its shape then.
+            // Values known only in the run are checked then.
             match if has_saved(&text) { Ok(text.clone()) } else { arg.shape.check(&text) } {
                 Ok(right) => drop(args.insert(arg.name.to_owned(), right)),
                 Err(why) => self.block("INPUT_INVALID", template, &format!("{}: {text:?} {why}", arg.name)),
@@ -147,7 +148,7 @@ impl Expansion<'_> {
                 Ok(body.map(|body| self.content(body, filler)))
             }
             Some(Given::Text(text)) => match filler.fill(text, escape) {
-                // An input nobody said leaves out what can be left out.
+                // An optional argument whose input is not given is left out.
                 Err(_) if !arg.required => Ok(arg.default.map(str::to_owned)),
                 text => text.map(Some),
             },

@@ -1,5 +1,6 @@
-//! What pages are called: by their file's name, or by their path below the folder where that name is taken; also by their
-//! title. Runbooks that name themselves, and those that ship with opsroom, always keep their names.
+//! Names of pages: the name of the file, or the path below the folder when that name is taken; also
+//! the title. Runbooks that name themselves, and those that ship with opsroom, always keep their
+//! names.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -7,12 +8,13 @@ use super::definition::Origin;
 use super::{Problem, Runbook};
 use crate::core::text::show;
 
-/// A page that stands for its folder.
-pub(super) fn stands_for_folder(stem: &str) -> bool {
+/// Whether a name is that of an index page, which is named like its folder.
+pub(super) fn is_index(stem: &str) -> bool {
     ["readme", "index", "_index", "index.html"].contains(&stem.to_lowercase().as_str())
 }
 
-/// A file's path without its ending, or that of the folder it stands for; and its name without its ending.
+/// A file's path without its extension, or that of the folder for an index page; and its name
+/// without its extension.
 pub(super) fn path_and_stem(file: &str) -> (String, String) {
     let file = file.replace('\\', "/");
     let whole = [".markdown", ".md"].into_iter().find_map(|end| {
@@ -21,14 +23,14 @@ pub(super) fn path_and_stem(file: &str) -> (String, String) {
     });
     let whole = whole.unwrap_or(file);
     match whole.rsplit_once('/') {
-        Some((folder, stem)) if stands_for_folder(stem) && !folder.is_empty() => (folder.to_owned(), stem.to_owned()),
+        Some((folder, stem)) if is_index(stem) && !folder.is_empty() => (folder.to_owned(), stem.to_owned()),
         Some((_, stem)) => (whole.clone(), stem.to_owned()),
         None => (whole.clone(), whole),
     }
 }
 
-/// Gives each page a name of its own, whatever the order of the files. `folder`: where they were loaded from.
-/// What is shadowed is a problem of its page.
+/// Gives each page a name of its own, independent of the order of the files. `folder`: where they
+/// were loaded from. A shadowed name is a problem of its page.
 pub fn pages(runbooks: &mut [Runbook], folder: &str, taken: &BTreeSet<String>) -> Vec<Problem> {
     let is_page = |r: &Runbook| matches!(r.definition.origin, Origin::Guided | Origin::Reference);
     let own = runbooks.iter().filter(|r| !is_page(r)).map(|r| r.name.to_lowercase());
@@ -40,7 +42,7 @@ pub fn pages(runbooks: &mut [Runbook], folder: &str, taken: &BTreeSet<String>) -
     for place in places.iter().flatten() {
         *counts.entry(place[0].to_lowercase()).or_default() += 1;
     }
-    // Paths that are unlike all others come first: a page at the top keeps its name.
+    // Unique paths come first: a page at the top keeps its name.
     let mut paths: BTreeMap<String, usize> = BTreeMap::new();
     for place in places.iter().flatten() {
         *paths.entry(place[1].to_lowercase()).or_default() += 1;
@@ -92,7 +94,7 @@ fn candidates(file: &str) -> [String; 4] {
 fn shadowed(runbook: &Runbook, stem: &str, name: &str) -> Problem {
     let message = format!(
         "`{stem}` is a command of opsroom's own, which wins: this page is called by run {}",
-        crate::core::command::said_name(name)
+        crate::core::command::typed_name(name)
     );
     Problem { file: runbook.definition.source.file.clone(), line: 1, key: "name".to_owned(), message }
 }
@@ -102,7 +104,8 @@ fn own_word(runbook: &Runbook, name: &str) -> Problem {
     Problem { file: runbook.definition.source.file.clone(), line: 1, key: "name".to_owned(), message }
 }
 
-/// A title only one page has, and no runbook as its name, is a name too. Other names that are not one page's alone go.
+/// A title only one page has, and no runbook as its name, is a name too. Other names that several
+/// pages share are dropped.
 fn titles(runbooks: &mut [Runbook], used: &BTreeSet<String>) {
     let mut counts: BTreeMap<String, usize> = BTreeMap::new();
     for runbook in runbooks.iter() {

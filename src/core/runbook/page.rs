@@ -1,13 +1,14 @@
-//! A Markdown runbook as a page: front matter, headings, prose and fenced blocks with their lines. No meaning yet.
+//! A Markdown runbook as a page: front matter, headings, prose and fenced blocks with their lines.
+//! No interpretation yet.
 
 use pulldown_cmark::{CodeBlockKind, Event, HeadingLevel, Options, Parser, Tag, TagEnd};
 
-/// What a Markdown file holds.
+/// The parts of a Markdown file.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Page {
     /// TOML between `+++` lines, or the text between `---` lines, with the line its content starts on.
     pub front: Option<(String, usize)>,
-    /// A `+++` opens the file and nothing closes it: nobody begins prose like that.
+    /// A `+++` opens the file and is never closed: prose does not begin like that.
     pub front_unclosed: bool,
     /// The first heading of level 1.
     pub title: Option<String>,
@@ -28,13 +29,13 @@ pub struct Block {
     pub code: String,
     /// Line of the opening fence, from 1.
     pub line: usize,
-    /// The headings it stands under, outermost first.
+    /// The headings above it, outermost first.
     pub headings: Vec<String>,
     /// The text between the last heading or block and this one.
     pub prose: String,
 }
 
-/// Reads a page. Never fails: what cannot be read as a block is prose.
+/// Reads a page. Never fails: any other text is prose.
 #[must_use]
 pub fn read(text: &str) -> Page {
     let (front, body_at) = front_matter(text);

@@ -1,5 +1,5 @@
-//! Documents written from the facts of the stack: a specification, an incident report. What the stack does not say is
-//! left open and asked for, never made up.
+//! Documents written from the facts of the stack: a specification, an incident report. Facts
+//! missing in the stack are left as questions, never made up.
 
 use std::fmt::Write;
 
@@ -43,7 +43,7 @@ fn spec_of_other(subject: &str, stack: &Stack) -> String {
     doc
 }
 
-/// An incident report about what was asked for, with room for what the probes find.
+/// An incident report about the requested targets, with a place for the findings of the probes.
 pub(super) fn incident(resolved: &Resolved<'_>, values: &Values, stack: &Stack) -> String {
     let env = resolved.env.map_or("all environments", |env| env.name.as_str());
     let mut doc = format!("# Incident report: {env}\n");
@@ -157,7 +157,7 @@ fn operations(service: &Service, stack: &Stack) -> Vec<String> {
     lines
 }
 
-/// What is missing in the stack, as questions to whoever reads the document.
+/// Facts missing in the stack, as questions to the reader of the document.
 fn open_questions(service: &Service) -> Vec<String> {
     let has = |verb| service.actions.iter().any(|a| a.verb == verb);
     let questions = [

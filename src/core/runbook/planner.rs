@@ -1,5 +1,5 @@
-//! Makes a plan of a runbook, a request and a stack. Never fails: what stands in the way becomes a block risk that says
-//! how to remove it.
+//! Makes a plan of a runbook, a request and a stack. Never fails: every obstacle becomes a block
+//! risk that says how to remove it.
 
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 
@@ -9,7 +9,7 @@ use super::fill::{Escape, Filler, Piece, Slot, pieces};
 use super::read::nearest;
 use super::targets::{Resolved, block, resolve};
 use super::{Request, Runbook};
-use crate::core::command::said_name;
+use crate::core::command::typed_name;
 use crate::core::outbound::host_words;
 use crate::core::plan::{OnFailure, Plan, PlanStep, Risk, RiskLevel};
 use crate::core::reach::Reach;
@@ -24,7 +24,7 @@ pub(super) fn plan(runbook: &Runbook, request: &Request, stack: &Stack, library:
     let (values, mut risks) = check_inputs(runbook, request, stack);
     let mut resolved = resolve(definition, request, stack);
     risks.append(&mut resolved.risks);
-    risks.extend(said_in_vain(runbook, request));
+    risks.extend(unexpected_targets(runbook, request));
     let protected = resolved.is_protected(stack);
     let words = Words::new(definition, &resolved);
     let shared = Shared::default();
@@ -39,7 +39,7 @@ pub(super) fn plan(runbook: &Runbook, request: &Request, stack: &Stack, library:
         reach,
         shared: &shared,
         nest: Nest { path: vec![runbook.name.clone()], ..Nest::default() },
-        asked: asked(definition),
+        used_results: used_results(definition),
     };
     let mut later = Vec::new();
     let drafts = expansion.drafts(&definition.steps, &mut later);
@@ -90,7 +90,8 @@ pub(super) fn plan(runbook: &Runbook, request: &Request, stack: &Stack, library:
     }
 }
 
-/// Gives steps their numbers: jumps and undo steps refer to them. Undo steps stand in the order they would run.
+/// Gives steps their numbers: jumps and undo steps refer to them. Undo steps are listed in the
+/// order they would run.
 fn numbered(
     drafts: Vec<Draft>,
     finally: Vec<Draft>,
@@ -125,25 +126,25 @@ fn jump_to(drafts: &[Draft], from: usize, to: &JumpTo) -> Option<usize> {
         JumpTo::Step(scope, name) => {
             after.into_iter().find(|(_, d)| d.origin.0 == *scope && d.origin.1 == *name).map(|(at, _)| at)
         }
-        // Behind the last step there is nothing more to do.
-        JumpTo::Behind(block) => {
+        // After the last step nothing remains to do.
+        JumpTo::After(block) => {
             let outside = |d: &Draft| d.step.rules.within.iter().all(|w| w.name != *block);
             Some(after.into_iter().find(|(_, d)| outside(d)).map_or(drafts.len(), |(at, _)| at))
         }
     }
 }
 
-/// The results the expressions and texts of a runbook ask for.
-pub(super) fn asked(definition: &Definition) -> HashSet<String> {
-    let mut asked = HashSet::new();
+/// The results that the expressions and texts of a runbook use.
+pub(super) fn used_results(definition: &Definition) -> HashSet<String> {
+    let mut used_results = HashSet::new();
     for step in definition.all_steps() {
         let when = step.when.iter().map(super::condition::Condition::expr);
         for expr in when.chain(&step.expect).chain(step.save.values()) {
-            asked.extend(expr.uses().into_iter().filter(|(name, _)| name == "steps").filter_map(|(_, step)| step));
+            used_results.extend(expr.uses().into_iter().filter(|(name, _)| name == "steps").filter_map(|(_, step)| step));
         }
-        super::later::names(&step.does, &mut asked);
+        super::later::names(&step.does, &mut used_results);
     }
-    asked
+    used_results
 }
 
 /// Checked values, defaults included, and a risk for every input that is wrong, missing or unknown.
@@ -152,8 +153,8 @@ pub(super) fn check_inputs(runbook: &Runbook, request: &Request, stack: &Stack) 
     let mut risks = Vec::new();
     let declared = &runbook.definition.inputs;
     for input in declared {
-        let said = request.inputs.get(&input.name);
-        let Some(value) = said.or(input.default.as_ref()) else {
+        let given = request.inputs.get(&input.name);
+        let Some(value) = given.or(input.default.as_ref()) else {
             if input.required {
                 risks.push(block(
                     "INPUT_MISSING",
@@ -163,7 +164,8 @@ pub(super) fn check_inputs(runbook: &Runbook, request: &Request, stack: &Stack) 
             continue;
         };
         match input.kind.check(value, stack) {
-            // Results of steps are filled in at run time, by this mark; a value must not bring one along.
+            // Results of steps are filled in at run time at this marker; a value must not contain
+            // it.
             Ok(right) if right.contains("{steps.") => {
                 risks.push(block("INPUT_INVALID", format!("{}: {value:?} must not hold `{{steps.`", input.name)));
             }
@@ -175,26 +177,26 @@ pub(super) fn check_inputs(runbook: &Runbook, request: &Request, stack: &Stack) 
     }
     let names: Vec<&str> = declared.iter().map(|i| i.name.as_str()).collect();
     for (name, value) in request.inputs.iter().filter(|(name, _)| !names.contains(&name.as_str())) {
-        // What the command language makes of "in 10 minutes" and "tomorrow 09:00".
-        let risk = if name == "at" { no_later(value) } else { undeclared(&runbook.name, name, &names) };
+        // The command language parses "in 10 minutes" and "tomorrow 09:00" into this input.
+        let risk = if name == "at" { not_scheduled(value) } else { undeclared(&runbook.name, name, &names) };
         risks.push(risk);
     }
     (values, risks)
 }
 
-/// What a mutating command says and its runbook has no use for was a misunderstanding.
-fn said_in_vain(runbook: &Runbook, request: &Request) -> Vec<Risk> {
+/// Blocks a mutating command that names services or an environment its runbook does not take.
+fn unexpected_targets(runbook: &Runbook, request: &Request) -> Vec<Risk> {
     let definition = &runbook.definition;
     let what = [
         (definition.services == Need::None && !request.services.is_empty(), "services"),
         (definition.env == Need::None && request.env.is_some(), "an environment"),
     ];
-    let vain = what.into_iter().filter(|(vain, _)| *vain && runbook.mutates);
-    vain.map(|(_, what)| block("INPUT_UNDECLARED", format!("{} does not take {what}; leave it out", runbook.name)))
+    let unexpected = what.into_iter().filter(|(unexpected, _)| *unexpected && runbook.mutates);
+    unexpected.map(|(_, what)| block("INPUT_UNDECLARED", format!("{} does not take {what}; leave it out", runbook.name)))
         .collect()
 }
 
-fn no_later(time: &str) -> Risk {
+fn not_scheduled(time: &str) -> Risk {
     let message =
         format!("scheduling a run for later ({time}) is not in this version; leave the time out and start it then");
     block("NOT_SCHEDULED", message)
@@ -222,7 +224,7 @@ pub(super) fn declared_risks(
         let message = match rule.when.as_ref().map(|when| when.holds(&known)) {
             None | Some(Ok(true)) => message,
             Some(Ok(false)) => return None,
-            // A risk nobody can rule out is there.
+            // A risk that cannot be ruled out counts as present.
             Some(Err(why)) => format!("{message} (counts as present: {why})"),
         };
         Some(Risk { level: rule.level, code: rule.code.clone(), message })
@@ -246,7 +248,7 @@ fn worst_first(mut risks: Vec<Risk>) -> Vec<Risk> {
     risks
 }
 
-/// What `{services}`, `{env}` and `{target}` stand for in titles.
+/// The values of `{services}`, `{env}` and `{target}` in titles.
 pub(super) struct Words {
     env: Option<String>,
     services: Option<String>,
@@ -287,7 +289,7 @@ impl Words {
     }
 }
 
-/// A title that says nothing about its target gets it added: a title is true for its target.
+/// The title of a plan. A title that does not mention the target gets it appended.
 fn title(definition: &Definition, filler: &Filler<'_>) -> String {
     let about_target = |piece: &Piece<'_>| matches!(piece, Piece::Slot(Slot::Env | Slot::Services | Slot::Target));
     if definition.title.contains("{inputs.") || pieces(&definition.title).iter().any(about_target) {
@@ -297,11 +299,11 @@ fn title(definition: &Definition, filler: &Filler<'_>) -> String {
 }
 
 /// The canonical phrase; inputs it does not mention follow as `with name=value`.
-fn restatement(runbook: &Runbook, filler: &Filler<'_>, said: &BTreeMap<String, String>) -> String {
-    let by_name = format!("run {} runbook on {{services}} in {{env}}", said_name(&runbook.name));
+fn restatement(runbook: &Runbook, filler: &Filler<'_>, given: &BTreeMap<String, String>) -> String {
+    let by_name = format!("run {} runbook on {{services}} in {{env}}", typed_name(&runbook.name));
     let template = runbook.definition.restatement.as_deref().unwrap_or(&by_name);
     let mentioned = |name: &str| pieces(template).contains(&Piece::Slot(Slot::Input(name)));
-    let others = said.iter().filter(|(name, _)| !mentioned(name));
+    let others = given.iter().filter(|(name, _)| !mentioned(name));
     let others: Vec<String> = others.map(|(name, value)| format!("{name}={}", quoted(value))).collect();
     let phrase = filler.phrase(template);
     if others.is_empty() { phrase } else { format!("{phrase} with {}", others.join(" ")) }
@@ -312,7 +314,7 @@ fn quoted(value: &str) -> String {
     if is_word { value.to_owned() } else { serde_json::Value::from(value).to_string() }
 }
 
-/// What the steps talk to, each once, in the order of the steps.
+/// The integrations that the steps use, each once, in the order of the steps.
 fn integrations(steps: &[&PlanStep]) -> Vec<String> {
     let mut found: Vec<String> = Vec::new();
     for step in steps {
@@ -331,7 +333,7 @@ fn integrations(steps: &[&PlanStep]) -> Vec<String> {
     found
 }
 
-/// How long the steps can take, one after the other, when every attempt runs into its deadline.
+/// The longest total time of the steps, when every attempt runs into its deadline.
 fn longest_ms(steps: &[&PlanStep]) -> i64 {
     let longest = |step: &&PlanStep| {
         let Some(retry) = step.retry else { return step.timeout_ms };
@@ -341,7 +343,7 @@ fn longest_ms(steps: &[&PlanStep]) -> i64 {
     steps.iter().map(longest).fold(0, i64::saturating_add)
 }
 
-/// The environment variables by which a shell step learns what it is about.
+/// The environment variables that pass target and inputs to a shell step.
 pub(super) fn shell_env(filler: &Filler<'_>) -> BTreeMap<String, String> {
     let place = [("OPSROOM_ENV", filler.env), ("OPSROOM_SERVICE", filler.service), ("OPSROOM_ITEM", filler.item)];
     let place = place.into_iter().filter_map(|(name, value)| Some((name.to_owned(), value?.to_owned())));
@@ -350,7 +352,7 @@ pub(super) fn shell_env(filler: &Filler<'_>) -> BTreeMap<String, String> {
     place.chain(inputs).collect()
 }
 
-/// Fills a text for people; what nothing stands for is left out of it.
+/// Fills a text for people; placeholders without a value are left out.
 pub(super) fn fill_or_keep(filler: &Filler<'_>, text: &str) -> String {
     filler.fill(text, Escape::Plain).unwrap_or_else(|_| filler.phrase(text))
 }

@@ -30,7 +30,7 @@ impl<'f> Reader<'f> {
         self.line_starts.partition_point(|start| *start <= at)
     }
 
-    /// Notes a problem at a byte offset.
+    /// Adds a problem at a byte offset.
     pub fn problem(&mut self, at: usize, key: impl Into<String>, message: impl Into<String>) {
         let line = self.line(at);
         self.problems.push(Problem { file: self.file.to_owned(), line, key: key.into(), message: message.into() });
@@ -41,13 +41,13 @@ impl<'f> Reader<'f> {
 #[derive(Clone)]
 pub(super) struct Section<'t> {
     table: &'t DeTable<'t>,
-    /// Where it stands, for problems about what is missing.
+    /// Its position, for problems about missing keys.
     pub at: usize,
     /// `step "deploy"`, empty for the file itself.
     path: String,
 }
 
-/// A value and where it stands.
+/// A value and its position.
 pub(super) struct At<T> {
     pub value: T,
     pub at: usize,
@@ -216,7 +216,7 @@ pub(super) fn as_i64(value: &DeValue<'_>) -> Option<i64> {
     i64::from_str_radix(integer.as_str(), integer.radix()).ok()
 }
 
-/// The known word a misspelt one is nearest to, if it is near at all.
+/// The known word most similar to a misspelt one, if any is similar enough.
 pub(super) fn nearest<'k>(word: &str, known: &[&'k str]) -> Option<&'k str> {
     let word = word.to_lowercase();
     let far = if word.chars().count() > 4 { 2 } else { 1 };

@@ -1,4 +1,5 @@
-//! From the keys of a file to the rules of a plan: conditions, expectations, saved results, undo, jumps, lists, calls.
+//! Keys of a runbook file become rules of its plan: conditions, expectations, saved results, undo,
+//! jumps, lists, calls.
 
 use super::*;
 use crate::core::plan::{Each, RiskLevel};
@@ -99,12 +100,12 @@ fn rules_reach_the_plan() {
 }
 
 #[test]
-fn risks_that_cannot_be_decided_are_there_and_steps_block() {
-    let told = |plan: &Plan, code: &str| plan.risks.iter().find(|r| r.code == code).map(|r| r.message.clone());
-    assert_eq!(told(&planned(Some("prod"), &[("replicas", "3")]), "MANY"), None);
-    assert_eq!(told(&planned(Some("prod"), &[("replicas", "30")]), "MANY").as_deref(), Some("that is a lot"));
-    let unsaid = told(&planned(Some("prod"), &[]), "MANY").unwrap();
-    assert!(unsaid.contains("counts as present") && unsaid.contains("missing"), "{unsaid}");
+fn undecidable_risks_count_as_present_and_undecidable_steps_block() {
+    let message = |plan: &Plan, code: &str| plan.risks.iter().find(|r| r.code == code).map(|r| r.message.clone());
+    assert_eq!(message(&planned(Some("prod"), &[("replicas", "3")]), "MANY"), None);
+    assert_eq!(message(&planned(Some("prod"), &[("replicas", "30")]), "MANY").as_deref(), Some("that is a lot"));
+    let missing = message(&planned(Some("prod"), &[]), "MANY").unwrap();
+    assert!(missing.contains("counts as present") && missing.contains("missing"), "{missing}");
     let nowhere = planned(None, &[("replicas", "3")]);
     let blocked: Vec<_> =
         nowhere.risks.iter().filter(|r| r.level == RiskLevel::Block).map(|r| r.code.as_str()).collect();
@@ -112,7 +113,7 @@ fn risks_that_cannot_be_decided_are_there_and_steps_block() {
 }
 
 #[test]
-fn a_value_brings_no_result_along() {
+fn a_value_cannot_contain_a_result_placeholder() {
     let text = "[[input]]\nname = \"t\"\ntype = \"text\"\n[[step]]\nname = \"a\"\nphase = \"action\"\nhttp = { url = \"https://h/\" }\nsave = { x = \"response.body\" }\n\
         [[step]]\nname = \"b\"\nphase = \"action\"\nhttp = { url = \"https://h/\", body = \"{steps.a.x}{inputs.t}\" }\n";
     let inputs = BTreeMap::from([("t".to_owned(), "{steps.a.x}".to_owned())]);
@@ -121,7 +122,7 @@ fn a_value_brings_no_result_along() {
 }
 
 #[test]
-fn mistakes_in_rules_are_told_with_line_and_caret() {
+fn mistakes_in_rules_are_reported_with_line_and_caret() {
     for (from, to, key, says) in [
         ("response.status ==", "response.staus ==", "step \"build\".expect", "no field `staus`"),
         ("response.status == 200", "response.status == '200'", "step \"build\".expect", "do not go together"),
@@ -134,7 +135,7 @@ fn mistakes_in_rules_are_told_with_line_and_caret() {
             "no field `biuld`, did you mean `build`?",
         ),
         ("steps.build.image !=", "steps.tell.status !=", "step \"push\".when", "does not run before"),
-        ("steps.build.image !=", "steps.reload.status !=", "step \"push\".when", "stands for several steps"),
+        ("steps.build.image !=", "steps.reload.status !=", "step \"push\".when", "refers to several steps"),
         ("/{steps.build.image}\", body", "/{steps.build.imag}\", body", "step \"push\".http", "does not save `imag`"),
         ("on_failure = \"tell\"", "on_failure = \"build\"", "step \"push\".on_failure", "only jumps forward"),
         ("on_failure = \"tell\"", "on_failure = \"tel\"", "step \"push\".on_failure", "or the name of a step"),
@@ -203,7 +204,7 @@ fn a_called_runbook_becomes_its_steps() {
 }
 
 #[test]
-fn what_a_finally_step_calls_cleans_up_too() {
+fn a_runbook_called_by_a_finally_step_runs_its_own_finally_steps() {
     let runbook = |name: &str, body: &str| {
         let head =
             format!("name = \"{name}\"\ntitle = \"{name}\"\nversion = \"1\"\nmutates = false\ntimeout = \"1m\"\n");
@@ -221,7 +222,7 @@ fn what_a_finally_step_calls_cleans_up_too() {
     let plan = plan_in(&top, &Request::default(), &stack(), &library, &Reach::default());
     assert_eq!(plan.blocks().count(), 0, "{:?}", plan.risks);
     let finally: Vec<(&str, usize)> = plan.finally.iter().map(|s| (s.name.as_str(), s.rules.within.len())).collect();
-    // What is called within its own time, the end of it without.
+    // The called steps run within the timeout of their runbook, its finally steps without it.
     assert_eq!(
         finally,
         [("own › work", 1), ("own › low end", 0), ("mid › tidy › work", 1), ("mid › tidy › low end", 0)]
@@ -229,7 +230,7 @@ fn what_a_finally_step_calls_cleans_up_too() {
 }
 
 #[test]
-fn what_changed_between_two_plans_is_told() {
+fn changes_between_two_plans_are_listed() {
     use crate::core::plan::diff;
     let old = planned(Some("prod"), &[("hosts", "a"), ("replicas", "3")]);
     assert_eq!(diff(&old, &old), Vec::<String>::new());
@@ -254,14 +255,14 @@ fn what_changed_between_two_plans_is_told() {
 const WORK: &str = "\n[[step]]\nname = \"work\"\nphase = \"action\"\nshell = \"true\"\n";
 
 #[test]
-fn a_group_is_named_by_what_the_plan_is_about() {
+fn the_name_of_a_group_is_filled_in_from_the_plan() {
     use crate::core::queue::{Concurrency, Policy, Priority};
     use crate::core::service::Service;
 
     let service =
         |name: &str| Service { name: name.to_owned(), environments: vec!["prod".to_owned()], ..Service::default() };
     let stack = Stack { services: vec![service("web"), service("api")], ..stack() };
-    let said = |env: Option<&str>, services: &[&str], inputs: &[(&str, &str)]| Request {
+    let request_for = |env: Option<&str>, services: &[&str], inputs: &[(&str, &str)]| Request {
         env: env.map(str::to_owned),
         services: services.iter().map(ToString::to_string).collect(),
         inputs: inputs.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned())).collect(),
@@ -273,25 +274,25 @@ fn a_group_is_named_by_what_the_plan_is_about() {
         plan(&read(&text), request, &stack)
     };
     for (template, request, name) in [
-        ("nightly", said(None, &[], &[]), "nightly"),
-        ("deploy-{env}", said(Some("prod"), &[], &[]), "deploy-prod"),
-        ("deploy-{env}", said(None, &[], &[]), "deploy-all"),
-        ("{services} {env}", said(Some("prod"), &["web", "api"], &[]), "api,web prod"),
-        ("{services} {env}", said(Some("prod"), &["api", "web"], &[]), "api,web prod"),
-        ("{target}", said(Some("prod"), &[], &[]), "all in prod"),
-        ("shard {inputs.shard}", said(None, &[], &[("shard", "7 {env}")]), "shard 7 {env}"),
-        ("shard {inputs.shard}", said(None, &[], &[]), "shard none"),
+        ("nightly", request_for(None, &[], &[]), "nightly"),
+        ("deploy-{env}", request_for(Some("prod"), &[], &[]), "deploy-prod"),
+        ("deploy-{env}", request_for(None, &[], &[]), "deploy-all"),
+        ("{services} {env}", request_for(Some("prod"), &["web", "api"], &[]), "api,web prod"),
+        ("{services} {env}", request_for(Some("prod"), &["api", "web"], &[]), "api,web prod"),
+        ("{target}", request_for(Some("prod"), &[], &[]), "all in prod"),
+        ("shard {inputs.shard}", request_for(None, &[], &[("shard", "7 {env}")]), "shard 7 {env}"),
+        ("shard {inputs.shard}", request_for(None, &[], &[]), "shard none"),
     ] {
         let planned = group(template, &request);
         let wanted = Concurrency { group: name.to_owned(), policy: Policy::Refuse };
         assert_eq!((planned.concurrency, planned.priority), (Some(wanted), Priority::Normal), "{template}");
     }
-    let long = group("{inputs.shard}", &said(None, &[], &[("shard", &"x".repeat(201))]));
+    let long = group("{inputs.shard}", &request_for(None, &[], &[("shard", &"x".repeat(201))]));
     let codes: Vec<_> = long.blocks().map(|risk| risk.code.clone()).collect();
     assert_eq!((codes, long.concurrency), (vec!["GROUP_TOO_LONG".to_owned()], None));
     let nameless = "concurrency = { group = \"{inputs.shard}\", policy = \"refuse\" }\n\
                     [[input]]\nname = \"shard\"\ntype = \"choice\"\nchoices = [\"one\", \" \"]\n";
-    let empty = plan(&read(&format!("{nameless}{WORK}")), &said(None, &[], &[("shard", " ")]), &stack);
+    let empty = plan(&read(&format!("{nameless}{WORK}")), &request_for(None, &[], &[("shard", " ")]), &stack);
     let codes: Vec<_> = empty.blocks().map(|risk| risk.code.clone()).collect();
     assert_eq!((codes, empty.concurrency), (vec!["GROUP_EMPTY".to_owned()], None));
     let urgent = plan(&read(&format!("priority = \"urgent\"{WORK}")), &Request::default(), &stack);
@@ -299,8 +300,8 @@ fn a_group_is_named_by_what_the_plan_is_about() {
 }
 
 #[test]
-fn a_group_or_priority_that_is_wrong_is_told_with_its_line() {
-    for (line, told) in [
+fn a_wrong_group_or_priority_is_reported_with_its_line() {
+    for (line, message) in [
         (r#"concurrency = { group = "a" }"#, "concurrency.policy: is missing; one of queue, refuse, cancel_running"),
         (r#"concurrency = { policy = "queue" }"#, "concurrency.group: is missing"),
         (r#"concurrency = { group = " ", policy = "queue" }"#, "concurrency.group: must not be empty"),
@@ -317,12 +318,12 @@ fn a_group_or_priority_that_is_wrong_is_told_with_its_line() {
         ("priority = 1", "priority: must be a text in quotes, not an integer"),
     ] {
         let found = problems(&format!("{line}{WORK}"));
-        assert!(found.len() == 1 && found[0].starts_with("x.toml:6: ") && found[0].contains(told), "{line}: {found:?}");
+        assert!(found.len() == 1 && found[0].starts_with("x.toml:6: ") && found[0].contains(message), "{line}: {found:?}");
     }
 }
 
 #[test]
-fn a_page_names_its_group_too() {
+fn a_page_can_name_a_group() {
     let page = "+++\nversion = \"1\"\nmutates = false\nconcurrency = { group = \"nightly\", policy = \"cancel_running\" }\n+++\n# X\n\n```sh\ntrue\n```\n";
     let runbook = parse("x.md", page).unwrap();
     let plan = plan(&runbook, &Request::default(), &stack());

@@ -1,5 +1,7 @@
-//! What the expressions of a runbook may ask: `inputs`, `env`, `service`, `item`, `protected` and `configured` (names of
-//! `opsroom.toml`: `"database.shop"`, `"notify.ops"`, `"adapter.github"`) are known when the plan is made; `steps.NAME`, `response` and `now` only when a step runs.
+//! Names that the expressions of a runbook may use: `inputs`, `env`, `service`, `item`, `protected`
+//! and `configured` (names of `opsroom.toml`: `"database.shop"`, `"notify.ops"`,
+//! `"adapter.github"`) are known when the plan is made; `steps.NAME`, `response` and `now` only
+//! when a step runs.
 
 use std::collections::BTreeMap;
 
@@ -10,10 +12,10 @@ use crate::core::expr::{Type, Value};
 use crate::core::reach::Reach;
 use crate::core::time::parse_duration;
 
-/// The names a plan can answer for.
+/// The names known when the plan is made.
 pub(super) const KNOWN_EARLY: [&str; 6] = ["inputs", "env", "service", "item", "protected", "configured"];
 
-/// What every result of a step has, besides what it saves.
+/// Fields that every result of a step has, besides the saved values.
 pub const RESULT_FIELDS: [&str; 7] = ["status", "exit_code", "outputs", "response", "done", "note", "duration_ms"];
 
 /// A step of the file as other expressions may name it.
@@ -24,11 +26,11 @@ pub(super) struct KnownStep {
     pub saves: Vec<String>,
     /// Place in the order steps run in.
     pub order: (usize, usize),
-    /// It is a question to a person.
+    /// Whether it is a question to a person.
     pub asks: bool,
-    /// Its answer, if it is one of the kinds that have one.
+    /// The kind of its answer, if it has one.
     pub response: Type,
-    /// Several steps of the plan come from it, so that its name alone says nothing.
+    /// It becomes several steps of the plan, so that its name is ambiguous.
     pub repeated: bool,
 }
 
@@ -87,7 +89,7 @@ pub(super) fn early_types(inputs: &[Input]) -> BTreeMap<String, Type> {
     ])
 }
 
-/// Also what is known when a step runs.
+/// Also names known only when a step runs.
 pub(super) fn late_types(inputs: &[Input], steps: &[KnownStep]) -> BTreeMap<String, Type> {
     let mut types = early_types(inputs);
     types.insert("now".to_owned(), Type::Time);
@@ -118,7 +120,7 @@ pub(super) fn http_response() -> Type {
     ]))
 }
 
-/// What the `expect` of a routine may ask: the answer to its request, where and when it was given.
+/// Names that the `expect` of a routine may use: the answer to its request, its place and time.
 #[must_use]
 pub fn routine_types() -> BTreeMap<String, Type> {
     BTreeMap::from([
@@ -129,7 +131,7 @@ pub fn routine_types() -> BTreeMap<String, Type> {
     ])
 }
 
-/// What a statement gives.
+/// The result of a statement.
 pub(super) fn sql_response() -> Type {
     Type::Map(BTreeMap::from([
         ("rows".to_owned(), Type::List(Box::new(Type::Open(Box::new(Type::Any))))),
@@ -141,7 +143,7 @@ pub(super) fn sql_response() -> Type {
     ]))
 }
 
-/// The answer to the last request of an operation, and what was kept of all of them.
+/// The answer to the last request of an operation, and the values kept of all of them.
 pub(super) fn adapter_response() -> Type {
     Type::Map(BTreeMap::from([
         ("status".to_owned(), Type::Int),
@@ -151,7 +153,7 @@ pub(super) fn adapter_response() -> Type {
     ]))
 }
 
-/// What a process leaves.
+/// The result of a process.
 pub(super) fn shell_response() -> Type {
     Type::Map(BTreeMap::from([
         ("exit_code".to_owned(), Type::Int),
@@ -160,7 +162,7 @@ pub(super) fn shell_response() -> Type {
     ]))
 }
 
-/// What a person answers.
+/// The answer of a person.
 pub(super) fn manual_response() -> Type {
     Type::Map(BTreeMap::from([
         ("done".to_owned(), Type::Bool),
@@ -169,7 +171,7 @@ pub(super) fn manual_response() -> Type {
     ]))
 }
 
-/// What is known when the plan is made, as values.
+/// The values known when the plan is made.
 pub(super) fn early_values(
     inputs: &[Input],
     values: &Values,

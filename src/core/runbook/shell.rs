@@ -1,5 +1,6 @@
-//! Shell text taken apart without running it: its commands with their words and redirections, the variables it sets and
-//! uses, and where it does not parse. Enough of the grammar of `sh` and `bash` to judge what people write on pages.
+//! Parses shell text without running it: its commands with words and redirections, the variables it
+//! sets and uses, and syntax errors. Covers enough of the grammar of `sh` and `bash` for commands
+//! on pages.
 
 mod cursor;
 mod grammar;
@@ -13,15 +14,15 @@ pub(super) struct Script {
     pub commands: Vec<Command>,
     /// The functions it defines.
     pub functions: Vec<Function>,
-    /// What happens to variables, in reading order.
+    /// Uses and changes of variables, in reading order.
     pub variables: Vec<Variable>,
-    /// A loop without an end: `while true` without a way out.
+    /// It has an endless loop: `while true` without an exit.
     pub endless: bool,
-    /// It uses what only bash has: `[[`, arrays, `<(…)`.
+    /// It uses features of bash only: `[[`, arrays, `<(…)`.
     pub bash: bool,
 }
 
-/// A function. Its commands stand among those of the script as well.
+/// A function. Its commands are among those of the script as well.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub(super) struct Function {
     pub name: String,
@@ -45,7 +46,7 @@ pub(super) struct Command {
 /// A word of a command.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub(super) struct Word {
-    /// Without its quotes; `$NAME` and `$(…)` stand as they are written.
+    /// Without its quotes; `$NAME` and `$(…)` stay as written.
     pub text: String,
     /// A part of it is quoted or escaped: no reserved word, no prompt.
     pub quoted: bool,
@@ -62,7 +63,7 @@ pub(super) struct Redirect {
     pub target: Word,
 }
 
-/// What a script does with a variable.
+/// A use or change of a variable by a script.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Variable {
     /// It must have a value here.
@@ -72,7 +73,7 @@ pub(super) enum Variable {
     Unknown,
 }
 
-/// Why a text is no script.
+/// A syntax error.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Fault {
     /// Line inside the text, from 0.

@@ -1,11 +1,11 @@
-//! SQL statements of runbooks: where their placeholders stand. A placeholder becomes a bound parameter and never text, so
-//! it may not stand inside quotes; and a step is one statement.
+//! SQL statements of runbooks and their placeholders. A placeholder becomes a bound parameter and
+//! never text, so it must not be inside quotes; and a step is one statement.
 
 use std::fmt::Write as _;
 
 use super::fill::{Piece, Slot, name_of, pieces};
 
-/// First words of statements that only look.
+/// First words of read-only statements.
 pub(super) const READS: [&str; 6] = ["select", "with", "values", "table", "show", "explain"];
 
 /// First words of statements that outlive the statement itself, or reach beyond its database.
@@ -35,7 +35,7 @@ const NEVER: [&str; 19] = [
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Statement {
     pub text: String,
-    /// The placeholder behind each parameter, as written: `{inputs.region}`.
+    /// The placeholder of each parameter, as written: `{inputs.region}`.
     pub params: Vec<String>,
 }
 
@@ -61,7 +61,7 @@ impl Statement {
                 Token::Quoted => {
                     if let Some(slot) = first_slot(piece) {
                         return Err(format!(
-                            "{{{slot}}} stands inside quotes; it is sent as a parameter, so leave the quotes out"
+                            "{{{slot}}} is inside quotes; it is sent as a parameter, so leave the quotes out"
                         ));
                     }
                     statement.text.push_str(piece);
@@ -144,7 +144,7 @@ enum Token {
     End,
 }
 
-/// The piece at the beginning of a text: its length in bytes and what it is.
+/// The piece at the beginning of a text: its length in bytes and its kind.
 fn token(text: &str) -> Result<(usize, Token), String> {
     let unclosed = |what: &str| format!("has {what} that is never closed");
     let mut chars = text.chars();
@@ -170,7 +170,7 @@ fn token(text: &str) -> Result<(usize, Token), String> {
             Ok((end + 1, Token::Slot))
         }
         (';', _) => Ok((1, Token::End)),
-        // A word is taken whole: the e of `value'` begins no quote.
+        // A word is read as a whole: the e of `value'` does not begin a quote.
         (c, _) if is_word(c) => Ok((text.find(|c| !is_word(c)).unwrap_or(text.len()), Token::Plain)),
         (c, _) => Ok((c.len_utf8(), Token::Plain)),
     }
@@ -262,10 +262,10 @@ mod tests {
     }
 
     #[test]
-    fn what_is_wrong_is_named() {
+    fn mistakes_are_named() {
         for (text, mutates, why) in [
-            ("select '{inputs.a}'", false, "stands inside quotes"),
-            ("select $$ {env} $$", false, "stands inside quotes"),
+            ("select '{inputs.a}'", false, "is inside quotes"),
+            ("select $$ {env} $$", false, "is inside quotes"),
             ("select 1; drop table x", false, "more than one statement"),
             ("select {oops}", false, "unknown placeholder {oops}"),
             ("select {services}", false, "a phrase for people"),
@@ -280,8 +280,8 @@ mod tests {
             ("Commit", true, "is not for a step"),
             ("attach 'x' as y", true, "is not for a step"),
         ] {
-            let said = Statement::parse(text, mutates).unwrap_err();
-            assert!(said.contains(why), "{text}: {said}");
+            let message = Statement::parse(text, mutates).unwrap_err();
+            assert!(message.contains(why), "{text}: {message}");
         }
     }
 
@@ -291,7 +291,7 @@ mod tests {
             let _ = (Statement::parse(&text, true), Statement::parse(&text, false));
         }
 
-        /// Whatever stands in a placeholder's place is a parameter: the text never holds one.
+        /// Every placeholder becomes a parameter: the text never contains one.
         #[test]
         fn no_placeholder_stays_in_the_text(before in "[a-z ,()]{0,10}", after in "[a-z ,()]{0,10}") {
             let read = Statement::parse(&format!("select {before} {{inputs.x}} {after}"), false).unwrap();

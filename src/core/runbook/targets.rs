@@ -6,12 +6,12 @@ use super::read::nearest;
 use crate::core::plan::{Risk, RiskLevel, Target, targets_of};
 use crate::core::service::{Environment, Service, Stack, Verb};
 
-/// What a request turned out to mean.
+/// The resolved environment and services of a request.
 #[derive(Debug, Default)]
 pub(super) struct Resolved<'s> {
     pub env: Option<&'s Environment>,
     pub targets: Vec<(&'s Service, Target)>,
-    /// The services were named one by one; else all that fit were taken.
+    /// The services were named one by one; otherwise all matching ones were taken.
     pub named: bool,
     pub risks: Vec<Risk>,
 }
@@ -28,7 +28,7 @@ impl Resolved<'_> {
         names
     }
 
-    /// Several environments are in play.
+    /// Several environments are involved.
     pub fn spans_environments(&self) -> bool {
         self.targets.iter().any(|(_, t)| t.env != self.targets[0].1.env)
     }
@@ -51,7 +51,7 @@ fn info(code: &str, message: impl Into<String>) -> Risk {
 /// An environment by its name, else by an alias; capitals make no difference, and space, `-` and `_` are equal.
 ///
 /// # Errors
-/// Says which ones there are.
+/// Lists the existing ones.
 pub(super) fn find_environment<'s>(stack: &'s Stack, name: &str) -> Result<&'s Environment, String> {
     let known: Vec<(&Environment, Vec<&str>)> =
         stack.environments.iter().map(|e| (e, names(&e.name, &e.aliases))).collect();
@@ -61,7 +61,7 @@ pub(super) fn find_environment<'s>(stack: &'s Stack, name: &str) -> Result<&'s E
 /// A service by its name, else by an alias, compared in the same way.
 ///
 /// # Errors
-/// Says which one is near.
+/// Names a similar one.
 pub(super) fn find_service<'s>(stack: &'s Stack, name: &str) -> Result<&'s Service, String> {
     let known: Vec<(&Service, Vec<&str>)> = stack.services.iter().map(|s| (s, names(&s.name, &s.aliases))).collect();
     find(&known, name, "service")
@@ -126,13 +126,13 @@ pub(super) fn resolve<'s>(definition: &Definition, request: &Request, stack: &'s
     resolved
 }
 
-/// A service that has no environments needs none said.
+/// A service without environments needs none in the request.
 fn require_environment(resolved: &mut Resolved<'_>, definition: &Definition, stack: &Stack) {
     let without = !resolved.targets.is_empty() && resolved.targets.iter().all(|(_, t)| t.env.is_none());
     if definition.env == Need::Required && resolved.env.is_none() && !without && !stack.environments.is_empty() {
         let names: Vec<&str> = stack.environments.iter().map(|e| e.name.as_str()).collect();
         resolved.risks.push(block("INPUT_MISSING", format!("say which environment: {}", names.join(", "))));
-        // Nothing is meant before that is said: a plan for all of them would be a plan nobody asked for.
+        // Without it no services are chosen: a plan for all of them was not requested.
         resolved.targets.clear();
     }
 }
@@ -163,7 +163,7 @@ fn take_one<'s>(resolved: &mut Resolved<'s>, service: &'s Service) {
     resolved.risks.push(block("NOT_IN_ENVIRONMENT", format!("{} does not run in {}; {has}", service.name, env.name)));
 }
 
-/// All services there, or only those with the action the runbook is about, which is then said.
+/// All services there, or only those with the main action of the runbook, which is then reported.
 fn take_all<'s>(resolved: &mut Resolved<'s>, verb: Option<Verb>, stack: &'s Stack) {
     let mut left_out: Vec<&str> = Vec::new();
     for service in &stack.services {
@@ -197,7 +197,7 @@ fn take_all<'s>(resolved: &mut Resolved<'s>, verb: Option<Verb>, stack: &'s Stac
     }
 }
 
-/// What to add to the stack file so that a service can do the verb.
+/// The lines to add to the stack file so that a service can do the verb.
 pub(super) fn configure_hint(verb: Verb) -> String {
     let http = if verb == Verb::Probe {
         r#"http = { url = "https://…" }"#

@@ -203,7 +203,7 @@ fn titles_and_phrases_are_true_for_their_target() {
 }
 
 #[test]
-fn what_stands_in_the_way_is_a_block_that_says_how_to_remove_it() {
+fn obstacles_are_blocks_that_say_how_to_remove_them() {
     for (name, env, services, inputs, code, says) in [
         ("deploy", "staging", "dashboard", "", "NOT_CONFIGURED", "[[service.action]] do = \"deploy\""),
         ("deploy", "staging", "dashboard", "", "NOT_CONFIGURED", "dashboard has no deploy action for staging"),
@@ -224,7 +224,7 @@ fn what_stands_in_the_way_is_a_block_that_says_how_to_remove_it() {
         ("deploy", "staging", "web", "version=1 at=10m", "NOT_SCHEDULED", "is not in this version"),
         ("backup", "staging", "*", "", "NOTHING_TO_DO", "do = \"backup\""),
         ("schema_sync", "prod", "", "", "SCHEMA_DESTRUCTIVE", "reviewed=true"),
-        // web's deploy action wants a version
+        // web's deploy action needs a version
         ("deploy", "staging", "web", "", "INPUT_MISSING", "say version=…"),
     ] {
         let plan = planned(name, env, services, inputs);
@@ -250,7 +250,7 @@ fn a_deploy_without_a_service_takes_all_that_can_and_says_so() {
 }
 
 #[test]
-fn changes_of_a_protected_environment_warn_and_want_a_word() {
+fn changes_of_a_protected_environment_warn_and_need_a_word() {
     let plan = planned("deploy", "prod", "web", "version=2");
     assert!(plan.protected && plan.mutates);
     assert_eq!(message(&plan, "PROD_CHANGE"), "changes prod, which is protected");
@@ -262,7 +262,7 @@ fn changes_of_a_protected_environment_warn_and_want_a_word() {
 }
 
 #[test]
-fn a_check_without_an_environment_looks_at_all_of_them() {
+fn a_check_without_an_environment_checks_all_of_them() {
     let plan = planned("healthcheck", "", "", "");
     assert_eq!(
         step_names(&plan),
@@ -284,7 +284,7 @@ fn a_check_without_an_environment_looks_at_all_of_them() {
 }
 
 #[test]
-fn a_runbook_without_services_does_not_swallow_them() {
+fn a_runbook_without_services_does_not_accept_them() {
     let text = "name = 'x'\ntitle = 'x'\nversion = '1'\nmutates = true\nenv = 'none'\n[[step]]\nname = 'a'\nphase = 'action'\nshell = 'true'\n";
     let runbook = parse("x.toml", text).unwrap();
     assert!(blocks(&plan(&runbook, &request("", "", ""), &stack())).is_empty());
@@ -293,7 +293,7 @@ fn a_runbook_without_services_does_not_swallow_them() {
 }
 
 #[test]
-fn an_input_the_action_ignores_is_told() {
+fn an_input_the_action_ignores_is_reported() {
     let plan = planned("scale", "staging", "web", "replicas=3");
     assert!(message(&plan, "INPUT_UNUSED").contains("{inputs.replicas}"), "{:?}", plan.risks);
     let shell = planned("rollback", "staging", "web", "version=1.3.0");
@@ -330,7 +330,7 @@ fn an_incident_gathers_evidence_and_leaves_a_report() {
 }
 
 #[test]
-fn the_spec_of_something_unknown_leaves_everything_open() {
+fn the_spec_of_an_unknown_subject_leaves_everything_open() {
     let plan = plan(
         &runbook("spec"),
         &Request { inputs: [("subject".to_owned(), "release notes".to_owned())].into(), ..Request::default() },
@@ -360,7 +360,7 @@ fn probes_are_every_target_that_can_be_probed() {
 }
 
 #[test]
-fn conditions_are_probes_and_what_cannot_be_known_is_refused() {
+fn conditions_are_probes_and_undecidable_ones_are_refused() {
     let unless = gate(&request("staging", "", ""), &stack(), true).unwrap();
     assert_eq!((unless.text.as_str(), unless.negated), ("staging is healthy", true));
     assert_eq!(unless.steps.iter().map(|s| s.name.as_str()).collect::<Vec<_>>(), ["probe web"]);

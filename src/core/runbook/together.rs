@@ -1,5 +1,5 @@
-//! What can only be wrong between runbooks: the same name or phrase twice, a phrase that already means something else,
-//! calls that lead nowhere or in a circle. Each is told with both places.
+//! Checks between runbooks: a name or phrase used twice, a phrase that already has a meaning, calls
+//! of unknown runbooks or in a circle. Each problem names both places.
 
 use std::collections::{BTreeMap, HashMap};
 
@@ -70,7 +70,7 @@ fn phrases(runbooks: &[Runbook], problems: &mut Vec<Problem>) {
     }
 }
 
-/// Why a phrase is not free: it is a command, or what follows its first words would make it one in some stack.
+/// Why a phrase is not free: it is a command, or its first words begin one in some stack.
 fn taken(phrase: &str, bare: &Catalogue) -> Option<String> {
     if let Some(meaning) = meaning(phrase, bare) {
         return Some(format!("{phrase:?} already means {meaning}; choose other words"));
@@ -79,7 +79,7 @@ fn taken(phrase: &str, bare: &Catalogue) -> Option<String> {
     Some(format!("{phrase:?} begins with {words:?}, which already means {intent}; choose other words"))
 }
 
-/// What a phrase means without the runbook.
+/// The meaning of a phrase without the runbook.
 fn meaning(phrase: &str, bare: &Catalogue) -> Option<String> {
     let parsed = parse(phrase, bare);
     let understood = matches!(
@@ -99,7 +99,7 @@ fn calls(runbook: &Runbook, by_name: &HashMap<&str, &Runbook>, problems: &mut Ve
             continue;
         };
         let mut path = vec![runbook.name.as_str()];
-        if let Some(why) = leads_astray(called, by_name, &mut path, &mut 0) {
+        if let Some(why) = call_problem(called, by_name, &mut path, &mut 0) {
             problems.push(problem(runbook, line, &key, why));
         } else if called.mutates && !runbook.mutates {
             let message = format!("{name} changes things, so this runbook does too: write mutates = true");
@@ -108,27 +108,28 @@ fn calls(runbook: &Runbook, by_name: &HashMap<&str, &Runbook>, problems: &mut Ve
     }
 }
 
-/// A circle, or a way deeper than allowed, with its path. Looks at no more than some ten thousand calls.
-fn leads_astray<'r>(
+/// Reports a circle or too deep nesting of calls, with its path. Follows at most ten thousand
+/// calls.
+fn call_problem<'r>(
     runbook: &'r Runbook,
     by_name: &HashMap<&str, &'r Runbook>,
     path: &mut Vec<&'r str>,
-    looked: &mut usize,
+    visited: &mut usize,
 ) -> Option<String> {
     path.push(&runbook.name);
-    *looked += 1;
-    let told = path.join(" → ");
+    *visited += 1;
+    let shown = path.join(" → ");
     if path[..path.len() - 1].contains(&runbook.name.as_str()) {
-        return Some(format!("runbooks call each other in a circle: {told}"));
+        return Some(format!("runbooks call each other in a circle: {shown}"));
     }
     if path.len() > call::MAX_DEPTH {
-        return Some(format!("more than {} runbooks deep: {told}", call::MAX_DEPTH));
+        return Some(format!("more than {} runbooks deep: {shown}", call::MAX_DEPTH));
     }
-    if *looked > 10_000 {
+    if *visited > 10_000 {
         return Some("leads to more than 10000 calls of runbooks".to_owned());
     }
     for (_, name) in runbook.definition.calls() {
-        let found = by_name.get(name).and_then(|called| leads_astray(called, by_name, path, looked));
+        let found = by_name.get(name).and_then(|called| call_problem(called, by_name, path, visited));
         if found.is_some() {
             return found;
         }
@@ -157,49 +158,49 @@ mod tests {
         crate::core::runbook::parse(&format!("{name}.toml"), &text).unwrap_or_else(|p| panic!("{p:#?}"))
     }
 
-    fn told(books: &[Runbook]) -> Vec<String> {
+    fn reported(books: &[Runbook]) -> Vec<String> {
         check(books).iter().map(ToString::to_string).collect()
     }
 
     #[test]
     fn phrases_belong_to_one() {
         let (a, b) = (book("a", &["shake the tree"], &[]), book("b", &["Shake  the tree"], &[]));
-        assert_eq!(told(&[a.clone(), b]), [r#"b.toml:6: phrases: "Shake  the tree" is also a phrase of a.toml:6"#]);
+        assert_eq!(reported(&[a.clone(), b]), [r#"b.toml:6: phrases: "Shake  the tree" is also a phrase of a.toml:6"#]);
         let c = book("c", &["deploy", "list runs"], &[]);
-        let problems = told(&[a, c]);
+        let problems = reported(&[a, c]);
         assert!(
             problems.iter().all(|p| p.starts_with("c.toml:6: phrases:") && p.contains("already means")),
             "{problems:?}"
         );
         assert!(!problems.is_empty());
-        assert_eq!(told(built_in::all()), Vec::<String>::new());
+        assert_eq!(reported(built_in::all()), Vec::<String>::new());
     }
 
     #[test]
     fn no_phrase_begins_like_a_command() {
         let taken =
             ["check web", "is web up", "restart web", "please restart it", "tidy|restart {service}", "run nightly"];
-        let problems = told(&[book("c", &taken, &[])]);
+        let problems = reported(&[book("c", &taken, &[])]);
         assert_eq!(problems.len(), taken.len(), "{problems:#?}");
         assert!(
             problems.iter().any(|p| p.contains("\"check web\" begins with \"check\", which already means healthcheck"))
         );
         let free =
             ["shake the tree", "rotate [api] keys of {service} in {env}", "clean the carts", "publish the notes"];
-        assert_eq!(told(&[book("c", &free, &[])]), Vec::<String>::new());
+        assert_eq!(reported(&[book("c", &free, &[])]), Vec::<String>::new());
     }
 
     #[test]
-    fn circles_and_dead_ends_are_told_with_their_path() {
+    fn circles_and_unknown_calls_are_reported_with_their_path() {
         let circle = [book("a", &[], &["b"]), book("b", &[], &["a"])];
         assert_eq!(
-            told(&circle),
+            reported(&circle),
             [
                 r#"a.toml:10: step "call b".runbook: runbooks call each other in a circle: a → b → a"#,
                 r#"b.toml:10: step "call a".runbook: runbooks call each other in a circle: b → a → b"#
             ]
         );
-        assert!(told(&[book("a", &[], &["x"])])[0].ends_with("there is no runbook \"x\""));
+        assert!(reported(&[book("a", &[], &["x"])])[0].ends_with("there is no runbook \"x\""));
         let chain: Vec<Runbook> = (0..10)
             .map(|n| {
                 book(
@@ -212,7 +213,7 @@ mod tests {
                 )
             })
             .collect();
-        assert!(told(&chain)[0].contains("more than 8 runbooks deep: r0 → r1"), "{:?}", told(&chain));
+        assert!(reported(&chain)[0].contains("more than 8 runbooks deep: r0 → r1"), "{:?}", reported(&chain));
         for (books, code) in [(&circle[..], "RUNBOOK_CYCLE"), (&chain[..], "RUNBOOK_DEPTH")] {
             let plan = plan_in(&books[0], &Request::default(), &Stack::default(), books, &Reach::default());
             let blocks: Vec<_> = plan.risks.iter().filter(|r| r.level == RiskLevel::Block).map(|r| &r.code).collect();

@@ -1,18 +1,18 @@
-//! Deletions of a difference: which changes delete, and what hangs on what they delete.
+//! Deletions of a difference: which changes delete objects, and what depends on those.
 
 use serde::Serialize;
 
 use super::{Change, Delta};
 use crate::core::service::Stack;
 
-/// Something in a stack that runs and observations belong to.
+/// An object of a stack that runs and observations belong to.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Owner {
     Service(String),
     Environment(String),
 }
 
-/// What is kept of it besides its definition.
+/// Stored data about it besides its definition.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize)]
 pub struct Attached {
     pub ended: i64,
@@ -25,7 +25,7 @@ pub struct Attached {
     pub routines: Vec<String>,
 }
 
-/// A deletion and what hangs on it.
+/// A deletion and what depends on it.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Deletion {
     pub change: Change,
@@ -57,7 +57,7 @@ impl Change {
         }
     }
 
-    /// What it is about, where runs belong to such a thing.
+    /// Its object, if runs belong to objects of that kind.
     #[must_use]
     pub fn owner(&self) -> Option<Owner> {
         match self {
@@ -78,7 +78,8 @@ pub fn routines_of(stack: &Stack, owner: &Owner) -> Vec<String> {
     of.map(|routine| routine.name.clone()).collect()
 }
 
-/// `3 runs ended, 1 running, 2 queued; routine web-up; 1 breaker; 4000 observations`; empty when nothing hangs on it.
+/// `3 runs ended, 1 running, 2 queued; routine web-up; 1 breaker; 4000 observations`; empty when
+/// nothing depends on it.
 impl std::fmt::Display for Attached {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         let runs = [(self.ended, "ended"), (self.running, "running"), (self.queued, "queued")];
@@ -107,7 +108,7 @@ mod tests {
     use crate::core::stack::diff;
 
     #[test]
-    fn a_deletion_says_what_hangs_on_it() {
+    fn a_deletion_lists_what_depends_on_it() {
         let service = |name: &str| Service { name: name.to_owned(), ..Service::default() };
         let routine = |name: &str, service: Option<&str>, env: Option<&str>| Routine {
             name: name.to_owned(),

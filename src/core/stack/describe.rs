@@ -1,4 +1,4 @@
-//! A change as the lines people see before they agree to it.
+//! A change as the lines shown before it is confirmed.
 
 use std::collections::BTreeMap;
 
@@ -11,8 +11,9 @@ use crate::core::time::write_duration;
 /// Longest value shown, characters.
 const MAX_SHOWN: usize = 80;
 
-/// `+ service web`, `- routine x`, `~ service web: owner ana@acme.test → bo@acme.test`: one line per changed field.
-/// Fields are called as in stack files. Control characters are escaped; other untrusted text is the sink's matter.
+/// `+ service web`, `- routine x`, `~ service web: owner ana@acme.test → bo@acme.test`: one line
+/// per changed field. Fields are called as in stack files. Control characters are escaped; other
+/// untrusted text is escaped by the sink.
 #[must_use]
 pub fn describe(change: &Change) -> Vec<String> {
     match change {
@@ -98,13 +99,13 @@ fn flatten_key(path: &str, key: &str, value: &Value, out: &mut BTreeMap<String, 
         ("secret_headers", _) => value.as_object().into_iter().flatten().for_each(|(header, name)| {
             flatten(&format!("{}.{header}.secret_ref", join("headers")), name, out);
         }),
-        // Which of the two it is, is no level of the file.
+        // The variant is not a level of the file.
         ("call", _) => flatten(path, value, out),
         _ => flatten(&join(key), value, out),
     }
 }
 
-/// What tells one action from the next: `deploy`, or `deploy (staging, prod)`.
+/// The key of an action: `deploy`, or `deploy (staging, prod)`.
 fn title(action: &Value) -> String {
     let verb = action.get("verb").map(plain).unwrap_or_default();
     match action.get("environments").and_then(Value::as_array) {
@@ -113,7 +114,7 @@ fn title(action: &Value) -> String {
     }
 }
 
-/// Elements that hold what separates elements are quoted.
+/// Elements that contain the separator are quoted.
 fn joined(list: &[Value]) -> String {
     let element = |v: &Value| match plain(v) {
         text if text.contains([',', '"']) => format!("{text:?}"),

@@ -1,4 +1,4 @@
-//! Differences between stacks: what is said of them, and that they lead from one stack to the other.
+//! Differences between stacks: their description, and that applying them gives the new stack.
 
 use std::collections::BTreeMap;
 
@@ -20,13 +20,13 @@ fn names(services: &[Service]) -> Vec<&str> {
     services.iter().map(|s| s.name.as_str()).collect()
 }
 
-/// What people read about the way from one service to another.
-fn told(before: Service, after: Service) -> Vec<String> {
+/// The described difference of two services.
+fn described(before: Service, after: Service) -> Vec<String> {
     diff(&stack(vec![before]), &stack(vec![after])).iter().flat_map(describe).collect()
 }
 
 #[test]
-fn new_gone_and_changed_objects_are_told_apart() {
+fn new_deleted_and_changed_objects_are_distinguished() {
     let mut old = stack(vec![service("web"), service("crm")]);
     let mut new = stack(vec![service("api"), service("web")]);
     old.services[0].owner = Some("ana@acme.test".to_owned());
@@ -47,14 +47,14 @@ fn new_gone_and_changed_objects_are_told_apart() {
 }
 
 #[test]
-fn another_order_is_no_change() {
+fn a_different_order_is_not_a_change() {
     let old = stack(vec![service("a"), service("b"), service("c")]);
     let new = stack(vec![service("c"), service("a"), service("b")]);
     assert_eq!(diff(&old, &new), []);
 }
 
 #[test]
-fn what_is_new_takes_its_place_in_the_file() {
+fn new_objects_take_their_place_in_the_file() {
     let old = stack(vec![service("a"), service("b"), service("c")]);
     let new = stack(vec![service("x"), service("y"), service("a"), service("z"), service("c")]);
     assert_eq!(names(&apply_to(&old, &diff(&old, &new)).services), ["x", "y", "a", "z", "c"]);
@@ -82,7 +82,7 @@ fn fields_are_called_as_in_the_file() {
         ..service("web")
     };
     assert_eq!(
-        told(before, after),
+        described(before, after),
         [
             "~ service web: action deploy (prod).http.url http://a.test → http://b.test",
             "~ service web: action deploy (prod).timeout 5s → 1m",
@@ -94,12 +94,12 @@ fn fields_are_called_as_in_the_file() {
 }
 
 #[test]
-fn differences_that_look_alike_are_still_told() {
+fn differences_that_look_alike_are_still_described() {
     let with =
         |aliases: &[&str]| Service { aliases: aliases.iter().map(|&a| a.to_owned()).collect(), ..service("web") };
-    assert_eq!(told(with(&["a", "b"]), with(&["a, b"])), ["~ service web: aliases [a, b] → [\"a, b\"]"]);
+    assert_eq!(described(with(&["a", "b"]), with(&["a, b"])), ["~ service web: aliases [a, b] → [\"a, b\"]"]);
     let empty = Service { sla: Some(Sla::default()), ..service("web") };
-    assert_eq!(told(service("web"), empty), ["~ service web: sla – → {}"]);
+    assert_eq!(described(service("web"), empty), ["~ service web: sla – → {}"]);
     let shell = |command| Service {
         actions: vec![Action {
             verb: Verb::Backup,
@@ -112,12 +112,12 @@ fn differences_that_look_alike_are_still_told() {
         ..service("web")
     };
     assert_eq!(
-        told(shell(ShellCommand::Script("ls".to_owned())), shell(ShellCommand::Argv(vec!["ls".to_owned()]))),
+        described(shell(ShellCommand::Script("ls".to_owned())), shell(ShellCommand::Argv(vec!["ls".to_owned()]))),
         ["~ service web: action backup.shell ls → [ls]"]
     );
     let notes = |text: &str| Service { notes: Some(text.to_owned()), ..service("web") };
     let long = "x".repeat(200);
-    let lines = told(notes(&format!("{long}a")), notes(&format!("{long}b\n")));
+    let lines = described(notes(&format!("{long}a")), notes(&format!("{long}b\n")));
     assert_eq!(lines.len(), 1);
     assert!(lines[0].contains("a → …") && lines[0].ends_with("b\\n"), "{lines:?}");
 }
@@ -180,13 +180,13 @@ fn sorted(mut stack: Stack) -> Stack {
 
 proptest! {
     #[test]
-    fn the_difference_leads_from_one_to_the_other(old in some_stack(), new in some_stack()) {
+    fn applying_the_difference_gives_the_new_stack(old in some_stack(), new in some_stack()) {
         let reached = apply_to(&old, &diff(&old, &new));
         prop_assert_eq!(diff(&reached, &new), []);
         prop_assert_eq!(sorted(reached), sorted(new));
     }
 
-    /// As long as what is left alone keeps its order, the new order is reached too.
+    /// When the unchanged objects keep their order, the new order is reached too.
     #[test]
     fn the_order_of_the_file_is_reached(old in some_stack(), new in some_stack()) {
         let (old, new) = (sorted(old), sorted(new));
@@ -199,7 +199,7 @@ proptest! {
     }
 
     #[test]
-    fn every_change_is_told_on_lines_of_its_own(old in some_stack(), new in some_stack()) {
+    fn every_change_is_described_on_lines_of_its_own(old in some_stack(), new in some_stack()) {
         for change in diff(&old, &new) {
             let lines = describe(&change);
             prop_assert!(!lines.is_empty(), "{:?}", change);

@@ -1,4 +1,4 @@
-//! `adapter`: an operation of a known product, made of one or several requests.
+//! `adapter`: an operation of a known product: one or several HTTP requests.
 
 use std::collections::BTreeMap;
 
@@ -8,7 +8,7 @@ use super::{Call, Outcome, Reply, answered_again};
 use crate::core::product::{self, Kept, Operation, Product, Stage};
 use crate::core::text;
 
-/// How much of an unhappy answer is repeated, terminal cells.
+/// Length limit of an error answer in messages, in terminal cells.
 const MAX_ANSWER: usize = 200;
 
 /// An operation with its arguments, nothing left to interpolate.
@@ -23,7 +23,7 @@ pub struct Adapter {
     pub token: String,
 }
 
-/// How far an operation came.
+/// Progress of an operation.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Progress {
     /// Number of the request that was made last, from 0.
@@ -36,15 +36,15 @@ pub struct Progress {
 }
 
 impl Adapter {
-    /// The table entry it stands for; `None`: the plan was made by another version.
+    /// Its table entry; `None`: the plan was made by another version.
     #[must_use]
     pub fn entry(&self) -> Option<(Product, &'static Operation)> {
         product::find(&self.operation).ok()
     }
 
-    /// It only looks.
+    /// Whether it is read-only.
     #[must_use]
-    pub fn only_looks(&self) -> bool {
+    pub fn is_read_only(&self) -> bool {
         self.entry().is_some_and(|(_, operation)| !operation.mutates())
     }
 
@@ -75,7 +75,7 @@ impl Adapter {
             return Outcome::refused(&format!("this version does not know {}", self.operation));
         };
         match reply {
-            Reply::Operated(progress) => self.judged(operation, progress),
+            Reply::Operated(progress) => self.outcome_of(operation, progress),
             Reply::Refused { message } => Outcome::refused(message),
             Reply::Unreachable { message } => Outcome::failed(message.clone(), true, None),
             Reply::TimedOut { after_ms } => Outcome::timed_out(*after_ms),
@@ -83,43 +83,43 @@ impl Adapter {
         }
     }
 
-    fn judged(&self, operation: &Operation, progress: &Progress) -> Outcome {
+    fn outcome_of(&self, operation: &Operation, progress: &Progress) -> Outcome {
         let Some(stage) = operation.stages.get(progress.stage) else {
             return Outcome::unexpected("adapter", &progress.last);
         };
         let done = self.done(&operation.stages[..progress.stage]);
         let before = if done.is_empty() { String::new() } else { format!("; before that it {}", done.join(", ")) };
         let request = product::request(operation, stage, &self.args, &progress.kept);
-        let asked = format!("{} {}", request.method, request.path);
+        let request_line = format!("{} {}", request.method, request.path);
         match progress.last.as_ref() {
             Reply::Http { status, .. } if stage.good.contains(status) => {
-                let mut told = self.done(operation.stages);
+                let mut results = self.done(operation.stages);
                 let url = progress.kept.get("url").and_then(|v| v.as_str());
-                told.extend(url.map(str::to_owned));
-                if told.is_empty() {
-                    told.push(format!("HTTP {status}"));
+                results.extend(url.map(str::to_owned));
+                if results.is_empty() {
+                    results.push(format!("HTTP {status}"));
                 }
-                Outcome::ok(format!("{} in {} ms", told.join(", "), progress.ms), Some(progress.ms))
+                Outcome::ok(format!("{} in {} ms", results.join(", "), progress.ms), Some(progress.ms))
             }
             Reply::Http { status, headers, body, .. } => {
                 let limited = *status == 403 && headers.get("x-ratelimit-remaining").is_some_and(|left| left == "0");
                 let why = reason(body);
                 let why = if why.is_empty() { String::new() } else { format!(": {why}") };
-                let message = format!("{asked}: HTTP {status}{why}{before}");
+                let message = format!("{request_line}: HTTP {status}{why}{before}");
                 Outcome::failed(message, limited || answered_again(*status), Some(progress.ms))
             }
             Reply::TimedOut { .. } => {
                 let mut outcome = Outcome::timed_out(progress.ms);
-                outcome.message = format!("{asked}: {}{before}", outcome.message);
+                outcome.message = format!("{request_line}: {}{before}", outcome.message);
                 outcome
             }
             Reply::Refused { message } => Outcome::refused(&format!("{message}{before}")),
-            Reply::Unreachable { message } => Outcome::failed(format!("{asked}: {message}{before}"), true, None),
+            Reply::Unreachable { message } => Outcome::failed(format!("{request_line}: {message}{before}"), true, None),
             other => Outcome::unexpected("adapter", other),
         }
     }
 
-    /// What some stages have done, in words.
+    /// Describes what these stages did.
     fn done(&self, stages: &[Stage]) -> Vec<String> {
         let filled = |words: &str| {
             self.args.iter().fold(words.to_owned(), |words, (name, value)| words.replace(&format!("{{{name}}}"), value))
@@ -128,7 +128,7 @@ impl Adapter {
     }
 }
 
-/// What an unhappy answer says: its `message` and the first of its `errors`, else its beginning.
+/// The reason in an error answer: its `message` and the first of its `errors`, else its beginning.
 fn reason(body: &str) -> String {
     let json: Option<serde_json::Value> = serde_json::from_str(body).ok();
     let words = json.as_ref().map(|json| {
@@ -166,15 +166,15 @@ mod tests {
         Reply::Http { status, headers, body: body.to_owned(), truncated: false, ms: 9 }
     }
 
-    fn came_to(stage: usize, last: Reply) -> Reply {
+    fn stopped_at(stage: usize, last: Reply) -> Reply {
         let kept = Kept::from([("url".to_owned(), "https://github.test/pull/7".into())]);
         Reply::Operated(Progress { stage, last: Box::new(last), kept, ms: 40 })
     }
 
     #[test]
     fn the_dry_run_shows_every_request() {
-        let told = pull_request().describe();
-        let requests: Vec<&str> = told.split(", then ").collect();
+        let description = pull_request().describe();
+        let requests: Vec<&str> = description.split(", then ").collect();
         assert_eq!(
             requests,
             [
@@ -190,28 +190,28 @@ mod tests {
     }
 
     #[test]
-    fn an_operation_is_judged_by_its_last_request_and_says_what_was_done_before() {
+    fn the_last_request_decides_the_outcome_and_earlier_stages_are_reported() {
         let failed = |again| Verdict::Failed { again };
         let exists = r#"{"message": "Reference already exists", "errors": []}"#;
-        for (reply, verdict, told) in [
+        for (reply, verdict, expected) in [
             (
-                came_to(4, http(201, "{}")),
+                stopped_at(4, http(201, "{}")),
                 Verdict::Succeeded,
                 "created the branch spec-web, committed specs/web page.md, opened a pull request, https://github.test/pull/7 in 40 ms",
             ),
             (
-                came_to(2, http(422, exists)),
+                stopped_at(2, http(422, exists)),
                 failed(false),
                 "POST /repos/acme/ops/git/refs: HTTP 422: Reference already exists",
             ),
             (
-                came_to(4, http(500, "oops")),
+                stopped_at(4, http(500, "oops")),
                 failed(true),
                 "POST /repos/acme/ops/pulls: HTTP 500: oops; before that it created the branch spec-web, committed specs/web page.md",
             ),
-            (came_to(0, http(403, "{}")), failed(true), "GET /repos/acme/ops/git/ref/heads/main: HTTP 403"),
+            (stopped_at(0, http(403, "{}")), failed(true), "GET /repos/acme/ops/git/ref/heads/main: HTTP 403"),
             (
-                came_to(1, Reply::TimedOut { after_ms: 5 }),
+                stopped_at(1, Reply::TimedOut { after_ms: 5 }),
                 Verdict::TimedOut,
                 "GET /repos/acme/ops/contents/specs/web%20page.md?ref=main: no answer",
             ),
@@ -223,9 +223,9 @@ mod tests {
         ] {
             let outcome = pull_request().judge(&reply);
             assert_eq!(outcome.verdict, verdict, "{outcome:?}");
-            assert!(outcome.message.starts_with(told), "{}", outcome.message);
+            assert!(outcome.message.starts_with(expected), "{}", outcome.message);
         }
-        assert!(!pull_request().only_looks());
-        assert!(Adapter { operation: "github.combined_status".to_owned(), ..pull_request() }.only_looks());
+        assert!(!pull_request().is_read_only());
+        assert!(Adapter { operation: "github.combined_status".to_owned(), ..pull_request() }.is_read_only());
     }
 }

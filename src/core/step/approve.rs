@@ -1,4 +1,5 @@
-//! `approve`: asks so many people whether the run may go on. Denied, or not answered in time, the run is cancelled.
+//! `approve`: asks a number of people whether the run may continue. A denial or no answer in time
+//! cancels the run.
 
 use serde::{Deserialize, Serialize};
 
@@ -11,14 +12,14 @@ pub struct Approve {
     pub prompt: String,
     /// How many different people have to agree, at least 1.
     pub need: u32,
-    /// Who may; empty: anybody who did not ask for the run.
+    /// Who may approve; empty: everyone except the requesters of the run.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub from: Vec<String>,
     #[serde(default)]
     pub comment: Comment,
 }
 
-/// When a word of explanation is wanted.
+/// When a comment is required.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Comment {

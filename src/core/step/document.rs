@@ -1,5 +1,5 @@
-//! `document`: leaves a text behind as an artifact; the text was gathered when the plan was made, but for what the
-//! steps of the run found.
+//! `document`: stores a text as an artifact. The text is fixed when the plan is made, except for
+//! the findings of the steps.
 
 use serde::{Deserialize, Serialize};
 
@@ -17,7 +17,7 @@ pub struct Document {
     pub content: String,
 }
 
-/// What one step of the run came to.
+/// The result of one step of the run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Finding<'a> {
     pub step: &'a str,
@@ -37,7 +37,7 @@ impl Document {
     }
 
     pub(super) fn call(&self, _timeout_ms: i64) -> Call {
-        let content = self.content.replace(RESULTS, "What each step found is told by the log of this run.");
+        let content = self.content.replace(RESULTS, "The log of this run has the findings of each step.");
         Call::Leave(Left { kind: ArtifactKind::File, title: self.title.clone(), content: content.into_bytes() })
     }
 
@@ -82,7 +82,7 @@ mod tests {
         ];
         let filled = document.with_findings(&findings);
         assert_eq!(left(&filled), "# Check\n\n- probe web: failed: HTTP 500 in 12 ms\n- probe api: skipped\n");
-        assert!(left(&document).contains("told by the log of this run"));
+        assert!(left(&document).contains("The log of this run has the findings"));
         assert!(left(&document.with_findings(&[])).contains("nothing was run before this"));
     }
 }

@@ -1,4 +1,4 @@
-//! `http`: one request and what counts as a good answer.
+//! `http`: one request and its accepted answers.
 
 use serde::{Deserialize, Serialize};
 
@@ -11,13 +11,14 @@ use crate::core::service::HttpRequest;
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Http {
     pub request: HttpRequest,
-    /// Who chose the host of its URL. A plan of an earlier version does not say it: an input may have.
+    /// Who chose the host of its URL. Plans of earlier versions do not have it: an input may have
+    /// chosen it.
     #[serde(default = "HostFrom::unsaid", skip_serializing_if = "HostFrom::is_unsaid")]
     pub host: HostFrom,
 }
 
 impl Http {
-    /// A request whose host a file has.
+    /// A request whose host is from a file.
     #[must_use]
     pub const fn new(request: HttpRequest) -> Self {
         Self { request, host: HostFrom::File }
@@ -94,7 +95,7 @@ mod tests {
     }
 
     #[test]
-    fn a_stored_request_that_does_not_say_whose_its_host_is_may_have_it_from_an_input() {
+    fn a_stored_request_without_the_origin_of_its_host_may_have_it_from_an_input() {
         let text = |host| serde_json::to_string(&Http { request: HttpRequest::default(), host }).unwrap();
         let read = |text: &str| serde_json::from_str::<Http>(text).unwrap().host;
         assert_eq!((read(&text(HostFrom::File)), read(&text(HostFrom::Value))), (HostFrom::File, HostFrom::Value));

@@ -1,4 +1,4 @@
-//! `notify`: tells somebody something, through a notifier of `opsroom.toml`.
+//! `notify`: sends a message through a notifier of `opsroom.toml`.
 
 use serde::{Deserialize, Serialize};
 
@@ -7,21 +7,21 @@ use super::{Call, Outcome, Reply, answered_again};
 use crate::core::notify::Message;
 use crate::core::text;
 
-/// How much of an unhappy answer is repeated, terminal cells.
+/// Length limit of an error answer in messages, in terminal cells.
 const MAX_ANSWER: usize = 160;
 
-/// A message with nothing left to interpolate but what the run found.
+/// A message with nothing left to interpolate except the findings of the run.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Notify {
     /// Name of the notifier.
     pub to: String,
-    /// Which way that is, for people.
+    /// Its kind and address, for people.
     pub place: String,
     pub message: Message,
 }
 
 impl Notify {
-    /// The text asks for what the run found.
+    /// Whether the text has a placeholder for the findings of the run.
     #[must_use]
     pub fn wants_findings(&self) -> bool {
         self.message.text.contains(RESULTS)
@@ -47,21 +47,21 @@ impl Notify {
     }
 }
 
-/// What became of a message.
+/// The outcome of sending a message.
 #[must_use]
 pub fn delivered(to: &str, reply: &Reply) -> Outcome {
     match reply {
         Reply::Http { status: 200..=299, ms, .. } | Reply::Mailed { ms } => {
-            Outcome::ok(format!("told {to} in {ms} ms"), Some(*ms))
+            Outcome::ok(format!("sent to {to} in {ms} ms"), Some(*ms))
         }
         Reply::Http { status, body, ms, .. } => {
             let answer = text::show_limited(body.trim(), MAX_ANSWER);
             let why = if answer.is_empty() { String::new() } else { format!(": {answer}") };
-            Outcome::failed(format!("{to} was not told: HTTP {status}{why}"), answered_again(*status), Some(*ms))
+            Outcome::failed(format!("{to} was not notified: HTTP {status}{why}"), answered_again(*status), Some(*ms))
         }
-        Reply::Declined { message, again } => Outcome::failed(format!("{to} was not told: {message}"), *again, None),
+        Reply::Declined { message, again } => Outcome::failed(format!("{to} was not notified: {message}"), *again, None),
         Reply::TimedOut { after_ms } => Outcome::timed_out(*after_ms),
-        Reply::Unreachable { message } => Outcome::failed(format!("{to} was not told: {message}"), true, None),
+        Reply::Unreachable { message } => Outcome::failed(format!("{to} was not notified: {message}"), true, None),
         Reply::Refused { message } => Outcome::refused(message),
         other => Outcome::unexpected("notify", other),
     }
@@ -89,32 +89,32 @@ mod tests {
     }
 
     #[test]
-    fn answers_are_judged_and_reasons_repeated_safely() {
+    fn answers_become_outcomes_and_reasons_are_shown_safely() {
         let http = |status, body: &str| {
             let headers = BTreeMap::new();
             Reply::Http { status, headers, body: body.to_owned(), truncated: false, ms: 7 }
         };
         let failed = |again| Verdict::Failed { again };
-        for (reply, verdict, told) in [
-            (http(202, ""), Verdict::Succeeded, "told ops in 7 ms"),
-            (Reply::Mailed { ms: 7 }, Verdict::Succeeded, "told ops in 7 ms"),
-            (http(404, "channel_not_found\u{1b}[2J"), failed(false), "ops was not told: HTTP 404: channel_not_found"),
-            (http(429, ""), failed(true), "ops was not told: HTTP 429"),
-            (http(503, ""), failed(true), "ops was not told: HTTP 503"),
+        for (reply, verdict, expected) in [
+            (http(202, ""), Verdict::Succeeded, "sent to ops in 7 ms"),
+            (Reply::Mailed { ms: 7 }, Verdict::Succeeded, "sent to ops in 7 ms"),
+            (http(404, "channel_not_found\u{1b}[2J"), failed(false), "ops was not notified: HTTP 404: channel_not_found"),
+            (http(429, ""), failed(true), "ops was not notified: HTTP 429"),
+            (http(503, ""), failed(true), "ops was not notified: HTTP 503"),
             (
                 Reply::Declined { message: "550 no such user".to_owned(), again: false },
                 failed(false),
-                "ops was not told: 550 no such user",
+                "ops was not notified: 550 no such user",
             ),
         ] {
             let outcome = notify().judge(&reply);
             assert_eq!(outcome.verdict, verdict);
-            assert!(outcome.message.starts_with(told) && !outcome.message.contains('\u{1b}'), "{}", outcome.message);
+            assert!(outcome.message.starts_with(expected) && !outcome.message.contains('\u{1b}'), "{}", outcome.message);
         }
     }
 
     #[test]
-    fn what_the_run_found_takes_its_place() {
+    fn findings_replace_their_placeholder() {
         assert_eq!(notify().describe(), "tell ops (slack address in the secret SLACK): [low] deploy of web");
         assert!(notify().wants_findings());
         let found = [Finding { step: "deploy web", status: StepStatus::Failed, message: Some("exit code 2") }];

@@ -1,5 +1,6 @@
 //! `shell`: runs a local command in its own process group, without a terminal.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
@@ -24,13 +25,13 @@ pub struct Shell {
     /// Secrets that inputs named, by the input: each becomes the variable of its input.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub chosen_secrets: BTreeMap<String, String>,
-    /// Files it leaves behind.
+    /// Its artifact files.
     #[serde(default, skip_serializing_if = "Wanted::is_none")]
     pub artifacts: Wanted,
-    /// It is one of several that share variables and folder.
+    /// The session it shares variables and folder with.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub session: Option<Session>,
-    /// It never ends by itself: after so many milliseconds it has done what it should.
+    /// It never ends by itself: after this many milliseconds it has succeeded.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub limit_ms: Option<i64>,
 }
@@ -41,11 +42,12 @@ pub struct Place {
     pub of: Session,
     /// Absent: the command shares nothing.
     pub name: Option<String>,
-    /// Commands before this one have left something.
+    /// Earlier commands have left state.
     pub begun: bool,
 }
 
-/// What the commands of a run share that are one session: exported and plain variables, functions, the working folder.
+/// State shared by the commands of a session of a run: exported and plain variables, functions, the
+/// working folder.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct Session {
     /// Variables the commands are known to set; a shell that cannot list its own keeps these.
@@ -53,7 +55,7 @@ pub struct Session {
 }
 
 impl Shell {
-    /// Just the command: nothing is given to it, and it leaves nothing behind.
+    /// Only the command: no variables, secrets or artifacts.
     #[must_use]
     pub fn new(command: ShellCommand) -> Self {
         let (env, chosen_secrets) = (BTreeMap::new(), BTreeMap::new());
@@ -71,7 +73,7 @@ impl Shell {
     pub(super) fn describe(&self) -> String {
         let command = match &self.command {
             ShellCommand::Script(text) => format!("sh -c {text:?}"),
-            ShellCommand::Argv(argv) => format!("{argv:?}"),
+            ShellCommand::Argv(argv) => argv.iter().map(|word| shell_word(word)).collect::<Vec<_>>().join(" "),
         };
         let names: Vec<&str> = self.secrets.iter().chain(self.chosen_secrets.values()).map(String::as_str).collect();
         let with = if names.is_empty() { String::new() } else { format!(" (secret {})", names.join(", ")) };
@@ -122,4 +124,10 @@ impl Shell {
             other => Outcome::unexpected("shell", other),
         }
     }
+}
+/// A word as a shell would need it, on one line: quoted where it holds more than plain characters.
+fn shell_word(word: &str) -> Cow<'_, str> {
+    let plain = !word.chars().any(char::is_control);
+    let quoted = plain.then(|| shlex::try_quote(word).ok()).flatten();
+    quoted.unwrap_or_else(|| Cow::Owned(format!("{word:?}")))
 }

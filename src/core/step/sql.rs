@@ -11,9 +11,9 @@ use super::{Call, Outcome, Reply};
 pub struct Sql {
     /// Name of the database in `opsroom.toml`.
     pub database: String,
-    /// Where that is, for people.
+    /// Its address, for people.
     pub place: String,
-    /// `$1`, `$2` … stand for the parameters.
+    /// `$1`, `$2` … are the parameters.
     pub statement: String,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub params: Vec<Param>,
@@ -41,13 +41,13 @@ pub enum ParamKind {
     Bool,
 }
 
-/// What a statement gave.
+/// The result of a statement.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Rows {
     pub columns: Vec<String>,
     /// As many values in each as there are columns.
     pub rows: Vec<Vec<serde_json::Value>>,
-    /// Rows changed, as the database counts them.
+    /// Number of changed rows, as the database counts them.
     pub affected: u64,
     /// There are more rows than were fetched.
     pub truncated: bool,
@@ -81,7 +81,7 @@ impl Sql {
     #[expect(clippy::unused_self, reason = "every step kind has the same shape")]
     pub(super) fn judge(&self, reply: &Reply) -> Outcome {
         match reply {
-            Reply::Rows(rows) => Outcome::ok(told(rows), Some(rows.ms)),
+            Reply::Rows(rows) => Outcome::ok(summary(rows), Some(rows.ms)),
             Reply::Declined { message, again } => Outcome::failed(message.clone(), *again, None),
             Reply::TimedOut { after_ms } => Outcome::timed_out(*after_ms),
             Reply::Unreachable { message } => Outcome::failed(message.clone(), true, None),
@@ -91,7 +91,7 @@ impl Sql {
     }
 }
 
-fn told(rows: &Rows) -> String {
+fn summary(rows: &Rows) -> String {
     let count = rows.rows.len();
     let plural = |n: u64| if n == 1 { "row" } else { "rows" };
     let fetched = u64::try_from(count).unwrap_or(u64::MAX);
@@ -131,7 +131,7 @@ mod tests {
     }
 
     #[test]
-    fn answers_are_judged() {
+    fn answers_become_outcomes() {
         let rows = |columns: &[&str], n: usize, affected, truncated| {
             let columns: Vec<String> = columns.iter().map(|c| (*c).to_owned()).collect();
             let row = vec![serde_json::Value::from(1); columns.len()];
@@ -139,7 +139,7 @@ mod tests {
         };
         let failed = |again| Verdict::Failed { again };
         let message = "no such table: x".to_owned();
-        for (reply, verdict, told) in [
+        for (reply, verdict, expected) in [
             (rows(&["id"], 1, 0, false), Verdict::Succeeded, "1 row in 8 ms"),
             (rows(&["id"], 0, 0, false), Verdict::Succeeded, "0 rows in 8 ms"),
             (rows(&["id"], 10, 0, true), Verdict::Succeeded, "the first 10 rows in 8 ms; there are more"),
@@ -151,7 +151,7 @@ mod tests {
             (Reply::TimedOut { after_ms: 2000 }, Verdict::TimedOut, "no answer within 2.0 s"),
         ] {
             let outcome = sql().judge(&reply);
-            assert_eq!((outcome.verdict, outcome.message.as_str()), (verdict, told));
+            assert_eq!((outcome.verdict, outcome.message.as_str()), (verdict, expected));
         }
     }
 }

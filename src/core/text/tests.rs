@@ -1,4 +1,4 @@
-//! The sanitiser: tables of what is dangerous, and properties over texts made to hurt.
+//! The sanitiser: tables of dangerous texts, and properties over hostile ones.
 
 use std::sync::LazyLock;
 
@@ -9,7 +9,7 @@ use super::*;
 use crate::core::sgr::Colour;
 
 #[test]
-fn what_is_dangerous_becomes_readable() {
+fn dangerous_characters_become_readable() {
     for (text, shown) in [
         ("plain", "plain"),
         ("a\tb", "a       b"),
@@ -55,7 +55,7 @@ fn only_well_formed_colour_is_stripped() {
 }
 
 #[test]
-fn looks_begin_where_they_are_asked_for() {
+fn styles_begin_where_they_are_set() {
     let red = Look { fg: Some(Colour::Indexed(1)), ..Look::default() };
     let bold = Look { bold: true, ..red };
     let none = Look::default();
@@ -95,7 +95,7 @@ fn cutting_keeps_clusters_whole() {
 }
 
 #[test]
-fn the_rest_of_a_long_line_is_not_looked_at() {
+fn the_rest_of_a_long_line_is_not_read() {
     for unit in ["x", "\u{301}", "\x1b[0m", "👍🏽", "\t"] {
         let start = unit.repeat(byte_budget(80) + 4);
         let shown = strip_sgr_limited(&start, 80);
@@ -152,7 +152,7 @@ proptest! {
     }
 
     #[test]
-    fn looks_change_no_text_and_split_no_cluster(text in nasty(), max in 0_usize..60) {
+    fn styles_change_no_text_and_split_no_cluster(text in nasty(), max in 0_usize..60) {
         let Coloured { text: shown, looks } = coloured_limited(&text, max);
         prop_assert_eq!(&shown, &strip_sgr_limited(&text, max));
         let mut at = 0;

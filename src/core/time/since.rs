@@ -1,4 +1,4 @@
-//! The instant a word of time in the past stands for: `24h`, `02:00`, `today`, `yesterday 14:30`, `monday`, `2026-11-21`,
+//! Parses a time in the past: `24h`, `02:00`, `today`, `yesterday 14:30`, `monday`, `2026-11-21`,
 //! `2026-11-21T09:00:00Z`. Clock times and days are UTC, as everything on screen is.
 
 use super::{Timestamp, parse_duration};
@@ -12,11 +12,11 @@ const WEEKDAYS: [&str; 7] = ["monday", "tuesday", "wednesday", "thursday", "frid
 /// Reads an instant before `now`. A clock time alone is the last time the clock showed it.
 ///
 /// # Errors
-/// Says which forms there are.
+/// Lists the accepted forms.
 pub fn parse_since(text: &str, now: Timestamp) -> Result<Timestamp, String> {
-    let words = text.trim().to_lowercase();
+    let lower = text.trim().to_lowercase();
     let found =
-        parse_duration(&words).ok().map(|back| now.plus_ms(-back)).or_else(|| instant(text.trim(), &words, now));
+        parse_duration(&lower).ok().map(|back| now.plus_ms(-back)).or_else(|| instant(text.trim(), &lower, now));
     found.ok_or_else(|| {
         format!(
             "`{text}` is not a time in the past: write 24h, 02:00, today, yesterday, monday, 2026-11-21 or \
@@ -25,29 +25,29 @@ pub fn parse_since(text: &str, now: Timestamp) -> Result<Timestamp, String> {
     })
 }
 
-fn instant(text: &str, words: &str, now: Timestamp) -> Option<Timestamp> {
+fn instant(text: &str, lower: &str, now: Timestamp) -> Option<Timestamp> {
     if let Some(exact) = rfc3339(text) {
         return Some(exact);
     }
-    if let Some(day) = day(words, now) {
+    if let Some(day) = day(lower, now) {
         return Some(day);
     }
-    if let Some(ms) = clock(words) {
+    if let Some(ms) = clock(lower) {
         let at = midnight(now).plus_ms(ms);
         return Some(if at > now { at.plus_ms(-DAY) } else { at });
     }
     // "yesterday 14:00", "14:00 yesterday", "2026-11-21t10:00"
-    let (first, last) = words.split_once(' ').or_else(|| words.split_once('t'))?;
+    let (first, last) = lower.split_once(' ').or_else(|| lower.split_once('t'))?;
     let at = |of: &str, clock_time: &str| Some(day(of, now)?.plus_ms(clock(clock_time)?));
     at(first, last).or_else(|| at(last, first)).filter(|at| *at <= now)
 }
 
-/// Where a day, or another period with a name, begins.
-fn day(words: &str, now: Timestamp) -> Option<Timestamp> {
+/// Start of a day, or of another named period.
+fn day(lower: &str, now: Timestamp) -> Option<Timestamp> {
     let today = midnight(now);
     let weekday = (today.0.div_euclid(DAY) + EPOCH_WEEKDAY).rem_euclid(7);
     let back = |days: i64| today.plus_ms(-days * DAY);
-    match words {
+    match lower {
         "today" | "this morning" => return Some(today),
         "this afternoon" => return Some(today.plus_ms(12 * 60 * MINUTE)).filter(|at| *at <= now),
         "this evening" => return Some(today.plus_ms(18 * 60 * MINUTE)).filter(|at| *at <= now),
@@ -59,13 +59,13 @@ fn day(words: &str, now: Timestamp) -> Option<Timestamp> {
         "this year" => return date(&format!("{}-01-01", now.rfc3339().get(..4)?)),
         _ => {}
     }
-    let name = words.strip_prefix("last ").unwrap_or(words);
+    let name = lower.strip_prefix("last ").unwrap_or(lower);
     let wanted = WEEKDAYS.iter().position(|day| *day == name || (name.len() == 3 && day.starts_with(name)));
     if let Some(wanted) = wanted.and_then(|at| i64::try_from(at).ok()) {
         let ago = (weekday - wanted).rem_euclid(7);
-        return Some(back(if ago == 0 && name != words { 7 } else { ago }));
+        return Some(back(if ago == 0 && name != lower { 7 } else { ago }));
     }
-    date(words)
+    date(lower)
 }
 
 const fn midnight(now: Timestamp) -> Timestamp {
@@ -73,19 +73,19 @@ const fn midnight(now: Timestamp) -> Timestamp {
 }
 
 /// Milliseconds after midnight: `02:00`, `14:30:15`, `9am`, `9:30pm`, `noon`, `midnight`.
-fn clock(words: &str) -> Option<i64> {
-    let words = words.strip_suffix(" utc").unwrap_or(words);
-    let words = words.strip_suffix('z').unwrap_or(words);
-    match words {
+fn clock(lower: &str) -> Option<i64> {
+    let lower = lower.strip_suffix(" utc").unwrap_or(lower);
+    let lower = lower.strip_suffix('z').unwrap_or(lower);
+    match lower {
         "noon" => return Some(DAY / 2),
         "midnight" => return Some(0),
         _ => {}
     }
-    let half = |suffix: &str| words.strip_suffix(suffix).map(str::trim_end);
+    let half = |suffix: &str| lower.strip_suffix(suffix).map(str::trim_end);
     let (body, afternoon) = match (half("am"), half("pm")) {
         (Some(body), _) => (body, Some(false)),
         (_, Some(body)) => (body, Some(true)),
-        _ => (words, None),
+        _ => (lower, None),
     };
     let numbers = body.split(':').map(|part| part.parse::<i64>().ok().filter(|_| part.len() <= 2));
     let numbers = numbers.collect::<Option<Vec<_>>>()?;
@@ -104,8 +104,8 @@ fn clock(words: &str) -> Option<i64> {
     valid.then_some((hour * 60 + minute) * MINUTE + second * 1000)
 }
 
-fn date(words: &str) -> Option<Timestamp> {
-    let day: chrono::NaiveDate = words.parse().ok()?;
+fn date(lower: &str) -> Option<Timestamp> {
+    let day: chrono::NaiveDate = lower.parse().ok()?;
     Some(Timestamp(day.and_time(chrono::NaiveTime::MIN).and_utc().timestamp_millis()))
 }
 
@@ -118,7 +118,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_word_of_time_means_an_instant_in_the_past() {
+    fn times_in_the_past_are_parsed() {
         // A Sunday, 03:00.
         let now = rfc3339("2026-11-29T03:00:00Z").unwrap();
         for (text, expected) in [

@@ -30,7 +30,7 @@ fn after(step: &PlanStep, attempt: u32, reply: &Reply) -> Again {
 }
 
 #[test]
-fn only_what_is_worth_it_and_safe_is_tried_again() {
+fn only_useful_and_safe_retries_are_made() {
     let late = Reply::TimedOut { after_ms: 5 };
     let table = [
         (step(http("GET"), true), answer(503, &[]), Again::After(2000)),
@@ -52,7 +52,7 @@ fn only_what_is_worth_it_and_safe_is_tried_again() {
 }
 
 #[test]
-fn attempts_end_and_the_server_may_ask_for_patience() {
+fn attempts_end_and_the_server_may_ask_for_a_longer_pause() {
     let get = step(http("GET"), true);
     assert_eq!(after(&get, 2, &answer(503, &[])), Again::After(4000));
     assert_eq!(after(&get, 3, &answer(503, &[])), Again::No);
@@ -70,7 +70,7 @@ fn attempts_end_and_the_server_may_ask_for_patience() {
 }
 
 #[test]
-fn what_a_status_means_for_another_attempt() {
+fn retries_by_status_code() {
     let get = step(http("GET"), true);
     for status in 300..600 {
         let worth = matches!(status, 408 | 425 | 429 | 500..);

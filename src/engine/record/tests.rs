@@ -1,4 +1,4 @@
-//! A write whose answer got lost is not made twice.
+//! A write whose answer was lost is not made twice.
 
 use std::cell::Cell;
 use std::sync::Arc;
@@ -96,6 +96,6 @@ async fn a_transition_committed_before_the_connection_was_lost_is_not_refused() 
         };
         let status = rec.persist(write, || rec.moved(before, what, entries)).await.unwrap();
         assert_eq!((status, store.run(rec.run()).await.unwrap().status), (wanted, wanted));
-        rec.heard(store.run(rec.run()).await.unwrap().last_seq);
+        rec.advance_to(store.run(rec.run()).await.unwrap().last_seq);
     }
 }

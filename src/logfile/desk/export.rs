@@ -1,4 +1,4 @@
-//! Writing lines to a file, a piece at a time between other work.
+//! Writes lines to a file, a piece at a time between other work.
 
 use std::collections::BTreeMap;
 use std::fs::{File, OpenOptions};
@@ -10,24 +10,24 @@ use crate::core::event::Stream;
 use crate::core::run::Phase;
 use crate::logfile::lanes::Said;
 
-/// What to write, and where. A path that ends in `.jsonl` gets one JSON object a line.
+/// Lines to write, and the file. A path that ends in `.jsonl` gets one JSON object a line.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Export {
     pub what: What,
     pub path: PathBuf,
-    /// Everything in it is invented, and the file says so.
+    /// The lines come from the demo, and the file says so.
     pub simulated: bool,
-    /// Marked lines, with the note of each: written beside them.
+    /// Notes of marked lines, written after each line.
     pub notes: BTreeMap<usize, String>,
 }
 
-/// Which lines.
+/// Which lines to write.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum What {
     /// All that pass the filters.
     Visible,
     All,
-    /// These.
+    /// Only these lines.
     Marked(Vec<usize>),
 }
 
@@ -37,12 +37,12 @@ impl Export {
     }
 }
 
-/// An export under way.
+/// An unfinished export.
 #[derive(Debug)]
 pub(super) struct Job {
     export: Export,
     out: BufWriter<File>,
-    /// The next line (or place among the marked), and where to end.
+    /// The next line (or index into the marked lines), and where to end.
     next: usize,
     end: usize,
     written: usize,
@@ -50,18 +50,18 @@ pub(super) struct Job {
 
 /// Lines written at once.
 const PIECE: usize = 4096;
-/// Bytes of a line written: whole lines, within what memory allows.
+/// Bytes of a line written: whole lines, unless one is too large for memory.
 const KEEP: usize = 256 << 20;
 
 impl Desk {
     pub(super) fn start_export(&mut self, export: Export) {
         let end = if let What::Marked(lines) = &export.what { lines.len() } else { self.lines() };
-        // Never over what is there: a log is easily taken for the file to write to.
+        // Never overwrites: it is easy to name a log by mistake.
         let notice = match OpenOptions::new().write(true).create_new(true).open(&export.path) {
             Ok(file) => {
                 let mut out = BufWriter::new(file);
                 if export.simulated && !export.is_json() {
-                    // What cannot be written now cannot be written later either; that is told then.
+                    // A failure here shows up again at the next write, which reports it.
                     let _ = out.write_all(b"SIMULATED: none of this has happened\n");
                 }
                 self.job = Some(Job { export, out, next: 0, end, written: 0 });
@@ -76,7 +76,7 @@ impl Desk {
     }
 
     /// Writes a piece; true while there is something to write.
-    pub(super) fn export_on(&mut self) -> bool {
+    pub(super) fn continue_export(&mut self) -> bool {
         let Some(mut job) = self.job.take() else { return false };
         match self.write_piece(&mut job) {
             Ok(true) => self.job = Some(job),
@@ -99,7 +99,7 @@ impl Desk {
             What::Visible => match self.rules.visible() {
                 None => (job.next..end).collect(),
                 Some(bits) if bits.len() >= end => (job.next..end).filter(|l| bits.contains(*l)).collect(),
-                // The filters have not come that far; they were stepped before this.
+                // The filters are not that far yet; they run before the export.
                 Some(_) => return Ok(true),
             },
         };

@@ -1,4 +1,5 @@
-//! Filters, the least level and the search: scanned file by file in the background, put together in reading order.
+//! Filters, the minimum level and the search: scanned file by file in the background, combined in
+//! reading order.
 
 use regex::bytes::Regex;
 
@@ -12,25 +13,25 @@ use crate::logfile::scan::Scan;
 use crate::logfile::sets::{Parts, Set};
 use crate::logfile::whole::{Of, Whole};
 
-/// One filter: shows only records in which something matches, or hides them. All that are on have to be passed.
+/// One filter: shows only records with a match, or hides them. A record has to pass all filters.
 #[derive(Debug, Clone)]
 pub struct Rule {
     pub regex: Regex,
     pub hide: bool,
 }
 
-/// A pattern looked for in every file.
+/// A pattern searched in every file.
 #[derive(Debug)]
 struct Looked {
     regex: Regex,
     hide: bool,
     of: Of,
     scans: Vec<Scan>,
-    /// The same by record.
+    /// The matches by record.
     wholes: Vec<Whole>,
 }
 
-/// All that decides which lines are shown and found.
+/// Decides which lines are shown and found.
 #[derive(Debug)]
 pub(super) struct Rules {
     filters: Vec<Looked>,
@@ -44,9 +45,9 @@ pub(super) struct Rules {
 
 impl Looked {
     fn new(regex: Regex, hide: bool, of: Of, files: usize) -> Self {
-        let mut looked = Self { regex, hide, of, scans: Vec::new(), wholes: Vec::new() };
-        (0..files).for_each(|_| looked.join());
-        looked
+        let mut pattern = Self { regex, hide, of, scans: Vec::new(), wholes: Vec::new() };
+        (0..files).for_each(|_| pattern.join());
+        pattern
     }
 
     fn join(&mut self) {
@@ -58,7 +59,7 @@ impl Looked {
         (self.scans[file], self.wholes[file]) = (Scan::new(self.regex.clone()), Whole::new(self.of));
     }
 
-    /// Lines known.
+    /// Lines scanned so far.
     fn known(&self, file: usize) -> usize {
         self.wholes[file].bits.len()
     }
@@ -72,14 +73,15 @@ impl Looked {
         if self.hide { !word } else { word }
     }
 
-    /// One block of the first file that is behind: which it was, and from which of its lines on things changed.
+    /// Scans one block of the first file that is behind: its index, and the first line of it whose
+    /// result changed, if any.
     fn step(&mut self, files: &[Tracked]) -> Option<(usize, Option<usize>)> {
         let step = |(scan, file): (&mut Scan, &Tracked)| {
             scan.step(file.file(), &file.index, file.tail_counts()).unwrap_or(false)
         };
         let at = self.scans.iter_mut().zip(files).position(step)?;
         let known = files[at].index.records.joined();
-        let back = self.wholes[at].go_on(&self.scans[at].hits, known, |line| files[at].joined(line));
+        let back = self.wholes[at].extend(&self.scans[at].hits, known, |line| files[at].joined(line));
         Some((at, back))
     }
 }
@@ -92,7 +94,7 @@ impl Default for Rules {
 }
 
 impl Rules {
-    /// Takes new filters; a scan that goes on being wanted is kept.
+    /// Sets the filters; the scan of a pattern that stays is kept.
     pub(super) fn set(&mut self, rules: Vec<Rule>, floor: Level, files: usize) {
         let mut old = std::mem::take(&mut self.filters);
         self.filters = rules
@@ -123,14 +125,14 @@ impl Rules {
         self.filters.iter_mut().chain(&mut self.search)
     }
 
-    /// Another file. The sets are made anew: those of a single file do not count by file.
+    /// Adds a file. The sets are rebuilt: those of a single file do not count by file.
     pub(super) fn join(&mut self) {
         self.all().for_each(Looked::join);
         self.forget_sets();
     }
 
     pub(super) fn restart(&mut self, file: usize) {
-        self.all().for_each(|looked| looked.restart(file));
+        self.all().for_each(|pattern| pattern.restart(file));
         self.forget_sets();
     }
 
@@ -143,10 +145,10 @@ impl Rules {
         joined: impl Fn(usize) -> bool,
     ) {
         let mut first = line;
-        for looked in self.all() {
-            looked.scans[file].back_to(line, offset);
-            // What matches before is known: the record has to be gone through again, not looked at.
-            first = first.min(looked.wholes[file].back_to(line, &joined));
+        for pattern in self.all() {
+            pattern.scans[file].back_to(line, offset);
+            // The scan of earlier lines stays valid; only their record is evaluated again.
+            first = first.min(pattern.wholes[file].back_to(line, &joined));
         }
         self.sets_back_to(order, file, first);
     }
@@ -157,12 +159,13 @@ impl Rules {
         }
     }
 
-    /// One block of the first thing that is behind; levels first when they decide what is shown, else last.
+    /// Scans one block of the first pattern that is behind; levels come first when they decide what
+    /// is shown, else last.
     pub(super) fn step(&mut self, order: &Order, files: &[Tracked], levels: &mut [Levels]) -> bool {
         if self.floor > Level::Debug && step_levels(files, levels) {
             return true;
         }
-        let Some((file, back)) = self.all().find_map(|looked| looked.step(files)) else {
+        let Some((file, back)) = self.all().find_map(|pattern| pattern.step(files)) else {
             return step_levels(files, levels);
         };
         if let Some(line) = back {
@@ -200,7 +203,7 @@ impl Rules {
                 },
             );
         }
-        // An error is a record, however many lines it takes.
+        // A record counts as one error, however many lines it has.
         let joined = |file: usize| files[file].index.records.joined();
         for (set, of) in [(errors, Level::Error), (warnings, Level::Warn)] {
             let bits = |file: usize| levels[file].from(of);
@@ -220,12 +223,12 @@ impl Rules {
         }
     }
 
-    /// Lines that are shown, as far as known; `None`: all are.
+    /// Lines that are shown, as far as scanned; `None`: all.
     pub(super) fn visible(&self) -> Option<&Bits> {
         (!self.filters.is_empty() || self.floor > Level::Debug).then_some(&self.visible.bits)
     }
 
-    /// Lines that match the search and are shown, as far as known.
+    /// Lines that match the search and are shown, as far as scanned.
     pub(super) fn found(&self) -> Option<&Bits> {
         self.search.is_some().then_some(&self.found.bits)
     }
@@ -238,7 +241,7 @@ impl Rules {
         &self.warnings.bits
     }
 
-    /// Judges a record nobody has looked at yet.
+    /// Evaluates a record that has not been scanned yet.
     pub(super) fn would_show(&self, lines: &[Line], level: Level) -> bool {
         let matches = |regex: &Regex| lines.iter().any(|line| regex.is_match(&line.bytes));
         level >= self.floor && self.filters.iter().all(|f| matches(&f.regex) != f.hide)

@@ -1,9 +1,10 @@
-//! Going to what is looked for: the next match, error or warning, as soon as the background knows it; a time at once.
+//! Jumps: to the next match, error or warning as soon as the background scan knows it; to a time at
+//! once.
 
 use super::{Answer, Desk};
 use crate::core::time::Timestamp;
 
-/// What is looked for.
+/// Target of a search.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Sought {
     Hit,
@@ -13,17 +14,17 @@ pub enum Sought {
     Step(u32),
 }
 
-/// Where to in time.
+/// A jump in time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Jump {
     To(Timestamp),
-    /// That time of the day the reader stands in, in milliseconds since midnight UTC.
+    /// That time on the day of the current line, in milliseconds since midnight UTC.
     Clock(i64),
-    /// So many milliseconds from where the reader stands.
+    /// Milliseconds from the time of the current line.
     By(i64),
 }
 
-/// A search under way.
+/// An unfinished search.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Seek {
     what: Sought,
@@ -31,12 +32,12 @@ pub(super) struct Seek {
     from: usize,
 }
 
-/// Lines without a time looked at for one with.
+/// How many lines are read to find one with a time.
 const TIMELESS: usize = 300;
 const DAY: i64 = 86_400_000;
 
 impl Sought {
-    const fn word(self) -> &'static str {
+    const fn label(self) -> &'static str {
         match self {
             Self::Hit => "match",
             Self::Error => "error",
@@ -60,8 +61,8 @@ impl Desk {
         self.seek = Some(Seek { what, forward, from: self.place.line });
     }
 
-    /// Arrives, when the background has come far enough to know where.
-    pub(super) fn seek_on(&mut self) {
+    /// Moves to the target once the background scan has found it.
+    pub(super) fn continue_seek(&mut self) {
         let Some(Seek { what, forward, from }) = self.seek else { return };
         let bits = match what {
             Sought::Step(step) => return self.seek_step(step, from),
@@ -79,29 +80,29 @@ impl Desk {
             None if complete => (around(), true),
             None => return,
         };
-        let word = what.word();
+        let label = what.label();
         let notice = match (to, wrapped, forward) {
-            (None, ..) => Some(format!("no {word}")),
-            (Some(to), true, _) if to == from => Some(format!("no other {word}")),
-            (_, true, true) => Some(format!("no {word} below; on at the top")),
-            (_, true, false) => Some(format!("no {word} above; on at the bottom")),
+            (None, ..) => Some(format!("no {label}")),
+            (Some(to), true, _) if to == from => Some(format!("no other {label}")),
+            (_, true, true) => Some(format!("no {label} below; on at the top")),
+            (_, true, false) => Some(format!("no {label} above; on at the bottom")),
             _ => None,
         };
         self.answers.extend(notice.map(Answer::Notice));
         self.seek = None;
         self.changed = true;
         if let Some(line) = to {
-            self.stand_on(line);
+            self.go_to_line(line);
         }
     }
 
-    /// Looks on for the first line of a step where the last look ended.
+    /// Searches the first line of a step from where the last attempt ended.
     fn seek_step(&mut self, step: u32, from: usize) {
         let end = self.files[0].lines();
         if let Some(line) = self.files[0].first_of_step(step, from, end) {
             self.seek = None;
             self.changed = true;
-            return self.stand_on(line);
+            return self.go_to_line(line);
         }
         if self.caught_up {
             self.seek = None;
@@ -121,13 +122,13 @@ impl Desk {
         };
         let line = to.and_then(|at| self.first_from(at));
         match line {
-            Some(line) if line < self.lines() => self.stand_on(line),
+            Some(line) if line < self.lines() => self.go_to_line(line),
             Some(_) => self.answers.push(Answer::Notice("no line is that late".to_owned())),
             None => self.answers.push(Answer::Notice("no time is known here".to_owned())),
         }
     }
 
-    /// The first line at or after the time, taking lines to be in order of time.
+    /// The first line at or after the time, assuming lines in order of time.
     fn first_from(&self, at: Timestamp) -> Option<usize> {
         let (mut low, mut high) = (0, self.lines());
         let mut any = false;

@@ -1,4 +1,5 @@
-//! One reader's desk over real files: places kept, sets right whatever order the work is done in, mishaps told.
+//! One reader's log view over real files: positions are kept, the sets are right in any order of
+//! the work, and failures are reported.
 
 use std::collections::BTreeMap;
 use std::fs::{self, OpenOptions};
@@ -43,7 +44,7 @@ impl World {
         while self.desk.work() {}
     }
 
-    /// Works until this many lines count: an unfinished last one takes its time.
+    /// Works until this many lines count: an unfinished last line counts only after a delay.
     fn until(&mut self, lines: usize) {
         while self.desk.lines() != lines {
             self.desk.work();
@@ -113,7 +114,7 @@ fn filters_keep_the_focused_line_where_it_is() {
     let before = world.desk.shown();
     assert_eq!(before.rows[before.cursor].number, 100);
     world.rules(&[("error", false)], Level::Debug);
-    // Before the background has looked at anything.
+    // Before the background scan has begun.
     let filtered = world.desk.shown();
     assert_eq!(filtered.rows[filtered.cursor].number, 100);
     assert_eq!(filtered.cursor, before.cursor);
@@ -172,7 +173,7 @@ fn records_are_shown_hidden_and_counted_whole() {
         (&[("detail", true), ("boom", true)], &["INFO start", "ERROR again", "  at b"]),
     ] {
         world.rules(rules, Level::Debug);
-        assert_eq!(world.texts(), expected, "before the background has looked: {rules:?}");
+        assert_eq!(world.texts(), expected, "before the background scan: {rules:?}");
         world.work();
         assert_eq!(world.texts(), expected, "{rules:?}");
     }
@@ -190,14 +191,14 @@ fn records_are_shown_hidden_and_counted_whole() {
         let shown = world.desk.shown();
         stops.push(shown.rows[shown.cursor].number);
     }
-    assert_eq!(stops, [2, 7, 2, 6, 1], "an error is one, however many lines it takes");
+    assert_eq!(stops, [2, 7, 2, 6, 1], "a record counts as one error, however many lines it has");
     assert_eq!(world.desk.shown().strip, [(1, 0), (1, 0)]);
     world.desk.ask(Ask::Record { line: 3 });
     assert!(world.notices().contains("line: 1, text: \"ERROR boom\\n  at a\\n  at b\""));
 }
 
 #[test]
-fn a_record_that_goes_on_is_judged_again() {
+fn a_record_that_grows_is_evaluated_again() {
     let mut world = World::new(&["INFO a\nERROR b\n"]);
     world.rules(&[("cause", false)], Level::Debug);
     world.work();
@@ -239,11 +240,11 @@ fn growth_is_followed_or_counted() {
     assert_eq!(world.desk.shown().hits.unwrap().count, 0);
     world.append("lf\n");
     world.work();
-    assert_eq!(world.desk.shown().hits.unwrap().count, 1, "a line that grew is looked at again");
+    assert_eq!(world.desk.shown().hits.unwrap().count, 1, "a line that grew is scanned again");
 }
 
 #[test]
-fn files_that_shrink_or_are_replaced_are_told_and_nothing_is_lost() {
+fn files_that_shrink_or_are_replaced_are_reported_and_nothing_is_lost() {
     let mut world = World::new(&[&numbered(30)]);
     world.work();
     world.desk.ask(Ask::Move(Move::End));
@@ -286,10 +287,10 @@ fn entry(run: i64, seq: i64, second: i64) -> Entry {
     Entry { run: RunId(run), seq, at: Timestamp(second * 1000), step: Some(0), body }
 }
 
-/// Whichever run's log comes first from the store: the order is that of the times, and equal ones keep the order of the
-/// command line. Nothing of it counts as new.
+/// Lines are ordered by time, and by the command line for equal times, whichever run's log is read
+/// first from the store. None of them counts as new.
 #[test]
-fn runs_are_merged_by_time_whichever_comes_first() {
+fn runs_are_merged_by_time_whichever_is_read_first() {
     for late_first in [false, true] {
         let (first, writer) = Tracked::run("run 1").unwrap();
         let (second, other) = Tracked::run("run 2").unwrap();
@@ -326,7 +327,7 @@ fn a_run_that_cannot_be_read_holds_nothing_up() {
     assert!(other.push(&[entry(2, 1, 5)]));
     other.end();
     while desk.work() {}
-    assert_eq!(desk.lines(), 0, "run 1 may still have something older");
+    assert_eq!(desk.lines(), 0, "run 1 may still have older lines");
     writer.tell("run 1: the store is gone".to_owned());
     while desk.work() {}
     assert_eq!(desk.lines(), 1);
@@ -347,7 +348,7 @@ fn nothing_of_files_that_do_not_grow_is_new() {
 }
 
 #[test]
-fn what_stands_above_the_first_time_of_a_file_stays_with_it() {
+fn lines_above_the_first_time_of_a_file_stay_with_it() {
     let a = "2026-11-21T09:00:01Z a1\n2026-11-21T09:00:05Z a5\n";
     let b = "# a header\n# without a time\n2026-11-21T09:00:03Z b3\n";
     let mut world = World::new(&[a, b]);
@@ -384,11 +385,11 @@ fn times_are_jumped_to() {
 
 #[test]
 fn strange_files_are_shown() {
-    for (text, lines, told) in [("", 0, ""), ("no end", 1, ""), ("\n\n\n", 3, ""), ("a\0b\n\u{fffd}\n", 2, "no text")] {
+    for (text, lines, notice) in [("", 0, ""), ("no end", 1, ""), ("\n\n\n", 3, ""), ("a\0b\n\u{fffd}\n", 2, "no text")] {
         let mut world = World::new(&[text]);
         world.until(lines);
         assert_eq!(world.texts().len(), lines, "{text:?}");
-        assert!(world.notices().contains(told));
+        assert!(world.notices().contains(notice));
         world.rules(&[("x", false)], Level::Warn);
         world.desk.ask(Ask::Move(Move::Halves(2)));
         world.work();
@@ -438,7 +439,8 @@ fn lines_are_saved_and_never_over_a_file() {
 
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(60))]
-    /// Whatever is asked while the background is anywhere, the screen holds lines that pass, in order, without gaps.
+    /// After any request, at any point of the background scan, the screen holds lines that pass, in
+    /// order and without gaps.
     #[test]
     fn the_screen_is_always_a_piece_of_what_passes(
         words in prop::collection::vec("(INFO|ERROR|WARN) [ab]{1,3}", 1..900),

@@ -1,14 +1,14 @@
-//! Where the reader stands, moving, and what is on their screen. The place is a line and how far down the screen it is,
-//! so that nothing that appears or is hidden elsewhere moves it.
+//! The reader's position, moving it, and the lines on screen. The position is a line and its row on
+//! screen, so that lines that appear or are hidden elsewhere do not move it.
 
 use super::{Desk, KEEP};
 use crate::core::event::Level;
 use crate::logfile::Bits;
 use crate::logfile::lanes::Head;
 
-/// Lines tried directly for one screen where the background has not been yet.
+/// Lines evaluated directly for one screen where the background scan has not been yet.
 const TRIED: usize = 30_000;
-/// Of them at once.
+/// Lines of them evaluated at once.
 const PIECE: usize = 512;
 
 #[derive(Debug)]
@@ -19,22 +19,22 @@ pub(super) struct Place {
     rows: usize,
     strip: usize,
     pub(super) follow: bool,
-    /// Lines there were when following stopped.
+    /// Number of lines when following stopped.
     pub(super) seen: usize,
 }
 
 /// A movement.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Move {
-    /// So many shown lines down (negative: up).
+    /// Shown lines down (negative: up).
     By(isize),
-    /// So many screens down, in halves.
+    /// Half screens down (negative: up).
     Halves(isize),
     Top,
-    /// The end, and follow.
+    /// Go to the end and follow.
     End,
     Line(usize),
-    /// Follow, or stop.
+    /// Toggle following.
     Follow,
 }
 
@@ -48,21 +48,21 @@ pub struct Row {
     pub bytes: Vec<u8>,
     /// Its whole length.
     pub len: u64,
-    /// What the store knows of it: lines of a run.
+    /// What the store knows about it; only for a run's log.
     pub head: Option<Head>,
 }
 
-/// How the search stands.
+/// State of the search.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Hits {
-    /// Which of them the reader stands on, from 1.
+    /// Number of the match on the current line, from 1.
     pub here: Option<u64>,
     pub count: u64,
-    /// All lines have been looked at.
+    /// All lines have been scanned.
     pub complete: bool,
 }
 
-/// What to show.
+/// The screen.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Shown {
     pub rows: Vec<Row>,
@@ -71,17 +71,17 @@ pub struct Shown {
     pub follow: bool,
     /// There is nothing to follow any more.
     pub ended: bool,
-    /// Lines that came since following stopped.
+    /// Lines added since following stopped.
     pub new: usize,
     pub lines: usize,
     /// Lines that pass the filters, and whether that is all of them.
     pub visible: Option<(u64, bool)>,
     pub hits: Option<Hits>,
-    /// Per cent read and looked at; `None`: all.
+    /// Per cent read and scanned; `None`: all.
     pub busy: Option<u8>,
-    /// Errors and warnings in equal parts of the file.
+    /// Number of errors and warnings in equal parts of the file.
     pub strip: Vec<(u64, u64)>,
-    /// Another number: line numbers mean other lines now.
+    /// When this number changes, line numbers refer to other lines.
     pub generation: u32,
 }
 
@@ -115,12 +115,12 @@ impl Desk {
             }
             Move::Follow if self.place.follow => self.stop_following(),
             Move::End | Move::Follow => self.follow(),
-            Move::Line(line) => self.stand_on(line),
+            Move::Line(line) => self.go_to_line(line),
         }
     }
 
-    /// Goes to a line; one that is new on screen comes to its middle.
-    pub(super) fn stand_on(&mut self, line: usize) {
+    /// Goes to a line; one that was not on screen is placed a third down.
+    pub(super) fn go_to_line(&mut self, line: usize) {
         self.stop_following();
         let shown = self.around();
         self.place.offset = shown.iter().position(|l| *l == line).unwrap_or(self.place.rows / 3);
@@ -145,7 +145,7 @@ impl Desk {
         self.place.offset = usize::try_from(offset).unwrap_or(0).min(self.place.rows - 1);
     }
 
-    /// Moves the screen, the reader staying on their row of it.
+    /// Moves the screen; the cursor stays on its row.
     fn page(&mut self, lines: isize) {
         self.settle();
         let found = self.neighbours(self.place.line, lines < 0, lines.unsigned_abs());
@@ -175,7 +175,7 @@ impl Desk {
         }
     }
 
-    /// Puts the reader on a line that is shown: following, the last one; else the nearest.
+    /// Moves the cursor to a line that is shown: the last one when following, else the nearest.
     fn settle(&mut self) {
         let len = self.lines();
         if self.place.follow {
@@ -195,7 +195,7 @@ impl Desk {
         match self.rules.visible() {
             None => line < self.lines(),
             Some(bits) if line < bits.len() => bits.contains(line),
-            Some(_) => self.tried(line, 1).first() == Some(&line),
+            Some(_) => self.evaluated(line, 1).first() == Some(&line),
         }
     }
 
@@ -226,13 +226,13 @@ impl Desk {
                 at = bits.len() - 1;
                 continue;
             }
-            // Not looked at yet: try the lines themselves, as many as a blink allows.
+            // Not scanned yet: evaluate the lines themselves, as many as are fast enough.
             let (start, end) =
                 if before { (at.saturating_sub(PIECE).max(bits.len()), at) } else { (from, (from + PIECE).min(len)) };
             if start >= end || tried >= TRIED {
                 break;
             }
-            let mut piece = self.tried(start, end - start);
+            let mut piece = self.evaluated(start, end - start);
             if before {
                 piece.reverse();
             }
@@ -243,8 +243,8 @@ impl Desk {
         found
     }
 
-    /// Which of these lines are shown, as their records say. Those at both ends are read whole.
-    fn tried(&self, from: usize, count: usize) -> Vec<usize> {
+    /// Which of these lines are shown, by their records. Records at both ends are read whole.
+    fn evaluated(&self, from: usize, count: usize) -> Vec<usize> {
         let (start, end) = (self.record_start(from), self.record_end(from + count - 1));
         let lines = self.read(start, end.saturating_sub(start), KEEP);
         let records = lines.chunk_by(|_, next| self.joined(next.number));
@@ -274,7 +274,7 @@ impl Desk {
         above
     }
 
-    /// What to show now.
+    /// The current screen.
     pub fn shown(&mut self) -> Shown {
         self.changed = false;
         let numbers = self.around();
@@ -325,13 +325,13 @@ impl Desk {
 
     fn busy(&self, len: usize) -> Option<u8> {
         let (size, read) = self.files.iter().fold((0, 0), |(s, r), f| (s + f.size(), r + f.index.end()));
-        let looked = self.rules.visible().map_or(len, Bits::len).min(self.rules.found().map_or(len, Bits::len));
+        let scanned = self.rules.visible().map_or(len, Bits::len).min(self.rules.found().map_or(len, Bits::len));
         let share =
             |part: u64, of: u64| u8::try_from((part * 100).checked_div(of).unwrap_or(100).min(100)).unwrap_or(100);
         if !self.caught_up {
             return Some(share(read, size));
         }
-        (looked < len).then(|| share(looked as u64, len as u64)).filter(|p| *p < 100)
+        (scanned < len).then(|| share(scanned as u64, len as u64)).filter(|p| *p < 100)
     }
 
     fn strip(&self, len: usize) -> Vec<(u64, u64)> {

@@ -1,4 +1,4 @@
-//! What keys do: to the popup, the bar, the view or home, whichever is on top.
+//! Performs actions of keys: in the popup, the bar, the view or home, whichever is on top.
 
 use super::{App, bar, scene};
 use crate::control::left_over;
@@ -16,8 +16,8 @@ use crate::tui::popup::help::Help;
 use crate::tui::popup::left_over::LeftOvers;
 use crate::tui::popup::{Outcome, Popup};
 
-/// Views open over each other, at most; beyond that the oldest goes.
-const DEEPEST: usize = 20;
+/// Maximum number of open views; beyond that the oldest is closed.
+const MAX_VIEWS: usize = 20;
 
 impl App {
     pub(super) fn act(&mut self, action: Action) -> Vec<Effect> {
@@ -60,7 +60,7 @@ impl App {
         }
     }
 
-    /// Ctrl-C: drops what is being typed; never ends the console while somebody only wants to copy.
+    /// Ctrl-C: clears the line being typed; never quits, since it may be meant as a copy.
     fn interrupt(&mut self) {
         if self.popups.is_empty() && self.bar.take().is_some() {
             return self.say("dropped");
@@ -89,7 +89,7 @@ impl App {
         match popup.act(action, &self.keys, ticket) {
             Outcome::Stay => {}
             Outcome::Close => drop(self.popups.pop()),
-            Outcome::Said(text) => {
+            Outcome::Message(text) => {
                 self.popups.pop();
                 self.say(text);
             }
@@ -161,7 +161,7 @@ impl App {
             }
             Reaction::Step(step) => {
                 if let Some(run) = self.log_in_focus() {
-                    // On a narrow screen it may not have been shown yet, or long ago.
+                    // On a narrow screen the log may not exist, or no longer.
                     self.keep_log(run);
                     self.logs.go_to_step(run, step);
                 }
@@ -198,7 +198,7 @@ impl App {
         Vec::new()
     }
 
-    /// `q` leaves the view; at home it quits, asking first while runs are under way.
+    /// `q` closes the view; at home it quits, after a confirmation while runs are active.
     pub(super) fn quit(&mut self) -> Vec<Effect> {
         if self.leave() || std::mem::take(&mut self.home.full) {
             return Vec::new();
@@ -212,7 +212,7 @@ impl App {
         }
     }
 
-    /// Opens a view over the present one.
+    /// Opens a view on top of the current one.
     pub(super) fn open(&mut self, destination: Destination) {
         let screen = match destination {
             Destination::Service(name) => Screen::Service(Box::new(ServiceScreen::new(name))),
@@ -228,7 +228,7 @@ impl App {
         self.push(Screen::Runs(Box::new(RunsScreen::new(ticket, filter))));
     }
 
-    /// The runs that wait to be started or dropped; the one that was meant is chosen already.
+    /// Opens the dialog for queued runs without an owner, with `chosen` preselected.
     pub(super) fn open_left_over(&mut self, chosen: Option<RunId>) {
         let waiting = self.overview.as_ref().map_or(&[][..], |o| &o.left_over);
         let found = chosen.is_none_or(|run| waiting.iter().any(|w| w.run == run));
@@ -247,13 +247,13 @@ impl App {
         self.open(Destination::Read { title: format!("Problems {}", problems.len()), text });
     }
 
-    /// Leaves the view on screen; false at home.
+    /// Closes the view on screen; false at home.
     fn leave(&mut self) -> bool {
         self.screens.pop().is_some()
     }
 
     fn push(&mut self, screen: Screen) {
-        if self.screens.len() >= DEEPEST {
+        if self.screens.len() >= MAX_VIEWS {
             self.screens.remove(0);
         }
         self.screens.push(screen);

@@ -1,5 +1,5 @@
-//! The command bar: the line being typed and what it means at every moment. Reading a command is pure and fast, so it
-//! happens on every change; only the preview of a plan (risks, number of steps) is asked for.
+//! The command bar: the line being typed and its meaning. Commands are parsed on every change; only
+//! the preview of a plan (risks, number of steps) needs a request.
 
 use std::sync::Arc;
 
@@ -10,26 +10,26 @@ use crate::core::service::Stack;
 use crate::tui::keys::Action;
 use crate::tui::msg::{Effect, Overview, PlanCard, Ticket};
 
-/// Completions looked up at once.
-const MOST_CHOICES: usize = 8;
+/// Maximum number of completions.
+const MAX_CHOICES: usize = 8;
 
 /// The open command bar.
 #[derive(Debug, Clone, Default)]
 pub struct Bar {
     pub line: Field,
-    /// What the line means; `None` while it is empty or the names are not read yet.
+    /// The parsed line; `None` while it is empty or the names are not loaded.
     pub parsed: Option<Parsed>,
-    /// Rest of the line, offered behind the cursor.
+    /// The completion shown behind the cursor.
     pub ghost: String,
-    /// What can be picked, after Enter on a question or a suggestion.
+    /// The choices after Enter on a question or a suggestion.
     pub choices: Vec<Choice>,
     pub picked: usize,
-    /// Said by Enter: why nothing happened.
+    /// Why Enter did nothing.
     pub message: Option<String>,
-    /// Show which word gave which part.
+    /// Show the word behind each part of the command.
     pub why: bool,
     pub preview: Preview,
-    /// Enter was pressed on a plan; its card is on the way.
+    /// Enter was pressed on a plan: the request for its card.
     pub waiting: Option<Ticket>,
     past: Past,
 }
@@ -41,16 +41,16 @@ pub struct Choice {
     pub label: String,
 }
 
-/// The plan the line would make.
+/// The preview of the plan.
 #[derive(Debug, Clone, Default)]
 pub struct Preview {
-    /// The question under way and whether the line has changed since.
-    asked: Option<Ticket>,
+    /// The request in flight, and whether the line has changed since.
+    in_flight: Option<Ticket>,
     outdated: bool,
     pub card: Option<Result<Box<PlanCard>, String>>,
 }
 
-/// Where the bar stands in the history.
+/// The position in the history.
 #[derive(Debug, Clone, Default)]
 struct Past {
     /// Lines back; 0: the line being typed.
@@ -58,10 +58,10 @@ struct Past {
     draft: String,
 }
 
-/// What Enter means for the rest of the console.
+/// The result of Enter.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Taken {
-    /// Stay in the bar; it says why.
+    /// Stay in the bar, which shows the reason.
     Stay,
     Close,
     /// Fetch the plan card.
@@ -70,7 +70,7 @@ pub enum Taken {
     Act(Box<Parsed>, String),
 }
 
-/// What the bar knows of the world.
+/// The data that commands are parsed with.
 #[derive(Debug, Clone, Copy)]
 pub struct World<'a> {
     catalogue: Option<&'a Arc<Catalogue>>,
@@ -80,7 +80,7 @@ pub struct World<'a> {
 }
 
 impl<'a> World<'a> {
-    /// What is known at present; `history` newest first.
+    /// The current data; `history` newest first.
     #[must_use]
     pub fn of(catalogue: Option<&'a Arc<Catalogue>>, overview: Option<&'a Overview>, history: &'a [String]) -> Self {
         Self { catalogue, stack: overview.map(|o| &*o.stack), runs: overview.map_or(&[], |o| &o.runs), history }
@@ -88,7 +88,7 @@ impl<'a> World<'a> {
 }
 
 impl Bar {
-    /// Performs an action of a text field, `Accept` apart; false when it is none.
+    /// Performs an action of a text field, except `Accept`; false if it is not one.
     pub fn act(&mut self, action: Action, world: World<'_>) -> bool {
         let choosing = !self.choices.is_empty();
         match action {
@@ -114,7 +114,7 @@ impl Bar {
         true
     }
 
-    /// Types or pastes. Nothing is run by it.
+    /// Inserts typed or pasted text. Never runs anything.
     pub fn insert(&mut self, text: &str, world: World<'_>) {
         let begins_word = text.starts_with(char::is_alphanumeric);
         if begins_word && self.is_asking() && self.line.at_end() && !self.line.text().ends_with(' ') {
@@ -124,7 +124,7 @@ impl Bar {
         self.changed(world);
     }
 
-    /// Enter has asked for something that is missing: what is typed next is the answer, a word of its own.
+    /// Enter has asked for a missing part: the text typed next is the answer, as a separate word.
     fn is_asking(&self) -> bool {
         self.message.is_some()
             && self.parsed.as_ref().is_some_and(|p| p.outcome == ParseOutcome::Question && !p.missing.is_empty())
@@ -136,14 +136,14 @@ impl Bar {
         self.changed(world);
     }
 
-    /// Closes the list of choices; false when there was none.
+    /// Closes the list of choices; false if it was not open.
     pub fn close_choices(&mut self) -> bool {
         let open = !self.choices.is_empty();
         self.choices.clear();
         open
     }
 
-    /// Enter. What is picked from a list goes into the line and is not run.
+    /// Enter. A picked choice goes into the line and is not run.
     pub fn accept(&mut self, world: World<'_>) -> Taken {
         if let Some(choice) = self.choices.get(self.picked).cloned() {
             self.set(&choice.line, world);
@@ -177,9 +177,9 @@ impl Bar {
 
     fn offer(&mut self, choices: Vec<Choice>, parsed: &Parsed) -> Taken {
         let nothing_run = if choices.is_empty() { "nothing was started" } else { "pick one; nothing was started" };
-        let asked = parsed.missing.first().map_or_else(|| parsed.message.clone(), |slot| asks_for(slot));
-        let asked = if asked.is_empty() { "not understood".to_owned() } else { asked };
-        self.message = Some(format!("{asked} ({nothing_run})"));
+        let question = parsed.missing.first().map_or_else(|| parsed.message.clone(), |slot| asks_for(slot));
+        let question = if question.is_empty() { "not understood".to_owned() } else { question };
+        self.message = Some(format!("{question} ({nothing_run})"));
         (self.choices, self.picked) = (choices, 0);
         Taken::Stay
     }
@@ -195,7 +195,7 @@ impl Bar {
         }
         let Some(catalogue) = world.catalogue else { return };
         let near = self.parsed.as_ref().map(suggestions).unwrap_or_default();
-        let found = command::complete(self.line.text(), catalogue, MOST_CHOICES).into_iter().map(Choice::from);
+        let found = command::complete(self.line.text(), catalogue, MAX_CHOICES).into_iter().map(Choice::from);
         (self.choices, self.picked) = (if near.is_empty() { found.collect() } else { near }, 0);
     }
 
@@ -205,7 +205,7 @@ impl Bar {
         self.read(world);
     }
 
-    /// Reads the line again: it or the world has changed.
+    /// Parses the line again after a change of line or data.
     pub fn read(&mut self, world: World<'_>) {
         let text = self.line.text();
         let catalogue = world.catalogue.filter(|_| !text.trim().is_empty());
@@ -225,25 +225,25 @@ impl Bar {
         }
     }
 
-    // --- the preview: one question at a time, and only for the newest line
+    // --- preview: one request at a time, only for the newest line
 
-    /// The plan to ask for now, if any.
+    /// The plan request to send now, if any.
     pub fn ask_preview(&mut self, ticket: impl FnOnce() -> Ticket) -> Option<Effect> {
         let planned = |p: &&Parsed| p.outcome == ParseOutcome::Plan && p.unavailable.is_none();
         let parsed = self.parsed.as_ref().filter(planned)?;
-        if self.preview.asked.is_some() || !self.preview.outdated {
+        if self.preview.in_flight.is_some() || !self.preview.outdated {
             return None;
         }
         let ticket = ticket();
-        self.preview.asked = Some(ticket);
+        self.preview.in_flight = Some(ticket);
         self.preview.outdated = false;
         let raw_text = self.line.text().to_owned();
         Some(Effect::Plan { ticket, parsed: Box::new(parsed.clone()), inputs: Vec::new(), raw_text })
     }
 
-    /// A plan came; false when this bar did not ask for it as a preview.
+    /// Takes a plan; false if this bar did not request it as a preview.
     pub fn previewed(&mut self, ticket: Ticket, card: &Result<Box<PlanCard>, String>) -> bool {
-        if self.preview.asked.take_if(|asked| *asked == ticket).is_none() {
+        if self.preview.in_flight.take_if(|requested| *requested == ticket).is_none() {
             return false;
         }
         if !self.preview.outdated {
@@ -252,7 +252,7 @@ impl Bar {
         true
     }
 
-    // --- history: ↑ looks for lines that begin as the one being typed
+    // --- history: ↑ finds lines with the typed prefix
 
     fn older(&mut self, world: World<'_>) {
         if self.past.back == 0 {
@@ -286,10 +286,10 @@ impl From<Completion> for Choice {
 
 fn suggestions(parsed: &Parsed) -> Vec<Choice> {
     let as_choice = |text: &String| Choice { line: text.clone(), label: text.clone() };
-    parsed.suggestions.iter().map(as_choice).take(MOST_CHOICES).collect()
+    parsed.suggestions.iter().map(as_choice).take(MAX_CHOICES).collect()
 }
 
-/// What can be answered: the readings of an ambiguous command, or the known values of the first missing slot.
+/// The choices: readings of an ambiguous command, or known values of the first missing slot.
 fn choices_for(parsed: &Parsed, text: &str, world: World<'_>) -> Vec<Choice> {
     let offered = suggestions(parsed);
     if !offered.is_empty() {
@@ -297,12 +297,12 @@ fn choices_for(parsed: &Parsed, text: &str, world: World<'_>) -> Vec<Choice> {
     }
     if !parsed.ambiguous.is_empty() {
         let as_choice = |text: &String| Choice { line: text.clone(), label: text.clone() };
-        return parsed.ambiguous.iter().map(as_choice).take(MOST_CHOICES).collect();
+        return parsed.ambiguous.iter().map(as_choice).take(MAX_CHOICES).collect();
     }
     let Some(slot) = parsed.missing.first() else { return Vec::new() };
-    let said = text.trim_end();
+    let typed = text.trim_end();
     let stack = world.stack;
-    let words: Vec<(String, String)> = match slot.as_str() {
+    let additions: Vec<(String, String)> = match slot.as_str() {
         "env" => stack.map_or_else(Vec::new, |s| {
             let mark = |p: bool| if p { "protected" } else { "environment" };
             let named = |name: &String| s.services.iter().find(|service| service.name == *name);
@@ -324,14 +324,14 @@ fn choices_for(parsed: &Parsed, text: &str, world: World<'_>) -> Vec<Choice> {
         }),
         "run" => {
             let of = |r: &Run| (format!(" {}", r.id.0), format!("{}  {}", r.id, r.plan.title));
-            world.runs.iter().take(MOST_CHOICES).map(of).collect()
+            world.runs.iter().take(MAX_CHOICES).map(of).collect()
         }
         other => vec![(format!(" {other}="), format!("{other}=…  type a value"))],
     };
-    words.into_iter().map(|(add, label)| Choice { line: format!("{said}{add}"), label }).collect()
+    additions.into_iter().map(|(add, label)| Choice { line: format!("{typed}{add}"), label }).collect()
 }
 
-/// The question behind a missing slot.
+/// The question for a missing slot.
 #[must_use]
 pub fn asks_for(slot: &str) -> String {
     match slot {

@@ -1,4 +1,4 @@
-//! What a taken command leads to: a plan card, a view, or an action that asks first.
+//! Runs an accepted command: opens a plan card or a view, or asks before an action.
 
 use super::App;
 use super::bar::Taken;
@@ -16,11 +16,11 @@ use crate::tui::theme::run_word;
 /// Rows of the audit log shown at once; `opsroom audit --limit` shows more.
 const AUDIT_ROWS: u32 = 500;
 
-/// What somebody wants of a run that has to be read first.
+/// A request about a run that has to be read first.
 #[derive(Debug, Clone)]
-pub(super) enum Wish {
+pub(super) enum RunRequest {
     Cancel,
-    /// Answer its waiting step, with a note begun.
+    /// Answer its waiting step, with the note prefilled.
     Answer(Option<String>),
     Control(Aim, Option<String>),
 }
@@ -70,7 +70,7 @@ impl App {
             ("show_run" | "tail_run", _) => return self.find_run(parsed, None),
             ("list_runs", _) => self.list_runs(parsed),
             ("show_service", Some(name)) => self.open(Destination::Service(name)),
-            ("owner", Some(name)) => self.tell_owner(&name),
+            ("owner", Some(name)) => self.show_owner(&name),
             ("oncall", _) => self.show_contacts(),
             ("services", _) => self.go_home(Pane::Stack),
             ("show_health", _) => self.go_home(Pane::Health),
@@ -82,7 +82,7 @@ impl App {
             }
             ("filter", _) => self.search(parsed),
             ("audit", _) => return self.audit(parsed),
-            _ => self.complain(format!("{}: which one?", parsed.message)),
+            _ => self.show_error(format!("{}: which one?", parsed.message)),
         }
         Vec::new()
     }
@@ -95,7 +95,7 @@ impl App {
             match RunRef::of(parsed, self.now) {
                 Ok(RunRef::Number(run)) => self.open_left_over(Some(run)),
                 Ok(RunRef::Newest(_)) => self.open_left_over(None),
-                Err(why) => self.complain(why),
+                Err(why) => self.show_error(why),
             }
             return Vec::new();
         }
@@ -104,7 +104,7 @@ impl App {
 
     fn reset_breaker(&mut self, parsed: &Parsed) -> Vec<Effect> {
         if self.facts.read_only {
-            self.complain("read-only: no breaker can be reset from this console");
+            self.show_error("read-only: no breaker can be reset from this console");
             return Vec::new();
         }
         let input = |name: &str| parsed.inputs.get(name).cloned();
@@ -114,27 +114,28 @@ impl App {
 
     fn do_to_run(&mut self, parsed: &Parsed) -> Vec<Effect> {
         let note = parsed.inputs.get("reason").cloned();
-        let wish = match parsed.intent.as_str() {
-            "cancel_run" => Wish::Cancel,
-            "approve" | "reject" => Wish::Answer(note),
-            "stop_run" => Wish::Control(Aim::Stop, note),
-            "pause_run" => Wish::Control(Aim::Pause, note),
-            "resume_run" => Wish::Control(Aim::Resume, note),
-            "retry_run" => Wish::Control(Aim::Retry, note),
+        let request = match parsed.intent.as_str() {
+            "cancel_run" => RunRequest::Cancel,
+            "approve" | "reject" => RunRequest::Answer(note),
+            "stop_run" => RunRequest::Control(Aim::Stop, note),
+            "pause_run" => RunRequest::Control(Aim::Pause, note),
+            "resume_run" => RunRequest::Control(Aim::Resume, note),
+            "retry_run" => RunRequest::Control(Aim::Retry, note),
             other => {
-                self.complain(format!("{}: nothing was done", other.replace('_', " ")));
+                self.show_error(format!("{}: nothing was done", other.replace('_', " ")));
                 return Vec::new();
             }
         };
         if self.facts.read_only {
-            self.complain("read-only: nothing can be done to a run from this console");
+            self.show_error("read-only: nothing can be done to a run from this console");
             return Vec::new();
         }
-        self.find_run(parsed, Some(wish))
+        self.find_run(parsed, Some(request))
     }
 
-    /// Opens the run that is meant, and does to it what is wanted. One that has no number is looked for in the whole store.
-    fn find_run(&mut self, parsed: &Parsed, then: Option<Wish>) -> Vec<Effect> {
+    /// Opens the run and performs the request. A run without a number is searched in the whole
+    /// store.
+    fn find_run(&mut self, parsed: &Parsed, then: Option<RunRequest>) -> Vec<Effect> {
         match RunRef::of(parsed, self.now) {
             Ok(RunRef::Number(run)) => self.open_for(run, then),
             Ok(meant) => {
@@ -142,16 +143,16 @@ impl App {
                 self.requests.finding = Some((ticket, then));
                 return vec![Effect::FindRun { ticket, meant }];
             }
-            Err(why) => self.complain(why),
+            Err(why) => self.show_error(why),
         }
         Vec::new()
     }
 
-    /// The run that was meant is known, or that there is none.
+    /// The result of the search for a run.
     pub(super) fn run_found(&mut self, ticket: Ticket, found: Result<ChosenRun, String>) {
-        let Some((_, then)) = self.requests.finding.take_if(|(asked, _)| *asked == ticket) else { return };
+        let Some((_, then)) = self.requests.finding.take_if(|(requested, _)| *requested == ticket) else { return };
         match found {
-            // Somebody has turned to something else: it does not open over that.
+            // The operator has opened something else: the run does not open over that.
             Ok(chosen) if self.bar.is_some() || !self.popups.is_empty() => {
                 self.say(format!("{}: not opened, something else was begun", chosen.line));
             }
@@ -159,19 +160,19 @@ impl App {
                 self.open_for(chosen.run, then);
                 self.say(chosen.line);
             }
-            Err(why) => self.complain(why),
+            Err(why) => self.show_error(why),
         }
     }
 
-    fn open_for(&mut self, run: RunId, then: Option<Wish>) {
+    fn open_for(&mut self, run: RunId, then: Option<RunRequest>) {
         match then {
-            Some(wish) => self.wish(run, wish),
+            Some(request) => self.request(run, request),
             None => self.open(Destination::Run(run)),
         }
     }
 
-    /// Opens the run, and what is wanted of it as soon as it has been read: nobody decides about what they have not seen.
-    fn wish(&mut self, run: RunId, wish: Wish) {
+    /// Opens the run and performs the request once the run has been read and is on screen.
+    fn request(&mut self, run: RunId, request: RunRequest) {
         let on_screen = self.screens.last().is_some_and(|s| matches!(s, Screen::Run(s) if s.run == run));
         if !on_screen {
             self.open(Destination::Run(run));
@@ -179,31 +180,31 @@ impl App {
         if let Some(Screen::Run(screen)) = self.screens.last_mut() {
             screen.touch();
         }
-        self.requests.wish = Some((run, wish));
+        self.requests.pending = Some((run, request));
     }
 
-    /// The run was read: what was wanted of it is asked now.
-    pub(super) fn fulfil(&mut self, run: RunId, trouble: Option<&str>) -> Vec<Effect> {
-        let Some((_, wish)) = self.requests.wish.take_if(|(wanted, _)| *wanted == run) else { return Vec::new() };
+    /// The run was read: performs the pending request.
+    pub(super) fn perform_pending(&mut self, run: RunId, trouble: Option<&str>) -> Vec<Effect> {
+        let Some((_, request)) = self.requests.pending.take_if(|(requested, _)| *requested == run) else { return Vec::new() };
         let Some(Screen::Run(screen)) = self.screens.last().filter(|_| self.popups.is_empty()) else {
             return Vec::new();
         };
         if let Some(why) = trouble {
-            self.complain(format!("{why}; nothing was done"));
+            self.show_error(format!("{why}; nothing was done"));
             return Vec::new();
         }
         let ended = screen.detail.as_ref().map(|d| &d.run).filter(|r| r.status.is_terminal());
-        let reaction = match wish {
-            // An interrupted run can still go on.
-            Wish::Control(Aim::Pause | Aim::Stop | Aim::Resume, _)
+        let reaction = match request {
+            // An interrupted run can still be resumed.
+            RunRequest::Control(Aim::Pause | Aim::Stop | Aim::Resume, _)
                 if ended.is_some_and(|r| r.status != RunStatus::Interrupted) =>
             {
                 let status = ended.map(|r| run_word(r.status)).unwrap_or_default();
                 Reaction::Say(format!("run {run} has ended ({status}): nothing was done"))
             }
-            Wish::Cancel => screen.cancel(),
-            Wish::Answer(note) => screen.answer_with(note.as_deref()),
-            Wish::Control(aim, reason) => screen.control(aim, reason.as_deref()),
+            RunRequest::Cancel => screen.cancel(),
+            RunRequest::Answer(note) => screen.answer_with(note.as_deref()),
+            RunRequest::Control(aim, reason) => screen.control(aim, reason.as_deref()),
         };
         self.react(reaction)
     }
@@ -211,7 +212,7 @@ impl App {
     fn list_runs(&mut self, parsed: &Parsed) {
         let since = match parsed.inputs.get("since").map(|text| parse_since(text, self.now)).transpose() {
             Ok(since) => since,
-            Err(why) => return self.complain(why),
+            Err(why) => return self.show_error(why),
         };
         let status = parsed.inputs.get("status").and_then(|s| RunStatus::from_name(s));
         self.open_runs(RunFilter {
@@ -223,12 +224,12 @@ impl App {
         });
     }
 
-    /// Asks for the rows of the audit log that a command is about.
+    /// Requests the rows of the audit log that match a command.
     fn audit(&mut self, parsed: &Parsed) -> Vec<Effect> {
         let since = match parsed.inputs.get("since").map(|text| parse_since(text, self.now)).transpose() {
             Ok(since) => since,
             Err(why) => {
-                self.complain(why);
+                self.show_error(why);
                 return Vec::new();
             }
         };
@@ -245,9 +246,9 @@ impl App {
         vec![Effect::Audit { ticket, filter }]
     }
 
-    /// Shows the rows, where nothing else was begun meanwhile.
-    pub(super) fn audit_came(&mut self, ticket: Ticket, rows: Result<Vec<AuditRow>, String>) {
-        if self.requests.auditing.take_if(|asked| *asked == ticket).is_none() {
+    /// Shows the rows, unless the operator has opened something else.
+    pub(super) fn receive_audit(&mut self, ticket: Ticket, rows: Result<Vec<AuditRow>, String>) {
+        if self.requests.auditing.take_if(|requested| *requested == ticket).is_none() {
             return;
         }
         match rows {
@@ -257,13 +258,13 @@ impl App {
                 let lines: Vec<String> = rows.iter().map(audit_line::line).collect();
                 self.read(&format!("Audit, newest {} first", rows.len()), lines.join("\n"));
             }
-            Err(why) => self.complain(format!("the audit log could not be read: {why}")),
+            Err(why) => self.show_error(format!("the audit log could not be read: {why}")),
         }
     }
 
-    fn tell_owner(&mut self, name: &str) {
+    fn show_owner(&mut self, name: &str) {
         let service = self.overview.as_ref().and_then(|o| o.stack.service(name));
-        let Some(service) = service else { return self.complain(format!("there is no service {name}")) };
+        let Some(service) = service else { return self.show_error(format!("there is no service {name}")) };
         let or_dash = |v: &Option<String>| v.clone().unwrap_or_else(|| "–".to_owned());
         let text = format!("{name}: owner {} · channel {}", or_dash(&service.owner), or_dash(&service.channel));
         self.say(text);
@@ -293,7 +294,7 @@ impl App {
     fn search(&mut self, parsed: &Parsed) {
         self.go_home(Pane::Log);
         let text = parsed.inputs.get("text").cloned().unwrap_or_default();
-        let Some(run) = self.home.log else { return self.complain("there is no log to search yet") };
+        let Some(run) = self.home.log else { return self.show_error("there is no log to search yet") };
         self.keep_log(run);
         self.logs.search(run, &text);
     }

@@ -1,7 +1,7 @@
-//! Answers and notices: what they change in the model, and which questions are open. The bus only says that something
-//! changed; the facts are always read.
+//! Handles answers and notices, and tracks open requests. A notice only says that something
+//! changed; the data is always read from the store.
 
-use super::command::Wish;
+use super::command::RunRequest;
 use super::{App, MINUTE_MS};
 use crate::bus::Notice;
 use crate::core::approval::Tally;
@@ -16,51 +16,51 @@ use crate::tui::popup::Popup;
 use crate::tui::popup::card::Card;
 use crate::tui::viewer::Viewer;
 
-/// Bytes of a text that is opened as a whole.
-const LONGEST_TEXT: usize = 1 << 20;
+/// Maximum size of a text artifact shown on screen, bytes.
+const MAX_TEXT_BYTES: usize = 1 << 20;
 
-/// One kind of question: at most one under way, asked again when something changed meanwhile.
+/// One kind of request: at most one in flight; sent again if something changed in the meantime.
 #[derive(Debug, Clone)]
 struct Question {
     wanted: bool,
-    asked: bool,
+    in_flight: bool,
 }
 
 impl Default for Question {
-    /// Everything is wanted once.
+    /// Everything is read once at the start.
     fn default() -> Self {
-        Self { wanted: true, asked: false }
+        Self { wanted: true, in_flight: false }
     }
 }
 
 impl Question {
     fn ask(&mut self, effect: Effect) -> Option<Effect> {
-        if self.asked || !self.wanted {
+        if self.in_flight || !self.wanted {
             return None;
         }
-        (self.asked, self.wanted) = (true, false);
+        (self.in_flight, self.wanted) = (true, false);
         Some(effect)
     }
 }
 
-/// The open questions about the whole console. Views keep their own.
+/// The console's open requests. Views track their own.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Requests {
     overview: Question,
     catalogue: Question,
     history: Question,
-    /// The run just started, to be shown as soon as the overview knows it.
+    /// The run just started; shown once the overview has it.
     pub(super) started: Option<RunId>,
-    /// What is wanted of a run as soon as it has been read.
-    pub(super) wish: Option<(RunId, Wish)>,
-    /// The audit log is being read.
+    /// A request to perform once its run has been read.
+    pub(super) pending: Option<(RunId, RunRequest)>,
+    /// Ticket of the audit log request in flight.
     pub(super) auditing: Option<Ticket>,
-    /// A run that is being looked for, and what is wanted of it.
-    pub(super) finding: Option<(Ticket, Option<Wish>)>,
+    /// The run search in flight, and the request to perform on its result.
+    pub(super) finding: Option<(Ticket, Option<RunRequest>)>,
 }
 
 impl Requests {
-    /// Everything is read again.
+    /// Marks everything to be read again.
     const fn everything(&mut self) {
         self.overview.wanted = true;
         self.catalogue.wanted = true;
@@ -69,7 +69,7 @@ impl Requests {
 }
 
 impl App {
-    /// What has to be asked now.
+    /// The requests to send now.
     pub(super) fn wanted(&mut self) -> Vec<Effect> {
         let requests = &mut self.requests;
         let mut effects: Vec<Effect> = [
@@ -93,7 +93,7 @@ impl App {
         effects
     }
 
-    /// What has to be asked for the log on screen.
+    /// The requests to send for the log on screen.
     fn show_log(&mut self) -> Vec<Effect> {
         let place = self.log_place();
         if let Some(place) = place {
@@ -107,66 +107,66 @@ impl App {
         effects
     }
 
-    /// What is on screen grows old also when nothing happens: it is judged anew in every slot of the pulse, which needs no
-    /// reading. What only the store can say, such as what another engine saw and that an engine is gone, is read again when
-    /// nothing came for a slot.
+    /// Re-evaluates the overview once per pulse slot, because states become stale without any
+    /// event. Reads it again from the store if no update came for a slot, for example because
+    /// another engine made the observations or has died.
     pub(super) fn age(&mut self, now: Timestamp) {
         let Some(overview) = self.overview.as_mut() else { return };
         let period = (overview.stale_ms / 3).clamp(1000, MINUTE_MS);
-        if now.ms_since(self.judged_at.unwrap_or(overview.at)) < period {
+        if now.ms_since(self.evaluated_at.unwrap_or(overview.at)) < period {
             return;
         }
-        self.judged_at = Some(now);
+        self.evaluated_at = Some(now);
         overview.judge(now);
         if now.ms_since(overview.at) >= period {
             self.requests.overview.wanted = true;
         }
     }
 
-    pub(super) fn learn(&mut self, msg: Msg) -> Vec<Effect> {
+    pub(super) fn handle(&mut self, msg: Msg) -> Vec<Effect> {
         match msg {
             Msg::Notice(notice) => self.noticed(notice),
             Msg::Lagged => self.read_all_again(),
             Msg::Copied(Ok(text)) => self.say(text),
-            Msg::Copied(Err(text)) | Msg::Trouble(text) => self.complain(text),
-            Msg::Overview(result) => self.overview_came(result),
+            Msg::Copied(Err(text)) | Msg::Trouble(text) => self.show_error(text),
+            Msg::Overview(result) => self.receive_overview(result),
             Msg::Catalogue(result) => {
-                self.requests.catalogue.asked = false;
+                self.requests.catalogue.in_flight = false;
                 match result {
                     Ok(catalogue) => self.catalogue = Some(catalogue),
-                    Err(why) => self.complain(format!("the names of the stack could not be read: {why}")),
+                    Err(why) => self.show_error(format!("the names of the stack could not be read: {why}")),
                 }
                 self.read_bar_again();
             }
             Msg::Reloaded(Ok(count)) => self.say(format!("read again, with {count} runbooks")),
-            Msg::Reloaded(Err(why)) => self.complain(why),
+            Msg::Reloaded(Err(why)) => self.show_error(why),
             Msg::Remembered(result) => {
-                self.requests.history.asked = false;
+                self.requests.history.in_flight = false;
                 self.history = result.unwrap_or_default();
             }
             Msg::Detail(run, detail) => {
                 self.runs_on_screen(run).for_each(|s| s.receive(&detail));
                 if let Ok(detail) = &detail {
-                    self.logs.know(&detail.run);
+                    self.logs.set_steps(&detail.run);
                 }
-                return self.fulfil(run, detail.as_ref().err().map(String::as_str));
+                return self.perform_pending(run, detail.as_ref().err().map(String::as_str));
             }
             Msg::Artifact(Ok(artifact)) => self.read_artifact(&artifact.0, &artifact.1),
-            Msg::Artifact(Err(why)) => self.complain(why),
-            Msg::Runs(ticket, page) => self.runs_came(ticket, page),
-            Msg::Audit(ticket, rows) => self.audit_came(ticket, rows),
+            Msg::Artifact(Err(why)) => self.show_error(why),
+            Msg::Runs(ticket, page) => self.receive_runs(ticket, page),
+            Msg::Audit(ticket, rows) => self.receive_audit(ticket, rows),
             Msg::FoundRun(ticket, found) => self.run_found(ticket, found),
             Msg::File(ticket, Told::Unopened(why)) => {
-                self.complain(format!(
+                self.show_error(format!(
                     "the log cannot be shown: no room for it in the folder of temporary files: {why}"
                 ));
                 return self.logs.unopened(ticket);
             }
-            Msg::File(ticket, told) => self.logs.told(ticket, told),
+            Msg::File(ticket, event) => self.logs.receive(ticket, event),
             Msg::Planned(ticket, card) => self.planned(ticket, card),
             Msg::InTheWay(ticket, queue) => {
                 if let Some(card) = self.card_waiting_for(ticket) {
-                    card.met(queue);
+                    card.set_blockers(queue);
                 }
             }
             Msg::Submitted(ticket, result) => self.submitted(ticket, result),
@@ -174,40 +174,40 @@ impl App {
             Msg::StartedQueued(Ok(count)) => self.done_to_queued(count, "started"),
             Msg::DroppedQueued(Ok(count)) => self.done_to_queued(count, "dropped"),
             Msg::StartedQueued(Err(why)) | Msg::DroppedQueued(Err(why)) => {
-                self.complain(why);
+                self.show_error(why);
                 self.requests.overview.wanted = true;
             }
             Msg::Answered(run, Ok(())) => {
                 self.say(format!("run {run}: answered"));
                 self.touch(run);
             }
-            Msg::Answered(run, Err(why)) => self.complain(format!("run {run}: not answered: {why}")),
+            Msg::Answered(run, Err(why)) => self.show_error(format!("run {run}: not answered: {why}")),
             Msg::Ordered(run, order, Ok(_)) => self.done(run, order.words()),
-            Msg::Ordered(run, _, Err(why)) => self.complain(format!("nothing was done: run {run}: {why}")),
+            Msg::Ordered(run, _, Err(why)) => self.show_error(format!("nothing was done: run {run}: {why}")),
             Msg::Resumed(run, Ok(now)) if now.status.is_terminal() => self.done(run, "given up"),
             Msg::Resumed(run, Ok(_)) => self.done(run, "goes on"),
-            Msg::Resumed(run, Err(why)) => self.complain(format!("run {run} does not go on: {why}")),
+            Msg::Resumed(run, Err(why)) => self.show_error(format!("run {run} does not go on: {why}")),
             Msg::Voted(run, Ok(Tally::Approved(_))) => self.done(run, "approved; it goes on"),
             Msg::Voted(run, Ok(Tally::Denied { .. })) => self.done(run, "rejected; it is cancelled"),
             Msg::Voted(run, Ok(Tally::Open(_))) => self.done(run, "your approval counts; more are needed"),
-            Msg::Voted(_, Err(why)) => self.complain(format!("your answer does not count: {why}")),
+            Msg::Voted(_, Err(why)) => self.show_error(format!("your answer does not count: {why}")),
             Msg::BreakersReset(Ok(names)) => self.say(format!("closed: the breaker of {}", names.join(", "))),
-            Msg::BreakersReset(Err(why)) => self.complain(why),
-            Msg::Noted(Err(why)) => self.complain(format!("the history was not written: {why}")),
+            Msg::BreakersReset(Err(why)) => self.show_error(why),
+            Msg::Noted(Err(why)) => self.show_error(format!("the history was not written: {why}")),
             Msg::Noted(Ok(())) => {}
-            // What the person at the keyboard did was handled before.
+            // Input was handled in `update`.
             Msg::Key(_) | Msg::Paste(_) | Msg::Burst(_) | Msg::Resize(..) | Msg::Focus(_) | Msg::Tick(_) => {}
         }
         Vec::new()
     }
 
-    /// Something was done to runs that waited in the queue.
+    /// Queued runs were started or dropped.
     fn done_to_queued(&mut self, count: usize, what: &str) {
         self.say(if count == 1 { format!("1 run was {what}") } else { format!("{count} runs were {what}") });
         self.read_all_again();
     }
 
-    /// Something was done to a run.
+    /// An action on a run succeeded.
     fn done(&mut self, run: RunId, what: &str) {
         self.say(format!("run {run}: {what}"));
         self.requests.overview.wanted = true;
@@ -222,13 +222,13 @@ impl App {
                 for screen in &mut self.screens {
                     match screen {
                         Screen::Runs(s) => s.touch(),
-                        // It may wait for something else now, or for nothing.
+                        // The reason why it is queued may have changed.
                         Screen::Run(s) if s.detail.as_ref().is_some_and(|d| d.queued.is_some()) => s.touch(),
                         _ => {}
                     }
                 }
             }
-            // Whoever reads a log listens to that itself.
+            // The feed of each log listens to this itself.
             Notice::Entries(..) => {}
             Notice::Steps(run) => self.touch(run),
             Notice::Stack => {
@@ -239,7 +239,7 @@ impl App {
         }
     }
 
-    /// Everything on screen is read again; logs learn from the runs how far they reach.
+    /// Reads everything on screen again and retries logs that could not be opened.
     pub(super) fn read_all_again(&mut self) {
         self.requests.everything();
         self.logs.try_again();
@@ -259,7 +259,7 @@ impl App {
         })
     }
 
-    /// Text is shown, where it is still what somebody waits for; the rest cannot be read on a screen.
+    /// Opens a text artifact if the operator still waits for it; others cannot be shown on screen.
     fn read_artifact(&mut self, artifact: &Artifact, content: &[u8]) {
         let (run, number) = (artifact.run.0, artifact.number);
         let free = self.popups.is_empty() && self.bar.is_none();
@@ -269,7 +269,7 @@ impl App {
         }
         let elsewhere = format!("`opsroom artifacts {run} {number} > FILE` writes it to a file");
         match std::str::from_utf8(content).ok().filter(|text| !text.contains('\0')) {
-            Some(text) if text.len() > LONGEST_TEXT => {
+            Some(text) if text.len() > MAX_TEXT_BYTES => {
                 self.say(format!("{} are too much for a screen: {elsewhere}", human_bytes(artifact.bytes)));
             }
             Some(text) => {
@@ -279,24 +279,24 @@ impl App {
         }
     }
 
-    fn overview_came(&mut self, result: Result<Box<Overview>, String>) {
-        self.requests.overview.asked = false;
+    fn receive_overview(&mut self, result: Result<Box<Overview>, String>) {
+        self.requests.overview.in_flight = false;
         let overview = match result {
             Ok(overview) => *overview,
             Err(why) => {
                 self.trouble = Some(format!("the overview could not be read: {why}"));
-                return self.complain(format!("what is shown may be old: {why}"));
+                return self.show_error(format!("what is shown may be old: {why}"));
             }
         };
         self.trouble = None;
         self.home.sync(&overview);
-        overview.runs.iter().for_each(|run| self.logs.know(run));
+        overview.runs.iter().for_each(|run| self.logs.set_steps(run));
         self.choose_log(&overview);
-        self.judged_at = Some(overview.at);
+        self.evaluated_at = Some(overview.at);
         self.overview = Some(overview);
     }
 
-    /// Home shows the newest run; it does not change under somebody who is reading.
+    /// Home shows the newest run, unless the operator is reading another log.
     fn choose_log(&mut self, overview: &Overview) {
         let started = self.requests.started.take_if(|id| overview.runs.iter().any(|r| r.id == *id));
         let newest = started.or_else(|| overview.runs.iter().find(|r| r.trigger != "pulse").map(|r| r.id));
@@ -314,7 +314,7 @@ impl App {
         }
     }
 
-    fn runs_came(&mut self, ticket: Ticket, page: Result<RunPage, String>) {
+    fn receive_runs(&mut self, ticket: Ticket, page: Result<RunPage, String>) {
         let wanted = self.screens.iter_mut().find_map(|screen| match screen {
             Screen::Runs(s) if s.ticket == ticket => Some(s),
             _ => None,
@@ -324,7 +324,7 @@ impl App {
         }
     }
 
-    /// A plan: for the preview beside the bar, for the card that asked again, or for the bar that waits for its card.
+    /// A plan: for the preview of the bar, for an open card, or for a bar that waits for its card.
     fn planned(&mut self, ticket: Ticket, card: Result<Box<PlanCard>, String>) {
         if self.bar.as_mut().is_some_and(|bar| bar.previewed(ticket, &card)) {
             return;
@@ -365,7 +365,7 @@ impl App {
             }
             Err(why) => match self.card_waiting_for(ticket) {
                 Some(card) => card.refused(&why),
-                None => self.complain(format!("nothing was started: {why}")),
+                None => self.show_error(format!("nothing was started: {why}")),
             },
         }
     }
@@ -374,13 +374,13 @@ impl App {
         match result {
             Ok(ended) if ended.is_terminal() => self.say(format!("run {run} is cancelled")),
             Ok(_) => self.say(format!("run {run} was asked to stop")),
-            Err(why) => self.complain(format!("run {run} was not cancelled: {why}")),
+            Err(why) => self.show_error(format!("run {run} was not cancelled: {why}")),
         }
         self.requests.overview.wanted = true;
         self.touch(run);
     }
 
-    /// Where a text view goes.
+    /// Opens a text in the reader.
     pub(super) fn read(&mut self, title: &str, text: String) {
         self.open(Destination::Read { title: title.to_owned(), text });
     }

@@ -1,12 +1,12 @@
-//! One line of text being edited: the model behind the command bar, search prompts and text fields.
+//! An editable line of text, for the command bar, search prompts and text fields.
 
 use tui_textarea::{CursorMove, TextArea};
 
 use crate::core::text;
 use crate::tui::keys::Action;
 
-/// Longest line taken, bytes: what the command language reads.
-const LONGEST: usize = 4096;
+/// Maximum length in bytes, the limit of the command language.
+const MAX_BYTES: usize = 4096;
 
 /// An editable line with a cursor.
 #[derive(Debug, Clone, Default)]
@@ -23,20 +23,20 @@ impl Field {
         line
     }
 
-    /// What it says.
+    /// The text.
     #[must_use]
     pub fn text(&self) -> &str {
         self.area.lines().first().map_or("", String::as_str)
     }
 
-    /// Where the cursor stands, in bytes.
+    /// The cursor position in bytes.
     #[must_use]
     pub fn cursor(&self) -> usize {
         let column = self.area.cursor().1;
         self.text().char_indices().nth(column).map_or(self.text().len(), |(at, _)| at)
     }
 
-    /// The cursor stands behind the last character.
+    /// The cursor is at the end.
     #[must_use]
     pub fn at_end(&self) -> bool {
         self.cursor() == self.text().len()
@@ -48,16 +48,17 @@ impl Field {
         self.insert(text);
     }
 
-    /// Types text at the cursor. Line breaks become spaces, what cannot be seen becomes visible, too much is left out.
+    /// Inserts text at the cursor. Line breaks become spaces, invisible characters are made
+    /// visible, and text over the limit is dropped.
     pub fn insert(&mut self, typed: &str) {
         let flat = typed.trim_end_matches(['\r', '\n']).replace("\r\n", " ").replace(['\r', '\n', '\t'], " ");
         let shown = text::show(&flat);
-        let room = LONGEST.saturating_sub(self.text().len());
+        let room = MAX_BYTES.saturating_sub(self.text().len());
         let end = (0..=shown.len().min(room)).rev().find(|at| shown.is_char_boundary(*at)).unwrap_or(0);
         self.area.insert_str(&shown[..end]);
     }
 
-    /// Edits or moves; false when the action is not about a line.
+    /// Edits the line or moves the cursor; false if the action does neither.
     pub fn act(&mut self, action: Action) -> bool {
         let area = &mut self.area;
         match action {
@@ -116,6 +117,6 @@ mod tests {
         line.act(Action::CharLeft);
         assert_eq!(line.cursor(), "grüß".len());
         line.set(&"é".repeat(4000));
-        assert_eq!(line.text().len(), LONGEST);
+        assert_eq!(line.text().len(), MAX_BYTES);
     }
 }

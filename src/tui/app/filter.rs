@@ -1,4 +1,4 @@
-//! Text that narrows a list while it is typed.
+//! A filter text that narrows a list while it is typed.
 
 use super::field::Field;
 use crate::core::text;
@@ -12,29 +12,30 @@ pub struct Filter {
 }
 
 impl Filter {
-    /// What must be part of a row; empty: everything is shown.
+    /// The text a row must contain; empty: all rows are shown.
     #[must_use]
     pub fn text(&self) -> &str {
         self.field.text().trim()
     }
 
-    /// Keys go into it.
+    /// It has keyboard focus.
     #[must_use]
     pub const fn is_typing(&self) -> bool {
         self.typing
     }
 
-    /// Begins to type.
+    /// Starts typing.
     pub const fn open(&mut self) {
         self.typing = true;
     }
 
-    /// Types text.
+    /// Inserts text.
     pub fn insert(&mut self, text: &str) {
         self.field.insert(text);
     }
 
-    /// Performs an action while typing; Enter keeps the filter and ends typing. False when it is none of a text field.
+    /// Performs an action while typing; Enter keeps the filter and ends typing. False if it is not
+    /// an action of a text field.
     pub fn act(&mut self, action: Action) -> bool {
         if action == Action::Accept {
             self.typing = false;
@@ -43,7 +44,7 @@ impl Filter {
         self.field.act(action)
     }
 
-    /// Esc: everything is shown again; false when it was.
+    /// Esc: clears the filter; false if it was not set.
     pub fn clear(&mut self) -> bool {
         let was = self.typing || !self.field.text().is_empty();
         *self = Self::default();

@@ -1,5 +1,5 @@
-//! The logs of runs: one reader a run, whichever views show it. The small panes and the whole screen show the same log, so
-//! that going from one to the other keeps place, search, filters and marks; a log that was left is kept for a while.
+//! The logs of runs, with one reader per run. Panes and the whole screen share a log, so position,
+//! search, filters and marks are kept between them; a log off screen is kept for a while.
 
 use ratatui::layout::Rect;
 
@@ -11,24 +11,24 @@ use crate::tui::keys::{Action, Context};
 use crate::tui::msg::{Effect, Ticket};
 use crate::tui::viewer::Viewer;
 
-/// Logs kept, with the one on screen.
-const KEPT: usize = 5;
-/// Entries that are read of a log nobody has turned to yet: a glance at a run of millions costs no more.
-const GLANCE: i64 = 2000;
+/// Maximum number of logs kept, including the one on screen.
+const MAX_LOGS: usize = 5;
+/// Entries read of a log that has never had focus, so that showing a huge log is cheap.
+const PREVIEW_ENTRIES: i64 = 2000;
 
-/// Where a view shows a log.
+/// The area in which a view shows a log.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Place {
     pub run: RunId,
-    /// All that is the log's: within the frame, where it has one.
+    /// The area of the log, without its frame.
     pub area: Rect,
-    /// It stands in a frame, which has the status on its edge.
+    /// The log has a frame with the status on its edge.
     pub framed: bool,
-    /// It has the keyboard.
+    /// The log has keyboard focus.
     pub focused: bool,
 }
 
-/// All logs there are, the one shown last at the end.
+/// All open logs; the one shown last is at the end.
 #[derive(Debug, Clone, Default)]
 pub struct Logs {
     all: Vec<RunLog>,
@@ -41,38 +41,38 @@ pub struct RunLog {
     run: RunId,
     ticket: Ticket,
     viewer: Viewer,
-    /// Entries there were when it was first shown.
+    /// Number of entries when it was first shown.
     entries: i64,
-    /// What is read follows this entry; `None`: nothing is.
+    /// Entries after this one are read; `None`: not opened.
     after: Option<i64>,
-    /// It could not be opened.
+    /// Opening failed.
     blank: bool,
-    /// The place it was last fitted to.
+    /// The area it was last resized to.
     fitted: Option<Rect>,
-    /// What is wanted of the reader.
+    /// Effects to send to the reader.
     wanted: Vec<Effect>,
 }
 
 impl RunLog {
-    /// Nothing is read yet.
+    /// A log that is not opened yet.
     #[must_use]
     pub(super) const fn new(run: RunId, ticket: Ticket, viewer: Viewer, entries: i64) -> Self {
         Self { run, ticket, viewer, entries, after: None, blank: false, fitted: None, wanted: Vec::new() }
     }
 
-    /// What has to be asked now that it is on screen.
+    /// The effects to open, resize and control it on screen.
     fn ask(&mut self, place: Place, ticket: Ticket) -> Vec<Effect> {
         if self.blank {
             self.wanted.clear();
             return Vec::new();
         }
         let mut effects = Vec::new();
-        let after = if place.focused { 0 } else { (self.entries - GLANCE).max(0) };
+        let after = if place.focused { 0 } else { (self.entries - PREVIEW_ENTRIES).max(0) };
         if self.after.is_none_or(|now| place.focused && now > 0) {
             if self.after.replace(after).is_some() {
                 effects.push(Effect::CloseLog(self.ticket));
             }
-            // What was wanted of the reader before is wanted of this one.
+            // Requests for the old reader go to the new one.
             for effect in &mut self.wanted {
                 if let Effect::File(of, _) = effect {
                     *of = ticket;
@@ -89,15 +89,15 @@ impl RunLog {
         effects
     }
 
-    /// It is left for now: nothing needs to be watched until somebody comes back.
-    fn rest(&mut self) -> Option<Effect> {
+    /// Off screen: the reader pauses until the log is shown again.
+    fn pause(&mut self) -> Option<Effect> {
         (self.fitted, self.blank) = (None, false);
         self.after.map(|_| Effect::File(self.ticket, Box::new(Ask::Rest)))
     }
 }
 
 impl Logs {
-    /// A run's log as it is shown.
+    /// The viewer of a run's log.
     #[must_use]
     pub fn get(&self, run: RunId) -> Option<&Viewer> {
         self.all.iter().find(|log| log.run == run).map(|log| &log.viewer)
@@ -107,13 +107,13 @@ impl Logs {
         self.all.push(log);
     }
 
-    /// Reads what is on screen, lets the others rest, and forgets the one left longest ago when there are many.
+    /// Reads the log on screen, pauses the others, and closes the oldest beyond the limit.
     pub(super) fn show(&mut self, place: Option<Place>, ticket: Ticket) -> Vec<Effect> {
         let run = place.map(|place| place.run);
         let mut effects = Vec::new();
         if self.on_screen != run {
             let left = std::mem::replace(&mut self.on_screen, run);
-            effects.extend(left.and_then(|left| self.find(left)).and_then(RunLog::rest));
+            effects.extend(left.and_then(|left| self.find(left)).and_then(RunLog::pause));
             self.all.sort_by_key(|log| Some(log.run) == run);
         }
         if let Some(place) = place
@@ -121,31 +121,31 @@ impl Logs {
         {
             effects.extend(log.ask(place, ticket));
         }
-        while self.all.len() > KEPT {
+        while self.all.len() > MAX_LOGS {
             let gone = self.all.remove(0);
             effects.extend(gone.after.map(|_| Effect::CloseLog(gone.ticket)));
         }
         effects
     }
 
-    /// What the log on screen has to say and its frame has no room for.
+    /// Takes the notice of the log on screen, which its frame has no room for.
     pub(super) fn notice(&mut self) -> Option<String> {
         let run = self.on_screen?;
         self.find(run).and_then(|log| log.viewer.take_notice())
     }
 
-    /// What the reader told.
-    pub(super) fn told(&mut self, ticket: Ticket, told: Told) {
+    /// Takes an event from a reader.
+    pub(super) fn receive(&mut self, ticket: Ticket, event: Told) {
         if let Some(log) = self.all.iter_mut().find(|log| log.ticket == ticket) {
-            let effects = log.viewer.told(told);
-            // What comes after its log was left is too late: the clipboard may hold something else by then.
+            let effects = log.viewer.receive(event);
+            // Ignored off screen: a late copy would overwrite a newer clipboard.
             if self.on_screen == Some(log.run) {
                 log.wanted.extend(effects);
             }
         }
     }
 
-    /// It could not be opened: whoever comes back to it asks for it again. What was begun for it can go.
+    /// Opening failed: closes the reader, and opens it again when the log is shown again.
     pub(super) fn unopened(&mut self, ticket: Ticket) -> Vec<Effect> {
         if let Some(log) = self.all.iter_mut().find(|log| log.ticket == ticket) {
             (log.after, log.blank) = (None, true);
@@ -153,41 +153,41 @@ impl Logs {
         vec![Effect::CloseLog(ticket)]
     }
 
-    /// Those that could not be opened may be tried again.
+    /// Retries the logs that could not be opened.
     pub(super) fn try_again(&mut self) {
         self.all.iter_mut().for_each(|log| log.blank = false);
     }
 
-    /// A run was read: the names of its steps are known.
-    pub(super) fn know(&mut self, run: &Run) {
+    /// Sets the step names of a run that was read.
+    pub(super) fn set_steps(&mut self, run: &Run) {
         if let Some(log) = self.find(run.id) {
             log.viewer.name_steps(run);
         }
     }
 
-    /// Which keys are live where the log has the keyboard.
+    /// The key context of a focused log.
     pub(super) fn context(&self, run: RunId, base: Context) -> Context {
         self.get(run).map_or(base, |viewer| viewer.context(base))
     }
 
-    /// Something lies over the log and takes all keys.
+    /// The log has an overlay that takes all keys.
     pub(super) fn is_covered(&self, run: RunId) -> bool {
         self.get(run).is_some_and(Viewer::is_covered)
     }
 
     pub(super) fn act(&mut self, run: RunId, action: Action, now: Timestamp) {
         self.with(run, |viewer| {
-            viewer.hush();
+            viewer.clear_notice();
             viewer.tick(now);
             viewer.act(action)
         });
     }
 
-    /// Esc: what lies over it, then the search; false when there is neither.
+    /// Esc: closes the overlay, or else the search; false if there is neither.
     pub(super) fn back(&mut self, run: RunId) -> bool {
         let mut inner = false;
         self.with(run, |viewer| {
-            viewer.hush();
+            viewer.clear_notice();
             let effects = viewer.back();
             inner = effects.is_some();
             effects.unwrap_or_default()
@@ -210,7 +210,7 @@ impl Logs {
     /// Goes to the first line of a step.
     pub(super) fn go_to_step(&mut self, run: RunId, step: u32) {
         self.with(run, |viewer| {
-            viewer.hush();
+            viewer.clear_notice();
             vec![viewer.go_to_step(step)]
         });
     }

@@ -1,13 +1,13 @@
-//! A selection in a list that stays on its object when the list changes around it.
+//! A list selection that stays on its object when the list changes.
 
 use crate::tui::keys::Action;
 
-/// The selected object of a list, by what it is; its place is only the second choice.
+/// The selection in a list, by key; if the key is gone, by index.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Picker<K> {
-    /// The object somebody chose. It is found again when a filter that hid it goes.
+    /// The chosen object. Selected again after a filter that hides it is cleared.
     chosen: Option<K>,
-    /// What is selected: the chosen one, or what stands in its place while it is gone.
+    /// The selected object: the chosen one, or a substitute while that is not in the list.
     key: Option<K>,
     index: usize,
 }
@@ -19,7 +19,7 @@ impl<K> Default for Picker<K> {
 }
 
 impl<K: Clone + PartialEq> Picker<K> {
-    /// Finds its object again; when it is gone, what stands in its place is selected.
+    /// Selects the object again, or the one at its index if it is gone.
     pub fn sync(&mut self, keys: &[K]) {
         let place = |key: &Option<K>| key.as_ref().and_then(|key| keys.iter().position(|k| k == key));
         let found = place(&self.chosen).or_else(|| place(&self.key));
@@ -30,7 +30,7 @@ impl<K: Clone + PartialEq> Picker<K> {
         }
     }
 
-    /// Place of the selected row.
+    /// Index of the selected row.
     #[must_use]
     pub const fn index(&self) -> usize {
         self.index
@@ -42,7 +42,7 @@ impl<K: Clone + PartialEq> Picker<K> {
         self.key.as_ref()
     }
 
-    /// Moves; false when the action does not move. `page` is the number of visible rows.
+    /// Moves the selection; false if the action is not a movement. `page`: number of visible rows.
     pub fn act(&mut self, action: Action, keys: &[K], page: usize) -> bool {
         let last = keys.len().saturating_sub(1);
         let Some(index) = moved(action, self.index, last, page) else { return false };
@@ -53,7 +53,7 @@ impl<K: Clone + PartialEq> Picker<K> {
     }
 }
 
-/// Where a move leads in a list that ends at `last`.
+/// The target of a movement in a list whose last index is `last`.
 #[must_use]
 pub fn moved(action: Action, from: usize, last: usize, page: usize) -> Option<usize> {
     let page = page.saturating_sub(1).max(1);
@@ -69,8 +69,8 @@ pub fn moved(action: Action, from: usize, last: usize, page: usize) -> Option<us
     Some(to.min(last))
 }
 
-/// First visible row of a list of `len` rows when `index` has to be seen: it keeps the middle where it can, so it follows
-/// from what is selected and needs no memory.
+/// First visible row of a list of `len` rows that keeps `index` visible, in the middle if possible.
+/// Stateless: depends only on the selection.
 #[must_use]
 pub fn first_visible(index: usize, len: usize, height: usize) -> usize {
     index.saturating_sub(height / 2).min(len.saturating_sub(height))

@@ -1,4 +1,4 @@
-//! The feed on a real store: which runs it goes on with, and which it takes its leave of.
+//! Tests of the feed on a real store: resumed and missing runs.
 
 use std::sync::mpsc::{Receiver, sync_channel};
 
@@ -15,13 +15,13 @@ use crate::core::step::wait::Wait;
 use crate::logfile::desk::Shown;
 use crate::store::{NewRun, Store};
 
-/// A console, and a run of it that was interrupted in its first step.
+/// A console, and a run that was interrupted in its first step.
 async fn interrupted(home: &std::path::Path) -> (Control, RunId) {
     let url = format!("sqlite:{}", home.join("ops.db").display());
     let store = Store::open(&url).await.unwrap();
     let now = Clock::System.now();
     let workspace = store.ensure_workspace("acme", "UTC", now).await.unwrap();
-    // Nobody knows whether it may be done twice: somebody has to decide.
+    // Not idempotent: a person has to decide whether it is repeated.
     let command = StepSpec::Shell(Shell::new(ShellCommand::Script("true".to_owned())));
     let step = |name: &str, spec| PlanStep::new(name, Phase::Action, spec, 60_000);
     let steps = vec![step("one", command), step("two", StepSpec::Wait(Wait { ms: 1 }))];
@@ -59,15 +59,15 @@ async fn interrupted(home: &std::path::Path) -> (Control, RunId) {
 }
 
 fn open(run: RunId, control: &Control) -> (OpenLog, Receiver<Told>) {
-    let (sender, told) = sync_channel(64);
-    let log = OpenLog::run(run, 0, control, Clock::System.now(), move |told| sender.send(told).is_ok()).unwrap();
+    let (sender, events) = sync_channel(64);
+    let log = OpenLog::run(run, 0, control, Clock::System.now(), move |event| sender.send(event).is_ok()).unwrap();
     log.ask(Ask::Fit { rows: 100, strip: 0 });
-    (log, told)
+    (log, events)
 }
 
-fn until(told: &Receiver<Told>, fact: impl Fn(&Shown) -> bool) -> Shown {
+fn until(events: &Receiver<Told>, fact: impl Fn(&Shown) -> bool) -> Shown {
     loop {
-        match told.recv_timeout(Duration::from_secs(20)).unwrap() {
+        match events.recv_timeout(Duration::from_secs(20)).unwrap() {
             Told::Shown(shown) if fact(&shown) => return *shown,
             _ => {}
         }
@@ -75,25 +75,25 @@ fn until(told: &Receiver<Told>, fact: impl Fn(&Shown) -> bool) -> Shown {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_interrupted_run_is_followed_when_it_goes_on() {
+async fn an_interrupted_run_is_followed_after_resume() {
     let home = tempfile::tempdir().unwrap();
     let (control, run) = interrupted(home.path()).await;
-    let (log, told) = open(run, &control);
-    let before = until(&told, |shown| shown.busy.is_none() && shown.lines > 0);
+    let (log, events) = open(run, &control);
+    let before = until(&events, |shown| shown.busy.is_none() && shown.lines > 0);
     assert!(!before.ended, "it may go on");
     control.resume(run, Some(Decision::Done), Some("looked")).await.unwrap();
-    let after = until(&told, |shown| shown.ended);
+    let after = until(&events, |shown| shown.ended);
     assert!(after.lines > before.lines, "{after:?}");
     drop(log);
     control.close(false).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_run_there_is_not_is_over_at_once() {
+async fn the_log_of_a_missing_run_ends_at_once() {
     let home = tempfile::tempdir().unwrap();
     let (control, _) = interrupted(home.path()).await;
-    let (log, told) = open(RunId(99_999), &control);
-    assert_eq!(until(&told, |shown| shown.ended).lines, 0);
+    let (log, events) = open(RunId(99_999), &control);
+    assert_eq!(until(&events, |shown| shown.ended).lines, 0);
     drop(log);
     control.close(false).await;
 }

@@ -1,9 +1,9 @@
-//! Everything a key can do, listed once: its name in `keymap.toml` and what help says about it.
+//! All actions of keys, with their name in `keymap.toml` and their help text.
 
 /// A table of `keymap.toml`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Table {
-    /// Works everywhere, also while typing.
+    /// Active everywhere, including text fields.
     Always,
     Global,
     Move,
@@ -34,7 +34,7 @@ impl Table {
         }
     }
 
-    /// Where its keys work.
+    /// Where its keys are active.
     #[must_use]
     pub const fn about(self) -> &'static str {
         match self {
@@ -52,12 +52,12 @@ impl Table {
 
 macro_rules! actions {
     ($($table:ident: { $($variant:ident $name:literal $about:literal,)* })*) => {
-        /// One thing a key can do.
+        /// An action of a key.
         #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
         pub enum Action { $($($variant,)*)* }
 
         impl Action {
-            /// All actions in the order of the file: action, table, name in the file, what it does.
+            /// All actions in the order of the file: action, table, name, description.
             pub const ALL: &[(Self, Table, &'static str, &'static str)] =
                 &[$($((Self::$variant, Table::$table, $name, $about),)*)*];
         }
@@ -175,13 +175,13 @@ impl Action {
         self.row().2
     }
 
-    /// What it does, for help.
+    /// The description for help.
     #[must_use]
     pub fn about(self) -> &'static str {
         self.row().3
     }
 
-    /// Reads table and name.
+    /// Finds an action by table and name.
     #[must_use]
     pub fn from_name(table: Table, name: &str) -> Option<Self> {
         Self::ALL.iter().find(|(_, t, n, _)| *t == table && *n == name).map(|(action, ..)| *action)

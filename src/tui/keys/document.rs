@@ -1,10 +1,10 @@
-//! The list of keys for people: what `opsroom keys` prints and the README contains.
+//! The list of keys printed by `opsroom keys` and included in the README.
 
 use std::fmt::Write as _;
 
 use super::{Keymap, Table};
 
-/// The keymap as a Markdown document: one table per place.
+/// The keymap as a Markdown document, with one table per context.
 #[must_use]
 pub fn document(keymap: &Keymap) -> String {
     let mut out = String::new();
@@ -25,7 +25,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn it_lists_every_action_with_the_keys_in_force() {
+    fn it_lists_every_action_with_its_current_keys() {
         let text = document(&Keymap::with_user("my.toml", "[log]\nwrap = \"Z\"\nleft = []\n"));
         for (_, _, name, about) in super::super::Action::ALL {
             assert!(text.contains(&format!("| {about} | {name} |")), "{name}");

@@ -1,4 +1,4 @@
-//! Reads a keymap file over another keymap: sparse, line by line, every mistake named with its line, the rest kept.
+//! Merges a sparse keymap file into a keymap. Bad lines are reported with their number and ignored.
 
 use toml_edit::{Document, Item, Value};
 
@@ -7,14 +7,15 @@ use super::{Action, Binding, Context, Key, Table};
 /// The repository's `keymap.toml`.
 pub const BUILT_IN: &str = include_str!("../../../keymap.toml");
 
-/// One good line of the file.
+/// A valid line of the file.
 struct Line {
     number: usize,
     action: Action,
     keys: Vec<Key>,
 }
 
-/// Lays `text` over `base` and says what was wrong with it, in the file's order. An empty `base` is filled.
+/// Merges `text` into `base` and returns its problems in the order of the file. `base` may be
+/// empty.
 #[must_use]
 pub fn merge(base: &[Binding], file: &str, text: &str) -> (Vec<Binding>, Vec<String>) {
     let mut problems = Vec::new();
@@ -36,7 +37,7 @@ fn laid_over(base: &[Binding], lines: &[Line]) -> Vec<Binding> {
     Action::ALL.iter().map(|(action, ..)| (*action, keys_of(*action).unwrap_or_default())).collect()
 }
 
-/// The first key that would mean two things in one place, and which line to drop for it: the later one of the file.
+/// The first key bound twice in one context, and the line to drop: the later one in the file.
 fn first_conflict(base: &[Binding], lines: &[Line]) -> Option<(usize, String)> {
     let merged = laid_over(base, lines);
     for context in Context::ALL {
@@ -57,7 +58,7 @@ fn first_conflict(base: &[Binding], lines: &[Line]) -> Option<(usize, String)> {
     None
 }
 
-/// Reads what can be read. A line TOML cannot read is reported, blanked and the file read again.
+/// Parses the file. A line with a TOML error is reported and blanked, and the file parsed again.
 fn read(text: &str, problems: &mut Vec<(usize, String)>) -> Vec<Line> {
     let mut text = text.to_owned();
     for _ in 0..=text.lines().count() {
@@ -128,7 +129,7 @@ fn binding(table: Table, name: &str, item: &Item) -> Result<(Action, Vec<Key>), 
     Ok((action, keys))
 }
 
-/// No such action: the nearest one in the table, or where it really is.
+/// The message for an unknown action: suggests the nearest name, or the right table.
 fn unknown(table: Table, name: &str) -> String {
     let elsewhere = Action::ALL.iter().find(|(_, _, n, _)| *n == name).map(|(_, t, ..)| t.name());
     let near = Action::ALL

@@ -1,10 +1,11 @@
-//! One key press: how it is written (`q`, `G`, `Ctrl-L`, `Shift-Tab`, `F1`) and which presses a terminal can send at all.
+//! A key press: its notation (`q`, `G`, `Ctrl-L`, `Shift-Tab`, `F1`) and whether terminals can send
+//! it.
 
 use std::fmt;
 
 use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 
-/// A key press in its one normal form. `Shift` is part of a character (`G`), never a modifier of it.
+/// A normalized key press. `Shift` is part of a character (`G`), never a modifier of it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Key {
     code: KeyCode,
@@ -46,7 +47,7 @@ impl Key {
         Self { code, mods }
     }
 
-    /// The character it types, when it types one.
+    /// The character it types, if any.
     #[must_use]
     pub fn printable(self) -> Option<char> {
         match self.code {
@@ -55,10 +56,10 @@ impl Key {
         }
     }
 
-    /// Reads `q`, `Ctrl-L`, `Shift-Tab` …
+    /// Parses `q`, `Ctrl-L`, `Shift-Tab` …
     ///
     /// # Errors
-    /// Says what is wrong: no such key, or a press that terminals do not send.
+    /// If there is no such key, or terminals do not send it.
     pub fn parse(text: &str) -> Result<Self, String> {
         let mut mods = KeyModifiers::NONE;
         let mut rest = text;
@@ -101,7 +102,8 @@ fn code(name: &str) -> Result<KeyCode, String> {
     ))
 }
 
-/// Refuses what arrives as another key, or not at all, on a plain terminal, inside tmux or over SSH.
+/// Refuses keys that arrive as another key, or not at all, on a plain terminal, in tmux or over
+/// SSH.
 fn sendable(key: Key, text: &str) -> Result<Key, String> {
     let refuse = |why: &str| Err(format!("terminals cannot send `{text}`: {why}"));
     let (ctrl, shift) = (key.mods.contains(KeyModifiers::CONTROL), key.mods.contains(KeyModifiers::SHIFT));
@@ -181,7 +183,7 @@ mod tests {
     }
 
     #[test]
-    fn what_a_terminal_cannot_send_is_refused_with_the_reason() {
+    fn keys_a_terminal_cannot_send_are_refused_with_the_reason() {
         for (text, why) in [
             ("Ctrl-I", "Tab"),
             ("Ctrl-M", "Enter"),

@@ -1,4 +1,4 @@
-//! The health score and why it is what it is; or why it is unknown.
+//! The health score and its derivation, or why it is unknown.
 
 use ratatui::layout::Rect;
 use ratatui::text::{Line, Span};
@@ -8,7 +8,7 @@ use crate::core::check::score::Score;
 use crate::core::time::{Timestamp, age};
 use crate::tui::app::App;
 use crate::tui::msg::Overview;
-use crate::tui::theme::{Theme, health_words};
+use crate::tui::theme::{Theme, health_label};
 use crate::tui::view::canvas::{Canvas, safe, wrapped};
 use crate::tui::view::layout;
 
@@ -18,7 +18,7 @@ pub fn draw(app: &App, area: Rect, focused: bool, canvas: &mut Canvas<'_>) {
     let score = app.overview.as_ref().and_then(|o| o.score.as_ref());
     let mut title = vec![Span::styled(" Health ", theme.strong())];
     if let Some(score) = score {
-        let (symbol, word) = health_words(score.health);
+        let (symbol, word) = health_label(score.health);
         let value = score.value.map_or_else(|| "–".to_owned(), |v| v.to_string());
         title.push(Span::styled(format!("{value} {symbol} {word} "), theme.health(score.health)));
     } else {

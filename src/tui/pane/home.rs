@@ -31,21 +31,21 @@ impl Pane {
     pub const ALL: [Self; 3] = [Self::Stack, Self::Health, Self::Log];
 }
 
-/// What home remembers.
+/// The state of home.
 #[derive(Debug, Clone, Default)]
 pub struct Home {
     pub focus: Pane,
-    /// The focused pane has the whole screen.
+    /// The focused pane fills the screen.
     pub full: bool,
     pub stack: Picker<Target>,
     pub filter: Filter,
     pub health_top: usize,
-    /// Whose log is shown.
+    /// The run whose log is shown.
     pub log: Option<RunId>,
 }
 
 impl Home {
-    /// Which keys are live.
+    /// The key context.
     #[must_use]
     pub fn context(&self) -> Context {
         match self.focus {
@@ -67,7 +67,7 @@ impl Home {
         }
     }
 
-    /// The stack changed: the selection finds its object again.
+    /// Updates the selection after a change of the stack.
     pub fn sync(&mut self, overview: &Overview) {
         self.stack.sync(&targets(overview, self.filter.text()));
     }
@@ -75,8 +75,8 @@ impl Home {
     /// Performs an action.
     pub fn act(&mut self, action: Action, scene: Scene<'_>) -> Reaction {
         match action {
-            Action::NextPane => self.turn(1),
-            Action::PreviousPane => self.turn(Pane::ALL.len() - 1),
+            Action::NextPane => self.move_focus(1),
+            Action::PreviousPane => self.move_focus(Pane::ALL.len() - 1),
             Action::Pane1 => self.focus = Pane::Stack,
             Action::Pane2 => self.focus = Pane::Health,
             Action::Pane3 => self.focus = Pane::Log,
@@ -95,7 +95,7 @@ impl Home {
         Reaction::Done
     }
 
-    fn turn(&mut self, step: usize) {
+    fn move_focus(&mut self, step: usize) {
         let at = Pane::ALL.iter().position(|p| *p == self.focus).unwrap_or(0);
         self.focus = Pane::ALL[(at + step) % Pane::ALL.len()];
     }
@@ -136,7 +136,7 @@ impl Home {
         }
     }
 
-    /// The log it shows, unless another pane has the whole screen.
+    /// The log shown, unless another pane fills the screen.
     #[must_use]
     pub fn log(&self, body: Rect) -> Option<Place> {
         let focused = self.focus == Pane::Log;
@@ -145,7 +145,7 @@ impl Home {
         Some(Place { run, area, framed: true, focused })
     }
 
-    /// Text typed into the filter.
+    /// Types text into the filter.
     pub fn insert(&mut self, text: &str, overview: Option<&Overview>) {
         if self.focus == Pane::Stack && self.filter.is_typing() {
             self.filter.insert(text);
@@ -162,7 +162,7 @@ impl Home {
         std::mem::take(&mut self.full)
     }
 
-    /// Paints all panes, or the one that has the screen.
+    /// Paints all panes, or the one that fills the screen.
     pub fn draw(&self, app: &App, body: Rect, canvas: &mut Canvas<'_>) {
         for pane in Pane::ALL.into_iter().filter(|pane| !self.full || *pane == self.focus) {
             let (area, focused) = (self.area(pane, body), pane == self.focus);
@@ -188,9 +188,9 @@ pub fn log_title(app: &App, run: Option<&Run>) -> Line<'static> {
     let mut spans =
         vec![Span::styled(format!(" Run {} ", run.id), theme.strong()), Span::styled(status, theme.run(run.status))];
     if run.status == RunStatus::Waiting {
-        // Who asked for it cannot give the approval it may wait for.
-        let asked = run.actor == app.facts.actor && run.plan.approvals().next().is_some();
-        let whom = if asked { "Enter opens it " } else { "for you: Enter opens it " };
+        // The requester of a run cannot approve it.
+        let is_requester = run.actor == app.facts.actor && run.plan.approvals().next().is_some();
+        let whom = if is_requester { "Enter opens it " } else { "for you: Enter opens it " };
         spans.push(Span::styled(whom, theme.attention()));
     }
     // Last, because it may be cut.

@@ -1,4 +1,4 @@
-//! A run's log in a pane: the viewer in a frame, with how it stands on the frame's edges.
+//! A run's log in a pane: the viewer in a frame, with the status on its edges.
 
 use ratatui::layout::Rect;
 use ratatui::text::Line;
@@ -8,7 +8,7 @@ use crate::tui::keys::{Action, Table};
 use crate::tui::view::canvas::Canvas;
 use crate::tui::viewer::Viewer;
 
-/// Paints the log in its frame. `title` says which run it is of.
+/// Paints the log in its frame. `title` names the run.
 pub fn draw(log: Option<&Viewer>, title: Line<'_>, area: Rect, focused: bool, canvas: &mut Canvas<'_>) {
     let mark = log.map_or_else(Line::default, Viewer::mark);
     let inner = canvas.frame(area, title, &mark, focused);
@@ -28,7 +28,7 @@ pub fn draw(log: Option<&Viewer>, title: Line<'_>, area: Rect, focused: bool, ca
     }
 }
 
-/// What a key does in a pane's log, where the pane has no use of its own for it.
+/// Actions that a pane passes on to its log.
 #[must_use]
 pub fn act(action: Action) -> Reaction {
     match action {

@@ -1,4 +1,4 @@
-//! A text to read: an artifact, the problems list, contacts.
+//! A text view: an artifact, the problems list, contacts.
 
 use std::cell::{Ref, RefCell};
 
@@ -14,33 +14,33 @@ use crate::tui::msg::Effect;
 use crate::tui::view::canvas::{Canvas, wrapped};
 use crate::tui::view::layout;
 
-/// Lines kept of a text.
-const MOST_LINES: usize = 20_000;
+/// Maximum number of lines.
+const MAX_LINES: usize = 20_000;
 
-/// A text and how far it is scrolled.
+/// A text and its scroll position.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Reader {
     pub title: String,
-    /// Safe to show.
+    /// Escaped lines.
     lines: Vec<String>,
     top: usize,
-    /// The lines as they fit the width they were last shown with.
+    /// The lines wrapped to the width of the last frame.
     laid_out: RefCell<(usize, Vec<String>)>,
 }
 
 impl Reader {
-    /// A reader of untrusted text.
+    /// A view of untrusted text.
     #[must_use]
     pub fn new(title: &str, body: &str) -> Self {
-        let mut lines: Vec<String> = body.lines().take(MOST_LINES).map(|l| text::strip_sgr_limited(l, 4096)).collect();
-        let left = body.lines().count().saturating_sub(MOST_LINES);
+        let mut lines: Vec<String> = body.lines().take(MAX_LINES).map(|l| text::strip_sgr_limited(l, 4096)).collect();
+        let left = body.lines().count().saturating_sub(MAX_LINES);
         if left > 0 {
             lines.push(format!("… {left} more lines are not shown here"));
         }
         Self { title: text::show(title).into_owned(), lines, top: 0, laid_out: RefCell::default() }
     }
 
-    /// Laying out takes long for a long text: it is done once for a width, not with every key.
+    /// The wrapped lines, cached by width because wrapping a long text is slow.
     fn laid_out(&self, width: usize) -> Ref<'_, Vec<String>> {
         if self.laid_out.borrow().0 != width {
             let lines = self.lines.iter().flat_map(|line| wrapped(line, width)).collect();
@@ -78,7 +78,7 @@ impl View for Reader {
     }
 }
 
-/// `12–34 of 80` when not everything fits.
+/// `12–34 of 80` if not everything fits.
 #[must_use]
 pub fn position(top: usize, height: usize, all: usize) -> String {
     if all <= height { String::new() } else { format!(" {}–{} of {all} ", top + 1, (top + height).min(all)) }

@@ -1,4 +1,4 @@
-//! One run: header, steps, what it left behind, and its log.
+//! One run: header, steps, artifacts and log.
 
 mod people;
 
@@ -32,7 +32,7 @@ pub enum Part {
 
 const PARTS: [Part; 3] = [Part::Steps, Part::Log, Part::Artifacts];
 
-/// A run being looked at.
+/// The view of one run.
 #[derive(Debug, Clone)]
 pub struct RunScreen {
     pub run: RunId,
@@ -41,11 +41,11 @@ pub struct RunScreen {
     full: bool,
     steps: Picker<u32>,
     artifacts: Picker<usize>,
-    /// The artifact that was asked for last, until it has come.
+    /// The artifact requested last, until it arrives.
     pub opening: Option<u32>,
-    /// Who looks at it.
+    /// Start options of the console, including the operator.
     facts: Facts,
-    asked: bool,
+    in_flight: bool,
     stale: bool,
     error: Option<String>,
 }
@@ -63,15 +63,15 @@ impl RunScreen {
             artifacts: Picker::default(),
             opening: None,
             facts: facts.clone(),
-            asked: false,
+            in_flight: false,
             stale: true,
             error: None,
         }
     }
 
-    /// The run was read.
+    /// Takes the result of reading the run.
     pub fn receive(&mut self, detail: &Result<Box<RunDetail>, String>) {
-        self.asked = false;
+        self.in_flight = false;
         match detail {
             Err(why) => self.error = Some(why.clone()),
             Ok(detail) => {
@@ -93,7 +93,7 @@ impl RunScreen {
         }
     }
 
-    fn turn(&mut self, step: usize) {
+    fn move_focus(&mut self, step: usize) {
         let at = PARTS.iter().position(|p| *p == self.focus).unwrap_or(0);
         self.focus = PARTS[(at + step) % PARTS.len()];
     }
@@ -158,14 +158,14 @@ impl RunScreen {
         );
         let cancel = run.cancel_requested_by.as_ref().filter(|_| !run.status.is_terminal());
         if let Some(question) = detail.approval.as_ref().and_then(|a| a.question(run)) {
-            let told = wrapped(&safe(&question.told(&self.facts.actor)), usize::from(area.width.saturating_sub(2)));
-            let told = told.iter().map(|l| Line::styled(format!(" {l}"), theme.attention()));
+            let votes = wrapped(&safe(&question.told(&self.facts.actor)), usize::from(area.width.saturating_sub(2)));
+            let votes = votes.iter().map(|l| Line::styled(format!(" {l}"), theme.attention()));
             let by = Line::styled(by, theme.dim());
-            // What it waits for comes before who asked for it, where there is no room for both.
-            let lines: Vec<_> = std::iter::once(first).chain((told.len() < 2).then_some(by)).chain(told).collect();
+            // Without room for both, the approval replaces the requester.
+            let lines: Vec<_> = std::iter::once(first).chain((votes.len() < 2).then_some(by)).chain(votes).collect();
             return canvas.lines(area, &lines);
         }
-        let said = match (cancel, run.why(), &self.error) {
+        let status_line = match (cancel, run.why(), &self.error) {
             (_, _, Some(error)) => format!(" not read again: {}", safe(error)),
             (Some(who), ..) if run.orders.ending == Some(Ending::AfterStep) => {
                 format!(" {} asked to stop it after this step", safe(who))
@@ -181,7 +181,7 @@ impl RunScreen {
             (None, None, _) if run.status == RunStatus::Waiting => " waits for an answer (a)".to_owned(),
             _ => format!(" {}", safe(&run.plan.restatement)),
         };
-        canvas.lines(area, &[first, Line::styled(by, theme.dim()), Line::raw(said)]);
+        canvas.lines(area, &[first, Line::styled(by, theme.dim()), Line::raw(status_line)]);
     }
 
     fn draw_steps(&self, app: &App, area: Rect, focused: bool, canvas: &mut Canvas<'_>) {
@@ -194,7 +194,7 @@ impl RunScreen {
         let inner = canvas.frame(area, title.into(), &Line::default(), focused);
         let Some(detail) = &self.detail else { return };
         let inner = self.draw_notes(detail, inner, focused, canvas);
-        // Until somebody looks around in it, the list stays at the step that is under way.
+        // Without focus, the list follows the step in progress.
         let shown = if focused { self.steps.index() } else { under_way(detail).unwrap_or(self.steps.index()) };
         let first = first_visible(shown, steps.len(), usize::from(inner.height));
         for (y, (i, (step, place))) in (inner.y..inner.bottom()).zip(steps.iter().enumerate().skip(first)) {
@@ -206,14 +206,15 @@ impl RunScreen {
         }
     }
 
-    /// What the runbook says about the step under way, or the selected one, below the list; the rows left to the list.
+    /// Draws the runbook notes of the step in progress, or of the selected one, below the list;
+    /// returns the rest of the area.
     fn draw_notes(&self, detail: &RunDetail, inner: Rect, focused: bool, canvas: &mut Canvas<'_>) -> Rect {
         let shown = if focused { self.steps.index() } else { under_way(detail).unwrap_or(self.steps.index()) };
         let step = detail.run.plan.numbered_step(count(shown)).map(|(step, _)| step);
         let Some(notes) = step.and_then(|s| s.rules.notes.as_deref()) else { return inner };
         let width = usize::from(inner.width.saturating_sub(2));
         let lines: Vec<String> = notes.lines().map(safe).flat_map(|line| wrapped(&line, width)).collect();
-        // At least half of the rows stay with the steps.
+        // At least half of the rows stay for the steps.
         let room = u16::try_from(lines.len()).unwrap_or(u16::MAX).min(inner.height / 2);
         let split = inner.height - room;
         let below = Rect { y: inner.y + split, height: room, ..inner };
@@ -225,7 +226,7 @@ impl RunScreen {
     fn draw_artifacts(&self, area: Rect, focused: bool, canvas: &mut Canvas<'_>) {
         let theme = canvas.theme;
         let all = self.detail.as_ref().map_or(&[][..], |d| &d.artifacts);
-        let title = Span::styled(format!(" Left behind {} ", all.len()), theme.strong());
+        let title = Span::styled(format!(" Artifacts {} ", all.len()), theme.strong());
         let inner = canvas.frame(area, title.into(), &Line::default(), focused);
         if all.is_empty() {
             canvas.line(inner, &Line::styled("nothing yet", theme.dim()));
@@ -233,7 +234,7 @@ impl RunScreen {
         let first = first_visible(self.artifacts.index(), all.len(), usize::from(inner.height));
         for (y, (i, artifact)) in (inner.y..inner.bottom()).zip(all.iter().enumerate().skip(first)) {
             let (kind, title) = (artifact.kind.name(), artifact.title.as_str());
-            // "manifest of run #4" need not name its kind twice.
+            // "manifest of run #4" would name its kind twice.
             let title = title.strip_prefix(kind).and_then(|rest| rest.strip_prefix(' ')).unwrap_or(title);
             let line = Line::from(vec![
                 Span::styled(format!("{kind:<9}"), theme.dim()),
@@ -258,8 +259,8 @@ impl View for RunScreen {
 
     fn act(&mut self, action: Action, scene: Scene<'_>) -> Reaction {
         match action {
-            Action::NextPane => self.turn(1),
-            Action::PreviousPane => self.turn(PARTS.len() - 1),
+            Action::NextPane => self.move_focus(1),
+            Action::PreviousPane => self.move_focus(PARTS.len() - 1),
             Action::Pane1 => self.focus = Part::Steps,
             Action::Pane2 => self.focus = Part::Log,
             Action::Pane3 => self.focus = Part::Artifacts,
@@ -292,8 +293,8 @@ impl View for RunScreen {
 
     fn ask(&mut self) -> Vec<Effect> {
         let mut effects = Vec::new();
-        if self.stale && !self.asked {
-            (self.stale, self.asked) = (false, true);
+        if self.stale && !self.in_flight {
+            (self.stale, self.in_flight) = (false, true);
             effects.push(Effect::Detail(self.run));
         }
         effects
@@ -333,18 +334,18 @@ fn step_line((step, place): (&PlanStep, &str), record: Option<&RunStep>, app: &A
         (None, _) => String::new(),
     });
     let again = record.filter(|r| r.attempt > 1).map(|r| format!(" try {}", r.attempt)).unwrap_or_default();
-    let said = record.and_then(RunStep::why).map_or_else(|| safe(&step.spec.describe()), safe);
+    let why = record.and_then(RunStep::why).map_or_else(|| safe(&step.spec.describe()), safe);
     let name = (width / 3).clamp(10, 28);
-    // A narrow pane leaves the phase out: what came of the step says more.
+    // A narrow pane omits the phase in favour of the result.
     let phase = if width < 80 { String::new() } else { format!("{place:<10}") };
     Line::from(vec![
         Span::styled(format!("{} {:<10}", step_symbol(status), step_word(status)), app.theme.step(status)),
         Span::styled(phase, app.theme.dim()),
-        Span::raw(format!("{} {took:>8}{again}  {said}", column(&step.name, name))),
+        Span::raw(format!("{} {took:>8}{again}  {why}", column(&step.name, name))),
     ])
 }
 
-/// The newest step that has begun.
+/// The last step that has started.
 fn under_way(detail: &RunDetail) -> Option<usize> {
     let begun = detail.steps.iter().filter(|s| s.started_at.is_some()).map(|s| s.index as usize).max()?;
     Some(begun.min(detail.run.plan.numbered().count().saturating_sub(1)))

@@ -1,4 +1,4 @@
-//! All runs, newest first, read page by page as one goes down; `/` narrows the list.
+//! All runs, newest first, read page by page on scrolling; `/` filters the list.
 
 use std::collections::BTreeMap;
 
@@ -20,14 +20,14 @@ use crate::tui::view::layout;
 
 const PAGE: u32 = 100;
 /// Runs kept in the list.
-const MOST_RUNS: usize = 2000;
+const MAX_RUNS: usize = 2000;
 
-/// Which page is under way.
+/// A page request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Page {
     Newest,
     Before(RunId),
-    /// Of what the filter's text finds beyond the list.
+    /// Search results for the filter text, older than the list.
     Search(RunId),
 }
 
@@ -45,45 +45,46 @@ impl Page {
 pub struct RunsScreen {
     pub ticket: Ticket,
     filter: RunFilter,
-    /// What the filter says, for the title: `failed, prod`.
-    said: String,
+    /// The filter in the title: `failed, prod`.
+    filter_label: String,
     narrow: Filter,
     runs: Vec<Run>,
-    /// Where the queued ones stand, as far as it was read.
+    /// Queue positions of the queued runs read so far.
     queue: Vec<Queued>,
     picker: Picker<RunId>,
     search: Search,
-    /// What is not listed because this version cannot read it, and why.
+    /// Runs not listed because this version cannot read them, with the reason.
     unreadable: BTreeMap<RunId, String>,
-    asked: Option<Page>,
+    in_flight: Option<Page>,
     stale: bool,
-    /// The newest queued run that is older than what was read again: what it waits for may have changed too.
+    /// The newest queued run older than the pages read again: its queue position may have changed
+    /// too.
     again: Option<RunId>,
     ended: bool,
     error: Option<String>,
 }
 
-/// What the text of the filter finds among the runs that are older than the list: the store looks for them, so many runs
-/// at a time, until the screen is full or all were looked at.
+/// Search results for the filter text among runs older than the list. The store searches a number
+/// of runs at a time until the screen is full or all runs are searched.
 #[derive(Debug, Clone, Default)]
 struct Search {
     text: String,
     found: Vec<Run>,
-    /// Runs from this one on have been looked at.
-    looked_to: Option<RunId>,
+    /// The oldest run searched so far.
+    searched_to: Option<RunId>,
     over: bool,
 }
 
 impl RunsScreen {
-    /// The list of the runs that pass `filter`.
+    /// The list of runs that match `filter`.
     #[must_use]
     pub fn new(ticket: Ticket, filter: RunFilter) -> Self {
         let status = filter.status.iter().map(|s| run_word(*s));
         let since = filter.since.map(|at| format!("since {}", &at.rfc3339()[..16]));
-        let said: Vec<String> = status.chain(filter.service.clone()).chain(filter.env.clone()).chain(since).collect();
+        let labels: Vec<String> = status.chain(filter.service.clone()).chain(filter.env.clone()).chain(since).collect();
         Self {
             ticket,
-            said: said.join(", "),
+            filter_label: labels.join(", "),
             filter: RunFilter { limit: PAGE, ..filter },
             narrow: Filter::default(),
             runs: Vec::new(),
@@ -91,7 +92,7 @@ impl RunsScreen {
             unreadable: BTreeMap::new(),
             picker: Picker::default(),
             search: Search::default(),
-            asked: None,
+            in_flight: None,
             stale: true,
             again: None,
             ended: false,
@@ -99,9 +100,9 @@ impl RunsScreen {
         }
     }
 
-    /// A page came: it replaces what was known of its stretch.
+    /// Takes a page, which replaces the runs of its range.
     pub fn receive(&mut self, page: Result<RunPage, String>) {
-        let Some(asked) = self.asked.take() else { return };
+        let Some(requested) = self.in_flight.take() else { return };
         let page = match page {
             Ok(page) => page,
             Err(why) => {
@@ -110,14 +111,14 @@ impl RunsScreen {
             }
         };
         self.error = None;
-        if let Page::Search(before) = asked {
+        if let Page::Search(before) = requested {
             return self.found(before, page);
         }
         let RunPage { runs: page, queue, unreadable, .. } = page;
         let last = page.last().map(|run| run.id).filter(|_| page.len() + unreadable.len() >= PAGE as usize);
         self.ended |= last.is_none();
         let older = |run: RunId| last.is_some_and(|last| run < last);
-        let beyond = |run: RunId| older(run) || asked.before().is_some_and(|before| run >= before);
+        let beyond = |run: RunId| older(run) || requested.before().is_some_and(|before| run >= before);
         self.runs.retain(|run| beyond(run.id));
         self.queue.retain(|queued| beyond(queued.run));
         self.again = self.runs.iter().find(|run| run.status == RunStatus::Queued && older(run.id)).map(|run| run.id);
@@ -128,14 +129,14 @@ impl RunsScreen {
         self.sync();
     }
 
-    /// What a search found; nothing of it counts when another text is looked for by now.
+    /// Takes search results; drops them if the filter text has changed.
     fn found(&mut self, before: RunId, page: RunPage) {
-        if self.search.text != self.narrow.text() || self.search.looked_to != Some(before) {
+        if self.search.text != self.narrow.text() || self.search.searched_to != Some(before) {
             return;
         }
         self.search.found.extend(page.runs);
         self.unreadable.extend(page.unreadable);
-        (self.search.over, self.search.looked_to) = (page.rest.is_none(), page.rest.or(self.search.looked_to));
+        (self.search.over, self.search.searched_to) = (page.rest.is_none(), page.rest.or(self.search.searched_to));
         self.sync();
     }
 
@@ -146,17 +147,17 @@ impl RunsScreen {
         }
         let oldest = self.runs.last().map(|run| run.id);
         let beyond = self.search.found.iter().filter(|run| oldest.is_none_or(|oldest| run.id < oldest));
-        self.runs.iter().chain(beyond).filter(|run| words(run).contains(&wanted)).collect()
+        self.runs.iter().chain(beyond).filter(|run| search_text(run).contains(&wanted)).collect()
     }
 
-    /// The next piece of the search for the filter's text, from the end of the list on.
+    /// The next request of the search for the filter text, from the end of the list.
     fn search_on(&mut self) -> Option<Page> {
         let oldest = self.runs.last()?.id;
         if self.search.text != self.narrow.text() {
             let text = self.narrow.text().to_owned();
-            self.search = Search { text, looked_to: Some(oldest), ..Search::default() };
+            self.search = Search { text, searched_to: Some(oldest), ..Search::default() };
         }
-        self.search.looked_to.filter(|_| !self.search.over).map(Page::Search)
+        self.search.searched_to.filter(|_| !self.search.over).map(Page::Search)
     }
 
     fn keys(&self) -> Vec<RunId> {
@@ -168,13 +169,14 @@ impl RunsScreen {
         self.picker.sync(&keys);
     }
 
-    /// What the selected run waits for, below the list; the rows left to the list.
+    /// Draws the reason why the selected run is queued below the list; returns the rest of the
+    /// area.
     fn draw_waits(&self, list: Rect, canvas: &mut Canvas<'_>) -> Rect {
         let run = self.picker.key().and_then(|id| self.runs.iter().find(|run| run.id == *id));
         let Some(run) = run.filter(|run| run.status == RunStatus::Queued) else { return list };
         let Some(waits) = run.stands(self.queue.iter().find(|q| q.run == run.id)) else { return list };
         let lines = wrapped(&safe(&format!("{} {waits}", run.id)), usize::from(list.width.saturating_sub(2)));
-        // Most of the rows stay with the list.
+        // Most of the rows stay for the list.
         let room = u16::try_from(lines.len()).unwrap_or(u16::MAX).min(list.height / 3);
         let split = list.height - room;
         let below = Rect { y: list.y + split, height: room, ..list };
@@ -183,12 +185,12 @@ impl RunsScreen {
         Rect { height: split, ..list }
     }
 
-    /// Nothing is left out of what is shown.
+    /// The list is complete.
     fn is_whole(&self) -> bool {
         self.ended || (!self.narrow.text().is_empty() && self.search.text == self.narrow.text() && self.search.over)
     }
 
-    /// What is said instead of an empty list.
+    /// The text in place of an empty list.
     fn nothing(&self) -> String {
         match (self.is_whole(), self.narrow.text()) {
             (true, "") => "no runs".to_owned(),
@@ -197,19 +199,19 @@ impl RunsScreen {
         }
     }
 
-    /// What has not been looked at yet.
+    /// The progress of the search.
     fn progress(&self) -> Option<String> {
         let narrows = !self.narrow.text().is_empty();
-        match self.search.looked_to {
+        match self.search.searched_to {
             _ if self.is_whole() => None,
             Some(run) if narrows => Some(format!("looked at back to run {run}")),
-            _ if !narrows && self.runs.len() >= MOST_RUNS => Some("/ looks among older ones".to_owned()),
+            _ if !narrows && self.runs.len() >= MAX_RUNS => Some("/ looks among older ones".to_owned()),
             _ => None,
         }
     }
 
     fn next_page(&mut self) -> Option<Effect> {
-        if self.asked.is_some() {
+        if self.in_flight.is_some() {
             return None;
         }
         let shown = self.shown().len();
@@ -217,13 +219,13 @@ impl RunsScreen {
         let narrows = !self.narrow.text().is_empty();
         let page = match (self.stale, self.again, self.runs.last()) {
             (true, ..) => Page::Newest,
-            // From this run on, itself included.
+            // Including this run.
             (false, Some(run), _) => Page::Before(RunId(run.0.saturating_add(1))),
             (false, None, Some(_)) if near_end && narrows => self.search_on()?,
-            (false, None, Some(last)) if near_end && self.runs.len() < MOST_RUNS => Page::Before(last.id),
+            (false, None, Some(last)) if near_end && self.runs.len() < MAX_RUNS => Page::Before(last.id),
             _ => return None,
         };
-        (self.asked, self.stale) = (Some(page), false);
+        (self.in_flight, self.stale) = (Some(page), false);
         let holds = matches!(page, Page::Search(_)).then(|| self.search.text.clone());
         let filter = RunFilter { before: page.before(), holds, ..self.filter.clone() };
         Some(Effect::Runs { ticket: self.ticket, filter })
@@ -244,7 +246,7 @@ impl View for RunsScreen {
             (Action::Find, _) => self.narrow.open(),
             (Action::Open, Some(run)) => return Reaction::Open(Destination::Run(*run)),
             (Action::CopyLine, Some(run)) => {
-                let line = self.shown().into_iter().find(|r| r.id == *run).map(words).unwrap_or_default();
+                let line = self.shown().into_iter().find(|r| r.id == *run).map(search_text).unwrap_or_default();
                 return Reaction::Ask(Effect::Copy(safe(&line)));
             }
             _ => {
@@ -282,13 +284,13 @@ impl View for RunsScreen {
         let theme = canvas.theme;
         let shown = self.shown();
         let more = if self.is_whole() { "" } else { "+" };
-        let said = if self.said.is_empty() { String::new() } else { format!("{} ", safe(&self.said)) };
+        let label = if self.filter_label.is_empty() { String::new() } else { format!("{} ", safe(&self.filter_label)) };
         let lacks = match self.unreadable.len() {
             0 => String::new(),
             n => format!("· {n} cannot be read "),
         };
         let progress = self.progress().map(|text| format!("· {text} ")).unwrap_or_default();
-        let title = Span::styled(format!(" Runs {}{more} {said}{lacks}{progress}", shown.len()), theme.strong());
+        let title = Span::styled(format!(" Runs {}{more} {label}{lacks}{progress}", shown.len()), theme.strong());
         let inner = canvas.frame(area, title.into(), &Span::styled(self.narrow.mark(), theme.attention()).into(), true);
         if shown.is_empty() {
             let lacks = || self.unreadable.iter().next_back().map(|(run, why)| not_listed(*run, why));
@@ -336,7 +338,7 @@ fn line(run: &Run, app: &App, title_width: usize) -> Line<'static> {
     ])
 }
 
-/// With its priority, where that is not the usual one.
+/// The title, with the priority unless that is normal.
 fn title(run: &Run) -> String {
     if run.priority.is_normal() {
         return run.plan.title.clone();
@@ -344,7 +346,7 @@ fn title(run: &Run) -> String {
     format!("[{}] {}", run.priority.name(), run.plan.title)
 }
 
-/// The clock time for today, the age for older ones.
+/// The clock time within the last day, else the age.
 fn when(at: Timestamp, now: Timestamp) -> String {
     if now.ms_since(at) < 86_400_000 {
         at.clock_utc()
@@ -363,6 +365,6 @@ pub fn took(run: &Run, now: Timestamp) -> String {
     }
 }
 
-fn words(run: &Run) -> String {
+fn search_text(run: &Run) -> String {
     listed(run.id, run.status, run.priority, &run.plan.title, &run.actor).to_lowercase()
 }

@@ -1,4 +1,4 @@
-//! One service: everything known about it, where it runs and how it does there, what can be done to it, its last runs.
+//! One service: its data, state per environment, actions and last runs.
 
 use ratatui::layout::Rect;
 use ratatui::text::{Line, Span};
@@ -17,7 +17,7 @@ use crate::tui::theme::{Theme, run_symbol, run_word};
 use crate::tui::view::canvas::{Canvas, column, safe, wrapped};
 use crate::tui::view::layout;
 
-/// A service being looked at.
+/// The view of one service.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ServiceScreen {
     pub name: String,
@@ -71,7 +71,7 @@ fn lines(screen: &ServiceScreen, scene: Scene<'_>, theme: Theme, width: usize) -
     out.lines
 }
 
-/// The page being written.
+/// The lines being built.
 struct Out {
     lines: Vec<Line<'static>>,
     theme: Theme,
@@ -86,7 +86,7 @@ impl Out {
         self.lines.push(Line::styled(text.to_owned(), self.theme.strong()));
     }
 
-    /// A name and its value, wrapped under itself.
+    /// A name and its wrapped value.
     fn field(&mut self, name: &str, value: &str) {
         let indent = 16;
         for (i, part) in wrapped(&safe(value), self.width.saturating_sub(indent)).into_iter().enumerate() {

@@ -1,4 +1,4 @@
-//! What we run: one row per service and environment, with its state, its age when old, and a day's uptime.
+//! The stack: one row per service and environment, with state, age if stale, and one day's uptime.
 
 use ratatui::layout::Rect;
 use ratatui::text::{Line, Span};
@@ -12,7 +12,7 @@ use crate::tui::msg::Overview;
 use crate::tui::view::canvas::{Canvas, column, row, safe};
 use crate::tui::view::layout;
 
-/// Every service in each of its environments, in the stack's order, those without a probe too.
+/// Every service in each of its environments, in the stack's order, including those without probes.
 #[must_use]
 pub fn targets(overview: &Overview, filter: &str) -> Vec<Target> {
     let wanted = filter.to_lowercase();
@@ -21,21 +21,21 @@ pub fn targets(overview: &Overview, filter: &str) -> Vec<Target> {
         let in_envs: Vec<Target> = s.environments.iter().map(|env| of(&s.name, Some(env))).collect();
         if in_envs.is_empty() { vec![of(&s.name, None)] } else { in_envs }
     });
-    all.filter(|t| wanted.is_empty() || words(overview, t).contains(&wanted)).collect()
+    all.filter(|t| wanted.is_empty() || search_text(overview, t).contains(&wanted)).collect()
 }
 
-fn words(overview: &Overview, target: &Target) -> String {
+fn search_text(overview: &Overview, target: &Target) -> String {
     let state = overview.sight(target, overview.at).state;
     format!("{} {} {}", target.service, target.env.as_deref().unwrap_or(""), state.name()).to_lowercase()
 }
 
-/// What is known of a target.
+/// The summary of a target.
 #[must_use]
 pub fn summary<'a>(overview: &'a Overview, target: &Target) -> Option<&'a TargetSummary> {
     overview.states.iter().find(|(t, _)| t == target).map(|(_, summary)| summary)
 }
 
-/// `99.98`, or `–` when nothing was observed.
+/// `99.98`, or `–` without observations.
 #[must_use]
 pub fn uptime(summary: Option<&TargetSummary>) -> String {
     match summary.and_then(TargetSummary::uptime_pct) {
@@ -46,7 +46,7 @@ pub fn uptime(summary: Option<&TargetSummary>) -> String {
     }
 }
 
-/// How old the last look is, when it is older than a few slots of the pulse.
+/// The age of the last observation, if it is stale.
 #[must_use]
 pub fn age(sight: &Sight, now: Timestamp, stale_ms: i64) -> Option<String> {
     let age = now.ms_since(sight.seen_at?);
@@ -115,7 +115,7 @@ fn line(app: &App, overview: &Overview, target: &Target, selected: bool, width: 
     ])
 }
 
-/// The state's word in five cells.
+/// The state as a word of at most five cells.
 const fn short_word(state: State) -> &'static str {
     match state {
         State::Ok => "ok",
@@ -147,7 +147,7 @@ fn empty(overview: &Overview, filter: &str, dim: ratatui::style::Style) -> Vec<L
     .collect()
 }
 
-/// Latency, age and uptime of one target, for the service view; why it is unknown, when it is.
+/// Latency, age and uptime of one target for the service view, or why its state is unknown.
 #[must_use]
 pub fn facts(summary: Option<&TargetSummary>, sight: &Sight, now: Timestamp) -> String {
     let Some(s) = summary else { return "no observation yet".to_owned() };

@@ -1,4 +1,4 @@
-//! A run's log on the whole screen of the console: the same log as in the panes, with all the room there is.
+//! A run's log on the whole screen of the console; the same log as in the panes.
 
 use ratatui::layout::Rect;
 
@@ -9,7 +9,7 @@ use crate::tui::app::logs::Place;
 use crate::tui::keys::{Action, Context, Table};
 use crate::tui::view::canvas::Canvas;
 
-/// The log of a run being read.
+/// The full-screen log of a run.
 #[derive(Debug, Clone, Copy)]
 pub struct WholeLog {
     pub run: RunId,

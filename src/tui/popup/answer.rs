@@ -1,5 +1,5 @@
-//! The answer to a step that waits for a person: done or not done, approved or not, with a note. Nothing is selected that
-//! answers by itself.
+//! Dialog to answer a waiting step: done or not done, approve or reject, with a note. The initially
+//! selected button does not answer.
 
 use ratatui::layout::Rect;
 use ratatui::text::{Line, Span};
@@ -14,7 +14,7 @@ use crate::tui::keys::{Action, Context};
 use crate::tui::msg::{Approval, Effect, RunDetail};
 use crate::tui::view::canvas::{Canvas, row, safe, wrapped};
 
-/// What has the keyboard.
+/// The element with keyboard focus.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Focus {
     Note,
@@ -25,21 +25,21 @@ enum Focus {
 
 const ORDER: [Focus; 4] = [Focus::Note, Focus::Later, Focus::Yes, Focus::No];
 
-/// What is asked.
+/// The question.
 #[derive(Debug, Clone)]
-enum Asked {
-    /// Whether the step of that number is done; the word its note has to be, if one; and whether "no" is an answer like
-    /// another.
+enum Question {
+    /// Is step `step` done? `word`: the note that confirms it, if required. `optional`: "no" is a
+    /// normal answer.
     Work { step: u32, word: Option<String>, optional: bool },
-    /// Whether the plan of that hash may go on, and when that takes a comment.
+    /// May the plan with this hash continue? And when is a comment required?
     Approval(String, Comment),
 }
 
-/// The question of one step.
+/// The form for one step.
 #[derive(Debug, Clone)]
 pub struct AnswerForm {
     run: RunId,
-    asked: Asked,
+    question: Question,
     title: String,
     prompt: String,
     note: Field,
@@ -48,39 +48,39 @@ pub struct AnswerForm {
 }
 
 impl AnswerForm {
-    /// Asks what a manual step asks; `rules` hold what the runbook says about it and which word confirms it.
+    /// The question of a manual step; `rules` hold its notes and confirmation word.
     #[must_use]
     pub fn work(run: RunId, step: u32, name: &str, prompt: &str, rules: &Rules) -> Self {
-        let asked = Asked::Work { step, word: rules.word.clone(), optional: rules.optional };
+        let question = Question::Work { step, word: rules.word.clone(), optional: rules.optional };
         let title = format!("Run {run} asks: {}", safe(name));
-        Self::new(run, asked, title, prompt, rules.notes.as_deref())
+        Self::new(run, question, title, prompt, rules.notes.as_deref())
     }
 
-    /// Asks for approval; `told` says how it stands.
+    /// The question of an approval step, with the votes so far.
     #[must_use]
     pub fn approval(detail: &RunDetail, approval: &Approval, me: &str, note: Option<&str>) -> Option<Self> {
         let (run, question) = (&detail.run, approval.question(&detail.run)?);
         let (step, _) = run.plan.numbered_step(approval.step)?;
         let hash = approval.plan_hash.get(..12).unwrap_or(&approval.plan_hash);
-        let said = format!(
+        let prompt = format!(
             "{}\n\n{} ({} asked for it, plan {hash})\n{}",
             question.ask.prompt,
             run.plan.title,
             run.actor,
             question.told(me)
         );
-        let asked = Asked::Approval(approval.plan_hash.clone(), question.ask.comment);
+        let subject = Question::Approval(approval.plan_hash.clone(), question.ask.comment);
         let title = format!("Run {} wants approval: {}", run.id, safe(&step.name));
-        let mut new = Self::new(run.id, asked, title, &said, step.rules.notes.as_deref());
+        let mut new = Self::new(run.id, subject, title, &prompt, step.rules.notes.as_deref());
         new.note = Field::with(note.unwrap_or_default());
         Some(new)
     }
 
-    fn new(run: RunId, asked: Asked, title: String, prompt: &str, notes: Option<&str>) -> Self {
-        // What is asked comes first: a small window shows the beginning.
+    fn new(run: RunId, question: Question, title: String, prompt: &str, notes: Option<&str>) -> Self {
+        // The question comes first: a small window shows only the beginning.
         let notes = notes.map(|notes| format!("\n\n{notes}")).unwrap_or_default();
         let prompt = format!("{prompt}{notes}").lines().map(safe).collect::<Vec<_>>().join("\n");
-        Self { run, asked, title, prompt, note: Field::default(), focus: Focus::Later, message: None }
+        Self { run, question, title, prompt, note: Field::default(), focus: Focus::Later, message: None }
     }
 
     pub(super) const fn context(&self) -> Context {
@@ -95,8 +95,8 @@ impl AnswerForm {
 
     pub(super) fn act(&mut self, action: Action) -> Outcome {
         match action {
-            Action::NextField | Action::Complete | Action::Newer | Action::Accept => self.turn(1),
-            Action::PreviousField | Action::PreviousChoice | Action::Older => self.turn(ORDER.len() - 1),
+            Action::NextField | Action::Complete | Action::Newer | Action::Accept => self.move_focus(1),
+            Action::PreviousField | Action::PreviousChoice | Action::Older => self.move_focus(ORDER.len() - 1),
             Action::PickYes => self.focus = Focus::Yes,
             Action::PickNo => self.focus = Focus::No,
             Action::Press => return self.press(),
@@ -105,7 +105,7 @@ impl AnswerForm {
         Outcome::Stay
     }
 
-    fn turn(&mut self, step: usize) {
+    fn move_focus(&mut self, step: usize) {
         let at = ORDER.iter().position(|f| *f == self.focus).unwrap_or(0);
         self.focus = ORDER[(at + step) % ORDER.len()];
     }
@@ -117,23 +117,23 @@ impl AnswerForm {
             Focus::Later | Focus::Note => return Outcome::Close,
         };
         let (run, note) = (self.run, Some(self.note.text().trim().to_owned()).filter(|n| !n.is_empty()));
-        match &self.asked {
-            Asked::Work { word: Some(word), .. } if yes && note.as_ref() != Some(word) => {
+        match &self.question {
+            Question::Work { word: Some(word), .. } if yes && note.as_ref() != Some(word) => {
                 self.insist(format!("not confirmed: type `{}` as the note", safe(word)))
             }
-            Asked::Work { step, .. } => Outcome::Finish(Effect::Answer { run, step: *step, done: yes, note }),
-            Asked::Approval(_, comment)
+            Question::Work { step, .. } => Outcome::Finish(Effect::Answer { run, step: *step, done: yes, note }),
+            Question::Approval(_, comment)
                 if note.is_none() && (*comment == Comment::Always || (*comment == Comment::OnDeny && !yes)) =>
             {
                 self.insist("this needs a reason: say why".to_owned())
             }
-            Asked::Approval(hash, _) => {
+            Question::Approval(hash, _) => {
                 Outcome::Finish(Effect::Vote { run, approved: yes, note, plan_hash: hash.clone() })
             }
         }
     }
 
-    /// Stays, with what the note has to be.
+    /// Keeps the form open and shows what the note must be.
     fn insist(&mut self, why: String) -> Outcome {
         (self.message, self.focus) = (Some(why), Focus::Note);
         Outcome::Stay
@@ -154,10 +154,10 @@ impl AnswerForm {
         if inner.height >= 3 {
             canvas.field(row(inner, foot), Span::raw(" note: "), &self.note, self.focus == Focus::Note, "");
             let on = |focus| self.focus == focus;
-            let (yes, no) = match self.asked {
-                Asked::Work { optional: true, .. } => ("Yes", "No"),
-                Asked::Work { .. } => ("Done", "Not done"),
-                Asked::Approval(..) => ("Approve", "Reject"),
+            let (yes, no) = match self.question {
+                Question::Work { optional: true, .. } => ("Yes", "No"),
+                Question::Work { .. } => ("Done", "Not done"),
+                Question::Approval(..) => ("Approve", "Reject"),
             };
             let all = [("Later", on(Focus::Later)), (yes, on(Focus::Yes)), (no, on(Focus::No))];
             canvas.line(row(inner, foot + 2), &buttons(&all, theme));

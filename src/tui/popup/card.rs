@@ -1,7 +1,7 @@
-//! The plan card: what will happen, exactly, before it does; and the only place a run is started from.
+//! The plan card: shows exactly what a run will do, and is the only place to start one.
 //!
-//! A protected environment wants its word typed; without one, the button that starts nothing is selected when the plan
-//! changes something. So Enter, pressed twice, never starts a change.
+//! A protected environment requires its confirmation word. Without one, the cancel button is
+//! selected if the plan changes something, so pressing Enter twice never starts a change.
 
 mod body;
 
@@ -19,10 +19,10 @@ use crate::tui::msg::{Effect, PlanCard, Ticket};
 use crate::tui::pane::reader::position;
 use crate::tui::view::canvas::{Canvas, row, safe, wrapped};
 
-/// Rows the body scrolls by with one page.
+/// Rows per page when scrolling.
 const PAGE: usize = 8;
 
-/// A plan being looked at.
+/// The card of one plan.
 #[derive(Debug, Clone)]
 pub struct Card {
     pub card: PlanCard,
@@ -33,15 +33,15 @@ pub struct Card {
     confirm: Option<(String, Field)>,
     focus: Focus,
     top: usize,
-    /// A question under way: the plan is made again, or the run is being started.
+    /// The request in flight: planning again, or starting the run.
     busy: Option<Ticket>,
     /// Why nothing was started.
     pub message: Option<String>,
-    /// The ended run whose plan this is, and why it is done again.
+    /// For a retry: the ended run and the reason.
     retry_of: Option<(RunId, Option<String>)>,
 }
 
-/// What has the keyboard.
+/// The element with keyboard focus.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Focus {
     Input(usize),
@@ -78,8 +78,8 @@ impl Card {
         new
     }
 
-    /// The card of an ended run's plan, as it was: its inputs are not changed here. It cannot be started before it is
-    /// known what stands in its way now, which is asked with this ticket.
+    /// The card to retry an ended run with the same plan and inputs. It can be started once the
+    /// answer to the request `ticket` says what blocks it now.
     #[must_use]
     pub fn retry(run: &Run, reason: Option<String>, ticket: Ticket) -> Self {
         let (plan, last) = (run.plan.clone(), vec![run.clone()]);
@@ -93,14 +93,14 @@ impl Card {
         new
     }
 
-    /// The question this card waits for.
+    /// The request this card waits for.
     #[must_use]
     pub const fn busy(&self) -> Option<Ticket> {
         self.busy
     }
 
-    /// The plan was made again with other inputs: everything typed to confirm the old one is void. A value that was
-    /// refused is missing in the plan; it stays as it was typed, to be corrected.
+    /// Takes the plan for changed inputs and clears the confirmation. A refused value is missing in
+    /// the plan; its field keeps the typed text, to be corrected.
     pub fn replanned(&mut self, card: Result<Box<PlanCard>, String>) {
         self.busy = None;
         match card {
@@ -117,7 +117,7 @@ impl Card {
         }
     }
 
-    /// Puts back the lines whose values the plan lacks, each in its place, and goes to the first of them.
+    /// Restores the fields whose values the plan lacks, in order, and moves focus to the first.
     fn keep_refused(&mut self, typed: Vec<(String, Field)>, focus: Focus) {
         let planned = std::mem::take(&mut self.inputs);
         let (mut lines, mut refused) = (Vec::new(), None);
@@ -139,8 +139,8 @@ impl Card {
         }
     }
 
-    /// What stands in its way as things are now.
-    pub fn met(&mut self, queue: Result<Vec<String>, String>) {
+    /// Takes the runs and rules that block the plan now.
+    pub fn set_blockers(&mut self, queue: Result<Vec<String>, String>) {
         self.busy = None;
         match queue {
             Ok(queue) => self.card.queue = queue,
@@ -153,13 +153,13 @@ impl Card {
         (self.busy, self.message) = (None, Some(format!("nothing was started: {why}")));
     }
 
-    /// Nothing stands in the way but the confirmation.
+    /// Only the confirmation is missing.
     #[must_use]
     pub fn can_start(&self) -> bool {
         !self.is_forbidden() && self.card.plan.blocks().next().is_none()
     }
 
-    /// A read-only console executes nothing, not even what only looks.
+    /// A read-only console starts no runs, not even read-only ones.
     const fn is_forbidden(&self) -> bool {
         self.read_only
     }
@@ -171,7 +171,7 @@ impl Card {
         }
     }
 
-    /// As they stand on the card; only after a confirmation Start comes first, for that is what was typed for.
+    /// The focus order: as shown, except that Start directly follows a confirmation.
     fn order(&self) -> Vec<Focus> {
         let inputs = (0..self.inputs.len()).map(Focus::Input);
         match (self.can_start(), &self.confirm) {
@@ -207,8 +207,8 @@ impl Card {
 
     pub(super) fn act(&mut self, action: Action, ticket: Ticket) -> Outcome {
         match action {
-            Action::NextField | Action::Complete => self.turn(1),
-            Action::PreviousField | Action::PreviousChoice => self.turn(self.order().len() - 1),
+            Action::NextField | Action::Complete => self.move_focus(1),
+            Action::PreviousField | Action::PreviousChoice => self.move_focus(self.order().len() - 1),
             Action::PickYes if self.can_start() => self.focus = Focus::Start,
             Action::PickYes => self.message = Some(self.why_not()),
             Action::PickNo => self.focus = Focus::Cancel,
@@ -232,7 +232,7 @@ impl Card {
         body::lines(&self.card, crate::tui::theme::Theme::new(false), 200).len()
     }
 
-    fn turn(&mut self, step: usize) {
+    fn move_focus(&mut self, step: usize) {
         let order = self.order();
         let at = order.iter().position(|f| *f == self.focus).unwrap_or(0);
         self.focus = order[(at + step) % order.len()];
@@ -240,10 +240,10 @@ impl Card {
 
     fn press(&mut self, ticket: Ticket) -> Outcome {
         match self.focus {
-            Focus::Cancel if self.can_start() => Outcome::Said("closed; nothing was started".to_owned()),
-            Focus::Cancel => Outcome::Said(self.why_not()),
+            Focus::Cancel if self.can_start() => Outcome::Message("closed; nothing was started".to_owned()),
+            Focus::Cancel => Outcome::Message(self.why_not()),
             Focus::Input(_) if !self.inputs_changed() => {
-                self.turn(1);
+                self.move_focus(1);
                 Outcome::Stay
             }
             Focus::Input(_) => self.replan(ticket),
@@ -321,7 +321,7 @@ impl Card {
         self.draw_foot(Rect { y: split, height: inner.bottom().saturating_sub(split), ..inner }, &message, app, canvas);
     }
 
-    /// Inputs, confirmation, buttons, and why nothing was started. The buttons always stay in sight.
+    /// Inputs, confirmation, message and buttons. The buttons are always visible.
     fn draw_foot(&self, area: Rect, message: &[String], app: &App, canvas: &mut Canvas<'_>) {
         let theme = canvas.theme;
         let last = area.bottom().saturating_sub(1);
@@ -344,9 +344,9 @@ impl Card {
             canvas.clear(row(area, y));
             canvas.field(row(area, y), Span::styled(label, theme.attention()), field, self.focus == Focus::Confirm, "");
         }
-        let said: Vec<Line<'_>> = message.iter().map(|m| Line::styled(m.as_str(), theme.attention())).collect();
-        let first = last.saturating_sub(u16::try_from(said.len()).unwrap_or(0)).max(area.y);
-        canvas.lines(Rect { y: first, height: last - first, ..area }, &said);
+        let lines: Vec<Line<'_>> = message.iter().map(|m| Line::styled(m.as_str(), theme.attention())).collect();
+        let first = last.saturating_sub(u16::try_from(lines.len()).unwrap_or(0)).max(area.y);
+        canvas.lines(Rect { y: first, height: last - first, ..area }, &lines);
         let start = if app.facts.simulated { "Start (simulated)" } else { "Start" };
         let mut all = vec![(if self.can_start() { "Cancel" } else { "Close" }, self.focus == Focus::Cancel)];
         if self.can_start() {

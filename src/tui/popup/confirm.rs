@@ -1,4 +1,4 @@
-//! A yes-or-no question. The button that changes nothing is selected, so Enter alone changes nothing.
+//! A yes-or-no dialog. The safe button is selected, so Enter alone changes nothing.
 
 use ratatui::text::{Line, Span};
 
@@ -8,14 +8,14 @@ use crate::tui::keys::Action;
 use crate::tui::theme::{Theme, run_word};
 use crate::tui::view::canvas::{Canvas, safe, wrapped};
 
-/// What happens after yes.
+/// The action after yes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Then {
     Quit,
     Cancel(RunId),
 }
 
-/// The question.
+/// A yes-or-no question.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Confirm {
     title: String,
@@ -27,7 +27,7 @@ pub struct Confirm {
 }
 
 impl Confirm {
-    /// Cancel this run?
+    /// Asks whether to cancel this run.
     #[must_use]
     pub fn cancel(run: &Run) -> Self {
         let target = run.plan.env.as_deref().map(|env| format!(" in {}", safe(env))).unwrap_or_default();
@@ -44,7 +44,7 @@ impl Confirm {
         }
     }
 
-    /// Leave although runs are live?
+    /// Asks whether to quit while runs are active.
     #[must_use]
     pub fn quit(live: usize) -> Self {
         let (runs, they) =
@@ -86,7 +86,7 @@ impl Confirm {
     }
 }
 
-/// A row of buttons; the selected one stands in reverse and between arrows.
+/// A row of buttons; the selected one is reversed and between arrows.
 #[must_use]
 pub fn buttons(all: &[(&str, bool)], theme: Theme) -> Line<'static> {
     let mut spans = vec![Span::raw(" ")];

@@ -1,5 +1,5 @@
-//! What can be done with a run, each with what it will do. Nothing is selected that does anything: a choice leads to a
-//! reason and two buttons, of which the one that goes back is selected. So Enter alone changes nothing.
+//! Dialog with the operations on a run and their effects. A choice leads to a reason field and two
+//! buttons, with Back selected, so Enter alone changes nothing.
 
 use ratatui::layout::Rect;
 use ratatui::text::{Line, Span};
@@ -16,9 +16,9 @@ use crate::tui::popup::card::Card;
 use crate::tui::theme::run_word;
 use crate::tui::view::canvas::{Canvas, row, safe, wrapped};
 
-/// What a choice comes to.
+/// The operation of a choice.
 #[derive(Debug, Clone, PartialEq)]
-enum Deed {
+enum Operation {
     Nothing,
     Order(Order),
     Resume(Option<Decision>),
@@ -26,12 +26,12 @@ enum Deed {
     Retry,
 }
 
-/// Which choice somebody is after, when the popup is opened for it.
+/// The choice to preselect when the popup opens.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Aim {
     Any,
     Pause,
-    /// After the step in flight.
+    /// After the active step.
     Stop,
     Resume,
     Retry,
@@ -40,13 +40,13 @@ pub enum Aim {
 #[derive(Debug, Clone, PartialEq)]
 struct Choice {
     label: String,
-    /// What it will do.
+    /// Its effect.
     about: String,
-    deed: Deed,
+    operation: Operation,
     needs_reason: bool,
 }
 
-/// What has the keyboard.
+/// The element with keyboard focus.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Focus {
     List,
@@ -70,12 +70,12 @@ pub struct Control {
 }
 
 impl Control {
-    /// What can be done with it now; `step` is the one looked at. An aim that is possible is chosen already.
+    /// The operations possible now; `step` is the selected one. Preselects `aim` if it is possible.
     #[must_use]
     pub fn new(detail: &RunDetail, step: Option<u32>, read_only: bool, aim: Aim, reason: Option<&str>) -> Self {
         let run = &detail.run;
         let choices = choices(detail, step);
-        let index = choices.iter().position(|c| meant(&c.deed, aim)).unwrap_or(0);
+        let index = choices.iter().position(|c| matches_aim(&c.operation, aim)).unwrap_or(0);
         let focus = if index == 0 { Focus::List } else { Focus::Back };
         let title = format!("Run {} {}, {}", run.id, safe(&run.plan.title), run_word(run.status));
         let reason = Field::with(reason.unwrap_or_default());
@@ -123,18 +123,18 @@ impl Control {
             Action::Up | Action::Down => self.focus = Focus::Reason,
             Action::PickYes => self.focus = Focus::Do,
             Action::PickNo => self.focus = Focus::Back,
-            Action::Press if self.focus == Focus::Do => return self.fire(ticket),
+            Action::Press if self.focus == Focus::Do => return self.perform(ticket),
             Action::Press => (self.focus, self.index, self.message) = (Focus::List, 0, None),
             other => drop(self.reason.act(other)),
         }
         Outcome::Stay
     }
 
-    fn fire(&mut self, ticket: Ticket) -> Outcome {
+    fn perform(&mut self, ticket: Ticket) -> Outcome {
         let Some(choice) = self.choices.get(self.index) else { return Outcome::Close };
         let reason = Some(self.reason.text().trim().to_owned()).filter(|r| !r.is_empty());
         if self.read_only {
-            return Outcome::Said("read-only: nothing was done".to_owned());
+            return Outcome::Message("read-only: nothing was done".to_owned());
         }
         if choice.needs_reason && reason.is_none() {
             self.message = Some("this needs a reason: say why".to_owned());
@@ -142,11 +142,11 @@ impl Control {
             return Outcome::Stay;
         }
         let run = self.run;
-        match choice.deed {
-            Deed::Nothing => Outcome::Close,
-            Deed::Order(order) => Outcome::Finish(Effect::Order { run, order, reason }),
-            Deed::Resume(decision) => Outcome::Finish(Effect::Resume { run, decision, reason }),
-            Deed::Retry => {
+        match choice.operation {
+            Operation::Nothing => Outcome::Close,
+            Operation::Order(order) => Outcome::Finish(Effect::Order { run, order, reason }),
+            Operation::Resume(decision) => Outcome::Finish(Effect::Resume { run, decision, reason }),
+            Operation::Retry => {
                 let card = Card::retry(&self.detail.run, reason, ticket);
                 let queue = Effect::InTheWay { ticket, plan: Box::new(card.card.plan.clone()) };
                 Outcome::Open(Box::new(Popup::Card(Box::new(card))), Box::new(queue))
@@ -192,31 +192,31 @@ impl Control {
     }
 }
 
-const fn meant(deed: &Deed, aim: Aim) -> bool {
+const fn matches_aim(operation: &Operation, aim: Aim) -> bool {
     match aim {
         Aim::Any => false,
-        Aim::Pause => matches!(deed, Deed::Order(Order::Pause)),
-        Aim::Stop => matches!(deed, Deed::Order(Order::End(Ending::AfterStep))),
-        // Where somebody has to decide about a step first, nothing is chosen for them.
-        Aim::Resume => matches!(deed, Deed::Resume(None) | Deed::Order(Order::Continue)),
-        Aim::Retry => matches!(deed, Deed::Retry),
+        Aim::Pause => matches!(operation, Operation::Order(Order::Pause)),
+        Aim::Stop => matches!(operation, Operation::Order(Order::End(Ending::AfterStep))),
+        // No preselection while a person has to decide about a step first.
+        Aim::Resume => matches!(operation, Operation::Resume(None) | Operation::Order(Order::Continue)),
+        Aim::Retry => matches!(operation, Operation::Retry),
     }
 }
 
 fn choices(detail: &RunDetail, step: Option<u32>) -> Vec<Choice> {
-    let choice = |label: &str, about: &str, deed, needs_reason| Choice {
+    let choice = |label: &str, about: &str, operation, needs_reason| Choice {
         label: label.to_owned(),
         about: about.to_owned(),
-        deed,
+        operation,
         needs_reason,
     };
-    let mut all = vec![choice("Leave it as it is", "Nothing changes.", Deed::Nothing, false)];
+    let mut all = vec![choice("Leave it as it is", "Nothing changes.", Operation::Nothing, false)];
     match detail.run.status {
         RunStatus::Interrupted => interrupted(detail, &mut all, &choice),
         status if status.is_terminal() => all.push(choice(
             "Do it again",
             "Shows the card of the same plan; starting it makes a new run, which waits for approval anew.",
-            Deed::Retry,
+            Operation::Retry,
             false,
         )),
         _ => {
@@ -228,11 +228,11 @@ fn choices(detail: &RunDetail, step: Option<u32>) -> Vec<Choice> {
     all
 }
 
-type Make<'m> = &'m dyn Fn(&str, &str, Deed, bool) -> Choice;
+type Make<'m> = &'m dyn Fn(&str, &str, Operation, bool) -> Choice;
 
 fn interrupted(detail: &RunDetail, all: &mut Vec<Choice>, choice: Make<'_>) {
     let give_up = "The run has failed; what is pending is not run.";
-    let resume = |decision| Deed::Resume(Some(decision));
+    let resume = |decision| Operation::Resume(Some(decision));
     if let Standing::Undecided(open) = standing(&detail.run.plan, &detail.steps) {
         let names: Vec<_> = open.iter().filter_map(|i| detail.run.plan.numbered_step(*i)).collect();
         let names = names.iter().map(|(s, _)| safe(&s.name)).collect::<Vec<_>>().join(", ");
@@ -242,14 +242,14 @@ fn interrupted(detail: &RunDetail, all: &mut Vec<Choice>, choice: Make<'_>) {
         all.push(choice(&format!("Repeat {names}"), again, resume(Decision::Repeat), true));
     } else {
         let about = "Nothing was in flight: it goes on at its first unfinished step.";
-        all.push(choice("Resume", about, Deed::Resume(None), false));
+        all.push(choice("Resume", about, Operation::Resume(None), false));
     }
     all.push(choice("Give up", give_up, resume(Decision::GiveUp), true));
 }
 
 fn pace(detail: &RunDetail, all: &mut Vec<Choice>, choice: Make<'_>) {
     let pace = detail.run.orders.pace;
-    let mut order = |label: &str, about: &str, order| all.push(choice(label, about, Deed::Order(order), false));
+    let mut order = |label: &str, about: &str, order| all.push(choice(label, about, Operation::Order(order), false));
     if let Some(next) = to_let_go(&detail.run, &detail.steps) {
         let name = detail.run.plan.numbered_step(next).map(|(s, _)| safe(&s.name)).unwrap_or_default();
         order(&format!("Let step {name} go"), "It runs this one step and waits before the next.", Order::LetGo(next));
@@ -266,12 +266,12 @@ fn pace(detail: &RunDetail, all: &mut Vec<Choice>, choice: Make<'_>) {
     }
 }
 
-/// Skipping the step that is looked at, or else the next one.
-fn skip(detail: &RunDetail, looked_at: Option<u32>) -> Option<Choice> {
+/// Skips the selected step, or else the next one.
+fn skip(detail: &RunDetail, selected: Option<u32>) -> Option<Choice> {
     let plan = &detail.run.plan;
     let status = |step: u32| detail.steps.iter().find(|s| s.index == step).map_or(StepStatus::Pending, |s| s.status);
     let may = |step: &u32| skippable(plan, *step, status(*step)).is_ok();
-    let step = looked_at.filter(may).or_else(|| next_step(plan, &detail.steps).filter(may))?;
+    let step = selected.filter(may).or_else(|| next_step(plan, &detail.steps).filter(may))?;
     let (planned, _) = plan.numbered_step(step)?;
     let uses = dependents(plan, step);
     let uses = if uses.is_empty() {
@@ -282,13 +282,13 @@ fn skip(detail: &RunDetail, looked_at: Option<u32>) -> Option<Choice> {
     Some(Choice {
         label: format!("Skip step {}", safe(&planned.name)),
         about: format!("It is not run; your reason is kept. {uses}"),
-        deed: Deed::Order(Order::Skip(step)),
+        operation: Operation::Order(Order::Skip(step)),
         needs_reason: true,
     })
 }
 
 fn ends(all: &mut Vec<Choice>, choice: Make<'_>) {
-    let end = |ending| Deed::Order(Order::End(ending));
+    let end = |ending| Operation::Order(Order::End(ending));
     let after = "The step in flight ends, the rest is not run, finally steps run; the run is cancelled.";
     all.push(choice("Stop after this step", after, end(Ending::AfterStep), false));
     let now = "The step in flight gets TERM, after 1.5 s KILL; the rest is not run, finally steps run.";

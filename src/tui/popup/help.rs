@@ -1,4 +1,5 @@
-//! The keys that work where one is, from the live keymap; typing narrows the list, Enter performs the selected one.
+//! Help: the active keys of the current context. Typing filters the list, Enter runs the selected
+//! one.
 
 use ratatui::layout::Rect;
 use ratatui::text::{Line, Span};
@@ -9,7 +10,7 @@ use crate::tui::app::picker::{first_visible, moved};
 use crate::tui::keys::{Action, Context, Key, Keymap};
 use crate::tui::view::canvas::{Canvas, row};
 
-/// The help for one place.
+/// The help for one context.
 #[derive(Debug, Clone)]
 pub struct Help {
     context: Context,
@@ -18,7 +19,7 @@ pub struct Help {
 }
 
 impl Help {
-    /// Help for where the keyboard is.
+    /// Help for this context.
     #[must_use]
     pub fn new(context: Context) -> Self {
         Self { context, filter: Field::default(), index: 0 }

@@ -1,5 +1,5 @@
-//! Runs that wait in the queue because the process that queued them is gone: start them or drop them, each or all. Nothing
-//! is selected that does anything, so Enter alone changes nothing; a protected environment wants its word typed.
+//! Dialog for queued runs whose process is gone: start or drop one or all. The selected button
+//! changes nothing, so Enter alone is safe; a protected environment requires its word.
 
 use std::collections::BTreeSet;
 
@@ -14,7 +14,7 @@ use crate::tui::keys::{Action, Context};
 use crate::tui::msg::{Effect, LeftOver};
 use crate::tui::view::canvas::{Canvas, row, safe, wrapped};
 
-/// What has the keyboard.
+/// The element with keyboard focus.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Focus {
     List,
@@ -24,7 +24,7 @@ enum Focus {
     Drop,
 }
 
-/// The runs, and what is done to which.
+/// The runs and the selected choice.
 #[derive(Debug, Clone)]
 pub struct LeftOvers {
     title: String,
@@ -38,7 +38,7 @@ pub struct LeftOvers {
 }
 
 impl LeftOvers {
-    /// All of them; with `chosen` that one is chosen already.
+    /// Lists all runs, with `chosen` preselected.
     #[must_use]
     pub fn new(title: String, runs: &[LeftOver], chosen: Option<RunId>, read_only: bool) -> Self {
         let runs = runs.to_vec();
@@ -67,7 +67,7 @@ impl LeftOvers {
         labels
     }
 
-    /// The runs that are chosen.
+    /// The selected runs.
     fn chosen(&self) -> &[LeftOver] {
         let each = 1 + usize::from(self.runs.len() > 1);
         match self.index {
@@ -77,14 +77,14 @@ impl LeftOvers {
         }
     }
 
-    /// The words that protected environments want typed.
-    fn words(&self) -> BTreeSet<&str> {
+    /// Confirmation words of the protected environments.
+    fn confirm_words(&self) -> BTreeSet<&str> {
         self.chosen().iter().filter_map(|run| run.word.as_deref()).collect()
     }
 
-    /// The one that can be typed: of several words none.
+    /// The word to type; `None` if there are several.
     fn wanted(&self) -> Option<&str> {
-        let words = self.words();
+        let words = self.confirm_words();
         words.first().copied().filter(|_| words.len() == 1)
     }
 
@@ -133,7 +133,7 @@ impl LeftOvers {
     fn press(&mut self) -> Outcome {
         let runs: Vec<RunId> = self.chosen().iter().map(|run| run.run).collect();
         match self.focus {
-            _ if self.read_only => Outcome::Said("read-only: nothing was done".to_owned()),
+            _ if self.read_only => Outcome::Message("read-only: nothing was done".to_owned()),
             Focus::Drop => Outcome::Finish(Effect::DropQueued(runs)),
             Focus::Start => match self.typed() {
                 Ok(typed) => Outcome::Finish(Effect::StartQueued { runs, typed }),
@@ -150,9 +150,9 @@ impl LeftOvers {
         }
     }
 
-    /// What was typed, when it is what has to be.
+    /// The typed word, if it is the right one.
     fn typed(&self) -> Result<Option<String>, String> {
-        let words = self.words();
+        let words = self.confirm_words();
         let typed = self.word.text().trim();
         match words.len() {
             0 => Ok(None),
@@ -206,10 +206,10 @@ impl LeftOvers {
     }
 }
 
-/// `#41 restart web → prod, asked for by ana at 15:55 on ops1:4242`.
+/// `#41 restart web → prod, requested by ana at 15:55 on ops1:4242`.
 fn describe(run: &LeftOver) -> String {
     let title = run.title.as_deref().unwrap_or("(cannot be read by this version)");
-    let by = run.actor.as_deref().map(|actor| format!(", asked for by {actor}")).unwrap_or_default();
+    let by = run.actor.as_deref().map(|actor| format!(", requested by {actor}")).unwrap_or_default();
     let place = run.process.as_deref().map(|process| format!(" on {process}")).unwrap_or_default();
     safe(&format!("{} {title}{by} at {}{place}", run.run, &run.queued_at.clock_utc()[..5]))
 }

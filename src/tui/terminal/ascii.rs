@@ -1,10 +1,10 @@
-//! Frames for a terminal whose locale is not UTF-8: every symbol becomes one that ASCII has, as wide as it was.
+//! Frames for a terminal whose locale is not UTF-8: replaces symbols by ASCII of the same width.
 
 use ratatui::buffer::Cell;
 
 use crate::core::text::width;
 
-/// Symbols the console itself draws, and what stands for them.
+/// Symbols drawn by the console, and their replacements.
 const SYMBOLS: &[(&str, &str)] = &[
     ("─━╌┄┈═–—―", "-"),
     ("│┃╎┆┊║", "|"),
@@ -28,7 +28,7 @@ const SYMBOLS: &[(&str, &str)] = &[
     ("\u{a0}", " "),
 ];
 
-/// Whether the environment names a locale that is not UTF-8. One that names none is taken for UTF-8, as terminals are.
+/// Whether the environment sets a locale that is not UTF-8. Without a locale, UTF-8 is assumed.
 #[must_use]
 pub fn is_wanted(env: impl Fn(&str) -> Option<String>) -> bool {
     let set = |name: &str| env(name).filter(|value| !value.is_empty());
@@ -36,7 +36,7 @@ pub fn is_wanted(env: impl Fn(&str) -> Option<String>) -> bool {
     locale.is_some_and(|locale| !locale.to_uppercase().replace('-', "").contains("UTF8"))
 }
 
-/// Makes the cell's symbol plain.
+/// Replaces the symbol of a cell by ASCII.
 pub fn make_plain(cell: &mut Cell) {
     let symbol = cell.symbol();
     if symbol.is_ascii() {

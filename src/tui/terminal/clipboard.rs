@@ -1,9 +1,10 @@
-//! Copying through the terminal (OSC 52): works over SSH, but nobody answers, so the message claims no more than is known.
+//! Copying through the terminal (OSC 52). Works over SSH, but without an acknowledgement, so the
+//! message only says that the text was sent.
 
 use crossterm::Command;
 use crossterm::clipboard::CopyToClipboard;
 
-/// What stands between us and the terminal.
+/// The multiplexer between the console and the terminal.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Between {
     Nothing,
@@ -12,7 +13,7 @@ pub enum Between {
 }
 
 impl Between {
-    /// Reads the environment.
+    /// Detects it from the environment.
     pub fn detect() -> Self {
         let set = |name| std::env::var_os(name).is_some_and(|value| !value.is_empty());
         match () {
@@ -23,12 +24,12 @@ impl Between {
     }
 }
 
-/// xterm's limit on the encoded text; others take more, few take less.
+/// xterm's limit on the encoded text; most terminals allow more.
 const ENCODED_BYTES: usize = 74_994;
-/// What screen takes in one piece (768), less its frame.
+/// Limit of screen for one string (768), without the escape codes.
 const SCREEN_PIECE: usize = 720;
 
-/// The sequence that copies the text and what to tell the operator, or why it cannot be copied.
+/// The sequence that copies the text and a message for the operator, or why it cannot be copied.
 pub fn copy(text: &str, between: Between) -> Result<(String, String), String> {
     let encoded = text.len().div_ceil(3) * 4;
     if encoded > ENCODED_BYTES {
@@ -40,21 +41,21 @@ pub fn copy(text: &str, between: Between) -> Result<(String, String), String> {
     let sent = format!("sent {} to the terminal's clipboard", size(text));
     Ok(match between {
         Between::Nothing => (plain, format!("{sent} (if it allows OSC 52)")),
-        // Which of the two tmux lets through is its configuration; it swallows the other.
+        // Both forms: tmux passes on one of them, depending on its configuration.
         Between::Tmux => {
             let inner = plain.replace('\x1b', "\x1b\x1b");
-            let told = format!("{sent} (tmux passes it on with set-clipboard on or allow-passthrough on)");
-            (format!("{plain}\x1bPtmux;{inner}\x1b\\"), told)
+            let message = format!("{sent} (tmux passes it on with set-clipboard on or allow-passthrough on)");
+            (format!("{plain}\x1bPtmux;{inner}\x1b\\"), message)
         }
         Between::Screen => (in_pieces(&plain), format!("{sent} through screen (if it allows OSC 52)")),
     })
 }
 
-/// screen passes on what stands in a device control string, piece by piece. An `ESC \` inside would end the piece, so
-/// the copy ends with BEL instead.
+/// screen passes on the contents of device control strings. An `ESC \` inside would end the string,
+/// so the copy ends with BEL instead.
 fn in_pieces(sequence: &str) -> String {
     let belled = sequence.replace("\x1b\\", "\x07");
-    // Cannot split a character: base64 and the frame are ASCII.
+    // Cannot split a character: the sequence is ASCII.
     let pieces = belled.as_bytes().chunks(SCREEN_PIECE).map(String::from_utf8_lossy);
     pieces.flat_map(|piece| ["\x1bP".into(), piece, "\x1b\\".into()]).collect()
 }
@@ -71,10 +72,10 @@ mod tests {
     use super::*;
 
     #[test]
-    fn wraps_for_what_is_in_between() {
-        let (plain, told) = copy("rm -rf", Between::Nothing).unwrap();
+    fn sequences_are_wrapped_for_multiplexers() {
+        let (plain, message) = copy("rm -rf", Between::Nothing).unwrap();
         assert_eq!(plain, "\x1b]52;c;cm0gLXJm\x1b\\");
-        assert!(told.starts_with("sent 6 characters"), "{told}");
+        assert!(message.starts_with("sent 6 characters"), "{message}");
         let (tmux, _) = copy("rm -rf", Between::Tmux).unwrap();
         assert_eq!(tmux, "\x1b]52;c;cm0gLXJm\x1b\\\x1bPtmux;\x1b\x1b]52;c;cm0gLXJm\x1b\x1b\\\x1b\\");
         let (screen, _) = copy("rm -rf", Between::Screen).unwrap();
@@ -82,7 +83,7 @@ mod tests {
     }
 
     #[test]
-    fn the_limit_is_exact_and_said() {
+    fn the_limit_is_exact_and_reported() {
         let most = "x".repeat(ENCODED_BYTES / 4 * 3);
         assert!(copy(&most, Between::Nothing).is_ok());
         let error = copy(&format!("{most}x"), Between::Nothing).unwrap_err();

@@ -1,12 +1,13 @@
-//! Bytes from the keyboard into keys, pastes and focus changes. Pure: the time comes in with the bytes.
+//! Decodes input bytes into keys, pastes and focus changes. Pure: the time is a parameter.
 //!
-//! A key may arrive in pieces: every link between a terminal and us may cut a sequence anywhere. Rules:
+//! A sequence may be split anywhere between the terminal and this process. Rules:
 //! - a lone `ESC` is held for [`ESCAPE_HOLD`], then it is the Esc key;
-//! - anything else unfinished is held for [`SEQUENCE_HOLD`] after its last byte, then dropped, never turned into letters;
-//! - a `[` right behind an Esc that was given up too early is still taken as the rest of that sequence;
-//! - unknown sequences are swallowed whole;
-//! - a burst of text in one read is no typing, even where the terminal does not bracket pastes: it is kept together as
-//!   [`Typed::Burst`], so that the reader of it can tell a line that was typed during a stall from a paste.
+//! - any other unfinished sequence is held for [`SEQUENCE_HOLD`] after its last byte, then dropped;
+//!   its bytes never become letters;
+//! - a `[` soon after an Esc key still continues the sequence of that `ESC`;
+//! - unknown sequences are dropped as a whole;
+//! - a burst of text in one read is not typing, even if the terminal does not bracket pastes: it is
+//!   kept together as [`Typed::Burst`], so that the receiver can treat it as a line of text.
 
 use std::time::{Duration, Instant};
 
@@ -14,17 +15,17 @@ use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 
 use super::sequence::{self, Meaning, Sequence};
 
-/// What the keyboard did.
+/// One decoded input.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Typed {
     Key(KeyEvent),
     /// Pasted text with `\n` line ends; at most [`PASTE_BYTES`].
     Paste(String),
-    /// Text that came at once without the terminal calling it a paste: an unbracketed paste, or typing after a stall of
-    /// the network. Never keys. Also at most [`PASTE_BYTES`].
+    /// Text in one read without paste brackets: an unbracketed paste, or typing after a network
+    /// stall. Never keys. Also at most [`PASTE_BYTES`].
     Burst(String),
     Focus(bool),
-    /// The terminal has come so far: it answers the question that was sent after a frame.
+    /// The answer to the status query sent after a frame.
     Answer,
 }
 
@@ -37,11 +38,11 @@ pub const PASTE_BYTES: usize = 1 << 20;
 
 /// How long after an Esc a `[` is still taken for the rest of its sequence.
 const LATE: Duration = Duration::from_secs(1);
-/// A paste without its end ends after this silence, or the keyboard would stay dead.
+/// A paste without an end marker ends after this silence, so that keys work again.
 const PASTE_SILENCE: Duration = Duration::from_secs(5);
-/// More typed characters than this in one read were not typed.
+/// More characters than this in one read are a burst.
 const BURST_CHARS: usize = 8;
-/// A burst ends after this silence; a long paste comes in several reads.
+/// A burst ends after this silence, since a long paste takes several reads.
 const BURST_SILENCE: Duration = Duration::from_millis(50);
 const PASTE_END: &[u8] = b"\x1b[201~";
 
@@ -51,16 +52,16 @@ pub struct Decoder {
     held: Held,
     /// When the last byte came.
     last: Instant,
-    /// When an Esc was given up: a late `[` belongs to it.
+    /// When a held `ESC` became the Esc key: a late `[` belongs to it.
     escaped: Option<Instant>,
-    /// Text of the present read, not yet known to be typed or pasted.
+    /// Text of the current read, not yet known to be typed or pasted.
     run: Vec<char>,
-    /// Text known to be pasted although nothing brackets it.
+    /// The burst so far.
     burst: Option<Vec<char>>,
     out: Vec<Typed>,
 }
 
-/// What has begun and not ended.
+/// The unfinished sequence or paste.
 enum Held {
     Nothing,
     /// One `ESC`, or two (`alt`): some terminals send Alt-Up as `ESC ESC [ A`.
@@ -79,7 +80,7 @@ enum Held {
     },
     /// `ESC [ [`.
     Console,
-    /// So many bytes of a mouse report to come.
+    /// Remaining bytes of a mouse report.
     Mouse(u8),
     /// An OSC, DCS or APC string; ends with BEL or ST. `escape`: the last byte was `ESC`.
     String {
@@ -127,7 +128,7 @@ impl Decoder {
         std::mem::take(&mut self.out)
     }
 
-    /// When [`Self::expire`] has something to do if nothing comes before.
+    /// When to call [`Self::expire`] if no input comes before.
     pub fn deadline(&self) -> Option<Instant> {
         let hold = match self.held {
             Held::Nothing if self.burst.is_some() => BURST_SILENCE,
@@ -139,7 +140,7 @@ impl Decoder {
         Some(self.last + hold)
     }
 
-    /// Gives up what was held too long.
+    /// Ends sequences, pastes and bursts held too long.
     pub fn expire(&mut self, now: Instant) -> Vec<Typed> {
         if self.deadline().is_some_and(|deadline| deadline <= now) {
             self.end_burst();
@@ -219,7 +220,7 @@ impl Decoder {
                 return Held::Csi { parser, alt, late, length: length + 1 };
             }
             0x40..=0x7e => {}
-            // A control or 8-bit byte cannot be part of it: the sequence is broken, and so is whatever this byte was.
+            // A control or 8-bit byte breaks the sequence; drop both.
             _ => return Held::Nothing,
         }
         let mut dispatch = Dispatch::default();
@@ -231,7 +232,7 @@ impl Decoder {
                 Held::Nothing
             }
             Meaning::Answer => {
-                // The answer came right after somebody's Esc: that is still theirs.
+                // The answer came right after the Esc key, which still counts.
                 if alt {
                     self.key_typed(escape());
                 }
@@ -266,7 +267,7 @@ impl Decoder {
 
     fn in_utf8(&mut self, mut bytes: Vec<u8>, wanted: usize, byte: u8, alt: bool) -> Held {
         if byte & 0xc0 != 0x80 {
-            // The character was cut short; this byte begins something new.
+            // The character is incomplete; this byte starts a new one.
             return self.ground(byte, false);
         }
         bytes.push(byte);
@@ -287,7 +288,7 @@ impl Decoder {
             self.paste(&bytes);
             return Held::Nothing;
         }
-        // Only the marker's first byte can begin it anew: no other part of it repeats.
+        // Only the marker's first byte can restart it: its parts do not repeat.
         let matched_now = usize::from(byte == PASTE_END[0]);
         let whole = matched + 1 - matched_now;
         let room = PASTE_BYTES.saturating_sub(bytes.len());
@@ -295,7 +296,7 @@ impl Decoder {
         Held::Paste { bytes, matched: matched_now }
     }
 
-    /// A character was typed, alone or with Alt (an `ESC` before it).
+    /// Handles a character, alone or with Alt (an `ESC` before it).
     fn character(&mut self, c: char, alt: bool) {
         let texty = !alt && (!c.is_control() || matches!(c, '\r' | '\n' | '\t'));
         if texty {
@@ -327,7 +328,7 @@ impl Decoder {
         self.key_typed(Typed::Paste(line_ends(&text)));
     }
 
-    /// Decides whether the text of this read was typed or pasted.
+    /// Classifies the text of this read as typed or as a burst.
     fn end_run(&mut self) {
         let run = std::mem::take(&mut self.run);
         if let Some(burst) = &mut self.burst {
@@ -335,7 +336,7 @@ impl Decoder {
         } else if run.len() > BURST_CHARS && run.iter().any(|&c| c != run[0]) {
             self.burst = Some(run);
         } else {
-            // Few, or one key held down: typed.
+            // Few characters, or one key held down: typed.
             self.out.extend(run.into_iter().map(|c| Typed::Key(sequence::plain(c))));
         }
     }
@@ -348,7 +349,7 @@ impl Decoder {
     }
 }
 
-/// Every line end as `\n`.
+/// Normalizes line ends to `\n`.
 fn line_ends(text: &str) -> String {
     text.replace("\r\n", "\n").replace('\r', "\n")
 }
@@ -378,7 +379,7 @@ fn alted(mut key: KeyEvent, alt: bool) -> KeyEvent {
     key
 }
 
-/// Catches the one sequence a parser was fed.
+/// Receives the sequence from the parser.
 #[derive(Default)]
 struct Dispatch(Option<Sequence>);
 

@@ -1,35 +1,36 @@
-//! Changed cells into bytes for the terminal: the shortest cursor movement and the shortest change of style.
+//! Encodes changed cells for the terminal, with the shortest cursor movements and style changes.
 //!
-//! Not through crossterm, for two reasons: it writes the sixteen colours in the 256-colour form (`38;5;1`), which a
-//! terminal with sixteen does not read, and it spends up to four sequences on a change of style, which a slow link feels.
+//! Not through crossterm, for two reasons: it writes the sixteen colours in the 256-colour form
+//! (`38;5;1`), which 16-colour terminals do not understand, and it uses up to four sequences per
+//! style change, which is slow on a slow link.
 
 use std::io::Write as _;
 
 use ratatui::buffer::Cell;
 use ratatui::style::{Color, Modifier};
 
-/// Appends what turns the old cells into these. They come row by row, left to right. Afterwards no style is set.
+/// Appends the changed cells, which are ordered by row and column. Resets the style at the end.
 pub fn cells<'a>(out: &mut Vec<u8>, content: impl Iterator<Item = (u16, u16, &'a Cell)>) {
-    let (mut pen, mut style) = (Pen::Unknown, Look::default());
+    let (mut pen, mut style) = (Pen::Unknown, CellStyle::default());
     for (x, y, cell) in content {
         pen.go(out, x, y);
-        let wanted = Look::of(cell);
+        let wanted = CellStyle::of(cell);
         style.change(wanted, out);
         style = wanted;
         out.extend_from_slice(cell.symbol().as_bytes());
         pen = pen.after(cell.symbol(), x, y);
     }
-    if style != Look::default() {
+    if style != CellStyle::default() {
         out.extend_from_slice(b"\x1b[0m");
     }
 }
 
-/// Where the terminal's cursor stands.
+/// The position of the terminal's cursor.
 #[derive(Clone, Copy)]
 enum Pen {
     Unknown,
-    /// Behind the cell at `x`, `y`. `sure`: everything written since it was last placed has the same width everywhere;
-    /// where terminals may disagree about a width, relative movement would carry the error along.
+    /// After the cell at `x`, `y`. `sure`: all terminals agree on the width of everything written
+    /// since the last absolute position; if not, relative movement would be wrong.
     Behind {
         x: u16,
         y: u16,
@@ -54,7 +55,7 @@ impl Pen {
     }
 
     fn after(self, symbol: &str, x: u16, y: u16) -> Self {
-        // Only a movement on the same row can carry an error along; any other places the cursor anew.
+        // Only movement within a row is relative; any other sets an absolute position.
         let sure = match self {
             Self::Behind { y: row, sure, x: last } if row == y && last < x => sure,
             _ => true,
@@ -64,16 +65,16 @@ impl Pen {
     }
 }
 
-/// How a cell looks.
+/// The style of a cell.
 #[derive(Clone, Copy, PartialEq, Eq, Default)]
-struct Look {
+struct CellStyle {
     fg: Color,
     bg: Color,
     underline: Color,
     modifier: Modifier,
 }
 
-/// Each modifier with what sets and what clears it. Two pairs share a code for clearing.
+/// Each modifier with its codes to set and to clear it. Two pairs share a clear code.
 const MODIFIERS: [(Modifier, &str, &str); 9] = [
     (Modifier::BOLD, "1", "22"),
     (Modifier::DIM, "2", "22"),
@@ -86,12 +87,12 @@ const MODIFIERS: [(Modifier, &str, &str); 9] = [
     (Modifier::CROSSED_OUT, "9", "29"),
 ];
 
-impl Look {
+impl CellStyle {
     fn of(cell: &Cell) -> Self {
         Self { fg: cell.fg, bg: cell.bg, underline: cell.underline_color, modifier: cell.modifier }
     }
 
-    /// Appends the shorter of: what differs, or a reset and everything.
+    /// Appends the shorter of: the differences, or a reset and all attributes.
     fn change(self, to: Self, out: &mut Vec<u8>) {
         if self == to {
             return;
@@ -133,7 +134,8 @@ impl Look {
 
 const UNDERLINE: u8 = 50;
 
-/// The code of a colour for foreground (30), background (40) or underline (50, which has no short forms).
+/// The code of a colour for foreground (30), background (40) or underline (50, which has no short
+/// forms).
 fn colour(colour: Color, base: u8) -> String {
     match colour {
         Color::Reset => (base + 9).to_string(),

@@ -1,4 +1,4 @@
-//! Takes the terminal and gives it back exactly as it was: on quit, error, signal and panic.
+//! Sets up the terminal and restores it exactly: on quit, error, signal and panic.
 
 use std::any::Any;
 use std::backtrace::Backtrace;
@@ -15,48 +15,48 @@ use tokio::sync::Notify;
 use super::tty::Tty;
 use crate::core::text;
 
-/// No mouse (all protocols), pastes bracketed, focus told, no cursor, an empty alternate screen.
+/// No mouse (all protocols), bracketed paste, focus events, no cursor, an empty alternate screen.
 const ENTER: &str = concat!(
     "\x1b[?1049h\x1b[r\x1b[0m\x1b[2J",
     "\x1b[?1000l\x1b[?1002l\x1b[?1003l\x1b[?1005l\x1b[?1006l\x1b[?1015l",
     "\x1b[?2004h\x1b[?1004h\x1b[?25l"
 );
 
-/// Everything off again, whoever turned it on; a frame cut short may have left margins. We never push kitty keyboard flags, so none are popped: popping without
-/// having pushed would change the shell's.
+/// Turns all modes off, and resets margins that a cut frame may have left. Pops no kitty keyboard
+/// flags: none are pushed, so a pop would change the shell's.
 const LEAVE: &str = concat!(
     "\x1b[?2026l",
     "\x1b[?1000l\x1b[?1002l\x1b[?1003l\x1b[?1005l\x1b[?1006l\x1b[?1015l",
     "\x1b[?2004l\x1b[?1004l\x1b[r\x1b[0m\x1b[?1049l\x1b[?25h"
 );
 
-/// Cancels a sequence cut in the middle, so that what follows is not taken for the rest of it.
+/// Cancels a cut sequence, so that the terminal does not read what follows as part of it.
 const CANCEL: &str = "\x18";
 
-/// How long giving back waits for a terminal that takes no output.
-const PATIENCE: Duration = Duration::from_millis(500);
+/// Maximum wait for a terminal that takes no output.
+const MAX_WAIT: Duration = Duration::from_millis(500);
 
-/// The duty to give the terminal back. Dropping it does so.
+/// Restores the terminal on drop.
 #[derive(Debug)]
 pub struct Guard(Arc<Held>);
 
-/// What the guard shares with the panic hook and the output.
+/// State shared by the guard, the panic hook and the output.
 #[derive(Debug)]
 pub struct Held {
     pub tty: Tty,
-    /// The modes before us.
+    /// The modes to restore.
     before: Termios,
     active: AtomicBool,
-    /// A frame was cut in the middle by a slow terminal.
+    /// A frame is partly written to a slow terminal.
     pub torn: AtomicBool,
-    /// The thread that is drawing or updating right now: its panic ends the screen, others' do not.
+    /// The thread that is drawing or updating: only its panic closes the screen.
     ui: Mutex<Option<ThreadId>>,
     panics: Mutex<Vec<String>>,
     panicked: Notify,
 }
 
 impl Guard {
-    /// Takes the terminal: raw modes, alternate screen. From here on a panic is dealt with too.
+    /// Sets raw mode and the alternate screen, and installs the panic hook.
     pub fn enter(tty: Tty) -> io::Result<Self> {
         let held = Arc::new(Held {
             before: tty.modes()?,
@@ -73,27 +73,27 @@ impl Guard {
         Ok(guard)
     }
 
-    /// Takes the terminal again after [`Self::leave`], or after somebody else changed it behind our back.
+    /// Sets up the terminal again after [`Self::leave`], or after another process has changed it.
     pub fn reenter(&self) -> io::Result<()> {
         let mut raw = self.0.before.clone();
         raw.make_raw();
         self.0.active.store(true, Ordering::SeqCst);
         self.0.tty.set_modes(&raw)?;
-        self.0.tty.write_within(ENTER.as_bytes(), PATIENCE);
+        self.0.tty.write_within(ENTER.as_bytes(), MAX_WAIT);
         Ok(())
     }
 
-    /// Gives the terminal back. Once is enough; more does nothing.
+    /// Restores the terminal; further calls do nothing.
     pub fn leave(&self) {
         self.0.leave();
     }
 
-    /// What guard, hook and output share.
+    /// The shared state.
     pub fn held(&self) -> &Arc<Held> {
         &self.0
     }
 
-    /// Marks this thread as the one whose panic ends the screen, until the mark is dropped.
+    /// Until the mark is dropped, a panic of this thread closes the screen.
     pub fn on_screen(&self) -> OnScreen<'_> {
         *lock(&self.0.ui) = Some(thread::current().id());
         OnScreen(&self.0)
@@ -122,7 +122,7 @@ impl Held {
             return;
         }
         let cancel = if self.torn.swap(false, Ordering::SeqCst) { CANCEL } else { "" };
-        self.tty.write_within(format!("{cancel}{LEAVE}").as_bytes(), PATIENCE);
+        self.tty.write_within(format!("{cancel}{LEAVE}").as_bytes(), MAX_WAIT);
         if self.tty.foreground() {
             let _ = self.tty.set_modes(&self.before);
         }
@@ -142,18 +142,18 @@ impl Drop for OnScreen<'_> {
     }
 }
 
-/// Chains a hook before the present one. Without a screen it only passes on; it never needs to be taken out.
+/// Installs a panic hook. Without a screen it only calls the previous one, so it is never removed.
 fn watch_panics(held: Weak<Held>) {
     let previous = panic::take_hook();
     panic::set_hook(Box::new(move |info| match held.upgrade() {
-        // In unit tests the terminal is not the one the tests report to, and other tests panic too.
+        // In unit tests the terminal is a fake, and other tests panic too.
         Some(held) if held.active.load(Ordering::SeqCst) && !cfg!(test) => report(&held, info),
         _ => previous(info),
     }));
 }
 
-/// A panic while the screen is up. In the screen's own code: the terminal is given back at once, before unwinding (which
-/// may itself fail). Elsewhere the screen stays and is told. The full report goes to the log either way.
+/// Handles a panic while the screen is open. On the UI thread: restores the terminal at once,
+/// because unwinding may fail. Elsewhere: shows it on screen. Writes the full report to the log.
 fn report(held: &Held, info: &PanicHookInfo<'_>) {
     let line = describe(info);
     let ends_screen = held.is_ui_thread();
@@ -162,7 +162,7 @@ fn report(held: &Held, info: &PanicHookInfo<'_>) {
     }
     tracing::error!(backtrace = %Backtrace::force_capture(), "panic: {line}");
     if ends_screen {
-        // Not `eprintln!`: it panics when nobody reads.
+        // Not `eprintln!`: it panics if stderr is closed.
         let _ = writeln!(
             io::stderr(),
             "opsroom: internal error, the screen was closed: {}; the log has the details",
@@ -179,13 +179,13 @@ fn describe(info: &PanicHookInfo<'_>) -> String {
     format!("{}{place}", panic_text(info.payload()))
 }
 
-/// What a panic said, on one line.
+/// The message of a panic, on one line.
 pub fn panic_text(payload: &(dyn Any + Send)) -> String {
     let text = payload.downcast_ref::<&str>().copied().or_else(|| payload.downcast_ref::<String>().map(String::as_str));
     text.unwrap_or("no message").replace('\n', " ")
 }
 
-/// A panic while holding one of these locks leaves nothing half-done.
+/// Ignores poisoning: a panic cannot leave the locked data inconsistent.
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

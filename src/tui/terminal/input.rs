@@ -1,5 +1,5 @@
-//! The keyboard's own thread: waits on the terminal, decodes, hands over. Notices a terminal that is gone at once and
-//! ends, where crossterm's reader would spin.
+//! The input thread: reads the terminal, decodes and sends inputs. Ends at once when the terminal
+//! is gone, where crossterm's reader would spin.
 
 use std::io::{self, PipeReader, PipeWriter};
 use std::sync::Arc;
@@ -13,7 +13,7 @@ use tokio::sync::mpsc;
 use super::decode::{Decoder, Typed};
 use super::guard::Held;
 
-/// What the reader tells.
+/// A message from the reader.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Input {
     Typed(Typed),
@@ -21,7 +21,7 @@ pub enum Input {
     Gone,
 }
 
-/// A running reader. Dropping it ends the thread before the next byte is read.
+/// A running reader. Dropping it stops the thread before the next read.
 #[derive(Debug)]
 pub struct Reader {
     inputs: Option<mpsc::Receiver<Input>>,
@@ -29,7 +29,7 @@ pub struct Reader {
     thread: Option<JoinHandle<()>>,
 }
 
-/// Inputs not yet handled; a full channel makes the reader wait, and the terminal keep the rest.
+/// Capacity of the input channel. When it is full, the reader waits and the kernel buffers input.
 const PENDING: usize = 256;
 
 impl Reader {
@@ -46,7 +46,7 @@ impl Reader {
         Ok(Self { inputs: Some(inputs), stop: Some(stop), thread: Some(thread) })
     }
 
-    /// The next input. A reader that died says so as [`Input::Gone`].
+    /// The next input; [`Input::Gone`] if the reader has ended.
     pub async fn next(&mut self) -> Input {
         match &mut self.inputs {
             Some(inputs) => inputs.recv().await.unwrap_or(Input::Gone),
@@ -54,7 +54,7 @@ impl Reader {
         }
     }
 
-    /// What is there already, without waiting.
+    /// The next pending input, without waiting.
     pub fn try_next(&mut self) -> Option<Input> {
         self.inputs.as_mut()?.try_recv().ok()
     }
@@ -62,7 +62,7 @@ impl Reader {
 
 impl Drop for Reader {
     fn drop(&mut self) {
-        // First both things it may be waiting for, then the thread.
+        // Close both channels that the thread may wait on before joining it.
         self.inputs = None;
         self.stop = None;
         if let Some(thread) = self.thread.take() {
@@ -71,10 +71,10 @@ impl Drop for Reader {
     }
 }
 
-/// The terminal is gone.
+/// Error: the terminal is gone.
 struct Gone;
 
-/// Reads until told to stop (`Ok`) or the terminal is gone.
+/// Reads until stopped (`Ok`) or the terminal is gone.
 fn read_all(held: &Held, stopped: &PipeReader, sender: &mpsc::Sender<Input>) -> Result<(), Gone> {
     let mut decoder = Decoder::new(Instant::now());
     let mut buffer = vec![0; 64 * 1024];
@@ -99,7 +99,7 @@ fn read_all(held: &Held, stopped: &PipeReader, sender: &mpsc::Sender<Input>) -> 
 
 enum Ready {
     Bytes,
-    /// Nothing came before the deadline.
+    /// No input before the deadline.
     Nothing,
     Stop,
 }

@@ -1,9 +1,9 @@
-//! The screen's way out: frames are composed in memory and leave in one `write` inside a synchronized update; a frame
-//! that changes nothing writes nothing.
+//! Screen output: a frame is composed in memory and sent in one `write` inside a synchronized
+//! update. A frame without changes writes nothing.
 //!
-//! A slow terminal never blocks: what it does not take is kept, [`Output::ready`] turns false, and the loop draws no new
-//! frame until the old one has gone out. Frames are drawn from the present state, so the ones in between are never made:
-//! nothing queues, and the newest state is what comes next.
+//! A slow terminal never blocks: unwritten bytes are kept, [`Output::ready`] returns false, and the
+//! loop draws no new frame until they are written. Frames do not queue: the next one is drawn from
+//! the newest state.
 
 use std::io;
 use std::sync::Arc;
@@ -26,35 +26,35 @@ use crate::core::text;
 #[derive(Debug)]
 pub struct Output {
     held: Arc<Held>,
-    /// The size frames are drawn for; changes only when the loop says so.
+    /// The size frames are drawn for; only the loop changes it.
     size: Size,
-    /// Begin and end of a synchronized update (DEC 2026); empty on terminals that would not know the mode.
+    /// Begin and end of a synchronized update (DEC 2026); empty on terminals without it.
     sync: (&'static str, &'static str),
-    /// What the terminal shows once it has taken everything, and what it is to show. Kept here, beside ratatui's own, so
-    /// that rows that only moved can be moved by the terminal.
+    /// The screen after all pending output, and the next frame. Kept besides ratatui's own buffers,
+    /// to let the terminal scroll rows that only moved.
     picture: Buffer,
     next: Buffer,
     /// The frame being composed.
     frame: Vec<u8>,
-    /// What the terminal has not yet taken of earlier ones.
+    /// Bytes of earlier frames not written yet.
     pending: Vec<u8>,
-    /// Where the cursor is wanted (`None`: hidden), and what the terminal shows.
+    /// The cursor position to show (`None`: hidden), and the one on the terminal.
     wanted: Option<Position>,
     shown: Option<Position>,
     at: Position,
     pace: Pace,
     stats: Stats,
-    /// Only symbols of ASCII.
+    /// Draw only ASCII symbols.
     ascii: bool,
 }
 
-/// What went out since the start.
+/// Output since the start.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Stats {
-    /// Frames that changed something.
+    /// Frames with changes.
     pub frames: u64,
     pub bytes: u64,
-    /// Bytes of the last of them.
+    /// Bytes of the last frame.
     pub last_frame: u64,
     /// Calls of `write`.
     pub writes: u64,
@@ -80,22 +80,22 @@ impl Output {
         }
     }
 
-    /// From now on only symbols of ASCII are drawn.
+    /// Sets whether only ASCII symbols are drawn.
     pub fn set_ascii(&mut self, ascii: bool) {
         self.ascii = ascii;
     }
 
-    /// Whether the terminal has taken all of the last frame.
+    /// Whether the last frame is written completely.
     pub fn ready(&self) -> bool {
         self.pending.is_empty()
     }
 
-    /// What is known of how fast the terminal takes bytes.
+    /// The flow control.
     pub fn pace(&mut self) -> &mut Pace {
         &mut self.pace
     }
 
-    /// Bytes the terminal has not taken yet.
+    /// Bytes not written yet.
     pub fn waiting(&self) -> usize {
         self.pending.len()
     }
@@ -105,7 +105,7 @@ impl Output {
         self.size
     }
 
-    /// Tries again to write what is left; an error means the terminal is gone.
+    /// Writes pending bytes; an error means the terminal is gone.
     pub fn push(&mut self) -> io::Result<()> {
         if self.pending.is_empty() {
             return Ok(());
@@ -117,19 +117,19 @@ impl Output {
         Ok(())
     }
 
-    /// Sends a sequence that is no part of a frame.
+    /// Sends a sequence outside of a frame.
     pub fn send(&mut self, sequence: &str) -> io::Result<()> {
         self.pending.extend_from_slice(sequence.as_bytes());
         self.stats.bytes += sequence.len() as u64;
         self.push()
     }
 
-    /// Draws for another size from now on.
+    /// Sets the size frames are drawn for.
     pub fn resize(&mut self, width: u16, height: u16) {
         self.size = Size { width, height };
     }
 
-    /// The screen was left and taken again: nothing is pending, the cursor hidden.
+    /// Resets the state after the screen was set up again: nothing pending, cursor hidden.
     pub fn forget(&mut self) {
         self.pending.clear();
         self.frame.clear();
@@ -142,13 +142,13 @@ impl Output {
         self.stats
     }
 
-    /// The screen is empty.
+    /// Clears the buffers.
     fn blank(&mut self) {
         let area = Rect::new(0, 0, self.size.width, self.size.height);
         (self.picture, self.next) = (Buffer::empty(area), Buffer::empty(area));
     }
 
-    /// Adds the cells' part of the frame.
+    /// Adds the changed cells to the frame.
     fn compose(&mut self) {
         let many = usize::from(self.size.width);
         if self.picture.diff_iter(&self.next).nth(many).is_some()
@@ -165,7 +165,7 @@ impl Output {
         }
     }
 
-    /// Adds the cursor's part of the frame; nothing when it stays as it is.
+    /// Adds the cursor change to the frame, if any.
     fn place_cursor(&mut self) -> io::Result<()> {
         match self.wanted {
             None if self.shown.is_some() => queue!(self.frame, Hide)?,
@@ -253,7 +253,7 @@ impl Backend for Output {
             self.pending.extend_from_slice(part);
         }
         self.frame.clear();
-        // Terminals too old for synchronized updates are not asked either: little is known of what they answer.
+        // No query on terminals without synchronized updates: they may not answer.
         if !begin.is_empty() && self.pace.sends((self.pending.len() - before) as u64, Instant::now()) {
             self.pending.extend_from_slice(QUESTION.as_bytes());
         }
@@ -264,8 +264,8 @@ impl Backend for Output {
     }
 }
 
-/// The changed cells, and single unchanged ones between them that look like the one before: writing a character is
-/// shorter than stepping over it.
+/// The changed cells, and single unchanged cells between them in the same style, because writing a
+/// character is shorter than moving over it.
 fn bridged<'a>(next: &'a Buffer, changed: &[(u16, u16, &'a Cell)]) -> Vec<(u16, u16, &'a Cell)> {
     let mut cells: Vec<(u16, u16, &Cell)> = Vec::with_capacity(changed.len() + 16);
     for &(x, y, cell) in changed {
@@ -284,7 +284,7 @@ fn bridged<'a>(next: &'a Buffer, changed: &[(u16, u16, &'a Cell)]) -> Vec<(u16, 
     cells
 }
 
-/// Puts a cell where it belongs; what a wide one covers is empty, as ratatui has it.
+/// Sets a cell; the cell covered by a wide one is empty, as in ratatui.
 fn put(buffer: &mut Buffer, x: u16, y: u16, cell: Cell) {
     let covers = u16::try_from(text::width(cell.symbol())).unwrap_or(1);
     if let Some(place) = buffer.cell_mut((x, y)) {
@@ -298,7 +298,7 @@ fn put(buffer: &mut Buffer, x: u16, y: u16, cell: Cell) {
     }
 }
 
-/// The Linux console and the old hardware's names never knew the mode (most others ignore what they do not know).
+/// The Linux console and hardware terminals lack the mode; most others ignore unknown modes.
 fn sync(term: &str) -> (&'static str, &'static str) {
     if term == "linux" || term.starts_with("vt") { ("", "") } else { ("\x1b[?2026h", "\x1b[?2026l") }
 }

@@ -1,90 +1,91 @@
-//! How fast the far end takes what is sent. Between us and it may lie a slow line with room for seconds of bytes, of which
-//! writing tells nothing. So after every so many bytes the terminal is asked how it is, and its answer says that it has
-//! come so far. Frames that show what came by itself wait for that, and leave the line free half of the time: a key's
-//! answer never stands behind more than a little.
+//! Flow control for slow links. A link may buffer seconds of output without `write` blocking, so
+//! after every `WORTH` bytes a status query is sent; its answer acknowledges all bytes before it.
+//! Frames that no key caused wait for the answer and leave the link idle half of the time, so that
+//! the answer to a key is never queued behind much output.
 
 use std::time::{Duration, Instant};
 
-/// Asks for the terminal's state; any terminal answers `CSI 0 n`.
+/// The status query; every terminal answers `CSI 0 n`.
 pub const QUESTION: &str = "\x1b[5n";
 
-/// Bytes on their way that are worth a question: a tenth of a second at 64 kbit/s.
+/// Unacknowledged bytes before a query is sent: a tenth of a second at 64 kbit/s.
 const WORTH: u64 = 1024;
-/// Bytes on their way before which a key's answer does not wait.
+/// Unacknowledged bytes up to which the answer to a key is sent at once.
 const AHEAD: u64 = 2048;
-/// A terminal that has never answered is waited for so long, one that has so long.
-const FIRST: Duration = Duration::from_millis(700);
-const LATER: Duration = Duration::from_secs(3);
+/// Timeout for the first answer of a terminal.
+const FIRST_TIMEOUT: Duration = Duration::from_millis(700);
+/// Timeout for later answers.
+const LATER_TIMEOUT: Duration = Duration::from_secs(3);
 
-/// What is on its way.
+/// Bytes in flight, and the query for them.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Pace {
     sent: u64,
-    /// Bytes that have arrived.
+    /// Bytes acknowledged.
     taken: u64,
-    asked: Option<Asked>,
-    /// The shortest way there and back so far.
+    question: Option<Question>,
+    /// The shortest round trip so far.
     shortest: Option<Duration>,
-    /// No frame of its own before this.
+    /// No frame without a key before this time.
     free: Option<Instant>,
-    /// It did not answer in time: nobody waits for it, or asks again, until it does.
+    /// A query timed out: no waiting and no further queries until the terminal answers.
     silent: bool,
 }
 
 #[derive(Debug, Clone, Copy)]
-struct Asked {
+struct Question {
     at: Instant,
     sent: u64,
 }
 
 impl Pace {
-    /// So many bytes are sent. True: a question is to follow them.
+    /// Counts bytes sent. True: send a query after them.
     #[must_use]
     pub fn sends(&mut self, bytes: u64, now: Instant) -> bool {
-        self.give_up(now);
+        self.check_timeout(now);
         self.sent += bytes;
-        let asks = self.asked.is_none() && self.sent - self.taken >= WORTH;
+        let asks = self.question.is_none() && self.sent - self.taken >= WORTH;
         if asks {
-            self.asked = Some(Asked { at: now, sent: self.sent });
+            self.question = Some(Question { at: now, sent: self.sent });
         }
         asks
     }
 
-    /// The terminal answered.
+    /// Takes the answer to the query.
     pub fn answered(&mut self, now: Instant) {
         self.silent = false;
-        let Some(asked) = self.asked.take() else { return };
-        let took = now.saturating_duration_since(asked.at);
+        let Some(question) = self.question.take() else { return };
+        let took = now.saturating_duration_since(question.at);
         let shortest = self.shortest.map_or(took, |shortest| shortest.min(took));
-        (self.shortest, self.taken) = (Some(shortest), asked.sent);
-        // As long as the line was busy with it, it is left to others.
+        (self.shortest, self.taken) = (Some(shortest), question.sent);
+        // Leave the link idle for as long as it was busy with these bytes.
         self.free = Some(now + took.saturating_sub(shortest));
     }
 
-    /// When the next frame may be drawn; `for_key`: the answer to a key.
+    /// When the next frame may be drawn (`None`: now); `for_key`: it answers a key.
     #[must_use]
     pub fn next(&self, for_key: bool) -> Option<Instant> {
-        match self.asked.filter(|_| !self.silent) {
+        match self.question.filter(|_| !self.silent) {
             _ if for_key && self.sent - self.taken < AHEAD => None,
-            Some(asked) => Some(asked.at + self.patience()),
+            Some(question) => Some(question.at + self.max_wait()),
             None if for_key => None,
             None => self.free,
         }
     }
 
-    /// Whether an answer is still to come, and how long it may take.
+    /// How much longer to wait for the answer; `None`: none is due.
     #[must_use]
     pub fn waits(&self, now: Instant) -> Option<Duration> {
-        let asked = self.asked.filter(|_| self.shortest.is_some() && !self.silent)?;
-        Some((asked.at + self.patience().min(Duration::from_secs(1))).saturating_duration_since(now))
+        let question = self.question.filter(|_| self.shortest.is_some() && !self.silent)?;
+        Some((question.at + self.max_wait().min(Duration::from_secs(1))).saturating_duration_since(now))
     }
 
-    fn patience(&self) -> Duration {
-        if self.shortest.is_some() { LATER } else { FIRST }
+    fn max_wait(&self) -> Duration {
+        if self.shortest.is_some() { LATER_TIMEOUT } else { FIRST_TIMEOUT }
     }
 
-    fn give_up(&mut self, now: Instant) {
-        self.silent |= self.asked.is_some_and(|asked| now >= asked.at + self.patience());
+    fn check_timeout(&mut self, now: Instant) {
+        self.silent |= self.question.is_some_and(|question| now >= question.at + self.max_wait());
     }
 }
 
@@ -94,8 +95,8 @@ mod tests {
 
     const MS: Duration = Duration::from_millis(1);
 
-    /// A line of so many bytes a second and so long a way, and what comes of one that always has more to show.
-    fn follow(bytes_a_second: u64, way: Duration, frame: u64, seconds: u32) -> (u64, u64) {
+    /// Simulates a link at full load; returns bytes sent per second and the maximum bytes queued.
+    fn follow(bytes_a_second: u64, latency: Duration, frame: u64, seconds: u32) -> (u64, u64) {
         let start = Instant::now();
         let (mut pace, mut now, end) = (Pace::default(), start, start + Duration::from_secs(seconds.into()));
         let (mut line_free, mut answer, mut sent, mut most) = (start, None::<Instant>, 0, 0);
@@ -110,7 +111,7 @@ mod tests {
                 sent += frame;
                 line_free = line_free.max(now) + Duration::from_millis(frame * 1000 / bytes_a_second);
                 if pace.sends(frame, now) {
-                    answer = Some(line_free + way * 2);
+                    answer = Some(line_free + latency * 2);
                 }
             }
             now += MS * 5;
@@ -145,11 +146,11 @@ mod tests {
         let now = Instant::now();
         let mut pace = Pace::default();
         assert!(pace.sends(5000, now));
-        assert_eq!(pace.next(false), Some(now + FIRST));
-        assert!(!pace.sends(5000, now + FIRST));
-        assert!(!pace.sends(5000, now + FIRST * 2));
+        assert_eq!(pace.next(false), Some(now + FIRST_TIMEOUT));
+        assert!(!pace.sends(5000, now + FIRST_TIMEOUT));
+        assert!(!pace.sends(5000, now + FIRST_TIMEOUT * 2));
         assert_eq!(pace.next(false), None);
-        pace.answered(now + LATER);
-        assert!(pace.sends(5000, now + LATER), "late is better than never");
+        pace.answered(now + LATER_TIMEOUT);
+        assert!(pace.sends(5000, now + LATER_TIMEOUT), "late is better than never");
     }
 }

@@ -1,4 +1,4 @@
-//! The terminal as the loop uses it: one thing to wait on, one thing to draw on.
+//! The terminal as the loop uses it: one source of events, one target to draw on.
 
 use std::io;
 use std::time::Duration;
@@ -15,10 +15,10 @@ use super::output::{Output, Stats};
 use super::signals::{Signals, Told};
 use super::tty::Tty;
 
-/// A terminal that is ours. Dropping it gives the terminal back.
+/// The terminal in use by the console. Dropping it restores the terminal.
 #[derive(Debug)]
 pub struct Screen {
-    // In this order: first nobody reads any more, then the modes change back.
+    // Drop order: the reader stops before the modes are restored.
     reader: Option<Reader>,
     terminal: Terminal<Output>,
     guard: Guard,
@@ -27,41 +27,42 @@ pub struct Screen {
     resize: Option<Resize>,
     /// How long to wait before offering a slow terminal the rest of a frame again.
     retry: Duration,
-    /// Bytes a second the terminal may be sent.
+    /// Output limit, bytes per second.
     budget: Option<u64>,
 }
 
-/// What the outside did.
+/// An event from the terminal or the process.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Happened {
     Typed(Typed),
     /// The terminal is gone.
     Gone,
-    /// A signal that is not about size.
+    /// A signal other than a size change.
     Told(Told),
-    /// The size has stopped changing: [`Screen::resized`] knows it.
+    /// The size has stopped changing: call [`Screen::resized`].
     Settled,
-    /// A slow terminal may take more now: [`Screen::push`].
+    /// A slow terminal may take more output: call [`Screen::push`].
     Retry,
     /// A background thread or task panicked; one line.
     Panicked(String),
 }
 
-/// A size change under way: dragging a window's edge sends dozens, each worth a full repaint.
+/// A size change in progress: dragging a window's edge sends dozens, each of which needs a full
+/// repaint.
 #[derive(Debug, Clone, Copy)]
 struct Resize {
     began: Instant,
     due: Instant,
 }
 
-/// A size that stood this long is drawn.
-const SETTLES: Duration = Duration::from_millis(40);
-/// A size that never stands still is drawn this often.
-const SETTLES_AT_LAST: Duration = Duration::from_millis(200);
+/// A size is drawn after it has not changed for this long.
+const DEBOUNCE: Duration = Duration::from_millis(40);
+/// A size that keeps changing is drawn this often.
+const MAX_DEBOUNCE: Duration = Duration::from_millis(200);
 const RETRY: (Duration, Duration) = (Duration::from_millis(5), Duration::from_millis(100));
 
 impl Screen {
-    /// Takes the terminal we were started on. Needs a runtime.
+    /// Opens the terminal of the process. Needs a runtime.
     pub fn open() -> io::Result<Self> {
         let term = std::env::var("TERM").unwrap_or_default();
         let mut screen = Self::on(Tty::open()?, &term, Between::detect())?;
@@ -69,7 +70,7 @@ impl Screen {
         Ok(screen)
     }
 
-    /// Takes this terminal; `term` is what it calls itself.
+    /// Opens this terminal; `term` is the value of `TERM`.
     pub fn on(tty: Tty, term: &str, between: Between) -> io::Result<Self> {
         let signals = Signals::listen()?;
         let guard = Guard::enter(tty)?;
@@ -78,7 +79,7 @@ impl Screen {
         Ok(Self { reader, terminal, guard, signals, between, resize: None, retry: RETRY.0, budget: None })
     }
 
-    /// Sets how many bytes a second may be sent. Frames then come as seldom as that takes.
+    /// Limits output to this many bytes per second by drawing fewer frames.
     pub fn set_budget(&mut self, budget: Option<u64>) {
         self.budget = budget;
     }
@@ -94,13 +95,13 @@ impl Screen {
         (size.width, size.height)
     }
 
-    /// The next thing to happen. Signals that end come first, then keys.
+    /// The next event: signals that end the process first, then keys.
     pub async fn next(&mut self) -> Happened {
         loop {
             let slow = !self.ready();
             let happened = tokio::select! {
                 biased;
-                told = self.signals.next() => Happened::Told(told),
+                signal = self.signals.next() => Happened::Told(signal),
                 input = typed(&mut self.reader) => input,
                 line = self.guard.panicked() => Happened::Panicked(line),
                 () = settled(self.resize) => Happened::Settled,
@@ -117,7 +118,7 @@ impl Screen {
         }
     }
 
-    /// What was typed already, without waiting.
+    /// The next pending input, without waiting.
     pub fn try_typed(&mut self) -> Option<Happened> {
         loop {
             match self.reader.as_mut()?.try_next().map(Happened::from)? {
@@ -131,12 +132,12 @@ impl Screen {
         self.terminal.backend_mut().pace().answered(std::time::Instant::now());
     }
 
-    /// When the next frame may be drawn without standing in line behind what a slow line still carries.
+    /// When the next frame may be drawn without being queued behind output on a slow link.
     pub fn next_frame(&mut self, for_key: bool) -> Option<Instant> {
         self.terminal.backend_mut().pace().next(for_key).map(Instant::from_std)
     }
 
-    /// Takes in the terminal's answer if one is on its way: the shell would take it for typed.
+    /// Waits for a pending answer of the terminal, which the shell would read as typed input.
     pub async fn quiesce(&mut self) {
         while let Some(left) = self.terminal.backend_mut().pace().waits(std::time::Instant::now())
             && let Ok(Happened::Typed(typed)) = timeout(left, typed(&mut self.reader)).await
@@ -147,7 +148,7 @@ impl Screen {
         }
     }
 
-    /// Takes over the new size. What the terminal shows is unknown after a change, even one back to the old size.
+    /// Applies the new size. Repaints even if it is the old one: the screen contents are unknown.
     pub fn resized(&mut self) -> io::Result<(u16, u16)> {
         self.resize = None;
         let before = self.size();
@@ -162,12 +163,12 @@ impl Screen {
         Ok((width, height))
     }
 
-    /// Forgets what is on screen: the next frame paints everything.
+    /// Clears the screen; the next frame repaints everything.
     pub fn redraw(&mut self) -> io::Result<()> {
         self.terminal.clear()
     }
 
-    /// Whether the terminal has taken all of the last frame. Else a frame drawn now would only wait in line.
+    /// Whether the last frame is written completely. If not, a frame drawn now would be queued.
     pub fn ready(&self) -> bool {
         self.terminal.backend().ready()
     }
@@ -178,7 +179,7 @@ impl Screen {
         self.terminal.draw(view).map(|_| ())
     }
 
-    /// Offers a slow terminal the rest; an error means it is gone.
+    /// Writes the rest of a frame to a slow terminal; an error means the terminal is gone.
     pub fn push(&mut self) -> io::Result<()> {
         let before = self.terminal.backend().waiting();
         self.terminal.backend_mut().push()?;
@@ -187,10 +188,10 @@ impl Screen {
         Ok(())
     }
 
-    /// Puts the text on the clipboard; what to tell the operator.
+    /// Copies the text to the clipboard and returns a message for the operator.
     pub fn copy(&mut self, text: &str) -> io::Result<Result<String, String>> {
         match clipboard::copy(text, self.between) {
-            Ok((sequence, told)) => self.terminal.backend_mut().send(&sequence).map(|()| Ok(told)),
+            Ok((sequence, message)) => self.terminal.backend_mut().send(&sequence).map(|()| Ok(message)),
             Err(why) => Ok(Err(why)),
         }
     }
@@ -200,20 +201,20 @@ impl Screen {
         self.guard.on_screen()
     }
 
-    /// Gives the terminal back, stops the process, and takes the terminal again when continued. `Some`: told to end
-    /// instead; the terminal has been given back.
+    /// Restores the terminal, stops the process, and opens the terminal again when continued.
+    /// `Some`: the signal that ended the process instead; the terminal stays restored.
     pub async fn suspend(&mut self) -> io::Result<Option<Told>> {
         self.quiesce().await;
         self.reader = None;
         self.guard.leave();
-        let told = self.signals.stop_self(&self.guard.held().tty).await?;
-        if told.is_none() {
+        let ended_by = self.signals.stop_self(&self.guard.held().tty).await?;
+        if ended_by.is_none() {
             self.resume().await?;
         }
-        Ok(told)
+        Ok(ended_by)
     }
 
-    /// After a stop nobody announced: the shell has changed the modes and written on the screen.
+    /// Continues after a SIGSTOP: the shell has changed the modes and the screen.
     pub async fn continued(&mut self) -> io::Result<Option<Told>> {
         if !self.guard.held().tty.foreground() {
             return self.suspend().await;
@@ -227,7 +228,7 @@ impl Screen {
 
     async fn resume(&mut self) -> io::Result<()> {
         self.terminal.backend_mut().forget();
-        // The shell may not have let go yet; the kernel then says EIO.
+        // EIO while the shell still owns the terminal.
         let mut tries = 10;
         while let Err(error) = self.guard.reenter() {
             tries -= 1;
@@ -247,7 +248,7 @@ impl Resize {
     fn next(under_way: Option<Self>) -> Self {
         let now = Instant::now();
         let began = under_way.map_or(now, |resize| resize.began);
-        Self { began, due: (now + SETTLES).min(began + SETTLES_AT_LAST) }
+        Self { began, due: (now + DEBOUNCE).min(began + MAX_DEBOUNCE) }
     }
 }
 

@@ -1,9 +1,10 @@
-//! Which key a finished control sequence stands for: the tables of xterm, the Linux console, VT220 and the kitty protocol.
-//! What is not in the tables is nobody's key and gives nothing.
+//! Maps complete control sequences to keys, from the tables of xterm, the Linux console, VT220 and
+//! the kitty protocol. Sequences not in the tables are ignored.
 
 use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 
-/// A finished `CSI` or `SS3` sequence: numbers, private marker or intermediate (0: none) and final byte.
+/// A complete `CSI` or `SS3` sequence: numbers, private marker or intermediate (0: none), final
+/// byte.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Sequence {
     pub params: Vec<u16>,
@@ -13,12 +14,12 @@ pub struct Sequence {
     pub last: u8,
 }
 
-/// What a finished sequence means.
+/// The meaning of a complete sequence.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Meaning {
     Key(KeyEvent),
     Focus(bool),
-    /// `CSI 200 ~`: what follows is pasted text.
+    /// `CSI 200 ~`: pasted text follows.
     PasteBegins,
     /// `CSI 0 n`: the answer to [`QUESTION`](super::pace::QUESTION).
     Answer,
@@ -49,7 +50,8 @@ impl Sequence {
         }
     }
 
-    /// Reads an `SS3` sequence (`ESC O …`): cursor and function keys in application mode, the keypad.
+    /// Reads an `SS3` sequence (`ESC O …`): cursor and function keys in application mode, the
+    /// keypad.
     pub fn ss3(&self) -> Meaning {
         let modifiers = self.params.iter().rev().copied().find(|&param| param > 1).unwrap_or(1);
         key(lettered(self.last).or_else(|| keypad(self.last)), modifiers)
@@ -60,7 +62,7 @@ impl Sequence {
     }
 }
 
-/// The key a single character or control byte stands for.
+/// The key of a single character or control byte.
 pub fn plain(c: char) -> KeyEvent {
     let ctrl = |c| KeyEvent::new(KeyCode::Char(c), KeyModifiers::CONTROL);
     match c {
@@ -153,7 +155,7 @@ fn numbered(number: u16) -> Option<KeyCode> {
     })
 }
 
-/// A key told by its Unicode number (`CSI … u`). Kitty's private codes for keys we have no use for give nothing.
+/// The key of a Unicode number (`CSI … u`). Ignores kitty's private codes for unsupported keys.
 fn coded(code: u32) -> Option<KeyCode> {
     Some(match code {
         9 => KeyCode::Tab,

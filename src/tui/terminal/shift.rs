@@ -1,5 +1,5 @@
-//! Lines that moved up or down between two frames: the terminal can move them itself, for a few bytes, where painting
-//! them anew costs kilobytes. Found by comparing rows, so every view that scrolls over the whole width gains.
+//! Detects rows that moved up or down between two frames. The terminal scrolls them for a few
+//! bytes, where a repaint costs kilobytes. Works for every view that scrolls over the whole width.
 
 use std::io::Write as _;
 
@@ -13,10 +13,10 @@ pub struct Shift {
     by: isize,
 }
 
-/// What a shift costs, in cells; less is not worth it.
+/// Minimum saving for a shift, in cells.
 const WORTH: usize = 40;
 
-/// A row as far as moving is concerned: what it says, and how much.
+/// A row for comparison: the hash of its text and its number of cells.
 #[derive(Clone, Copy, PartialEq, Eq)]
 struct Row {
     hash: u64,
@@ -24,7 +24,7 @@ struct Row {
 }
 
 impl Shift {
-    /// The shift that saves most on the way from one frame to the next; `None`: none saves anything.
+    /// The shift with the largest saving between two frames; `None`: no shift is worth it.
     pub fn between(shown: &Buffer, wanted: &Buffer) -> Option<Self> {
         let (before, after) = (rows(shown), rows(wanted));
         let height = before.len();
@@ -36,7 +36,7 @@ impl Shift {
         shifts.max_by_key(|(gain, _)| *gain).map(|(_, shift)| shift)
     }
 
-    /// The shift by so many rows, and the cells it saves.
+    /// The shift by `by` rows, and the cells it saves.
     fn by(before: &[Row], after: &[Row], by: isize) -> Option<(usize, Self)> {
         let source = |y: usize| y.checked_add_signed(by).filter(|from| *from < before.len());
         let moved = |y: &usize| source(*y).is_some_and(|from| after[*y].cells > 0 && before[from] == after[*y]);
@@ -62,11 +62,12 @@ impl Shift {
         Some((gain, Self { top, bottom, by }))
     }
 
-    /// The sequence that makes the terminal do it. The margins are taken back at once; the cursor is anywhere after.
+    /// Writes the sequence for the terminal. Resets the margins; the cursor position is undefined
+    /// after.
     pub fn write(self, out: &mut Vec<u8>) {
         let (top, bottom) = (self.top + 1, self.bottom + 1);
-        // Writing to a vector cannot fail. A line feed at the lower margin, a reverse index at the upper: every terminal
-        // since the VT100 knows these, the newer SU and SD not all.
+        // Writing to a vector cannot fail. Uses line feed and reverse index at the margins, which
+        // every terminal since the VT100 supports, unlike the newer SU and SD.
         let _ = if self.by > 0 {
             write!(out, "\x1b[{top};{bottom}r\x1b[{bottom}H{}\x1b[r", "\n".repeat(self.by.unsigned_abs()))
         } else {
@@ -74,7 +75,7 @@ impl Shift {
         };
     }
 
-    /// Does the same to the picture of the screen.
+    /// Applies the shift to the buffer of the screen.
     pub fn apply(self, shown: &mut Buffer) {
         let width = usize::from(shown.area.width);
         let region = &mut shown.content[self.top * width..(self.bottom + 1) * width];
@@ -96,7 +97,7 @@ fn rows(buffer: &Buffer) -> Vec<Row> {
     buffer.content.chunks(width).map(row).collect()
 }
 
-/// Styles are left out, and the first cell, where marks move from row to row: the diff repairs both.
+/// Ignores styles, and the first cell, which shows cursor and marks: the diff repairs both.
 fn row(cells: &[Cell]) -> Row {
     let mut hash = 0xcbf2_9ce4_8422_2325_u64;
     let mut filled = 0;
@@ -133,7 +134,7 @@ mod tests {
         buffer
     }
 
-    /// What a terminal shows after these bytes: text and looks of every cell; a blank has no foreground to see.
+    /// The contents of a terminal: text and style of every cell, without the foreground of blanks.
     fn screen(parser: &vt100::Parser, height: usize) -> Vec<String> {
         let cell = |row, column| {
             let cell = parser.screen().cell(row, column)?;
@@ -151,7 +152,7 @@ mod tests {
     }
 
     #[test]
-    fn one_line_further_costs_one_line() {
+    fn scrolling_by_one_line_costs_one_line() {
         let lines: Vec<String> = (0..40).map(|n| format!("{n:>4} a line of some length, all of it new")).collect();
         let (shown, wanted) = (buffer(&lines[..30], Some(3)), buffer(&lines[1..31], Some(4)));
         let shift = Shift::between(&shown, &wanted).unwrap();
@@ -162,11 +163,12 @@ mod tests {
     }
 
     proptest! {
-        /// A foot that stays, lines that scroll, are edited, doubled, wide (where widths are undisputed): the terminal ends up as after a full repaint.
+        /// With a fixed foot and lines that scroll, change, repeat or are wide, the terminal shows
+        /// the same as after a full repaint.
         #[test]
         fn the_screen_is_what_a_full_repaint_gives(
             height in 3usize..20,
-            // Either wide or styled: what looks the left half of a wide character leaves behind is the diff's affair.
+            // Either wide or styled: the style under half a wide character depends on the diff.
             wide: bool,
             narrow_lines in prop::collection::vec("(same line over and over, quite long|[a-z ]{0,45}|)", 60),
             wide_lines in prop::collection::vec("(same line over and over, quite long|[a-z日本👍 ]{0,45}|)", 60),

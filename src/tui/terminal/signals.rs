@@ -1,5 +1,5 @@
-//! Signals as values. Once listened to, a signal no longer has its default effect, even after the listener is gone:
-//! whoever keeps the process alive afterwards listens on.
+//! Signals as values. A signal with a listener loses its default effect for good, even after the
+//! listener is dropped: code that runs afterwards has to keep listening.
 
 use std::io;
 use std::time::Duration;
@@ -9,7 +9,7 @@ use tokio::signal::unix::{Signal as Stream, SignalKind, signal};
 
 use super::tty::Tty;
 
-/// What the process was told.
+/// A signal sent to the process.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Told {
     /// TERM, INT or QUIT (its number): end.
@@ -18,7 +18,7 @@ pub enum Told {
     HangUp,
     /// TSTP: give the terminal back and stop.
     Suspend,
-    /// CONT: we were stopped, perhaps without being asked, and go on.
+    /// CONT: the process was stopped, maybe by SIGSTOP, and continues.
     Continued,
     /// WINCH: the size changed.
     Resized,
@@ -50,7 +50,7 @@ impl Signals {
         })
     }
 
-    /// The next signal; the ones that end come first.
+    /// The next signal; those that end the process come first.
     pub async fn next(&mut self) -> Told {
         tokio::select! {
             biased;
@@ -64,19 +64,21 @@ impl Signals {
         }
     }
 
-    /// Stops the whole process until it is continued in the foreground (`None`), or told to end.
+    /// Stops the whole process until it is continued in the foreground (`None`) or a signal ends
+    /// it.
     ///
-    /// `SIGSTOP`, because a self-sent `SIGTSTP` is dropped when no shell watches our process group. Continued in the
-    /// background (`bg`) it stops again: the terminal is the shell's. Not by touching it, which would stop us too, but in
-    /// the middle of a call that a TERM could not end.
+    /// `SIGSTOP`, because the kernel drops a self-sent `SIGTSTP` in an orphaned process group.
+    /// Continued in the background (`bg`), it stops again, because the terminal is the shell's.
+    /// Using the terminal would stop it as well, but inside a call that TERM cannot interrupt.
     pub async fn stop_self(&mut self, tty: &Tty) -> io::Result<Option<Told>> {
         loop {
             kill_process(getpid(), Signal::STOP)?;
             for _ in 0..5 {
-                // With a time limit: a container's first process is never stopped, so CONT may never come. Nor is the
-                // call above sure to return after the stop: another thread may have taken the signal.
+                // With a timeout: SIGSTOP has no effect on PID 1 of a container, so CONT may never
+                // come. And the call above may return before the stop if another thread takes the
+                // signal.
                 match self.ended_or_continued().await {
-                    told @ Some(_) => return Ok(told),
+                    ended_by @ Some(_) => return Ok(ended_by),
                     None if tty.foreground() => return Ok(None),
                     None => {}
                 }
@@ -85,10 +87,10 @@ impl Signals {
     }
 
     async fn ended_or_continued(&mut self) -> Option<Told> {
-        tokio::time::timeout(CONTINUES, async {
+        tokio::time::timeout(CONTINUE_TIMEOUT, async {
             loop {
                 match self.next().await {
-                    told @ (Told::Stop(_) | Told::HangUp) => return Some(told),
+                    ended_by @ (Told::Stop(_) | Told::HangUp) => return Some(ended_by),
                     Told::Continued => return None,
                     Told::Suspend | Told::Resized => {}
                 }
@@ -99,5 +101,5 @@ impl Signals {
     }
 }
 
-/// How long after its own stop the process looks whether it goes on.
-const CONTINUES: Duration = Duration::from_millis(50);
+/// How long to wait for CONT before checking whether the process is in the foreground.
+const CONTINUE_TIMEOUT: Duration = Duration::from_millis(50);

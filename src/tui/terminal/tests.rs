@@ -1,4 +1,4 @@
-//! Guard and reader on a real terminal pair, without a process around them.
+//! Tests of guard and reader on a real terminal pair.
 
 use std::os::fd::OwnedFd;
 use std::sync::Arc;
@@ -14,7 +14,7 @@ use super::input::{Input, Reader};
 use super::sequence::plain;
 use super::tty::Tty;
 
-/// A terminal's two ends, 80×24.
+/// Both ends of an 80×24 terminal.
 pub fn pair() -> (OwnedFd, OwnedFd) {
     let flags = OpenptFlags::RDWR | OpenptFlags::NOCTTY | OpenptFlags::CLOEXEC;
     let master = openpt(flags).unwrap();
@@ -56,7 +56,7 @@ fn modes_come_back_exactly() {
 }
 
 #[test]
-fn what_was_typed_and_not_read_does_not_reach_the_shell() {
+fn unread_input_does_not_reach_the_shell() {
     let (master, guard) = guarded();
     rustix::io::write(&master, b"rm -rf important\r").unwrap();
     let unread = || rustix::io::ioctl_fionread(&guard.held().tty).unwrap();
@@ -89,7 +89,7 @@ async fn a_lone_escape_arrives_without_anything_after_it() {
 }
 
 #[tokio::test]
-async fn a_terminal_that_goes_away_is_told_once_and_ends_the_reader() {
+async fn a_terminal_that_goes_away_is_reported_once_and_ends_the_reader() {
     let (master, guard) = guarded();
     let mut reader = Reader::start(guard.held()).unwrap();
     rustix::io::write(&master, b"q").unwrap();
@@ -101,7 +101,7 @@ async fn a_terminal_that_goes_away_is_told_once_and_ends_the_reader() {
 }
 
 #[tokio::test]
-async fn stopping_the_reader_leaves_the_rest_to_the_next_one() {
+async fn input_after_a_stopped_reader_goes_to_the_next_one() {
     let (master, guard) = guarded();
     let reader = Reader::start(guard.held()).unwrap();
     let started = Instant::now();

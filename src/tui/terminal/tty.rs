@@ -1,4 +1,5 @@
-//! The terminal device: opened anew, so that its non-blocking mode is ours alone (the shell shares descriptors 0–2).
+//! The terminal device. Opened separately, because the shell shares descriptors 0–2, which must not
+//! become non-blocking.
 
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
@@ -11,8 +12,8 @@ use rustix::termios::{
     OptionalActions, QueueSelector, Termios, isatty, tcflush, tcgetattr, tcgetpgrp, tcgetwinsize, tcsetattr, ttyname,
 };
 
-/// Nothing sane is larger; a terminal that claims to be would make us allocate for it.
-const LARGEST: (u16, u16) = (1000, 500);
+/// Maximum size, so that a false report does not allocate huge buffers.
+const MAX_SIZE: (u16, u16) = (1000, 500);
 
 /// The open terminal.
 #[derive(Debug)]
@@ -23,14 +24,14 @@ impl Tty {
     pub fn open() -> io::Result<Self> {
         let flags = OFlags::RDWR | OFlags::NONBLOCK | OFlags::NOCTTY | OFlags::CLOEXEC;
         let named = ttyname(io::stdin(), Vec::new()).and_then(|name| open(name.as_c_str(), flags, Mode::empty()));
-        // After `su`, or in a container, the name may be out of reach while the terminal is not.
+        // After `su`, or in a container, the named device may not be accessible.
         Ok(Self(named.or_else(|_| open(c"/dev/tty", flags, Mode::empty()))?))
     }
 
-    /// Columns and rows; at least 1×1. A terminal that does not know (a serial line) is taken for 80×24.
+    /// Columns and rows, at least 1×1; 80×24 if the terminal does not know (a serial line).
     pub fn size(&self) -> (u16, u16) {
         match tcgetwinsize(&self.0) {
-            Ok(size) if size.ws_col > 0 && size.ws_row > 0 => (size.ws_col.min(LARGEST.0), size.ws_row.min(LARGEST.1)),
+            Ok(size) if size.ws_col > 0 && size.ws_row > 0 => (size.ws_col.min(MAX_SIZE.0), size.ws_row.min(MAX_SIZE.1)),
             _ => (80, 24),
         }
     }
@@ -39,14 +40,14 @@ impl Tty {
         Ok(tcgetattr(&self.0)?)
     }
 
-    /// Sets the modes and drops what was typed but not read: a half-read paste must not reach the shell.
+    /// Sets the modes and drops unread input: a half-read paste must not reach the shell.
     pub fn set_modes(&self, modes: &Termios) -> io::Result<()> {
-        // Not the draining variants: they wait for a terminal that may have stopped taking output.
+        // Not a draining variant: it would block on a terminal that takes no output.
         let _ = tcflush(&self.0, QueueSelector::IFlush);
         Ok(tcsetattr(&self.0, OptionalActions::Now, modes)?)
     }
 
-    /// Whether the shell has given us the terminal. Changing modes from the background would stop us.
+    /// Whether this is the foreground process; changing modes in the background would stop it.
     pub fn foreground(&self) -> bool {
         tcgetpgrp(&self.0).map_or(true, |group| group == rustix::process::getpgrp())
     }
@@ -60,9 +61,9 @@ impl Tty {
         }
     }
 
-    /// Writes all, waiting for a slow terminal no longer than `patience`. Says whether all went out.
-    pub fn write_within(&self, mut bytes: &[u8], patience: Duration) -> bool {
-        let until = Instant::now() + patience;
+    /// Writes all bytes, waiting at most `max_wait` for a slow terminal. True if all were written.
+    pub fn write_within(&self, mut bytes: &[u8], max_wait: Duration) -> bool {
+        let until = Instant::now() + max_wait;
         while !bytes.is_empty() {
             match self.write(bytes) {
                 Ok(0) => {
@@ -78,7 +79,7 @@ impl Tty {
         true
     }
 
-    /// Waits a moment; false when the terminal is gone.
+    /// Waits up to `moment` until the terminal takes output; false if it is gone.
     fn wait_writable(&self, moment: Duration) -> bool {
         let mut fds = [PollFd::new(&self.0, PollFlags::OUT)];
         let moment = Timespec { tv_sec: 0, tv_nsec: i64::from(moment.subsec_nanos()) };
@@ -108,7 +109,7 @@ pub fn check_output() -> Result<(), String> {
     refusal(true, isatty(io::stdout()), &term).map_or(Ok(()), Err)
 }
 
-/// Whether the console can run here; else one line that says why and what to do.
+/// Checks that the console can run here; the error is one line with the fix.
 pub fn check() -> Result<(), String> {
     let term = std::env::var("TERM").unwrap_or_default();
     refusal(isatty(io::stdin()), isatty(io::stdout()), &term).map_or(Ok(()), Err)

@@ -1,4 +1,4 @@
-//! The open command bar: the line, what it means beside it, and above it what there is to say or to pick.
+//! Painting of the command bar: the line, its meaning beside it, messages and choices above it.
 
 use ratatui::layout::Rect;
 use ratatui::text::{Line, Span};
@@ -13,7 +13,7 @@ use crate::tui::app::App;
 use crate::tui::app::bar::{Bar, asks_for};
 use crate::tui::theme::risk_symbol;
 
-/// Cells of the line kept for typing before the preview moves up.
+/// Minimum cells for typing; with less room the preview moves above the bar.
 const TYPING: u16 = 34;
 
 /// Paints the bar, its preview and its list.
@@ -43,14 +43,16 @@ fn preview(app: &App, bar: &Bar) -> Line<'static> {
     if parsed.unavailable.is_some() {
         return Line::styled(format!("→ {}", safe(&parsed.message)), theme.attention());
     }
+    if parsed.outcome == ParseOutcome::View {
+        return Line::from(vec![Span::raw("→ "), Span::styled(safe(&parsed.message), theme.strong())]);
+    }
     let mut spans = vec![Span::raw("→ ")];
     let (word, style) = match parsed.outcome {
         ParseOutcome::Plan => ("plan", theme.strong()),
         ParseOutcome::Action => ("do", theme.strong()),
-        ParseOutcome::View => ("show", theme.strong()),
         ParseOutcome::Question => ("asks", theme.attention()),
         ParseOutcome::Suggest => ("not understood", theme.attention()),
-        ParseOutcome::Nothing => ("does nothing", theme.attention()),
+        ParseOutcome::Nothing | ParseOutcome::View => ("does nothing", theme.attention()),
     };
     spans.push(Span::styled(word, style));
     spans.push(Span::raw(format!(" {}", slots(parsed))));
@@ -77,7 +79,7 @@ fn slots(parsed: &Parsed) -> String {
     safe(&all.into_iter().flatten().collect::<Vec<_>>().join(" · "))
 }
 
-/// Risks and number of steps, once the plan was made.
+/// Risks and number of steps, once planned.
 fn risks(app: &App, bar: &Bar) -> Vec<Span<'static>> {
     let theme = app.theme;
     match &bar.preview.card {
@@ -116,13 +118,13 @@ fn marks(bar: &Bar) -> Option<String> {
     any.then(|| format!("{} not understood", marks.trim_end()))
 }
 
-/// The box above the bar: message, corrections, why, choices. Only as high as it has to be.
+/// The box above the bar: message, corrections, explanation, choices. As high as needed.
 fn list(app: &App, bar: &Bar, above: Option<Line<'static>>, body: Rect, canvas: &mut Canvas<'_>) {
     let theme = canvas.theme;
     let width = usize::from(body.width).saturating_sub(4);
     let mut lines: Vec<Line<'static>> = above.filter(|l| l.width() > 0).into_iter().collect();
-    let said = bar.message.clone().or_else(|| hint(bar));
-    lines.extend(said.into_iter().flat_map(|m| wrapped(&safe(&m), width)).map(|l| Line::styled(l, theme.attention())));
+    let message = bar.message.clone().or_else(|| hint(bar));
+    lines.extend(message.into_iter().flat_map(|m| wrapped(&safe(&m), width)).map(|l| Line::styled(l, theme.attention())));
     if bar.waiting.is_some() {
         lines.push(Line::raw("planning …"));
     }
@@ -149,7 +151,7 @@ fn list(app: &App, bar: &Bar, above: Option<Line<'static>>, body: Rect, canvas: 
     canvas.clear(area);
     let inner = canvas.frame(area, Line::default(), &Line::default(), true);
     let inner = Rect { x: inner.x + 1, width: inner.width.saturating_sub(2), ..inner };
-    // When not everything fits, what is picked stays in sight.
+    // If not everything fits, keep the picked choice visible.
     let wanted = if bar.choices.is_empty() { 0 } else { choices_at + bar.picked + 1 };
     let first = wanted.saturating_sub(usize::from(inner.height));
     canvas.lines(inner, lines.iter().skip(first));
@@ -159,13 +161,13 @@ fn list(app: &App, bar: &Bar, above: Option<Line<'static>>, body: Rect, canvas: 
     }
 }
 
-/// What the line lacks, before Enter.
+/// The message about an incomplete line, before Enter.
 fn hint(bar: &Bar) -> Option<String> {
     let parsed = bar.parsed.as_ref()?;
     let speaks = parsed.unavailable.is_none()
         && matches!(parsed.outcome, ParseOutcome::Question | ParseOutcome::Suggest | ParseOutcome::Nothing);
-    let said = Some(parsed.message.clone()).filter(|m| speaks && !m.is_empty());
-    said.filter(|_| bar.choices.is_empty())
+    let message = Some(parsed.message.clone()).filter(|m| speaks && !m.is_empty());
+    message.filter(|_| bar.choices.is_empty())
 }
 
 fn why(app: &App, parsed: &Parsed) -> Vec<Line<'static>> {

@@ -1,4 +1,4 @@
-//! Where panes paint: a buffer that clips everything, so that no size of terminal can make painting fail.
+//! The canvas of panes: a buffer that clips all painting, so that it works at any terminal size.
 
 use ratatui::buffer::Buffer;
 use ratatui::layout::{Position, Rect};
@@ -15,12 +15,12 @@ use crate::tui::theme::Theme;
 pub struct Canvas<'a> {
     buffer: &'a mut Buffer,
     pub theme: Theme,
-    /// Where the terminal's cursor goes; hidden when nobody asks for it.
+    /// The position of the terminal's cursor; `None`: hidden.
     pub cursor: Option<Position>,
 }
 
 impl<'a> Canvas<'a> {
-    /// Paints into this buffer.
+    /// A canvas on this buffer.
     pub const fn new(buffer: &'a mut Buffer, theme: Theme) -> Self {
         Self { buffer, theme, cursor: None }
     }
@@ -31,7 +31,7 @@ impl<'a> Canvas<'a> {
         self.buffer.area
     }
 
-    /// One line at the top of `area`; the returned width is what was used.
+    /// Paints one line at the top of `area`.
     pub fn line(&mut self, area: Rect, line: &Line<'_>) {
         let area = area.intersection(self.buffer.area);
         if !area.is_empty() {
@@ -39,14 +39,14 @@ impl<'a> Canvas<'a> {
         }
     }
 
-    /// Lines from the top of `area` down, as far as they fit.
+    /// Paints lines from the top of `area`, as many as fit.
     pub fn lines<'l>(&mut self, area: Rect, lines: impl IntoIterator<Item = &'l Line<'l>>) {
         for (y, line) in (area.y..area.bottom()).zip(lines) {
             self.line(row(area, y), line);
         }
     }
 
-    /// A line against the right edge; what does not fit is left out whole.
+    /// Paints a right-aligned line; omitted if it does not fit.
     pub fn right(&mut self, area: Rect, line: &Line<'_>) {
         let width = u16::try_from(line.width()).unwrap_or(u16::MAX);
         if width <= area.width {
@@ -59,7 +59,8 @@ impl<'a> Canvas<'a> {
         self.buffer.set_style(area.intersection(self.buffer.area), style);
     }
 
-    /// A frame with a title and a mark on its right; returns what is inside. The focused one has a heavier line.
+    /// Paints a frame with a title and a mark on its right; returns the inner area. A focused frame
+    /// has a heavier line.
     pub fn frame(&mut self, area: Rect, title: Line<'_>, mark: &Line<'_>, focused: bool) -> Rect {
         let area = area.intersection(self.buffer.area);
         let kind = if focused { BorderType::Thick } else { BorderType::Plain };
@@ -82,14 +83,14 @@ impl<'a> Canvas<'a> {
         inner
     }
 
-    /// Text over a frame's line, without the line's own style.
+    /// Paints text on a frame's line, without the style of the line.
     fn on_edge(&mut self, area: Rect, text: &Line<'_>) {
         let width = u16::try_from(text.width()).unwrap_or(u16::MAX).min(area.width);
         self.clear(Rect { width, ..area });
         self.line(area, text);
     }
 
-    /// An empty box of at most this size in the middle of the screen, framed.
+    /// Paints an empty framed box of at most this size, centred.
     pub fn window(&mut self, width: u16, height: u16, title: Line<'_>, mark: &Line<'_>) -> Rect {
         let screen = self.buffer.area;
         let (width, height) = (width.min(screen.width), height.min(screen.height));
@@ -103,12 +104,12 @@ impl<'a> Canvas<'a> {
         self.frame(area, title, mark, true)
     }
 
-    /// Wipes `area`.
+    /// Clears `area`.
     pub fn clear(&mut self, area: Rect) {
         Clear.render(area.intersection(self.buffer.area), self.buffer);
     }
 
-    /// A text field with its label, scrolled so that the cursor is visible; the cursor is shown when it has focus.
+    /// Paints a text field with its label, scrolled to the cursor. Shows the cursor if focused.
     pub fn field(&mut self, area: Rect, label: Span<'_>, field: &Field, focused: bool, ghost: &str) {
         let label_width = u16::try_from(label.width()).unwrap_or(u16::MAX).min(area.width);
         self.line(area, &Line::from(label));
@@ -135,13 +136,13 @@ pub const fn row(area: Rect, y: u16) -> Rect {
     Rect { x: area.x, y, width: area.width, height: 1 }
 }
 
-/// Untrusted text, safe to show.
+/// Escapes untrusted text.
 #[must_use]
 pub fn safe(text: &str) -> String {
     text::show(text).into_owned()
 }
 
-/// Untrusted text in exactly `width` cells: cut with `…` or filled with spaces.
+/// Escapes untrusted text to exactly `width` cells: cut with `…` or padded with spaces.
 #[must_use]
 pub fn column(text: &str, width: usize) -> String {
     let cut = text::cut(&text::show(text), width);
@@ -149,7 +150,7 @@ pub fn column(text: &str, width: usize) -> String {
     format!("{cut}{}", " ".repeat(fill))
 }
 
-/// A line cut to `width` cells, `…` at the cut.
+/// Cuts a line to `width` cells, with `…` at the cut.
 #[must_use]
 pub fn fit(line: Line<'_>, width: usize) -> Line<'static> {
     let mut left = width;
@@ -166,7 +167,7 @@ pub fn fit(line: Line<'_>, width: usize) -> Line<'static> {
     Line::from(spans).style(line.style)
 }
 
-/// Words on lines of at most `width` cells; a word longer than a line is broken.
+/// Wraps text to lines of at most `width` cells; breaks words longer than a line.
 #[must_use]
 pub fn wrapped(text: &str, width: usize) -> Vec<String> {
     let width = width.max(1);
@@ -195,7 +196,7 @@ pub fn wrapped(text: &str, width: usize) -> Vec<String> {
     lines
 }
 
-/// Bytes of `text` that fill at most `width` cells, at least one character.
+/// Length in bytes of the prefix of at most `width` cells, at least one character.
 #[must_use]
 pub fn head_of(text: &str, width: usize) -> usize {
     let mut used = 0;
@@ -208,7 +209,7 @@ pub fn head_of(text: &str, width: usize) -> usize {
     text.len()
 }
 
-/// The end of `text` that fits into `width` cells.
+/// The suffix of `text` that fits into `width` cells.
 fn tail(text: &str, width: usize) -> &str {
     let mut start = 0;
     while text::width(&text[start..]) > width {

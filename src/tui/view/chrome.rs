@@ -1,4 +1,4 @@
-//! The lines around the panes: where one is, what just happened, which keys work.
+//! The lines around the panes: title, toast or command line, key hints.
 
 use ratatui::layout::Rect;
 use ratatui::text::{Line, Span};
@@ -39,7 +39,7 @@ pub fn title(app: &App, area: Rect, canvas: &mut Canvas<'_>) {
     canvas.right(area, &right);
 }
 
-/// The command line at rest: what just happened, or how to begin. Below it the hints.
+/// The closed command line with the toast or a hint; below it the key hints.
 pub fn foot(app: &App, parts: &Parts, canvas: &mut Canvas<'_>) {
     let theme = canvas.theme;
     let line = match &app.toast {
@@ -54,7 +54,7 @@ pub fn foot(app: &App, parts: &Parts, canvas: &mut Canvas<'_>) {
     hints(app, parts.hint, canvas);
 }
 
-/// The most useful keys of the place, from the live keymap, as many as fit.
+/// The most useful keys of the context, as many as fit.
 pub fn hints(app: &App, area: Rect, canvas: &mut Canvas<'_>) {
     let theme = canvas.theme;
     let mut spans = vec![Span::raw(" ")];

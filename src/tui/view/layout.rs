@@ -1,11 +1,11 @@
-//! Where everything goes, from nothing but the size: `update` and `draw` agree because both ask here.
+//! The layout, computed only from the size. Used by both `update` and `draw`.
 
 use ratatui::layout::Rect;
 
-/// Smallest screen the console works on.
-pub const LEAST: (u16, u16) = (60, 15);
+/// Minimum screen size.
+pub const MIN_SIZE: (u16, u16) = (60, 15);
 
-/// The parts every screen has.
+/// The parts of every screen.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Parts {
     pub title: Rect,
@@ -34,7 +34,7 @@ pub struct RunAreas {
 /// Too small to work on.
 #[must_use]
 pub const fn is_too_small((width, height): (u16, u16)) -> bool {
-    width < LEAST.0 || height < LEAST.1
+    width < MIN_SIZE.0 || height < MIN_SIZE.1
 }
 
 /// Title, body, command bar, hints.
@@ -45,7 +45,7 @@ pub fn parts((width, height): (u16, u16)) -> Parts {
     Parts { title: line(0), body, bar: line(height.saturating_sub(2)), hint: line(height.saturating_sub(1)) }
 }
 
-/// Panes at home. From 120 columns on, three columns; below, the log and the score share the right side.
+/// Panes at home. Three columns from 120 columns on; else score and log share the right side.
 #[must_use]
 pub fn home(body: Rect) -> HomeAreas {
     if body.width >= 120 {
@@ -60,7 +60,8 @@ pub fn home(body: Rect) -> HomeAreas {
     HomeAreas { stack, health, log }
 }
 
-/// Panes of a run. Wide: steps and artifacts left, log right; else steps above the log, artifacts beside the steps.
+/// Panes of a run. Wide: steps and artifacts left, log right. Narrow: steps and artifacts above the
+/// log.
 #[must_use]
 pub fn run(body: Rect) -> RunAreas {
     let (header, rest) = split_top(body, 3);
@@ -74,7 +75,7 @@ pub fn run(body: Rect) -> RunAreas {
     RunAreas { header, steps, artifacts, log }
 }
 
-/// What is inside a frame.
+/// The area inside a frame.
 #[must_use]
 pub fn inner(area: Rect) -> Rect {
     let (width, height) = (area.width.saturating_sub(2), area.height.saturating_sub(2));

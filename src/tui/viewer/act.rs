@@ -1,4 +1,4 @@
-//! What keys do in the viewer.
+//! Actions of keys in the viewer.
 
 use super::prompt::{Prompt, Wanted};
 use super::{Over, Times, Viewer};
@@ -8,10 +8,10 @@ use crate::tui::keys::{Action, Context};
 use crate::tui::msg::Effect;
 use crate::tui::popup::help::Help;
 
-/// Columns a horizontal step moves.
+/// Columns per horizontal scroll step.
 const STEP: usize = 16;
-/// Nobody scrolls further than what is kept of a line.
-const FURTHEST: usize = 16 * 1024;
+/// Limit of horizontal scrolling: the part of a line that is kept.
+const MAX_SCROLL: usize = 16 * 1024;
 
 impl Viewer {
     pub(in crate::tui) fn act(&mut self, action: Action) -> Vec<Effect> {
@@ -46,7 +46,7 @@ impl Viewer {
     }
 
     fn act_log(&mut self, action: Action) -> Vec<Effect> {
-        if let Some(ask) = self.wish(action) {
+        if let Some(ask) = self.reader_request(action) {
             return vec![self.ask(ask)];
         }
         match action {
@@ -67,7 +67,7 @@ impl Viewer {
             Action::Lanes => self.lanes = !self.lanes,
             Action::Colours => self.colours = !self.colours,
             Action::Left => self.left = self.left.saturating_sub(STEP),
-            Action::Right if !self.wrap => self.left = (self.left + STEP).min(FURTHEST),
+            Action::Right if !self.wrap => self.left = (self.left + STEP).min(MAX_SCROLL),
             Action::Strip => {
                 self.strip = !self.strip;
                 return vec![self.fit()];
@@ -110,8 +110,8 @@ impl Viewer {
         Vec::new()
     }
 
-    /// What a key wants of the files' reader.
-    fn wish(&self, action: Action) -> Option<Ask> {
+    /// The request to the reader for an action.
+    fn reader_request(&self, action: Action) -> Option<Ask> {
         let seek = |what, forward| Ask::Seek { what, forward };
         Some(match action {
             Action::Up => Ask::Move(Move::By(-1)),
@@ -133,7 +133,7 @@ impl Viewer {
         })
     }
 
-    /// The filters and the least level, as the files' reader is to have them.
+    /// The request that sets the reader's filters and minimum level.
     pub(super) fn rules(&self) -> Effect {
         self.ask(Ask::Rules { rules: self.filters.in_force(), floor: self.floor })
     }

@@ -1,5 +1,5 @@
-//! One record in detail: time, level, shape, fields, the text as it was written, JSON and an event's data
-//! indented. A row can be copied.
+//! One record in detail: time, level, shape, fields, original text, and indented JSON and event
+//! data. Rows can be copied.
 
 use ratatui::layout::Rect;
 use ratatui::text::{Line, Span};
@@ -13,17 +13,17 @@ use crate::tui::keys::Action;
 use crate::tui::msg::Effect;
 use crate::tui::view::canvas::{Canvas, row};
 
-/// The card.
+/// The card of one record.
 #[derive(Debug, Clone)]
 pub(super) struct Card {
     title: String,
-    /// Name and value of each row; what has no name goes on with the one before.
+    /// Name and value of each row; a row without a name continues the previous one.
     rows: Vec<(String, String)>,
     index: usize,
 }
 
-/// Rows of a card, at most.
-const ROWS: usize = 2000;
+/// Maximum number of rows.
+const MAX_ROWS: usize = 2000;
 
 impl Card {
     pub(super) fn new(line: usize, text: &str, known: Option<Known>, now: Timestamp, note: Option<&String>) -> Self {
@@ -60,7 +60,7 @@ impl Card {
         if let Some(data) = data {
             indented("data", pretty(&data).as_ref().unwrap_or(&data));
         }
-        rows.truncate(ROWS);
+        rows.truncate(MAX_ROWS);
         Self { title: format!(" Record at line {} ", line + 1), rows, index: 0 }
     }
 
@@ -88,13 +88,13 @@ impl Card {
     }
 }
 
-/// JSON, indented.
+/// Indents JSON.
 fn pretty(text: &str) -> Option<String> {
     let value: serde_json::Value = serde_json::from_str(text).ok()?;
     serde_json::to_string_pretty(&value).ok()
 }
 
-/// Fields that are not already told.
+/// Fields that are not shown as the message.
 fn fields(record: &Record) -> impl Iterator<Item = (&String, &String)> {
     record
         .fields
@@ -117,7 +117,7 @@ mod tests {
     }
 
     #[test]
-    fn the_data_of_an_event_is_there_and_can_be_copied() {
+    fn the_data_of_an_event_is_shown_and_can_be_copied() {
         let data = Some("{\"outputs\":{\"version\":\"1.2\"}}".to_owned());
         let known = Known { at: Timestamp(0), rows: vec![("level", "info".to_owned())], data };
         let mut card = Card::new(0, "step deploy succeeded", Some(known), Timestamp(0), None);

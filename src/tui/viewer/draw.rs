@@ -1,5 +1,5 @@
-//! The viewer on screen: lines, the strip of errors, the status line, and what lies over them. Lines take the whole
-//! width, so that scrolling by one can be left to the terminal.
+//! Painting of the viewer: lines, the error strip, the status line and overlays. Lines take the
+//! full width, so that the terminal itself can scroll them.
 
 use ratatui::layout::Rect;
 use ratatui::style::Style;
@@ -13,30 +13,30 @@ use crate::logfile::desk::Row;
 use crate::tui::keys::Action;
 use crate::tui::view::canvas::{self, Canvas, column, fit};
 
-/// Cells before the text: where one stands, and marks.
+/// Width of the gutter for cursor and marks.
 const GUTTER: usize = 1;
-/// Cells of the column that says which file a line is from.
+/// Width of the file column.
 const SOURCE: usize = 12;
-/// Eighths of a cell, for the strip.
+/// Bars of the strip, in eighths of a cell.
 const BARS: [&str; 8] = ["▁", "▂", "▃", "▄", "▅", "▆", "▇", "█"];
 
-/// A narrower log leaves out the fractions of seconds.
+/// Minimum width to show fractions of seconds.
 const FOR_FRACTION: u16 = 70;
 
-/// As many of the last parts as fit, at least one.
+/// Joins as many of the last parts as fit, at least one.
 fn joined(parts: &[String], width: usize) -> String {
     let of = |from: usize| format!("{} ", parts[from..].join(" · "));
     let fits = (0..parts.len()).find(|from| text::width(&of(*from)) <= width);
     fits.or(parts.len().checked_sub(1)).map(of).unwrap_or_default()
 }
 
-/// What is left beside a notice, which may take two thirds.
+/// The width left beside a notice, which may take two thirds.
 fn beside(notice: &str, width: usize) -> usize {
     width.saturating_sub((text::width(notice) + 1).min(width * 2 / 3))
 }
 
 impl Viewer {
-    /// Paints the log and its status, the last row.
+    /// Paints the log, and its status in the last row.
     pub(in crate::tui) fn paint(&self, area: Rect, canvas: &mut Canvas<'_>) {
         let status = area.height.min(1);
         self.paint_lines(Rect { height: area.height - status, ..area }, true, canvas);
@@ -45,7 +45,7 @@ impl Viewer {
         }
     }
 
-    /// Paints what lies over the log and is larger than a line.
+    /// Paints the overlays larger than a line.
     pub(in crate::tui) fn paint_over(&self, area: Rect, canvas: &mut Canvas<'_>) {
         match &self.over {
             Some(Over::Card(card)) => card.draw(area, canvas),
@@ -54,7 +54,7 @@ impl Viewer {
         }
     }
 
-    /// Paints the log without its status: within a frame, which has that on its edges.
+    /// Paints the log without its status, for a frame that has it on its edges.
     pub(in crate::tui) fn paint_lines(&self, area: Rect, focused: bool, canvas: &mut Canvas<'_>) {
         let strip = u16::from(self.strip && area.height > 1);
         self.lines(Rect { height: area.height - strip, ..area }, focused, canvas);
@@ -80,7 +80,7 @@ impl Viewer {
                 .map(|(i, row)| vec![self.cut(self.gutter(i, row, focused), row, area.width)])
                 .collect()
         };
-        // Wrapped lines take more rows than there are: the reader's own stays on screen.
+        // Wrapped lines may need more rows than there are: keep the cursor line on screen.
         let to_cursor: usize = rows.iter().take(self.shown.cursor + 1).map(Vec::len).sum();
         let skip = to_cursor.saturating_sub(height);
         for (y, line) in (area.y..area.bottom()).zip(rows.iter().flatten().skip(skip)) {
@@ -98,7 +98,7 @@ impl Viewer {
         }
     }
 
-    /// Where one stands, and marks. Without the keyboard one stands nowhere.
+    /// The cursor and marks. Without focus no cursor is shown.
     fn gutter(&self, index: usize, row: &Row, focused: bool) -> &'static str {
         match (focused && index == self.shown.cursor, self.marks.contains_key(&row.number)) {
             (true, true) => "M",
@@ -108,7 +108,7 @@ impl Viewer {
         }
     }
 
-    /// What stands before the text.
+    /// The columns before the text.
     fn head(&self, gutter: &'static str, row: &Row) -> Vec<Span<'static>> {
         let mut spans = vec![Span::styled(gutter, self.theme.strong())];
         if self.times != Times::AsWritten {
@@ -126,7 +126,7 @@ impl Viewer {
         GUTTER + self.times_width() + if self.facts.files.len() > 1 { SOURCE + 1 } else { 0 } + self.lanes_width()
     }
 
-    /// Narrow panes leave out the fraction of the second.
+    /// Width of the time column; narrow panes omit fractions of seconds.
     fn times_width(&self) -> usize {
         match self.times {
             Times::AsWritten => 0,
@@ -153,6 +153,9 @@ impl Viewer {
 
     fn safe(&self, row: &Row, cells: usize) -> Safe {
         let style = self.style(row);
+        let repeated = self.repeated_name(row);
+        let shortened = (repeated > 0).then(|| Row { bytes: row.bytes[repeated..].to_vec(), ..row.clone() });
+        let row = shortened.as_ref().unwrap_or(row);
         if self.colours { Safe::coloured(row, cells, style, self.theme) } else { Safe::plain(row, cells, style) }
     }
 
@@ -179,7 +182,7 @@ impl Viewer {
         pieces.take(height).collect()
     }
 
-    /// Where in the log errors are (bars) and warnings (`·`).
+    /// The positions of errors (bars) and warnings (`·`) in the log.
     fn strip(&self, area: Rect, canvas: &mut Canvas<'_>) {
         let most = self.shown.strip.iter().map(|(errors, _)| *errors).max().unwrap_or(0).max(1);
         let here = self.line().unwrap_or(0) * self.shown.strip.len() / self.shown.lines.max(1);
@@ -216,8 +219,8 @@ impl Viewer {
         canvas.right(area, &Line::raw(text::cut(&right, width)));
     }
 
-    /// The lower edge of a frame: what is typed, or how things stand. Quiet while the log only grows and nobody reads in
-    /// it.
+    /// Paints the lower edge of a frame: the prompt, or else the status. Empty while an unfocused
+    /// log is only following.
     pub(in crate::tui) fn paint_edge(&self, area: Rect, focused: bool, canvas: &mut Canvas<'_>) {
         if matches!(self.over, Some(Over::Prompt(_))) {
             canvas.clear(area);
@@ -235,18 +238,18 @@ impl Viewer {
         canvas.line(place, &Line::raw(state));
     }
 
-    /// The line being typed; false when none is.
+    /// Paints the prompt; false if none is open.
     fn field(&self, area: Rect, canvas: &mut Canvas<'_>) -> bool {
         let Some(Over::Prompt(prompt)) = &self.over else { return false };
         let again = |why: &String| format!(" ! {} · again: ", text::show(why));
         let label = prompt.problem.as_ref().map_or_else(|| prompt.label().to_owned(), again);
-        // Something is left for what is typed.
+        // Leave room for the typed text.
         let label = text::cut(&label, usize::from(area.width) * 3 / 4);
         canvas.field(area, Span::styled(label, self.theme.strong()), &prompt.field, true, "");
         true
     }
 
-    /// For the upper edge of a frame: whether it follows, and what has come since it does not.
+    /// For the upper edge of a frame: following, or paused with the number of new lines.
     pub(in crate::tui) fn mark(&self) -> Line<'static> {
         match self.following() {
             Some(ended) if self.shown.follow && self.shown.ended => {
@@ -275,7 +278,8 @@ impl Viewer {
         }
     }
 
-    /// How everything stands, what matters most and changes most last and of even width: a step costs few bytes.
+    /// The parts of the status. The most important and volatile one is last, with a fixed width, so
+    /// that a step changes few bytes.
     fn state(&self) -> Vec<String> {
         let shown = &self.shown;
         let mut parts = Vec::new();

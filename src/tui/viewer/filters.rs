@@ -1,16 +1,16 @@
-//! The stack of filters: each shows only lines that match, or hides them; each can be off; all of them at once too.
+//! The filters: each shows only matching lines or hides them, and can be turned off, as can all.
 
 use crate::logfile::desk::Rule;
 use crate::logfile::scan::pattern;
 use crate::tui::app::picker::moved;
 use crate::tui::keys::Action;
 
-/// The filters and which of them is selected in their list.
+/// The filters and the selected one.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Filters {
     pub(super) all: Vec<Filter>,
     pub(super) index: usize,
-    /// All off for now.
+    /// All are turned off.
     pub(super) suspended: bool,
 }
 
@@ -27,7 +27,7 @@ impl Filters {
         self.all.is_empty()
     }
 
-    /// Adds one; the answer says what is wrong with the pattern.
+    /// Adds a filter; the error describes a bad pattern.
     pub(super) fn add(&mut self, text: &str, hide: bool) -> Result<(), String> {
         let regex = pattern(text)?;
         self.all.push(Filter { text: text.to_owned(), on: true, rule: Rule { regex, hide } });

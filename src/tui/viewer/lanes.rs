@@ -1,4 +1,4 @@
-//! Columns of what the store knows of a run's lines: level or stream, step, source. Files have none.
+//! Columns for the lines of a run, from the store: level or stream, step, source. Files have none.
 
 use ratatui::text::Span;
 
@@ -11,15 +11,15 @@ use crate::logfile::desk::Row;
 use crate::logfile::lanes::{Head, Said};
 use crate::tui::view::canvas::column;
 
-/// Cells of the level, and of the others with the blank after them.
+/// Widths of the columns in cells, with the blank after them.
 const LEVEL: usize = 8;
 const STEP: usize = 16;
 const SOURCE: usize = 8;
-/// A narrower screen leaves out the source, and one narrower still the step.
+/// Minimum screen width for the source column, and for the step column.
 const FOR_SOURCE: u16 = 110;
 const FOR_STEP: u16 = 70;
 
-/// What the card of a record tells of a run's line.
+/// Data of a run's line from the store, for its card.
 #[derive(Debug, Clone)]
 pub(super) struct Known {
     pub(super) at: Timestamp,
@@ -50,7 +50,7 @@ impl Viewer {
             Said::Output(Stream::Stderr) => ("err│", self.theme.attention(), "err"),
             Said::Event { level, source, .. } => (level.name(), self.theme.level(*level), source.as_str()),
         };
-        // What goes on with the line before has said all this.
+        // A continuation of the previous line repeats none of this.
         let blank = |text: String| if head.joined { " ".repeat(text::width(&text)) } else { text };
         let mut spans = vec![Span::styled(blank(format!("{} ", column(level, LEVEL - 1))), style)];
         if width > LEVEL {
@@ -63,12 +63,22 @@ impl Viewer {
         spans
     }
 
-    /// The step's name; its number where the plan is not known.
+    /// The step's name, or its number if the plan is not known.
     fn step(&self, file: usize, head: &Head) -> String {
         let Some(step) = head.step else { return String::new() };
         let steps = self.facts.files.get(file).and_then(|file| file.steps.as_ref());
         let name = steps.and_then(|steps| steps.get(usize::try_from(step).ok()?));
         name.map_or_else(|| format!("step {}", step + 1), |name| text::show(name).into_owned())
+    }
+
+    /// Bytes of an event's text that repeat the name in the step column: `deploy web: `.
+    pub(super) fn repeated_name(&self, row: &Row) -> usize {
+        let Some(head) = row.head.as_ref().filter(|head| self.lanes_width() > LEVEL && !head.joined) else { return 0 };
+        if !matches!(head.said, Said::Event { .. }) {
+            return 0;
+        }
+        let prefix = format!("{}: ", self.step(row.file, head));
+        if row.bytes.starts_with(prefix.as_bytes()) { prefix.len() } else { 0 }
     }
 
     pub(super) fn known(&self, line: usize, head: &Head, data: Option<String>) -> Known {

@@ -1,4 +1,4 @@
-//! The line at the foot in which patterns, times, notes and file names are typed.
+//! The prompt for patterns, times, notes and file names.
 
 use std::path::PathBuf;
 
@@ -11,16 +11,16 @@ use crate::tui::app::field::Field;
 use crate::tui::keys::Action;
 use crate::tui::msg::Effect;
 
-/// What is being typed.
+/// The open prompt.
 #[derive(Debug, Clone)]
 pub(super) struct Prompt {
     pub(super) wanted: Wanted,
     pub(super) field: Field,
-    /// What was wrong with it.
+    /// The error of the last Enter.
     pub(super) problem: Option<String>,
 }
 
-/// What for.
+/// The purpose of the prompt.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Wanted {
     Search,
@@ -40,7 +40,7 @@ impl Prompt {
         Self { wanted, field: Field::with(text), problem: None }
     }
 
-    /// What stands before the field.
+    /// The label before the field.
     pub(super) const fn label(&self) -> &'static str {
         match self.wanted {
             Wanted::Search => " search: ",
@@ -121,7 +121,7 @@ impl Viewer {
     }
 }
 
-/// Reads where to go.
+/// Parses a jump target.
 fn target(text: &str, lines: usize, now: Timestamp) -> Result<Ask, String> {
     let number = |text: &str| text.trim().parse::<usize>().ok();
     if let Some(line) = number(text.strip_prefix("line").unwrap_or(text)) {
@@ -156,7 +156,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn places_are_read() {
+    fn jump_targets_are_parsed() {
         for (text, ask) in [
             ("14:05", Ask::Jump(Jump::Clock((14 * 60 + 5) * 60_000))),
             ("00:00:07", Ask::Jump(Jump::Clock(7000))),

@@ -1,4 +1,4 @@
-//! One line of a log as cells: made safe, scrolled or wrapped, matches marked.
+//! Layout of one log line: escaped, scrolled or wrapped, with matches marked.
 
 use ratatui::style::{Modifier, Style};
 use ratatui::text::{Line, Span};
@@ -9,21 +9,22 @@ use crate::core::text::{self, Coloured};
 use crate::logfile::desk::Row;
 use crate::tui::theme::Theme;
 
-/// A line that is safe to show, and how.
+/// An escaped line and its styles.
 #[derive(Debug, Clone)]
 pub(super) struct Safe {
     pub(super) text: String,
-    /// From this byte on, up to the next; the first begins at 0.
+    /// Start byte of each style; the first is 0.
     styles: Vec<(usize, Style)>,
 }
 
 impl Safe {
-    /// At most `cells` of the line, in one style. What was not kept is told.
+    /// At most `cells` of the line, in one style. If the line is longer than kept, its size is
+    /// shown.
     pub(super) fn plain(row: &Row, cells: usize, style: Style) -> Self {
         Self { text: safe(row, cells, text::strip_sgr_limited), styles: vec![(0, style)] }
     }
 
-    /// The same, with the looks the line brings laid over the style. They end where the line does.
+    /// The same, with the styles in the line on top of `style`, up to the end of the line.
     pub(super) fn coloured(row: &Row, cells: usize, style: Style, theme: Theme) -> Self {
         let mut looks = Vec::new();
         let text = safe(row, cells, |line, cells| {
@@ -35,7 +36,7 @@ impl Safe {
         Self { text, styles: std::iter::once((0, style)).chain(looks).collect() }
     }
 
-    /// Adds what stands between two places.
+    /// Adds the spans between two byte positions.
     fn push(&self, spans: &mut Vec<Span<'static>>, start: usize, end: usize) {
         let first = self.styles.partition_point(|(at, _)| *at <= start).saturating_sub(1);
         for (i, (at, style)) in self.styles.iter().enumerate().skip(first).take_while(|(_, (at, _))| *at < end) {
@@ -59,7 +60,7 @@ fn safe(row: &Row, cells: usize, show: impl FnOnce(&str, usize) -> String) -> St
     format!("{}{note}", text.trim_end_matches('…'))
 }
 
-/// What is seen of the text in `width` cells from column `left` on.
+/// The byte range visible in `width` cells from column `left` on.
 pub(super) fn window(shown: &str, left: usize, width: usize) -> (usize, usize) {
     if shown.is_ascii() {
         let start = left.min(shown.len());
@@ -81,12 +82,12 @@ pub(super) fn window(shown: &str, left: usize, width: usize) -> (usize, usize) {
     (start, end.max(start))
 }
 
-/// Pieces of at most `width` cells, as places in the text; an empty text is one piece.
+/// Byte ranges of at most `width` cells each; an empty text is one range.
 pub(super) fn wrapped(shown: &str, width: usize) -> Vec<(usize, usize)> {
     let (mut pieces, mut at) = (Vec::new(), 0);
     while at < shown.len() {
         let (_, end) = window(&shown[at..], 0, width.max(1));
-        // A character wider than the screen still goes somewhere.
+        // A character wider than the screen still gets a row.
         let end = if end == 0 { shown[at..].chars().next().map_or(1, char::len_utf8) } else { end };
         pieces.push((at, at + end));
         at += end;
@@ -97,7 +98,7 @@ pub(super) fn wrapped(shown: &str, width: usize) -> Vec<(usize, usize)> {
     pieces
 }
 
-/// The piece of a line as spans, its matches marked.
+/// A piece of the line as spans, with its matches marked.
 pub(super) fn marked(safe: &Safe, piece: (usize, usize), hits: Option<&Regex>, hit: Style) -> Line<'static> {
     let shown = &*safe.text;
     let mut spans = Vec::new();
@@ -110,7 +111,7 @@ pub(super) fn marked(safe: &Safe, piece: (usize, usize), hits: Option<&Regex>, h
             continue;
         }
         safe.push(&mut spans, at, start);
-        // Among what is reversed already, a match is what is not.
+        // In reversed text, a match is shown not reversed.
         let is_reversed = safe.style_at(start).add_modifier.contains(Modifier::REVERSED);
         let hit = if is_reversed { hit.remove_modifier(Modifier::REVERSED) } else { hit };
         spans.push(Span::styled(shown[start..end].to_owned(), hit));
@@ -128,7 +129,7 @@ mod tests {
     use proptest::prelude::*;
 
     #[test]
-    fn matches_are_marked_where_they_are_seen() {
+    fn visible_matches_are_marked() {
         let regex = pattern("b+").unwrap();
         let safe = Safe { text: "abbcab".to_owned(), styles: vec![(0, Style::new())] };
         let line = marked(&safe, (2, 6), Some(&regex), Style::new().bold());
@@ -139,7 +140,7 @@ mod tests {
     }
 
     #[test]
-    fn the_looks_of_a_line_are_cut_and_marked_with_it() {
+    fn styles_of_a_line_are_cut_and_marked_with_it() {
         let bytes = b"ab\x1b[31mcd\x1b[7mef\x1b[0mgh".to_vec();
         let row = Row { number: 0, file: 0, level: Level::Info, len: bytes.len() as u64, bytes, head: None };
         let base = Style::new().bold();

@@ -1,4 +1,4 @@
-//! The viewer's own part: what keys ask for, what is painted of what was told. The lines themselves are the desk's tests.
+//! Tests of the viewer: requests sent by keys, and painting. Reading lines is tested in `logfile`.
 
 use crossterm::event::{KeyCode, KeyModifiers};
 use ratatui::Terminal;
@@ -20,7 +20,7 @@ fn row(number: usize, text: &str) -> Row {
     Row { number, file: 0, level: Level::Info, bytes: text.as_bytes().to_vec(), len: text.len() as u64, head: None }
 }
 
-fn tell(viewer: &mut Viewer, texts: &[&str]) {
+fn show(viewer: &mut Viewer, texts: &[&str]) {
     let rows = texts.iter().enumerate().map(|(n, text)| row(n, text)).collect();
     let shown = Shown { rows, cursor: 1, lines: 100, ..Shown::default() };
     viewer.update(Msg::File(Ticket::default(), Told::Shown(Box::new(shown))));
@@ -34,7 +34,7 @@ fn enter(viewer: &mut Viewer) -> Vec<Effect> {
     viewer.update(Msg::Key(KeyEvent::from(KeyCode::Enter)))
 }
 
-/// Types into the prompt a key opens, and takes it.
+/// Types into the prompt opened by a key, and presses Enter.
 fn typed(viewer: &mut Viewer, key: char, text: &str) -> Vec<Effect> {
     press(viewer, key);
     text.chars().for_each(|c| drop(press(viewer, c)));
@@ -59,9 +59,9 @@ fn screen(viewer: &Viewer) -> Vec<String> {
 }
 
 #[test]
-fn keys_ask_for_what_they_say() {
+fn keys_send_their_requests() {
     let mut v = viewer(&["a.log"]);
-    tell(&mut v, &["one", "two"]);
+    show(&mut v, &["one", "two"]);
     for (key, ask) in [
         ('j', Ask::Move(Move::By(1))),
         ('k', Ask::Move(Move::By(-1))),
@@ -84,9 +84,9 @@ fn keys_ask_for_what_they_say() {
 }
 
 #[test]
-fn a_bad_pattern_is_told_and_the_one_before_kept() {
+fn a_bad_pattern_is_reported_and_the_old_one_kept() {
     let mut v = viewer(&["a.log"]);
-    tell(&mut v, &["one two", "three"]);
+    show(&mut v, &["one two", "three"]);
     assert_eq!(asks(typed(&mut v, '/', "two")).len(), 2);
     assert!(typed(&mut v, '/', "(").is_empty());
     let foot = screen(&v).pop().unwrap();
@@ -100,7 +100,7 @@ fn a_bad_pattern_is_told_and_the_one_before_kept() {
 #[test]
 fn filters_stack_and_are_turned_off_one_by_one_or_all() {
     let mut v = viewer(&["a.log"]);
-    tell(&mut v, &["one", "two"]);
+    show(&mut v, &["one", "two"]);
     let count = |effects: Vec<Effect>| match asks(effects).pop() {
         Some(Ask::Rules { rules, floor }) => (rules.len(), rules.iter().filter(|r| r.hide).count(), floor),
         other => panic!("{other:?}"),
@@ -115,13 +115,13 @@ fn filters_stack_and_are_turned_off_one_by_one_or_all() {
     assert!(screen(&v).iter().any(|l| l.contains("off hide b")), "{:#?}", screen(&v));
     assert_eq!(count(press(&mut v, 'x')), (1, 0, Level::Info));
     assert_eq!(count(press(&mut v, 'x')), (0, 0, Level::Info));
-    assert!(v.over.is_none(), "the list of nothing closes");
+    assert!(v.over.is_none(), "an empty list closes");
 }
 
 #[test]
-fn marks_have_notes_and_are_gone_to_and_saved() {
+fn marks_have_notes_and_can_be_jumped_to_and_saved() {
     let mut v = viewer(&["a.log"]);
-    tell(&mut v, &["one", "two", "three"]);
+    show(&mut v, &["one", "two", "three"]);
     typed(&mut v, 'm', "look here");
     assert!(screen(&v)[1].starts_with("Mtwo"));
     v.shown.cursor = 2;
@@ -142,10 +142,10 @@ fn marks_have_notes_and_are_gone_to_and_saved() {
 }
 
 #[test]
-fn the_foot_says_how_things_stand() {
+fn the_status_line_shows_the_state() {
     let mut v = viewer(&["a.log"]);
     v.update(Msg::Resize(150, 4));
-    tell(&mut v, &["one", "two"]);
+    show(&mut v, &["one", "two"]);
     typed(&mut v, '/', "t");
     typed(&mut v, '&', "o");
     v.shown.hits = Some(Hits { here: Some(1), count: 7, complete: false });
@@ -164,7 +164,7 @@ fn the_foot_says_how_things_stand() {
 fn lines_are_safe_cut_scrolled_and_wrapped() {
     let mut v = viewer(&["a.log"]);
     let evil = "\x1b]52;c;aGk=\x07 \u{202e}x \x1b[31mred\x1b[0m \u{9b}2J";
-    tell(&mut v, &[&"0123456789".repeat(20), evil, "日本語"]);
+    show(&mut v, &[&"0123456789".repeat(20), evil, "日本語"]);
     let lines = screen(&v);
     assert_eq!(lines[0], format!(" {}", "0123456789".repeat(6)[..58].to_owned() + "…"));
     assert_eq!(lines[1], ">^[]52;c;aGk=^G <U+202E>x red \\x9b2J");
@@ -175,7 +175,7 @@ fn lines_are_safe_cut_scrolled_and_wrapped() {
     assert_eq!(
         lines[4].chars().next(),
         Some('>'),
-        "the reader's line is on screen whatever the others take: {lines:#?}"
+        "the cursor line stays on screen whatever the others take: {lines:#?}"
     );
     for (width, height) in [(1, 1), (2, 2), (5, 1), (300, 3)] {
         v.update(Msg::Resize(width, height));
@@ -190,7 +190,7 @@ fn lines_are_safe_cut_scrolled_and_wrapped() {
 #[test]
 fn the_colours_of_lines_are_shown_if_wanted() {
     let mut v = viewer(&["a.log"]);
-    tell(&mut v, &["\x1b[32mgreen\x1b[2J", "plain"]);
+    show(&mut v, &["\x1b[32mgreen\x1b[2J", "plain"]);
     let colour = |v: &Viewer, x, y| {
         let mut terminal = Terminal::new(TestBackend::new(60, 6)).unwrap();
         terminal.draw(|frame| v.draw(frame)).unwrap();
@@ -211,7 +211,7 @@ fn the_colours_of_lines_are_shown_if_wanted() {
 fn times_and_sources_have_columns() {
     let mut v = viewer(&["alpha.log", "beta.log"]);
     v.update(Msg::Resize(80, 4));
-    tell(&mut v, &["2026-11-21T10:30:00+01:00 x", "no time"]);
+    show(&mut v, &["2026-11-21T10:30:00+01:00 x", "no time"]);
     assert!(screen(&v)[0].starts_with(" alpha.log"));
     press(&mut v, 't');
     assert!(screen(&v)[0].starts_with(" 09:30:00.000 alpha.log"), "{:?}", screen(&v));

@@ -1,4 +1,5 @@
-//! Every spelling of the table, as real programs write it: no letter of a value is shown, wherever the output is cut.
+//! Every spelling of the table, as real programs write it: no letter of a value is shown, wherever
+//! the output is cut.
 
 use std::collections::BTreeMap;
 use std::process::Command;
@@ -8,10 +9,10 @@ use super::Lines;
 use crate::core::event::Stream;
 use crate::core::redact::Redactor;
 
-/// So many letters of a value beside each other are a leak.
+/// This many consecutive letters of a value are a leak.
 const WINDOW: usize = 6;
 
-/// What the programs print for a value, by spelling. `None`: there is no Python here to ask.
+/// The output of the programs for a value, by spelling. `None`: Python is not installed.
 fn printed(value: &str) -> Option<BTreeMap<String, Vec<u8>>> {
     let script = include_str!("spellings.py");
     let done = Command::new("python3").args(["-c", script]).env("S", value).env("LC_ALL", "C.UTF-8").output().ok()?;
@@ -27,16 +28,17 @@ fn printed(value: &str) -> Option<BTreeMap<String, Vec<u8>>> {
     Some(all)
 }
 
-/// The value that takes the place of another: where the two are printed differently, a letter depends on the value.
+/// A value of the same shape with every letter changed: where the two are printed differently, the
+/// output depends on the value.
 fn other(value: &str) -> String {
-    let turned = |c: char| match c {
+    let shifted = |c: char| match c {
         'a'..='y' | 'A'..='Y' | '0'..='8' => char::from(c as u8 + 1),
         'z' => 'a',
         'Z' => 'A',
         '9' => '0',
         c => c,
     };
-    value.chars().map(turned).collect()
+    value.chars().map(shifted).collect()
 }
 
 /// Pieces of the output that would show a part of the value.
@@ -68,7 +70,7 @@ fn stored(redactor: &Arc<Redactor>, chunks: &[&[u8]], max: usize) -> Vec<String>
     out.into_iter().map(|line| redactor.redact(&line.text)).collect()
 }
 
-/// What is wrong with the lines: they show a part of the value, or not even that there was one.
+/// The problem with the lines: they show a part of the value, or not even that there was one.
 fn wrong(value: &str, name: &str, lines: &[String], telltales: &[Vec<u8>]) -> Option<String> {
     let shown = lines.join("\n");
     let found = telltales.iter().find(|piece| memchr::memmem::find(shown.as_bytes(), piece).is_some());

@@ -1,4 +1,4 @@
-//! The tables of things with names, and every mistake in them.
+//! Tables of named integrations, and every mistake in them.
 
 use super::*;
 use crate::config::settings::reach::secrets;
@@ -33,7 +33,7 @@ fn read(text: &str) -> Result<Reach, Vec<Problem>> {
 }
 
 #[test]
-fn what_is_declared_is_read() {
+fn declared_integrations_are_read() {
     let reach = read(
         r#"
         [database.shop]
@@ -71,11 +71,11 @@ fn what_is_declared_is_read() {
     let notes = reach.database("notes").unwrap();
     assert_eq!((notes.place.describe().as_str(), notes.read_only), ("sqlite:/etc/ops/notes.db", false));
     assert_eq!(reach.database("hidden").unwrap().place, Place::Secret("HOOK".to_owned()));
-    let told = |name: &str| reach.notifier(name).unwrap().way.describe();
-    assert_eq!(told("hook"), "webhook https://hooks.acme.test/in");
-    assert_eq!(told("chat"), "slack address in the secret HOOK");
-    assert_eq!(told("duty"), "pagerduty https://events.pagerduty.com/v2/enqueue");
-    assert_eq!(told("post"), "e-mail to ana@acme.test through smtp.acme.test:587");
+    let description = |name: &str| reach.notifier(name).unwrap().way.describe();
+    assert_eq!(description("hook"), "webhook https://hooks.acme.test/in");
+    assert_eq!(description("chat"), "slack address in the secret HOOK");
+    assert_eq!(description("duty"), "pagerduty https://events.pagerduty.com/v2/enqueue");
+    assert_eq!(description("post"), "e-mail to ana@acme.test through smtp.acme.test:587");
     let github = reach.account(Product::GitHub).unwrap();
     assert_eq!((github.base_url.as_str(), github.per_minute), ("https://api.github.com", 60));
     let names: Vec<String> = reach.names().collect();
@@ -83,7 +83,7 @@ fn what_is_declared_is_read() {
 }
 
 #[test]
-fn every_mistake_is_said_and_no_value_repeated() {
+fn every_mistake_is_reported_and_no_value_repeated() {
     for (text, wanted) in [
         ("[database.x]\nread_only = true", "database.x.url: is missing"),
         ("[database.x]\nurl = \"postgres://a:hunter2@h/d\"", "database.x.url: holds a password"),

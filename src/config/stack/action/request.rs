@@ -13,7 +13,7 @@ pub(super) fn read(mut t: Section<'_>, report: &mut Report, verb: Option<Verb>) 
     let (headers, secret_headers) = read_headers(&mut t, report, true);
     let secret_ref = auth(&mut t, report);
     if secret_ref.is_some() && secret_headers.keys().any(|name| name.eq_ignore_ascii_case("authorization")) {
-        report.conflict(t.at, t.key("auth"), "stands beside the header Authorization; a request has one of the two");
+        report.conflict(t.at, t.key("auth"), "is set together with the header Authorization; a request has one of the two");
     }
     let request = HttpRequest {
         headers,
@@ -29,7 +29,7 @@ pub(super) fn read(mut t: Section<'_>, report: &mut Report, verb: Option<Verb>) 
     Some(HttpRequest { method: method?, url: url?, ..request })
 }
 
-/// Looking is a GET unless said otherwise; what changes something must say how.
+/// The method: GET by default for a probe, required for actions that change something.
 fn method(t: &mut Section<'_>, report: &mut Report, verb: Option<Verb>) -> Option<String> {
     let field = match verb {
         Some(Verb::Probe) | None => t.field("method"),
@@ -42,7 +42,7 @@ fn method(t: &mut Section<'_>, report: &mut Report, verb: Option<Verb>) -> Optio
     }
 }
 
-/// Headers by name: with stored values, and with the names of secrets.
+/// Headers by name: those with stored values, and those with names of secrets.
 type Headers = (BTreeMap<String, String>, BTreeMap<String, String>);
 
 /// Stored headers; two that differ only by capitals are one.
@@ -64,7 +64,7 @@ fn read_headers(t: &mut Section<'_>, report: &mut Report, with_secrets: bool) ->
         let entry = if by_reference { reference(name, &field, report) } else { stored(name, &field, report) };
         let Some((name, value)) = entry else { continue };
         if plain.keys().chain(secret.keys()).any(|other| other.eq_ignore_ascii_case(&name)) {
-            field.conflict(report, "stands here twice; capitals make no difference in header names");
+            field.conflict(report, "is here twice; capitals make no difference in header names");
         }
         let into = if by_reference { &mut secret } else { &mut plain };
         into.insert(name, value);
@@ -73,13 +73,13 @@ fn read_headers(t: &mut Section<'_>, report: &mut Report, with_secrets: bool) ->
 }
 
 fn stored(name: &str, field: &Field<'_>, report: &mut Report) -> Option<(String, String)> {
-    let name = field.judge(report, header::name(name));
+    let name = field.accept(report, header::name(name));
     name.zip(field.text_by(report, header::value))
 }
 
 /// `"X-Token" = { secret_ref = "NAME" }`.
 fn reference(name: &str, field: &Field<'_>, report: &mut Report) -> Option<(String, String)> {
-    let name = field.judge(report, header::secret_name(name));
+    let name = field.accept(report, header::secret_name(name));
     name.zip(field.table(report).and_then(|table| secret_ref(table, report)))
 }
 

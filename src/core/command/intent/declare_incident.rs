@@ -23,7 +23,7 @@ fn restate(p: &Parsed) -> String {
     format!("declare an incident{}{}", input(p, "severity", ", "), input(p, "title", ": "))
 }
 
-/// The severity may stand before or after the title; what is left is the title.
+/// The severity may be before or after the title; the rest is the title.
 fn read(r: &mut Reading<'_>) {
     r.take_severity();
 }

@@ -1,4 +1,4 @@
-//! Healthcheck: ask services how they are.
+//! Healthcheck: check the health of services.
 
 use super::{Intent, Object};
 use crate::core::command::explain::{in_env, input, target};

@@ -1,4 +1,4 @@
-//! How something is said.
+//! Help: how a command is typed.
 
 use super::{Free, Intent};
 use crate::core::command::explain::input;

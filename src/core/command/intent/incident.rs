@@ -1,4 +1,4 @@
-//! Incident: gather evidence about something that is wrong.
+//! Incident: gather evidence about a problem.
 
 use super::{Free, Intent, Object};
 use crate::core::command::explain::{in_env, input, target};

@@ -1,8 +1,8 @@
-//! A runbook somebody wrote: by its name or one of its phrases.
+//! A user's runbook, by its name or one of its phrases.
 
 use super::{Intent, Object};
 use crate::core::command::explain::{in_env, services_of};
-use crate::core::command::{ParseOutcome, Parsed, said_name};
+use crate::core::command::{ParseOutcome, Parsed, typed_name};
 
 pub(super) const INTENT: Intent = Intent {
     name: "runbook",
@@ -15,6 +15,6 @@ pub(super) const INTENT: Intent = Intent {
 };
 
 fn restate(p: &Parsed) -> String {
-    let name = p.runbook.as_deref().map_or_else(|| "a runbook".to_owned(), said_name);
+    let name = p.runbook.as_deref().map_or_else(|| "a runbook".to_owned(), typed_name);
     format!("run {name}{}{}", services_of(p, " for "), in_env(p, " in "))
 }

@@ -22,7 +22,7 @@ fn restate(p: &Parsed) -> String {
     format!("sync the schema{}{}{}", input(p, "target", " of "), in_env(p, " in "), input(p, "at", " at "))
 }
 
-/// The database is the target, whatever else it is.
+/// The one named service is also the target database.
 fn read(r: &mut Reading<'_>) {
     r.service_is_target();
 }

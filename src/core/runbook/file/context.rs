@@ -1,5 +1,5 @@
-//! What the texts and expressions of a runbook file may refer to: its inputs, its earlier steps, and what is known where
-//! they stand.
+//! Names that the texts and expressions of a runbook file may refer to: its inputs, its earlier
+//! steps, and values known at their place.
 
 use std::cell::RefCell;
 use std::collections::{BTreeMap, HashMap};
@@ -12,7 +12,7 @@ use crate::core::runbook::input::{Input, InputKind};
 use crate::core::runbook::read::{Reader, Section, nearest};
 use crate::core::runbook::scope::{self, KnownStep};
 
-/// Where a text stands decides what it may refer to.
+/// The place of a text decides what it may refer to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(super) enum Place {
     Title,
@@ -39,7 +39,7 @@ type Scope = Rc<BTreeMap<String, Type>>;
 /// The names a file's texts may use.
 pub(super) struct Context<'i> {
     inputs: Vec<&'i str>,
-    /// The inputs of type bool: those a short condition may ask.
+    /// The inputs of type bool: those a short condition may use.
     pub yes_no: Vec<&'i str>,
     /// The inputs of type list: those a step can be repeated over.
     pub lists: Vec<&'i str>,
@@ -72,12 +72,12 @@ impl<'i> Context<'i> {
         }
     }
 
-    /// What a risk may ask.
+    /// Names that a risk may use.
     pub fn early(&self) -> &BTreeMap<String, Type> {
         &self.early
     }
 
-    /// What the expressions of a step may ask.
+    /// Names that the expressions of a step may use.
     pub fn late(&self, place: Place, does: &Does) -> Scope {
         let answer = match does {
             Does::Http(_) => Answer::Http,
@@ -114,7 +114,7 @@ impl<'i> Context<'i> {
         Rc::clone(self.made.borrow_mut().entry((place, answer)).or_insert_with(make))
     }
 
-    /// A secret is chosen by an input of type secret, so that no text ends up where a name should be.
+    /// A secret is chosen by an input of type secret, so that a text is never used as a name.
     fn chosen<'t>(
         &self,
         r: &mut Reader<'_>,
@@ -127,7 +127,8 @@ impl<'i> Context<'i> {
         }
     }
 
-    /// A step that changes things stands in a runbook that says so, or asks first: it runs on a person's answer.
+    /// A step that changes things needs a runbook with `mutates`, or a question before it: it runs
+    /// on a person's answer.
     pub fn may_change(&self, r: &mut Reader<'_>, section: &Section<'_>, does: &Does, when: Option<&Expr>) {
         let asks = |(name, field): (String, Option<String>)| {
             name == "steps" && field.is_some_and(|key| self.steps.get(&key).is_some_and(|step| step.asks))
@@ -141,7 +142,7 @@ impl<'i> Context<'i> {
         section.wrong(r, key, message);
     }
 
-    /// The steps an expression asks about must have run before.
+    /// The steps that an expression uses must have run before.
     pub fn refers_back(
         &self,
         r: &mut Reader<'_>,
@@ -166,7 +167,7 @@ impl<'i> Context<'i> {
     fn not_before(&self, step: &str, order: (usize, usize)) -> Option<String> {
         let found = self.steps.get(step)?;
         if found.repeated {
-            return Some(format!("steps.{step} stands for several steps; ask about a step that runs once"));
+            return Some(format!("steps.{step} refers to several steps; ask about a step that runs once"));
         }
         (found.order >= order).then(|| format!("steps.{step} has no result here: that step does not run before"))
     }
@@ -190,7 +191,7 @@ impl<'i> Context<'i> {
         }
     }
 
-    /// Texts that are filled when the step runs; bodies may hold words in braces of their own.
+    /// Texts that are filled when the step runs; bodies may contain other words in braces.
     fn late_placeholders(
         &self,
         r: &mut Reader<'_>,
@@ -216,7 +217,7 @@ impl<'i> Context<'i> {
         }
     }
 
-    /// Documents may hold words in braces of their own; only placeholders are checked.
+    /// Documents may contain other words in braces; only placeholders are checked.
     fn known_placeholders(&self, r: &mut Reader<'_>, section: &Section<'_>, key: &str, text: &str, place: Place) {
         for why in pieces(text).into_iter().filter_map(|piece| self.without_value(piece, place)) {
             section.wrong(r, key, why);
@@ -239,7 +240,7 @@ impl<'i> Context<'i> {
         }
     }
 
-    /// Checks the texts of what a step does.
+    /// Checks the texts of a step's work.
     pub fn check_step(
         &self,
         r: &mut Reader<'_>,

@@ -13,7 +13,7 @@ use crate::core::runbook::statement::Statement;
 
 const SQL_KEYS: [&str; 4] = ["database", "statement", "mutates", "max_rows"];
 const NOTIFY_KEYS: [&str; 7] = ["to", "title", "text", "severity", "event", "dedup_key", "link"];
-/// Rows fetched unless the step says otherwise, and the most it may say.
+/// Default and maximum of fetched rows.
 const ROWS: i64 = 1_000;
 const MAX_ROWS: i64 = 100_000;
 
@@ -79,7 +79,8 @@ fn given(arg: &Arg, value: &DeValue<'_>) -> Result<Given, String> {
     if holds_slot { Ok(Given::Text(text)) } else { arg.shape.check(&text).map(Given::Text) }
 }
 
-/// A table as JSON. Placeholders stay in its texts; what they stand for is escaped when it is known.
+/// A table as JSON. Placeholders in its texts are kept; their values are escaped when they are
+/// known.
 fn object(table: &DeTable<'_>) -> Result<String, String> {
     let value = |v: &DeValue<'_>| -> Option<serde_json::Value> {
         let text = v.as_str().map(serde_json::Value::from);

@@ -1,4 +1,5 @@
-//! The order of a file's steps: which of them an expression may look back at, and where `on_failure` may jump to.
+//! The order of a file's steps: which steps an expression may use, and where `on_failure` may jump
+//! to.
 
 use std::collections::HashMap;
 
@@ -10,7 +11,7 @@ use crate::core::runbook::definition::StepTemplate;
 use crate::core::runbook::read::{At, Reader};
 use crate::core::runbook::scope::{self, KnownStep, key_of};
 
-/// What can be known of the steps before they are read: names, order, what they save.
+/// Data about the steps before they are read: names, order, saved values.
 pub(super) fn known_steps<'t>(steps: &[At<&'t DeTable<'t>>], finally: &[At<&'t DeTable<'t>>]) -> Vec<KnownStep> {
     let steps = steps.iter().enumerate().filter_map(|(at, t)| known(t.value, Spot::Phase(at)));
     let finally = finally.iter().enumerate().filter_map(|(at, t)| known(t.value, Spot::Finally(at)));

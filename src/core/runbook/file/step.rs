@@ -1,4 +1,4 @@
-//! Reads one step of a runbook file: when and how it runs. What it does is read by `work.rs`.
+//! Reads one step of a runbook file: when and how it runs. Its work is read by `work.rs`.
 
 use std::collections::BTreeMap;
 
@@ -41,10 +41,10 @@ const STEP_KEYS: [&str; 21] = [
     "notes",
 ];
 const RETRY_KEYS: [&str; 3] = ["attempts", "base", "cap"];
-/// Telling somebody is tried again without being asked to: hearing it twice is better than not at all.
+/// Default retry of notifications: receiving a message twice is better than not at all.
 const NOTIFY_RETRY: Retry = Retry { attempts: 3, base_ms: 2_000, cap_ms: 32_000 };
 
-/// Where a step stands in its file.
+/// The place of a step in its file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Spot {
     /// In the phases, with its number there.
@@ -55,7 +55,7 @@ pub(super) enum Spot {
 }
 
 impl Spot {
-    /// Keys that only stand here.
+    /// Keys allowed only here.
     const fn keys(self) -> &'static [&'static str] {
         match self {
             Self::Phase(_) => &["phase", "undo"],
@@ -93,7 +93,7 @@ pub(super) fn read_step<'t>(
     read_body(r, &section, context, spot, name, phase)
 }
 
-/// The undo of a step: `undo = { shell = "…" }`; its name says what it undoes unless it says itself.
+/// The undo of a step: `undo = { shell = "…" }`; its default name is that of the step it undoes.
 fn read_undo(
     r: &mut Reader<'_>,
     step: &Section<'_>,
@@ -195,7 +195,7 @@ fn read_body(
         context.check_step(r, section, &does, place, order);
     }
     if matches!(does, Does::Approve { .. }) && !matches!(spot, Spot::Phase(_)) {
-        section.wrong(r, "approve", "an approval stands in a phase: finally and undo steps wait for nobody");
+        section.wrong(r, "approve", "an approval must be in a phase: finally and undo steps do not wait for people");
     }
     let undo = match spot {
         Spot::Phase(at) if section.has("undo") => {
@@ -372,7 +372,7 @@ const fn answers(does: &Does) -> bool {
     }
 }
 
-/// What it does, as far as it matters for doing it twice.
+/// Its kind of work, for the rule about repeating it.
 fn work_of(does: &Does) -> Work<'_> {
     match does {
         Does::Http(request) => Work::Request(&request.method),

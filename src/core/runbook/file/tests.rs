@@ -1,4 +1,4 @@
-//! What is accepted, what is refused, and where it is said to be.
+//! Accepted and refused runbook files, and the lines of problems.
 
 use std::fmt::Write;
 
@@ -76,9 +76,9 @@ fn a_full_file_is_read() {
     assert_ne!(parse("x", &GOOD.replace("\"3\"", "\"4\"")).unwrap().hash, runbook.hash);
 }
 
-/// Each edit of the good file, the line it is about and what must be said.
+/// Each edit of the good file, the key of its problem and part of the message.
 #[test]
-fn every_mistake_is_told_with_its_line() {
+fn every_mistake_is_reported_with_its_line() {
     for (from, to, key, says) in [
         ("version = \"3\"", "verison = \"3\"", "verison", "did you mean `version`?"),
         ("version = \"3\"", "", "version", "is missing"),
@@ -251,7 +251,7 @@ fn nightly(reach: &crate::core::reach::Reach, region: &str) -> crate::core::plan
 }
 
 #[test]
-fn what_is_named_becomes_a_place_and_what_is_not_declared_blocks() {
+fn named_integrations_are_resolved_and_undeclared_ones_block() {
     use crate::core::notify::{Address, Notifier, Slack, Way};
     use crate::core::product::{Account, Product};
     use crate::core::reach::{Database, Place as At, Reach};
@@ -285,9 +285,9 @@ fn what_is_named_becomes_a_place_and_what_is_not_declared_blocks() {
     reach.databases[0].read_only = false;
     let plan = nightly(&reach, "eu");
     assert_eq!(plan.blocks().count(), 0, "{:#?}", plan.risks);
-    let told: Vec<String> = plan.steps.iter().chain(&plan.finally).map(|s| s.spec.describe()).collect();
+    let described: Vec<String> = plan.steps.iter().chain(&plan.finally).map(|s| s.spec.describe()).collect();
     assert_eq!(
-        told,
+        described,
         [
             "sql on shop-staging (postgres://ana@db.test/shop, read-only): select count(*) as n from orders where region = $1 \
              and total > $2 with $1 = \"eu\", $2 = 3",
@@ -305,7 +305,7 @@ fn what_is_named_becomes_a_place_and_what_is_not_declared_blocks() {
 }
 
 #[test]
-fn mistakes_in_named_steps_are_said_with_their_line() {
+fn mistakes_in_steps_with_integrations_are_reported_with_their_line() {
     let with = |from: &str, to: &str| {
         let text = NAMED.replacen(from, to, 1);
         assert_ne!(text, NAMED, "{from}");
@@ -315,7 +315,7 @@ fn mistakes_in_named_steps_are_said_with_their_line() {
         (
             "{inputs.region} and",
             "'{inputs.region}' and",
-            "nightly.toml:21: step \"count\".sql.statement: {inputs.region} stands inside quotes",
+            "nightly.toml:21: step \"count\".sql.statement: {inputs.region} is inside quotes",
         ),
         ("select count", "delete count", "`delete` changes things; add mutates = true"),
         (", max_rows = 5", ", max_row = 5", "did you mean `max_rows`?"),
@@ -339,14 +339,14 @@ fn mistakes_in_named_steps_are_said_with_their_line() {
             "has no answer to judge",
         ),
     ] {
-        let said = with(from, to);
-        assert!(said.contains(wanted), "{from} → {to}: {said}");
+        let message = with(from, to);
+        assert!(message.contains(wanted), "{from} → {to}: {message}");
     }
 }
 
-/// A runbook that only looks may change something after a person said yes.
+/// A read-only runbook may change something after a person confirmed it.
 #[test]
-fn a_change_may_stand_behind_a_question() {
+fn a_change_may_follow_a_confirmation() {
     let text = |optional: &str, when: &str| {
         format!(
             "name = \"x\"\ntitle = \"x\"\nversion = \"1\"\nmutates = false\n[[step]]\nname = \"sure\"\nphase = \"action\"\n\
@@ -403,7 +403,7 @@ fn an_approval_is_read_with_how_many_who_and_how_long() {
 }
 
 #[test]
-fn an_approval_nobody_could_give_is_refused_where_it_stands() {
+fn an_impossible_approval_is_refused_with_its_key() {
     for (text, key, says) in [
         ("approve = { need = 1 }", "approve.prompt", "is missing"),
         ("approve = \"\"", "approve", "must not be empty"),
@@ -420,12 +420,12 @@ fn an_approval_nobody_could_give_is_refused_where_it_stands() {
         ("approve = \"ok?\"\non_failure = \"continue\"", "on_failure", "a refusal cancels the run"),
         ("approve = \"ok?\"\nfor_each = [\"a\"]", "for_each", "asked once"),
         ("approve = \"ok, {inputs.who}?\"", "approve", "there is no input `who`"),
-        ("wait = \"1s\"\nundo = { approve = \"ok?\" }", "approve", "wait for nobody"),
-        ("wait = \"1s\"\n[[finally]]\nname = \"x\"\napprove = \"ok?\"", "approve", "wait for nobody"),
+        ("wait = \"1s\"\nundo = { approve = \"ok?\" }", "approve", "do not wait for people"),
+        ("wait = \"1s\"\n[[finally]]\nname = \"x\"\napprove = \"ok?\"", "approve", "do not wait for people"),
     ] {
         let found = parse("ship.toml", &approving(text)).expect_err(text);
-        let told: Vec<_> = found.iter().map(ToString::to_string).collect();
-        assert!(told.iter().any(|p| p.contains(&format!("{key}: ")) && p.contains(says)), "{text}: {told:#?}");
+        let messages: Vec<_> = found.iter().map(ToString::to_string).collect();
+        assert!(messages.iter().any(|p| p.contains(&format!("{key}: ")) && p.contains(says)), "{text}: {messages:#?}");
     }
 }
 
@@ -461,7 +461,7 @@ fn secrets_are_named_or_chosen_and_become_variables_and_headers() {
 }
 
 #[test]
-fn a_secret_that_is_none_is_refused_and_not_repeated() {
+fn an_invalid_secret_reference_is_refused_and_not_repeated() {
     for (text, key, says) in [
         ("shell = \"true\"\nsecrets = [\"hunter2 hunter2\"]", "secrets", "neither the name of a secret nor"),
         ("shell = \"true\"\nsecrets = \"DEPLOY\"", "secrets", "must be a list"),
@@ -483,9 +483,9 @@ fn a_secret_that_is_none_is_refused_and_not_repeated() {
         ("http = { url = \"https://a.test/\", headers = { X = 1 } }", "headers", "must be a text or { secret_ref"),
     ] {
         let Err(found) = using_secrets(text) else { panic!("{text} is taken") };
-        let told: Vec<_> = found.iter().map(ToString::to_string).collect();
-        assert!(told.iter().any(|p| p.contains(&format!("{key}: ")) && p.contains(says)), "{text}: {told:#?}");
-        assert!(!told.iter().any(|p| p.contains("hunter2")), "{told:#?}");
+        let messages: Vec<_> = found.iter().map(ToString::to_string).collect();
+        assert!(messages.iter().any(|p| p.contains(&format!("{key}: ")) && p.contains(says)), "{text}: {messages:#?}");
+        assert!(!messages.iter().any(|p| p.contains("hunter2")), "{messages:#?}");
     }
 }
 
@@ -496,7 +496,7 @@ fn leaving(keys: &str) -> Result<Runbook, Vec<Problem>> {
 }
 
 #[test]
-fn the_files_a_command_leaves_are_named_from_its_folder_on() {
+fn artifact_paths_are_relative_to_the_folder_of_the_command() {
     for (keys, paths, required) in [
         (
             "shell = \"make\"\nartifacts = [\"out/{inputs.tag}.json\", \"logs/**\"]",

@@ -1,4 +1,4 @@
-//! Reads what a step of a runbook file does: its kind and the kind's own keys.
+//! Reads the work of a step of a runbook file: its kind and the kind's own keys.
 
 use toml::de::DeValue;
 
@@ -267,7 +267,7 @@ fn read_artifacts(r: &mut Reader<'_>, step: &Section<'_>) -> Wanted {
     };
     let paths = paths.unwrap_or_default();
     for path in &paths {
-        // What a placeholder stands for is checked when it is known.
+        // The value of a placeholder is checked when it is known.
         if let Err(why) = Pattern::parse(path) {
             step.wrong(r, "artifacts", why);
         }

@@ -1,4 +1,4 @@
-//! Words people write for a value that is to be filled in, without brackets: `HOSTNAME`, `YOUR_CLUSTER`, `db-XX`.
+//! Words without brackets that stand for a value to fill in: `HOSTNAME`, `YOUR_CLUSTER`, `db-XX`.
 
 /// Beginnings of such words.
 const BEGIN: [&str; 6] = ["your", "some", "insert", "replace", "changeme", "change_me"];
@@ -87,7 +87,7 @@ pub(super) fn at(text: &str, before: &str) -> Option<(String, usize)> {
         return crosses(text, before);
     }
     let word_before = before.trim_end().rsplit(char::is_whitespace).next().unwrap_or("");
-    // There the name of a variable follows.
+    // The name of a variable follows.
     if ["for", "read", "-r", "export", "unset", "local", "declare", "select", "readonly", "--arg"]
         .contains(&word_before)
     {
@@ -125,7 +125,7 @@ fn crosses(text: &str, before: &str) -> Option<(String, usize)> {
     (length >= 2 && inside && ends).then(|| ("xx".to_owned(), length))
 }
 
-/// What follows is not the rest of a name, an assignment or a column.
+/// Whether the next text is not the rest of a name, an assignment or a column.
 fn ends_well(rest: &str) -> bool {
     let mut chars = rest.chars();
     match chars.next() {

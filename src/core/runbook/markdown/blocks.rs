@@ -1,4 +1,4 @@
-//! The blocks of an ordinary page: what each is, what it does, and what people see of it.
+//! The blocks of an ordinary page: their kind, their effect, and their text for people.
 
 use std::collections::BTreeSet;
 
@@ -13,15 +13,15 @@ use crate::core::runbook::shell::{self, Variable};
 pub(super) struct Piece<'p> {
     pub block: &'p Block,
     pub does: Act,
-    /// What the page says before it: prose, and fences that are no steps.
+    /// The text of the page before it: prose, and fences that are not steps.
     pub notes: String,
 }
 
-/// What a step of a page is.
+/// Kind of a step of a page.
 #[derive(Debug)]
 pub(super) enum Act {
     Run(Box<Ready>),
-    /// Shown and asked about: the text, why it is not run, and the inputs in it.
+    /// Shown with a question: the text, why it is not run, and the inputs in it.
     ByHand {
         text: String,
         why: String,
@@ -52,7 +52,7 @@ struct Elsewhere<'p> {
     command: String,
 }
 
-/// A place on the page where something is wrong.
+/// A mistake at a place of the page.
 pub(super) type Mistake = (usize, String);
 
 /// Reads the blocks of a page in their order.
@@ -197,7 +197,7 @@ impl<'p> Blocks<'p> {
     }
 }
 
-/// A fence without a tag: with prompts or commands in it, it is shown and asked about.
+/// A fence without a tag: with prompts or commands in it, it is shown with a question.
 fn untagged(block: &Block) -> Fence {
     let as_console = Block { language: "console".to_owned(), ..block.clone() };
     match transcript::read(&as_console) {

@@ -1,11 +1,12 @@
-//! Front matter: TOML, or the `key: value` lines people know from web pages, as lines of TOML that remember where they
-//! stood.
+//! Front matter: TOML, or the `key: value` lines people know from web pages, as lines of TOML with
+//! their line numbers.
 
 use toml::de::DeTable;
 
 use crate::core::runbook::page::Page;
 
-/// Keys that make front matter ours; others (`title`, `weight`, `tags`) are found on any web page.
+/// Keys that mark opsroom front matter; others (`title`, `weight`, `tags`) are found on any web
+/// page.
 const OURS: [&str; 8] = ["mutates", "phrases", "input", "risk", "step", "finally", "restatement", "concurrency"];
 
 /// Front matter as TOML.
@@ -46,12 +47,13 @@ impl Toml {
     }
 }
 
-/// A text as TOML, on one line: JSON's escapes are TOML's, but for DEL, which JSON leaves as it is.
+/// A text as TOML, on one line: JSON's escapes are TOML's, except for DEL, which JSON does not
+/// escape.
 pub(super) fn quoted(text: &str) -> String {
     serde_json::Value::from(text).to_string().replace('\u{7f}', "\\u007f")
 }
 
-/// The front matter of a page, when it is ours.
+/// The front matter of a page, when it is for opsroom.
 pub(super) fn read(page: &Page) -> Option<Front> {
     let (text, first) = page.front.as_ref()?;
     let numbered = |text: &str| (*first..).zip(text.lines()).map(|(n, l)| (n, l.to_owned())).collect::<Vec<_>>();

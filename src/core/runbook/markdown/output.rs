@@ -1,10 +1,10 @@
-//! What people show under a shell's tag without meaning it to be run: the output of the command before, a query of a
-//! monitoring system. Without prompts only the words around it and its shape tell.
+//! Detects blocks with a shell tag that are not commands: the output of a command, a query of a
+//! monitoring system. Without prompts only the text before the block and its shape show it.
 
 use crate::core::runbook::guided;
 use crate::core::runbook::page::Block;
 
-/// The last sentence before a block says that it shows what comes out.
+/// Phrases in the last sentence before a block that announce output.
 const SHOWN: [&str; 15] = [
     "output is",
     "output looks",
@@ -23,24 +23,24 @@ const SHOWN: [&str; 15] = [
     "should see",
 ];
 
-/// … unless it asks to do something.
-const ASKED: [&str; 8] = ["run ", "runs ", "running ", "execut", "command", "type ", "invoke", "apply "];
+/// Words in that sentence that announce a command instead.
+const COMMANDS: [&str; 8] = ["run ", "runs ", "running ", "execut", "command", "type ", "invoke", "apply "];
 
 /// The commands of a block without prompts; empty when it only shows something.
 pub(super) fn commands(block: &Block) -> &str {
     let code = block.code.as_str();
     let first = code.lines().map(str::trim).find(|l| !l.is_empty() && !l.starts_with('#')).unwrap_or("");
-    if is_query(first) || is_table_or_listing(first) || promised(&block.prose) {
+    if is_query(first) || is_table_or_listing(first) || announced(&block.prose) {
         return "";
     }
     &code[..output_start(code)]
 }
 
-/// The words before the block promise output.
-fn promised(prose: &str) -> bool {
+/// Whether the text before the block announces output.
+fn announced(prose: &str) -> bool {
     let last = prose.lines().next_back().unwrap_or("");
     let last = last.rsplit(". ").next().unwrap_or(last).to_lowercase();
-    SHOWN.iter().any(|s| last.contains(s)) && !ASKED.iter().any(|a| last.contains(a))
+    SHOWN.iter().any(|s| last.contains(s)) && !COMMANDS.iter().any(|a| last.contains(a))
 }
 
 /// `sum by(job) (rate(…` and `label_replace(…`: in a shell a bracket follows a name only to define a function.
@@ -62,7 +62,8 @@ fn is_table_or_listing(first: &str) -> bool {
     number || word.starts_with(['|', '│', '+']) || word.starts_with("--")
 }
 
-/// Where a line like `health: HEALTH_WARN` begins: no command is called so, and what follows it is output as well.
+/// Where a line like `health: HEALTH_WARN` begins: no command has such a name, and the lines after
+/// it are output as well.
 fn output_start(code: &str) -> usize {
     if code.contains("<<") {
         return code.len();
@@ -99,7 +100,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_shown_is_told_from_what_is_run() {
+    fn output_is_distinguished_from_commands() {
         for (prose, code, kept) in [
             ("Look at the pods:", "kubectl get pods\n", "kubectl get pods\n"),
             ("The output is similar to this example:", "Warning  Failed  it didn't fit\n", ""),

@@ -1,6 +1,7 @@
-//! Ordinary pages as guided runbooks: the page's order is kept, every shell block asks first, one that changes something
-//! wants the page's name typed, what is left to fill in becomes a required input, and what cannot be run here is shown and
-//! asked about. A page without such blocks is for reading.
+//! Ordinary pages as guided runbooks: the order of the page is kept, every shell block asks first,
+//! one that changes something requires typing the name of the page, values to fill in become
+//! required inputs, and blocks that cannot be run here are shown with a question. A page without
+//! such blocks is for reading.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -18,11 +19,11 @@ use crate::core::runbook::scope::{self, KnownStep};
 use crate::core::runbook::{Problem, Runbook};
 use crate::core::service::ShellCommand;
 
-/// Most lines and letters of a block in its question.
+/// Longest text of a block in its question, in lines and letters.
 const LINES: usize = 12;
 const LETTERS: usize = 1_200;
 
-/// The input that says how long an endless command is followed.
+/// The input for how long an endless command is followed.
 const WATCH_FOR: &str = "watch_for";
 
 /// Makes a runbook of a page.
@@ -41,7 +42,7 @@ pub(super) fn guided(file: &str, page: &Page, name: &str, problems: &mut Vec<Pro
         name: name.to_owned(),
         title: title.clone(),
         version: "page".to_owned(),
-        // Nobody has said that its commands change nothing.
+        // Its commands are not declared as read-only.
         mutates: runs,
         inputs: inputs.iter().map(|i| (i.name.clone(), i.required)).collect(),
         definition: Definition {
@@ -144,7 +145,7 @@ fn question(label: &str, block: &Block, ready: &Ready, name: &str) -> String {
     format!("Run block {label} (line {})?\n\n{}\n\n{}", block.line, quote(&ready.script, block), more.join(" "))
 }
 
-/// What the blocks of a page have in common.
+/// Shared data of the blocks of a page.
 struct Shared<'i> {
     inputs: &'i [Input],
     /// Variables that some block sets.
@@ -171,8 +172,8 @@ impl<'i> Shared<'i> {
     }
 }
 
-/// It stops at the first command that fails and at the first variable nobody has set: an empty `$DIR` before a slash is
-/// how disks are lost.
+/// It stops at the first command that fails and at the first unset variable: an empty `$DIR` before
+/// a slash could delete a whole disk.
 fn command(number: usize, label: String, block: &Block, ready: &Ready, page: &Shared<'_>) -> StepTemplate {
     let is_open_secret = |variable: &&String| guided::is_secret(&input_of(variable));
     let secret = |variable: &String| {
@@ -197,13 +198,13 @@ fn command(number: usize, label: String, block: &Block, ready: &Ready, page: &Sh
         artifacts: Wanted::default(),
         block: Some(block_of),
     };
-    let looks = ready.effect.change.is_none();
-    // A look that fails is an answer too, and the next block asks before it runs.
-    let on_failure = if looks { OnFailure::Continue } else { OnFailure::Stop };
-    StepTemplate { when: when(number, page.inputs), on_failure, idempotent: looks, ..template(label, does) }
+    let read_only = ready.effect.change.is_none();
+    // A failed read-only block is a result too, and the next block asks before it runs.
+    let on_failure = if read_only { OnFailure::Continue } else { OnFailure::Stop };
+    StepTemplate { when: when(number, page.inputs), on_failure, idempotent: read_only, ..template(label, does) }
 }
 
-/// The answer to its question was yes.
+/// Condition: its question was answered with yes.
 fn when(number: usize, inputs: &[Input]) -> Option<Condition> {
     let key = format!("ask_before_block_{number}");
     let known = KnownStep {
@@ -243,7 +244,7 @@ fn template(name: String, does: Does) -> StepTemplate {
     }
 }
 
-/// The commands as they are, indented; cut where they get long, with the line where all of them stand.
+/// The commands as they are, indented; cut when they are long, with the line of the whole block.
 fn quote(text: &str, block: &Block) -> String {
     let all: Vec<&str> = text.lines().filter(|line| !line.trim().is_empty()).collect();
     let mut quoted: Vec<String> = Vec::new();

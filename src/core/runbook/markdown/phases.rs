@@ -1,10 +1,10 @@
-//! What headings say about the steps under them. Only known words count, and only when they are the whole heading (but
-//! for its number): "3. revert to 13.2" is no rollback of what stands before it.
+//! The phases of steps by their headings. Only known words count, and only when they are the whole
+//! heading (except for its number): "3. revert to 13.2" is not a rollback of the steps before it.
 
 use crate::core::run::Phase;
 use crate::core::runbook::page::Block;
 
-/// What a heading says of the steps under it.
+/// Meaning of a heading for the steps under it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Part {
     In(Phase),
@@ -48,20 +48,20 @@ const HEADINGS: [(&str, Part); 33] = [
     ("resolution", Part::In(Phase::Action)),
 ];
 
-/// Words that may stand behind one of them.
-const BEHIND: [&str; 7] = ["step", "steps", "check", "checks", "phase", "procedure", "plan"];
+/// Words that may follow one of them.
+const SUFFIXES: [&str; 7] = ["step", "steps", "check", "checks", "phase", "procedure", "plan"];
 
 /// The innermost heading that names a part. The page's own title comes last.
 pub(super) fn part_of(block: &Block) -> Option<Part> {
     let named = |heading: &String| {
-        let heading = words(heading);
+        let heading = normalized(heading);
         HEADINGS.iter().find(|(known, _)| *known == heading).map(|(_, part)| *part)
     };
     block.headings.iter().skip(1).rev().chain(block.headings.first()).find_map(named)
 }
 
-/// A heading without its number, its mark at the end and what may stand behind a known word.
-fn words(heading: &str) -> String {
+/// A heading in lower case, without its number, punctuation and words that may follow a known one.
+fn normalized(heading: &str) -> String {
     let heading = heading.to_lowercase();
     let mut words: Vec<&str> =
         heading.split_whitespace().map(|w| w.trim_matches(|c: char| !c.is_alphanumeric())).collect();
@@ -75,14 +75,15 @@ fn words(heading: &str) -> String {
     while words.first().is_some_and(|w| counted(w)) {
         words.remove(0);
     }
-    while words.len() > 1 && words.last().is_some_and(|w| w.is_empty() || BEHIND.contains(w)) {
+    while words.len() > 1 && words.last().is_some_and(|w| w.is_empty() || SUFFIXES.contains(w)) {
         words.pop();
     }
     words.join(" ")
 }
 
-/// The phases of a page's blocks, whose order is the order of the work: what is looked at first may be in a phase before
-/// the action, what is looked at last in one behind it, and everything between is the action.
+/// The phases of a page's blocks. The order of the page is the order of the work: leading blocks
+/// may be in phases before the action, trailing blocks in phases after it, and everything between
+/// is the action.
 pub(super) fn of_page(parts: &[Option<Part>]) -> Vec<Phase> {
     let named = |part: &Option<Part>| match part {
         Some(Part::In(phase)) => Some(*phase),
@@ -95,7 +96,7 @@ pub(super) fn of_page(parts: &[Option<Part>]) -> Vec<Phase> {
     for (number, phase) in named.iter().enumerate() {
         match phase {
             Some(phase) if *phase < Phase::Action && *phase >= at => {
-                // Blocks before it that say nothing belong to it.
+                // Blocks before it without a phase belong to it.
                 phases[begun..=number].fill(*phase);
                 (at, begun) = (*phase, number + 1);
             }
@@ -132,7 +133,7 @@ mod tests {
             ("Prefix", "prefix"),
             ("Confirm the alert", "confirm the alert"),
         ] {
-            assert_eq!(words(heading), known, "{heading}");
+            assert_eq!(normalized(heading), known, "{heading}");
         }
     }
 

@@ -1,5 +1,6 @@
-//! The blocks of a page with front matter of ours, written as `[[step]]` tables: shell, http, sql and step fences; the
-//! heading gives the phase, the info string the attributes, the prose the notes.
+//! The blocks of a page with opsroom front matter, converted to `[[step]]` tables: shell, http, sql
+//! and step fences. The heading gives the phase, the info string the attributes, the prose the
+//! notes.
 
 use std::collections::HashSet;
 use std::fmt::Write;
@@ -14,10 +15,10 @@ use crate::core::runbook::page::{Block, Page};
 
 /// Attributes of an info string that are keys of a step, all texts.
 const ATTRIBUTES: [&str; 9] = ["name", "timeout", "on_failure", "when", "expect", "dir", "phase", "notes", "database"];
-/// Attributes that stand alone.
+/// Attributes without a value.
 const FLAGS: [&str; 2] = ["idempotent", "mutates"];
 
-/// Writes the steps; what is wrong, with its line.
+/// Writes the steps; returns the problems with their lines.
 pub(super) fn write(page: &Page, toml: &mut Toml) -> Vec<(usize, String)> {
     let mut problems = Vec::new();
     for block in page.blocks.iter().filter(|b| guided::is_shell(&b.language)) {
@@ -43,8 +44,8 @@ pub(super) fn write(page: &Page, toml: &mut Toml) -> Vec<(usize, String)> {
     problems
 }
 
-/// A fence that is a step: a shell's with a command in it, a request, a statement for a named database, or the keys of a
-/// step as a TOML file has them.
+/// Whether a fence is a step: shell text with a command, a request, a statement for a named
+/// database, or the keys of a step as in a TOML file.
 fn is_step(block: &Block) -> bool {
     let statement = block.language == "sql" && block.info.contains("database=");
     statement
@@ -114,14 +115,14 @@ fn step(
         texts.push(("notes".to_owned(), block.prose.clone()));
     }
     toml.line(line, "[[step]]");
-    let said = |key: &str| block.language == "step" && has_key(block, key);
-    for (key, value) in texts.iter().filter(|(key, _)| !said(key)) {
+    let sets = |key: &str| block.language == "step" && has_key(block, key);
+    for (key, value) in texts.iter().filter(|(key, _)| !sets(key)) {
         toml.line(line, &format!("{key} = {}", quoted(value)));
     }
     if flags.contains(&"idempotent") {
         toml.line(line, "idempotent = true");
     }
-    // Before what a block writes itself: that may end in a table of its own.
+    // Before the keys of the block itself: they may end in a table.
     if let Some(first) = undo.first() {
         match undo_of(undo, problems) {
             Some(work) => toml.line(first.line, &format!("undo = {{ {work} }}")),
@@ -199,14 +200,14 @@ fn http(block: &Block) -> Result<String, String> {
     Ok(toml + " }")
 }
 
-/// What an info string says.
+/// The attributes of an info string.
 #[derive(Default)]
 struct Attributes {
     texts: Vec<(String, String)>,
     flags: Vec<&'static str>,
 }
 
-/// The name and phase a `step` block gives itself, so that none is made up for it.
+/// The name and phase that a `step` block sets itself, so that none is generated.
 fn own_keys(block: &Block, texts: &mut Vec<(String, String)>) {
     let (table, _) = toml::de::DeTable::parse_recoverable(&block.code);
     for key in ["name", "phase", "notes"] {
@@ -251,7 +252,7 @@ fn attributes(block: &Block, problems: &mut Vec<(usize, String)>) -> Attributes 
         if !ATTRIBUTES.contains(&key) {
             problems.push((block.line, unknown(key)));
         } else if found.iter().any(|(k, _)| k == key) {
-            problems.push((block.line, format!("{key} stands there twice")));
+            problems.push((block.line, format!("{key} is there twice")));
         } else {
             found.push((key.to_owned(), value.to_owned()));
         }

@@ -1,4 +1,4 @@
-//! Pages with front matter, pages without, and what is wrong with either.
+//! Pages with and without front matter, and mistakes in both.
 
 use super::*;
 use crate::core::plan::{OnFailure, Plan};
@@ -89,7 +89,7 @@ fn lines_of_problems_are_those_of_the_page() {
         ("version = \"2\"", "verison = \"2\"", 2, "did you mean `version`?"),
         ("timeout=30s", "timeout=soon", 18, "is not a duration"),
         ("timeout=30s", "time=30s", 18, "unknown attribute \"time\""),
-        ("idempotent\n", "name=again\n", 18, "stands there twice"),
+        ("idempotent\n", "name=again\n", 18, "is there twice"),
         ("response.status ==", "response.stat ==", 29, "no field `stat`, did you mean"),
         ("POST https://disks.test", "POST disks.test", 29, "starts with http://"),
         ("Content-Type: app", "Content-Type app", 29, "is not a header"),
@@ -148,7 +148,7 @@ fn an_ordinary_page_is_guided() {
     assert_eq!(shell.env.get("OPSROOM_INPUT_MOUNT_POINT").map(String::as_str), Some("/var"));
     let StepSpec::Shell(change) = &plan.steps[3].spec else { panic!() };
     assert_eq!(change.env.get("OLD_DIR").map(String::as_str), Some("/srv/old"), "a variable no block sets is an input");
-    // A look that fails is an answer; a change that fails stops the page.
+    // A failed read-only block does not stop the page, a failed change does.
     let ends: Vec<_> = plan.steps.iter().map(|s| s.on_failure).collect();
     assert_eq!(ends, [OnFailure::Stop, OnFailure::Continue, OnFailure::Stop, OnFailure::Stop]);
 }
@@ -167,8 +167,8 @@ fn a_page_without_commands_is_for_reading() {
     let runbook = parse("notes.md", "# Notes\n\n```yaml\na: b\n```\n\n```console\nonly output\n```\n").unwrap();
     assert_eq!((runbook.definition.origin, runbook.mutates), (Origin::Reference, false));
     let plan = plan(&runbook, &Request::default(), &Stack::default());
-    let told: Vec<_> = plan.blocks().map(|r| r.code.as_str()).collect();
-    assert_eq!(told, ["REFERENCE_ONLY"]);
+    let codes: Vec<_> = plan.blocks().map(|r| r.code.as_str()).collect();
+    assert_eq!(codes, ["REFERENCE_ONLY"]);
 }
 
 #[test]
@@ -195,7 +195,7 @@ proptest::proptest! {
 }
 
 #[test]
-fn statements_and_step_blocks_are_steps_and_sql_wants_a_database() {
+fn statements_and_step_blocks_are_steps_and_sql_needs_a_database() {
     let text = r#"+++
 version = "1"
 mutates = true
@@ -227,7 +227,7 @@ from carts where age > {inputs.age}
 delete from carts where age > {inputs.age}
 ```
 
-Tell whoever cares.
+Notify the team.
 
 ```step
 name = "tell"
@@ -237,10 +237,10 @@ notify = { to = "ops", title = "carts", text = "{results}" }
 "#;
     let runbook = parse("carts.md", text).unwrap_or_else(|problems| panic!("{problems:#?}"));
     let plan = plan(&runbook, &Request::default(), &Stack::default());
-    let told: Vec<(&str, String)> = plan.steps.iter().map(|s| (s.phase.name(), s.spec.describe())).collect();
+    let steps: Vec<(&str, String)> = plan.steps.iter().map(|s| (s.phase.name(), s.spec.describe())).collect();
     let place = "not configured";
     assert_eq!(
-        told,
+        steps,
         [
             (
                 "preflight",
@@ -250,7 +250,7 @@ notify = { to = "ops", title = "carts", text = "{results}" }
             ("summarize", format!("tell ops ({place}): [info] carts")),
         ]
     );
-    assert_eq!((plan.steps[0].timeout_ms, plan.steps[2].rules.notes.as_deref()), (5_000, Some("Tell whoever cares.")));
+    assert_eq!((plan.steps[0].timeout_ms, plan.steps[2].rules.notes.as_deref()), (5_000, Some("Notify the team.")));
     for (from, to, line, why) in [
         (
             "where age > {inputs.age}\n```\n\n## Action",
@@ -264,12 +264,12 @@ notify = { to = "ops", title = "carts", text = "{results}" }
         ("```step", "```step mutates", 34, "only for sql blocks"),
     ] {
         let problems = parse("carts.md", &text.replacen(from, to, 1)).unwrap_err();
-        let said = problems[0].to_string();
-        assert!(problems[0].line == line && said.contains(why), "{said}");
+        let message = problems[0].to_string();
+        assert!(problems[0].line == line && message.contains(why), "{message}");
     }
     let unclosed = parse("carts.md", &text.replacen("default = 7\n+++", "default = 7\n", 1)).unwrap_err();
-    let said: Vec<String> = unclosed.iter().map(ToString::to_string).collect();
-    assert_eq!(said, ["carts.md:1: front matter is never closed; end it with a line +++"]);
+    let messages: Vec<String> = unclosed.iter().map(ToString::to_string).collect();
+    assert_eq!(messages, ["carts.md:1: front matter is never closed; end it with a line +++"]);
 }
 
 #[test]

@@ -1,12 +1,12 @@
-//! What a fence is: commands to run, something shown, or neither for certain. Prompts separate commands from output; the
-//! prompt of another program, or a line that may be a command and may be output, leaves the fence unclear: it is then
-//! shown and asked about, never run.
+//! Classifies a fenced block: commands to run, text to show, or unclear. Prompts separate commands
+//! from output. The prompt of another program, or a line that may be a command or output, makes the
+//! block unclear: it is shown with a question, never run.
 
 use super::output;
 use crate::core::runbook::page::Block;
 use crate::core::runbook::{effect, guided, shell};
 
-/// What a fence is.
+/// Kind of a fenced block.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Fence {
     Commands(Typed),
@@ -15,7 +15,7 @@ pub(super) enum Fence {
     Unclear(Doubt),
 }
 
-/// Commands, without what stood before and between them.
+/// Commands, without prompts and output.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub(super) struct Typed {
     pub script: String,
@@ -32,29 +32,29 @@ pub(super) struct Doubt {
     pub line: usize,
     /// Completes "it is not run: …".
     pub why: String,
-    /// The page is wrong there, and its author should know.
+    /// It is a mistake in the page, to be reported to its author.
     pub mistake: bool,
 }
 
-/// Tags that promise a transcript: what has no prompt is output.
+/// Tags of a transcript: lines without a prompt are output.
 const TRANSCRIPT_TAGS: [&str; 6] =
     ["console", "terminal", "shell-session", "sh-session", "shellsession", "bash-session"];
 
-/// What stands at the start of a line.
+/// The prompt at the start of a line.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Prompt<'t> {
     None,
-    /// A shell's: the command behind it.
+    /// Of a shell: the command after it.
     Shell(&'t str),
-    /// A shell's that names user and machine.
+    /// Of a shell, with user and machine: those, and the command.
     Host(&'t str, &'t str),
     /// `# `: a comment, or the prompt of root.
     Root(&'t str),
-    /// That of a shell in a container, or of another program.
+    /// Of a shell in a container, or of another program.
     Other(&'t str),
 }
 
-/// Reads a fence of a shell's.
+/// Classifies a block of shell text.
 pub(super) fn read(block: &Block) -> Fence {
     let code = block.code.as_str();
     let doubt = |line, why: &str, mistake| Fence::Unclear(Doubt { line, why: why.to_owned(), mistake });
@@ -66,7 +66,7 @@ pub(super) fn read(block: &Block) -> Fence {
     if prompted { prompts(code) } else { plain(block) }
 }
 
-/// A fence with prompts: what has none is output, unless it goes on with a command.
+/// A block with prompts: lines without one are output, unless they continue a command.
 fn prompts(code: &str) -> Fence {
     let mut typed = Typed::default();
     let mut command = Lines::default();
@@ -102,7 +102,7 @@ fn prompts(code: &str) -> Fence {
     checked(typed)
 }
 
-/// A fence without a shell's prompt.
+/// A block without shell prompts.
 fn plain(block: &Block) -> Fence {
     let code = block.code.as_str();
     let transcript = TRANSCRIPT_TAGS.contains(&block.language.as_str());
@@ -189,7 +189,7 @@ fn line_of(text: &str, name: &str) -> usize {
     text.lines().position(|l| l.trim_start().starts_with(name)).unwrap_or(0)
 }
 
-/// Numbers, labels, capital words in a row, rules and ellipses begin no command.
+/// Numbers, labels, several capitalized words, rules and ellipses do not begin a command.
 fn like_output(command: &shell::Command, name: &str) -> bool {
     let capital =
         |w: &str| w.len() > 1 && w.chars().all(|c| c.is_ascii_uppercase() || matches!(c, '-' | '_' | '(' | ')'));
@@ -205,7 +205,7 @@ fn like_output(command: &shell::Command, name: &str) -> bool {
     number || label || rule || headed || sentence || name.starts_with("..") && !name.starts_with("../")
 }
 
-/// A row of a table: words far apart, and the first is no program.
+/// A row of a table: words far apart, and the first is not a known program.
 fn like_table(text: &str, name: &str) -> bool {
     let Some(line) = text.lines().map(str::trim).find(|line| line.starts_with(name)) else { return false };
     let gaps = line.split("  ").filter(|part| !part.trim().is_empty()).count() + line.matches('\t').count();
@@ -247,7 +247,7 @@ struct Lines {
     text: String,
     /// More lines belong to it.
     open: bool,
-    /// What a line needs to close it; any line may, when it is not known.
+    /// What a line must contain to close it; `None`: any line may.
     needs: Option<Needs>,
     /// Bytes parsed, for this command and those before.
     read: usize,
@@ -267,11 +267,11 @@ impl Lines {
             Needs::Quote => line.contains(['\'', '"']),
         });
         if closes {
-            self.judge();
+            self.update();
         }
     }
 
-    fn judge(&mut self) {
+    fn update(&mut self) {
         (self.open, self.needs) = (false, None);
         let text = self.text.trim_end_matches('\n');
         if text.is_empty() || text.ends_with('\\') {
@@ -322,10 +322,10 @@ fn prompt(line: &str) -> Prompt<'_> {
 fn host(line: &str) -> Option<Prompt<'_>> {
     let end = [line.find("$ "), line.find("# ")].into_iter().flatten().min()?;
     let head = &line[..end];
-    let looks_like_host =
+    let is_host =
         head.contains('@') && !head.contains(['\'', '"', '=', '<']) && (head.starts_with('[') || !head.contains(' '));
     let name = head.trim_matches(['[', ']']);
-    looks_like_host.then(|| Prompt::Host(name, line[end + 2..].trim_start()))
+    is_host.then(|| Prompt::Host(name, line[end + 2..].trim_start()))
 }
 
 /// `mysql> `, `postgres=# `, `>>> `, `irb(main):001:0> `, `sh-4.4# `, `/ # `.
@@ -345,7 +345,7 @@ fn other(line: &str) -> Option<Prompt<'_>> {
     let bare = [">", ">>", ">>>", "->", "$>", "#>"].contains(&first);
     let bracketed = first.starts_with('[') && line.split_whitespace().take(4).any(|w| w.ends_with('>') && named(w));
     let server = second.ends_with(")]>") || second.ends_with("]>");
-    // `$mac git status`: which machine it is typed on.
+    // `$mac git status`: a label for the machine.
     let labelled = first.strip_prefix('$').is_some_and(|name| {
         !name.is_empty() && name.bytes().all(|b| b.is_ascii_lowercase()) && effect::is_program(second)
     });

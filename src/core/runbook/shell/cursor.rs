@@ -1,8 +1,8 @@
-//! The place in the text, and the small moves over it.
+//! The position in the text, and small moves over it.
 
 use super::{Fault, Script, Variable};
 
-/// How deep substitutions and compound commands may stand in each other.
+/// How deep substitutions and compound commands may be nested.
 const MAX_DEPTH: usize = 40;
 
 /// A reader of a script.
@@ -50,7 +50,7 @@ impl<'t> Cursor<'t> {
         Some(c)
     }
 
-    /// Moves over `what` when it stands here.
+    /// Moves over `what` when it is here.
     pub fn eat(&mut self, what: &str) -> bool {
         let there = self.starts(what);
         if there {
@@ -59,7 +59,7 @@ impl<'t> Cursor<'t> {
         there
     }
 
-    /// Moves over characters while they fit; what was passed.
+    /// Moves over characters while they fit; returns them.
     pub fn take_while(&mut self, fits: impl Fn(char) -> bool) -> &'t str {
         let rest = self.rest();
         let end = rest.find(|c| !fits(c)).unwrap_or(rest.len());
@@ -67,7 +67,7 @@ impl<'t> Cursor<'t> {
         &rest[..end]
     }
 
-    /// Spaces and lines that go on.
+    /// Spaces and line continuations.
     pub fn blanks(&mut self) {
         loop {
             self.take_while(|c| matches!(c, ' ' | '\t' | '\r' | '\u{a0}'));
@@ -89,7 +89,7 @@ impl<'t> Cursor<'t> {
         }
     }
 
-    /// The end of a line, and the here-documents that begin behind it.
+    /// The end of a line, and the here-documents that begin after it.
     pub fn line_end(&mut self) -> Result<(), Fault> {
         self.at += 1;
         for document in std::mem::take(&mut self.documents) {
@@ -117,7 +117,7 @@ impl<'t> Cursor<'t> {
         Err(self.open(&format!("the here-document is never closed with {}", document.mark)))
     }
 
-    /// The text becomes the target of its redirection: the newest one without.
+    /// The text becomes the target of its redirection: the newest one without a target.
     fn keep_document(&mut self, document: &Document, body: &str) {
         let redirects = self.script.commands.iter_mut().flat_map(|c| c.redirects.iter_mut());
         let waiting = redirects.filter(|r| r.operator == document.operator && r.target.text == document.mark);
@@ -127,7 +127,7 @@ impl<'t> Cursor<'t> {
         }
     }
 
-    /// Expansions inside a text that is no command.
+    /// Expansions inside a text that is not a command.
     pub fn inner_text(&mut self, text: &str) -> Result<(), Fault> {
         let mut inner = Cursor::new(text, self.depth + 1);
         let mut found = super::Word::default();
@@ -185,7 +185,7 @@ impl<'t> Cursor<'t> {
         Fault { open: true, ..self.wrong(message) }
     }
 
-    /// What stands here does not belong here.
+    /// The error for an unexpected token.
     pub fn unexpected(&self) -> Fault {
         match self.peek() {
             None => self.open("it ends too early"),

@@ -3,14 +3,14 @@
 use super::cursor::{Cursor, is_name};
 use super::{Fault, Function, Word};
 
-/// Words that begin or end something where a command may stand.
+/// Reserved words in the place of a command.
 const RESERVED: [&str; 17] = [
     "if", "then", "elif", "else", "fi", "for", "select", "while", "until", "do", "done", "case", "esac", "function",
     "{", "}", "[[",
 ];
 
 impl Cursor<'_> {
-    /// All of the text.
+    /// The whole text.
     pub fn script(&mut self) -> Result<(), Fault> {
         self.list(&[])?;
         match self.documents.first() {
@@ -19,7 +19,7 @@ impl Cursor<'_> {
         }
     }
 
-    /// A list inside something.
+    /// A list inside a compound command.
     pub fn list_in(&mut self, ends: &[&str]) -> Result<(), Fault> {
         self.deep()?;
         self.list(ends)?;
@@ -27,7 +27,8 @@ impl Cursor<'_> {
         Ok(())
     }
 
-    /// Commands up to one of `ends`, which is left where it stands; up to the end of the text when there are none.
+    /// Commands up to one of `ends`, which is not consumed; up to the end of the text when there
+    /// are none.
     fn list(&mut self, ends: &[&str]) -> Result<(), Fault> {
         loop {
             self.lines()?;
@@ -54,7 +55,7 @@ impl Cursor<'_> {
         ends.iter().any(|end| symbol(&end) || (RESERVED.contains(end) && self.reserved() == Some(*end)))
     }
 
-    /// The reserved word that stands here.
+    /// The reserved word at this place.
     fn reserved(&self) -> Option<&'static str> {
         let rest = self.rest();
         let end = rest.find(|c: char| c.is_whitespace() || ";&|()<>".contains(c)).unwrap_or(rest.len());
@@ -81,7 +82,7 @@ impl Cursor<'_> {
             self.command()?;
             self.blanks();
             let pipes = self.starts("|") && !self.starts("||");
-            // Only the commands at the ends of a compound one read and write the pipe; all of them may.
+            // Any command of a compound one may read and write the pipe.
             for command in &mut self.script.commands[first..] {
                 command.piped |= reads;
                 command.pipes |= pipes;
@@ -183,11 +184,11 @@ impl Cursor<'_> {
     fn repetition(&mut self, word: &str) -> Result<(), Fault> {
         let first = self.script.commands.len();
         self.block(&["do"])?;
-        let asked = &self.script.commands[first..];
+        let condition = &self.script.commands[first..];
         let always = if word == "while" { "true" } else { "false" };
-        let endless = asked.len() == 1
-            && asked[0].words.len() == 1
-            && [always, if word == "while" { ":" } else { "" }].contains(&asked[0].words[0].text.as_str());
+        let endless = condition.len() == 1
+            && condition[0].words.len() == 1
+            && [always, if word == "while" { ":" } else { "" }].contains(&condition[0].words[0].text.as_str());
         let body = self.script.commands.len();
         self.block(&["done"])?;
         let leaves = |c: &super::Command| {
@@ -286,7 +287,7 @@ impl Cursor<'_> {
         self.function_body(name.text)
     }
 
-    /// What stands behind `name()`.
+    /// The body after `name()`.
     pub fn function_body(&mut self, name: String) -> Result<(), Fault> {
         self.lines()?;
         let compound = self.starts("(") || self.reserved().is_some_and(|word| word != "[[");
@@ -323,8 +324,8 @@ impl Cursor<'_> {
 
 /// A text has `$1`, `${2}`, `"$@"`, `$*`.
 fn names_arguments(text: &str) -> bool {
-    text.split('$').skip(1).any(|behind| {
-        let behind = behind.trim_start_matches(['{', '!', '#']);
-        behind.starts_with(|c: char| c.is_ascii_digit() || c == '@' || c == '*')
+    text.split('$').skip(1).any(|after| {
+        let after = after.trim_start_matches(['{', '!', '#']);
+        after.starts_with(|c: char| c.is_ascii_digit() || c == '@' || c == '*')
     })
 }

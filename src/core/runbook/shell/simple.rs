@@ -9,7 +9,7 @@ const DECLARE: [&str; 5] = ["export", "declare", "typeset", "local", "readonly"]
 impl Cursor<'_> {
     pub fn simple(&mut self) -> Result<(), Fault> {
         let start = self.at;
-        // In its place before what its substitutions hold: the order in which people read.
+        // Added before the commands of its substitutions: reading order.
         let index = self.script.commands.len();
         self.script.commands.push(Command::default());
         let mut names = Vec::new();
@@ -115,7 +115,7 @@ impl Cursor<'_> {
         Ok(Some(name))
     }
 
-    /// Redirections behind a compound command.
+    /// Redirections after a compound command.
     pub fn redirections(&mut self) -> Result<(), Fault> {
         loop {
             self.blanks();
@@ -159,7 +159,7 @@ impl Cursor<'_> {
         Ok(Some(Redirect { operator: operator.to_owned(), target }))
     }
 
-    /// What builtins do to variables.
+    /// Effects of builtins on variables.
     fn effects(&mut self, index: usize) {
         let words = std::mem::take(&mut self.script.commands[index].words);
         let rest = words.get(1..).unwrap_or_default();

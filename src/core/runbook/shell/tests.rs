@@ -1,15 +1,15 @@
-//! Shell text taken apart: commands, variables, and where it does not parse.
+//! Parsing of shell text: commands, variables and syntax errors.
 
 use super::*;
 
 fn commands_of(text: &str) -> Vec<String> {
     let script = parse(text).unwrap_or_else(|fault| panic!("{text}: {fault:?}"));
-    let words = |c: &Command| c.words.iter().map(|w| w.text.clone()).collect::<Vec<_>>().join(" ");
-    script.commands.iter().map(words).collect()
+    let joined = |c: &Command| c.words.iter().map(|w| w.text.clone()).collect::<Vec<_>>().join(" ");
+    script.commands.iter().map(joined).collect()
 }
 
 #[test]
-fn commands_are_found_wherever_they_stand() {
+fn commands_are_found_at_every_place() {
     for (text, commands) in [
         ("ls -l\n", vec!["ls -l"]),
         ("a | b && c; d &\n", vec!["a", "b", "c", "d"]),
@@ -33,7 +33,7 @@ fn commands_are_found_wherever_they_stand() {
 }
 
 #[test]
-fn what_does_not_parse_has_a_line_and_what_is_open_says_so() {
+fn syntax_errors_have_a_line_and_unclosed_text_is_marked_open() {
     for (text, line, open) in [
         ("echo 'a\n", 0, true),
         ("ls\necho \"x", 1, true),

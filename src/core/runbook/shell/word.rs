@@ -4,7 +4,7 @@ use super::cursor::{Cursor, is_name};
 use super::{Fault, Word};
 
 impl Cursor<'_> {
-    /// A word; empty when none stands here.
+    /// A word; empty when there is none here.
     pub fn word(&mut self) -> Result<Word, Fault> {
         let mut word = Word::default();
         while let Some(c) = self.peek() {
@@ -157,7 +157,8 @@ impl Cursor<'_> {
                     self.next();
                 }
                 Some('\'') => {
-                    // Inside double quotes it is a letter like any other, and what follows is expanded.
+                    // Inside double quotes it is an ordinary character, and what follows is
+                    // expanded.
                     let end = if in_double { None } else { self.rest()[1..].find('\'') };
                     self.at += end.map_or(1, |end| end + 2);
                 }

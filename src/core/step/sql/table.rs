@@ -58,7 +58,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_table_is_aligned_and_says_what_is_missing() {
+    fn a_table_is_aligned_and_reports_missing_rows() {
         let mut rows = Rows {
             columns: vec!["id".to_owned(), "name".to_owned(), "paid".to_owned()],
             rows: vec![vec![json!(7), json!("Zoë\nB"), json!(null)], vec![json!(1234), json!("日本"), json!({"a": 1})]],

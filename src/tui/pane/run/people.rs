@@ -1,4 +1,4 @@
-//! What people do to a run from its view: every one of these asks first, but for letting a single step go.
+//! Operations on a run from its view. All of them ask first, except releasing a single step.
 
 use super::{Part, RunScreen};
 use crate::core::orders::{Ending, Order, Pace, to_let_go};
@@ -15,7 +15,7 @@ use crate::tui::theme::run_word;
 use crate::tui::view::canvas::safe;
 
 impl RunScreen {
-    /// Asks whether to cancel it.
+    /// Opens the dialog to cancel the run.
     pub fn cancel(&self) -> Reaction {
         let Some(detail) = &self.detail else { return Reaction::Say("the run is still being read".to_owned()) };
         let run = &detail.run;
@@ -32,7 +32,7 @@ impl RunScreen {
         self.answer_with(None)
     }
 
-    /// The question of the waiting step, with a note begun.
+    /// Opens the form of the waiting step, with the note prefilled.
     pub fn answer_with(&self, note: Option<&str>) -> Reaction {
         let Some(detail) = &self.detail else { return Reaction::Say("the run is still being read".to_owned()) };
         if let Some(approval) = &detail.approval {
@@ -55,11 +55,11 @@ impl RunScreen {
         }
     }
 
-    /// What can be done with the run; what is aimed at is chosen already, and still asks.
+    /// Opens the dialog of operations, with `aim` preselected.
     pub fn control(&self, aim: Aim, reason: Option<&str>) -> Reaction {
         let Some(detail) = &self.detail else { return Reaction::Say("the run is still being read".to_owned()) };
-        let looked_at = self.steps.key().copied().filter(|_| self.focus == Part::Steps);
-        let popup = Control::new(detail, looked_at, self.facts.read_only, aim, reason);
+        let selected = self.steps.key().copied().filter(|_| self.focus == Part::Steps);
+        let popup = Control::new(detail, selected, self.facts.read_only, aim, reason);
         Reaction::Popup(Box::new(Popup::Control(Box::new(popup))))
     }
 

@@ -1,4 +1,4 @@
-//! What a plan card says: risks first, then the steps by phase with the exact thing each will do.
+//! The body of a plan card: risks, then the steps by phase with exactly what each will do.
 
 use ratatui::text::{Line, Span};
 
@@ -33,7 +33,7 @@ pub fn lines(card: &PlanCard, theme: Theme, width: usize) -> Vec<Line<'static>> 
     page.lines
 }
 
-/// The page being written.
+/// The lines being built.
 struct Page {
     lines: Vec<Line<'static>>,
     theme: Theme,
@@ -45,7 +45,7 @@ impl Page {
         self.lines.push(Line::styled(text.to_owned(), self.theme.strong()));
     }
 
-    /// Text under a lead, wrapped under itself.
+    /// Text after `lead`, with wrapped lines aligned.
     fn item(&mut self, lead: &Span<'static>, text: &str) {
         let indent = lead.width();
         for (i, part) in wrapped(text, self.width.saturating_sub(indent)).into_iter().enumerate() {
@@ -55,7 +55,7 @@ impl Page {
     }
 }
 
-/// `queue`: what stands in its way as things are now.
+/// `queue`: the runs and rules that block the plan now.
 fn plan(page: &mut Page, plan: &Plan, queue: &[String]) {
     let theme = page.theme;
     page.item(&Span::raw(""), &safe(&plan.restatement));
@@ -73,7 +73,7 @@ fn plan(page: &mut Page, plan: &Plan, queue: &[String]) {
     for line in queue {
         page.item(&Span::styled("queue  ", theme.attention()), &safe(line));
     }
-    page.item(&Span::styled("talks  ", theme.dim()), &list(&plan.integrations));
+    page.item(&Span::styled("calls  ", theme.dim()), &list(&plan.integrations));
     let mut risks: Vec<_> = plan.risks.iter().collect();
     risks.sort_by_key(|risk| std::cmp::Reverse(risk.level));
     for risk in risks {
@@ -125,9 +125,9 @@ fn last(page: &mut Page, card: &PlanCard) {
         page.item(&Span::raw("  "), "never run here before");
     }
     for run in &card.last {
-        let said = run.message.as_deref().map(|m| format!(": {}", safe(m))).unwrap_or_default();
+        let message = run.message.as_deref().map(|m| format!(": {}", safe(m))).unwrap_or_default();
         let status = format!("  {} {:<11} ", run_symbol(run.status), run_word(run.status));
-        let text = format!("{} {}Z by {}{said}", run.id, run.requested_at.clock_utc(), safe(&run.actor));
+        let text = format!("{} {}Z by {}{message}", run.id, run.requested_at.clock_utc(), safe(&run.actor));
         page.item(&Span::styled(status, page.theme.run(run.status)), &text);
     }
 }

@@ -1,4 +1,4 @@
-//! Every key at every split, what must never become a key, and arbitrary bytes.
+//! Decoder tests: every key at every split, input that must not become keys, arbitrary bytes.
 
 use super::*;
 use proptest::prelude::*;
@@ -58,13 +58,13 @@ fn table() -> Vec<(&'static [u8], KeyEvent)> {
     .collect()
 }
 
-/// A decoder with its own time.
-struct Desk {
+/// A decoder with a simulated clock.
+struct Harness {
     decoder: Decoder,
     now: Instant,
 }
 
-impl Desk {
+impl Harness {
     fn new() -> Self {
         let now = Instant::now();
         Self { decoder: Decoder::new(now), now }
@@ -74,7 +74,7 @@ impl Desk {
         self.decoder.feed(bytes, self.now)
     }
 
-    /// Lets time pass, waking the decoder at its deadlines as the reader does.
+    /// Advances the clock, waking the decoder at its deadlines as the reader does.
     fn pass(&mut self, ms: u64) -> Vec<Typed> {
         let until = self.now + Duration::from_millis(ms);
         let mut out = Vec::new();
@@ -85,7 +85,7 @@ impl Desk {
         out
     }
 
-    /// Feeds the pieces with gaps and returns everything, to the end of all holding.
+    /// Feeds the pieces with gaps of `gap` ms and returns all output, until nothing is held.
     fn pieces<'a>(&mut self, pieces: impl IntoIterator<Item = &'a [u8]>, gap: u64) -> Vec<Typed> {
         let mut out = Vec::new();
         for piece in pieces {
@@ -102,10 +102,10 @@ fn keys_arrive_whole_and_split_at_every_byte() {
     for (bytes, key) in table() {
         let wanted = vec![Typed::Key(key)];
         for gap in [0, 5, 30, 120] {
-            assert_eq!(Desk::new().pieces(bytes.chunks(1), gap), wanted, "{bytes:?} byte by byte, {gap} ms");
+            assert_eq!(Harness::new().pieces(bytes.chunks(1), gap), wanted, "{bytes:?} byte by byte, {gap} ms");
             for cut in 1..bytes.len() {
                 let (head, tail) = bytes.split_at(cut);
-                assert_eq!(Desk::new().pieces([head, tail], gap), wanted, "{bytes:?} cut at {cut}, {gap} ms");
+                assert_eq!(Harness::new().pieces([head, tail], gap), wanted, "{bytes:?} cut at {cut}, {gap} ms");
             }
         }
     }
@@ -117,37 +117,37 @@ fn keys_in_one_read_stay_in_order() {
         table().iter().filter(|(bytes, _)| bytes[0] == 0x1b).flat_map(|(bytes, _)| bytes.to_vec()).collect();
     let keys: Vec<Typed> =
         table().into_iter().filter(|(bytes, _)| bytes[0] == 0x1b).map(|(_, key)| Typed::Key(key)).collect();
-    assert_eq!(Desk::new().pieces([&all[..]], 0), keys);
+    assert_eq!(Harness::new().pieces([&all[..]], 0), keys);
 }
 
 #[test]
 fn a_lone_escape_waits_and_then_is_the_key() {
-    let mut desk = Desk::new();
-    assert_eq!(desk.feed(b"\x1b"), []);
-    assert_eq!(desk.pass(149), []);
-    assert_eq!(desk.pass(1), [escape()]);
-    assert_eq!(desk.feed(b"q"), [Typed::Key(sequence::plain('q'))], "what follows later is its own key");
-    assert_eq!(Desk::new().pieces([&b"\x1b\x1b"[..]], 0), [escape(), escape()]);
+    let mut input = Harness::new();
+    assert_eq!(input.feed(b"\x1b"), []);
+    assert_eq!(input.pass(149), []);
+    assert_eq!(input.pass(1), [escape()]);
+    assert_eq!(input.feed(b"q"), [Typed::Key(sequence::plain('q'))], "what follows later is its own key");
+    assert_eq!(Harness::new().pieces([&b"\x1b\x1b"[..]], 0), [escape(), escape()]);
 }
 
 #[test]
-fn a_late_rest_of_a_sequence_never_becomes_letters() {
+fn a_late_tail_of_a_sequence_never_becomes_letters() {
     let up = Typed::Key(KeyEvent::from(KeyCode::Up));
-    let late = Desk::new().pieces([&b"\x1b"[..], b"[", b"A"], 300);
-    assert_eq!(late, [escape(), up], "Esc was given up, the arrow is still an arrow");
-    let bracket = Desk::new().pieces([&b"\x1b"[..], b"["], 300);
+    let late = Harness::new().pieces([&b"\x1b"[..], b"[", b"A"], 300);
+    assert_eq!(late, [escape(), up], "Esc was sent at the timeout, the arrow is still an arrow");
+    let bracket = Harness::new().pieces([&b"\x1b"[..], b"["], 300);
     assert_eq!(bracket, [escape(), Typed::Key(sequence::plain('['))], "a typed bracket is only delayed");
-    assert_eq!(Desk::new().pieces([&b"\x1b"[..], b"[", b"q"], 1500).len(), 3, "much later it is just typing");
+    assert_eq!(Harness::new().pieces([&b"\x1b"[..], b"[", b"q"], 1500).len(), 3, "much later it is just typing");
 }
 
 #[test]
 fn unfinished_sequences_are_dropped() {
     for bytes in [&b"\x1b[1;5"[..], b"\x1bO", b"\x1b[", b"\xe2\x82", b"\x1b]0;title", b"\x1b[M ", b"\x1b[["] {
-        let mut desk = Desk::new();
-        assert_eq!(desk.feed(bytes), [], "{bytes:?}");
-        assert_eq!(desk.pass(499), [], "{bytes:?}");
-        assert_eq!(desk.pass(1), [], "{bytes:?}");
-        assert_eq!(desk.feed(b"q"), [Typed::Key(sequence::plain('q'))], "{bytes:?}: the next key is itself again");
+        let mut input = Harness::new();
+        assert_eq!(input.feed(bytes), [], "{bytes:?}");
+        assert_eq!(input.pass(499), [], "{bytes:?}");
+        assert_eq!(input.pass(1), [], "{bytes:?}");
+        assert_eq!(input.feed(b"q"), [Typed::Key(sequence::plain('q'))], "{bytes:?}: the next key is itself again");
     }
 }
 
@@ -170,35 +170,35 @@ fn unknown_sequences_are_swallowed_whole() {
         b"\xff\xfe\x80\xc0",
         b"\xed\xa0\x80",
     ] {
-        assert_eq!(Desk::new().pieces(bytes.chunks(1), 30), [], "{}", bytes.escape_ascii());
+        assert_eq!(Harness::new().pieces(bytes.chunks(1), 30), [], "{}", bytes.escape_ascii());
         let mut with_key = bytes.to_vec();
         with_key.push(b'q');
-        assert_eq!(Desk::new().feed(&with_key), [Typed::Key(sequence::plain('q'))], "{}", bytes.escape_ascii());
+        assert_eq!(Harness::new().feed(&with_key), [Typed::Key(sequence::plain('q'))], "{}", bytes.escape_ascii());
     }
 }
 
 #[test]
-fn focus_is_told() {
-    assert_eq!(Desk::new().feed(b"\x1b[I\x1b[O"), [Typed::Focus(true), Typed::Focus(false)]);
+fn focus_is_reported() {
+    assert_eq!(Harness::new().feed(b"\x1b[I\x1b[O"), [Typed::Focus(true), Typed::Focus(false)]);
 }
 
 #[test]
 fn a_bracketed_paste_is_one_paste_however_it_is_cut() {
     let bytes = b"\x1b[200~deploy prod\r\n\x1b[A yes \x1b[201\rend\x1b\x1b[201~";
     let wanted = [Typed::Paste("deploy prod\n\x1b[A yes \x1b[201\nend\x1b".to_owned())];
-    assert_eq!(Desk::new().pieces([&bytes[..]], 0), wanted);
+    assert_eq!(Harness::new().pieces([&bytes[..]], 0), wanted);
     for size in 1..bytes.len() {
-        assert_eq!(Desk::new().pieces(bytes.chunks(size), 120), wanted, "pieces of {size}");
+        assert_eq!(Harness::new().pieces(bytes.chunks(size), 120), wanted, "pieces of {size}");
     }
 }
 
 #[test]
-fn a_paste_without_end_gives_the_keyboard_back() {
-    let mut desk = Desk::new();
-    assert_eq!(desk.feed(b"\x1b[200~half"), []);
-    assert_eq!(desk.pass(4_999), []);
-    assert_eq!(desk.pass(1), [Typed::Paste("half".to_owned())]);
-    assert_eq!(desk.feed(b"q"), [Typed::Key(sequence::plain('q'))]);
+fn a_paste_without_end_is_closed_after_silence() {
+    let mut input = Harness::new();
+    assert_eq!(input.feed(b"\x1b[200~half"), []);
+    assert_eq!(input.pass(4_999), []);
+    assert_eq!(input.pass(1), [Typed::Paste("half".to_owned())]);
+    assert_eq!(input.feed(b"q"), [Typed::Key(sequence::plain('q'))]);
 }
 
 #[test]
@@ -206,51 +206,51 @@ fn a_huge_paste_is_cut_and_still_ends() {
     let mut bytes = b"\x1b[200~".to_vec();
     bytes.resize(PASTE_BYTES * 2, b'x');
     bytes.extend(b"\x1b[201~q");
-    let mut desk = Desk::new();
-    let typed: Vec<Typed> = bytes.chunks(4096).flat_map(|chunk| desk.feed(chunk)).collect();
+    let mut input = Harness::new();
+    let typed: Vec<Typed> = bytes.chunks(4096).flat_map(|chunk| input.feed(chunk)).collect();
     let [Typed::Paste(text), Typed::Key(_)] = &typed[..] else { panic!("one paste, one key") };
     assert_eq!(text.len(), PASTE_BYTES);
 }
 
 #[test]
 fn a_burst_of_text_stays_together() {
-    let mut desk = Desk::new();
-    assert_eq!(desk.feed(b"deploy web to prod\r"), []);
-    assert_eq!(desk.pass(40), []);
-    assert_eq!(desk.feed(b"yes\r"), [], "the tail of a long paste is part of it");
-    assert_eq!(desk.pass(50), [Typed::Burst("deploy web to prod\nyes\n".to_owned())]);
+    let mut input = Harness::new();
+    assert_eq!(input.feed(b"deploy web to prod\r"), []);
+    assert_eq!(input.pass(40), []);
+    assert_eq!(input.feed(b"yes\r"), [], "the tail of a long paste is part of it");
+    assert_eq!(input.pass(50), [Typed::Burst("deploy web to prod\nyes\n".to_owned())]);
     let q = Typed::Key(sequence::plain('q'));
-    assert_eq!(desk.feed(b"q"), std::slice::from_ref(&q));
-    assert_eq!(desk.feed(b"12345678").len(), 8, "a quick hand");
-    assert_eq!(desk.feed(b"jjjjjjjjjjjjjjjjjjjj").len(), 20, "a held key on a slow link");
-    assert_eq!(desk.feed(b":services\r"), []);
-    assert_eq!(desk.pass(50), [Typed::Burst(":services\n".to_owned())], "typed while the network stood still");
-    assert_eq!(desk.feed(b"a longer text\x1b[A").len(), 2, "a burst, then a key");
+    assert_eq!(input.feed(b"q"), std::slice::from_ref(&q));
+    assert_eq!(input.feed(b"12345678").len(), 8, "a quick hand");
+    assert_eq!(input.feed(b"jjjjjjjjjjjjjjjjjjjj").len(), 20, "a held key on a slow link");
+    assert_eq!(input.feed(b":services\r"), []);
+    assert_eq!(input.pass(50), [Typed::Burst(":services\n".to_owned())], "typed during a network stall");
+    assert_eq!(input.feed(b"a longer text\x1b[A").len(), 2, "a burst, then a key");
 }
 
 proptest! {
     #[test]
-    fn bytes_of_any_kind_are_survived(bytes in proptest::collection::vec(any::<u8>(), 0..200), size in 1usize..20, gap in 0u64..700) {
-        Desk::new().pieces(bytes.chunks(size), gap);
+    fn arbitrary_bytes_do_not_panic(bytes in proptest::collection::vec(any::<u8>(), 0..200), size in 1usize..20, gap in 0u64..700) {
+        Harness::new().pieces(bytes.chunks(size), gap);
     }
 
-    /// Whatever stands between `CSI` and its final byte, no letter of it is ever typed.
+    /// No byte between `CSI` and its final byte is ever typed as a letter.
     #[test]
     fn no_sequence_leaks_letters(params in "[0-9;:<=>?]{0,40}", last in "[@-Ln-y]", gap in 0u64..140) {
         let bytes = format!("\x1b[{params}{last}");
-        for typed in Desk::new().pieces(bytes.as_bytes().chunks(1), gap) {
+        for typed in Harness::new().pieces(bytes.as_bytes().chunks(1), gap) {
             if let Typed::Key(key) = typed {
                 prop_assert!(!matches!(key.code, KeyCode::Char(_)) || last == "u", "{bytes:?} gave {key:?}");
             }
         }
     }
 
-    /// Cutting the bytes differently never changes what a bracketed or escaped input means.
+    /// The split into reads does not change the decoded keys.
     #[test]
     fn cuts_change_nothing(picks in proptest::collection::vec(0usize..29, 1..12), size in 1usize..9) {
         let table = table();
         let bytes: Vec<u8> = picks.iter().flat_map(|&pick| table[pick].0.to_vec()).collect();
         let keys: Vec<Typed> = picks.iter().map(|&pick| Typed::Key(table[pick].1)).collect();
-        prop_assert_eq!(Desk::new().pieces(bytes.chunks(size), 30), keys);
+        prop_assert_eq!(Harness::new().pieces(bytes.chunks(size), 30), keys);
     }
 }

@@ -1,4 +1,4 @@
-//! What is encoded is what a terminal shows: an emulator we did not write is the judge.
+//! Encoder tests: a third-party emulator has to show what was drawn.
 
 use std::num::NonZeroU16;
 
@@ -19,17 +19,17 @@ const COLOURS: [Color; 8] = [
     Color::Indexed(200),
     Color::Rgb(1, 2, 3),
 ];
-/// What the emulator knows.
+/// Modifiers that the emulator supports.
 const SHOWN: [Modifier; 5] =
     [Modifier::BOLD, Modifier::DIM, Modifier::ITALIC, Modifier::UNDERLINED, Modifier::REVERSED];
-/// No wide ones: what becomes of half of one, overwritten, is ratatui's business and differs between terminals.
+/// No wide symbols: terminals differ on half-overwritten ones, which ratatui handles.
 const SYMBOLS: [&str; 7] = [" ", "a", "Z", "│", "●", "é", "e\u{301}"];
 
 /// A cell by numbers: symbol, foreground, background, modifiers.
 type Spec = (usize, usize, usize, u8);
 
 fn spec() -> impl Strategy<Value = Spec> {
-    // The emulator takes bold and dim for two values of one thing; terminals can show both.
+    // The emulator cannot combine bold and dim; terminals can.
     let modifiers = (0u8..32).prop_map(|bits| if bits & 3 == 3 { bits & !1 } else { bits });
     (0..SYMBOLS.len(), 0..COLOURS.len(), 0..COLOURS.len(), modifiers)
 }
@@ -112,7 +112,7 @@ fn sixteen_colours_are_written_as_such() {
 #[test]
 fn movement_is_as_short_as_is_safe() {
     assert_eq!(bytes(&["a b".into(), "c".into()]), "\x1b[Ha\x1b[Cb\r\nc");
-    assert_eq!(bytes(&["é  b".into()]), "\x1b[Hé\x1b[1;4Hb", "after a symbol of disputed width the place is said anew");
+    assert_eq!(bytes(&["é  b".into()]), "\x1b[Hé\x1b[1;4Hb", "after a symbol of ambiguous width the position is absolute");
     assert_eq!(bytes(&["│  b".into()]), "\x1b[H│\x1b[2Cb");
     assert_eq!(bytes(&["漢b".into()]), "\x1b[H漢\x1b[1;3Hb");
 }

@@ -1,4 +1,4 @@
-//! Frames on a real terminal pair: what is written, how often, and what happens when nobody reads.
+//! Output tests on a real terminal pair: frames, number of writes, a terminal that is not read.
 
 use std::os::fd::OwnedFd;
 use std::time::Duration;
@@ -12,7 +12,7 @@ use super::*;
 use crate::tui::terminal::guard::Guard;
 use crate::tui::terminal::tty::Tty;
 
-/// A guarded terminal of 80×24, its other end, and what has arrived there.
+/// A guarded 80×24 terminal, its other end, and the bytes received there.
 struct Pair {
     guard: Option<Guard>,
     terminal: Terminal<Output>,
@@ -35,7 +35,7 @@ impl Pair {
         pair
     }
 
-    /// Everything that has arrived at the other end.
+    /// All bytes received at the other end.
     fn arrived(&mut self) -> String {
         let mut buffer = vec![0; 1 << 16];
         let mut all = Vec::new();

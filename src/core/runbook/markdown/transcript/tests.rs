@@ -1,4 +1,4 @@
-//! Prompts, output and what lies between them.
+//! Prompts, output and unclear lines.
 
 use super::*;
 
@@ -14,7 +14,7 @@ fn fence(tag: &str, code: &str) -> Fence {
 }
 
 #[test]
-fn prompts_go_and_what_goes_on_with_a_command_stays() {
+fn prompts_are_removed_and_continuations_stay() {
     for (tag, code, script) in [
         ("console", "$ uptime\n 10:00 up\nrm -rf /var/x y\n", None),
         ("console", "$ uptime\n 10:00 up\n", Some("uptime\n")),
@@ -66,7 +66,7 @@ fn prompts_of_other_programs_are_never_run() {
 }
 
 #[test]
-fn what_may_be_output_is_not_run_and_has_its_line() {
+fn possible_output_is_not_run_and_reported_with_its_line() {
     for (tag, code, line) in [
         ("sh", "# systemctl restart web\n", 0),
         ("console", "# systemctl status web\nactive\n", 0),
@@ -108,7 +108,7 @@ proptest::proptest! {
 }
 
 #[test]
-fn long_documents_are_read_and_what_is_never_closed_is_given_up() {
+fn long_documents_are_read_and_unclosed_commands_are_abandoned() {
     let text = "  - name: it's one of many\n".repeat(4000);
     for code in [format!("cat <<EOF\n{text}EOF\ndate\n"), format!("$ cat <<EOF\n{text}EOF\n$ date\n")] {
         let Fence::Commands(typed) = fence("sh", &code) else { panic!("it is shown") };

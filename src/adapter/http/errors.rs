@@ -1,19 +1,19 @@
-//! What went wrong with an exchange, in words for people: who refused what, not a chain of library errors.
+//! Readable messages for failed exchanges: who refused what, not a chain of library errors.
 
 use std::error::Error;
 use std::io::{self, ErrorKind};
 
 use rustls::CertificateError as Cert;
 
-/// One line; names the peer, never credentials in the address.
-pub(super) fn of(error: &reqwest::Error, url: &reqwest::Url) -> String {
+/// One line; names the peer, never the credentials in the address.
+pub(super) fn describe(error: &reqwest::Error, url: &reqwest::Url) -> String {
     let host = url.host_str().unwrap_or("?");
     let peer = url.port_or_known_default().map_or_else(|| host.to_owned(), |port| format!("{host}:{port}"));
     if error.is_dns() {
         return format!("unknown host {host} ({})", innermost(error));
     }
     if let Some(tls) = tls_error(error) {
-        return format!("TLS with {peer}: {}", tls_words(tls, host));
+        return format!("TLS with {peer}: {}", describe_tls(tls, host));
     }
     match io_error(error).map(io::Error::kind) {
         Some(ErrorKind::ConnectionRefused) => format!("connection refused by {peer}"),
@@ -29,7 +29,7 @@ pub(super) fn of(error: &reqwest::Error, url: &reqwest::Url) -> String {
     }
 }
 
-/// The last cause: the one that says something.
+/// The last cause: the most specific one.
 pub(super) fn innermost(error: &dyn Error) -> String {
     let mut last = error;
     while let Some(next) = last.source() {
@@ -46,7 +46,7 @@ fn io_error(error: &reqwest::Error) -> Option<&io::Error> {
     chain(error).filter_map(|e| e.downcast_ref()).last()
 }
 
-/// An `io::Error` hides what it wraps from `source()`: look inside.
+/// An `io::Error` hides the error it wraps from `source()`, so it is unwrapped here.
 fn tls_error(error: &reqwest::Error) -> Option<&rustls::Error> {
     chain(error).find_map(|e| {
         e.downcast_ref::<rustls::Error>()
@@ -57,7 +57,7 @@ fn tls_error(error: &reqwest::Error) -> Option<&rustls::Error> {
     })
 }
 
-fn tls_words(error: &rustls::Error, host: &str) -> String {
+fn describe_tls(error: &rustls::Error, host: &str) -> String {
     match error {
         rustls::Error::InvalidCertificate(cert) => match cert {
             Cert::Expired | Cert::ExpiredContext { .. } => "certificate expired".to_owned(),
@@ -65,7 +65,7 @@ fn tls_words(error: &rustls::Error, host: &str) -> String {
             Cert::UnknownIssuer => "certificate from an unknown issuer".to_owned(),
             Cert::Revoked => "certificate revoked".to_owned(),
             Cert::NotValidForName | Cert::NotValidForNameContext { .. } => format!("certificate is not for {host}"),
-            // The usual home-made certificate; its name in the library says little.
+            // The usual self-made certificate; the library's name for it is not helpful.
             other if format!("{other:?}").contains("CaUsedAsEndEntity") => {
                 "it presents the certificate of an authority as its own; issue one for the server with it".to_owned()
             }
