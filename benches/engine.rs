@@ -182,7 +182,7 @@ async fn executes(store: &Store, workspace: i64, count: usize) -> Result<(), Fai
     }
     report(store, "runs executed, two engines", count, start);
     let mut requests: HashMap<String, usize> = HashMap::new();
-    for call in script.asked() {
+    for call in script.calls() {
         if let Call::Http { url, .. } = call {
             *requests.entry(url).or_default() += 1;
         }
@@ -204,7 +204,7 @@ async fn output(store: &Store, workspace: i64, lines: usize) -> Result<(), Failu
     let engine = Engine::start(
         store.clone(),
         Bus::default(),
-        Adapters::real(opsroom::adapter::Outside::default()),
+        Adapters::real(opsroom::adapter::AdapterContext::default()),
         Clock::System,
         config(),
     );

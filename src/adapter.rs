@@ -1,15 +1,15 @@
 //! Adapters: the only code that acts on other systems for steps. One file per kind of call; one
 //! arm in `perform`.
 
+mod context;
 mod http;
 mod mail;
 mod notify;
-mod outside;
 mod process;
 mod product;
+mod rate_limiter;
 mod script;
 mod sql;
-mod turns;
 mod wait;
 
 use std::sync::Arc;
@@ -18,11 +18,11 @@ use tokio::sync::{mpsc, oneshot};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
-pub use self::outside::Outside;
+pub use self::context::AdapterContext;
 pub use self::process::{Birth, Remains, end_orphan};
-pub use self::script::{Act, Answer, Script};
-use self::turns::{Caller, Turns};
-use crate::core::artifact::{self, Left, NotKept};
+use self::rate_limiter::{Caller, RateLimiter};
+pub use self::script::{Act, Script, ScriptedAnswer};
+use crate::core::artifact::{self, ArtifactDraft, NotKept};
 use crate::core::event::Stream;
 use crate::core::redact::Redactor;
 use crate::core::step::{Call, Reply};
@@ -36,28 +36,28 @@ pub struct OutputLine {
 
 /// Events of a call while it runs.
 #[derive(Debug)]
-pub enum Said {
+pub enum CallEvent {
     /// A command is ready to start: how to find its process when this one is gone.
     Ready(Birth, oneshot::Sender<()>),
     /// Lines of output, in the order they were read.
     Lines(Vec<OutputLine>),
     /// A file the command left; the answer is whether it is kept, or why not. One at a time: they
     /// may be large.
-    Left(Left, oneshot::Sender<Result<(), NotKept>>),
+    Artifact(ArtifactDraft, oneshot::Sender<Result<(), NotKept>>),
     /// Something a person should know about the call: a warning of ours, not output.
     Note(String),
 }
 
 /// How a running call is stopped.
 #[derive(Debug, Clone, Default)]
-pub struct Brakes {
+pub struct CancelTokens {
     /// End within 2 s.
     pub cancel: CancellationToken,
     /// End at once, without grace; fires after or together with `cancel`.
     pub kill: CancellationToken,
 }
 
-impl From<CancellationToken> for Brakes {
+impl From<CancellationToken> for CancelTokens {
     fn from(cancel: CancellationToken) -> Self {
         Self { cancel, kill: CancellationToken::new() }
     }
@@ -75,18 +75,18 @@ enum Kind {
 
 #[derive(Debug)]
 struct Real {
-    outside: Outside,
+    context: AdapterContext,
     client: http::Client,
-    limiter: Turns,
+    limiter: RateLimiter,
 }
 
 impl Adapters {
-    /// Adapters that make real calls, within the limits of `outside`. Costs nothing until the first
+    /// Adapters that make real calls, within the limits of `context`. Costs nothing until the first
     /// HTTP call (which loads the root certificates).
-    pub fn real(outside: Outside) -> Self {
-        let client = http::Client::new(outside.policy.clone());
-        let limiter = Turns::new(outside.limits);
-        Self(Kind::Real(Arc::new(Real { outside, client, limiter })))
+    pub fn real(context: AdapterContext) -> Self {
+        let client = http::Client::new(context.policy.clone());
+        let limiter = RateLimiter::new(context.limits);
+        Self(Kind::Real(Arc::new(Real { context, client, limiter })))
     }
 
     /// Adapters that touch nothing and answer from `script`: a dry run, or a test.
@@ -97,7 +97,7 @@ impl Adapters {
     /// Takes the values of secrets out of everything that is written about calls.
     pub fn redactor(&self) -> Arc<Redactor> {
         match &self.0 {
-            Kind::Real(real) => real.outside.vault.redactor(),
+            Kind::Real(real) => real.context.vault.redactor(),
             Kind::Scripted(_) => Arc::default(),
         }
     }
@@ -105,7 +105,7 @@ impl Adapters {
     /// Limits of the artifacts of runs.
     pub fn artifact_limits(&self) -> artifact::Limits {
         match &self.0 {
-            Kind::Real(real) => real.outside.artifacts,
+            Kind::Real(real) => real.context.artifacts,
             Kind::Scripted(_) => artifact::Limits::default(),
         }
     }
@@ -118,17 +118,17 @@ impl Adapters {
             Call::Wait { .. } => Ok(()),
             Call::Http { method, url, host, headers, secrets, .. } => {
                 let url = http::check(method, url, headers)?;
-                http::check_address(&url, *host, &real.outside.policy)?;
-                secrets.iter().try_for_each(|s| http::check_secret(&real.outside.vault, &s.secret, &url))
+                http::check_address(&url, *host, &real.context.policy)?;
+                secrets.iter().try_for_each(|s| http::check_secret(&real.context.vault, &s.secret, &url))
             }
             Call::Shell { argv, env, dir, secrets, .. } => {
-                secrets.iter().try_for_each(|s| real.outside.vault.check(&s.secret).map(drop))?;
+                secrets.iter().try_for_each(|s| real.context.vault.check(&s.secret).map(drop))?;
                 process::check(argv, env, dir.as_deref())
             }
-            Call::Sql { database, write, .. } => sql::check(database, *write, &real.outside),
-            Call::Notify { to, .. } => notify::check(to, &real.outside),
+            Call::Sql { database, write, .. } => sql::check(database, *write, &real.context),
+            Call::Notify { to, .. } => notify::check(to, &real.context),
             Call::Operate { operation, base_url, token, .. } => {
-                product::check(operation, base_url, token, &real.outside)
+                product::check(operation, base_url, token, &real.context)
             }
             Call::Manual { .. } | Call::Approve { .. } | Call::Leave(_) => Err(NOT_OURS.to_owned()),
         }
@@ -139,7 +139,7 @@ impl Adapters {
     /// the process group, KILL after a grace period, or at once when `kill` fires). Dropping the
     /// future ends children at once with KILL. Where a rate limit is used up the call waits, within
     /// its own deadline.
-    pub async fn perform(&self, call: Call, output: mpsc::Sender<Said>, limits: impl Into<Brakes>) -> Reply {
+    pub async fn perform(&self, call: Call, output: mpsc::Sender<CallEvent>, limits: impl Into<CancelTokens>) -> Reply {
         let limits = limits.into();
         match &self.0 {
             Kind::Real(real) => real.perform(call, output, limits, true).await.unwrap_or_else(|reply| reply),
@@ -165,7 +165,7 @@ impl Adapters {
     pub async fn glance(&self, call: Call) -> Option<Reply> {
         let (output, _) = mpsc::channel(1);
         match &self.0 {
-            Kind::Real(real) => real.perform(call, output, Brakes::default(), false).await.ok(),
+            Kind::Real(real) => real.perform(call, output, CancelTokens::default(), false).await.ok(),
             Kind::Scripted(script) => Some(script.perform(call, output, CancellationToken::new()).await),
         }
     }
@@ -176,24 +176,24 @@ impl Real {
     async fn perform(
         &self,
         call: Call,
-        output: mpsc::Sender<Said>,
-        limits: Brakes,
+        output: mpsc::Sender<CallEvent>,
+        limits: CancelTokens,
         waits: bool,
     ) -> Result<Reply, Reply> {
-        let outside = &self.outside;
+        let context = &self.context;
         let caller = |timeout_ms| Caller { timeout_ms, waits, output: &output, cancel: &limits.cancel };
         Ok(match call {
             Call::Http { method, url, host, headers, body, secrets, timeout_ms } => {
                 let left = self.limiter.host(&url, caller(timeout_ms)).await?;
-                let request = http::Request { method, url, host, headers, body, secrets };
-                self.client.perform(request, &outside.vault, left, limits.cancel).await
+                let request = http::HttpRequest { method, url, host, headers, body, secrets };
+                self.client.perform(request, &context.vault, left, limits.cancel).await
             }
             Call::Shell { argv, env, dir, secrets, artifacts, session, timeout_ms } => {
                 // A command slot is free as soon as another command ends: a glance waits for that,
                 // too.
                 let (_place, left) = self.limiter.command(Caller { waits: true, ..caller(timeout_ms) }).await?;
                 let command = process::Invocation { argv, env, dir, secrets, artifacts, session };
-                process::perform(&command, outside, left, output, limits).await
+                process::perform(&command, context, left, output, limits).await
             }
             Call::Wait { ms } => wait::perform(ms, limits.cancel).await,
             Call::Manual { .. } | Call::Approve { .. } | Call::Leave(_) => {
@@ -202,16 +202,16 @@ impl Real {
             Call::Sql { database, statement, params, write, max_rows, timeout_ms } => {
                 let statement = sql::Statement { database, text: statement, params, write, max_rows };
                 // Boxed, like the two below: seldom used, and far larger than the rest.
-                Box::pin(sql::perform(statement, outside, timeout_ms, output, limits.cancel)).await
+                Box::pin(sql::perform(statement, context, timeout_ms, output, limits.cancel)).await
             }
             Call::Notify { to, message, timeout_ms } => {
                 let ways = (&self.client, &self.limiter);
-                Box::pin(notify::perform(&to, &message, ways, outside, caller(timeout_ms))).await
+                Box::pin(notify::perform(&to, &message, ways, context, caller(timeout_ms))).await
             }
             Call::Operate { operation, args, base_url, token, timeout_ms } => {
                 let job = product::Job { operation, args, base_url, token };
                 let ways = (&self.client, &self.limiter);
-                Box::pin(product::perform(job, ways, outside, caller(timeout_ms))).await
+                Box::pin(product::perform(job, ways, context, caller(timeout_ms))).await
             }
         })
     }

@@ -33,13 +33,13 @@ impl Default for Bus {
 
 impl Bus {
     /// Sends a notice to all subscribers, if any.
-    pub fn tell(&self, notice: Notice) {
+    pub fn publish(&self, notice: Notice) {
         let _ = self.0.send(notice);
     }
 
     /// Subscribes to later notices.
     #[must_use]
-    pub fn listen(&self) -> broadcast::Receiver<Notice> {
+    pub fn subscribe(&self) -> broadcast::Receiver<Notice> {
         self.0.subscribe()
     }
 }

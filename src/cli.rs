@@ -45,7 +45,7 @@ use crate::control::Refusal;
 use crate::core::command;
 use crate::core::text;
 
-pub use console::Session;
+pub use console::ConsoleSession;
 pub use session::Start;
 pub use stop::{Code, Stop};
 
@@ -82,34 +82,34 @@ pub struct Global {
 /// Every subcommand, in the order help shows them.
 #[derive(Debug, Subcommand)]
 pub enum Command {
-    Demo(demo::Args),
-    Parse(parse::Args),
-    Plan(plan::Args),
-    Run(run::Args),
-    Runs(runs::Args),
-    Log(log::Args),
-    Artifacts(artifacts::Args),
-    Start(start::Args),
-    Cancel(cancel::Args),
-    Pause(pause::Args),
+    Demo(demo::DemoArgs),
+    Parse(parse::ParseArgs),
+    Plan(plan::PlanArgs),
+    Run(run::RunArgs),
+    Runs(runs::RunsArgs),
+    Log(log::LogArgs),
+    Artifacts(artifacts::ArtifactsArgs),
+    Start(start::StartArgs),
+    Cancel(cancel::CancelArgs),
+    Pause(pause::PauseArgs),
     Skip(pause::SkipArgs),
-    Approve(approve::Args),
+    Approve(approve::ApproveArgs),
     Reject(approve::RejectArgs),
-    Resume(resume::Args),
+    Resume(resume::ResumeArgs),
     Retry(resume::RetryArgs),
-    Services(services::Args),
-    Breakers(breakers::Args),
-    Health(health::Args),
-    Audit(audit::Args),
-    Apply(apply::Args),
-    Export(export::Args),
-    Check(check::Args),
-    Serve(serve::Args),
-    Doctor(doctor::Args),
-    Notify(notify::Args),
-    Keys(keys::Args),
-    Completions(completions::Args),
-    Man(man::Args),
+    Services(services::ServicesArgs),
+    Breakers(breakers::BreakersArgs),
+    Health(health::HealthArgs),
+    Audit(audit::AuditArgs),
+    Apply(apply::ApplyArgs),
+    Export(export::ExportArgs),
+    Check(check::CheckArgs),
+    Serve(serve::ServeArgs),
+    Doctor(doctor::DoctorArgs),
+    Notify(notify::NotifyArgs),
+    Keys(keys::KeysArgs),
+    Completions(completions::CompletionsArgs),
+    Man(man::ManArgs),
 }
 
 /// The step after [`perform`].
@@ -117,7 +117,7 @@ pub enum Command {
 pub enum Next {
     Exit(Code),
     /// Open the console on the session, then [finish](Session::finish) it.
-    Console(Box<Session>),
+    Console(Box<ConsoleSession>),
     /// Open the viewer of log files.
     View(Box<crate::tui::View>),
 }

@@ -5,13 +5,13 @@ mod apply;
 mod breakers;
 mod engines;
 mod find;
+pub mod integrations;
 pub mod left_over;
 pub mod library;
 pub mod orders;
 mod overview;
 mod planning;
 mod queue;
-pub mod reach;
 pub mod record;
 pub mod resume;
 mod stores;
@@ -23,7 +23,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use tokio::sync::broadcast;
 use tokio_util::sync::DropGuard;
 
-pub use crate::adapter::Outside;
+pub use crate::adapter::AdapterContext;
 use crate::bus::{Bus, Notice};
 use crate::clock::Clock;
 use crate::core::artifact::Artifact;
@@ -107,14 +107,14 @@ pub struct Settings {
     /// How many runs of each lane the engine of this process drives at once.
     pub lanes: Lanes,
     pub runbook_dir: Option<std::path::PathBuf>,
-    pub door: Door,
+    pub door: ProcessKind,
     /// The secrets calls may use, and where they may go.
-    pub outside: Outside,
+    pub context: AdapterContext,
 }
 
 /// The kind of process; decides which runs its engine claims.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Door {
+pub enum ProcessKind {
     /// Claims runs queued by live processes, and pulses.
     Console,
     /// Claims only runs it submitted itself.
@@ -124,7 +124,7 @@ pub enum Door {
     Serve,
 }
 
-impl Door {
+impl ProcessKind {
     /// The name kept as a run's trigger and an engine's kind.
     #[must_use]
     pub const fn name(self) -> &'static str {
@@ -184,7 +184,7 @@ impl Control {
     /// Opens store, workspace and runbooks. A console's engine starts at once, a subcommand's with
     /// its first run, that of a read-only process never.
     pub async fn open(settings: Settings, clock: Clock) -> Result<Self, Refusal> {
-        if settings.read_only && settings.door == Door::Serve {
+        if settings.read_only && settings.door == ProcessKind::Serve {
             return Err(Refusal::ReadOnly);
         }
         let store = Stores::open(&settings.store_url, &crate::engine::identity()).await?;
@@ -201,13 +201,13 @@ impl Control {
         }));
         control.refresh().await?;
         match control.0.settings.door {
-            Door::Console | Door::Serve if control.0.settings.read_only => control.start_watch(),
-            Door::Cli if control.0.settings.read_only => {}
-            Door::Console | Door::Serve => {
+            ProcessKind::Console | ProcessKind::Serve if control.0.settings.read_only => control.start_watch(),
+            ProcessKind::Cli if control.0.settings.read_only => {}
+            ProcessKind::Console | ProcessKind::Serve => {
                 control.start_engine(None);
                 control.start_watch();
             }
-            Door::Cli => crate::engine::sweep_gone(control.0.store.for_engines(), &control.0.bus, clock).await,
+            ProcessKind::Cli => crate::engine::sweep_gone(control.0.store.for_engines(), &control.0.bus, clock).await,
         }
         Ok(control)
     }
@@ -238,8 +238,8 @@ impl Control {
 
     /// Subscribes to changes from now on.
     #[must_use]
-    pub fn listen(&self) -> broadcast::Receiver<Notice> {
-        self.0.bus.listen()
+    pub fn subscribe(&self) -> broadcast::Receiver<Notice> {
+        self.0.bus.subscribe()
     }
 
     /// Makes the plan card of a parsed command whose outcome is `plan`. `inputs` override the
@@ -251,7 +251,8 @@ impl Control {
         raw_text: &str,
     ) -> Result<PlanCard, Refusal> {
         let stack = self.refresh().await?;
-        let plan = planning::plan(&self.library(), &stack, parsed, inputs, raw_text, &self.0.settings.outside.reach)?;
+        let plan =
+            planning::plan(&self.library(), &stack, parsed, inputs, raw_text, &self.0.settings.context.integrations)?;
         let (last, changed) = match self.known_scope() {
             None => (Vec::new(), Vec::new()),
             Some(scope) => {
@@ -268,7 +269,7 @@ impl Control {
                 (last, changed(&scope, &plan).await?)
             }
         };
-        let queue = self.in_the_way(&plan).await?;
+        let queue = self.blockers(&plan).await?;
         Ok(PlanCard { plan, last, changed, queue })
     }
 
@@ -299,8 +300,8 @@ impl Control {
             at: self.0.clock.now(),
         };
         let run = scope.submit_as(new, beginning).await?;
-        self.0.bus.tell(Notice::Run(run.id, run.status));
-        if self.0.settings.door == Door::Cli {
+        self.0.bus.publish(Notice::Run(run.id, run.status));
+        if self.0.settings.door == ProcessKind::Cli {
             self.start_engine(Some(run.id));
         }
         self.wake();
@@ -319,7 +320,7 @@ impl Control {
         }
         let note = self.clean(note);
         scope.answer(run, step, done, note.as_deref(), &self.0.settings.actor, self.0.clock.now()).await?;
-        self.0.bus.tell(Notice::Steps(run));
+        self.0.bus.publish(Notice::Steps(run));
         self.wake();
         Ok(())
     }

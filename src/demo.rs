@@ -1,10 +1,10 @@
 //! The demo: a made-up company whose services answer over HTTP on loopback, slow down, fail and
 //! recover. The same seed gives the same behaviour. All of it is marked as simulated.
 
-mod dice;
+mod rng;
 mod server;
-mod town;
-mod weather;
+mod simulated_health;
+mod simulation;
 
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::Path;
@@ -55,8 +55,8 @@ impl World {
         let bound = listener.local_addr().map_err(|e| DemoError::Port(port, e))?;
         let base = format!("http://{bound}");
         let stack = stack(&base, folder.path())?;
-        let town = town::Town::new(&stack, seed, folder.path()).map_err(DemoError::Folder)?;
-        let router = server::World::new(town).router();
+        let town = simulation::Simulation::new(&stack, seed, folder.path()).map_err(DemoError::Folder)?;
+        let router = server::RunningSimulation::new(town).router();
         let server = tokio::spawn(async move {
             if let Err(error) = axum::serve(listener, router).await {
                 tracing::error!(%error, "the demo's server stopped");
@@ -94,9 +94,9 @@ mod tests {
         let probe = stack.service(service).and_then(|s| s.action(Verb::Probe, Some(env)));
         let Some(Action { call: ActionCall::Http(request), .. }) = probe else { panic!("{service} has no probe") };
         let max = u64::try_from(request.max_ms.unwrap()).unwrap();
-        let dice = dice::Dice::new(DEFAULT_SEED).of(service).of(env);
+        let dice = rng::Dice::new(DEFAULT_SEED).of(service).of(env);
         let good = |s: &u64| {
-            let now = weather::weather(service, env, dice, s * 1000);
+            let now = simulated_health::simulate(service, env, dice, s * 1000);
             now.status == 200 && now.latency_ms + 20 <= max
         };
         u64::try_from((0..seconds).filter(good).count()).unwrap()

@@ -9,18 +9,17 @@ mod approval;
 mod attempt;
 mod breaker;
 mod claim;
+mod condition;
+mod delegation;
 mod drive;
-mod elsewhere;
 mod finish;
-mod gate;
 mod group;
-mod halt;
-mod hold;
-mod holder;
-mod keep;
+mod identity;
+mod lease;
 mod limit;
 mod orphans;
 mod output;
+mod pause;
 mod pulse;
 mod question;
 mod ready;
@@ -30,6 +29,7 @@ mod results;
 mod resume;
 mod session;
 mod shorten;
+mod stop_signal;
 mod sweep;
 mod undo;
 
@@ -87,7 +87,7 @@ struct Signals {
     /// The workspace to pulse, and the period.
     pulse: watch::Sender<Option<(i64, i64)>>,
     state: watch::Sender<State>,
-    parked: Count,
+    waiting: Count,
 }
 
 /// Active runs that wait for people, by lane.
@@ -137,13 +137,13 @@ struct World {
 /// The identity of this process, for its store and the engine it may start.
 #[must_use]
 pub fn identity() -> String {
-    holder::identity()
+    identity::identity()
 }
 
 /// A holder's display name: `host:pid`.
 #[must_use]
 pub fn short(holder: &str) -> String {
-    holder::short(holder)
+    identity::short(holder)
 }
 
 /// The engines of a store.
@@ -161,7 +161,7 @@ pub struct Roll {
 /// # Errors
 /// The store's.
 pub async fn roll(store: &Store, clock: Clock) -> Result<Roll, StoreError> {
-    elsewhere::roll(store, clock).await
+    delegation::roll(store, clock).await
 }
 
 /// Interrupts runs whose engine is gone, without starting an engine.
@@ -171,7 +171,7 @@ pub async fn sweep_gone(store: &Store, bus: &Bus, clock: Clock) {
 
 /// Whether a live server executes runs on this store, so that others only submit.
 pub async fn is_served(store: &Store, clock: Clock) -> bool {
-    elsewhere::is_served(store, clock).await.unwrap_or(false)
+    delegation::is_served(store, clock).await.unwrap_or(false)
 }
 
 impl Engine {
@@ -182,10 +182,10 @@ impl Engine {
             mode: watch::Sender::new(Mode::Working),
             pulse: watch::Sender::new(config.pulse),
             state: watch::Sender::new(State::default()),
-            parked: Count::default(),
+            waiting: Count::default(),
         });
         let holder: Arc<str> = match store.process() {
-            "" => holder::identity().into(),
+            "" => identity::identity().into(),
             process => process.into(),
         };
         let world = World {
@@ -227,8 +227,8 @@ impl Engine {
     }
 
     /// The number of active runs that wait for people.
-    pub fn parked(&self) -> usize {
-        Lane::ALL.iter().map(|lane| self.0.signals.parked.of(*lane).load(Ordering::Acquire)).sum()
+    pub fn waiting(&self) -> usize {
+        Lane::ALL.iter().map(|lane| self.0.signals.waiting.of(*lane).load(Ordering::Acquire)).sum()
     }
 
     /// Returns once no run is active and none it may claim is queued (or the engine has stopped).

@@ -3,18 +3,18 @@
 //!
 //! - [`index`], [`bits`], [`scan`], [`levels`] the offsets of lines, the matches, the levels
 //! - [`records`], [`whole`] which lines form a record: a stack trace is found, shown, hidden whole
-//! - `file` one file as it grows, shrinks or is replaced; [`lanes`] a run's log as such a file
+//! - `file` one file as it grows, shrinks or is replaced; [`spool`] a run's log as such a file
 //! - [`order`] several files merged by time
-//! - [`sets`], [`desk`] the view of one reader; [`source`] the thread that computes it
+//! - [`sets`], [`log_view`] the view of one reader; [`source`] the thread that computes it
 
 pub mod bits;
-pub mod desk;
 pub mod file;
 pub mod index;
-pub mod lanes;
 pub mod levels;
+pub mod log_view;
 pub mod order;
 pub mod records;
+pub mod run_spool;
 pub mod scan;
 pub mod sets;
 pub mod source;

@@ -26,7 +26,6 @@ mod left_over;
 mod listing;
 mod locks;
 mod migrations;
-mod nudge;
 mod observations;
 mod open;
 mod orders;
@@ -39,12 +38,13 @@ mod scope;
 mod stack;
 mod submit;
 mod votes;
+mod waker;
 mod written;
 
 pub use artifacts::NewArtifact;
 pub use audit::AuditFilter;
 pub use changes::{Changes, Glimpse};
-pub use claim::{Claimer, Place};
+pub use claim::{Claimer, QueuePosition};
 pub use left_over::LeftOver;
 pub use listing::Found;
 pub use orders::Orderer;
@@ -54,7 +54,7 @@ pub use scope::Scope;
 pub use submit::Beginning;
 pub use votes::{Ballot, open_question};
 
-use crate::core::approval::Unfit;
+use crate::core::approval::VoteError;
 use crate::core::plan::Plan;
 use crate::core::queue::Member;
 use crate::core::run::{RunId, RunStatus};
@@ -91,10 +91,10 @@ pub enum StoreError {
     #[error("step {step} of run {run} was {message}")]
     Skipped { run: RunId, step: u32, message: String },
     #[error("run {run}: {why}")]
-    Vote { run: RunId, why: Unfit },
+    Vote { run: RunId, why: VoteError },
     /// A queued run was written by a newer version; it stays in the queue. Nothing was changed.
     #[error("run {run} stays in the queue: {why}", run = .place.run)]
-    Unreadable { place: Place, why: String },
+    Unreadable { place: QueuePosition, why: String },
     /// Its runbook does not allow another run of its group at the same time. Nothing was changed.
     #[error("group {group} is taken by {by}, and its runbook says policy = \"refuse\"; nothing was started")]
     GroupTaken { group: String, by: Member },

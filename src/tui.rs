@@ -30,8 +30,8 @@ use self::msg::{Effect, Msg, Ticket};
 use self::perform::Performer;
 use self::terminal::decode::Typed;
 use self::terminal::output::Stats;
-use self::terminal::screen::{Happened, Screen};
-use self::terminal::signals::Told;
+use self::terminal::screen::{Screen, TerminalEvent};
+use self::terminal::signals::SignalEvent;
 use self::theme::Theme;
 use self::viewer::{Facts, Named, Viewer};
 use crate::bus::{Bus, Notice};
@@ -40,9 +40,9 @@ use crate::config::settings::Theme as Colours;
 use crate::control::Control;
 use crate::core::run::RunId;
 use crate::core::time::Timestamp;
-use crate::logfile::desk::Desk;
 use crate::logfile::file::Tracked;
-use crate::logfile::lanes::Writer;
+use crate::logfile::log_view::LogView;
+use crate::logfile::run_spool::Writer;
 
 /// Why the screen was closed. The process still runs: the caller decides about active runs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -106,7 +106,7 @@ pub async fn run(control: &Control, keys: Keymap, colours: Colours, clock: Clock
     let (sender, answers) = mpsc::channel(ANSWERS);
     let mut performer = Performer::new(control, sender, clock);
     let perform = |effect| performer.perform(effect);
-    Ok(drive(Screen::open()?, app, Ports { notices: control.listen(), answers, perform, clock }).await)
+    Ok(drive(Screen::open()?, app, Ports { notices: control.subscribe(), answers, perform, clock }).await)
 }
 
 /// Opens the viewer on these logs and runs it until it exits. Fails if the terminal cannot be
@@ -124,7 +124,7 @@ pub async fn run_viewer(view: View, keys: Keymap, clock: Clock) -> io::Result<Ex
     screen.set_budget(view.budget);
     let (sender, answers) = mpsc::channel(ANSWERS);
     let (files, runs): (Vec<_>, Vec<_>) = view.logs.into_iter().map(|log| (log.file, log.run)).unzip();
-    let logs = Desk::new(files, view.follow, clock.now());
+    let logs = LogView::new(files, view.follow, clock.now());
     let mut log = OpenLog::start(logs, move |event| sender.blocking_send(Msg::File(Ticket::default(), event)).is_ok())?;
     for run in runs.into_iter().flatten() {
         log.feed(run.id, run.writer, &run.control);
@@ -137,7 +137,7 @@ pub async fn run_viewer(view: View, keys: Keymap, clock: Clock) -> io::Result<Ex
     let viewer = Viewer::new(Ticket::default(), facts, keys, theme);
     // No notices are published here, but the channel has to stay open.
     let bus = Bus::default();
-    Ok(drive(screen, viewer, Ports { notices: bus.listen(), answers, perform, clock }).await)
+    Ok(drive(screen, viewer, Ports { notices: bus.subscribe(), answers, perform, clock }).await)
 }
 
 /// Logs and options of the viewer.
@@ -238,7 +238,7 @@ struct Console<M, P> {
 
 /// Why the loop woke.
 enum Wake {
-    Screen(Happened),
+    Screen(TerminalEvent),
     Msg(Msg),
     /// The time shown has changed.
     Tick,
@@ -325,9 +325,9 @@ impl<M: Model, P: FnMut(Effect)> Console<M, P> {
         ControlFlow::Continue(())
     }
 
-    async fn happened(&mut self, happened: Happened) -> ControlFlow<Exit> {
+    async fn happened(&mut self, happened: TerminalEvent) -> ControlFlow<Exit> {
         let msg = match happened {
-            Happened::Typed(typed) => {
+            TerminalEvent::Typed(typed) => {
                 (self.drawn, self.pressed) = (None, Some(Instant::now()));
                 test_panic(&typed, &self.screen);
                 match typed {
@@ -339,17 +339,19 @@ impl<M: Model, P: FnMut(Effect)> Console<M, P> {
                     Typed::Answer => return ControlFlow::Continue(()),
                 }
             }
-            Happened::Panicked(line) => Msg::Trouble(line),
-            Happened::Settled => self.resized()?,
-            Happened::Told(Told::Suspend) => self.suspend().await?,
-            Happened::Told(Told::Continued) => {
+            TerminalEvent::Panicked(line) => Msg::Trouble(line),
+            TerminalEvent::Settled => self.resized()?,
+            TerminalEvent::Signal(SignalEvent::Suspend) => self.suspend().await?,
+            TerminalEvent::Signal(SignalEvent::Continued) => {
                 let ended_by = present(self.screen.continued().await)?;
                 self.back(ended_by)?
             }
-            Happened::Gone | Happened::Told(Told::HangUp) => return ControlFlow::Break(Exit::Detached),
-            Happened::Told(Told::Stop(signal)) => return ControlFlow::Break(Exit::Signal(signal)),
+            TerminalEvent::Gone | TerminalEvent::Signal(SignalEvent::HangUp) => {
+                return ControlFlow::Break(Exit::Detached);
+            }
+            TerminalEvent::Signal(SignalEvent::Stop(signal)) => return ControlFlow::Break(Exit::Signal(signal)),
             // The screen debounces size changes; the rest of a frame was pushed above.
-            Happened::Told(Told::Resized) | Happened::Retry => return ControlFlow::Continue(()),
+            TerminalEvent::Signal(SignalEvent::Resized) | TerminalEvent::Retry => return ControlFlow::Continue(()),
         };
         self.apply(msg).await
     }
@@ -393,9 +395,9 @@ impl<M: Model, P: FnMut(Effect)> Console<M, P> {
     }
 
     /// Back on screen, maybe with a new size, or ended by a signal in the meantime.
-    fn back(&mut self, ended_by: Option<Told>) -> ControlFlow<Exit, Msg> {
+    fn back(&mut self, ended_by: Option<SignalEvent>) -> ControlFlow<Exit, Msg> {
         match ended_by {
-            Some(Told::Stop(signal)) => ControlFlow::Break(Exit::Signal(signal)),
+            Some(SignalEvent::Stop(signal)) => ControlFlow::Break(Exit::Signal(signal)),
             Some(_) => ControlFlow::Break(Exit::Detached),
             None => self.resized(),
         }

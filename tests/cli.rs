@@ -897,8 +897,9 @@ fn a_run_is_stepped_through_from_another_terminal() {
     home.run(&["skip", "last", "say", "--reason", "done by hand"]).expect(0).prints(&["say is skipped"]);
     waits(&home, "waits before step report");
     home.run(&["resume", "last"]).expect(0).prints(&["may go on"]);
-    let ended =
-        Ended::from(child.wait_with_output().unwrap()).expect(0).prints(&["reported", "skipped by tester: done by hand"]);
+    let ended = Ended::from(child.wait_with_output().unwrap())
+        .expect(0)
+        .prints(&["reported", "skipped by tester: done by hand"]);
     assert!(!ended.stdout.contains("| shipped") && !ended.stdout.contains("|           shipped"), "{ended:?}");
     home.run(&["pause", "last"]).expect(2).says(&["succeeded"]);
 }
@@ -1192,7 +1193,8 @@ fn a_run_is_shown_in_full_and_its_artifacts_are_printed() {
         "report.bin",
     ]);
     let record = home.json(&["runs", "1", "--json"]);
-    let statuses: Vec<_> = record["changes"].as_array().unwrap().iter().map(|c| c["status"].as_str().unwrap()).collect();
+    let statuses: Vec<_> =
+        record["changes"].as_array().unwrap().iter().map(|c| c["status"].as_str().unwrap()).collect();
     assert_eq!(statuses, ["queued", "claimed", "running", "running", "succeeded", "succeeded"]);
     assert_eq!(record["run"]["plan"]["inputs"]["for"], "all");
     home.run(&["runs", "1", "--limit", "3"]).expect(2).says(&["cannot be used with"]);

@@ -11,17 +11,17 @@ use std::collections::BTreeMap;
 use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 use opsroom::bus::Notice;
 use opsroom::core::approval::Vote;
-use opsroom::core::breaker::{Breaker, State, Way};
+use opsroom::core::breaker::{Breaker, BreakerKey, State};
 use opsroom::core::orders::{Order, Orders, Pace};
 use opsroom::core::plan::{Plan, Risk, RiskLevel, Target, plan_hash};
-use opsroom::core::queue::{Blocked, Concurrency, Lane, Policy, Priority, Queued, Wanted};
+use opsroom::core::queue::{Blocked, Concurrency, Lane, Lock, Policy, Priority, Queued};
 use opsroom::core::resume::Decision;
 use opsroom::core::run::{RunId, RunStatus, StepStatus};
 use opsroom::core::run_ref::{Newest, RunRef};
 use opsroom::core::step::StepSpec;
 use opsroom::core::step::approve::Approve;
 use opsroom::core::time::Timestamp;
-use opsroom::logfile::source::Told;
+use opsroom::logfile::source::LogUpdate;
 use opsroom::tui::app::Facts;
 use opsroom::tui::msg::{Approval, Effect, EnginePlace, LeftOver, Msg};
 
@@ -409,7 +409,7 @@ fn previews_are_requested_one_at_a_time_and_only_for_the_newest_line() {
 fn a_service_shows_its_open_breaker_and_the_bar_resets_it() {
     let mut world = World::default();
     let target = Some(Target { service: "web".to_owned(), env: Some("staging".to_owned()) });
-    let way = Way { target, host: "deploy.acme.test".to_owned() };
+    let way = BreakerKey { target, host: "deploy.acme.test".to_owned() };
     let state = State::Open { since: NOW };
     world.overview.breakers = vec![Breaker { way, state, message: "HTTP 503 in 12 ms".to_owned() }];
     let mut console = Console::new(world);
@@ -480,13 +480,13 @@ fn a_run_without_number_is_searched_and_the_choice_is_shown() {
         let mut console = Console::new(World::default());
         console.press(":").type_text(text);
         let requested = console.send_unanswered(Msg::Key(KeyEvent::new(KeyCode::Enter, KeyModifiers::NONE)));
-        let meant = requested.iter().find_map(|effect| match effect {
-            Effect::FindRun { meant: RunRef::Newest(newest), .. } => Some(newest.clone()),
+        let reference = requested.iter().find_map(|effect| match effect {
+            Effect::FindRun { reference: RunRef::Newest(newest), .. } => Some(newest.clone()),
             _ => None,
         });
         let services = services.iter().map(|name| (*name).to_owned()).collect();
         let wanted = Newest { failed, services, env: env.map(str::to_owned), since: None };
-        assert_eq!(meant, Some(wanted), "{text}: {requested:?}");
+        assert_eq!(reference, Some(wanted), "{text}: {requested:?}");
     }
     let mut console = Console::new(World::default());
     console.command("last failed").shows("#40 check staging, failed").shows("› run #40");
@@ -612,7 +612,7 @@ fn a_queued_run_says_what_it_waits_for() {
     let mut world = World::default();
     world.detail.run.status = RunStatus::Queued;
     let target = Target { service: "web".to_owned(), env: Some("staging".to_owned()) };
-    let blocked = Blocked { wanted: Wanted::Target(target), holder: Some(RunId(39)), ahead: 0 };
+    let blocked = Blocked { wanted: Lock::Target(target), holder: Some(RunId(39)), ahead: 0 };
     world.detail.queued =
         Some(Queued { run: RunId(41), lane: Lane::Interactive, ahead: 3, waits_for: vec![blocked], untaken: None });
     let mut console = Console::new(world);
@@ -630,7 +630,7 @@ fn the_run_list_shows_what_the_selected_run_waits_for_and_the_card_its_conflicts
     let queued = &mut world.overview.runs[0];
     (queued.status, queued.priority) = (RunStatus::Queued, Priority::High);
     queued.orders = Orders { pace: Pace::Paused, by: Some("ben".to_owned()), ..Orders::default() };
-    let blocked = Blocked { wanted: Wanted::Group("notes".to_owned()), holder: Some(RunId(39)), ahead: 2 };
+    let blocked = Blocked { wanted: Lock::Group("notes".to_owned()), holder: Some(RunId(39)), ahead: 2 };
     world.detail.queued =
         Some(Queued { run: queued.id, lane: Lane::Routine, ahead: 5, waits_for: vec![blocked], untaken: None });
     let concurrency = Concurrency { group: "notes".to_owned(), policy: Policy::CancelRunning };
@@ -650,7 +650,7 @@ fn the_wait_of_an_old_queued_run_is_read_again_with_the_newest_page() {
     world.overview.runs = (1..=250).rev().map(|id| world::run(id, RunStatus::Succeeded)).collect();
     world.overview.runs[240].status = RunStatus::Queued;
     let waits = |name: &str| {
-        let blocked = Blocked { wanted: Wanted::Group(name.to_owned()), holder: Some(RunId(39)), ahead: 2 };
+        let blocked = Blocked { wanted: Lock::Group(name.to_owned()), holder: Some(RunId(39)), ahead: 2 };
         Some(Queued { run: RunId(10), lane: Lane::Routine, ahead: 5, waits_for: vec![blocked], untaken: None })
     };
     world.detail.queued = waits("notes");
@@ -998,7 +998,10 @@ fn a_log_that_could_not_be_opened_is_requested_again() {
     else {
         panic!("{:?}", console.wanted)
     };
-    console.send(Msg::File(ticket, Told::Unopened("no room for it".to_owned()))).shows("no room for it").press("k G");
+    console
+        .send(Msg::File(ticket, LogUpdate::Unopened("no room for it".to_owned())))
+        .shows("no room for it")
+        .press("k G");
     assert_eq!(opens(&console), 1, "not requested forever");
     assert!(console.wanted.contains(&Effect::CloseLog(ticket)), "its half-opened log is closed");
     console.press("r q").shows("60 of 60");

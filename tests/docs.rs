@@ -115,7 +115,7 @@ fn the_readmes_settings_are_read_without_a_complaint() {
     let flags = config::settings::Flags { config: Some(path), ..config::settings::Flags::default() };
     let home = |name: &str| (name == "HOME").then(|| "/nowhere".into());
     let settings = config::settings::load(&flags, &home).unwrap_or_else(|problems| panic!("{problems:#?}"));
-    assert_eq!(settings.reach.names().count(), 6);
+    assert_eq!(settings.integrations.names().count(), 6);
 }
 
 #[test]

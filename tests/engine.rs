@@ -18,8 +18,6 @@ mod artifacts;
 mod breaker;
 #[path = "engine/control.rs"]
 mod control;
-#[path = "engine/course.rs"]
-mod course;
 #[path = "engine/crash.rs"]
 mod crash;
 #[path = "engine/left_over.rs"]
@@ -38,6 +36,8 @@ mod postgres;
 mod process;
 #[path = "engine/product.rs"]
 mod product;
+#[path = "engine/course.rs"]
+mod progress;
 #[path = "engine/queue.rs"]
 mod queue;
 #[path = "engine/resume.rs"]

@@ -106,11 +106,8 @@ const FORBIDDEN: &[(&str, &[&str])] = &[
 ];
 
 /// (files, name, why): exceptions to the rules above.
-const EXCEPTIONS: &[(&str, &str, &str)] = &[(
-    "src/adapter/sql",
-    "sqlx",
-    "connects to the databases that runbooks name, never to the store",
-)];
+const EXCEPTIONS: &[(&str, &str, &str)] =
+    &[("src/adapter/sql", "sqlx", "connects to the databases that runbooks name, never to the store")];
 
 /// Only subcommands print: output would damage the screen of the console.
 const PRINTING: &[&str] = &["println!(", "print!(", "eprintln!(", "eprint!("];

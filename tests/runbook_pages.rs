@@ -252,7 +252,11 @@ fn check_guided(name: &str, plan: &Plan, scripts: &[&str], risky: usize) {
         let [question, work] = pair else { panic!("{name}: a block without its question") };
         assert!(matches!(question.spec, StepSpec::Manual(_)) && question.rules.optional, "{name}");
         let when = work.rules.when.as_deref();
-        assert_eq!(when, Some(format!("steps.{}.done", question.rules.key).as_str()), "{name}: it must wait for the answer");
+        assert_eq!(
+            when,
+            Some(format!("steps.{}.done", question.rules.key).as_str()),
+            "{name}: it must wait for the answer"
+        );
     }
     assert_eq!(plan.steps.iter().filter(|s| s.rules.word.is_some()).count(), risky, "{name}");
 }

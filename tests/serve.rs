@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use opsroom::bus::Notice;
 use opsroom::clock::Clock;
-use opsroom::control::{Control, Door, EnginePlace, Outside, Refusal, Settings};
+use opsroom::control::{AdapterContext, Control, EnginePlace, ProcessKind, Refusal, Settings};
 use opsroom::core::plan::{Plan, PlanStep, Rules};
 use opsroom::core::run::{Phase, Run, RunId, RunStatus, StepStatus};
 use opsroom::core::service::ShellCommand;
@@ -41,8 +41,8 @@ impl Home {
             lanes: opsroom::core::queue::Lanes::default(),
             adopt_ms: 900_000,
             runbook_dir: Some(dir.path().join("runbooks")),
-            door: Door::Console,
-            outside: Outside::default(),
+            door: ProcessKind::Console,
+            context: AdapterContext::default(),
         };
         Self { dir, control: Control::open(settings, Clock::System).await.unwrap() }
     }
@@ -129,7 +129,7 @@ async fn runbooks_written_meanwhile_are_loaded_by_a_reload() {
     std::fs::write(folder.join("tidy.md"), "# Tidy\n\n```sh\nls\n```\n").unwrap();
     let before = home.control.library().all().len();
     assert!(home.control.library().get("tidy").is_none());
-    let mut news = home.control.listen();
+    let mut news = home.control.subscribe();
     assert_eq!(home.control.reload().await.unwrap(), before + 1);
     assert!(home.control.library().get("tidy").is_some());
     assert_eq!(news.recv().await.unwrap(), Notice::Stack, "readers of the stack are notified");
@@ -213,7 +213,7 @@ async fn a_read_only_process_claims_and_probes_nothing_and_says_what_could_run()
     for refused in [control.start(run, None, None).await.map(drop), control.cancel(run, None).await.map(drop)] {
         assert!(matches!(refused, Err(Refusal::ReadOnly)), "{refused:?}");
     }
-    let served = Settings { door: Door::Serve, ..read_only };
+    let served = Settings { door: ProcessKind::Serve, ..read_only };
     assert!(matches!(Control::open(served, Clock::System).await, Err(Refusal::ReadOnly)));
     assert_eq!(store.run(run).await.unwrap().status, RunStatus::Queued);
 
@@ -253,10 +253,10 @@ async fn a_console_pulses_at_the_period_of_its_settings() {
 #[tokio::test]
 async fn a_run_that_waits_for_people_is_counted_apart() {
     let home = Home::new().await;
-    assert_eq!(home.control.parked(), 0);
+    assert_eq!(home.control.waiting(), 0);
     let id = home.submit(step(StepSpec::Manual(Manual { prompt: "Grow the disk?".to_owned() }))).await;
     let wait = async {
-        while home.control.parked() != 1 {
+        while home.control.waiting() != 1 {
             tokio::time::sleep(Duration::from_millis(20)).await;
         }
     };
@@ -330,7 +330,7 @@ async fn the_command_line_resolves_an_unknown_outcome_and_retries_a_run() {
 async fn entries_of_another_process_are_noticed_within_200_ms() {
     let home = Home::new().await;
     let _server = home.serve().await;
-    let mut news = home.control.listen();
+    let mut news = home.control.subscribe();
     let id = home.submit(shell("for i in 1 2 3 4 5 6 7 8 9; do echo $i; sleep 0.15; done")).await;
     let (mut lags, mut after) = (Vec::new(), 0);
     while home.control.run(id).await.unwrap().run.status != RunStatus::Succeeded {

@@ -22,7 +22,7 @@ const MAX_BODY: usize = 1024 * 1024;
 
 /// A request to send.
 #[derive(Debug, Clone)]
-pub(super) struct Request {
+pub(super) struct HttpRequest {
     pub method: String,
     pub url: String,
     /// Where the host of the URL comes from.
@@ -63,7 +63,7 @@ impl Client {
     /// secrets, which has a deadline of its own: a slow vault must not look like a slow target.
     pub(super) async fn perform(
         &self,
-        request: Request,
+        request: HttpRequest,
         vault: &Vault,
         timeout_ms: i64,
         cancel: CancellationToken,
@@ -88,7 +88,11 @@ impl Client {
     }
 
     /// The address and the headers with secrets, when the request may be sent at all.
-    async fn permit(&self, request: &Request, vault: &Vault) -> Result<(reqwest::Url, Vec<(String, Value)>), String> {
+    async fn permit(
+        &self,
+        request: &HttpRequest,
+        vault: &Vault,
+    ) -> Result<(reqwest::Url, Vec<(String, Value)>), String> {
         let url = check(&request.method, &request.url, &request.headers)?;
         check_address(&url, request.host, &self.policy)?;
         let mut secrets = Vec::new();
@@ -101,7 +105,7 @@ impl Client {
 
     async fn exchange(
         &self,
-        request: &Request,
+        request: &HttpRequest,
         url: &reqwest::Url,
         secrets: &[(String, Value)],
         start: Instant,
@@ -172,7 +176,7 @@ pub(super) fn check_secret(vault: &Vault, name: &str, url: &reqwest::Url) -> Res
 
 fn build(
     client: &reqwest::Client,
-    what: &Request,
+    what: &HttpRequest,
     url: &reqwest::Url,
     secrets: &[(String, Value)],
 ) -> Result<reqwest::Request, String> {

@@ -13,7 +13,7 @@ use lettre::{AsyncTransport as _, Message as Letter, Tokio1Executor};
 use tokio::time::{Instant, timeout};
 use tokio_util::sync::CancellationToken;
 
-use super::{Outside, cancelled, deadline, elapsed_ms};
+use super::{AdapterContext, cancelled, deadline, elapsed_ms};
 use crate::core::notify::{Email, Message, Tls};
 use crate::core::outbound::{Policy, Written};
 use crate::core::step::Reply;
@@ -22,7 +22,7 @@ use crate::core::step::Reply;
 pub(super) async fn perform(
     email: &Email,
     message: &Message,
-    outside: &Outside,
+    context: &AdapterContext,
     timeout_ms: i64,
     cancel: CancellationToken,
 ) -> Reply {
@@ -31,7 +31,7 @@ pub(super) async fn perform(
     tokio::select! {
         biased;
         () = cancel.cancelled() => cancelled(),
-        sent = timeout(limit, send(email, message, outside, limit)) => match sent {
+        sent = timeout(limit, send(email, message, context, limit)) => match sent {
             Err(_) => Reply::TimedOut { after_ms: elapsed_ms(start) },
             Ok(Ok(())) => Reply::Mailed { ms: elapsed_ms(start) },
             Ok(Err(reply)) => reply,
@@ -39,11 +39,11 @@ pub(super) async fn perform(
     }
 }
 
-async fn send(email: &Email, message: &Message, outside: &Outside, limit: Duration) -> Result<(), Reply> {
+async fn send(email: &Email, message: &Message, context: &AdapterContext, limit: Duration) -> Result<(), Reply> {
     let refused = |message: String| Reply::Refused { message };
     let letter = letter(email, message).map_err(refused)?;
-    let credentials = credentials(email, outside).await.map_err(refused)?;
-    let addresses = addresses(email, &outside.policy).await?;
+    let credentials = credentials(email, context).await.map_err(refused)?;
+    let addresses = addresses(email, &context.policy).await?;
     let mut last = Reply::Unreachable { message: format!("unknown host {}", email.server) };
     for address in addresses {
         let private = || TlsParameters::new(email.server.clone()).map_err(|e| refused(describe(&e)));
@@ -85,10 +85,10 @@ fn letter(email: &Email, message: &Message) -> Result<Letter, String> {
     builder.body(text).map_err(|e| format!("the mail cannot be written: {e}"))
 }
 
-async fn credentials(email: &Email, outside: &Outside) -> Result<Option<Credentials>, String> {
+async fn credentials(email: &Email, context: &AdapterContext) -> Result<Option<Credentials>, String> {
     let Some((user, name)) = email.user.as_ref().zip(email.password.as_ref()) else { return Ok(None) };
-    outside.vault.check_host(name, &email.server, email.port)?;
-    let value = outside.vault.value(name).await?;
+    context.vault.check_host(name, &email.server, email.port)?;
+    let value = context.vault.value(name).await?;
     Ok(Some(Credentials::new(user.clone(), value.expose().to_owned())))
 }
 

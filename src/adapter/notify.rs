@@ -1,8 +1,8 @@
 //! Notifiers: sends the request or the mail.
 
-use super::turns::{Caller, Turns};
-use super::{Outside, cancelled, http, mail};
-use crate::core::notify::{Address, Message, Notifier, Way};
+use super::rate_limiter::{Caller, RateLimiter};
+use super::{AdapterContext, cancelled, http, mail};
+use crate::core::notify::{Address, Channel, Message, Notifier};
 use crate::core::outbound::HostFrom;
 use crate::core::step::Reply;
 
@@ -10,23 +10,23 @@ use crate::core::step::Reply;
 pub(super) async fn perform(
     to: &str,
     message: &Message,
-    (client, limiter): (&http::Client, &Turns),
-    outside: &Outside,
+    (client, limiter): (&http::Client, &RateLimiter),
+    context: &AdapterContext,
     caller: Caller<'_>,
 ) -> Reply {
     let cancel = caller.cancel.clone();
     let sent = async {
-        let notifier = declared(to, outside)?;
-        if let Way::Email(email) = &notifier.way {
-            return Ok(mail::perform(email, message, outside, caller.timeout_ms, cancel).await);
+        let notifier = declared(to, context)?;
+        if let Channel::Email(email) = &notifier.way {
+            return Ok(mail::perform(email, message, context, caller.timeout_ms, cancel).await);
         }
         let request = tokio::select! {
             biased;
             () = cancel.cancelled() => return Ok(cancelled()),
-            request = request(notifier, message, outside) => request?,
+            request = request(notifier, message, context) => request?,
         };
         Ok(match limiter.host(&request.url, caller).await {
-            Ok(left) => client.perform(request, &outside.vault, left, cancel).await,
+            Ok(left) => client.perform(request, &context.vault, left, cancel).await,
             Err(reply) => reply,
         })
     };
@@ -34,24 +34,28 @@ pub(super) async fn perform(
 }
 
 /// Whether the message could be sent at all.
-pub(super) fn check(to: &str, outside: &Outside) -> Result<(), String> {
-    let way = &declared(to, outside)?.way;
+pub(super) fn check(to: &str, context: &AdapterContext) -> Result<(), String> {
+    let way = &declared(to, context)?.way;
     if let Some(Address::Secret(name)) = way.address() {
-        outside.vault.check(&name)?;
+        context.vault.check(&name)?;
     }
-    way.key().map_or(Ok(()), |name| outside.vault.check(name).map(drop))
+    way.key().map_or(Ok(()), |name| context.vault.check(name).map(drop))
 }
 
-fn declared<'o>(to: &str, outside: &'o Outside) -> Result<&'o Notifier, String> {
-    outside
-        .reach
+fn declared<'o>(to: &str, context: &'o AdapterContext) -> Result<&'o Notifier, String> {
+    context
+        .integrations
         .notifier(to)
         .ok_or_else(|| format!("there is no notifier {to} here; add [notify.{to}] with kind = \"…\" to opsroom.toml"))
 }
 
 /// The request, with its secrets fetched now. A key that is sent goes only to its allowed hosts.
-async fn request(notifier: &Notifier, message: &Message, outside: &Outside) -> Result<http::Request, String> {
-    let (way, vault) = (&notifier.way, &outside.vault);
+async fn request(
+    notifier: &Notifier,
+    message: &Message,
+    context: &AdapterContext,
+) -> Result<http::HttpRequest, String> {
+    let (way, vault) = (&notifier.way, &context.vault);
     let url = match way.address() {
         Some(Address::Url(url)) => url,
         Some(Address::Secret(name)) => vault.value(&name).await?.expose().to_owned(),
@@ -68,10 +72,10 @@ async fn request(notifier: &Notifier, message: &Message, outside: &Outside) -> R
         None => String::new(),
     };
     let post = way
-        .post(message, outside.clock.now(), &url, &key)
+        .post(message, context.clock.now(), &url, &key)
         .ok_or_else(|| format!("{} is not notified by a request", notifier.name))?;
     let (url, headers, body) = (post.url, post.headers, Some(post.body));
     // The host is from the settings, or from the secret they name.
     let host = HostFrom::File;
-    Ok(http::Request { method: "POST".to_owned(), url, host, headers, body, secrets: Vec::new() })
+    Ok(http::HttpRequest { method: "POST".to_owned(), url, host, headers, body, secrets: Vec::new() })
 }

@@ -37,11 +37,11 @@ use self::lines::Lines;
 pub use self::orphan::{Birth, Remains, end_orphan};
 pub(super) use self::program::check;
 pub(super) use self::session::{end as end_session, names as sessions};
-use super::{Brakes, OutputLine, Outside, Said, cancelled, deadline, elapsed_ms};
-use crate::core::artifact::Wanted;
+use super::{AdapterContext, CallEvent, CancelTokens, OutputLine, cancelled, deadline, elapsed_ms};
+use crate::core::artifact::ArtifactSpec;
 use crate::core::event::Stream;
 use crate::core::redact::Redactor;
-use crate::core::step::shell::Place;
+use crate::core::step::shell::SessionRef;
 use crate::core::step::{Reply, SecretVariable};
 use crate::vault::{Value, Vault};
 
@@ -65,19 +65,19 @@ pub(super) struct Invocation {
     pub env: BTreeMap<String, String>,
     pub dir: Option<String>,
     pub secrets: Vec<SecretVariable>,
-    pub artifacts: Wanted,
-    pub session: Option<Place>,
+    pub artifacts: ArtifactSpec,
+    pub session: Option<SessionRef>,
 }
 
 /// Runs the command to its end.
 pub(super) async fn perform(
     what: &Invocation,
-    outside: &Outside,
+    context: &AdapterContext,
     timeout_ms: i64,
-    output: mpsc::Sender<Said>,
-    limits: Brakes,
+    output: mpsc::Sender<CallEvent>,
+    limits: CancelTokens,
 ) -> Reply {
-    let vault = &outside.vault;
+    let vault = &context.vault;
     let cancel = &limits.cancel;
     if cancel.is_cancelled() {
         return cancelled();
@@ -112,7 +112,7 @@ pub(super) async fn perform(
         Vec::new()
     } else {
         let max_wait = files::max_wait(limit, start.elapsed());
-        files::gather(what, outside.artifacts, outputs.made(), max_wait, &output, cancel).await
+        files::gather(what, context.artifacts, outputs.made(), max_wait, &output, cancel).await
     };
     match end {
         End::Exited(status) => {
@@ -165,11 +165,11 @@ impl Running {
 
     /// Releases the command once its process group is recorded (or the listener is gone). False:
     /// cancelled before.
-    async fn release(&mut self, mark: &Path, output: &mpsc::Sender<Said>, cancel: &CancellationToken) -> bool {
+    async fn release(&mut self, mark: &Path, output: &mpsc::Sender<CallEvent>, cancel: &CancellationToken) -> bool {
         let birth = Birth::of(self.child.id(), mark);
         let (noted, wait) = oneshot::channel();
         let noting = async {
-            if output.send(Said::Ready(birth, noted)).await.is_ok() {
+            if output.send(CallEvent::Ready(birth, noted)).await.is_ok() {
                 // A listener that drops the sender does not need the record.
                 let _ = wait.await;
             }
@@ -191,8 +191,8 @@ impl Running {
         &mut self,
         limit: Duration,
         redactor: &Arc<Redactor>,
-        output: &mpsc::Sender<Said>,
-        limits: &Brakes,
+        output: &mpsc::Sender<CallEvent>,
+        limits: &CancelTokens,
     ) -> End {
         let mut capture = Capture::new(self.stdout.take(), self.stderr.take(), redactor);
         let (end, note) = {
@@ -213,7 +213,7 @@ impl Running {
         let notes = [note, left_open.then(|| OUTPUT_HELD.to_owned())];
         for note in notes.into_iter().flatten() {
             // The listener is gone: the note is dropped.
-            let _ = output.send(Said::Note(note)).await;
+            let _ = output.send(CallEvent::Note(note)).await;
         }
         end
     }
@@ -252,7 +252,7 @@ fn detached(program: &Path, argv: &[String]) -> Command {
 
 /// Waits for the child; ends the whole group on timeout or cancellation. Also returns a note when
 /// KILL was needed or did not work.
-async fn life(child: &mut Child, group: &Group, limit: Duration, limits: &Brakes) -> (End, Option<String>) {
+async fn life(child: &mut Child, group: &Group, limit: Duration, limits: &CancelTokens) -> (End, Option<String>) {
     let timed_out = tokio::select! {
         biased;
         status = child.wait() => return (status.map_or_else(End::Lost, End::Exited), None),
@@ -329,7 +329,7 @@ impl Capture {
     }
 
     /// One read or one hand-over. Safe to drop at any await: nothing read is lost.
-    async fn step(&mut self, output: &mpsc::Sender<Said>) {
+    async fn step(&mut self, output: &mpsc::Sender<CallEvent>) {
         if !self.batch.is_empty() {
             return self.hand_over(output).await;
         }
@@ -343,9 +343,9 @@ impl Capture {
         }
     }
 
-    async fn hand_over(&mut self, output: &mpsc::Sender<Said>) {
+    async fn hand_over(&mut self, output: &mpsc::Sender<CallEvent>) {
         match output.reserve().await {
-            Ok(place) => place.send(Said::Lines(std::mem::take(&mut self.batch))),
+            Ok(place) => place.send(CallEvent::Lines(std::mem::take(&mut self.batch))),
             // No listener: go on reading, so that the child does not hang.
             Err(_) => self.batch.clear(),
         }
@@ -354,7 +354,7 @@ impl Capture {
     /// Reads the remaining output once the child has ended. False when another process still holds
     /// a pipe open. Time spent waiting for the listener does not count: a slow store must not cost
     /// lines.
-    async fn drain(&mut self, max_wait: Duration, output: &mpsc::Sender<Said>) -> bool {
+    async fn drain(&mut self, max_wait: Duration, output: &mpsc::Sender<CallEvent>) -> bool {
         let until = Instant::now() + max_wait;
         let before = self.bytes;
         while self.stdout.is_some() || self.stderr.is_some() {

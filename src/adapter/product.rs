@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 
 use tokio::time::Instant;
 
-use super::turns::{Caller, Turns};
-use super::{OutputLine, Outside, Said, elapsed_ms, http};
+use super::rate_limiter::{Caller, RateLimiter};
+use super::{AdapterContext, CallEvent, OutputLine, elapsed_ms, http};
 use crate::core::event::Stream;
 use crate::core::outbound::HostFrom;
 use crate::core::product::{self, Kept, Operation, Product, Stage};
@@ -24,15 +24,15 @@ pub(super) struct Job {
 /// Makes the requests in order until one fails or all are done.
 pub(super) async fn perform(
     job: Job,
-    (client, limiter): (&http::Client, &Turns),
-    outside: &Outside,
+    (client, limiter): (&http::Client, &RateLimiter),
+    context: &AdapterContext,
     caller: Caller<'_>,
 ) -> Reply {
     let (product, operation) = match product::find(&job.operation) {
         Ok(found) => found,
         Err(message) => return Reply::Refused { message },
     };
-    let account = outside.reach.account(product);
+    let account = context.integrations.account(product);
     let start = Instant::now();
     let mut kept = Kept::new();
     let mut last = None;
@@ -41,7 +41,7 @@ pub(super) async fn perform(
         let requested = format!("{} {}", request.method, request.url);
         let timeout_ms = caller.timeout_ms.saturating_sub(elapsed_ms(start));
         let reply = match limiter.product(product, account, Caller { timeout_ms, ..caller }).await {
-            Ok(left) if left > 0 => client.perform(request, &outside.vault, left, caller.cancel.clone()).await,
+            Ok(left) if left > 0 => client.perform(request, &context.vault, left, caller.cancel.clone()).await,
             Ok(_) => Reply::TimedOut { after_ms: elapsed_ms(start) },
             Err(reply) => reply,
         };
@@ -49,7 +49,7 @@ pub(super) async fn perform(
         if let Reply::Http { status, ms, .. } = &reply {
             let text = format!("{requested}: HTTP {status} in {ms} ms");
             // No listener: the line is dropped.
-            let _ = caller.output.send(Said::Lines(vec![OutputLine { stream: Stream::Stdout, text }])).await;
+            let _ = caller.output.send(CallEvent::Lines(vec![OutputLine { stream: Stream::Stdout, text }])).await;
         }
         last = Some((at, reply));
         if !good {
@@ -65,21 +65,21 @@ pub(super) async fn perform(
 }
 
 /// Whether the first request could be made at all.
-pub(super) fn check(operation: &str, base_url: &str, token: &str, outside: &Outside) -> Result<(), String> {
+pub(super) fn check(operation: &str, base_url: &str, token: &str, context: &AdapterContext) -> Result<(), String> {
     product::find(operation)?;
     let url = http::check("GET", base_url, &BTreeMap::new())?;
-    http::check_address(&url, HostFrom::File, &outside.policy)?;
-    http::check_secret(&outside.vault, token, &url)
+    http::check_address(&url, HostFrom::File, &context.policy)?;
+    http::check_secret(&context.vault, token, &url)
 }
 
-fn request(product: Product, operation: &Operation, stage: &Stage, job: &Job, kept: &Kept) -> http::Request {
+fn request(product: Product, operation: &Operation, stage: &Stage, job: &Job, kept: &Kept) -> http::HttpRequest {
     let made = product::request(operation, stage, &job.args, kept);
     let mut headers: BTreeMap<String, String> =
         product.headers().iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
     if made.body.is_some() {
         headers.insert("content-type".to_owned(), "application/json".to_owned());
     }
-    http::Request {
+    http::HttpRequest {
         method: made.method.to_owned(),
         url: format!("{}{}", job.base_url, made.path),
         // The host is from the settings; values filled into the path are escaped.

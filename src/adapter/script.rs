@@ -8,7 +8,7 @@ use tokio::sync::mpsc;
 use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
 
-use super::{OutputLine, Said, cancelled, deadline};
+use super::{CallEvent, OutputLine, cancelled, deadline};
 use crate::core::product;
 use crate::core::step::adapter::Progress;
 use crate::core::step::sql::Rows;
@@ -17,13 +17,13 @@ use crate::core::step::{Call, Reply};
 /// The answers, and the calls made so far.
 #[derive(Debug, Default)]
 pub struct Script {
-    answers: Mutex<Vec<Answer>>,
+    answers: Mutex<Vec<ScriptedAnswer>>,
     calls: Mutex<Vec<Call>>,
 }
 
 /// One answer. Several for the same call are given in their order; the last one repeats.
 #[derive(Debug, Clone)]
-pub struct Answer {
+pub struct ScriptedAnswer {
     /// Text found in the call: part of `GET http://…`, of the command line, or `wait`.
     pub to: String,
     /// Output before the answer.
@@ -46,28 +46,33 @@ impl Script {
     /// Adds an answer.
     #[must_use]
     pub fn on(self, to: &str, act: Act) -> Self {
-        self.answer(Answer { to: to.to_owned(), says: Vec::new(), after_ms: 0, act })
+        self.answer(ScriptedAnswer { to: to.to_owned(), says: Vec::new(), after_ms: 0, act })
     }
 
     /// Adds an answer with output and a delay.
     #[must_use]
-    pub fn answer(self, answer: Answer) -> Self {
+    pub fn answer(self, answer: ScriptedAnswer) -> Self {
         self.answers.lock().unwrap_or_else(PoisonError::into_inner).push(answer);
         self
     }
 
     /// The calls made so far, oldest first.
-    pub fn asked(&self) -> Vec<Call> {
+    pub fn calls(&self) -> Vec<Call> {
         self.calls.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    pub(super) async fn perform(&self, call: Call, output: mpsc::Sender<Said>, cancel: CancellationToken) -> Reply {
+    pub(super) async fn perform(
+        &self,
+        call: Call,
+        output: mpsc::Sender<CallEvent>,
+        cancel: CancellationToken,
+    ) -> Reply {
         let answer = self.choose(&call);
         let timeout = call.timeout_ms().unwrap_or(i64::MAX);
         self.calls.lock().unwrap_or_else(PoisonError::into_inner).push(call);
         if !answer.says.is_empty() {
             // No listener: the lines are dropped.
-            let _ = output.send(Said::Lines(answer.says)).await;
+            let _ = output.send(CallEvent::Lines(answer.says)).await;
         }
         let act = async {
             if answer.after_ms > 0 {
@@ -87,10 +92,10 @@ impl Script {
         }
     }
 
-    fn choose(&self, call: &Call) -> Answer {
+    fn choose(&self, call: &Call) -> ScriptedAnswer {
         let text = describe(call);
         let mut answers = self.answers.lock().unwrap_or_else(PoisonError::into_inner);
-        let fitting = |a: &Answer| text.contains(&a.to);
+        let fitting = |a: &ScriptedAnswer| text.contains(&a.to);
         let Some(first) = answers.iter().position(fitting) else { return plain(call) };
         if answers.iter().skip(first + 1).any(fitting) { answers.remove(first) } else { answers[first].clone() }
     }
@@ -110,7 +115,7 @@ fn describe(call: &Call) -> String {
     }
 }
 
-fn plain(call: &Call) -> Answer {
+fn plain(call: &Call) -> ScriptedAnswer {
     let reply = match call {
         Call::Http { .. } => good_http(),
         Call::Shell { .. } => {
@@ -120,14 +125,14 @@ fn plain(call: &Call) -> Answer {
         Call::Manual { .. } | Call::Approve { .. } => {
             Reply::Answered { done: true, by: "the script".to_owned(), note: None }
         }
-        Call::Leave(_) => Reply::Left,
+        Call::Leave(_) => Reply::Stored,
         Call::Sql { .. } => {
             Reply::Rows(Rows { columns: Vec::new(), rows: Vec::new(), affected: 0, truncated: false, ms: 0 })
         }
         Call::Notify { .. } => good_http(),
         Call::Operate { operation, .. } => operated(operation),
     };
-    Answer { to: String::new(), says: Vec::new(), after_ms: 0, act: Act::Reply(reply) }
+    ScriptedAnswer { to: String::new(), says: Vec::new(), after_ms: 0, act: Act::Reply(reply) }
 }
 
 fn good_http() -> Reply {

@@ -13,9 +13,9 @@ use tokio::sync::mpsc;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
-use super::{OutputLine, Outside, Said, cancelled, deadline, elapsed_ms};
+use super::{AdapterContext, CallEvent, OutputLine, cancelled, deadline, elapsed_ms};
 use crate::core::event::Stream;
-use crate::core::reach::{Database, Place};
+use crate::core::integration::{Database, DatabaseAddress};
 use crate::core::step::Reply;
 use crate::core::step::sql::{Param, ParamKind, Rows, table};
 
@@ -57,9 +57,9 @@ enum Address {
 /// Runs the statement to its end; `timeout_ms` covers connecting too.
 pub(super) async fn perform(
     what: Statement,
-    outside: &Outside,
+    context: &AdapterContext,
     timeout_ms: i64,
-    output: mpsc::Sender<Said>,
+    output: mpsc::Sender<CallEvent>,
     cancel: CancellationToken,
 ) -> Reply {
     let start = Instant::now();
@@ -67,11 +67,11 @@ pub(super) async fn perform(
     let found = tokio::select! {
         biased;
         () = cancel.cancelled() => return cancelled(),
-        found = address(&what, outside) => found,
+        found = address(&what, context) => found,
     };
     let done = match found {
         Err(why) => Err(Failure::Refused(why)),
-        Ok(Address::Postgres(options)) => postgres::perform(&what, *options, &outside.policy, until, &cancel).await,
+        Ok(Address::Postgres(options)) => postgres::perform(&what, *options, &context.policy, until, &cancel).await,
         Ok(Address::Sqlite(path)) => sqlite::perform(&what, &path, until, &cancel).await,
     };
     match done {
@@ -81,7 +81,7 @@ pub(super) async fn perform(
             let lines: Vec<_> = table::lines(&rows).into_iter().map(line).collect();
             for lines in lines.chunks(500) {
                 // No listener: the lines are dropped.
-                let _ = output.send(Said::Lines(lines.to_vec())).await;
+                let _ = output.send(CallEvent::Lines(lines.to_vec())).await;
             }
             Reply::Rows(rows)
         }
@@ -94,14 +94,14 @@ pub(super) async fn perform(
 }
 
 /// Whether the statement could be sent at all; see [`super::Adapters::check`].
-pub(super) fn check(name: &str, write: bool, outside: &Outside) -> Result<(), String> {
-    let database = declared(name, write, outside)?;
+pub(super) fn check(name: &str, write: bool, context: &AdapterContext) -> Result<(), String> {
+    let database = declared(name, write, context)?;
     let mut secrets = database.password.iter().chain(database.place.secret());
-    secrets.try_for_each(|name| outside.vault.check(name).map(drop))
+    secrets.try_for_each(|name| context.vault.check(name).map(drop))
 }
 
-fn declared<'o>(name: &str, write: bool, outside: &'o Outside) -> Result<&'o Database, String> {
-    let database = outside.reach.database(name).ok_or_else(|| {
+fn declared<'o>(name: &str, write: bool, context: &'o AdapterContext) -> Result<&'o Database, String> {
+    let database = context.integrations.database(name).ok_or_else(|| {
         format!("there is no database {name} here; add [database.{name}] with url = \"…\" to opsroom.toml")
     })?;
     if write && database.read_only {
@@ -111,13 +111,13 @@ fn declared<'o>(name: &str, write: bool, outside: &'o Outside) -> Result<&'o Dat
 }
 
 /// The address of the database, its secrets fetched now.
-async fn address(what: &Statement, outside: &Outside) -> Result<Address, String> {
-    let database = declared(&what.database, what.write, outside)?;
+async fn address(what: &Statement, context: &AdapterContext) -> Result<Address, String> {
+    let database = declared(&what.database, what.write, context)?;
     let url = match &database.place {
-        Place::Sqlite(path) => return Ok(Address::Sqlite(path.clone())),
-        Place::Postgres(url) => url.clone(),
-        Place::Secret(name) => {
-            let value = outside.vault.value(name).await?;
+        DatabaseAddress::Sqlite(path) => return Ok(Address::Sqlite(path.clone())),
+        DatabaseAddress::Postgres(url) => url.clone(),
+        DatabaseAddress::Secret(name) => {
+            let value = context.vault.value(name).await?;
             if let Some(path) = value.expose().strip_prefix("sqlite:") {
                 return Ok(Address::Sqlite(path.to_owned()));
             }
@@ -134,8 +134,8 @@ async fn address(what: &Statement, outside: &Outside) -> Result<Address, String>
         url.parse().map_err(|_| format!("the address of the database {} is not a URL", what.database))?;
     let options = options.application_name("opsroom");
     let Some(name) = &database.password else { return Ok(Address::Postgres(Box::new(options))) };
-    outside.vault.check_host(name, options.get_host(), options.get_port())?;
-    let value = outside.vault.value(name).await?;
+    context.vault.check_host(name, options.get_host(), options.get_port())?;
+    let value = context.vault.value(name).await?;
     Ok(Address::Postgres(Box::new(options.password(value.expose()))))
 }
 

@@ -17,7 +17,7 @@ use crate::core::stack::{Change, Deletion, describe};
 /// Bring the store in line with stack files
 #[derive(Debug, clap::Args)]
 #[expect(clippy::struct_excessive_bools, reason = "each is a flag of its own")]
-pub struct Args {
+pub struct ApplyArgs {
     /// Stack files, one per workspace
     #[arg(required = true, value_name = "FILE")]
     files: Vec<PathBuf>,
@@ -35,13 +35,13 @@ pub struct Args {
     json: bool,
 }
 
-impl Args {
+impl ApplyArgs {
     pub(super) const fn changes(&self) -> bool {
         !self.dry_run
     }
 }
 
-pub(super) async fn perform(args: &Args, start: &Start) -> Result<Code, Stop> {
+pub(super) async fn perform(args: &ApplyArgs, start: &Start) -> Result<Code, Stop> {
     let stacks = read(&args.files)?;
     for file in &args.files {
         let warnings = config::read_text(file).map(|text| config::stack::warnings(&file.display().to_string(), &text));
@@ -78,7 +78,7 @@ pub(super) async fn perform(args: &Args, start: &Start) -> Result<Code, Stop> {
     Ok(Code::Succeeded)
 }
 
-async fn consent(args: &Args) -> Result<(), Stop> {
+async fn consent(args: &ApplyArgs) -> Result<(), Stop> {
     if args.yes {
         return Ok(());
     }
@@ -128,7 +128,7 @@ fn fits_with_what_is_kept(file: &str, difference: &Difference) -> Result<(), Sto
     )))
 }
 
-fn show(out: &mut Out, difference: &Difference, args: &Args) -> Result<(), Stop> {
+fn show(out: &mut Out, difference: &Difference, args: &ApplyArgs) -> Result<(), Stop> {
     let workspace = &difference.workspace;
     match difference.wanted(args.prune).count() {
         0 => out.line(&format!("{workspace}: nothing to change"))?,

@@ -5,12 +5,12 @@ use super::out::{Out, ask, can_ask};
 use super::session::Start;
 use super::stop::{Code, Stop, print_message};
 use crate::control::{Control, Refusal, RunDetail, StoreError};
-use crate::core::approval::{Tally, Unfit};
+use crate::core::approval::{Tally, VoteError};
 use crate::core::run::{RunId, RunStatus};
 
 /// Approve the step of a run that waits for it
 #[derive(Debug, clap::Args)]
-pub struct Args {
+pub struct ApproveArgs {
     /// Its number, or `last`
     #[arg(value_name = "RUN")]
     run: Which,
@@ -36,7 +36,7 @@ pub struct RejectArgs {
     reason: String,
 }
 
-pub(super) async fn perform(args: &Args, start: &Start) -> Result<Code, Stop> {
+pub(super) async fn perform(args: &ApproveArgs, start: &Start) -> Result<Code, Stop> {
     let control = start.open_cli().await?;
     let id = args.run.find(&control).await?;
     let detail = control.run(id).await?;
@@ -79,7 +79,7 @@ fn show_question(control: &Control, detail: &RunDetail) -> Result<String, Stop> 
     };
     print_message(&format!("run {} {}, requested by {}", run.id, run.plan.title, run.actor));
     print_message(&question.ask.prompt);
-    print_message(&question.told(&control.settings().actor));
+    print_message(&question.describe(&control.settings().actor));
     print_message(&format!("plan {}", approval.plan_hash));
     Ok(approval.plan_hash.clone())
 }
@@ -87,7 +87,7 @@ fn show_question(control: &Control, detail: &RunDetail) -> Result<String, Stop> 
 /// Adds the flag for the missing comment to a refusal.
 fn with_hint(refusal: Refusal) -> Stop {
     match refusal {
-        Refusal::Store(StoreError::Vote { why: Unfit::NoComment, .. }) => {
+        Refusal::Store(StoreError::Vote { why: VoteError::NoComment, .. }) => {
             Stop::Usage(format!("{refusal} with --note TEXT"))
         }
         other => other.into(),

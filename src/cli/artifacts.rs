@@ -18,7 +18,7 @@ use crate::tui::{Log, View};
 ///
 /// On a terminal an artifact of text opens in the viewer of logs; into a pipe or file it is written as it is.
 #[derive(Debug, clap::Args)]
-pub struct Args {
+pub struct ArtifactsArgs {
     /// The run: a number, `last` or `last-failed`
     run: Which,
     /// The artifact: its name, or its number in the list
@@ -28,7 +28,7 @@ pub struct Args {
     json: bool,
 }
 
-pub(super) async fn perform(args: &Args, start: &Start) -> Result<Next, Stop> {
+pub(super) async fn perform(args: &ArtifactsArgs, start: &Start) -> Result<Next, Stop> {
     let control = start.open_cli().await?;
     let found = find(args, &control).await;
     control.close(false).await;
@@ -43,7 +43,7 @@ enum Found {
     Contents(Artifact, Vec<u8>),
 }
 
-async fn find(args: &Args, control: &Control) -> Result<Found, Stop> {
+async fn find(args: &ArtifactsArgs, control: &Control) -> Result<Found, Stop> {
     let detail = control.run(args.run.find_to_read(control).await?).await?;
     let Some(name) = &args.name else {
         let mut out = Out::new();
@@ -136,7 +136,8 @@ mod tests {
             at: Timestamp(0),
         };
         let all = [artifact(1, "3"), artifact(2, "a"), artifact(3, "b"), artifact(4, "a")];
-        for (name, wanted) in [("3", Ok(1)), ("b", Ok(3)), ("4", Ok(4)), ("a", Err("2, 4")), ("c", Err("it has no artifact c"))]
+        for (name, wanted) in
+            [("3", Ok(1)), ("b", Ok(3)), ("4", Ok(4)), ("a", Err("2, 4")), ("c", Err("it has no artifact c"))]
         {
             let picked = pick(&all, name).map(|a| a.number);
             match wanted {

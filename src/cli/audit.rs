@@ -9,7 +9,7 @@ use crate::core::time::parse_since;
 
 /// List the audit log, newest first
 #[derive(Debug, clap::Args)]
-pub struct Args {
+pub struct AuditArgs {
     /// Only rows since: 24h, 02:00, today, yesterday, monday, 2026-11-21 or 2026-11-21T09:00:00Z (UTC)
     #[arg(long, value_name = "WHEN")]
     since: Option<String>,
@@ -24,7 +24,7 @@ pub struct Args {
     json: bool,
 }
 
-pub(super) async fn perform(args: &Args, start: &Start) -> Result<Code, Stop> {
+pub(super) async fn perform(args: &AuditArgs, start: &Start) -> Result<Code, Stop> {
     let now = start.clock.now();
     let since = args.since.as_deref().map(|text| parse_since(text, now)).transpose();
     let since = since.map_err(|why| Stop::Usage(format!("--since: {why}")))?;

@@ -9,7 +9,7 @@ use crate::core::breaker::{Breaker, State};
 
 /// List circuit breakers that are open or counting failures, or close one
 #[derive(Debug, clap::Args)]
-pub struct Args {
+pub struct BreakersArgs {
     /// Close the breakers of this service or host
     #[arg(long, value_name = "TARGET")]
     reset: Option<String>,
@@ -24,7 +24,7 @@ pub struct Args {
     json: bool,
 }
 
-impl Args {
+impl BreakersArgs {
     pub(super) const fn changes(&self) -> bool {
         self.reset.is_some()
     }
@@ -38,7 +38,7 @@ struct Listed<'a> {
     words: String,
 }
 
-pub(super) async fn perform(args: &Args, start: &Start) -> Result<Code, Stop> {
+pub(super) async fn perform(args: &BreakersArgs, start: &Start) -> Result<Code, Stop> {
     let control = start.open_cli().await?;
     let mut out = Out::new();
     if let Some(target) = &args.reset {
@@ -52,7 +52,7 @@ pub(super) async fn perform(args: &Args, start: &Start) -> Result<Code, Stop> {
     let breakers = control.breakers().await?;
     control.close(false).await;
     if args.json {
-        let listed: Vec<_> = breakers.iter().map(|breaker| Listed { breaker, words: breaker.words() }).collect();
+        let listed: Vec<_> = breakers.iter().map(|breaker| Listed { breaker, words: breaker.describe() }).collect();
         out.json(&listed)?;
     } else if breakers.is_empty() {
         out.line("every breaker is closed and nothing has failed")?;
@@ -68,5 +68,5 @@ fn row(breaker: &Breaker) -> [String; 5] {
         State::Closed { failures } => failures.to_string(),
         State::Open { .. } | State::HalfOpen { .. } => "–".to_owned(),
     };
-    [target, breaker.way.host.clone(), breaker.state.name().to_owned(), failures, breaker.words()]
+    [target, breaker.way.host.clone(), breaker.state.name().to_owned(), failures, breaker.describe()]
 }

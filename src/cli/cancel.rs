@@ -9,7 +9,7 @@ use crate::control::{Control, Refusal};
 
 /// Ask a run to stop
 #[derive(Debug, clap::Args)]
-pub struct Args {
+pub struct CancelArgs {
     /// Its number, or `last`
     #[arg(value_name = "RUN", required_unless_present = "waiting")]
     run: Option<Which>,
@@ -34,7 +34,7 @@ struct How {
     kill: bool,
 }
 
-pub(super) async fn perform(args: &Args, start: &Start) -> Result<Code, Stop> {
+pub(super) async fn perform(args: &CancelArgs, start: &Start) -> Result<Code, Stop> {
     let control = start.open_cli().await?;
     let Some(which) = &args.run else { return waiting(args, &control).await };
     let id = which.find(&control).await?;
@@ -55,7 +55,7 @@ pub(super) async fn perform(args: &Args, start: &Start) -> Result<Code, Stop> {
     Ok(Code::Succeeded)
 }
 
-async fn waiting(args: &Args, control: &Control) -> Result<Code, Stop> {
+async fn waiting(args: &CancelArgs, control: &Control) -> Result<Code, Stop> {
     let mut out = Out::new();
     for waits in control.left_over().await? {
         match control.drop_queued(waits.run, args.reason.as_deref()).await {

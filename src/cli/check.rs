@@ -13,7 +13,7 @@ use crate::tui::keys::Keymap;
 
 /// Find mistakes in the configuration, the keymap, runbooks and stack files
 #[derive(Debug, clap::Args)]
-pub struct Args {
+pub struct CheckArgs {
     /// Stack files, runbooks, keymap.toml or opsroom.toml, besides those in the configuration folder
     #[arg(value_name = "FILE")]
     files: Vec<PathBuf>,
@@ -28,7 +28,7 @@ enum Kind {
     Stack,
 }
 
-pub(super) fn perform(args: &Args, start: &Start) -> Result<Code, Stop> {
+pub(super) fn perform(args: &CheckArgs, start: &Start) -> Result<Code, Stop> {
     let mut problems = Vec::new();
     if let Err(Stop::Problems(found)) = start.settings() {
         problems.extend(lines(&found));

@@ -7,13 +7,13 @@ use super::stop::{Code, Stop};
 
 /// Print a completion script
 #[derive(Debug, clap::Args)]
-pub struct Args {
+pub struct CompletionsArgs {
     /// Which shell
     #[arg(value_enum)]
     shell: Shell,
 }
 
-pub(super) fn perform(args: &Args) -> Result<Code, Stop> {
+pub(super) fn perform(args: &CompletionsArgs) -> Result<Code, Stop> {
     let mut script = Vec::new();
     clap_complete::generate(args.shell, &mut super::definition(), "opsroom", &mut script);
     Out::new().raw(&script)?;

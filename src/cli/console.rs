@@ -7,7 +7,7 @@ use tokio::signal::unix::{SignalKind, signal};
 
 use super::session::Start;
 use super::stop::{Code, Stop, print_message};
-use crate::control::{Control, Door};
+use crate::control::{Control, ProcessKind};
 use crate::demo::World;
 use crate::tui::{Exit, check_terminal};
 
@@ -15,19 +15,19 @@ use crate::tui::{Exit, check_terminal};
 const POLL: Duration = Duration::from_secs(1);
 
 /// An open store and, in the demo, its world. Pass `control` to the screen, then call
-/// [`Session::finish`].
+/// [`ConsoleSession::finish`].
 #[derive(Debug)]
-pub struct Session {
+pub struct ConsoleSession {
     pub control: Control,
     /// Dropped last: its folder holds the store.
     world: Option<World>,
 }
 
 /// Opens the store for a console.
-pub(super) async fn open(start: &Start) -> Result<Session, Stop> {
+pub(super) async fn open(start: &Start) -> Result<ConsoleSession, Stop> {
     check_terminal().map_err(Stop::Usage)?;
-    let control = Control::open(start.control(Door::Console)?, start.clock).await?;
-    Ok(Session::new(control, None))
+    let control = Control::open(start.control(ProcessKind::Console)?, start.clock).await?;
+    Ok(ConsoleSession::new(control, None))
 }
 
 impl From<Exit> for Code {
@@ -51,7 +51,7 @@ async fn settled(control: &Control) {
     }
 }
 
-impl Session {
+impl ConsoleSession {
     pub(super) const fn new(control: Control, world: Option<World>) -> Self {
         Self { control, world }
     }
@@ -63,19 +63,23 @@ impl Session {
         let mut terminate = signal(SignalKind::terminate()).map_err(Stop::System)?;
         // Kept so that a hang-up does not end the process.
         let _hangup = signal(SignalKind::hangup()).map_err(Stop::System)?;
-        let (live, parked) = (self.control.live(), self.control.parked());
+        let (live, waiting) = (self.control.live(), self.control.waiting());
         let queued = self.control.queued_here().await.unwrap_or(0);
-        if exit == Exit::Quit && live > 0 && parked >= live && queued == 0 {
-            print_message(&format!("{parked} run(s) wait for people; the next console, or opsroom serve, goes on with them"));
+        if exit == Exit::Quit && live > 0 && waiting >= live && queued == 0 {
+            print_message(&format!(
+                "{waiting} run(s) wait for people; the next console, or opsroom serve, goes on with them"
+            ));
             self.control.close(false).await;
             return Ok(exit.into());
         }
         if exit == Exit::Quit && live > 0 {
-            let wait = if parked > 0 { format!(", {parked} of them for people") } else { String::new() };
+            let wait = if waiting > 0 { format!(", {waiting} of them for people") } else { String::new() };
             print_message(&format!("waiting for {live} run(s) to end{wait}; Ctrl-C exits and leaves them interrupted"));
         }
         if exit == Exit::Quit && queued > 0 {
-            print_message(&format!("{queued} queued run(s) wait for their targets; after Ctrl-C they wait for `opsroom start`"));
+            print_message(&format!(
+                "{queued} queued run(s) wait for their targets; after Ctrl-C they wait for `opsroom start`"
+            ));
         }
         let ended = tokio::select! {
             () = settled(&self.control), if !matches!(exit, Exit::Signal(_)) => true,

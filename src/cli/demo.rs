@@ -3,11 +3,11 @@
 use tokio::signal::unix::{SignalKind, signal};
 
 use super::Next;
-use super::console::Session;
+use super::console::ConsoleSession;
 use super::out::Out;
 use super::session::Start;
 use super::stop::{Code, Stop};
-use crate::control::{Control, Door, Settings};
+use crate::control::{Control, ProcessKind, Settings};
 use crate::demo::{DEFAULT_SEED, World};
 use crate::tui::check_terminal;
 
@@ -16,7 +16,7 @@ const PULSE_MS: i64 = 5000;
 
 /// Open the console on a simulated world with a throw-away store
 #[derive(Debug, clap::Args)]
-pub struct Args {
+pub struct DemoArgs {
     /// The same seed gives the same behaviour
     #[arg(long, default_value_t = DEFAULT_SEED)]
     seed: u64,
@@ -28,12 +28,12 @@ pub struct Args {
     serve_only: bool,
 }
 
-pub(super) async fn open(args: &Args, start: &Start) -> Result<Next, Stop> {
+pub(super) async fn open(args: &DemoArgs, start: &Start) -> Result<Next, Stop> {
     if !args.serve_only {
         check_terminal().map_err(Stop::Usage)?;
     }
     let world = World::start(args.seed, args.port).await.map_err(|e| Stop::Usage(e.to_string()))?;
-    let door = if args.serve_only { Door::Cli } else { Door::Console };
+    let door = if args.serve_only { ProcessKind::Cli } else { ProcessKind::Console };
     let control = Control::open(settings(&world, start, door)?, start.clock).await?;
     let difference = control.difference(&world.stack).await?;
     control.apply(&difference, false).await?;
@@ -41,10 +41,10 @@ pub(super) async fn open(args: &Args, start: &Start) -> Result<Next, Stop> {
         control.close(false).await;
         return serve(&world).await.map(Next::Exit);
     }
-    Ok(Next::Console(Box::new(Session::new(control, Some(world)))))
+    Ok(Next::Console(Box::new(ConsoleSession::new(control, Some(world)))))
 }
 
-fn settings(world: &World, start: &Start, door: Door) -> Result<Settings, Stop> {
+fn settings(world: &World, start: &Start, door: ProcessKind) -> Result<Settings, Stop> {
     let usual = start.control(door)?;
     Ok(Settings { store_url: world.store_url(), workspace: None, simulated: true, pulse_ms: PULSE_MS, ..usual })
 }

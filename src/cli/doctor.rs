@@ -9,7 +9,7 @@ use serde::Serialize;
 use super::out::Out;
 use super::session::Start;
 use super::stop::{Code, Stop};
-use crate::control::reach::{self, Answer};
+use crate::control::integrations::{self, Answer};
 use crate::control::{Control, Refusal};
 use crate::core::command;
 use crate::core::time::human_ms;
@@ -17,7 +17,7 @@ use crate::tui::check_terminal;
 
 /// Check the terminal, settings, secrets and store
 #[derive(Debug, clap::Args)]
-pub struct Args {
+pub struct DoctorArgs {
     /// One JSON array
     #[arg(long)]
     json: bool,
@@ -60,7 +60,7 @@ impl Report {
     }
 }
 
-pub(super) async fn perform(args: &Args, start: &Start) -> Result<Code, Stop> {
+pub(super) async fn perform(args: &DoctorArgs, start: &Start) -> Result<Code, Stop> {
     let mut report = Report::default();
     report.fact("version", env!("CARGO_PKG_VERSION"));
     terminal(&mut report);
@@ -163,15 +163,16 @@ async fn secrets(report: &mut Report, start: &Start, run: bool) {
 /// Whether the databases and products of the settings answer; notifiers are only listed.
 async fn named(report: &mut Report, start: &Start, run: bool) {
     let Ok(settings) = start.settings() else { return };
-    for found in reach::probe(&start.outside(settings), run).await {
+    for found in integrations::probe(&start.context(settings), run).await {
         let place = format!("{} ({})", found.name, found.place);
         match found.answer {
-            Answer::Came(reply) => report.good(found.kind, format!("{place} {reply}")),
+            Answer::Answered(reply) => report.good(found.kind, format!("{place} {reply}")),
             Answer::Failed(why) => report.bad(found.kind, format!("{place}: {why}")),
-            Answer::Untold => {
-                report.fact(found.kind, format!("{place} (not tested; opsroom notify {} --test TEXT does)", found.name));
+            Answer::NotSent => {
+                report
+                    .fact(found.kind, format!("{place} (not tested; opsroom notify {} --test TEXT does)", found.name));
             }
-            Answer::Unrun(secret) => report.fact(
+            Answer::NotRun(secret) => report.fact(
                 found.kind,
                 format!("{place} (not tried: a command gives the secret {secret}; doctor --run-secrets runs it)"),
             ),

@@ -7,9 +7,9 @@ use crate::config;
 
 /// Print the stack file that `apply` would read back
 #[derive(Debug, clap::Args)]
-pub struct Args {}
+pub struct ExportArgs {}
 
-pub(super) async fn perform(_args: &Args, start: &Start) -> Result<Code, Stop> {
+pub(super) async fn perform(_args: &ExportArgs, start: &Start) -> Result<Code, Stop> {
     let control = start.open_cli().await?;
     let stack = control.export().await?;
     control.close(false).await;

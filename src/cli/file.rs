@@ -6,14 +6,14 @@ use std::path::Path;
 use regex::bytes::Regex;
 
 use super::out::Out;
-use super::pick::{Picker, Wanted};
+use super::pick::{Picker, RunQuery};
 use super::stop::{Code, Stop, print_message};
 use crate::core::event::Level;
 use crate::core::record;
 use crate::core::time::Timestamp;
 use crate::logfile::file::Tracked;
 use crate::logfile::scan::{OVERLAP, matches_in_piece};
-use crate::logfile::unpack::{self, Input};
+use crate::logfile::unpack::{self, ByteSource};
 
 /// Opens a file for the viewer.
 pub(super) fn open(path: &str) -> Result<Tracked, Stop> {
@@ -27,7 +27,7 @@ pub(super) fn open(path: &str) -> Result<Tracked, Stop> {
     opened.map_err(|error| Stop::Usage(format!("cannot read {path}: {error}")))
 }
 
-pub(super) fn print(paths: &[String], wanted: &Wanted, json: bool, now: Timestamp) -> Result<Code, Stop> {
+pub(super) fn print(paths: &[String], wanted: &RunQuery, json: bool, now: Timestamp) -> Result<Code, Stop> {
     let mut out = Out::new();
     let mut code = Code::Succeeded;
     for path in paths {
@@ -78,7 +78,7 @@ struct Read<'a> {
 }
 
 fn each_line(
-    input: Input,
+    input: ByteSource,
     regex: Option<&Regex>,
     mut each: impl FnMut(&Read<'_>) -> Result<(), Stop>,
 ) -> std::io::Result<Result<(), Stop>> {
@@ -138,7 +138,7 @@ struct Records {
 }
 
 impl Records {
-    const fn new(wanted: Wanted, now: Timestamp) -> Self {
+    const fn new(wanted: RunQuery, now: Timestamp) -> Self {
         Self { picker: Picker::new(wanted), now, level: Level::Info, at: None, headed: false }
     }
 
@@ -176,7 +176,7 @@ mod tests {
         let now = record::time(b"2026-11-21T09:30:00Z", Timestamp(0)).unwrap();
         let run = |grep: Option<&str>, level, minutes: Option<i64>| {
             let since = minutes.map(|minutes| now.plus_ms(-minutes * 60_000));
-            let wanted = Wanted::new(grep, Some(level), since).unwrap();
+            let wanted = RunQuery::new(grep, Some(level), since).unwrap();
             let mut records = Records::new(wanted.clone(), now);
             let mut got = Vec::new();
             each_line(Box::new(text.as_bytes()), wanted.grep(), |line| {

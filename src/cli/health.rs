@@ -10,7 +10,7 @@ use crate::core::time::{Timestamp, human_ms};
 
 /// Show the health score and why it is what it is
 #[derive(Debug, clap::Args)]
-pub struct Args {
+pub struct HealthArgs {
     /// One JSON object
     #[arg(long)]
     json: bool,
@@ -32,7 +32,7 @@ struct Report<'a> {
     simulated: bool,
 }
 
-pub(super) async fn perform(args: &Args, start: &Start) -> Result<Code, Stop> {
+pub(super) async fn perform(args: &HealthArgs, start: &Start) -> Result<Code, Stop> {
     let control = start.open_cli().await?;
     let overview = control.overview().await?;
     let simulated = control.settings().simulated;

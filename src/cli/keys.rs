@@ -7,9 +7,9 @@ use crate::tui::keys::document;
 
 /// List the console's keys
 #[derive(Debug, clap::Args)]
-pub struct Args {}
+pub struct KeysArgs {}
 
-pub(super) fn perform(_args: &Args, start: &Start) -> Result<Code, Stop> {
+pub(super) fn perform(_args: &KeysArgs, start: &Start) -> Result<Code, Stop> {
     let keymap = start.keymap();
     for problem in &keymap.problems {
         print_message(problem);

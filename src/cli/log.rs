@@ -7,7 +7,7 @@ use std::io::IsTerminal as _;
 use std::time::Duration;
 
 use super::out::Out;
-use super::pick::{Picker, Wanted};
+use super::pick::{Picker, RunQuery};
 use super::session::Start;
 use super::stop::{Code, Stop, print_message};
 use super::{Next, file};
@@ -19,7 +19,7 @@ use crate::core::run::{Phase, RunId};
 use crate::core::run_ref::RunRef;
 use crate::core::time::{Timestamp, parse_since};
 use crate::logfile::file::Tracked;
-use crate::logfile::lanes::Joining;
+use crate::logfile::run_spool::Joining;
 use crate::tui::{Log, RunLog, View};
 
 const PAGE: u32 = 500;
@@ -27,7 +27,7 @@ const POLL: Duration = Duration::from_millis(300);
 
 /// View the logs of runs, and log files
 #[derive(Debug, clap::Args)]
-pub struct Args {
+pub struct LogArgs {
     /// Runs (a number, `last`, `last-failed`) and files (`-`: standard input); several are merged by time
     #[arg(value_name = "RUN|FILE", required = true)]
     what: Vec<String>,
@@ -110,8 +110,11 @@ impl Which {
         // A misspelt name is not corrected: the command may change the run.
         if !is_of_a_run(&parsed) || !named || !parsed.corrections.is_empty() {
             let near = parsed.corrections.iter().map(|fix| format!("did you mean {}?", fix.to)).next();
-            let question = Some(parsed.message).filter(|why| parsed.outcome == ParseOutcome::Question && !why.is_empty());
-            return Err(Stop::Usage(no_run(text) + &near.or(question).map(|why| format!(" ({why})")).unwrap_or_default()));
+            let question =
+                Some(parsed.message).filter(|why| parsed.outcome == ParseOutcome::Question && !why.is_empty());
+            return Err(Stop::Usage(
+                no_run(text) + &near.or(question).map(|why| format!(" ({why})")).unwrap_or_default(),
+            ));
         }
         let chosen = control.find_run(&RunRef::of(&parsed, control.clock().now()).map_err(Stop::Usage)?).await?;
         print_message(&chosen.line);
@@ -119,7 +122,7 @@ impl Which {
     }
 }
 
-pub(super) async fn perform(args: &Args, start: &Start) -> Result<Next, Stop> {
+pub(super) async fn perform(args: &LogArgs, start: &Start) -> Result<Next, Stop> {
     let is_file = |text: &String| text == "-" || text.contains(['/', '.']) || std::path::Path::new(text).exists();
     if args.what.iter().filter(|text| *text == "-").count() > 1 {
         return Err(Stop::Usage("standard input can be read once: give `-` once".to_owned()));
@@ -135,7 +138,7 @@ pub(super) async fn perform(args: &Args, start: &Start) -> Result<Next, Stop> {
     let now = start.clock.now();
     let since = args.since.as_deref().map(|text| parse_since(text, now)).transpose();
     let since = since.map_err(|why| Stop::Usage(format!("--since: {why}")))?;
-    let wanted = Wanted::new(args.grep.as_deref(), args.level, since)?;
+    let wanted = RunQuery::new(args.grep.as_deref(), args.level, since)?;
     if args.what.iter().all(is_file) {
         if args.follow {
             return refuse("--follow needs a terminal; to print what is added, pipe: `tail -f FILE | opsroom log -`");
@@ -150,7 +153,7 @@ pub(super) async fn perform(args: &Args, start: &Start) -> Result<Next, Stop> {
 }
 
 /// Opens runs and files in the viewer.
-async fn view(args: &Args, start: &Start, is_file: impl Fn(&String) -> bool) -> Result<Next, Stop> {
+async fn view(args: &LogArgs, start: &Start, is_file: impl Fn(&String) -> bool) -> Result<Next, Stop> {
     crate::tui::check_viewer().map_err(Stop::Usage)?;
     let mut follow = args.follow || args.what.iter().any(|text| text == "-");
     let mut logs = Vec::new();
@@ -195,7 +198,7 @@ struct Entries {
 }
 
 impl Entries {
-    fn new(run: RunId, wanted: Wanted) -> Self {
+    fn new(run: RunId, wanted: RunQuery) -> Self {
         Self { run, after: 0, page: VecDeque::new(), joining: Joining::default(), picker: Picker::new(wanted) }
     }
 
@@ -222,7 +225,7 @@ impl Entries {
     }
 }
 
-async fn print_runs(runs: &[Which], wanted: &Wanted, args: &Args, start: &Start) -> Result<Code, Stop> {
+async fn print_runs(runs: &[Which], wanted: &RunQuery, args: &LogArgs, start: &Start) -> Result<Code, Stop> {
     let control = start.open_cli().await?;
     let mut all = Vec::new();
     for which in runs {

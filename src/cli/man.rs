@@ -9,13 +9,13 @@ use super::stop::{Code, Stop};
 
 /// Print the manual (opsroom man | man -l -)
 #[derive(Debug, clap::Args)]
-pub struct Args {
+pub struct ManArgs {
     /// Write one page per subcommand into this folder instead
     #[arg(long, value_name = "DIR")]
     out: Option<PathBuf>,
 }
 
-pub(super) fn perform(args: &Args) -> Result<Code, Stop> {
+pub(super) fn perform(args: &ManArgs) -> Result<Code, Stop> {
     let pages = pages()?;
     match &args.out {
         None => Out::new().raw(&pages.into_iter().flat_map(|(_, page)| page).collect::<Vec<_>>())?,

@@ -3,12 +3,12 @@
 use super::out::Out;
 use super::session::Start;
 use super::stop::{Code, Stop, print_message};
-use crate::control::reach;
+use crate::control::integrations;
 use crate::core::notify::{Event, Message, Severity};
 
 /// List the notifiers, or send one of them a message
 #[derive(Debug, clap::Args)]
-pub struct Args {
+pub struct NotifyArgs {
     /// Name of a notifier; without it they are listed
     #[arg(value_name = "NAME", requires = "test")]
     name: Option<String>,
@@ -17,25 +17,25 @@ pub struct Args {
     test: Option<String>,
 }
 
-impl Args {
+impl NotifyArgs {
     pub(super) const fn changes(&self) -> bool {
         self.test.is_some()
     }
 }
 
-pub(super) async fn perform(args: &Args, start: &Start) -> Result<Code, Stop> {
+pub(super) async fn perform(args: &NotifyArgs, start: &Start) -> Result<Code, Stop> {
     let settings = start.settings()?;
     let (Some(name), Some(text)) = (&args.name, &args.test) else {
         return list(start);
     };
-    if settings.reach.notifier(name).is_none() {
-        let names: Vec<&str> = settings.reach.notifiers.iter().map(|n| n.name.as_str()).collect();
+    if settings.integrations.notifier(name).is_none() {
+        let names: Vec<&str> = settings.integrations.notifiers.iter().map(|n| n.name.as_str()).collect();
         let known =
             if names.is_empty() { "there is none".to_owned() } else { format!("known are {}", names.join(", ")) };
         return Err(Stop::Usage(format!("there is no notifier {name}: {known}; add [notify.{name}] to opsroom.toml")));
     }
-    let outcome = reach::tell(start.outside(settings), name, message(text, &settings.actor)).await;
-    if reach::is_told(&outcome) {
+    let outcome = integrations::send(start.context(settings), name, message(text, &settings.actor)).await;
+    if integrations::is_sent(&outcome) {
         Out::new().line(&outcome.message)?;
         return Ok(Code::Succeeded);
     }
@@ -55,7 +55,7 @@ fn message(text: &str, actor: &str) -> Message {
 }
 
 fn list(start: &Start) -> Result<Code, Stop> {
-    let notifiers = &start.settings()?.reach.notifiers;
+    let notifiers = &start.settings()?.integrations.notifiers;
     let mut out = Out::new();
     if notifiers.is_empty() {
         out.line("no notifiers: add [notify.NAME] with kind = \"…\" to opsroom.toml")?;

@@ -13,7 +13,7 @@ use crate::core::service::Stack;
 
 /// Print the meaning of a phrase without running it
 #[derive(Debug, clap::Args)]
-pub struct Args {
+pub struct ParseArgs {
     /// The phrase, as typed into the command bar
     #[arg(required = true, value_name = "TEXT")]
     text: Vec<String>,
@@ -25,7 +25,7 @@ pub struct Args {
     stack: Option<PathBuf>,
 }
 
-pub(super) async fn perform(args: &Args, start: &Start) -> Result<Code, Stop> {
+pub(super) async fn perform(args: &ParseArgs, start: &Start) -> Result<Code, Stop> {
     let text = args.text.join(" ");
     let library = Library::load(start.runbook_dir().as_deref());
     let stack = match &args.stack {

@@ -9,7 +9,7 @@ use crate::core::plan::Plan;
 
 /// Pause a run before its next step; `opsroom resume` lets it go on
 #[derive(Debug, clap::Args)]
-pub struct Args {
+pub struct PauseArgs {
     /// Its number, or `last`
     #[arg(value_name = "RUN")]
     run: Which,
@@ -35,13 +35,13 @@ pub struct SkipArgs {
     reason: String,
 }
 
-pub(super) async fn perform(args: &Args, start: &Start) -> Result<Code, Stop> {
+pub(super) async fn perform(args: &PauseArgs, start: &Start) -> Result<Code, Stop> {
     let control = start.open_cli().await?;
     let id = args.run.find(&control).await?;
     let order = if args.step { Order::StepThrough } else { Order::Pause };
     let status = control.order(id, order, args.reason.as_deref()).await?;
     control.close(false).await;
-    Out::new().line(&format!("run {id} {} ({})", order.words(), status.name()))?;
+    Out::new().line(&format!("run {id} {} ({})", order.label(), status.name()))?;
     Ok(Code::Succeeded)
 }
 

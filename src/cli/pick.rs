@@ -10,13 +10,13 @@ use crate::logfile::scan::pattern;
 
 /// The selection.
 #[derive(Debug, Clone)]
-pub(super) struct Wanted {
+pub(super) struct RunQuery {
     grep: Option<Regex>,
     level: Level,
     from: Option<Timestamp>,
 }
 
-impl Wanted {
+impl RunQuery {
     pub(super) fn new(grep: Option<&str>, level: Option<Level>, from: Option<Timestamp>) -> Result<Self, Stop> {
         Ok(Self {
             grep: grep.map(pattern).transpose().map_err(|why| Stop::Usage(format!("--grep: {why}")))?,
@@ -40,7 +40,7 @@ const LINE: usize = 64;
 /// Selects records from lines added one by one.
 #[derive(Debug)]
 pub(super) struct Picker<T> {
-    wanted: Wanted,
+    wanted: RunQuery,
     /// Of the current record: level and time pass; a line has matched.
     may: bool,
     matched: bool,
@@ -50,7 +50,7 @@ pub(super) struct Picker<T> {
 }
 
 impl<T> Picker<T> {
-    pub(super) const fn new(wanted: Wanted) -> Self {
+    pub(super) const fn new(wanted: RunQuery) -> Self {
         Self { wanted, may: false, matched: false, held: Vec::new(), bytes: 0 }
     }
 
@@ -96,7 +96,7 @@ mod tests {
     use super::*;
 
     /// Feeds records to a picker; returns what is printed after each line.
-    fn picked(wanted: &Wanted, records: &[(Level, i64, &[&str])]) -> Vec<String> {
+    fn picked(wanted: &RunQuery, records: &[(Level, i64, &[&str])]) -> Vec<String> {
         let mut picker = Picker::new(wanted.clone());
         let mut printed = Vec::new();
         for (level, at, lines) in records {
@@ -113,18 +113,18 @@ mod tests {
             (Level::Info, 2000, &["at x"]),
             (Level::Warn, 3000, &["b", "c"]),
         ];
-        let wanted = |grep, level, from: Option<i64>| Wanted::new(grep, level, from.map(Timestamp)).unwrap();
+        let wanted = |grep, level, from: Option<i64>| RunQuery::new(grep, level, from.map(Timestamp)).unwrap();
         assert_eq!(picked(&wanted(None, None, None), records), ["a", "at x", "at y", "at x", "b", "c"]);
         assert_eq!(picked(&wanted(Some("at x"), None, None), records), ["", "a+at x", "at y", "at x", "", ""]);
         assert_eq!(picked(&wanted(None, Some(Level::Warn), None), records), ["a", "at x", "at y", "", "b", "c"]);
         assert_eq!(picked(&wanted(None, None, Some(2000)), records), ["", "", "", "at x", "b", "c"]);
         assert_eq!(picked(&wanted(Some("x"), Some(Level::Warn), Some(2000)), records), [""; 6]);
-        assert!(Wanted::new(Some("("), None, None).is_err());
+        assert!(RunQuery::new(Some("("), None, None).is_err());
     }
 
     #[test]
     fn a_record_without_end_is_not_kept() {
-        let mut picker = Picker::new(Wanted::new(Some("needle"), None, None).unwrap());
+        let mut picker = Picker::new(RunQuery::new(Some("needle"), None, None).unwrap());
         picker.begin(Level::Info, None);
         let line = vec![b'x'; 1 << 20];
         for number in 0..40 {
@@ -137,7 +137,7 @@ mod tests {
 
     #[test]
     fn a_record_without_a_time_is_not_printed_with_since() {
-        let mut picker = Picker::new(Wanted::new(None, None, Some(Timestamp(4000))).unwrap());
+        let mut picker = Picker::new(RunQuery::new(None, None, Some(Timestamp(4000))).unwrap());
         picker.begin(Level::Error, None);
         assert!(picker.take(b"x", || ()).is_empty());
     }

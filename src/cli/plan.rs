@@ -11,7 +11,7 @@ use crate::core::time::{human_ms, write_duration};
 
 /// Show what a phrase would do, and do nothing
 #[derive(Debug, clap::Args)]
-pub struct Args {
+pub struct PlanArgs {
     /// The phrase, as typed into the command bar
     #[arg(required = true, value_name = "TEXT")]
     text: Vec<String>,
@@ -23,7 +23,7 @@ pub struct Args {
     inputs: Vec<(String, String)>,
 }
 
-pub(super) async fn perform(args: &Args, start: &Start) -> Result<Code, Stop> {
+pub(super) async fn perform(args: &PlanArgs, start: &Start) -> Result<Code, Stop> {
     let control = start.open_cli().await?;
     let card = understand::plan(&control, &args.text.join(" "), &args.inputs).await?;
     control.close(false).await;
@@ -99,6 +99,6 @@ fn plan_lines(plan: &Plan, lines: &mut Vec<String>) {
 
 fn step_line(step: &PlanStep) -> String {
     let tries = step.retry.map(|r| format!(", up to {} times", r.attempts)).unwrap_or_default();
-    let rules = step.rules.told().iter().fold(String::new(), |all, rule| all + "\n    " + rule);
+    let rules = step.rules.describe().iter().fold(String::new(), |all, rule| all + "\n    " + rule);
     format!("  {}: {} (within {}{tries}){rules}", step.name, step.spec.describe(), write_duration(step.timeout_ms))
 }

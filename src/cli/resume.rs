@@ -14,7 +14,7 @@ use crate::core::run::RunStatus;
 
 /// Go on with an interrupted run at its first unfinished step, or let a paused one go on
 #[derive(Debug, clap::Args)]
-pub struct Args {
+pub struct ResumeArgs {
     /// Its number, or `last`
     #[arg(value_name = "RUN")]
     run: Which,
@@ -65,7 +65,7 @@ pub struct RetryArgs {
     json: bool,
 }
 
-pub(super) async fn perform(args: &Args, start: &Start) -> Result<Code, Stop> {
+pub(super) async fn perform(args: &ResumeArgs, start: &Start) -> Result<Code, Stop> {
     let decision = match (args.decision.done, args.decision.repeat, args.decision.give_up) {
         (true, ..) => Some(Decision::Done),
         (_, true, _) => Some(Decision::Repeat),
@@ -88,7 +88,7 @@ pub(super) async fn perform(args: &Args, start: &Start) -> Result<Code, Stop> {
 }
 
 /// Continues a paused run. Its engine continues it; without one, this process does.
-async fn let_go(control: &Control, detail: &RunDetail, args: &Args) -> Result<Code, Stop> {
+async fn let_go(control: &Control, detail: &RunDetail, args: &ResumeArgs) -> Result<Code, Stop> {
     let (id, order) = match next_step(&detail.run.plan, &detail.steps).filter(|_| args.step) {
         Some(step) => (detail.run.id, Order::LetGo(step)),
         None if args.step => return Err(Stop::Usage(format!("run {} has no step left to let go", detail.run.id))),
@@ -96,11 +96,11 @@ async fn let_go(control: &Control, detail: &RunDetail, args: &Args) -> Result<Co
     };
     let status = control.order(id, order, args.reason.as_deref()).await?;
     if status == RunStatus::Queued {
-        control.take_on(id).await?;
+        control.drive_here(id).await?;
         return follow_to_end(control, control.run(id).await?.run, args.json).await;
     }
     control.close(false).await;
-    Out::new().line(&format!("run {id} {} ({})", order.words(), status.name()))?;
+    Out::new().line(&format!("run {id} {} ({})", order.label(), status.name()))?;
     Ok(Code::Succeeded)
 }
 
@@ -108,7 +108,7 @@ pub(super) async fn retry(args: &RetryArgs, start: &Start) -> Result<Code, Stop>
     let control = start.open_cli().await?;
     let id = args.run.find(&control).await?;
     let plan = control.run(id).await?.run.plan;
-    let queue = control.in_the_way(&plan).await?;
+    let queue = control.blockers(&plan).await?;
     let card = PlanCard { plan, last: Vec::new(), changed: Vec::new(), queue };
     if !args.json {
         for line in card_lines(&card) {

@@ -29,7 +29,7 @@ const POLL: Duration = Duration::from_millis(500);
 
 /// Execute a phrase and follow the run
 #[derive(Debug, clap::Args)]
-pub struct Args {
+pub struct RunArgs {
     /// The phrase, as typed into the command bar
     #[arg(required = true, value_name = "TEXT")]
     text: Vec<String>,
@@ -76,7 +76,7 @@ enum Line<'a> {
     End { id: RunId, status: RunStatus, message: Option<&'a str> },
 }
 
-pub(super) async fn perform(args: &Args, start: &Start) -> Result<Code, Stop> {
+pub(super) async fn perform(args: &RunArgs, start: &Start) -> Result<Code, Stop> {
     let control = start.open_cli().await?;
     let text = args.text.join(" ");
     if let Some(code) = understand::act(&control, &text, args.reason.as_deref()).await? {
@@ -199,7 +199,7 @@ impl Follower<'_> {
 
     /// Follows the run to its end. Also returns whether this process requested a stop.
     async fn follow(&mut self, id: RunId, signals: &mut Signals) -> Result<(Run, bool), Stop> {
-        let mut news = self.control.listen();
+        let mut news = self.control.subscribe();
         let (mut shown, mut stopped) = (0, false);
         loop {
             // One read of the run covers all notices received before it.
@@ -209,7 +209,9 @@ impl Follower<'_> {
             if detail.run.status.is_terminal() {
                 return Ok((detail.run, stopped));
             }
-            if let Some(queued) = detail.queued.as_ref().filter(|q| !q.waits_for.is_empty() && self.reported != Some(id)) {
+            if let Some(queued) =
+                detail.queued.as_ref().filter(|q| !q.waits_for.is_empty() && self.reported != Some(id))
+            {
                 self.reported = Some(id);
                 print_message(&format!("run {id} {queued}"));
             }
@@ -267,7 +269,7 @@ impl Follower<'_> {
         let run = detail.run.id;
         if let Some(approval) = detail.approval.as_ref().filter(|a| !self.prompted.contains(&(run, a.step))) {
             self.prompted.insert((run, approval.step));
-            let question = approval.question(&detail.run).map(|q| q.told(&self.control.settings().actor));
+            let question = approval.question(&detail.run).map(|q| q.describe(&self.control.settings().actor));
             print_message(&format!("{} (opsroom approve {})", question.unwrap_or_default(), run.0));
         }
         for step in detail.steps.iter().filter(|s| s.status == StepStatus::Waiting) {

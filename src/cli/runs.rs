@@ -14,7 +14,7 @@ use crate::core::time::{Timestamp, human_ms, parse_since};
 
 /// List runs, newest first, or show the record of one
 #[derive(Debug, clap::Args)]
-pub struct Args {
+pub struct RunsArgs {
     /// One run and its whole record: a number, `last` or `last-failed`
     #[arg(conflicts_with_all = ["status", "runbook", "service", "env", "since", "limit"])]
     run: Option<Which>,
@@ -41,7 +41,7 @@ pub struct Args {
     json: bool,
 }
 
-pub(super) async fn perform(args: &Args, start: &Start) -> Result<Code, Stop> {
+pub(super) async fn perform(args: &RunsArgs, start: &Start) -> Result<Code, Stop> {
     if let Some(which) = &args.run {
         return super::record::print(which, args.json, start).await;
     }
@@ -109,7 +109,7 @@ struct Listed<'a> {
 fn row(run: &Run, now: Timestamp, queue: &[Queued]) -> [String; 6] {
     let took =
         run.started_at.map_or_else(|| "–".to_owned(), |from| human_ms(run.finished_at.unwrap_or(now).ms_since(from)));
-    let why = run.stands(queue.iter().find(|q| q.run == run.id)).map(|m| format!(": {m}")).unwrap_or_default();
+    let why = run.status_reason(queue.iter().find(|q| q.run == run.id)).map(|m| format!(": {m}")).unwrap_or_default();
     let priority = if run.priority.is_normal() { String::new() } else { format!(" [{}]", run.priority.name()) };
     [
         run.id.to_string(),

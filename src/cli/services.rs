@@ -13,7 +13,7 @@ use crate::core::time::{Timestamp, human_ms};
 
 /// List services and how they are
 #[derive(Debug, clap::Args)]
-pub struct Args {
+pub struct ServicesArgs {
     /// One JSON array
     #[arg(long)]
     json: bool,
@@ -46,7 +46,7 @@ struct Looked<'a> {
     summary: Option<&'a TargetSummary>,
 }
 
-pub(super) async fn perform(args: &Args, start: &Start) -> Result<Code, Stop> {
+pub(super) async fn perform(args: &ServicesArgs, start: &Start) -> Result<Code, Stop> {
     let control = start.open_cli().await?;
     let overview = control.overview().await?;
     let (simulated, read_only) = (control.settings().simulated, control.settings().read_only);
@@ -69,13 +69,13 @@ fn listed<'a>(service: &'a Service, overview: &'a Overview, simulated: bool) -> 
     let targets = environments(service)
         .map(|env| {
             let summary = summary(overview, service, env);
-            let sight = overview.sight(&target(service, env), overview.at);
+            let current_state = overview.current_state(&target(service, env), overview.at);
             Looked {
                 env,
-                state: sight.state,
-                seen_at: sight.seen_at,
-                age_ms: sight.seen_at.map(|at| overview.at.ms_since(at).max(0)),
-                detail: sight.detail,
+                state: current_state.state,
+                seen_at: current_state.seen_at,
+                age_ms: current_state.seen_at.map(|at| overview.at.ms_since(at).max(0)),
+                detail: current_state.detail,
                 uptime_pct: summary.and_then(TargetSummary::uptime_pct),
                 summary,
             }
@@ -87,11 +87,11 @@ fn listed<'a>(service: &'a Service, overview: &'a Overview, simulated: bool) -> 
 fn rows(service: &Service, overview: &Overview) -> Vec<[String; 6]> {
     let row = |env: Option<&str>| {
         let summary = summary(overview, service, env);
-        let sight = overview.sight(&target(service, env), overview.at);
-        let state = sight.state;
+        let current_state = overview.current_state(&target(service, env), overview.at);
+        let state = current_state.state;
         let uptime = summary.and_then(TargetSummary::uptime_pct);
         let seen = summary.map(|s| match state {
-            State::Unknown => sight.detail,
+            State::Unknown => current_state.detail,
             _ => format!("{} ago, {}", human_ms(overview.at.ms_since(s.latest.at).max(0)), s.latest.message),
         });
         [

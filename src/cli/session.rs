@@ -8,7 +8,7 @@ use super::Global;
 use super::stop::Stop;
 use crate::clock::Clock;
 use crate::config::settings::{self, Flags, Paths};
-use crate::control::{self, Control, Door, Outside, Refusal};
+use crate::control::{self, AdapterContext, Control, ProcessKind, Refusal};
 use crate::core::runbook::Problem;
 use crate::tui::keys::Keymap;
 use crate::vault::Vault;
@@ -87,7 +87,7 @@ impl Start {
     }
 
     /// The settings to open the store with.
-    pub(super) fn control(&self, door: Door) -> Result<control::Settings, Stop> {
+    pub(super) fn control(&self, door: ProcessKind) -> Result<control::Settings, Stop> {
         let settings = self.settings()?;
         Ok(control::Settings {
             store_url: settings.store_url.clone(),
@@ -101,17 +101,17 @@ impl Start {
             adopt_ms: settings.adopt_ms,
             runbook_dir: Some(settings.runbook_dir.clone()),
             door,
-            outside: self.outside(settings),
+            context: self.context(settings),
         })
     }
 
     /// The secrets, policy and limits of outbound calls.
-    pub(super) fn outside(&self, settings: &settings::Settings) -> Outside {
-        let (policy, reach) = (settings.outbound.clone(), settings.reach.clone());
-        Outside {
+    pub(super) fn context(&self, settings: &settings::Settings) -> AdapterContext {
+        let (policy, integrations) = (settings.outbound.clone(), settings.integrations.clone());
+        AdapterContext {
             vault: self.vault.clone(),
             policy,
-            reach,
+            integrations,
             limits: settings.limits,
             artifacts: settings.artifacts,
             clock: self.clock,
@@ -130,7 +130,7 @@ impl Start {
 
     /// Opens the store and creates it if it is missing.
     pub(super) async fn open_or_make(&self) -> Result<Control, Stop> {
-        Ok(Control::open(self.control(Door::Cli)?, self.clock).await?)
+        Ok(Control::open(self.control(ProcessKind::Cli)?, self.clock).await?)
     }
 }
 

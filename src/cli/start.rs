@@ -14,7 +14,7 @@ use crate::core::time::Timestamp;
 
 /// List queued runs that no engine takes by itself, or start one of them
 #[derive(Debug, clap::Args)]
-pub struct Args {
+pub struct StartArgs {
     /// Its number, or `last`; without it they are listed
     #[arg(value_name = "RUN")]
     run: Option<Which>,
@@ -35,7 +35,7 @@ pub struct Args {
     json: bool,
 }
 
-impl Args {
+impl StartArgs {
     pub(super) const fn changes(&self) -> bool {
         self.run.is_some() || self.all
     }
@@ -51,7 +51,7 @@ struct Listed<'a> {
     queued_by: Option<&'a str>,
 }
 
-pub(super) async fn perform(args: &Args, start: &Start) -> Result<Code, Stop> {
+pub(super) async fn perform(args: &StartArgs, start: &Start) -> Result<Code, Stop> {
     let control = start.open_cli().await?;
     let runs = match &args.run {
         Some(which) => vec![which.find(&control).await?],
@@ -72,7 +72,7 @@ pub(super) async fn perform(args: &Args, start: &Start) -> Result<Code, Stop> {
     follow_to_end(&control, run, args.json).await
 }
 
-async fn begin(args: &Args, control: &Control, run: RunId) -> Result<(), Stop> {
+async fn begin(args: &StartArgs, control: &Control, run: RunId) -> Result<(), Stop> {
     let plan = control.run(run).await?.run.plan;
     let card = PlanCard { plan, last: Vec::new(), changed: Vec::new(), queue: Vec::new() };
     if !args.json {
@@ -85,7 +85,7 @@ async fn begin(args: &Args, control: &Control, run: RunId) -> Result<(), Stop> {
     Ok(())
 }
 
-async fn list(args: &Args, control: &Control) -> Result<Code, Stop> {
+async fn list(args: &StartArgs, control: &Control) -> Result<Code, Stop> {
     let waiting = control.left_over().await?;
     let now = control.clock().now();
     control.close(false).await;

@@ -23,7 +23,9 @@ pub(super) async fn plan(control: &Control, text: &str, inputs: &[(String, Strin
     }
     if parsed.outcome != ParseOutcome::Plan || parsed.unavailable.is_some() {
         let warning = unread(&parsed).then(|| control.library().warning()).flatten();
-        return Err(Stop::Usage(why_not(&parsed) + &warning.map_or_else(String::new, |warning| format!("\n{warning}"))));
+        return Err(Stop::Usage(
+            why_not(&parsed) + &warning.map_or_else(String::new, |warning| format!("\n{warning}")),
+        ));
     }
     for fix in &parsed.corrections {
         print_message(&format!("read {} as {}", fix.from, fix.to));

@@ -1,10 +1,10 @@
 //! Settings: `opsroom.toml`, `OPSROOM_*` variables and flags. Flags override the environment, which
 //! overrides the file, which overrides the defaults; every value keeps its origin.
 
+mod integrations;
 mod keys;
-mod named;
 mod paths;
-mod reach;
+mod policy;
 mod value;
 
 use std::collections::BTreeMap;
@@ -14,10 +14,10 @@ use std::path::{Path, PathBuf};
 use super::rule;
 use super::toml_doc::{Section, parse};
 use crate::core::artifact;
+use crate::core::integration::Integrations;
 use crate::core::outbound::Policy;
 use crate::core::queue::Lanes;
 use crate::core::rate::Limits;
-use crate::core::reach::Reach;
 use crate::core::runbook::Problem;
 use crate::core::secret::Secret;
 
@@ -58,7 +58,7 @@ pub struct Settings {
     /// Which hosts calls may reach.
     pub outbound: Policy,
     /// The databases, notifiers and product accounts runbooks may name.
-    pub reach: Reach,
+    pub integrations: Integrations,
     /// Rate limits of calls.
     pub limits: Limits,
     /// Size limits of artifacts.
@@ -72,12 +72,12 @@ pub struct Settings {
     /// The settings file, when there is one.
     pub file: Option<PathBuf>,
     /// One row per key of [`KEYS`], in that order: for `doctor`.
-    pub rows: Vec<Row>,
+    pub rows: Vec<SettingRow>,
 }
 
 /// A key's value as text, and its origin. A password in the store's URL is masked.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Row {
+pub struct SettingRow {
     pub key: &'static str,
     pub value: String,
     pub origin: Origin,
@@ -129,7 +129,7 @@ struct Sources {
     // The following can be set in the file only.
     secrets: Vec<Secret>,
     outbound: Policy,
-    reach: Reach,
+    integrations: Integrations,
     limits: Limits,
     artifacts: artifact::Limits,
     lanes: Lanes,
@@ -183,13 +183,13 @@ impl Sources {
                 (key.name, Found { text, origin: Origin::File { file: file.to_owned(), line } })
             }));
         }
-        self.secrets = reach::secrets(&mut root, &mut report);
-        self.outbound = reach::outbound(&mut root, &mut report);
-        self.limits = reach::limits(&mut root, &mut report);
-        self.artifacts = reach::artifacts(&mut root, &mut report);
-        let engine = reach::engine(&mut root, &mut report);
+        self.secrets = policy::secrets(&mut root, &mut report);
+        self.outbound = policy::outbound(&mut root, &mut report);
+        self.limits = policy::limits(&mut root, &mut report);
+        self.artifacts = policy::artifacts(&mut root, &mut report);
+        let engine = policy::engine(&mut root, &mut report);
         (self.lanes, self.adopt_ms) = (engine.lanes, Some(engine.adopt_ms));
-        self.reach = named::reach(&mut root, &mut report, &self.secrets, folder);
+        self.integrations = integrations::integrations(&mut root, &mut report, &self.secrets, folder);
         root.close(&mut report);
         self.problems.extend(report.finish(()).err().into_iter().flatten());
     }
@@ -225,7 +225,7 @@ impl Sources {
         if !self.problems.is_empty() {
             return Err(self.problems);
         }
-        let rows: Vec<(Row, String)> = KEYS.iter().map(|key| self.row(key, &paths)).collect();
+        let rows: Vec<(SettingRow, String)> = KEYS.iter().map(|key| self.row(key, &paths)).collect();
         let get = |name: &str| rows.iter().find(|(row, _)| row.key == name).map_or("", |(_, text)| text.as_str());
         let home = paths.home.as_path();
         Ok(Settings {
@@ -240,11 +240,11 @@ impl Sources {
             theme: value::theme(get("theme")).unwrap_or_default(),
             secrets: self.secrets,
             outbound: self.outbound,
-            reach: self.reach,
+            integrations: self.integrations,
             limits: self.limits,
             artifacts: self.artifacts,
             lanes: self.lanes,
-            adopt_ms: self.adopt_ms.unwrap_or(reach::ADOPT_MS),
+            adopt_ms: self.adopt_ms.unwrap_or(policy::ADOPT_MS),
             rows: rows.iter().map(|(row, _)| row.clone()).collect(),
             paths,
             file,
@@ -252,11 +252,11 @@ impl Sources {
     }
 
     /// The effective value: masked for people, and as it is.
-    fn row(&mut self, key: &Key, paths: &Paths) -> (Row, String) {
+    fn row(&mut self, key: &Key, paths: &Paths) -> (SettingRow, String) {
         let default = || Found { text: value::default(key, paths), origin: Origin::Default };
         let found = self.found.remove(key.name).unwrap_or_else(default);
         let value = if key.name == "store" { value::masked(&found.text) } else { found.text.clone() };
-        (Row { key: key.name, value, origin: found.origin }, found.text)
+        (SettingRow { key: key.name, value, origin: found.origin }, found.text)
     }
 }
 

@@ -67,7 +67,7 @@ impl Control {
         let now = self.0.clock.now();
         let workspace = self.0.store.ensure_workspace(&difference.workspace, &difference.timezone, now).await?;
         self.0.store.scope(workspace).apply(&wanted, &self.0.settings.actor, now).await?;
-        self.0.bus.tell(Notice::Stack);
+        self.0.bus.publish(Notice::Stack);
         Ok(())
     }
 }

@@ -4,7 +4,7 @@ use std::sync::{Arc, PoisonError};
 
 use tokio_util::sync::CancellationToken;
 
-use super::{Control, Door, Refusal, watch};
+use super::{Control, ProcessKind, Refusal, watch};
 use crate::adapter::Adapters;
 use crate::core::run::RunId;
 use crate::engine::{Engine, EngineConfig};
@@ -73,8 +73,8 @@ impl Control {
 
     /// How many of those wait for people.
     #[must_use]
-    pub fn parked(&self) -> usize {
-        self.engine().map_or(0, |engine| engine.parked())
+    pub fn waiting(&self) -> usize {
+        self.engine().map_or(0, |engine| engine.waiting())
     }
 
     /// Returns when this process drives no run any more and has none left to claim.
@@ -123,7 +123,7 @@ impl Control {
         let engine = Engine::start(
             inner.store.for_engines().clone(),
             inner.bus.clone(),
-            Adapters::real(settings.outside.clone()),
+            Adapters::real(settings.context.clone()),
             inner.clock,
             config,
         );
@@ -145,7 +145,7 @@ impl Control {
 
     /// Whether a console or server is alive, this one included; and the processes known to be gone.
     pub(super) async fn any_engine(&self) -> Result<(bool, Vec<String>), Refusal> {
-        let drives = self.0.settings.door != Door::Cli && self.engine().is_some();
+        let drives = self.0.settings.door != ProcessKind::Cli && self.engine().is_some();
         let roll = crate::engine::roll(self.0.store.for_engines(), self.0.clock).await?;
         Ok((drives || !roll.alive.is_empty(), roll.gone))
     }
@@ -155,15 +155,15 @@ impl Control {
         let door = self.0.settings.door;
         let alive = crate::engine::roll(self.0.store.for_engines(), self.0.clock).await?.alive;
         let others: Vec<_> = alive.iter().filter(|e| e.holder != self.0.store.for_engines().process()).collect();
-        let server = others.iter().find(|e| e.kind == Door::Serve.name()).filter(|_| door != Door::Serve);
+        let server = others.iter().find(|e| e.kind == ProcessKind::Serve.name()).filter(|_| door != ProcessKind::Serve);
         let named = |e: &EngineRow| {
-            let kind = if e.kind == Door::Serve.name() { "server" } else { &e.kind };
+            let kind = if e.kind == ProcessKind::Serve.name() { "server" } else { &e.kind };
             EnginePlace::Elsewhere(format!("{kind} {}", crate::engine::short(&e.holder)))
         };
         let own = Some(self.0.settings.pulse_ms);
         let (place, period) = match (server, others.first()) {
             (Some(server), _) => (named(server), Some(server.pulse_ms)),
-            (None, _) if door != Door::Cli && self.engine().is_some() => (EnginePlace::Here, own),
+            (None, _) if door != ProcessKind::Cli && self.engine().is_some() => (EnginePlace::Here, own),
             (None, Some(other)) => {
                 (named(other), others.iter().map(|e| e.pulse_ms).filter(|period_ms| *period_ms > 0).min())
             }

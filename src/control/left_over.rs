@@ -3,7 +3,7 @@
 
 use std::collections::HashMap;
 
-use super::{Control, Door, Refusal};
+use super::{Control, ProcessKind, Refusal};
 use crate::bus::Notice;
 use crate::core::queue::Untaken;
 use crate::core::run::{Run, RunId, RunStatus};
@@ -87,7 +87,7 @@ impl Control {
             dropped => dropped?,
         };
         self.announce(&scope, run).await;
-        self.0.bus.tell(Notice::Run(run, status));
+        self.0.bus.publish(Notice::Run(run, status));
         Ok(())
     }
 
@@ -129,11 +129,11 @@ impl Control {
         let reason = self.clean(reason.map(str::trim).filter(|reason| !reason.is_empty()));
         let by = Orderer { actor: &self.0.settings.actor, reason: reason.as_deref() };
         scope.start_queued(run, by, self.0.clock.now()).await?;
-        if self.0.settings.door == Door::Cli {
+        if self.0.settings.door == ProcessKind::Cli {
             self.start_engine(Some(run));
         }
         self.announce(&scope, run).await;
-        self.0.bus.tell(Notice::Run(run, queued.status));
+        self.0.bus.publish(Notice::Run(run, queued.status));
         Ok(scope.run(run).await?)
     }
 }

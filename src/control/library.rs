@@ -55,7 +55,7 @@ impl Library {
         for new in read_ones {
             problems.extend(new.problems.iter().cloned());
             match own.iter().find(|r| r.name == new.name) {
-                Some(first) => problems.push(runbook::together::same_name(first, &new)),
+                Some(first) => problems.push(runbook::cross_lint::same_name(first, &new)),
                 None => own.push(new),
             }
         }
@@ -65,7 +65,7 @@ impl Library {
                 None => runbooks.push(new),
             }
         }
-        problems.extend(runbook::together::check(&runbooks));
+        problems.extend(runbook::cross_lint::check(&runbooks));
         Self { runbooks, problems }
     }
 

@@ -1,6 +1,6 @@
 //! Requests by people about an active run, and votes on steps that need approval.
 
-use super::{Control, Door, Refusal};
+use super::{Control, ProcessKind, Refusal};
 use crate::bus::Notice;
 use crate::core::approval::{Question, Tally, Vote};
 pub use crate::core::orders::{Ending, Order};
@@ -36,14 +36,14 @@ impl Control {
         let scope = self.scope().await?;
         let status = scope.order(run, order, by, self.0.clock.now()).await?;
         self.announce(&scope, run).await;
-        self.0.bus.tell(Notice::Run(run, status));
+        self.0.bus.publish(Notice::Run(run, status));
         Ok(status)
     }
 
     /// Drives a queued run in this process, if it drives only runs it is given (a subcommand).
-    pub async fn take_on(&self, run: RunId) -> Result<(), Refusal> {
+    pub async fn drive_here(&self, run: RunId) -> Result<(), Refusal> {
         self.scope().await?.glimpse_of(run).await?;
-        if self.0.settings.door == Door::Cli {
+        if self.0.settings.door == ProcessKind::Cli {
             self.start_engine(Some(run));
             self.wake();
         }
@@ -84,9 +84,9 @@ impl Control {
     /// errors from here on do not undo it.
     pub(super) async fn announce(&self, scope: &Scope, run: RunId) {
         self.wake();
-        self.0.bus.tell(Notice::Steps(run));
+        self.0.bus.publish(Notice::Steps(run));
         match scope.glimpse_of(run).await {
-            Ok(now) => self.0.bus.tell(Notice::Entries(run, now.last_seq)),
+            Ok(now) => self.0.bus.publish(Notice::Entries(run, now.last_seq)),
             Err(error) => tracing::warn!(%run, %error, "cannot look how far its log reaches"),
         }
     }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::{Control, EnginePlace, LeftOver, Refusal, RunFilter, not_listed};
 use crate::core::breaker::Breaker;
 use crate::core::check::score::{self, Score};
-use crate::core::observation::{Sight, State, TargetSummary, sight};
+use crate::core::observation::{State, TargetState, TargetSummary, current_state};
 use crate::core::plan::{Target, targets_of};
 use crate::core::run::Run;
 use crate::core::service::{Stack, Verb};
@@ -47,14 +47,14 @@ const NAMED: usize = 20;
 impl Overview {
     /// The state of a target at this time, which may be later than it was read.
     #[must_use]
-    pub fn sight(&self, target: &Target, now: Timestamp) -> Sight {
+    pub fn current_state(&self, target: &Target, now: Timestamp) -> TargetState {
         let summary = self.states.iter().find(|(t, _)| t == target).map(|(_, summary)| summary);
-        sight(summary, now, self.stale_ms)
+        current_state(summary, now, self.stale_ms)
     }
 
     /// Updates the score for this time, which may be later than the data was read, so that it has
     /// aged.
-    pub fn judge(&mut self, now: Timestamp) {
+    pub fn update_score(&mut self, now: Timestamp) {
         let components = score::components(&self.stack, &self.states, now, self.stale_ms);
         self.score = (!self.workspace.is_empty()).then(|| score::score(&components));
     }
@@ -89,7 +89,7 @@ impl Control {
             overview.left_over = self.left_over().await?;
             overview.breakers = scope.breakers().await?;
             overview.workspace.clone_from(&scope.workspace().name);
-            overview.judge(now);
+            overview.update_score(now);
         }
         Ok(overview)
     }

@@ -3,8 +3,8 @@
 use super::Refusal;
 use super::library::Library;
 use crate::core::command::{ParseOutcome, Parsed};
+use crate::core::integration::Integrations;
 use crate::core::plan::{Plan, Risk, RiskLevel};
-use crate::core::reach::Reach;
 use crate::core::run::Run;
 use crate::core::runbook::{self, Request};
 use crate::core::service::Stack;
@@ -16,12 +16,12 @@ pub(super) fn plan(
     parsed: &Parsed,
     inputs: &[(String, String)],
     raw_text: &str,
-    reach: &Reach,
+    integrations: &Integrations,
 ) -> Result<Plan, Refusal> {
     if parsed.outcome != ParseOutcome::Plan || parsed.unavailable.is_some() {
         return Err(Refusal::Invalid(parsed.message.clone()));
     }
-    let mut first = link(library, stack, parsed, inputs, raw_text, reach)?;
+    let mut first = link(library, stack, parsed, inputs, raw_text, integrations)?;
     for next in &parsed.then {
         if next.outcome != ParseOutcome::Plan {
             return Err(Refusal::Invalid(format!(
@@ -29,7 +29,7 @@ pub(super) fn plan(
                 next.intent, next.outcome
             )));
         }
-        first.then.push(link(library, stack, next, inputs, raw_text, reach)?);
+        first.then.push(link(library, stack, next, inputs, raw_text, integrations)?);
     }
     if !first.then.is_empty() {
         let restatements: Vec<_> = std::iter::once(&first).chain(&first.then).map(|p| p.restatement.as_str()).collect();
@@ -54,7 +54,7 @@ fn link(
     parsed: &Parsed,
     inputs: &[(String, String)],
     raw_text: &str,
-    reach: &Reach,
+    integrations: &Integrations,
 ) -> Result<Plan, Refusal> {
     let name = parsed.runbook.as_deref().unwrap_or(&parsed.intent);
     let runbook = library.get(name).ok_or_else(|| {
@@ -62,7 +62,7 @@ fn link(
     })?;
     let mut request = request(parsed, raw_text);
     request.inputs.extend(inputs.iter().cloned());
-    let mut plan = runbook::plan_in(runbook, &request, stack, library.all(), reach);
+    let mut plan = runbook::plan_in(runbook, &request, stack, library.all(), integrations);
     if let Some(condition) = &parsed.only_if {
         let request = Request { raw_text: describe_condition(condition), ..self::request(condition, raw_text) };
         match runbook::gate(&request, stack, condition.negated) {

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use super::{Control, Refusal, RunFilter};
 use crate::core::plan::Plan;
-use crate::core::queue::{Lane, Queued, Wanted, met, rank};
+use crate::core::queue::{Lane, Lock, Queued, group_effect, rank};
 use crate::core::run::{Run, RunId, RunStatus};
 use crate::store::Found;
 
@@ -55,18 +55,21 @@ impl Control {
     }
 
     /// What a run of this plan would wait for now, one line each.
-    pub async fn in_the_way(&self, plan: &Plan) -> Result<Vec<String>, Refusal> {
+    pub async fn blockers(&self, plan: &Plan) -> Result<Vec<String>, Refusal> {
         let mut lines = Vec::new();
         let Some(scope) = self.known_scope() else { return Ok(lines) };
         for link in plan.links() {
             let Some(concurrency) = &link.concurrency else { continue };
             let members = scope.members(&concurrency.group).await?;
-            lines.extend(met(concurrency, &members).map(|met| format!("{met}, of group {}", concurrency.group)));
+            lines.extend(
+                group_effect(concurrency, &members)
+                    .map(|group_effect| format!("{group_effect}, of group {}", concurrency.group)),
+            );
         }
         let rank = rank(self.0.clock.now(), plan.priority, Lane::Interactive);
-        for blocked in scope.in_the_way(plan, rank).await? {
+        for blocked in scope.blockers(plan, rank).await? {
             // The effect of its group is in a line above.
-            if !matches!(blocked.wanted, Wanted::Group(_)) {
+            if !matches!(blocked.wanted, Lock::Group(_)) {
                 lines.push(format!("waits for {blocked}"));
             }
         }

@@ -35,7 +35,7 @@ impl Control {
     /// A plan is stored unredacted, because resuming it needs it exactly; so it must not contain a
     /// secret's value.
     pub(super) fn holds_no_secret(&self, plan: &Plan) -> Result<(), Refusal> {
-        let redactor = self.0.settings.outside.vault.strict_redactor();
+        let redactor = self.0.settings.context.vault.strict_redactor();
         if redactor.is_empty() {
             return Ok(());
         }
@@ -62,14 +62,13 @@ impl Control {
             }
         }
         Err(Refusal::Invalid(
-            "the request holds the value of a secret, which would be kept with the run; say it without"
-                .to_owned(),
+            "the request holds the value of a secret, which would be kept with the run; say it without".to_owned(),
         ))
     }
 
     /// The same for a stack file, which is also stored unredacted.
     pub(super) fn stack_holds_no_secret(&self, stack: &Stack) -> Result<(), Refusal> {
-        let redactor = self.0.settings.outside.vault.strict_redactor();
+        let redactor = self.0.settings.context.vault.strict_redactor();
         let found = |json: serde_json::Result<serde_json::Value>| json.is_ok_and(|json| is_in(&redactor, &json));
         if redactor.is_empty() || !found(serde_json::to_value(stack)) {
             return Ok(());
@@ -84,7 +83,7 @@ impl Control {
 
     /// A person's text, without the values of secrets.
     pub(super) fn clean(&self, text: Option<&str>) -> Option<String> {
-        text.map(|text| self.0.settings.outside.vault.redactor().redact(text))
+        text.map(|text| self.0.settings.context.vault.redactor().redact(text))
     }
 
     /// The same for a reason; one that is too long for a message is cut, and the cut is marked.

@@ -1,6 +1,6 @@
 //! Resumes interrupted runs, and retries ended ones.
 
-use super::{Beginning, Control, Door, Refusal};
+use super::{Beginning, Control, ProcessKind, Refusal};
 use crate::bus::Notice;
 use crate::core::plan::Plan;
 pub use crate::core::resume::Decision;
@@ -20,9 +20,9 @@ impl Control {
         let by = Resumer { actor: &self.0.settings.actor, reason };
         let scope = self.scope().await?;
         let status = scope.resume(run, decision, by, self.0.clock.now()).await?;
-        self.0.bus.tell(Notice::Run(run, status));
-        self.0.bus.tell(Notice::Steps(run));
-        if self.0.settings.door == Door::Cli && !status.is_terminal() {
+        self.0.bus.publish(Notice::Run(run, status));
+        self.0.bus.publish(Notice::Steps(run));
+        if self.0.settings.door == ProcessKind::Cli && !status.is_terminal() {
             self.start_engine(Some(run));
         }
         self.wake();

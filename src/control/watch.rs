@@ -47,7 +47,7 @@ pub(super) async fn watch(watcher: Watcher, stop: CancellationToken) {
     let mut seen = None;
     let watching = async {
         loop {
-            if let Err(error) = watcher.listen(&mut seen).await {
+            if let Err(error) = watcher.subscribe(&mut seen).await {
                 tracing::warn!(%error, "watching other engines' runs");
             }
             tokio::time::sleep(AGAIN).await;
@@ -60,7 +60,7 @@ pub(super) async fn watch(watcher: Watcher, stop: CancellationToken) {
 }
 
 impl Watcher {
-    async fn listen(&self, seen: &mut Option<Seen>) -> Result<(), StoreError> {
+    async fn subscribe(&self, seen: &mut Option<Seen>) -> Result<(), StoreError> {
         let mut changes: Changes = self.store.changes().await?;
         let mut news_at: Option<Instant> = None;
         let mut due = true;
@@ -73,7 +73,7 @@ impl Watcher {
                 tokio::time::sleep(BUSY).await;
             }
             let between = if news_at.is_some_and(|at| at.elapsed() < AFTERWARDS) { BUSY } else { QUIET };
-            due = changes.heard(MAX_INTERVAL, between).await?;
+            due = changes.changed(MAX_INTERVAL, between).await?;
         }
     }
 
@@ -106,10 +106,10 @@ impl Watcher {
 fn publish(bus: &Bus, now: &Glimpse, before: Option<(RunStatus, i64)>) {
     let (status, last_seq) = before.unzip();
     if last_seq != Some(now.last_seq) {
-        bus.tell(Notice::Entries(now.run, now.last_seq));
-        bus.tell(Notice::Steps(now.run));
+        bus.publish(Notice::Entries(now.run, now.last_seq));
+        bus.publish(Notice::Steps(now.run));
     }
     if status != Some(now.status) {
-        bus.tell(Notice::Run(now.run, now.status));
+        bus.publish(Notice::Run(now.run, now.status));
     }
 }

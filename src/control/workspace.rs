@@ -3,7 +3,7 @@
 use std::sync::{Arc, PoisonError};
 
 use super::library::Library;
-use super::{Control, Door, Refusal};
+use super::{Control, ProcessKind, Refusal};
 use crate::bus::Notice;
 use crate::core::command::Catalogue;
 use crate::core::service::Stack;
@@ -37,7 +37,7 @@ impl Control {
         let count = library.all().len();
         *self.0.library.lock().unwrap_or_else(PoisonError::into_inner) = Arc::new(library);
         self.known().catalogue = None;
-        self.0.bus.tell(Notice::Stack);
+        self.0.bus.publish(Notice::Stack);
         Ok(count)
     }
 
@@ -73,7 +73,9 @@ impl Control {
         }
         match (self.chosen_workspace().await, self.0.settings.door) {
             // A subcommand may be about to create it, and a server may be waiting for it.
-            (Err(Refusal::UnknownWorkspace(_) | Refusal::WhichWorkspace(_)), Door::Cli | Door::Serve) => Ok(None),
+            (Err(Refusal::UnknownWorkspace(_) | Refusal::WhichWorkspace(_)), ProcessKind::Cli | ProcessKind::Serve) => {
+                Ok(None)
+            }
             (chosen, _) => chosen,
         }
     }

@@ -33,7 +33,7 @@ pub enum Tally {
 
 /// The rule that a vote breaks.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum Unfit {
+pub enum VoteError {
     #[error("{0} requested it, and requesters cannot approve their own run: another person must")]
     Requester(String),
     #[error("{actor} is not among those this step asks: {from}")]
@@ -71,18 +71,18 @@ impl Question<'_> {
     ///
     /// # Errors
     /// The rule it breaks.
-    pub fn check(&self, vote: &Vote) -> Result<(), Unfit> {
+    pub fn check(&self, vote: &Vote) -> Result<(), VoteError> {
         self.may(&vote.actor)?;
         if vote.plan_hash != self.plan_hash {
-            return Err(Unfit::AnotherPlan);
+            return Err(VoteError::AnotherPlan);
         }
         if vote.at > self.until {
-            return Err(Unfit::Late(self.until));
+            return Err(VoteError::Late(self.until));
         }
         let silent = vote.note.as_deref().is_none_or(|note| note.trim().is_empty());
         match self.ask.comment {
-            Comment::Always if silent => Err(Unfit::NoComment),
-            Comment::OnDeny if silent && !vote.approved => Err(Unfit::NoReason),
+            Comment::Always if silent => Err(VoteError::NoComment),
+            Comment::OnDeny if silent && !vote.approved => Err(VoteError::NoReason),
             _ => Ok(()),
         }
     }
@@ -91,15 +91,15 @@ impl Question<'_> {
     ///
     /// # Errors
     /// The rule that forbids it.
-    pub fn may(&self, actor: &str) -> Result<(), Unfit> {
+    pub fn may(&self, actor: &str) -> Result<(), VoteError> {
         if self.requesters.iter().any(|r| r == actor) {
-            return Err(Unfit::Requester(actor.to_owned()));
+            return Err(VoteError::Requester(actor.to_owned()));
         }
         if !self.ask.from.is_empty() && !self.ask.from.iter().any(|p| p == actor) {
-            return Err(Unfit::NotAsked { actor: actor.to_owned(), from: self.ask.from.join(", ") });
+            return Err(VoteError::NotAsked { actor: actor.to_owned(), from: self.ask.from.join(", ") });
         }
         if self.counted().any(|v| v.actor == actor) {
-            return Err(Unfit::Again(actor.to_owned()));
+            return Err(VoteError::Again(actor.to_owned()));
         }
         Ok(())
     }
@@ -122,7 +122,7 @@ impl Question<'_> {
 
     /// `waits for 1 of 2 approvals: ana approved 21:04; until 11-26 23:04Z; you asked for it, so you cannot`, to `me`.
     #[must_use]
-    pub fn told(&self, me: &str) -> String {
+    pub fn describe(&self, me: &str) -> String {
         let yes: Vec<_> = self.counted().filter(|v| v.approved).collect();
         let need = self.ask.need.max(1);
         let missing = need.saturating_sub(u32::try_from(yes.len()).unwrap_or(u32::MAX));
@@ -132,9 +132,9 @@ impl Question<'_> {
         let agreed = if agreed.is_empty() { String::new() } else { format!(": {}", agreed.join(", ")) };
         let mine = match self.may(me) {
             Ok(()) => String::new(),
-            Err(Unfit::Requester(_)) => "; you asked for it, so you cannot".to_owned(),
-            Err(Unfit::NotAsked { .. }) if me.is_empty() => String::new(),
-            Err(Unfit::NotAsked { .. }) => "; you are not asked".to_owned(),
+            Err(VoteError::Requester(_)) => "; you asked for it, so you cannot".to_owned(),
+            Err(VoteError::NotAsked { .. }) if me.is_empty() => String::new(),
+            Err(VoteError::NotAsked { .. }) => "; you are not asked".to_owned(),
             Err(_) => "; you have answered".to_owned(),
         };
         format!("waits for {wanted}{from}{agreed}; until {}Z{mine}", day_and_hour(self.until))
@@ -142,7 +142,10 @@ impl Question<'_> {
 
     fn counted(&self) -> impl Iterator<Item = &Vote> {
         let may_vote = |v: &&Vote| self.ask.from.is_empty() || self.ask.from.contains(&v.actor);
-        self.votes.iter().filter(|v| v.plan_hash == self.plan_hash && !self.requesters.contains(&v.actor)).filter(may_vote)
+        self.votes
+            .iter()
+            .filter(|v| v.plan_hash == self.plan_hash && !self.requesters.contains(&v.actor))
+            .filter(may_vote)
     }
 }
 
@@ -180,22 +183,27 @@ mod tests {
         let yes = [vote("ben", true, None)];
         for (ask, votes, new, wrong) in [
             (&anybody, &[][..], vote("ana", true, None), None),
-            (&anybody, &[], vote("amos", true, None), Some(Unfit::Requester("amos".to_owned()))),
-            (&anybody, &[], vote("amos", false, Some("no")), Some(Unfit::Requester("amos".to_owned()))),
-            (&anybody, &[], vote("ana", false, Some(" ")), Some(Unfit::NoReason)),
+            (&anybody, &[], vote("amos", true, None), Some(VoteError::Requester("amos".to_owned()))),
+            (&anybody, &[], vote("amos", false, Some("no")), Some(VoteError::Requester("amos".to_owned()))),
+            (&anybody, &[], vote("ana", false, Some(" ")), Some(VoteError::NoReason)),
             (&anybody, &[], vote("ana", false, Some("late")), None),
-            (&anybody, &yes, vote("ben", false, Some("x")), Some(Unfit::Again("ben".to_owned()))),
-            (&listed, &[], vote("ben", true, None), Some(Unfit::NoComment)),
+            (&anybody, &yes, vote("ben", false, Some("x")), Some(VoteError::Again("ben".to_owned()))),
+            (&listed, &[], vote("ben", true, None), Some(VoteError::NoComment)),
             (&listed, &[], vote("ben", true, Some("fine")), None),
             (
                 &listed,
                 &[],
                 vote("ana", true, Some("fine")),
-                Some(Unfit::NotAsked { actor: "ana".to_owned(), from: "ben".to_owned() }),
+                Some(VoteError::NotAsked { actor: "ana".to_owned(), from: "ben".to_owned() }),
             ),
             (&free, &[], vote("ana", false, None), None),
-            (&free, &[], Vote { plan_hash: "other".to_owned(), ..vote("ana", true, None) }, Some(Unfit::AnotherPlan)),
-            (&free, &[], Vote { at: Timestamp(11), ..vote("ana", true, None) }, Some(Unfit::Late(Timestamp(10)))),
+            (
+                &free,
+                &[],
+                Vote { plan_hash: "other".to_owned(), ..vote("ana", true, None) },
+                Some(VoteError::AnotherPlan),
+            ),
+            (&free, &[], Vote { at: Timestamp(11), ..vote("ana", true, None) }, Some(VoteError::Late(Timestamp(10)))),
         ] {
             assert_eq!(question(ask, &amos, votes).check(&new).err(), wrong, "{new:?}");
         }
@@ -208,9 +216,9 @@ mod tests {
         let votes = [vote("ana", true, None)];
         let question = question(&two, &amos, &votes);
         let status = "waits for 1 of 2 approvals: ana approved 00:00; until 01-01 00:00Z";
-        assert_eq!(question.told("ben"), status);
-        assert_eq!(question.told("amos"), format!("{status}; you asked for it, so you cannot"));
-        assert_eq!(question.told("ana"), format!("{status}; you have answered"));
+        assert_eq!(question.describe("ben"), status);
+        assert_eq!(question.describe("amos"), format!("{status}; you asked for it, so you cannot"));
+        assert_eq!(question.describe("ana"), format!("{status}; you have answered"));
     }
 
     proptest! {

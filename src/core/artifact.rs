@@ -77,7 +77,7 @@ impl ArtifactKind {
 
 /// An artifact that is not stored yet.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Left {
+pub struct ArtifactDraft {
     pub kind: ArtifactKind,
     pub title: String,
     pub content: Vec<u8>,
@@ -85,7 +85,7 @@ pub struct Left {
 
 /// The files of a command to keep as artifacts.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
-pub struct Wanted {
+pub struct ArtifactSpec {
     /// Paths and patterns, relative to the command's folder.
     pub paths: Vec<String>,
     /// Without one of them the step has failed.
@@ -93,7 +93,7 @@ pub struct Wanted {
     pub required: bool,
 }
 
-impl Wanted {
+impl ArtifactSpec {
     /// Whether there are none.
     #[must_use]
     pub const fn is_none(&self) -> bool {

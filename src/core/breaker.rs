@@ -20,7 +20,7 @@ use super::time::Timestamp;
 
 /// Whether a call is a request with a read-only HTTP method.
 #[must_use]
-pub fn only_looks(call: &Call) -> bool {
+pub fn is_read_only_request(call: &Call) -> bool {
     matches!(call, Call::Http { method, .. } if ["GET", "HEAD", "OPTIONS"].contains(&method.as_str()))
 }
 
@@ -31,13 +31,13 @@ pub const REST_MS: i64 = 5 * 60_000;
 
 /// The key of a breaker: a host, a database or a notifier that is called on behalf of a target.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize)]
-pub struct Way {
+pub struct BreakerKey {
     pub target: Option<Target>,
     /// `api.acme.test:8443`; databases and notifiers as `opsroom.toml` has them: `database.shop`, `notify.ops`.
     pub host: String,
 }
 
-impl std::fmt::Display for Way {
+impl std::fmt::Display for BreakerKey {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match &self.target {
             Some(target) => write!(f, "{target} ({})", self.host),
@@ -46,7 +46,7 @@ impl std::fmt::Display for Way {
     }
 }
 
-impl Way {
+impl BreakerKey {
     /// The breaker of a call on behalf of a target; `None` when the call is not guarded.
     #[must_use]
     pub fn of(target: Option<&Target>, call: &Call) -> Option<Self> {
@@ -115,7 +115,7 @@ pub enum Pass {
 impl State {
     /// Asks to make a call that takes at most `timeout_ms`: the answer, and the state from now on.
     #[must_use]
-    pub fn ask(self, at: Timestamp, timeout_ms: i64) -> (Self, Pass) {
+    pub fn admit(self, at: Timestamp, timeout_ms: i64) -> (Self, Pass) {
         let until = at.plus_ms(timeout_ms.max(1));
         match self {
             Self::Closed { failures } => (self, Pass::Free { clean: failures == 0 }),
@@ -132,7 +132,7 @@ impl State {
     /// The state after a call that was let through with `pass` has ended. Late outcomes of a call
     /// from before the breaker opened, or of a probe after its deadline, change nothing.
     #[must_use]
-    pub fn told(self, pass: Pass, good: bool, at: Timestamp) -> Self {
+    pub fn after(self, pass: Pass, good: bool, at: Timestamp) -> Self {
         match (self, pass, good) {
             (Self::Closed { .. }, Pass::Free { .. } | Pass::Probe { .. }, true) => Self::default(),
             (Self::Closed { failures }, Pass::Free { .. } | Pass::Probe { .. }, false) => {
@@ -175,7 +175,7 @@ fn rests(since: Timestamp, at: Timestamp) -> bool {
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
 pub struct Breaker {
     #[serde(flatten)]
-    pub way: Way,
+    pub way: BreakerKey,
     #[serde(flatten)]
     pub state: State,
     /// How the last failed call ended.
@@ -185,7 +185,7 @@ pub struct Breaker {
 impl Breaker {
     /// `open since 13:00:05, next call at 13:05:05; last: HTTP 503 in 12 ms`.
     #[must_use]
-    pub fn words(&self) -> String {
+    pub fn describe(&self) -> String {
         let how = match self.state {
             State::Closed { failures } => format!("closed, {failures} of {THRESHOLD} failures in a row"),
             State::Open { since } => {

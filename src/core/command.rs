@@ -5,22 +5,21 @@
 //! (`judge`) and restated (`explain`). The words themselves are in `assets/lexicon.toml`, the
 //! intents one file each under `intent/`.
 
-mod advice;
+mod ambiguity;
 mod answer;
 mod called;
 mod choice;
 mod clause;
 mod complete;
 mod condition;
-mod contest;
 mod explain;
-mod fold;
+mod fuzzy;
 mod intent;
-mod judge;
 mod lexer;
 mod lexicon;
 mod names;
-mod near;
+mod normalize;
+mod outcome;
 mod pattern;
 mod periods;
 mod reading;
@@ -28,6 +27,7 @@ mod resolve;
 mod runs;
 mod slots;
 mod spelling;
+mod suggest;
 mod values;
 mod verb;
 mod when;
@@ -36,10 +36,10 @@ use std::collections::{BTreeMap, HashMap};
 
 use serde::Serialize;
 
+use self::fuzzy::NearIndex;
 use self::lexer::Text;
 use self::lexicon::lexicon;
 use self::names::{Name, NameTable};
-use self::near::NearIndex;
 use self::pattern::PatternSet;
 use self::resolve::Understanding;
 use super::service::Stack;
@@ -182,7 +182,7 @@ pub fn makes_a_plan(intent: &str) -> bool {
 /// The built-in verb that a phrase begins with, and its intent.
 #[must_use]
 pub fn begins_like(phrase: &str) -> Option<(String, &'static str)> {
-    contest::begins_like(phrase)
+    ambiguity::begins_like(phrase)
 }
 
 /// A runbook's name as typed in a command: in quotes when it would not be read as one name.
@@ -214,7 +214,7 @@ pub fn parse(text: &str, catalogue: &Catalogue) -> Parsed {
     let read = Text::new(text, lexicon());
     let understanding = resolve::understand(&read, catalogue, lexicon());
     let corrected = corrected(&read, &understanding, catalogue);
-    corrected.unwrap_or_else(|| answer::combine(understanding, &read, &|text| advice::worth(text, catalogue)))
+    corrected.unwrap_or_else(|| answer::combine(understanding, &read, &|text| suggest::worth(text, catalogue)))
 }
 
 /// The answer with misspelt words corrected, where that is allowed: in read-only links.
@@ -244,7 +244,7 @@ fn corrected(text: &Text, first: &Understanding, catalogue: &Catalogue) -> Optio
     if !better {
         return None;
     }
-    let mut parsed = answer::combine(second, &respelt, &|text| advice::worth(text, catalogue));
+    let mut parsed = answer::combine(second, &respelt, &|text| suggest::worth(text, catalogue));
     parsed.corrections = corrections;
     Some(parsed)
 }

@@ -126,7 +126,7 @@ impl Message {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Notifier {
     pub name: String,
-    pub way: Way,
+    pub way: Channel,
 }
 
 /// The kinds of notifiers and their names in files: one list, so that none is missing in either.
@@ -134,7 +134,7 @@ macro_rules! ways {
     ($($way:ident $word:literal,)+) => {
         /// A notifier with its settings.
         #[derive(Debug, Clone, PartialEq, Eq)]
-        pub enum Way {
+        pub enum Channel {
             $($way($way),)+
         }
 
@@ -191,7 +191,7 @@ impl Post {
     }
 }
 
-impl Way {
+impl Channel {
     /// Kind and address, for people.
     #[must_use]
     pub fn describe(&self) -> String {

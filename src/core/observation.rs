@@ -83,7 +83,7 @@ pub struct Seen {
 
 /// The current state of a target, as far as it is known.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Sight {
+pub struct TargetState {
     /// [`State::Unknown`] when it was never observed, cannot be probed, or was last observed too
     /// long ago.
     pub state: State,
@@ -96,13 +96,13 @@ pub struct Sight {
 
 /// The state of a target at `now`; an observation older than `max_age_ms` does not count.
 #[must_use]
-pub fn sight(summary: Option<&TargetSummary>, now: Timestamp, max_age_ms: i64) -> Sight {
+pub fn current_state(summary: Option<&TargetSummary>, now: Timestamp, max_age_ms: i64) -> TargetState {
     let Some(summary) = summary else {
-        return Sight { state: State::Unknown, seen_at: None, lost: None, detail: "never observed".to_owned() };
+        return TargetState { state: State::Unknown, seen_at: None, lost: None, detail: "never observed".to_owned() };
     };
     let (latest, seen) = (&summary.latest, summary.seen);
     let ago = |at: Timestamp| time::age(now.ms_since(at).max(0));
-    let unknown = |detail| Sight {
+    let unknown = |detail| TargetState {
         state: State::Unknown,
         seen_at: seen.map(|seen| seen.at),
         lost: seen.map(|seen| seen.state),
@@ -117,7 +117,7 @@ pub fn sight(summary: Option<&TargetSummary>, now: Timestamp, max_age_ms: i64) -
         return unknown(last(Seen { at: latest.at, state: latest.state }));
     }
     let detail = format!("{}, {} ago", latest.message, ago(latest.at));
-    Sight { state: latest.state, seen_at: Some(latest.at), lost: None, detail }
+    TargetState { state: latest.state, seen_at: Some(latest.at), lost: None, detail }
 }
 
 impl TargetSummary {

@@ -73,7 +73,7 @@ impl Ending {
 
     /// As in "cancellation requested by ana".
     #[must_use]
-    pub const fn words(self) -> &'static str {
+    pub const fn label(self) -> &'static str {
         match self {
             Self::AfterStep => "stop after the step in flight",
             Self::Cancel => "cancellation",
@@ -106,7 +106,7 @@ impl Orders {
 
     /// `paused by ana`; `None` when it goes freely.
     #[must_use]
-    pub fn told(&self) -> Option<String> {
+    pub fn describe(&self) -> Option<String> {
         let by = self.by.as_deref().unwrap_or("somebody");
         match self.pace {
             Pace::Free => None,
@@ -134,7 +134,7 @@ pub enum Order {
 impl Order {
     /// Its effect, as in "run #41: asked to pause".
     #[must_use]
-    pub const fn words(self) -> &'static str {
+    pub const fn label(self) -> &'static str {
         match self {
             Self::Pause => "asked to pause before its next step",
             Self::StepThrough => "goes step by step from here",

@@ -7,14 +7,14 @@ use serde::{Deserialize, Serialize};
 use sha2::Digest;
 
 mod changes;
+mod evaluate;
 mod rules;
 mod step;
-mod weigh;
 
 pub use changes::diff;
+pub use evaluate::{Evaluation, SENSITIVE, Scope};
 pub use rules::{Each, Rules, Within};
 pub use step::{OnFailure, PlanStep, Retry};
-pub use weigh::{SENSITIVE, Scope, Weighed};
 
 use super::queue::{Concurrency, Policy, Priority};
 use super::service::Service;
@@ -62,7 +62,7 @@ pub struct Plan {
     pub restatement: String,
     /// Checked first; the run is skipped, with the reason, unless every one of its steps succeeds.
     #[serde(default)]
-    pub only_if: Option<Gate>,
+    pub only_if: Option<RunCondition>,
     /// Started one after the other, each only after the one before succeeded.
     #[serde(default)]
     pub then: Vec<Plan>,
@@ -173,7 +173,7 @@ fn sorted(value: serde_json::Value) -> serde_json::Value {
 
 /// A condition of the command: "only if staging is healthy".
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct Gate {
+pub struct RunCondition {
     /// As typed: `staging is healthy`.
     pub text: String,
     pub steps: Vec<PlanStep>,
@@ -264,8 +264,8 @@ mod tests {
         PlanStep::new("probe web in prod", Phase::Verify, StepSpec::Wait(Wait { ms: 1 }), 1000)
     }
 
-    fn gate() -> Gate {
-        Gate { text: "prod is healthy".to_owned(), steps: vec![wait_step()], negated: false }
+    fn gate() -> RunCondition {
+        RunCondition { text: "prod is healthy".to_owned(), steps: vec![wait_step()], negated: false }
     }
 
     fn chain(first: Plan, then: Vec<Plan>) -> Plan {

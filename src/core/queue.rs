@@ -4,10 +4,10 @@ use std::collections::BTreeSet;
 
 use serde::{Deserialize, Serialize};
 
+use super::lock_set::touched;
 use super::plan::{Plan, Target};
 use super::run::{RunId, RunStatus};
 use super::time::Timestamp;
-use super::touch::touched;
 
 /// Priority of a run in the queue.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default, Hash, Serialize, Deserialize)]
@@ -202,12 +202,12 @@ pub const LONGEST_GROUP: usize = 200;
 /// A resource that only one run holds at a time.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
-pub enum Wanted {
+pub enum Lock {
     Target(Target),
     Group(String),
 }
 
-impl std::fmt::Display for Wanted {
+impl std::fmt::Display for Lock {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
             Self::Target(target) => target.fmt(f),
@@ -218,16 +218,16 @@ impl std::fmt::Display for Wanted {
 
 /// The resources that a run of this plan holds while it is active.
 #[must_use]
-pub fn wanted(plan: &Plan) -> BTreeSet<Wanted> {
-    let group = plan.concurrency.iter().map(|c| Wanted::Group(c.group.clone()));
-    touched(plan).into_iter().map(Wanted::Target).chain(group).collect()
+pub fn wanted(plan: &Plan) -> BTreeSet<Lock> {
+    let group = plan.concurrency.iter().map(|c| Lock::Group(c.group.clone()));
+    touched(plan).into_iter().map(Lock::Target).chain(group).collect()
 }
 
 /// Why a resource is not available yet.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Blocked {
     #[serde(flatten)]
-    pub wanted: Wanted,
+    pub wanted: Lock,
     /// The run that holds it now.
     pub holder: Option<RunId>,
     /// Queued runs that get it before.
@@ -309,7 +309,7 @@ impl std::fmt::Display for Member {
 
 /// The effect of starting a run on the runs in its group; `None`: the group is empty.
 #[must_use]
-pub fn met(concurrency: &Concurrency, members: &[Member]) -> Option<String> {
+pub fn group_effect(concurrency: &Concurrency, members: &[Member]) -> Option<String> {
     let (first, rest) = members.split_first()?;
     let more = if rest.is_empty() { String::new() } else { format!(" and {} more", rest.len()) };
     Some(match concurrency.policy {

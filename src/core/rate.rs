@@ -26,7 +26,7 @@ impl Recent {
     ///
     /// # Errors
     /// The delay until the next slot, when it is not below `max_wait`. Nothing is reserved.
-    pub fn book(&mut self, now: Duration, per_minute: u32, max_wait: Duration) -> Result<Duration, Duration> {
+    pub fn reserve(&mut self, now: Duration, per_minute: u32, max_wait: Duration) -> Result<Duration, Duration> {
         self.forget(now);
         let room = usize::try_from(per_minute.max(1)).unwrap_or(usize::MAX);
         let at = self.0.len().checked_sub(room).map_or(now, |before| (self.0[before] + MINUTE).max(now));
@@ -41,7 +41,7 @@ impl Recent {
     }
 
     /// Releases a slot that was not used.
-    pub fn give_back(&mut self, at: Duration) {
+    pub fn release(&mut self, at: Duration) {
         if let Ok(place) = self.0.binary_search(&at) {
             self.0.remove(place);
         }
@@ -79,29 +79,29 @@ mod tests {
         for (now, limit, when) in
             [(0, 2, 0), (0, 2, 0), (0, 2, 60), (10, 2, 60), (20, 2, 120), (200, 2, 200), (259, 2, 259), (259, 2, 260)]
         {
-            assert_eq!(recent.book(seconds(now), limit, HOUR), Ok(seconds(when)), "{now}");
+            assert_eq!(recent.reserve(seconds(now), limit, HOUR), Ok(seconds(when)), "{now}");
         }
-        assert_eq!(Recent::default().book(seconds(5), 0, HOUR), Ok(seconds(5)), "no limit lets nothing through");
+        assert_eq!(Recent::default().reserve(seconds(5), 0, HOUR), Ok(seconds(5)), "no limit lets nothing through");
     }
 
     #[test]
     fn a_caller_that_cannot_wait_gets_the_delay_and_reserves_no_slot() {
         let mut recent = Recent::default();
-        assert_eq!(recent.book(seconds(0), 1, Duration::ZERO), Ok(seconds(0)));
+        assert_eq!(recent.reserve(seconds(0), 1, Duration::ZERO), Ok(seconds(0)));
         for max_wait in [Duration::ZERO, seconds(39), seconds(40)] {
-            assert_eq!(recent.book(seconds(20), 1, max_wait), Err(seconds(40)), "{max_wait:?}");
+            assert_eq!(recent.reserve(seconds(20), 1, max_wait), Err(seconds(40)), "{max_wait:?}");
         }
-        assert_eq!(recent.book(seconds(20), 1, seconds(41)), Ok(seconds(60)));
+        assert_eq!(recent.reserve(seconds(20), 1, seconds(41)), Ok(seconds(60)));
     }
 
     #[test]
     fn a_released_slot_goes_to_the_next_caller() {
         let mut recent = Recent::default();
-        let slots: Vec<_> = (0..4).map(|_| recent.book(seconds(0), 1, HOUR).unwrap()).collect();
+        let slots: Vec<_> = (0..4).map(|_| recent.reserve(seconds(0), 1, HOUR).unwrap()).collect();
         assert_eq!(slots, [0, 60, 120, 180].map(seconds));
-        recent.give_back(seconds(180));
-        recent.give_back(seconds(7));
-        assert_eq!(recent.book(seconds(0), 1, HOUR), Ok(seconds(180)));
+        recent.release(seconds(180));
+        recent.release(seconds(7));
+        assert_eq!(recent.reserve(seconds(0), 1, HOUR), Ok(seconds(180)));
         assert!(!recent.is_idle(seconds(239)));
         assert!(recent.is_idle(seconds(240)));
     }
@@ -118,21 +118,21 @@ mod tests {
             let mut slots: Vec<Duration> = Vec::new();
             for (later, max_wait, gives_back) in asks {
                 now += Duration::from_millis(later);
-                match recent.book(now, limit, Duration::from_millis(max_wait)) {
+                match recent.reserve(now, limit, Duration::from_millis(max_wait)) {
                     Ok(at) => {
                         prop_assert!(at == now || at < now + Duration::from_millis(max_wait));
                         slots.push(at);
                     }
                     Err(wait) => {
                         let short = wait.saturating_sub(NANO);
-                        prop_assert_eq!(recent.clone().book(now + short, limit, Duration::ZERO), Err(NANO));
-                        prop_assert_eq!(recent.book(now, limit, wait + NANO), Ok(now + wait));
+                        prop_assert_eq!(recent.clone().reserve(now + short, limit, Duration::ZERO), Err(NANO));
+                        prop_assert_eq!(recent.reserve(now, limit, wait + NANO), Ok(now + wait));
                         slots.push(now + wait);
                     }
                 }
                 let waiting: Vec<usize> = (0..slots.len()).filter(|n| slots[*n] > now).collect();
                 if let Some(n) = gives_back.and_then(|n| waiting.get(n)) {
-                    recent.give_back(slots.remove(*n));
+                    recent.release(slots.remove(*n));
                 }
             }
             slots.sort();

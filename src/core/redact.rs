@@ -18,7 +18,7 @@ use std::ops::Range;
 use aho_corasick::{AhoCorasick, AhoCorasickKind, MatchKind};
 
 use self::escape::Kinds;
-use self::view::Source;
+use self::view::ViewSource;
 use self::wrapped::Wrapped;
 
 /// Shorter values are not searched, because half the log would match. They are refused as secrets
@@ -192,7 +192,7 @@ impl Redactor {
     /// The parts of the text that are values, in order, without overlaps.
     fn found(&self, text: &[u8]) -> Vec<Part<'_>> {
         let mut found = Vec::new();
-        self.search(Source::new(text), text, &mut found);
+        self.search(ViewSource::new(text), text, &mut found);
         self.read_again(text, &mut found);
         found.sort_by_key(|(part, _)| (part.start, std::cmp::Reverse(part.end)));
         let mut apart: Vec<Part<'_>> = Vec::with_capacity(found.len());
@@ -224,7 +224,7 @@ impl Redactor {
 
     fn read_piece<'r>(&'r self, text: &[u8], at: usize, found: &mut Vec<Part<'r>>) {
         let before = found.len();
-        let source = Source::new(text);
+        let source = ViewSource::new(text);
         self.read(source, text, found);
         for view in view::shown(text) {
             let shown = view.of(&source);
@@ -237,7 +237,7 @@ impl Redactor {
     }
 
     /// Resolves escapes, reads numbers, and joins lines.
-    fn read<'r>(&'r self, source: Source<'_>, original: &[u8], found: &mut Vec<Part<'r>>) {
+    fn read<'r>(&'r self, source: ViewSource<'_>, original: &[u8], found: &mut Vec<Part<'r>>) {
         let kinds = Kinds::of(source.text, self.has_space);
         self.wrapped.search(source.text, kinds.has_backslash(), &mut |part, mark| {
             push(source, original, part, mark, found);
@@ -263,7 +263,7 @@ impl Redactor {
     /// Returns whether the result has other kinds.
     fn read_deeper<'r>(
         &'r self,
-        source: Source<'_>,
+        source: ViewSource<'_>,
         (kinds, more): (Kinds, Kinds),
         depth: usize,
         original: &[u8],
@@ -279,7 +279,7 @@ impl Redactor {
     }
 
     /// [`Self::search`], with and without the codes that were escaped.
-    fn search_shown<'r>(&'r self, source: Source<'_>, original: &[u8], found: &mut Vec<Part<'r>>) {
+    fn search_shown<'r>(&'r self, source: ViewSource<'_>, original: &[u8], found: &mut Vec<Part<'r>>) {
         self.search(source, original, found);
         for view in view::shown(source.text) {
             self.search(view.of(&source), original, found);
@@ -287,7 +287,7 @@ impl Redactor {
     }
 
     /// Finds the values in one reading.
-    fn search<'r>(&'r self, source: Source<'_>, original: &[u8], found: &mut Vec<Part<'r>>) {
+    fn search<'r>(&'r self, source: ViewSource<'_>, original: &[u8], found: &mut Vec<Part<'r>>) {
         let Some(finder) = &self.finder else { return };
         for hit in finder.find_iter(source.text) {
             let mark = self.marks[hit.pattern().as_usize()].as_str();
@@ -329,7 +329,7 @@ fn finder(patterns: &[Vec<u8>]) -> Option<AhoCorasick> {
 }
 
 /// Adds the parts of the original that a range of a reading comes from, one per line.
-fn push<'r>(source: Source<'_>, original: &[u8], range: Range<usize>, mark: &'r str, found: &mut Vec<Part<'r>>) {
+fn push<'r>(source: ViewSource<'_>, original: &[u8], range: Range<usize>, mark: &'r str, found: &mut Vec<Part<'r>>) {
     if source.is_original() {
         return found.push((range, mark));
     }

@@ -58,7 +58,9 @@ fn repeat(work: Work<'_>) -> Repeat {
     match work {
         Work::Pause | Work::Question | Work::Document => Repeat::Always,
         Work::Request(method) if only_reads(method) => Repeat::UnlessDeclared,
-        Work::Statement { mutates: false } | Work::Operation { mutates: false } | Work::Message => Repeat::UnlessDeclared,
+        Work::Statement { mutates: false } | Work::Operation { mutates: false } | Work::Message => {
+            Repeat::UnlessDeclared
+        }
         Work::Request(_) | Work::Command | Work::Elsewhere => Repeat::OnlyIfDeclared,
         Work::Statement { mutates: true } | Work::Operation { mutates: true } => Repeat::OnlyIfDeclared,
     }

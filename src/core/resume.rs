@@ -25,7 +25,7 @@ impl Decision {
 
     /// As in "marked done by amos: …".
     #[must_use]
-    pub const fn words(self) -> &'static str {
+    pub const fn label(self) -> &'static str {
         match self {
             Self::Done => "marked done",
             Self::Repeat => "to be repeated",
@@ -36,7 +36,7 @@ impl Decision {
 
 /// State of an interrupted run: how it may continue.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Standing {
+pub enum ResumeState {
     /// Its next steps are safe to run: it continues without a decision.
     Harmless,
     /// Nothing was in flight, but the next step has an effect: a person must continue it.
@@ -72,12 +72,12 @@ fn is_of_phases(plan: &Plan, index: u32) -> bool {
 
 /// How an interrupted run with these step records may continue.
 #[must_use]
-pub fn standing(plan: &Plan, steps: &[RunStep]) -> Standing {
+pub fn standing(plan: &Plan, steps: &[RunStep]) -> ResumeState {
     let harmless = |step: &&RunStep| step_at(plan, step.index).is_some_and(is_safe);
     let unknown = steps.iter().filter(|s| s.status == StepStatus::Unknown);
     let undecided: Vec<_> = unknown.filter(|s| !harmless(s)).map(|s| s.index).collect();
     if !undecided.is_empty() {
-        return Standing::Undecided(undecided);
+        return ResumeState::Undecided(undecided);
     }
     let open = |s: &&RunStep| matches!(s.status, StepStatus::Pending | StepStatus::Unknown);
     let first = steps.iter().find(open);
@@ -86,7 +86,7 @@ pub fn standing(plan: &Plan, steps: &[RunStep]) -> Standing {
     let mut behind = steps.iter().filter(open).filter(|s| failed && !is_of_phases(plan, s.index));
     // With every step recorded, only the end of the run is missing.
     let gentle = first.is_none_or(|step| harmless(&step)) && behind.all(|step| harmless(&step));
-    if gentle { Standing::Harmless } else { Standing::Ready }
+    if gentle { ResumeState::Harmless } else { ResumeState::Ready }
 }
 
 #[cfg(test)]
@@ -130,14 +130,14 @@ mod tests {
         use StepStatus::{Failed, Pending, Succeeded, Unknown};
         let plan = Plan { steps: vec![shell(false), shell(true)], finally: vec![shell(false)], ..Plan::default() };
         for (statuses, wanted) in [
-            ([Unknown, Pending, Pending], Standing::Undecided(vec![0])),
-            ([Succeeded, Unknown, Pending], Standing::Harmless),
-            ([Succeeded, Pending, Pending], Standing::Harmless),
-            ([Pending, Pending, Pending], Standing::Ready),
-            ([Succeeded, Failed, Pending], Standing::Ready),
-            ([Failed, Pending, Pending], Standing::Ready),
-            ([Succeeded, Succeeded, Unknown], Standing::Undecided(vec![2])),
-            ([Succeeded, Succeeded, Succeeded], Standing::Harmless),
+            ([Unknown, Pending, Pending], ResumeState::Undecided(vec![0])),
+            ([Succeeded, Unknown, Pending], ResumeState::Harmless),
+            ([Succeeded, Pending, Pending], ResumeState::Harmless),
+            ([Pending, Pending, Pending], ResumeState::Ready),
+            ([Succeeded, Failed, Pending], ResumeState::Ready),
+            ([Failed, Pending, Pending], ResumeState::Ready),
+            ([Succeeded, Succeeded, Unknown], ResumeState::Undecided(vec![2])),
+            ([Succeeded, Succeeded, Succeeded], ResumeState::Harmless),
         ] {
             assert_eq!(standing(&plan, &records(&statuses)), wanted, "{statuses:?}");
         }
@@ -156,9 +156,9 @@ mod tests {
             let next = standing(&plan, &records(&statuses));
             let risky = |i: usize| !is_safe(&plan.steps[i]);
             let unknown = (0..statuses.len()).any(|i| statuses[i] == StepStatus::Unknown && risky(i));
-            prop_assert_eq!(matches!(next, Standing::Undecided(_)), unknown);
+            prop_assert_eq!(matches!(next, ResumeState::Undecided(_)), unknown);
             let first = (0..statuses.len()).find(|i| matches!(statuses[*i], StepStatus::Pending | StepStatus::Unknown));
-            if let (Some(first), Standing::Harmless) = (first, next) {
+            if let (Some(first), ResumeState::Harmless) = (first, next) {
                 prop_assert!(!risky(first));
             }
         }

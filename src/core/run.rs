@@ -334,8 +334,8 @@ impl Run {
     /// The reason for its status: its message, or for a queued run the orders and runs it waits
     /// for.
     #[must_use]
-    pub fn stands(&self, queued: Option<&Queued>) -> Option<String> {
-        let reasons = self.orders.told().into_iter().chain(queued.map(ToString::to_string));
+    pub fn status_reason(&self, queued: Option<&Queued>) -> Option<String> {
+        let reasons = self.orders.describe().into_iter().chain(queued.map(ToString::to_string));
         let waits = reasons.filter(|_| self.status == RunStatus::Queued).collect::<Vec<_>>().join("; ");
         Some(waits).filter(|waits| !waits.is_empty()).or_else(|| self.why().map(str::to_owned))
     }

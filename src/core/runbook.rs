@@ -2,38 +2,38 @@
 
 mod built_in;
 mod call;
+mod command_condition;
 mod condition;
+pub mod deferred;
 pub mod definition;
+mod documents;
 mod effect;
 mod expand;
 mod file;
 mod fill;
-mod gate;
 mod group;
-pub mod guided;
 pub mod input;
-pub mod later;
+mod integrations;
 mod markdown;
-mod named;
 pub mod naming;
 pub mod page;
-mod papers;
 mod planner;
 mod read;
+pub mod shell_block;
 
+pub mod cross_lint;
 pub mod scope;
 mod shell;
 pub mod statement;
 mod targets;
-pub mod together;
 
 use std::collections::BTreeMap;
 
 use definition::Definition;
 
 use super::command::RunbookName;
-use super::plan::{Gate, OnFailure, Plan, PlanStep, Target, targets_of};
-use super::reach::Reach;
+use super::integration::Integrations;
+use super::plan::{OnFailure, Plan, PlanStep, RunCondition, Target, targets_of};
 use super::run::Phase;
 use super::service::{Stack, Verb};
 
@@ -130,13 +130,19 @@ pub fn built_in() -> Vec<Runbook> {
 /// Makes the plan. Never fails: every obstacle becomes a block risk that says how to remove it.
 #[must_use]
 pub fn plan(runbook: &Runbook, request: &Request, stack: &Stack) -> Plan {
-    plan_in(runbook, request, stack, built_in::all(), &Reach::default())
+    plan_in(runbook, request, stack, built_in::all(), &Integrations::default())
 }
 
 /// Like [`plan`], with the runbooks that it may call, and the integrations that it may name.
 #[must_use]
-pub fn plan_in(runbook: &Runbook, request: &Request, stack: &Stack, library: &[Runbook], reach: &Reach) -> Plan {
-    planner::plan(runbook, request, stack, library, reach)
+pub fn plan_in(
+    runbook: &Runbook,
+    request: &Request,
+    stack: &Stack,
+    library: &[Runbook],
+    declared: &Integrations,
+) -> Plan {
+    planner::plan(runbook, request, stack, library, declared)
 }
 
 /// A probe step for every service and environment that has a `probe` action, in the stack's order:
@@ -176,8 +182,8 @@ fn each_probe(stack: &Stack) -> impl Iterator<Item = (Target, Result<PlanStep, S
 /// # Errors
 /// Why it cannot be decided: none of its targets can be probed, or they do not exist. That blocks
 /// the plan.
-pub fn gate(request: &Request, stack: &Stack, negated: bool) -> Result<Gate, String> {
-    gate::gate(request, stack, negated)
+pub fn gate(request: &Request, stack: &Stack, negated: bool) -> Result<RunCondition, String> {
+    command_condition::gate(request, stack, negated)
 }
 
 #[cfg(test)]

@@ -4,7 +4,7 @@
 /// The style of a piece of text.
 #[expect(clippy::struct_excessive_bools, reason = "attributes a screen has, each on or off by itself")]
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct Look {
+pub struct TextStyle {
     pub fg: Option<Colour>,
     pub bg: Option<Colour>,
     pub bold: bool,
@@ -34,7 +34,7 @@ pub fn sequence(text: &str) -> Option<(&str, usize)> {
     (parameters.as_bytes()[end] == b'm').then(|| (&parameters[..end], 2 + end + 1))
 }
 
-impl Look {
+impl TextStyle {
     /// The default style of the screen.
     pub const NONE: Self =
         Self { fg: None, bg: None, bold: false, dim: false, italic: false, underline: false, reverse: false };
@@ -119,12 +119,12 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
-    fn plain() -> Look {
-        Look::default()
+    fn plain() -> TextStyle {
+        TextStyle::default()
     }
 
-    fn fg(colour: Colour) -> Look {
-        Look { fg: Some(colour), ..plain() }
+    fn fg(colour: Colour) -> TextStyle {
+        TextStyle { fg: Some(colour), ..plain() }
     }
 
     #[test]
@@ -133,21 +133,21 @@ mod tests {
         for (parameters, style) in [
             ("31", red),
             ("97", fg(Colour::Indexed(15))),
-            ("107", Look { bg: Some(Colour::Indexed(15)), ..plain() }),
-            ("1;2;3;4;7", Look { bold: true, dim: true, italic: true, underline: true, reverse: true, ..plain() }),
+            ("107", TextStyle { bg: Some(Colour::Indexed(15)), ..plain() }),
+            ("1;2;3;4;7", TextStyle { bold: true, dim: true, italic: true, underline: true, reverse: true, ..plain() }),
             ("1;2;3;4;7;22;23;24;27", plain()),
             ("31;42;39;49", plain()),
             ("31;0", plain()),
             ("31;", plain()),
             ("", plain()),
             ("38;5;208", fg(Colour::Indexed(208))),
-            ("38;5;208;1", Look { bold: true, ..fg(Colour::Indexed(208)) }),
-            ("48;2;1;2;3", Look { bg: Some(Colour::Rgb(1, 2, 3)), ..plain() }),
+            ("38;5;208;1", TextStyle { bold: true, ..fg(Colour::Indexed(208)) }),
+            ("48;2;1;2;3", TextStyle { bg: Some(Colour::Rgb(1, 2, 3)), ..plain() }),
             ("38:5:208", fg(Colour::Indexed(208))),
-            ("38:2:1:2:3;1", Look { bold: true, ..fg(Colour::Rgb(1, 2, 3)) }),
+            ("38:2:1:2:3;1", TextStyle { bold: true, ..fg(Colour::Rgb(1, 2, 3)) }),
             ("38:2::1:2:3", fg(Colour::Rgb(1, 2, 3))),
             ("38:2::1:2:3::0", fg(Colour::Rgb(1, 2, 3))),
-            ("4:3", Look { underline: true, ..plain() }),
+            ("4:3", TextStyle { underline: true, ..plain() }),
             ("4;4:0", plain()),
             ("38;5;", fg(Colour::Indexed(0))),
         ] {
@@ -157,7 +157,7 @@ mod tests {
 
     #[test]
     fn malformed_parameters_change_nothing() {
-        let before = Look { bold: true, ..fg(Colour::Rgb(1, 2, 3)) };
+        let before = TextStyle { bold: true, ..fg(Colour::Rgb(1, 2, 3)) };
         for parameters in [
             "38",
             "38;5",
@@ -182,7 +182,7 @@ mod tests {
             // A number after an unknown one may be known: 58 is not known, 5 is blinking.
             assert_eq!(before.after(parameters), before, "{parameters}");
         }
-        assert_eq!(before.after("999;22"), Look { bold: false, ..before });
+        assert_eq!(before.after("999;22"), TextStyle { bold: false, ..before });
         assert_eq!(before.after("38;5;256;22"), before, "a broken colour ends it");
     }
 

@@ -15,7 +15,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use super::artifact::{Left, Wanted};
+use super::artifact::{ArtifactDraft, ArtifactSpec};
 use super::observation::State;
 use super::outbound::HostFrom;
 
@@ -56,9 +56,9 @@ macro_rules! kinds {
 
             /// The outcome of an answer.
             #[must_use]
-            pub fn judge(&self, reply: &Reply) -> Outcome {
+            pub fn outcome(&self, reply: &Reply) -> Outcome {
                 match self {
-                    $(Self::$name(step) => step.judge(reply),)+
+                    $(Self::$name(step) => step.outcome(reply),)+
                 }
             }
         }
@@ -129,9 +129,9 @@ pub enum Call {
         dir: Option<String>,
         secrets: Vec<SecretVariable>,
         /// Artifact files to collect when it has ended.
-        artifacts: Wanted,
+        artifacts: ArtifactSpec,
         /// The session it shares with other commands of its run.
-        session: Option<shell::Place>,
+        session: Option<shell::SessionRef>,
         timeout_ms: i64,
     },
     Wait {
@@ -173,7 +173,7 @@ pub enum Call {
         timeout_ms: i64,
     },
     /// No call: the step only produces this artifact.
-    Leave(Left),
+    Leave(ArtifactDraft),
 }
 
 impl Call {
@@ -238,7 +238,7 @@ pub enum Reply {
         by: String,
         note: Option<String>,
     },
-    Left,
+    Stored,
     /// A statement went through.
     Rows(sql::Rows),
     /// The server took the mail.

@@ -10,7 +10,7 @@ use std::borrow::Cow;
 use unicode_segmentation::UnicodeSegmentation;
 use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
 
-use super::sgr::{self, Look};
+use super::sgr::{self, TextStyle};
 
 const TAB: usize = 8;
 const MARKS: usize = 2;
@@ -60,26 +60,26 @@ pub struct Coloured {
     pub text: String,
     /// Style from this byte up to the next entry: in order, each between two grapheme clusters.
     /// Before the first entry there is no style.
-    pub looks: Vec<(usize, Look)>,
+    pub styles: Vec<(usize, TextStyle)>,
 }
 
 /// [`strip_sgr_limited`], with the styles that the stripped sequences set.
 #[must_use]
 pub fn coloured_limited(text: &str, max_cells: usize) -> Coloured {
     let shower = Shower::new(Sgr::Keep, max_cells).run(text);
-    let mut looks: Vec<(usize, Look)> = Vec::new();
+    let mut styles: Vec<(usize, TextStyle)> = Vec::new();
     let ends = shower.out.grapheme_indices(true).map(|(at, _)| at);
     let mut ends = ends.chain([shower.out.len()]).peekable();
-    for (at, look) in shower.looks {
+    for (at, look) in shower.styles {
         // A sequence within a cluster (before a combining mark) holds from the next one on.
         while ends.next_if(|end| *end < at).is_some() {}
         let Some(at) = ends.peek().copied().filter(|at| *at < shower.out.len()) else { break };
-        looks.pop_if(|(before, _)| *before == at);
-        if looks.last().map_or_else(Look::default, |(_, before)| *before) != look {
-            looks.push((at, look));
+        styles.pop_if(|(before, _)| *before == at);
+        if styles.last().map_or_else(TextStyle::default, |(_, before)| *before) != look {
+            styles.push((at, look));
         }
     }
-    Coloured { text: shower.out, looks }
+    Coloured { text: shower.out, styles }
 }
 
 /// Cells a shown text takes: the sum over its grapheme clusters, which is how the screen is filled.
@@ -126,16 +126,16 @@ struct Shower {
     marks: usize,
     has_base: bool,
     sgr: Sgr,
-    look: Look,
+    look: TextStyle,
     /// Styles that sequences set, with the byte of `out` they start at.
-    looks: Vec<(usize, Look)>,
+    styles: Vec<(usize, TextStyle)>,
     max: usize,
 }
 
 impl Shower {
     const fn new(sgr: Sgr, max: usize) -> Self {
         let out = String::new();
-        Self { out, cells: 0, marks: 0, has_base: false, sgr, look: Look::NONE, looks: Vec::new(), max }
+        Self { out, cells: 0, marks: 0, has_base: false, sgr, look: TextStyle::NONE, styles: Vec::new(), max }
     }
 
     fn run(mut self, text: &str) -> Self {
@@ -193,7 +193,7 @@ impl Shower {
     fn apply_sgr(&mut self, parameters: &str) {
         if self.sgr == Sgr::Keep {
             self.look = self.look.after(parameters);
-            self.looks.push((self.out.len(), self.look));
+            self.styles.push((self.out.len(), self.look));
         }
     }
 

@@ -12,12 +12,12 @@ use serde::Deserialize;
 use serde_json::json;
 use tokio::time::Instant;
 
-use super::town::Town;
+use super::simulation::Simulation;
 
 /// The services and the start time of the demo.
 #[derive(Debug, Clone)]
-pub(super) struct World {
-    town: Arc<Mutex<Town>>,
+pub(super) struct RunningSimulation {
+    town: Arc<Mutex<Simulation>>,
     began: Instant,
 }
 
@@ -28,8 +28,8 @@ struct Arguments {
     replicas: Option<String>,
 }
 
-impl World {
-    pub(super) fn new(town: Town) -> Self {
+impl RunningSimulation {
+    pub(super) fn new(town: Simulation) -> Self {
         Self { town: Arc::new(Mutex::new(town)), began: Instant::now() }
     }
 
@@ -46,19 +46,19 @@ impl World {
         u64::try_from(self.began.elapsed().as_millis()).unwrap_or(u64::MAX)
     }
 
-    fn town(&self) -> std::sync::MutexGuard<'_, Town> {
+    fn town(&self) -> std::sync::MutexGuard<'_, Simulation> {
         self.town.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-async fn health(State(world): State<World>, Path((env, service)): Path<(String, String)>) -> Response {
+async fn health(State(world): State<RunningSimulation>, Path((env, service)): Path<(String, String)>) -> Response {
     let found = world.town().health(&env, &service, world.now());
     let Some(health) = found else { return unknown(&env, &service) };
     tokio::time::sleep(Duration::from_millis(health.latency_ms)).await;
     (status(health.code), Json(health)).into_response()
 }
 
-async fn version(State(world): State<World>, Path((env, service)): Path<(String, String)>) -> Response {
+async fn version(State(world): State<RunningSimulation>, Path((env, service)): Path<(String, String)>) -> Response {
     match world.town().health(&env, &service, world.now()) {
         Some(health) => Json(json!({ "service": service, "env": env, "version": health.version })).into_response(),
         None => unknown(&env, &service),
@@ -66,7 +66,7 @@ async fn version(State(world): State<World>, Path((env, service)): Path<(String,
 }
 
 async fn act(
-    State(world): State<World>,
+    State(world): State<RunningSimulation>,
     Path((env, service, verb)): Path<(String, String, String)>,
     Query(query): Query<Arguments>,
     body: String,

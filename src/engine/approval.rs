@@ -6,10 +6,10 @@ use std::time::Duration;
 
 use tokio::time::{Instant, sleep, sleep_until};
 
-use super::attempt::Place;
+use super::attempt::StepRef;
 use super::drive::Drive;
-use super::halt::Halt;
-use super::hold::{POLL, Parked};
+use super::pause::{POLL, Waiting};
+use super::stop_signal::StopSignal;
 use crate::core::approval::{Question, Tally, Vote};
 use crate::core::plan::plan_hash;
 use crate::core::run::{StepStatus, Transition};
@@ -20,10 +20,10 @@ use crate::store::StoreError;
 impl Drive {
     pub(super) async fn approval(
         &self,
-        place: Place,
+        place: StepRef,
         ask: &Approve,
         timeout_ms: i64,
-        halt: &Halt,
+        stop_signal: &StopSignal,
     ) -> Result<Reply, StoreError> {
         let Some(index) = place.index else {
             return Ok(Reply::Unreachable { message: "only a step of the run can ask for approval".to_owned() });
@@ -33,11 +33,11 @@ impl Drive {
         let (hash, votes) = (plan_hash(&self.run.plan), self.votes(index).await.unwrap_or_default());
         let until = self.rec.world.clock.now().plus_ms(timeout_ms);
         let question = Question { ask, plan_hash: &hash, requesters: &requesters, votes: &votes, until };
-        self.rec.transition(Transition::Wait, Some(&question.told("")), &[]).await?;
+        self.rec.transition(Transition::Wait, Some(&question.describe("")), &[]).await?;
         let reply = {
-            let _parked = Parked::new(self);
+            let _parked = Waiting::new(self);
             let pause = self.limit.pause();
-            let reply = self.decision(index, question, timeout_ms, halt).await;
+            let reply = self.decision(index, question, timeout_ms, stop_signal).await;
             self.results.extend_deadlines(pause.elapsed());
             match reply {
                 // Reports the whole timeout, not the rest that an earlier engine had left.
@@ -49,7 +49,7 @@ impl Drive {
         Ok(reply)
     }
 
-    async fn decision(&self, index: u32, question: Question<'_>, timeout_ms: i64, halt: &Halt) -> Reply {
+    async fn decision(&self, index: u32, question: Question<'_>, timeout_ms: i64, stop_signal: &StopSignal) -> Reply {
         let mut wake = self.rec.world.signals.wake.subscribe();
         // tokio's timers end after about 30 years.
         let left = Duration::from_millis(u64::try_from(timeout_ms).unwrap_or(0).min(1_000_000_000_000));
@@ -71,7 +71,7 @@ impl Drive {
             tokio::select! {
                 Ok(()) = wake.changed() => {}
                 () = sleep(POLL) => {}
-                () = halt.fired() => return Reply::Unreachable { message: "nobody decided".to_owned() },
+                () = stop_signal.fired() => return Reply::Unreachable { message: "nobody decided".to_owned() },
                 () = sleep_until(limit) => {}
             }
         }

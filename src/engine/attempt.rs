@@ -8,13 +8,13 @@ use tokio::time::{Instant, sleep};
 
 use super::breaker::Admission;
 use super::drive::Drive;
-use super::halt::{Halt, Why};
-use super::output::{self, CHANNEL, Origin};
+use super::output::{self, CHANNEL, OutputOrigin};
 use super::ready::Ready;
 use super::record::Event;
+use super::stop_signal::{StopSignal, Why};
 use crate::core::event::{Level, NewEntry};
 use crate::core::observation::{Observation, State};
-use crate::core::plan::{PlanStep, Retry, Weighed};
+use crate::core::plan::{Evaluation, PlanStep, Retry};
 use crate::core::repeat::is_safe;
 use crate::core::resume::is_timed;
 use crate::core::run::{Phase, StepStatus};
@@ -25,7 +25,7 @@ use crate::store::StoreError;
 
 /// The position of a step in its run.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Place {
+pub(super) struct StepRef {
     /// Absent for a condition's steps: they have no record of their own.
     pub index: Option<u32>,
     pub phase: Option<Phase>,
@@ -53,12 +53,12 @@ impl Drive {
     /// Runs a step with all its attempts, unless a person skipped it before it could begin.
     pub(super) async fn step(
         &self,
-        place: Place,
+        place: StepRef,
         step: &PlanStep,
         timeout_ms: i64,
-        halt: &Halt,
+        stop_signal: &StopSignal,
     ) -> Result<Ended, StoreError> {
-        match self.attempts(place, step, timeout_ms, halt).await {
+        match self.attempts(place, step, timeout_ms, stop_signal).await {
             Err(StoreError::Skipped { message, .. }) => {
                 self.results.keep_status(step, StepStatus::Skipped);
                 Ok(Ended { status: StepStatus::Skipped, message, halted: false })
@@ -67,7 +67,13 @@ impl Drive {
         }
     }
 
-    async fn attempts(&self, place: Place, step: &PlanStep, timeout_ms: i64, halt: &Halt) -> Result<Ended, StoreError> {
+    async fn attempts(
+        &self,
+        place: StepRef,
+        step: &PlanStep,
+        timeout_ms: i64,
+        stop_signal: &StopSignal,
+    ) -> Result<Ended, StoreError> {
         let ready = match self.ready(place, step).await? {
             Ready::Go(step) => step,
             Ready::Over(ended) => return Ok(ended),
@@ -81,11 +87,11 @@ impl Drive {
             let call = self.call_of(step, timeout_ms).await?;
             self.begin(place, step, attempt).await?;
             let begun = Instant::now();
-            let reply = self.make(place, step, call, halt).await?;
-            let weighed = self.weigh(step, &reply);
-            let outcome = weighed.outcome.clone();
+            let reply = self.make(place, step, call, stop_signal).await?;
+            let evaluation = self.evaluate(step, &reply);
+            let outcome = evaluation.outcome.clone();
             let ms = i64::try_from(begun.elapsed().as_millis()).unwrap_or(i64::MAX);
-            if let Some(why) = halt.why().filter(|_| outcome.verdict != Verdict::Succeeded) {
+            if let Some(why) = stop_signal.why().filter(|_| outcome.verdict != Verdict::Succeeded) {
                 return self.cut_short(place, step, attempt, why, &reply, ms).await;
             }
             match again(step, attempt, &outcome, &reply, jitter()) {
@@ -100,7 +106,7 @@ impl Drive {
                     }
                     tokio::select! {
                         () = sleep(millis(pause)) => {}
-                        () = halt.fired() => return self.end(place, step, attempt, &weighed, &reply, ms).await,
+                        () = stop_signal.fired() => return self.end(place, step, attempt, &evaluation, &reply, ms).await,
                     }
                     attempt += 1;
                     continue;
@@ -112,7 +118,7 @@ impl Drive {
                 }
                 Again::No => {}
             }
-            return self.end(place, step, attempt, &weighed, &reply, ms).await;
+            return self.end(place, step, attempt, &evaluation, &reply, ms).await;
         }
     }
 
@@ -137,7 +143,7 @@ impl Drive {
         Ok(step.spec.with_findings(&findings).call(timeout_ms))
     }
 
-    async fn begin(&self, place: Place, step: &PlanStep, attempt: u32) -> Result<(), StoreError> {
+    async fn begin(&self, place: StepRef, step: &PlanStep, attempt: u32) -> Result<(), StoreError> {
         let tries = step.retry.map_or(1, |r| r.attempts);
         let which = if attempt > 1 { format!(" (attempt {attempt} of {tries})") } else { String::new() };
         let message = format!("{}: {}{which}", step.name, step.spec.describe());
@@ -151,14 +157,20 @@ impl Drive {
         }
     }
 
-    async fn make(&self, place: Place, step: &PlanStep, call: Call, halt: &Halt) -> Result<Reply, StoreError> {
+    async fn make(
+        &self,
+        place: StepRef,
+        step: &PlanStep,
+        call: Call,
+        stop_signal: &StopSignal,
+    ) -> Result<Reply, StoreError> {
         match self.rest_of(place, call) {
             Call::Leave(left) => Ok(match self.rec.leave(place.index, left).await? {
-                Ok(_kept) => Reply::Left,
+                Ok(_kept) => Reply::Stored,
                 Err(no) => Reply::Refused { message: no.why },
             }),
-            Call::Manual { prompt, timeout_ms } => self.ask(place, &prompt, timeout_ms, halt).await,
-            Call::Approve { ask, timeout_ms } => self.approval(place, &ask, timeout_ms, halt).await,
+            Call::Manual { prompt, timeout_ms } => self.ask(place, &prompt, timeout_ms, stop_signal).await,
+            Call::Approve { ask, timeout_ms } => self.approval(place, &ask, timeout_ms, stop_signal).await,
             call => {
                 let call = self.in_session(call);
                 let guarded = match self.admission(place, step, &call).await? {
@@ -168,12 +180,12 @@ impl Drive {
                 };
                 let (tx, rx) = mpsc::channel(CHANNEL);
                 let sensitive = step.rules.sensitive;
-                let origin = Origin { step: place.index, phase: place.phase, kind: step.spec.kind(), sensitive };
-                let perform = async { Ok(self.rec.world.adapters.perform(call, tx, halt.limits()).await) };
+                let origin = OutputOrigin { step: place.index, phase: place.phase, kind: step.spec.kind(), sensitive };
+                let perform = async { Ok(self.rec.world.adapters.perform(call, tx, stop_signal.limits()).await) };
                 // An error in the pump drops the call: no effect goes on unrecorded.
                 let (reply, ()) = tokio::try_join!(perform, output::pump(&self.rec, rx, origin))?;
                 if let Some(guarded) = guarded {
-                    self.call_ended(guarded, place, step, &reply, halt).await?;
+                    self.call_ended(guarded, place, step, &reply, stop_signal).await?;
                 }
                 Ok(reply)
             }
@@ -182,15 +194,15 @@ impl Drive {
 
     async fn end(
         &self,
-        place: Place,
+        place: StepRef,
         step: &PlanStep,
         attempt: u32,
-        weighed: &Weighed,
+        evaluation: &Evaluation,
         reply: &Reply,
         ms: i64,
     ) -> Result<Ended, StoreError> {
-        let message = self.shorten(place, step, weighed.outcome.message.clone()).await?;
-        let outcome = &Outcome { message, ..weighed.outcome.clone() };
+        let message = self.shorten(place, step, evaluation.outcome.message.clone()).await?;
+        let outcome = &Outcome { message, ..evaluation.outcome.clone() };
         let (status, level) = verdict_of(outcome);
         let mut data = serde_json::json!({ "status": status.name(), "attempt": attempt, "ms": ms });
         let written = !step.rules.sensitive;
@@ -200,11 +212,11 @@ impl Drive {
         {
             data["outputs"] = serde_json::json!(outputs);
         }
-        if written && !weighed.saved.is_empty() {
-            let saved: serde_json::Map<_, _> = weighed.saved.iter().map(|(k, v)| (k.clone(), v.to_json())).collect();
+        if written && !evaluation.saved.is_empty() {
+            let saved: serde_json::Map<_, _> = evaluation.saved.iter().map(|(k, v)| (k.clone(), v.to_json())).collect();
             data["saved"] = saved.into();
         }
-        if let Some(kept) = self.results.keep(step, status, weighed).filter(|_| written) {
+        if let Some(kept) = self.results.keep(step, status, evaluation).filter(|_| written) {
             data["kept"] = kept;
         }
         let event = Event { data: Some(data), ..event(place, step, level, summary(step, outcome, ms)) };
@@ -218,7 +230,7 @@ impl Drive {
     /// so.
     async fn cut_short(
         &self,
-        place: Place,
+        place: StepRef,
         step: &PlanStep,
         attempt: u32,
         why: &Why,
@@ -234,7 +246,7 @@ impl Drive {
         };
         let mut message = format!("stopped after {}: {}", human_ms(ms), why.describe());
         if matches!(reply, Reply::Exited { .. }) {
-            message = format!("{message} ({})", step.judge(reply).message);
+            message = format!("{message} ({})", step.outcome(reply).message);
         }
         if !is_safe(step) {
             message.push_str("; whether it took effect is not known");
@@ -246,7 +258,7 @@ impl Drive {
 
     pub(super) async fn close(
         &self,
-        place: Place,
+        place: StepRef,
         status: StepStatus,
         attempt: u32,
         message: &str,
@@ -270,7 +282,7 @@ impl Drive {
         self.rec.observe(Observation { target, at, state, latency_ms, message, run: Some(self.rec.run()) }).await
     }
 
-    pub(super) fn step_event(&self, place: Place, step: &PlanStep, level: Level, message: String) -> NewEntry {
+    pub(super) fn step_event(&self, place: StepRef, step: &PlanStep, level: Level, message: String) -> NewEntry {
         self.rec.entry(event(place, step, level, message))
     }
 }
@@ -284,7 +296,7 @@ const fn verdict_of(outcome: &Outcome) -> (StepStatus, Level) {
     }
 }
 
-fn event(place: Place, step: &PlanStep, level: Level, message: String) -> Event<'static> {
+fn event(place: StepRef, step: &PlanStep, level: Level, message: String) -> Event<'static> {
     Event { step: place.index, phase: place.phase, source: step.spec.kind(), level, message, data: None }
 }
 

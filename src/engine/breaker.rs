@@ -1,10 +1,10 @@
 //! Before a call: whether the breaker of its target allows it; after it: the outcome. See
 //! [`crate::core::breaker`] for which calls are guarded, and why the others are not.
 
-use super::attempt::Place;
+use super::attempt::StepRef;
 use super::drive::Drive;
-use super::halt::Halt;
-use crate::core::breaker::{Pass, State, THRESHOLD, Way, is_targets_fault, only_looks};
+use super::stop_signal::StopSignal;
+use crate::core::breaker::{BreakerKey, Pass, State, THRESHOLD, is_read_only_request, is_targets_fault};
 use crate::core::event::Level;
 use crate::core::plan::PlanStep;
 use crate::core::run::Phase;
@@ -21,24 +21,29 @@ pub(super) enum Admission {
     /// No breaker guards it.
     Open,
     /// It was allowed, and its outcome counts.
-    Guarded(Way, Pass),
+    Guarded(BreakerKey, Pass),
     /// It is not made.
     Shut(Reply),
 }
 
 impl Drive {
-    pub(super) async fn admission(&self, place: Place, step: &PlanStep, call: &Call) -> Result<Admission, StoreError> {
+    pub(super) async fn admission(
+        &self,
+        place: StepRef,
+        step: &PlanStep,
+        call: &Call,
+    ) -> Result<Admission, StoreError> {
         let cleans_up = place.phase.is_none();
         // Where a run acts on what it changes, a GET may be what triggers the change.
         let acts = self.run.plan.mutates && place.phase == Some(Phase::Action);
-        let looks = only_looks(call) && !acts;
-        let way = Way::of(step.target.as_ref(), call).filter(|_| {
+        let looks = is_read_only_request(call) && !acts;
+        let way = BreakerKey::of(step.target.as_ref(), call).filter(|_| {
             // Not guarded: clean-up, read-only calls, probes, a condition's steps.
             !cleans_up && !looks && !step.probe && place.index.is_some() && self.rec.world.adapters.check(call).is_ok()
         });
         let Some(way) = way else { return Ok(Admission::Open) };
         let max_wait_ms = call.timeout_ms().unwrap_or(MAX_WAIT_MS).clamp(0, MAX_WAIT_MS) + SLACK_MS;
-        match self.rec.ask_breaker(&way, max_wait_ms).await? {
+        match self.rec.admit_call(&way, max_wait_ms).await? {
             Pass::Refused { since, next } => {
                 let name = way.name();
                 let message = format!(
@@ -63,18 +68,18 @@ impl Drive {
     /// closed it.
     pub(super) async fn call_ended(
         &self,
-        (way, pass): (Way, Pass),
-        place: Place,
+        (way, pass): (BreakerKey, Pass),
+        place: StepRef,
         step: &PlanStep,
         reply: &Reply,
-        halt: &Halt,
+        stop_signal: &StopSignal,
     ) -> Result<(), StoreError> {
         // A call stopped from outside has no outcome; a probe's slot passes to the next caller when
         // its time is over.
-        if halt.why().is_some() || matches!(reply, Reply::Refused { .. }) {
+        if stop_signal.why().is_some() || matches!(reply, Reply::Refused { .. }) {
             return Ok(());
         }
-        let outcome = step.judge(reply);
+        let outcome = step.outcome(reply);
         let failed = outcome.verdict != Verdict::Succeeded && is_targets_fault(reply);
         let result = if failed { Err(outcome.message.as_str()) } else { Ok(()) };
         let news = match self.rec.report_to_breaker(&way, pass, result).await? {

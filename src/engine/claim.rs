@@ -13,16 +13,16 @@ use tokio::time::{Instant, sleep_until};
 use tokio_util::task::AbortOnDropHandle;
 
 use super::drive::Drive;
-use super::halt::Halt;
-use super::keep::Keeper;
+use super::lease::LeaseKeeper;
 use super::limit::Limit;
 use super::record::Recorder;
+use super::stop_signal::StopSignal;
 use super::sweep::{Abandoned, Steadiness};
-use super::{EngineConfig, Mode, State, World, elsewhere, pulse, resume, session, sweep};
+use super::{EngineConfig, Mode, State, World, delegation, pulse, resume, session, sweep};
 use crate::core::queue::Lane;
 use crate::core::run::{Run, RunId, RunStatus};
 use crate::core::time::Timestamp;
-use crate::store::{Claim, Claimer, EngineRow, Place, StoreError};
+use crate::store::{Claim, Claimer, EngineRow, QueuePosition, StoreError};
 
 /// `control` wakes the engine for runs queued by another process; at the latest they are found
 /// after this (or with a sweep).
@@ -70,7 +70,7 @@ struct Worker {
     calm: bool,
     /// Per lane, the queue position up to which runs that are still queued cannot be read here.
     /// Cleared at the next poll or wake-up: newer runs may be queued before it.
-    unreadable_up_to: HashMap<Lane, Place>,
+    unreadable_up_to: HashMap<Lane, QueuePosition>,
     /// Queued runs that cannot be read here and were reported.
     left_queued: HashSet<RunId>,
     /// Active runs that cannot be read here and were reported.
@@ -79,7 +79,7 @@ struct Worker {
 
 /// Result of a poll for work.
 #[derive(PartialEq)]
-enum Looked {
+enum Polled {
     NothingLeft,
     Full,
     StoreFailed,
@@ -132,12 +132,12 @@ impl Worker {
                 self.announced_draining = true;
                 self.send_heartbeat().await;
             }
-            let looked = if working { self.claim().await } else { Looked::NothingLeft };
-            self.publish(looked == Looked::NothingLeft, requested);
+            let looked = if working { self.claim().await } else { Polled::NothingLeft };
+            self.publish(looked == Polled::NothingLeft, requested);
             if !working && self.tasks.is_empty() {
                 break;
             }
-            let poll = poll_after(looked == Looked::StoreFailed, self.calm, self.sweep_every());
+            let poll = poll_after(looked == Polled::StoreFailed, self.calm, self.sweep_every());
             let tick = tokio::select! {
                 Some(joined) = self.tasks.join_next() => Tick::Joined(joined.ok()),
                 Ok(()) = wake.changed() => Tick::Poll,
@@ -180,24 +180,24 @@ impl Worker {
     }
 
     /// Claims runs up to the lane limits, unless a server does.
-    async fn claim(&mut self) -> Looked {
+    async fn claim(&mut self) -> Polled {
         match self.is_needed().await {
             Ok(true) => {}
-            Ok(false) => return Looked::NothingLeft,
+            Ok(false) => return Polled::NothingLeft,
             Err(e) => return store_failed(&e),
         }
         let mut full = false;
         for lane in Lane::ALL {
             match self.claim_in(lane).await {
-                Looked::NothingLeft => {}
-                Looked::Full => full = true,
-                Looked::StoreFailed => return Looked::StoreFailed,
+                Polled::NothingLeft => {}
+                Polled::Full => full = true,
+                Polled::StoreFailed => return Polled::StoreFailed,
             }
         }
-        if full { Looked::Full } else { Looked::NothingLeft }
+        if full { Polled::Full } else { Polled::NothingLeft }
     }
 
-    async fn claim_in(&mut self, lane: Lane) -> Looked {
+    async fn claim_in(&mut self, lane: Lane) -> Polled {
         while self.driven(lane) < self.world.config.lanes.width(lane) {
             match self.next_claim(lane).await {
                 Ok(Some((claim, run, until))) => {
@@ -205,7 +205,7 @@ impl Worker {
                     self.tasks.spawn(drive_run(self.world.clone(), claim, run, until));
                     self.publish(false, 0);
                 }
-                Ok(None) => return Looked::NothingLeft,
+                Ok(None) => return Polled::NothingLeft,
                 // The runs queued after it may be readable.
                 Err(StoreError::Unreadable { place, why }) if self.only.is_none() => {
                     if self.left_queued.insert(place.run) {
@@ -216,13 +216,13 @@ impl Worker {
                 Err(e) => return store_failed(&e),
             }
         }
-        Looked::Full
+        Polled::Full
     }
 
     /// Active runs of a lane that do not wait for people.
     fn driven(&self, lane: Lane) -> usize {
         let active = self.active.values().filter(|of| **of == lane).count();
-        active.saturating_sub(self.world.signals.parked.of(lane).load(Ordering::Acquire))
+        active.saturating_sub(self.world.signals.waiting.of(lane).load(Ordering::Acquire))
     }
 
     /// Whether something is queued, and no server claims it.
@@ -233,7 +233,7 @@ impl Worker {
         }
         // Processes that are gone are signed off first, so that their runs do not count as those of
         // live ones.
-        elsewhere::sign_off_gone(store).await?;
+        delegation::sign_off_gone(store).await?;
         Ok(!self.world.defers().await?)
     }
 
@@ -245,7 +245,7 @@ impl Worker {
         let claimed = if let Some(run) = self.only {
             store.claim(Some(run), holder, until).await?
         } else {
-            let passed = self.unreadable_up_to.get(&lane).copied().unwrap_or(Place::HEAD);
+            let passed = self.unreadable_up_to.get(&lane).copied().unwrap_or(QueuePosition::HEAD);
             let adopts_from = self.adopts_from().unwrap_or(Timestamp(i64::MAX));
             let by = Claimer { holder, adopts_from, now };
             store.claim_next(lane, passed, by, until).await?
@@ -277,7 +277,7 @@ impl Worker {
 
     async fn sweep(&mut self) {
         self.unreadable_up_to.clear();
-        if let Err(e) = elsewhere::sign_off_gone(&self.world.store).await {
+        if let Err(e) = delegation::sign_off_gone(&self.world.store).await {
             tracing::warn!("cannot take processes that are gone out of the store: {e}");
         }
         let every = if self.world.serves() { HEARTBEAT_SERVING } else { HEARTBEAT };
@@ -286,7 +286,7 @@ impl Worker {
             self.heartbeat_at = Some(Instant::now());
         }
         let steady = self.steadiness.is_steady(self.world.clock, self.world.config.renew_ms);
-        self.calm = self.tasks.is_empty() && self.world.store.is_calm().await.unwrap_or(false);
+        self.calm = self.tasks.is_empty() && self.world.store.is_idle().await.unwrap_or(false);
         if !self.calm {
             let active = self.active.keys().copied().collect();
             let unreadable = sweep::sweep(&self.world, &active, &mut self.abandoned, steady).await;
@@ -339,15 +339,15 @@ fn sweep_every(config: &EngineConfig, serves: bool, calm: bool) -> Duration {
     every.min(if serves { HEARTBEAT_SERVING } else { SWEEP_AT_LEAST })
 }
 
-fn store_failed(e: &StoreError) -> Looked {
+fn store_failed(e: &StoreError) -> Polled {
     tracing::error!("cannot look for queued runs, trying again: {e}");
-    Looked::StoreFailed
+    Polled::StoreFailed
 }
 
 /// Drives a claimed run and keeps its lease. A panic in there ends this run, not the engine.
 async fn drive_run(world: World, claim: Claim, run: Run, lease_until: Timestamp) -> Left {
     let id = run.id;
-    world.bus.tell(crate::bus::Notice::Run(id, RunStatus::Claimed));
+    world.bus.publish(crate::bus::Notice::Run(id, RunStatus::Claimed));
     let rec = Recorder::new(world.clone(), claim, &run);
     let (past, results) = match resume::past(&world, &run).await {
         Ok(past) => past,
@@ -362,15 +362,15 @@ async fn drive_run(world: World, claim: Claim, run: Run, lease_until: Timestamp)
         limit: Limit::new(run.plan.timeout_ms),
         orders: watch::Sender::new(run.orders.clone()),
         run,
-        halt: Halt::default(),
-        last: Halt::default(),
+        stop_signal: StopSignal::default(),
+        last: StopSignal::default(),
         began: world.clock.now(),
         past,
         session_used: AtomicBool::new(false),
         results,
     };
-    let (halt, last, limit, orders) = (&drive.halt, &drive.last, &drive.limit, &drive.orders);
-    let keeper = Keeper { rec: &drive.rec, lease_until, halt, last, limit, orders };
+    let (stop_signal, last, limit, orders) = (&drive.stop_signal, &drive.last, &drive.limit, &drive.orders);
+    let keeper = LeaseKeeper { rec: &drive.rec, lease_until, stop_signal, last, limit, orders };
     let work = async {
         tokio::select! {
             biased;

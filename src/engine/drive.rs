@@ -7,11 +7,11 @@ use std::sync::atomic::AtomicBool;
 use tokio::sync::watch;
 use tokio::time::Instant;
 
-use super::attempt::{Ended, Place};
-use super::halt::{Halt, Why};
+use super::attempt::{Ended, StepRef};
 use super::limit::Limit;
 use super::record::Recorder;
 use super::results::Results;
+use super::stop_signal::{StopSignal, Why};
 use crate::core::event::{Level, NewEntry};
 use crate::core::orders::Orders;
 use crate::core::plan::{OnFailure, Plan, PlanStep};
@@ -28,9 +28,9 @@ pub(super) struct Drive {
     pub rec: Recorder,
     pub run: Run,
     /// Stops the phases.
-    pub halt: Halt,
+    pub stop_signal: StopSignal,
     /// Stops the `finally` steps.
-    pub last: Halt,
+    pub last: StopSignal,
     pub limit: Limit,
     /// Requests by people, as last read from the store.
     pub orders: watch::Sender<Orders>,
@@ -46,7 +46,7 @@ pub(super) struct Drive {
 
 /// The run's progress so far.
 #[derive(Debug, Default)]
-pub(super) struct Course {
+pub(super) struct Progress {
     /// The first failure: `step deploy web: exit code 2`.
     pub failure: Option<String>,
     /// Why the remaining phases do not run: `action failed`.
@@ -68,18 +68,18 @@ pub(super) struct Course {
     pub undone: Option<String>,
 }
 
-impl Course {
-    pub(super) fn check_halt(&mut self, halt: &Halt) {
-        if let (None, Some(why)) = (&self.halted, halt.due()) {
+impl Progress {
+    pub(super) fn check_halt(&mut self, stop_signal: &StopSignal) {
+        if let (None, Some(why)) = (&self.halted, stop_signal.due()) {
             self.halted = Some(why.clone());
             self.stopped = Some(why.describe().to_owned());
         }
     }
 
     /// Applies a step's end to the run; true when the step failed by itself.
-    pub(super) fn weigh(&mut self, step: &PlanStep, ended: &Ended, halt: &Halt) -> bool {
+    pub(super) fn evaluate(&mut self, step: &PlanStep, ended: &Ended, stop_signal: &StopSignal) -> bool {
         if ended.halted {
-            self.check_halt(halt);
+            self.check_halt(stop_signal);
             self.during = Some(step.name.clone());
             return false;
         }
@@ -131,101 +131,108 @@ impl Course {
 impl Drive {
     /// Drives the run to its end; returns the next link of its chain, when there is one.
     pub(super) async fn drive(&self) -> Result<Option<RunId>, StoreError> {
-        self.halt.apply(self.run.cancel_requested_by.clone(), self.run.orders.ending);
+        self.stop_signal.apply(self.run.cancel_requested_by.clone(), self.run.orders.ending);
         let started = format!("started: {}", self.run.plan.title);
         self.rec.start(self.began, &[self.rec.note(None, Level::Info, started)]).await?;
-        let mut course = Course::default();
+        let mut progress = Progress::default();
         for phase in Phase::ALL {
-            if !course.is_left() {
-                self.phase(phase, &mut course).await?;
+            if !progress.is_left() {
+                self.phase(phase, &mut progress).await?;
             }
         }
-        self.undo(&mut course).await?;
-        self.finally(&mut course).await?;
-        self.end_session(&course);
-        self.finish(&course).await
+        self.undo(&mut progress).await?;
+        self.finally(&mut progress).await?;
+        self.end_session(&progress);
+        self.finish(&progress).await
     }
 
-    async fn phase(&self, phase: Phase, course: &mut Course) -> Result<(), StoreError> {
+    async fn phase(&self, phase: Phase, progress: &mut Progress) -> Result<(), StoreError> {
         let steps: Vec<_> = (0..).zip(&self.run.plan.steps).filter(|(_, s)| s.phase == phase).collect();
         let condition = self.run.plan.only_if.as_ref().filter(|_| phase == Phase::Validate && !self.has_begun());
         if condition.is_none() && !steps.is_empty() && steps.iter().all(|(index, _)| self.recorded(*index).is_some()) {
-            self.recall_all(&steps, course);
+            self.recall_all(&steps, progress);
             return Ok(());
         }
         let idle = steps.is_empty() && condition.is_none();
         if !idle {
-            course.check_halt(&self.halt);
+            progress.check_halt(&self.stop_signal);
         }
-        if idle || course.stopped.is_some() {
-            return self.skip_phase(phase, &steps, course).await;
+        if idle || progress.stopped.is_some() {
+            return self.skip_phase(phase, &steps, progress).await;
         }
         let begun = Instant::now();
         self.rec.append(&[self.rec.note(Some(phase), Level::Info, format!("{} started", phase.name()))]).await?;
         if let Some(condition) = condition {
-            self.condition(condition, course).await?;
+            self.condition(condition, progress).await?;
         }
-        let failures = self.steps(phase, &steps, course).await?;
-        if course.is_left() {
+        let failures = self.steps(phase, &steps, progress).await?;
+        if progress.is_left() {
             return Ok(());
         }
         let ms = i64::try_from(begun.elapsed().as_millis()).unwrap_or(i64::MAX);
-        self.rec.append(&[self.phase_end(phase, ms, failures, course)]).await
+        self.rec.append(&[self.phase_end(phase, ms, failures, progress)]).await
     }
 
     /// Runs the steps of a phase in order; returns how many failed.
-    async fn steps(&self, phase: Phase, steps: &[(u32, &PlanStep)], course: &mut Course) -> Result<usize, StoreError> {
+    async fn steps(
+        &self,
+        phase: Phase,
+        steps: &[(u32, &PlanStep)],
+        progress: &mut Progress,
+    ) -> Result<usize, StoreError> {
         let mut failures = 0;
         let mut at = 0;
         while let Some((index, step)) = steps.get(at) {
             if let Some(record) = self.recorded(*index) {
-                course.recall(step, record, &self.halt);
+                progress.recall(step, record, &self.stop_signal);
                 at += 1;
                 continue;
             }
-            course.check_halt(&self.halt);
-            if let Some((_, why)) = course.jump.clone().filter(|(to, _)| index < to) {
+            progress.check_halt(&self.stop_signal);
+            if let Some((_, why)) = progress.jump.clone().filter(|(to, _)| index < to) {
                 let message = format!("skipped: {why}");
                 self.rec.step(*index, StepStatus::Skipped, 0, Some(&message), &[]).await?;
                 at += 1;
                 continue;
             }
-            course.jump = None;
-            if course.stopped.is_none() && step.rules.each.is_none() {
+            progress.jump = None;
+            if progress.stopped.is_none() && step.rules.each.is_none() {
                 self.hold(*index, step).await?;
-                course.check_halt(&self.halt);
+                progress.check_halt(&self.stop_signal);
             }
-            if course.stopped.is_some() {
-                self.skip_step(*index, course).await?;
+            if progress.stopped.is_some() {
+                self.skip_step(*index, progress).await?;
                 at += 1;
                 continue;
             }
             if let Some(each) = step.rules.each {
                 let rest = &steps[at..];
                 let many = rest.iter().take_while(|(_, s)| s.rules.each.is_some_and(|e| e.group == each.group)).count();
-                failures += self.items(phase, &rest[..many], each, course).await?;
+                failures += self.items(phase, &rest[..many], each, progress).await?;
                 at += many;
                 continue;
             }
-            let place = Place { index: Some(*index), phase: Some(phase) };
-            let ended = self.step(place, step, step.timeout_ms, &self.halt).await?;
+            let place = StepRef { index: Some(*index), phase: Some(phase) };
+            let ended = self.step(place, step, step.timeout_ms, &self.stop_signal).await?;
             if ended.status == StepStatus::Succeeded {
-                course.done.insert(*index);
+                progress.done.insert(*index);
             }
-            if course.weigh(step, &ended, &self.halt) {
+            if progress.evaluate(step, &ended, &self.stop_signal) {
                 failures += 1;
-                course.apply_failure(phase, step, &self.run.plan);
+                progress.apply_failure(phase, step, &self.run.plan);
             }
             at += 1;
         }
         Ok(failures)
     }
 
-    fn phase_end(&self, phase: Phase, ms: i64, failures: usize, course: &Course) -> NewEntry {
+    fn phase_end(&self, phase: Phase, ms: i64, failures: usize, progress: &Progress) -> NewEntry {
         let (name, took) = (phase.name(), human_ms(ms));
-        let (level, message) = match (&course.stopped, failures) {
-            (Some(why), _) if course.halted.is_some() => (Level::Warn, format!("{name} stopped after {took}: {why}")),
-            (Some(why), _) if course.condition_failed.is_some() => (Level::Info, format!("{name} finished in {took}: {why}")),
+        let (level, message) = match (&progress.stopped, failures) {
+            (Some(why), _) if progress.halted.is_some() => (Level::Warn, format!("{name} stopped after {took}: {why}")),
+            (Some(why), _) if progress.condition_failed.is_some() => {
+                (Level::Info, format!("{name} finished in {took}: {why}"))
+            }
             (Some(_), _) => (Level::Error, format!("{name} failed after {took}")),
             (None, 0) => (Level::Info, format!("{name} finished in {took}")),
             (None, n) => (Level::Warn, format!("{name} finished in {took}, {n} failed, going on")),
@@ -237,10 +244,10 @@ impl Drive {
         &self,
         phase: Phase,
         steps: &[(u32, &PlanStep)],
-        course: &mut Course,
+        progress: &mut Progress,
     ) -> Result<(), StoreError> {
         let name = phase.name();
-        let (level, why) = match &course.stopped {
+        let (level, why) = match &progress.stopped {
             Some(why) => (Level::Info, why.as_str()),
             None => (Level::Debug, "nothing to do"),
         };
@@ -250,8 +257,8 @@ impl Drive {
         for (index, step) in steps {
             // Steps done by an earlier engine stay done.
             match self.recorded(*index) {
-                Some(record) => course.recall(step, record, &self.halt),
-                None => self.skip_step(*index, course).await?,
+                Some(record) => progress.recall(step, record, &self.stop_signal),
+                None => self.skip_step(*index, progress).await?,
             }
         }
         Ok(())
@@ -259,9 +266,9 @@ impl Drive {
 
     /// A step that will not run any more. Steps pending when the engine stops are settled with the
     /// run's end.
-    pub(super) async fn skip_step(&self, index: u32, course: &Course) -> Result<(), StoreError> {
-        match &course.stopped {
-            Some(why) if !course.is_left() => {
+    pub(super) async fn skip_step(&self, index: u32, progress: &Progress) -> Result<(), StoreError> {
+        match &progress.stopped {
+            Some(why) if !progress.is_left() => {
                 self.rec.step(index, StepStatus::Skipped, 0, Some(&format!("skipped: {why}")), &[]).await
             }
             _ => Ok(()),
@@ -269,32 +276,32 @@ impl Drive {
     }
 
     /// Steps that always run: also after failure, deadline and cancel; not when nothing ran at all.
-    async fn finally(&self, course: &mut Course) -> Result<(), StoreError> {
+    async fn finally(&self, progress: &mut Progress) -> Result<(), StoreError> {
         let steps = &self.run.plan.finally;
-        if steps.is_empty() || course.is_left() {
+        if steps.is_empty() || progress.is_left() {
             return Ok(());
         }
         planted!(FinallySkipped => if !self.past.is_empty() { return Ok(()) });
         let first = u32::try_from(self.run.plan.steps.len()).unwrap_or(u32::MAX);
         let steps = (first..).zip(steps);
-        if course.condition_failed.is_some() {
+        if progress.condition_failed.is_some() {
             for (index, _) in steps {
-                self.skip_step(index, course).await?;
+                self.skip_step(index, progress).await?;
             }
             return Ok(());
         }
         self.rec.append(&[self.rec.note(None, Level::Info, "finally started")]).await?;
         for (index, step) in steps {
             if let Some(record) = self.recorded(index) {
-                course.recall(step, record, &self.last);
+                progress.recall(step, record, &self.last);
                 continue;
             }
             let timeout_ms = if step.timeout_ms > 0 { step.timeout_ms } else { FINALLY_TIMEOUT_MS };
-            let place = Place { index: Some(index), phase: None };
+            let place = StepRef { index: Some(index), phase: None };
             let ended = self.step(place, step, timeout_ms, &self.last).await?;
-            course.weigh(step, &ended, &self.last);
+            progress.evaluate(step, &ended, &self.last);
             if ended.halted {
-                course.halted = Some(Why::Leaving);
+                progress.halted = Some(Why::Leaving);
                 return Ok(());
             }
         }

@@ -4,9 +4,9 @@ use std::sync::atomic::Ordering;
 
 use serde_json::json;
 
-use super::drive::{Course, Drive};
-use super::halt::Why;
-use crate::core::artifact::{ArtifactKind, Left};
+use super::drive::{Drive, Progress};
+use super::stop_signal::Why;
+use crate::core::artifact::{ArtifactDraft, ArtifactKind};
 use crate::core::event::{Level, NewEntry};
 use crate::core::plan::{Plan, plan_hash};
 use crate::core::run::{RunId, RunStatus, RunStep, StepStatus, Transition};
@@ -26,13 +26,13 @@ struct Verdict {
 
 impl Drive {
     /// Ends the run; returns the run that follows in its chain, when there is one.
-    pub(super) async fn finish(&self, course: &Course) -> Result<Option<RunId>, StoreError> {
+    pub(super) async fn finish(&self, progress: &Progress) -> Result<Option<RunId>, StoreError> {
         let now = self.rec.world.clock.now();
-        let verdict = self.verdict(course, now);
+        let verdict = self.verdict(progress, now);
         if verdict.status != RunStatus::Interrupted {
             self.leave_manifest(&verdict, now).await?;
         }
-        let mut entries = self.loose_ends(&verdict, course);
+        let mut entries = self.loose_ends(&verdict, progress);
         entries.push(self.rec.note(None, verdict.level, verdict.message));
         self.rec.ending.store(true, Ordering::Release);
         let next = if verdict.what == Transition::Succeed {
@@ -57,13 +57,13 @@ impl Drive {
         if self.rec.world.store.run(self.rec.run()).await?.status == RunStatus::Claimed {
             self.rec.transition(Transition::Start, None, &[]).await?;
         }
-        let course = Course { failure: Some(why), ..Course::default() };
-        self.finish(&course).await.map(drop)
+        let progress = Progress { failure: Some(why), ..Progress::default() };
+        self.finish(&progress).await.map(drop)
     }
 
-    fn verdict(&self, course: &Course, now: Timestamp) -> Verdict {
+    fn verdict(&self, progress: &Progress, now: Timestamp) -> Verdict {
         let took = human_ms(now.ms_since(self.began));
-        let during = course.during.as_ref().map(|s| format!(" during step {s}")).unwrap_or_default();
+        let during = progress.during.as_ref().map(|s| format!(" during step {s}")).unwrap_or_default();
         let ended = |what, status, level, word: &str, why: String| Verdict {
             what,
             status,
@@ -71,7 +71,7 @@ impl Drive {
             message: format!("{word}: {why}"),
             why: Some(why),
         };
-        match (&course.halted, &course.condition_failed, &course.failure) {
+        match (&progress.halted, &progress.condition_failed, &progress.failure) {
             (Some(Why::Leaving), ..) => ended(
                 Transition::Interrupt,
                 RunStatus::Interrupted,
@@ -96,7 +96,7 @@ impl Drive {
             }
             (None, Some(why), _) => ended(Transition::Skip, RunStatus::Skipped, Level::Warn, "skipped", why.clone()),
             (None, None, Some(why)) => {
-                let undone = course.undone.as_ref().map(|u| format!("; {u}")).unwrap_or_default();
+                let undone = progress.undone.as_ref().map(|u| format!("; {u}")).unwrap_or_default();
                 ended(Transition::Fail, RunStatus::Failed, Level::Error, "failed", format!("{why}{undone}"))
             }
             (None, None, None) => Verdict {
@@ -110,18 +110,18 @@ impl Drive {
     }
 
     /// Warnings about effects that did not happen, recorded before the final event.
-    fn loose_ends(&self, verdict: &Verdict, course: &Course) -> Vec<NewEntry> {
+    fn loose_ends(&self, verdict: &Verdict, progress: &Progress) -> Vec<NewEntry> {
         let mut entries = Vec::new();
         let mut warn = |message: String| entries.push(self.rec.note(None, Level::Warn, message));
-        if let (None, Some(Why::Cancelled { by } | Why::Stopped { by })) = (&course.halted, self.halt.due()) {
+        if let (None, Some(Why::Cancelled { by } | Why::Stopped { by })) = (&progress.halted, self.stop_signal.due()) {
             warn(format!("the cancellation by {by} came too late: nothing was left to cancel"));
         }
         let unstarted: Vec<_> = self.run.plan.links().iter().skip(1).map(|p| p.title.as_str()).collect();
         if verdict.what != Transition::Succeed && !unstarted.is_empty() {
             warn(format!("not started, because this run did not succeed: {}", unstarted.join("; ")));
         }
-        let undo = || self.run.plan.undo.iter().filter_map(|s| s.rules.undoes.filter(|n| course.done.contains(n)));
-        if course.halted.is_some() && undo().next().is_some() {
+        let undo = || self.run.plan.undo.iter().filter_map(|s| s.rules.undoes.filter(|n| progress.done.contains(n)));
+        if progress.halted.is_some() && undo().next().is_some() {
             let names: Vec<_> = undo().filter_map(|n| Some(self.run.plan.numbered_step(n)?.0.name.as_str())).collect();
             warn(format!("not undone, because only a failure is: {}", names.join(", ")));
         }
@@ -177,7 +177,7 @@ impl Drive {
         });
         let content = serde_json::to_string_pretty(&manifest).unwrap_or_else(|_| manifest.to_string());
         let title = format!("manifest of run {}", run.id);
-        let left = Left { kind: ArtifactKind::Manifest, title, content: content.into_bytes() };
+        let left = ArtifactDraft { kind: ArtifactKind::Manifest, title, content: content.into_bytes() };
         // A manifest is never too large to be kept.
         self.rec.leave(None, left).await.map(drop)
     }

@@ -3,8 +3,8 @@
 use futures_util::StreamExt;
 use futures_util::stream::FuturesUnordered;
 
-use super::attempt::{Ended, Place};
-use super::drive::{Course, Drive};
+use super::attempt::{Ended, StepRef};
+use super::drive::{Drive, Progress};
 use crate::core::event::Level;
 use crate::core::plan::{Each, PlanStep};
 use crate::core::run::{Phase, StepStatus};
@@ -17,15 +17,15 @@ impl Drive {
         phase: Phase,
         items: &[(u32, &PlanStep)],
         each: Each,
-        course: &mut Course,
+        progress: &mut Progress,
     ) -> Result<usize, StoreError> {
         let (done, open): (Vec<_>, Vec<_>) = items.iter().copied().partition(|(i, _)| self.recorded(*i).is_some());
-        self.recall_all(&done, course);
-        if course.stopped.is_none() {
-            return self.group(phase, &open, each, course).await;
+        self.recall_all(&done, progress);
+        if progress.stopped.is_none() {
+            return self.group(phase, &open, each, progress).await;
         }
         for (index, _) in open {
-            self.skip_step(index, course).await?;
+            self.skip_step(index, progress).await?;
         }
         Ok(0)
     }
@@ -37,7 +37,7 @@ impl Drive {
         phase: Phase,
         items: &[(u32, &PlanStep)],
         each: Each,
-        course: &mut Course,
+        progress: &mut Progress,
     ) -> Result<usize, StoreError> {
         let allowed = usize::try_from(each.max_errors).unwrap_or(usize::MAX);
         let at_once = usize::try_from(each.max_concurrency.max(1)).unwrap_or(1);
@@ -45,7 +45,7 @@ impl Drive {
         let mut active = FuturesUnordered::new();
         let mut failed: Vec<(&PlanStep, Ended)> = Vec::new();
         loop {
-            while active.len() < at_once && failed.len() <= allowed && self.halt.due().is_none() {
+            while active.len() < at_once && failed.len() <= allowed && self.stop_signal.due().is_none() {
                 let Some((index, step)) = waiting.as_slice().first() else { break };
                 // Held back, the group goes on one by one: active items end first.
                 if self.orders.borrow().holds(*index) {
@@ -53,7 +53,7 @@ impl Drive {
                         break;
                     }
                     self.hold(*index, step).await?;
-                    if self.halt.due().is_some() {
+                    if self.stop_signal.due().is_some() {
                         break;
                     }
                 }
@@ -63,17 +63,17 @@ impl Drive {
             let Some(ended) = active.next().await else { break };
             let (index, step, ended) = ended?;
             if ended.halted {
-                course.weigh(step, &ended, &self.halt);
+                progress.evaluate(step, &ended, &self.stop_signal);
             } else if ended.status == StepStatus::Succeeded {
-                course.done.insert(index);
+                progress.done.insert(index);
             } else if ended.status != StepStatus::Skipped {
                 failed.push((step, ended));
             }
         }
-        self.group_end(phase, items, allowed, &failed, course).await?;
+        self.group_end(phase, items, allowed, &failed, progress).await?;
         for (index, _) in waiting {
-            if course.stopped.is_some() {
-                self.skip_step(*index, course).await?;
+            if progress.stopped.is_some() {
+                self.skip_step(*index, progress).await?;
                 continue;
             }
             let message = format!("skipped: {} of {} failed", failed.len(), items.len());
@@ -88,8 +88,8 @@ impl Drive {
         phase: Phase,
         step: &'s PlanStep,
     ) -> Result<(u32, &'s PlanStep, Ended), StoreError> {
-        let place = Place { index: Some(index), phase: Some(phase) };
-        let ended = self.step(place, step, step.timeout_ms, &self.halt).await?;
+        let place = StepRef { index: Some(index), phase: Some(phase) };
+        let ended = self.step(place, step, step.timeout_ms, &self.stop_signal).await?;
         Ok((index, step, ended))
     }
 
@@ -99,9 +99,9 @@ impl Drive {
         items: &[(u32, &PlanStep)],
         allowed: usize,
         failed: &[(&PlanStep, Ended)],
-        course: &mut Course,
+        progress: &mut Progress,
     ) -> Result<(), StoreError> {
-        course.check_halt(&self.halt);
+        progress.check_halt(&self.stop_signal);
         let Some((step, ended)) = failed.first() else { return Ok(()) };
         let counts = format!("{} of {} failed, {allowed} allowed", failed.len(), items.len());
         let within = failed.len() <= allowed;
@@ -109,8 +109,8 @@ impl Drive {
         self.rec.append(&[self.rec.note(Some(phase), level, format!("for each: {counts}"))]).await?;
         if !within {
             let ended = Ended { message: format!("{} ({counts})", ended.message), ..ended.clone() };
-            course.weigh(step, &ended, &self.halt);
-            course.apply_failure(phase, step, &self.run.plan);
+            progress.evaluate(step, &ended, &self.stop_signal);
+            progress.apply_failure(phase, step, &self.run.plan);
         }
         Ok(())
     }

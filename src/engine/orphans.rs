@@ -1,7 +1,7 @@
 //! Commands that a dead engine left running: ended before the run's targets are free again, and
 //! reported.
 
-use super::holder;
+use super::identity;
 use crate::adapter::{Birth, Remains, end_orphan};
 use crate::core::run::Run;
 use crate::core::time::Timestamp;
@@ -44,11 +44,11 @@ async fn end_one(run: &Run, process: &Process) -> Option<String> {
     let step = process.step.and_then(|index| run.plan.numbered_step(index));
     let step = step.map_or_else(|| "its condition".to_owned(), |(step, _)| format!("step {}", step.name));
     let group = format!("process group {} of {step}", process.pgid);
-    match holder::place_of(&process.holder) {
-        holder::Place::Here => {}
+    match identity::place_of(&process.holder) {
+        identity::Location::Here => {}
         // The machine was rebooted: no earlier process is left.
-        holder::Place::EarlierBoot => return None,
-        holder::Place::Elsewhere(host) => return Some(format!("{group} may still be running on {host}")),
+        identity::Location::EarlierBoot => return None,
+        identity::Location::Elsewhere(host) => return Some(format!("{group} may still be running on {host}")),
     }
     let birth = Birth { pgid: process.pgid, started: process.started.clone(), mark: process.mark.clone() };
     match end_orphan(&birth).await {

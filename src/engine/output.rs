@@ -7,8 +7,8 @@ use tokio::sync::mpsc;
 use tokio::time::{Instant, sleep_until};
 
 use super::record::{Event, Kept, Recorder};
-use crate::adapter::{Birth, OutputLine, Said};
-use crate::core::artifact::{Left, NotKept, human_bytes};
+use crate::adapter::{Birth, CallEvent, OutputLine};
+use crate::core::artifact::{ArtifactDraft, NotKept, human_bytes};
 use crate::core::event::{EntryBody, Level, NewEntry};
 use crate::core::run::Phase;
 use crate::store::{Process, StoreError};
@@ -24,7 +24,7 @@ pub(super) const CHANNEL: usize = 4;
 
 /// The origin of the output.
 #[derive(Clone, Copy)]
-pub(super) struct Origin<'a> {
+pub(super) struct OutputOrigin<'a> {
     pub step: Option<u32>,
     pub phase: Option<Phase>,
     pub kind: &'a str,
@@ -33,7 +33,11 @@ pub(super) struct Origin<'a> {
 }
 
 /// Writes events until the sender is dropped.
-pub(super) async fn pump(rec: &Recorder, mut events: mpsc::Receiver<Said>, origin: Origin<'_>) -> Result<(), StoreError> {
+pub(super) async fn pump(
+    rec: &Recorder,
+    mut events: mpsc::Receiver<CallEvent>,
+    origin: OutputOrigin<'_>,
+) -> Result<(), StoreError> {
     let mut batch = Batch::default();
     let mut begun = None;
     let mut unkept = 0;
@@ -49,23 +53,23 @@ pub(super) async fn pump(rec: &Recorder, mut events: mpsc::Receiver<Said>, origi
         };
         match next {
             None => break,
-            Some(Some(Said::Ready(birth, go))) => {
+            Some(Some(CallEvent::Ready(birth, go))) => {
                 let process = process(birth, origin.step);
                 planted!(CommandNotRecorded, (), rec.began(&process).await?);
                 // An error: the receiver was cancelled, and the command ends without starting.
                 let _ = go.send(());
                 begun = Some(process);
             }
-            Some(Some(Said::Lines(lines))) if origin.sensitive => unkept += lines.len(),
-            Some(Some(Said::Lines(lines))) => batch.lines(rec, lines, origin),
-            Some(Some(Said::Left(left, answer))) => {
+            Some(Some(CallEvent::Lines(lines))) if origin.sensitive => unkept += lines.len(),
+            Some(Some(CallEvent::Lines(lines))) => batch.lines(rec, lines, origin),
+            Some(Some(CallEvent::Artifact(left, answer))) => {
                 // Output printed before the file is recorded before it.
                 rec.append(&std::mem::take(&mut batch).entries).await?;
                 let kept = leave(rec, left, origin).await?;
                 // An error: the receiver was cancelled; the file is kept all the same.
                 let _ = answer.send(kept);
             }
-            Some(Some(Said::Note(message))) => batch.note(rec, Level::Warn, message, origin),
+            Some(Some(CallEvent::Note(message))) => batch.note(rec, Level::Warn, message, origin),
             Some(None) => {}
         }
         if batch.is_due() {
@@ -86,7 +90,11 @@ pub(super) async fn pump(rec: &Recorder, mut events: mpsc::Receiver<Said>, origi
 }
 
 /// Keeps a file and records an event.
-async fn leave(rec: &Recorder, left: Left, origin: Origin<'_>) -> Result<Result<(), NotKept>, StoreError> {
+async fn leave(
+    rec: &Recorder,
+    left: ArtifactDraft,
+    origin: OutputOrigin<'_>,
+) -> Result<Result<(), NotKept>, StoreError> {
     let title = left.title.clone();
     let kept = rec.leave(origin.step, left).await?;
     if let Ok(Kept { hash, bytes, replaced }) = &kept {
@@ -99,8 +107,8 @@ async fn leave(rec: &Recorder, left: Left, origin: Origin<'_>) -> Result<Result<
     Ok(kept.map(drop))
 }
 
-fn event(rec: &Recorder, level: Level, message: String, origin: Origin<'_>) -> NewEntry {
-    let Origin { step, phase, kind, .. } = origin;
+fn event(rec: &Recorder, level: Level, message: String, origin: OutputOrigin<'_>) -> NewEntry {
+    let OutputOrigin { step, phase, kind, .. } = origin;
     rec.entry(Event { step, phase, source: kind, level, message, data: None })
 }
 
@@ -122,7 +130,7 @@ impl Default for Batch {
 }
 
 impl Batch {
-    fn lines(&mut self, rec: &Recorder, lines: Vec<OutputLine>, origin: Origin<'_>) {
+    fn lines(&mut self, rec: &Recorder, lines: Vec<OutputLine>, origin: OutputOrigin<'_>) {
         self.begin();
         let (at, step) = (rec.world.clock.now(), origin.step);
         self.bytes += lines.iter().map(|l| l.text.len() + 1).sum::<usize>();
@@ -133,7 +141,7 @@ impl Batch {
         self.entries.extend(lines.into_iter().map(entry));
     }
 
-    fn note(&mut self, rec: &Recorder, level: Level, message: String, origin: Origin<'_>) {
+    fn note(&mut self, rec: &Recorder, level: Level, message: String, origin: OutputOrigin<'_>) {
         self.begin();
         self.entries.push(event(rec, level, message, origin));
     }

@@ -45,7 +45,7 @@ pub(super) async fn beat(world: World) {
 async fn beat_once(world: &World, workspace: i64, period_ms: i64) -> Duration {
     let slot = slot_of(world.clock.now(), period_ms);
     match pulse(world, workspace, slot, period_ms).await {
-        Ok(true) => world.bus.tell(Notice::Observations),
+        Ok(true) => world.bus.publish(Notice::Observations),
         Ok(false) => {}
         Err(e) => tracing::warn!("the pulse of {} was not written: {e}", slot.rfc3339()),
     }
@@ -97,7 +97,7 @@ async fn probe(world: &World, step: PlanStep) -> Option<Observation> {
     if let (true, Reply::Unreachable { message }) | (_, Reply::Refused { message }) = (local, &reply) {
         return Some(unknown(world, target, message.clone()));
     }
-    let outcome = step.judge(&reply);
+    let outcome = step.outcome(&reply);
     if outcome.state == State::Unknown {
         return Some(unknown(world, target, outcome.message));
     }

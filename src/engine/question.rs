@@ -4,10 +4,10 @@ use std::time::Duration;
 
 use tokio::time::{Instant, sleep, sleep_until};
 
-use super::attempt::Place;
+use super::attempt::StepRef;
 use super::drive::Drive;
-use super::halt::Halt;
-use super::hold::{POLL, Parked};
+use super::pause::{POLL, Waiting};
+use super::stop_signal::StopSignal;
 use crate::core::run::{StepStatus, Transition};
 use crate::core::step::Reply;
 use crate::store::StoreError;
@@ -15,10 +15,10 @@ use crate::store::StoreError;
 impl Drive {
     pub(super) async fn ask(
         &self,
-        place: Place,
+        place: StepRef,
         prompt: &str,
         timeout_ms: i64,
-        halt: &Halt,
+        stop_signal: &StopSignal,
     ) -> Result<Reply, StoreError> {
         let Some(index) = place.index else {
             return Ok(Reply::Unreachable { message: "only a step of the run can ask a person".to_owned() });
@@ -28,14 +28,14 @@ impl Drive {
         let question = lines.join(" ⏎ ");
         self.rec.step(index, StepStatus::Waiting, 1, Some(&question), &[]).await?;
         self.rec.transition(Transition::Wait, Some(&question), &[]).await?;
-        let parked = Parked::new(self);
-        let reply = self.answer(index, timeout_ms, halt).await;
-        drop(parked);
+        let waiting = Waiting::new(self);
+        let reply = self.answer(index, timeout_ms, stop_signal).await;
+        drop(waiting);
         self.rec.transition(Transition::Continue, None, &[]).await?;
         Ok(reply)
     }
 
-    async fn answer(&self, index: u32, timeout_ms: i64, halt: &Halt) -> Reply {
+    async fn answer(&self, index: u32, timeout_ms: i64, stop_signal: &StopSignal) -> Reply {
         let world = &self.rec.world;
         let mut wake = world.signals.wake.subscribe();
         let begun = Instant::now();
@@ -55,7 +55,7 @@ impl Drive {
             tokio::select! {
                 Ok(()) = wake.changed() => {}
                 () = sleep(POLL) => {}
-                () = halt.fired() => return Reply::Unreachable { message: "no answer was given".to_owned() },
+                () = stop_signal.fired() => return Reply::Unreachable { message: "no answer was given".to_owned() },
                 () = sleep_until(limit) => {}
             }
         }

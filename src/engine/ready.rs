@@ -3,13 +3,13 @@
 
 use tokio::time::Instant;
 
-use super::attempt::{Ended, Place};
+use super::attempt::{Ended, StepRef};
 use super::drive::Drive;
 use super::results;
 use crate::core::event::Level;
-use crate::core::plan::{PlanStep, Weighed};
+use crate::core::plan::{Evaluation, PlanStep};
 use crate::core::run::StepStatus;
-use crate::core::runbook::later;
+use crate::core::runbook::deferred;
 use crate::core::step::Reply;
 use crate::core::time::human_ms;
 use crate::store::StoreError;
@@ -23,9 +23,9 @@ pub(super) enum Ready {
 }
 
 impl Drive {
-    pub(super) async fn ready(&self, place: Place, step: &PlanStep) -> Result<Ready, StoreError> {
+    pub(super) async fn ready(&self, place: StepRef, step: &PlanStep) -> Result<Ready, StoreError> {
         let seen = self.results.seen_by(step);
-        match step.wanted(&seen, self.rec.world.clock.now()) {
+        match step.should_run(&seen, self.rec.world.clock.now()) {
             Err(why) => {
                 let why = self.results.explain(step, why);
                 return self.over(place, step, StepStatus::Failed, why).await;
@@ -42,7 +42,7 @@ impl Drive {
         if !step.rules.fills {
             return Ok(Ready::Go(None));
         }
-        match later::fill(&step.spec, &|name, saved| results::saved(&seen, name, saved)) {
+        match deferred::fill(&step.spec, &|name, saved| results::saved(&seen, name, saved)) {
             Ok(spec) => Ok(Ready::Go(Some(Box::new(PlanStep { spec, ..step.clone() })))),
             Err(why) => {
                 let mut why = self.results.explain(step, why);
@@ -54,7 +54,13 @@ impl Drive {
         }
     }
 
-    async fn over(&self, place: Place, step: &PlanStep, status: StepStatus, why: String) -> Result<Ready, StoreError> {
+    async fn over(
+        &self,
+        place: StepRef,
+        step: &PlanStep,
+        status: StepStatus,
+        why: String,
+    ) -> Result<Ready, StoreError> {
         let level = if status == StepStatus::Skipped { Level::Info } else { Level::Error };
         let why = self.shorten(place, step, why).await?;
         let event = self.step_event(place, step, level, format!("{}: {why}", step.name));
@@ -74,7 +80,7 @@ impl Drive {
     }
 
     /// The sub-runbook's time was over before the step could be tried (again).
-    pub(super) async fn too_late(&self, place: Place, step: &PlanStep, attempt: u32) -> Result<Ended, StoreError> {
+    pub(super) async fn too_late(&self, place: StepRef, step: &PlanStep, attempt: u32) -> Result<Ended, StoreError> {
         let limits = step.rules.within.iter().min_by_key(|w| self.results.deadline(&w.name, w.timeout_ms));
         let limit = limits.map(|w| format!(" of {} for {}", human_ms(w.timeout_ms), w.name)).unwrap_or_default();
         let message = format!("not begun: the time{limit} is over");
@@ -85,7 +91,7 @@ impl Drive {
     }
 
     /// Evaluates an answer, with the results so far.
-    pub(super) fn weigh(&self, step: &PlanStep, reply: &Reply) -> Weighed {
-        step.weigh(reply, &self.results.seen_by(step), self.rec.world.clock.now())
+    pub(super) fn evaluate(&self, step: &PlanStep, reply: &Reply) -> Evaluation {
+        step.evaluate(reply, &self.results.seen_by(step), self.rec.world.clock.now())
     }
 }

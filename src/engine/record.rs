@@ -9,8 +9,8 @@ use tokio::time::{Instant, sleep};
 
 use super::{World, redact};
 use crate::bus::Notice;
-use crate::core::artifact::{Left, NotKept};
-use crate::core::breaker::{self, Pass, Way};
+use crate::core::artifact::{ArtifactDraft, NotKept};
+use crate::core::breaker::{self, BreakerKey, Pass};
 use crate::core::event::{EntryBody, Level, NewEntry};
 use crate::core::observation::Observation;
 use crate::core::run::{Phase, Run, RunId, RunStatus, StepStatus, Transition, next};
@@ -80,7 +80,7 @@ impl Recorder {
         let seq = self.persist(move || store.append(claim, entries), move || self.written(before, entries)).await?;
         unwritten.are_written();
         self.seq.fetch_max(seq, Ordering::AcqRel);
-        self.world.bus.tell(Notice::Entries(claim.run, seq));
+        self.world.bus.publish(Notice::Entries(claim.run, seq));
         Ok(())
     }
 
@@ -103,7 +103,7 @@ impl Recorder {
         let write = move || store.step(claim, index, status, attempt, message, entries, at);
         let written = move || async move { Ok(self.written(before, entries).await?.map(drop)) };
         self.persist(write, written).await?;
-        self.world.bus.tell(Notice::Steps(claim.run));
+        self.world.bus.publish(Notice::Steps(claim.run));
         self.publish_entries(before, entries);
         Ok(())
     }
@@ -136,7 +136,7 @@ impl Recorder {
         let message = message.as_deref();
         let write = move || store.transition(claim, what, message, entries, at);
         let status = self.persist(write, move || self.moved(before, what, entries)).await?;
-        self.world.bus.tell(Notice::Run(claim.run, status));
+        self.world.bus.publish(Notice::Run(claim.run, status));
         self.publish_entries(before, entries);
         Ok(status)
     }
@@ -148,7 +148,7 @@ impl Recorder {
         let entries = &*self.clean(entries);
         let write = move || store.start(claim, claimed_at, entries, at);
         let status = self.persist(write, move || self.moved(before, Transition::Start, entries)).await?;
-        self.world.bus.tell(Notice::Run(claim.run, status));
+        self.world.bus.publish(Notice::Run(claim.run, status));
         self.publish_entries(before, entries);
         Ok(())
     }
@@ -177,10 +177,10 @@ impl Recorder {
         let entries = &*self.clean(entries);
         let write = move || store.succeed_and_chain(claim, None, entries, next.clone(), at);
         let next = self.persist(write, move || self.succeeded(before, entries)).await?;
-        self.world.bus.tell(Notice::Run(claim.run, RunStatus::Succeeded));
+        self.world.bus.publish(Notice::Run(claim.run, RunStatus::Succeeded));
         self.publish_entries(before, entries);
         if let Some(next) = &next {
-            self.world.bus.tell(Notice::Run(next.id, next.status));
+            self.world.bus.publish(Notice::Run(next.id, next.status));
         }
         Ok(next)
     }
@@ -189,13 +189,17 @@ impl Recorder {
         let (store, workspace) = (&self.world.store, self.claim.workspace);
         let seen = &[redact::observation(&self.world.adapters.redactor(), seen)];
         self.persist(move || store.observe(workspace, seen), || std::future::ready(Ok(None))).await?;
-        self.world.bus.tell(Notice::Observations);
+        self.world.bus.publish(Notice::Observations);
         Ok(())
     }
 
     /// Stores an artifact of a step (or of the run itself). The inner result: how it is kept, or
     /// why it is not.
-    pub(super) async fn leave(&self, step: Option<u32>, left: Left) -> Result<Result<Kept, NotKept>, StoreError> {
+    pub(super) async fn leave(
+        &self,
+        step: Option<u32>,
+        left: ArtifactDraft,
+    ) -> Result<Result<Kept, NotKept>, StoreError> {
         let (store, claim, at) = (&self.world.store, self.claim, self.world.clock.now());
         let limits = self.world.adapters.artifact_limits();
         let redactor = self.world.adapters.redactor();
@@ -231,9 +235,9 @@ impl Recorder {
     }
 
     /// Asks the breaker of a call's target whether the call may be made.
-    pub(super) async fn ask_breaker(&self, way: &Way, max_wait_ms: i64) -> Result<Pass, StoreError> {
+    pub(super) async fn admit_call(&self, way: &BreakerKey, max_wait_ms: i64) -> Result<Pass, StoreError> {
         let (store, workspace, at) = (&self.world.store, self.claim.workspace, self.world.clock.now());
-        let ask = move || store.ask_breaker(workspace, way, max_wait_ms, at);
+        let ask = move || store.admit_call(workspace, way, max_wait_ms, at);
         self.persist(ask, || std::future::ready(Ok(None))).await
     }
 
@@ -241,14 +245,14 @@ impl Recorder {
     /// which errs on the safe side.
     pub(super) async fn report_to_breaker(
         &self,
-        way: &Way,
+        way: &BreakerKey,
         pass: Pass,
         outcome: Result<(), &str>,
     ) -> Result<Option<(breaker::State, breaker::State)>, StoreError> {
         let (store, workspace, at) = (&self.world.store, self.claim.workspace, self.world.clock.now());
         let message = outcome.err().map(|message| self.world.adapters.redactor().redact(message));
         let outcome = message.as_deref().map_or(Ok(()), Err);
-        let report = move || store.tell_breaker(workspace, way, pass, outcome, at);
+        let report = move || store.record_call(workspace, way, pass, outcome, at);
         self.persist(report, || std::future::ready(Ok(None))).await
     }
 
@@ -256,14 +260,14 @@ impl Recorder {
     /// its end.
     pub(super) async fn publish_last(&self) {
         if let Ok(run) = self.world.store.run(self.claim.run).await {
-            self.world.bus.tell(Notice::Entries(run.id, run.last_seq));
+            self.world.bus.publish(Notice::Entries(run.id, run.last_seq));
         }
     }
 
     /// Advances to a number written by others (a cancellation, an answer) and publishes it.
     pub(super) fn advance_to(&self, seq: i64) {
         if self.seq.fetch_max(seq, Ordering::AcqRel) < seq {
-            self.world.bus.tell(Notice::Entries(self.claim.run, seq));
+            self.world.bus.publish(Notice::Entries(self.claim.run, seq));
         }
     }
 
@@ -282,7 +286,7 @@ impl Recorder {
         if !entries.is_empty() {
             let now = before + i64::try_from(entries.len()).unwrap_or(0);
             let seq = self.seq.fetch_max(now, Ordering::AcqRel).max(now);
-            self.world.bus.tell(Notice::Entries(self.claim.run, seq));
+            self.world.bus.publish(Notice::Entries(self.claim.run, seq));
         }
     }
 

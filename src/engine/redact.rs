@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use crate::core::artifact::Left;
+use crate::core::artifact::ArtifactDraft;
 use crate::core::event::{EntryBody, NewEntry};
 use crate::core::observation::Observation;
 use crate::core::redact::Redactor;
@@ -38,14 +38,14 @@ fn body(redactor: &Redactor, body: EntryBody) -> EntryBody {
 
 /// Contents may be anything; a value is found in all of its spellings, but not inside an archive.
 /// Also returns whether the contents changed: a changed file may be useless to other programs.
-pub(super) fn left(redactor: &Redactor, left: Left) -> (Left, bool) {
+pub(super) fn left(redactor: &Redactor, left: ArtifactDraft) -> (ArtifactDraft, bool) {
     let clean = match redactor.redact_bytes(&left.content) {
         Cow::Owned(clean) if clean != left.content => Some(clean),
         _ => None,
     };
     let replaced = clean.is_some();
     let content = clean.unwrap_or(left.content);
-    (Left { title: redactor.redact(&left.title), content, ..left }, replaced)
+    (ArtifactDraft { title: redactor.redact(&left.title), content, ..left }, replaced)
 }
 
 pub(super) fn observation(redactor: &Redactor, seen: Observation) -> Observation {

@@ -7,7 +7,7 @@ use std::sync::{Mutex, PoisonError};
 use tokio::time::Instant;
 
 use crate::core::expr::Value;
-use crate::core::plan::{PlanStep, SENSITIVE, Scope, Weighed};
+use crate::core::plan::{Evaluation, PlanStep, SENSITIVE, Scope};
 use crate::core::run::{RunStep, StepStatus};
 
 /// Results by sub-runbook, and when each sub-runbook must have ended.
@@ -31,12 +31,17 @@ impl Results {
     /// Keeps the result of a step that has a name other steps use. Returns the part that is also
     /// logged, so that it survives an interruption: without headers, body and rows of an answer,
     /// which may be anything, and large.
-    pub(super) fn keep(&self, step: &PlanStep, status: StepStatus, weighed: &Weighed) -> Option<serde_json::Value> {
-        self.put(step, status, weighed.result.clone());
-        if step.rules.key.is_empty() || weighed.result.is_empty() {
+    pub(super) fn keep(
+        &self,
+        step: &PlanStep,
+        status: StepStatus,
+        evaluation: &Evaluation,
+    ) -> Option<serde_json::Value> {
+        self.put(step, status, evaluation.result.clone());
+        if step.rules.key.is_empty() || evaluation.result.is_empty() {
             return None;
         }
-        let mut result = weighed.result.clone();
+        let mut result = evaluation.result.clone();
         if let Some(Value::Map(response)) = result.get_mut("response") {
             response.retain(|name, _| ["status", "duration_ms"].contains(&name.as_str()));
         }
@@ -189,7 +194,8 @@ mod tests {
 
     #[test]
     fn steps_decided_by_a_person_or_ended_otherwise_have_no_result() {
-        for (data, reason) in [(None, DECIDED), (Some(serde_json::json!({ "status": "failed", "kept": {} })), DECIDED)] {
+        for (data, reason) in [(None, DECIDED), (Some(serde_json::json!({ "status": "failed", "kept": {} })), DECIDED)]
+        {
             let results = Results::default();
             results.recall(&step("login", None), &record(StepStatus::Succeeded), data.as_ref());
             let asks = step("", Some("steps.login.token == 'x'"));

@@ -3,10 +3,10 @@
 
 use std::collections::HashMap;
 
-use super::attempt::Place;
-use super::drive::{Course, Drive};
+use super::attempt::StepRef;
+use super::drive::{Drive, Progress};
 use super::results::Results;
-use super::{World, halt::Halt};
+use super::{World, stop_signal::StopSignal};
 use crate::core::plan::{OnFailure, PlanStep};
 use crate::core::run::{Phase, Run, RunStep, StepStatus};
 use crate::core::step::{Call, StepSpec};
@@ -31,10 +31,10 @@ pub(super) async fn past(world: &World, run: &Run) -> Result<(Vec<RunStep>, Resu
     Ok((steps, results))
 }
 
-impl Course {
+impl Progress {
     /// Applies a finished step to the course of the run.
-    pub(super) fn recall(&mut self, step: &PlanStep, record: &RunStep, halt: &Halt) {
-        self.check_halt(halt);
+    pub(super) fn recall(&mut self, step: &PlanStep, record: &RunStep, stop_signal: &StopSignal) {
+        self.check_halt(stop_signal);
         if record.status == StepStatus::Succeeded {
             // Steps done before the interruption are undone like the others, if needed.
             self.done.insert(record.index);
@@ -67,17 +67,17 @@ impl Drive {
         self.past.iter().any(|s| s.status != StepStatus::Pending)
     }
 
-    /// [`Course::recall`] for a whole phase.
-    pub(super) fn recall_all(&self, steps: &[(u32, &PlanStep)], course: &mut Course) {
+    /// [`Progress::recall`] for a whole phase.
+    pub(super) fn recall_all(&self, steps: &[(u32, &PlanStep)], progress: &mut Progress) {
         for (index, step) in steps {
             if let Some(record) = self.recorded(*index) {
-                course.recall(step, record, &self.halt);
+                progress.recall(step, record, &self.stop_signal);
             }
         }
     }
 
     /// The call with the remaining time of a wait that began before.
-    pub(super) fn rest_of(&self, place: Place, call: Call) -> Call {
+    pub(super) fn rest_of(&self, place: StepRef, call: Call) -> Call {
         match call {
             Call::Wait { ms } => Call::Wait { ms: (ms - self.waited_ms(place)).max(0) },
             Call::Manual { prompt, timeout_ms } => {
@@ -91,7 +91,7 @@ impl Drive {
     }
 
     /// How long a step has waited under earlier engines and since, milliseconds.
-    fn waited_ms(&self, place: Place) -> i64 {
+    fn waited_ms(&self, place: StepRef) -> i64 {
         let record = place.index.and_then(|index| self.past.iter().find(|s| s.index == index));
         let began = record.and_then(|record| record.started_at);
         began.map_or(0, |began| self.rec.world.clock.now().ms_since(began).max(0))

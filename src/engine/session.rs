@@ -4,10 +4,10 @@
 use std::sync::atomic::Ordering;
 
 use super::World;
-use super::drive::{Course, Drive};
+use super::drive::{Drive, Progress};
 use crate::core::plan::plan_hash;
 use crate::core::run::{Run, RunId, RunStatus, StepStatus};
-use crate::core::step::shell::Place;
+use crate::core::step::shell::SessionRef;
 use crate::core::step::{Call, StepSpec};
 
 impl Drive {
@@ -15,7 +15,7 @@ impl Drive {
     pub(super) fn in_session(&self, call: Call) -> Call {
         match call {
             Call::Shell { argv, env, dir, secrets, artifacts, session: Some(place), timeout_ms } => {
-                let session = Some(Place { name: Some(self.session()), begun: self.session_begun(), ..place });
+                let session = Some(SessionRef { name: Some(self.session()), begun: self.session_begun(), ..place });
                 Call::Shell { argv, env, dir, secrets, artifacts, session, timeout_ms }
             }
             other => other,
@@ -36,9 +36,9 @@ impl Drive {
     }
 
     /// Removes the session, unless the run is to be resumed.
-    pub(super) fn end_session(&self, course: &Course) {
+    pub(super) fn end_session(&self, progress: &Progress) {
         let plan = &self.run.plan;
-        if !course.is_left() && plan.steps.iter().chain(&plan.finally).any(|step| has_session(&step.spec)) {
+        if !progress.is_left() && plan.steps.iter().chain(&plan.finally).any(|step| has_session(&step.spec)) {
             self.rec.world.adapters.end_session(&self.session());
         }
     }

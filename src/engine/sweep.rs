@@ -8,7 +8,7 @@ use futures_util::future::join_all;
 use tokio::time::Instant;
 
 use super::orphans::{self, Left};
-use super::{World, holder};
+use super::{World, identity};
 use crate::bus::{Bus, Notice};
 use crate::clock::Clock;
 use crate::core::run::{Run, RunId};
@@ -78,7 +78,7 @@ pub(super) async fn sweep(
 /// The same without an engine: run first by reading subcommands, so that they do not show a dead
 /// run as running.
 pub(super) async fn sweep_store(store: &Store, bus: &Bus, clock: Clock) {
-    let holder = holder::identity();
+    let holder = identity::identity();
     let sweeper = Sweeper { store, bus, clock, holder: &holder, leases: Leases::Elsewhere };
     for (run, why) in sweeper.sweep(&HashSet::new(), &mut Abandoned::new()).await {
         tracing::error!(%run, "is under way, and cannot be looked after here: {why}");
@@ -115,18 +115,18 @@ impl Sweeper<'_> {
     fn lost_reason(&self, run: &Run) -> Option<String> {
         planted!(DeadNotMissed => return None);
         let who = run.holder.as_deref()?;
-        if holder::is_gone(who) {
-            return Some(format!("its engine {} is gone", holder::short(who)));
+        if identity::is_gone(who) {
+            return Some(format!("its engine {} is gone", identity::short(who)));
         }
         match self.leases {
             Leases::None => return None,
-            Leases::Elsewhere if holder::place_of(who) == holder::Place::Here => return None,
+            Leases::Elsewhere if identity::place_of(who) == identity::Location::Here => return None,
             Leases::All | Leases::Elsewhere => {}
         }
         let late = self.clock.now().ms_since(run.lease_until?);
         (late > planted!(LivingDeclaredDead, -2900, 0)).then(|| {
             let late = crate::core::time::human_ms(late);
-            format!("its engine {} did not renew the lease, which ended {late} ago", holder::short(who))
+            format!("its engine {} did not renew the lease, which ended {late} ago", identity::short(who))
         })
     }
 
@@ -146,10 +146,10 @@ impl Sweeper<'_> {
         match self.store.interrupt(run, why, self.clock.now()).await {
             Ok(true) => {
                 tracing::warn!(run = %run.id, "interrupted: {why}");
-                self.bus.tell(Notice::Steps(run.id));
+                self.bus.publish(Notice::Steps(run.id));
                 if let Ok(now) = self.store.run(run.id).await {
-                    self.bus.tell(Notice::Entries(run.id, now.last_seq));
-                    self.bus.tell(Notice::Run(run.id, now.status));
+                    self.bus.publish(Notice::Entries(run.id, now.last_seq));
+                    self.bus.publish(Notice::Run(run.id, now.status));
                 }
             }
             // A renewal came in between: the engine is alive.

@@ -9,9 +9,9 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use super::index::{BLOCK, Index, Line, Lines, read_some};
-use super::lanes::{Head, Lanes, Writer};
+use super::run_spool::{Head, RunSpool, Writer};
 use super::spool::{self, Pour};
-use super::unpack::{self, Input, Packing};
+use super::unpack::{self, ByteSource, Packing};
 
 /// An unfinished last line that has not grown for this long counts as a line.
 const QUIET: Duration = Duration::from_millis(200);
@@ -45,12 +45,12 @@ pub struct Tracked {
     /// The writer of the spool was seen to have ended.
     over: bool,
     /// What the store knows about each line; only for a run's log.
-    lanes: Option<Lanes>,
+    spool: Option<RunSpool>,
 }
 
 /// A change of a file other than growth.
 #[derive(Debug)]
-pub enum Event {
+pub enum FileEvent {
     Nothing,
     /// The last line, unfinished but counted, has grown. It begins at this offset.
     TailGrew {
@@ -110,7 +110,7 @@ impl Tracked {
     fn pour(
         name: &str,
         most: u64,
-        input: impl FnOnce() -> io::Result<(Input, bool)> + Send + 'static,
+        input: impl FnOnce() -> io::Result<(ByteSource, bool)> + Send + 'static,
     ) -> io::Result<Self> {
         let file = tempfile::tempfile()?;
         let (ended, message) = (Arc::new(AtomicU8::new(RUNNING)), Arc::default());
@@ -128,9 +128,9 @@ impl Tracked {
     pub fn run(name: &str) -> io::Result<(Self, Writer)> {
         let file = tempfile::tempfile()?;
         let ended = Arc::new(AtomicU8::new(RUNNING));
-        let (writer, lanes) = Writer::new(file.try_clone()?, Arc::clone(&ended))?;
+        let (writer, spool) = Writer::new(file.try_clone()?, Arc::clone(&ended))?;
         let mut tracked = Self::new(name.to_owned(), file, None);
-        (tracked.ended, tracked.lanes) = (Some(ended), Some(lanes));
+        (tracked.ended, tracked.spool) = (Some(ended), Some(spool));
         Ok((tracked, writer))
     }
 
@@ -150,14 +150,14 @@ impl Tracked {
             message: Arc::default(),
             packed: false,
             over: false,
-            lanes: None,
+            spool: None,
         }
     }
 
     /// Everything that existed when it was opened is in the file.
     #[must_use]
     pub fn is_loaded(&self) -> bool {
-        (self.lanes.is_none() && !self.packed) || !self.is_running()
+        (self.spool.is_none() && !self.packed) || !self.is_running()
     }
 
     /// A thread of this process still writes the file.
@@ -176,7 +176,7 @@ impl Tracked {
     #[must_use]
     pub fn is_arriving(&self) -> bool {
         let unfinished = !self.tail && self.index.tail() < self.index.end();
-        let piped = self.path.is_none() && self.lanes.is_none();
+        let piped = self.path.is_none() && self.spool.is_none();
         let flowing = || piped && self.is_running() && self.grew.elapsed() < QUIET && self.began.elapsed() < MAX_WAIT;
         !self.failing && (unfinished || !self.is_loaded() || flowing())
     }
@@ -184,13 +184,13 @@ impl Tracked {
     /// The log of a run that has ended for good: no line follows.
     #[must_use]
     pub fn has_ended(&self) -> bool {
-        self.lanes.is_some() && self.ended.as_ref().is_some_and(|ended| ended.load(Ordering::Acquire) == ENDED)
+        self.spool.is_some() && self.ended.as_ref().is_some_and(|ended| ended.load(Ordering::Acquire) == ENDED)
     }
 
     /// Whether it may grow without its writer waking the view.
     #[must_use]
     pub const fn needs_polling(&self) -> bool {
-        self.lanes.is_none() && !(self.packed && self.over)
+        self.spool.is_none() && !(self.packed && self.over)
     }
 
     /// Whether a line belongs to the record of the one before.
@@ -223,7 +223,7 @@ impl Tracked {
     }
 
     /// Indexes one more block. True: there was one.
-    pub fn feed(&mut self) -> (bool, Event) {
+    pub fn feed(&mut self) -> (bool, FileEvent) {
         let (tail, complete, offset) = (self.tail, self.index.complete(), self.index.tail());
         match read_some(&self.file, &mut self.buffer, self.index.end()) {
             Ok(0) => (false, self.at_end()),
@@ -231,7 +231,7 @@ impl Tracked {
                 self.index.feed(&self.buffer[..count]);
                 self.join(complete);
                 (self.grew, self.tail, self.trouble, self.failing) = (Instant::now(), false, None, false);
-                (true, if tail { Event::TailGrew { line: complete, offset } } else { Event::Nothing })
+                (true, if tail { FileEvent::TailGrew { line: complete, offset } } else { FileEvent::Nothing })
             }
             Err(error) => (false, self.failed(&error)),
         }
@@ -239,13 +239,13 @@ impl Tracked {
 
     /// For a run's lines from `from` on the store knows the records; they replace the guessed ones.
     fn join(&mut self, from: usize) {
-        if let Some(lanes) = &self.lanes {
-            let heads = lanes.read(from, self.index.complete() - from);
+        if let Some(spool) = &self.spool {
+            let heads = spool.read(from, self.index.complete() - from);
             self.index.records.overwrite(from, heads.iter().map(|head| head.joined));
         }
     }
 
-    fn at_end(&mut self) -> Event {
+    fn at_end(&mut self) -> FileEvent {
         let over = self.ended.as_ref().map_or(RUNNING, |ended| ended.load(Ordering::Acquire));
         self.over = matches!(over, ENDED | FULL);
         if !self.tail && (self.over || self.grew.elapsed() >= QUIET) {
@@ -254,55 +254,55 @@ impl Tracked {
         if over == FULL && self.trouble.is_none() {
             return self.failed(&io::Error::other("no room to keep more of it"));
         }
-        if let Some(text) = self.lanes.as_ref().and_then(Lanes::trouble) {
+        if let Some(text) = self.spool.as_ref().and_then(RunSpool::trouble) {
             self.failing = true;
-            return Event::Notice(text);
+            return FileEvent::Notice(text);
         }
         if let Some(text) = self.message.lock().unwrap_or_else(PoisonError::into_inner).take() {
-            return Event::Notice(format!("{}: {text}", self.name));
+            return FileEvent::Notice(format!("{}: {text}", self.name));
         }
-        Event::Nothing
+        FileEvent::Nothing
     }
 
     /// Whether the file under the name is still this one, and not shorter.
-    pub fn check(&mut self) -> Event {
-        let Some(path) = &self.path else { return Event::Nothing };
+    pub fn check(&mut self) -> FileEvent {
+        let Some(path) = &self.path else { return FileEvent::Nothing };
         match (std::fs::metadata(path), self.file.metadata()) {
             (Ok(there), Ok(here)) if (there.dev(), there.ino()) != (here.dev(), here.ino()) => {
                 match Self::open(path) {
                     // The rest of the old file is read first.
-                    Ok(_) if here.len() > self.index.end() => Event::Nothing,
+                    Ok(_) if here.len() > self.index.end() => FileEvent::Nothing,
                     Ok(mut new) => {
                         new.name.clone_from(&self.name);
                         self.path = None;
-                        Event::Rotated(Box::new(new))
+                        FileEvent::Rotated(Box::new(new))
                     }
                     Err(error) => self.failed(&error),
                 }
             }
             (_, Ok(here)) if here.len() < self.index.end() => {
                 (self.index, self.tail) = (Index::default(), false);
-                Event::Truncated
+                FileEvent::Truncated
             }
-            (Ok(_), Ok(_)) => Event::Nothing,
+            (Ok(_), Ok(_)) => FileEvent::Nothing,
             // Between the two steps of a rotation the file is missing: no notice.
             (Err(error), Ok(_))
                 if error.kind() == io::ErrorKind::NotFound && self.grew.elapsed() < Duration::from_secs(2) =>
             {
-                Event::Nothing
+                FileEvent::Nothing
             }
             (Err(error), _) | (_, Err(error)) => self.failed(&error),
         }
     }
 
-    fn failed(&mut self, error: &io::Error) -> Event {
+    fn failed(&mut self, error: &io::Error) -> FileEvent {
         self.failing = true;
         let text = format!("{}: {error}; shown is what could be read", self.name);
         if self.trouble.as_ref() == Some(&text) {
-            return Event::Nothing;
+            return FileEvent::Nothing;
         }
         self.trouble = Some(text.clone());
-        Event::Notice(text)
+        FileEvent::Notice(text)
     }
 
     /// Lines `from..from + count`, at most `keep` bytes of each; fewer when they cannot be read.
@@ -327,19 +327,19 @@ impl Tracked {
     /// What the store knows about these lines; empty for a file.
     #[must_use]
     pub fn heads(&self, from: usize, count: usize) -> Vec<Head> {
-        self.lanes.as_ref().map(|lanes| lanes.read(from, count)).unwrap_or_default()
+        self.spool.as_ref().map(|spool| spool.read(from, count)).unwrap_or_default()
     }
 
     /// The first of these lines that a step of a run wrote.
     #[must_use]
     pub fn first_of_step(&self, step: u32, from: usize, to: usize) -> Option<usize> {
-        self.lanes.as_ref()?.first_of_step(step, from, to)
+        self.spool.as_ref()?.first_of_step(step, from, to)
     }
 
     /// The data of an event of a run, as JSON.
     #[must_use]
     pub fn data(&self, head: &Head) -> Option<String> {
-        self.lanes.as_ref()?.data(head)
+        self.spool.as_ref()?.data(head)
     }
 
     /// A notice when its first bytes show an unsupported packing or binary data.

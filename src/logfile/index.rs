@@ -5,8 +5,8 @@ use std::fs::File;
 use std::io;
 use std::os::unix::fs::FileExt;
 
-use super::lanes::Head;
 use super::records::Records;
+use super::run_spool::Head;
 use crate::core::event::Level;
 use crate::core::record;
 use crate::core::time::Timestamp;

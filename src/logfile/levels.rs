@@ -92,7 +92,8 @@ impl Levels {
             filled += got;
         }
         let buffer = std::mem::take(&mut self.buffer);
-        let used = self.scan_block(file, &buffer[..filled], filled >= room && file.tail_counts(), filled == buffer.len());
+        let used =
+            self.scan_block(file, &buffer[..filled], filled >= room && file.tail_counts(), filled == buffer.len());
         self.buffer = buffer;
         self.offset += used as u64;
         Ok(used > 0)

@@ -5,11 +5,11 @@ use std::io;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, TryRecvError, TrySendError, sync_channel};
 use std::time::{Duration, Instant};
 
-use super::desk::{Answer, Ask, Desk, Shown};
+use super::log_view::{Answer, LogRequest, LogView, Shown};
 
 /// A message from the thread of a log view.
 #[derive(Debug, Clone)]
-pub enum Told {
+pub enum LogUpdate {
     Shown(Box<Shown>),
     Answer(Answer),
     /// The log view could not be opened, with the reason. No further message follows.
@@ -18,19 +18,19 @@ pub enum Told {
 
 /// A running log view. Dropping it and its wakers ends the thread after the current piece of work.
 #[derive(Debug)]
-pub struct Source {
-    asks: SyncSender<Ask>,
+pub struct LogSource {
+    asks: SyncSender<LogRequest>,
 }
 
 /// Wakes a log view after something was written to what it reads.
 #[derive(Debug, Clone)]
-pub struct Nudge(SyncSender<Ask>);
+pub struct Waker(SyncSender<LogRequest>);
 
-impl Nudge {
+impl Waker {
     /// A full queue is fine: the view will poll anyway. False: the view is gone.
     #[must_use]
-    pub fn tell(&self) -> bool {
-        !matches!(self.0.try_send(Ask::Look), Err(TrySendError::Disconnected(_)))
+    pub fn wake(&self) -> bool {
+        !matches!(self.0.try_send(LogRequest::Poll), Err(TrySendError::Disconnected(_)))
     }
 }
 
@@ -47,45 +47,45 @@ const SCREEN_INTERVAL: Duration = Duration::from_millis(40);
 /// How often files are checked for having been replaced or truncated.
 const CHECK: Duration = Duration::from_millis(250);
 
-impl Source {
+impl LogSource {
     /// Starts the thread, which calls `make` itself: the caller does not wait for files to open.
     /// `send` may block; false from it ends the thread.
     ///
     /// # Errors
     /// When the thread cannot be started.
     pub fn start(
-        make: impl FnOnce() -> io::Result<Desk> + Send + 'static,
-        mut send: impl FnMut(Told) -> bool + Send + 'static,
+        make: impl FnOnce() -> io::Result<LogView> + Send + 'static,
+        mut send: impl FnMut(LogUpdate) -> bool + Send + 'static,
     ) -> io::Result<Self> {
         let (asks, requests) = sync_channel(WAITING);
         std::thread::Builder::new().name("log".to_owned()).spawn(move || match make() {
-            Ok(desk) => run(desk, &requests, send),
-            Err(error) => drop(send(Told::Unopened(error.to_string()))),
+            Ok(log_view) => run(log_view, &requests, send),
+            Err(error) => drop(send(LogUpdate::Unopened(error.to_string()))),
         })?;
         Ok(Self { asks })
     }
 
     /// Queues a request; false when the queue is full.
     #[must_use]
-    pub fn ask(&self, ask: Ask) -> bool {
+    pub fn ask(&self, ask: LogRequest) -> bool {
         self.asks.try_send(ask).is_ok()
     }
 
     /// For the writer of a log that the view reads.
     #[must_use]
-    pub fn nudge(&self) -> Nudge {
-        Nudge(self.asks.clone())
+    pub fn waker(&self) -> Waker {
+        Waker(self.asks.clone())
     }
 }
 
-fn run(mut desk: Desk, requests: &Receiver<Ask>, mut send: impl FnMut(Told) -> bool) {
+fn run(mut log_view: LogView, requests: &Receiver<LogRequest>, mut send: impl FnMut(LogUpdate) -> bool) {
     let (mut sent, mut checked) = (None::<Instant>, Instant::now());
     let mut idle = false;
     let mut grew = Instant::now();
     loop {
         let mut urgent = sent.is_none();
         let request = if idle {
-            match requests.recv_timeout(pause(&desk, grew)) {
+            match requests.recv_timeout(pause(&log_view, grew)) {
                 Ok(request) => Some(request),
                 Err(RecvTimeoutError::Timeout) => None,
                 Err(RecvTimeoutError::Disconnected) => return,
@@ -99,30 +99,30 @@ fn run(mut desk: Desk, requests: &Receiver<Ask>, mut send: impl FnMut(Told) -> b
         };
         let mut next = request;
         while let Some(request) = next {
-            urgent |= request != Ask::Look;
-            desk.ask(request);
+            urgent |= request != LogRequest::Poll;
+            log_view.ask(request);
             next = requests.try_recv().ok();
         }
         if !urgent || sent.is_none() {
-            idle = !desk.work();
+            idle = !log_view.work();
             grew = if idle { grew } else { Instant::now() };
         } else {
             // The request is answered first; the background work it causes follows.
             idle = false;
         }
         if checked.elapsed() >= CHECK {
-            desk.check();
+            log_view.check();
             checked = Instant::now();
         }
-        for answer in desk.answers() {
-            if !send(Told::Answer(answer)) {
+        for answer in log_view.answers() {
+            if !send(LogUpdate::Answer(answer)) {
                 return;
             }
         }
         let due = urgent || sent.is_none_or(|at| at.elapsed() >= SCREEN_INTERVAL);
-        if desk.has_changed() && desk.is_watched() && (due || idle) {
+        if log_view.has_changed() && log_view.is_watched() && (due || idle) {
             sent = Some(Instant::now());
-            if !send(Told::Shown(Box::new(desk.shown()))) {
+            if !send(LogUpdate::Shown(Box::new(log_view.shown()))) {
                 return;
             }
         }
@@ -130,9 +130,9 @@ fn run(mut desk: Desk, requests: &Receiver<Ask>, mut send: impl FnMut(Told) -> b
 }
 
 /// How long to wait for a request before polling again.
-fn pause(desk: &Desk, grew: Instant) -> Duration {
+fn pause(log_view: &LogView, grew: Instant) -> Duration {
     match () {
-        () if !desk.is_watched() || !desk.needs_polling() => NEVER,
+        () if !log_view.is_watched() || !log_view.needs_polling() => NEVER,
         () if grew.elapsed() < QUIET => POLL,
         () => POLL_QUIET,
     }
@@ -143,21 +143,21 @@ mod tests {
 
     use super::*;
     use crate::core::time::Timestamp;
-    use crate::logfile::desk::{Move, Sought};
     use crate::logfile::file::Tracked;
+    use crate::logfile::log_view::{Move, Sought};
     use crate::logfile::scan::pattern;
 
-    fn source(text: &str) -> (Source, Receiver<Told>) {
+    fn source(text: &str) -> (LogSource, Receiver<LogUpdate>) {
         let file = Tracked::spool("test", io::Cursor::new(text.to_owned().into_bytes())).unwrap();
         let (sender, messages) = sync_channel(8);
-        let desk = Desk::new(vec![file], false, Timestamp(0));
-        (Source::start(move || Ok(desk), move |t| sender.send(t).is_ok()).unwrap(), messages)
+        let log_view = LogView::new(vec![file], false, Timestamp(0));
+        (LogSource::start(move || Ok(log_view), move |t| sender.send(t).is_ok()).unwrap(), messages)
     }
 
-    fn until(messages: &Receiver<Told>, fact: impl Fn(&Shown) -> bool) -> Shown {
+    fn until(messages: &Receiver<LogUpdate>, fact: impl Fn(&Shown) -> bool) -> Shown {
         loop {
             match messages.recv_timeout(Duration::from_secs(20)).unwrap() {
-                Told::Shown(shown) if fact(&shown) => return *shown,
+                LogUpdate::Shown(shown) if fact(&shown) => return *shown,
                 _ => {}
             }
         }
@@ -167,20 +167,22 @@ mod tests {
     fn requests_are_answered_while_and_after_the_work_is_done() {
         let text: String = (0..200_000).map(|n| format!("INFO line {n}\n")).collect();
         let (source, messages) = source(&text);
-        assert!(source.ask(Ask::Fit { rows: 10, strip: 0 }));
-        assert!(source.ask(Ask::Search(Some(pattern("7$").unwrap()))));
+        assert!(source.ask(LogRequest::Resize { rows: 10, strip: 0 }));
+        assert!(source.ask(LogRequest::Search(Some(pattern("7$").unwrap()))));
         let all = until(&messages, |shown| shown.hits.is_some_and(|hits| hits.complete) && shown.lines == 200_000);
         assert_eq!(all.hits.unwrap().count, 20_000);
-        assert!(source.ask(Ask::Move(Move::Line(100))));
-        assert!(source.ask(Ask::Seek { what: Sought::Hit, forward: true }));
+        assert!(source.ask(LogRequest::Move(Move::Line(100))));
+        assert!(source.ask(LogRequest::Seek { what: Sought::Hit, forward: true }));
         until(&messages, |shown| shown.rows[shown.cursor].number == 107);
     }
 
     #[test]
     fn a_view_that_cannot_be_made_is_reported() {
         let (sender, messages) = sync_channel(8);
-        let made = Source::start(|| Err(io::Error::other("no room")), move |t| sender.send(t).is_ok()).unwrap();
-        assert!(matches!(messages.recv_timeout(Duration::from_secs(20)), Ok(Told::Unopened(why)) if why == "no room"));
+        let made = LogSource::start(|| Err(io::Error::other("no room")), move |t| sender.send(t).is_ok()).unwrap();
+        assert!(
+            matches!(messages.recv_timeout(Duration::from_secs(20)), Ok(LogUpdate::Unopened(why)) if why == "no room")
+        );
         drop(made);
     }
 

@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex, PoisonError, Weak};
 
 use super::file::{ENDED, FULL};
 use super::index::BLOCK;
-use super::unpack::Input;
+use super::unpack::ByteSource;
 
 /// One input being copied into a file.
 #[derive(Debug)]
@@ -24,7 +24,7 @@ pub(super) struct Pour {
 
 impl Pour {
     /// Copies the input to its end. `input` also returns whether it is being unpacked.
-    pub fn run(mut self, input: impl FnOnce() -> io::Result<(Input, bool)>) {
+    pub fn run(mut self, input: impl FnOnce() -> io::Result<(ByteSource, bool)>) {
         let how = match input() {
             Ok((input, packed)) => {
                 self.most = if packed { self.most } else { u64::MAX };
@@ -37,7 +37,7 @@ impl Pour {
         }
     }
 
-    fn all(&mut self, mut input: Input) -> u8 {
+    fn all(&mut self, mut input: ByteSource) -> u8 {
         let mut buffer = vec![0; BLOCK];
         let mut left = self.most;
         while self.ended.strong_count() > 0 {
@@ -96,12 +96,16 @@ fn size_text(bytes: u64) -> String {
 mod tests {
     use super::*;
 
-    fn poured(most: u64, input: Input) -> (u64, u8, Option<String>) {
+    fn poured(most: u64, input: ByteSource) -> (u64, u8, Option<String>) {
         let file = tempfile::tempfile().unwrap();
         let ended = Arc::new(AtomicU8::new(0));
         let message: Arc<Mutex<Option<String>>> = Arc::default();
-        let pour =
-            Pour { into: file.try_clone().unwrap(), most, ended: Arc::downgrade(&ended), message: Arc::clone(&message) };
+        let pour = Pour {
+            into: file.try_clone().unwrap(),
+            most,
+            ended: Arc::downgrade(&ended),
+            message: Arc::clone(&message),
+        };
         pour.run(|| Ok((input, true)));
         let message = message.lock().unwrap().take();
         (file.metadata().unwrap().len(), ended.load(Ordering::Acquire), message)
@@ -120,7 +124,10 @@ mod tests {
         assert_eq!(poured(u64::MAX, Box::new(io::repeat(7).take(3 << 20))), (3 << 20, ENDED, None));
         let (len, how, message) = poured(2 << 20, Box::new(io::repeat(7)));
         assert_eq!((len, how), (2 << 20, ENDED), "an endless one stops");
-        assert!(message.is_some_and(|message| message.starts_with("unpacked it is larger than 2 MiB, half of the room in /")));
+        assert!(
+            message
+                .is_some_and(|message| message.starts_with("unpacked it is larger than 2 MiB, half of the room in /"))
+        );
         let (len, how, message) = poured(u64::MAX, Box::new(io::Cursor::new(b"a\n").chain(Broken)));
         assert_eq!((len, how, message.as_deref()), (2, ENDED, Some("the cable is out; shown is what could be read")));
     }

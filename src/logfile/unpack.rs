@@ -19,7 +19,7 @@ const OTHERS: [(&[u8], &str); 4] = [
 ];
 
 /// A reader for any thread.
-pub type Input = Box<dyn Read + Send>;
+pub type ByteSource = Box<dyn Read + Send>;
 
 /// How a log is packed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -40,7 +40,7 @@ impl Packing {
     }
 
     /// The unpacked text.
-    pub fn reader(self, packed: impl Read + Send + 'static) -> Input {
+    pub fn reader(self, packed: impl Read + Send + 'static) -> ByteSource {
         match self {
             Self::Gzip => Box::new(Whole(MultiGzDecoder::new(BufReader::with_capacity(1 << 16, packed)))),
             Self::Zstd => Box::new(Whole(Frames::new(BufReader::with_capacity(1 << 16, packed)))),
@@ -59,7 +59,7 @@ pub fn unpacked_by(head: &[u8]) -> Option<&'static str> {
 ///
 /// # Errors
 /// When not even the first bytes can be read.
-pub fn reader(mut input: impl Read + Send + 'static) -> io::Result<(Input, bool)> {
+pub fn reader(mut input: impl Read + Send + 'static) -> io::Result<(ByteSource, bool)> {
     let mut head = Vec::with_capacity(ZSTD.len());
     while [GZIP, ZSTD].iter().any(|magic| magic.starts_with(&head) && magic.len() > head.len()) {
         let mut byte = [0];

@@ -3,7 +3,7 @@
 
 use std::borrow::Cow;
 
-use crate::core::artifact::{Artifact, ArtifactKind, Left, Limits, NotKept};
+use crate::core::artifact::{Artifact, ArtifactDraft, ArtifactKind, Limits, NotKept};
 use crate::core::plan::hex_sha256;
 use crate::core::run::RunId;
 use crate::core::time::Timestamp;
@@ -42,8 +42,8 @@ impl NewArtifact {
     /// Hashes and packs the contents, which takes a while for large ones. `None`: they have 4 GiB
     /// or more.
     #[must_use]
-    pub fn pack(left: Left) -> Option<Self> {
-        let Left { kind, title, content } = left;
+    pub fn pack(left: ArtifactDraft) -> Option<Self> {
+        let ArtifactDraft { kind, title, content } = left;
         let body = chunk::compress(&content)?;
         let url = (kind == ArtifactKind::Link).then(|| String::from_utf8_lossy(&content).into_owned());
         let bytes = i64::try_from(content.len()).unwrap_or(i64::MAX);
@@ -163,7 +163,7 @@ mod tests {
     #[test]
     fn what_is_listed_is_the_artifact_only_when_all_of_it_is_alike() {
         let left = |kind, title: &str, content: &[u8]| {
-            NewArtifact::pack(Left { kind, title: title.to_owned(), content: content.to_vec() }).unwrap()
+            NewArtifact::pack(ArtifactDraft { kind, title: title.to_owned(), content: content.to_vec() }).unwrap()
         };
         let (new, at) = (left(ArtifactKind::File, "log", b"a"), Timestamp(1));
         let listed = Artifact {

@@ -1,7 +1,7 @@
 //! Circuit breakers, shared by all engines of a store: asked before a call, updated after it, reset
 //! by people.
 
-use crate::core::breaker::{Breaker, Pass, State, Way};
+use crate::core::breaker::{Breaker, BreakerKey, Pass, State};
 use crate::core::plan::Target;
 use crate::core::time::Timestamp;
 
@@ -29,10 +29,10 @@ type Kept = (i64, Option<i64>, Option<i64>);
 
 impl Store {
     /// Returns whether a call that takes at most `max_wait_ms` may be made.
-    pub async fn ask_breaker(
+    pub async fn admit_call(
         &self,
         workspace: i64,
-        way: &Way,
+        way: &BreakerKey,
         max_wait_ms: i64,
         at: Timestamp,
     ) -> Result<Pass, StoreError> {
@@ -40,13 +40,13 @@ impl Store {
         let (service, env) = key(way);
         let kept = fetch_optional!(db, Kept, STATE, workspace, text(service), text(env), text(&way.host))?;
         drop(db);
-        let (_, pass) = kept.map_or_else(State::default, state).ask(at, max_wait_ms);
+        let (_, pass) = kept.map_or_else(State::default, state).admit(at, max_wait_ms);
         if !matches!(pass, Pass::Probe { .. }) {
             return Ok(pass);
         }
         // Of all callers that find the probe due, one gets it.
         let mut tx = self.db.begin().await?;
-        let (after, pass) = hold(&mut tx, workspace, way).await?.ask(at, max_wait_ms);
+        let (after, pass) = hold(&mut tx, workspace, way).await?.admit(at, max_wait_ms);
         keep(&mut tx, workspace, way, after).await?;
         tx.commit().await?;
         Ok(pass)
@@ -54,10 +54,10 @@ impl Store {
 
     /// Reports the outcome of a call that was allowed: `Err` with its message when it counts as a
     /// failure. Returns the state before and after, when it changed.
-    pub async fn tell_breaker(
+    pub async fn record_call(
         &self,
         workspace: i64,
-        way: &Way,
+        way: &BreakerKey,
         pass: Pass,
         outcome: Result<(), &str>,
         at: Timestamp,
@@ -71,7 +71,7 @@ impl Store {
             execute!(tx, KNOW, workspace, text(service), text(env), text(&way.host))?;
         }
         let before = hold(&mut tx, workspace, way).await?;
-        let after = before.told(pass, outcome.is_ok(), at);
+        let after = before.after(pass, outcome.is_ok(), at);
         keep(&mut tx, workspace, way, after).await?;
         if let Err(message) = outcome {
             execute!(tx, EXPLAIN, workspace, text(service), text(env), text(&way.host), db::message(message))?;
@@ -87,7 +87,7 @@ impl Store {
         let breaker = |(service, env, host, failures, opened_at, probe_until, message)| {
             let target = Target { service, env: Some(env).filter(|env: &String| !env.is_empty()) };
             let target = Some(target).filter(|target| !target.service.is_empty());
-            Breaker { way: Way { target, host }, state: state((failures, opened_at, probe_until)), message }
+            Breaker { way: BreakerKey { target, host }, state: state((failures, opened_at, probe_until)), message }
         };
         Ok(rows.into_iter().map(breaker).collect())
     }
@@ -96,11 +96,11 @@ impl Store {
     pub async fn reset_breakers(
         &self,
         workspace: i64,
-        ways: &[Way],
+        ways: &[BreakerKey],
         actor: &str,
         reason: Option<&str>,
         at: Timestamp,
-    ) -> Result<Vec<Way>, StoreError> {
+    ) -> Result<Vec<BreakerKey>, StoreError> {
         let mut tx = self.db.begin().await?;
         let mut reset = Vec::new();
         for way in ways {
@@ -128,7 +128,7 @@ impl Store {
 }
 
 /// Service and environment; both '' for a host alone.
-fn key(way: &Way) -> (&str, &str) {
+fn key(way: &BreakerKey) -> (&str, &str) {
     let target = way.target.as_ref();
     let env = target.and_then(|target| target.env.as_deref());
     (target.map_or("", |target| &target.service), env.unwrap_or_default())
@@ -143,13 +143,13 @@ fn state((failures, opened_at, probe_until): Kept) -> State {
 }
 
 /// The state of a breaker, locked until the transaction ends.
-async fn hold(tx: &mut Tx, workspace: i64, way: &Way) -> Result<State, StoreError> {
+async fn hold(tx: &mut Tx, workspace: i64, way: &BreakerKey) -> Result<State, StoreError> {
     let (service, env) = key(way);
     let kept = fetch_optional!(tx, Kept, HOLD, workspace, text(service), text(env), text(&way.host))?;
     Ok(kept.map_or_else(State::default, state))
 }
 
-async fn keep(tx: &mut Tx, workspace: i64, way: &Way, state: State) -> Result<(), StoreError> {
+async fn keep(tx: &mut Tx, workspace: i64, way: &BreakerKey, state: State) -> Result<(), StoreError> {
     let (service, env) = key(way);
     let (failures, opened_at, probe_until) = match state {
         State::Closed { failures } => (i64::from(failures), None, None),

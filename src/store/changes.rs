@@ -10,7 +10,7 @@ use sqlx::postgres::PgListener;
 use sqlx::{PgPool, Sqlite};
 
 use super::db::Either;
-use super::nudge::Nudge;
+use super::waker::Waker;
 use super::{Store, StoreError, error, open, rows};
 use crate::core::run::{RunId, RunStatus};
 
@@ -35,7 +35,7 @@ enum Source {
         conn: PoolConnection<Sqlite>,
         version: i64,
         /// Absent where the system does not report writes: then the counter is polled.
-        waker: Option<Nudge>,
+        waker: Option<Waker>,
     },
     Postgres(Box<PgListener>),
 }
@@ -49,7 +49,7 @@ impl Store {
             Either::Sqlite(pools) => {
                 let mut conn = pools.read.acquire().await.map_err(failed)?;
                 let version = sqlx::query_scalar(VERSION).fetch_one(&mut *conn).await.map_err(failed)?;
-                let waker = open::file_of(&self.db.url).and_then(Nudge::on);
+                let waker = open::file_of(&self.db.url).and_then(Waker::on);
                 Source::Sqlite { conn, version, waker }
             }
             Either::Postgres(pool) => Source::Postgres(Box::new(listener(pool).await.map_err(failed)?)),
@@ -74,7 +74,7 @@ impl Changes {
     /// Returns true as soon as something was written, false after `pause` when not. Where the
     /// system does not report writes, it polls every `between`. A lost connection counts as a
     /// change: writes may have been missed.
-    pub async fn heard(&mut self, pause: Duration, between: Duration) -> Result<bool, StoreError> {
+    pub async fn changed(&mut self, pause: Duration, between: Duration) -> Result<bool, StoreError> {
         let failed = |e: sqlx::Error| error::translate(&e, &self.url);
         match &mut self.source {
             Source::Sqlite { conn, version, waker } => {

@@ -19,7 +19,7 @@ const MAX_RATIO: usize = 255;
 
 /// One captured line.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Line<'a> {
+pub(super) struct ChunkLine<'a> {
     pub at: Timestamp,
     pub stream: Stream,
     pub text: std::borrow::Cow<'a, str>,
@@ -36,7 +36,7 @@ pub(super) fn fitting(lengths: impl Iterator<Item = usize>) -> usize {
 }
 
 /// Packs lines. `None`: a line is 4 GiB or longer.
-pub(super) fn pack(lines: &[Line<'_>]) -> Option<Vec<u8>> {
+pub(super) fn pack(lines: &[ChunkLine<'_>]) -> Option<Vec<u8>> {
     let mut raw = Vec::with_capacity(lines.iter().map(|line| HEADER + line.text.len()).sum());
     for line in lines {
         raw.push(u8::from(line.stream == Stream::Stderr));
@@ -63,7 +63,7 @@ pub(super) fn decompress(body: &[u8]) -> Option<Vec<u8>> {
 }
 
 /// Inverse of [`pack`]. `None`: the body is damaged.
-pub(super) fn unpack(body: &[u8]) -> Option<Vec<Line<'static>>> {
+pub(super) fn unpack(body: &[u8]) -> Option<Vec<ChunkLine<'static>>> {
     let raw = decompress(body)?;
     let mut rest = raw.as_slice();
     let mut lines = Vec::new();
@@ -72,7 +72,7 @@ pub(super) fn unpack(body: &[u8]) -> Option<Vec<Line<'static>>> {
         let (at, after) = after.split_first_chunk::<8>()?;
         let (length, after) = after.split_first_chunk::<4>()?;
         let (text, after) = after.split_at_checked(u32::from_le_bytes(*length) as usize)?;
-        lines.push(Line {
+        lines.push(ChunkLine {
             at: Timestamp(i64::from_le_bytes(*at)),
             stream: if *stream == 0 { Stream::Stdout } else { Stream::Stderr },
             text: String::from_utf8(text.to_vec()).ok()?.into(),
@@ -93,7 +93,7 @@ mod tests {
         fn lines_come_back_as_they_went_in(lines in prop::collection::vec((any::<i64>(), any::<bool>(), ".{0,80}"), 1..40)) {
             let lines: Vec<_> = lines
                 .into_iter()
-                .map(|(at, err, text)| Line {
+                .map(|(at, err, text)| ChunkLine {
                     at: Timestamp(at),
                     stream: if err { Stream::Stderr } else { Stream::Stdout },
                     text: text.into(),

@@ -19,12 +19,12 @@ const PUT_BACK: &str = "update run set status = 'queued', holder = null, lease_u
 
 /// A position in the queue.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Place {
+pub struct QueuePosition {
     pub rank: i64,
     pub run: RunId,
 }
 
-impl Place {
+impl QueuePosition {
     /// Before all others.
     pub const HEAD: Self = Self { rank: i64::MIN, run: RunId(0) };
 }
@@ -52,7 +52,7 @@ impl<'a> From<&'a str> for Claimer<'a> {
 enum What {
     One(RunId),
     /// The first of the lane after that position.
-    Next(Lane, Place),
+    Next(Lane, QueuePosition),
 }
 
 impl Store {
@@ -76,7 +76,7 @@ impl Store {
             return self.claim_what(What::One(run), holder.into(), lease_until).await;
         }
         for lane in Lane::ALL {
-            let claimed = self.claim_next(lane, Place::HEAD, holder, lease_until).await?;
+            let claimed = self.claim_next(lane, QueuePosition::HEAD, holder, lease_until).await?;
             if claimed.is_some() {
                 return Ok(claimed);
             }
@@ -90,7 +90,7 @@ impl Store {
     pub async fn claim_next(
         &self,
         lane: Lane,
-        passed: Place,
+        passed: QueuePosition,
         by: impl Into<Claimer<'_>>,
         lease_until: Timestamp,
     ) -> Result<Option<(Claim, Run)>, StoreError> {
@@ -120,7 +120,7 @@ impl Store {
             }
         };
         let Some(row) = row else { return Ok(None) };
-        let place = Place { rank: row.rank, run: RunId(row.id) };
+        let place = QueuePosition { rank: row.rank, run: RunId(row.id) };
         let claim = Claim { run: RunId(row.id), token: row.token, workspace: row.workspace_id };
         match Run::try_from(row) {
             Ok(run) => {

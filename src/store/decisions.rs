@@ -111,7 +111,12 @@ pub(super) async fn number(tx: &mut Tx, run: RunId) -> Result<Numbered, StoreErr
     row.ok_or_else(|| StoreError::NotFound(format!("run {run}")))
 }
 
-pub(super) async fn append_event(tx: &mut Tx, run: RunId, numbered: &Numbered, event: NewEntry) -> Result<(), StoreError> {
+pub(super) async fn append_event(
+    tx: &mut Tx,
+    run: RunId,
+    numbered: &Numbered,
+    event: NewEntry,
+) -> Result<(), StoreError> {
     journal::write(tx, run, numbered.last_seq, &[event]).await
 }
 

@@ -4,7 +4,7 @@
 
 use crate::core::event::Level;
 use crate::core::orders::{Ending, Order};
-use crate::core::queue::{Member, Policy, met};
+use crate::core::queue::{Member, Policy, group_effect};
 use crate::core::run::{Run, RunId};
 
 use super::db::{Tx, text};
@@ -76,7 +76,7 @@ pub(super) async fn make_room(tx: &mut Tx, new: &NewRun, run: Run) -> Result<Run
             cancelled.push(member);
         }
     }
-    let Some(effect) = met(concurrency, &cancelled) else { return Ok(run) };
+    let Some(effect) = group_effect(concurrency, &cancelled) else { return Ok(run) };
     let numbered = number(tx, run.id).await?;
     let message = format!("group {}: {effect}", concurrency.group);
     append_event(tx, run.id, &numbered, journal::event(Level::Warn, "control", None, message, new.at)).await?;

@@ -9,7 +9,7 @@ use crate::core::event::{Entry, EntryBody, NewEntry};
 use crate::core::run::{Phase, RunId};
 use crate::core::time::Timestamp;
 
-use super::chunk::{self, Line};
+use super::chunk::{self, ChunkLine};
 use super::db::{self, Session, Tx, text};
 use super::rows::{EventRow, all, small};
 use super::{Claim, Store, StoreError, dialect};
@@ -148,7 +148,7 @@ async fn insert_output(tx: &mut Tx, run: RunId, lines: &[(i64, &NewEntry)]) -> R
     while let [(first_seq, first), ..] = rest {
         let (now, later) = rest.split_at(chunk::fitting(rest.iter().map(|(_, entry)| length(entry))));
         let raw_bytes: usize = now.iter().map(|(_, entry)| length(entry)).sum();
-        let packed: Vec<Line<'_>> = now.iter().filter_map(|(_, entry)| line(entry)).collect();
+        let packed: Vec<ChunkLine<'_>> = now.iter().filter_map(|(_, entry)| line(entry)).collect();
         let too_long = || StoreError::Database("a line of output is 4 GiB or longer".into());
         let body = chunk::pack(&packed).ok_or_else(too_long)?;
         let last_seq = first_seq + i64::try_from(now.len()).unwrap_or(i64::MAX) - 1;
@@ -164,9 +164,9 @@ fn length(entry: &NewEntry) -> usize {
     line(entry).map_or(0, |line| line.text.len())
 }
 
-fn line(entry: &NewEntry) -> Option<Line<'_>> {
+fn line(entry: &NewEntry) -> Option<ChunkLine<'_>> {
     match &entry.body {
-        EntryBody::Output { stream, text } => Some(Line { at: entry.at, stream: *stream, text: text.into() }),
+        EntryBody::Output { stream, text } => Some(ChunkLine { at: entry.at, stream: *stream, text: text.into() }),
         EntryBody::Event { .. } => None,
     }
 }

@@ -181,7 +181,7 @@ impl Store {
     }
 
     /// Whether no run of any workspace is queued or active.
-    pub async fn is_calm(&self) -> Result<bool, StoreError> {
+    pub async fn is_idle(&self) -> Result<bool, StoreError> {
         let mut db = self.db.read().await?;
         Ok(fetch_optional!(db, (i64,), OPEN)?.is_none())
     }

@@ -2,7 +2,7 @@
 //! them when it ends.
 
 use crate::core::plan::Plan;
-use crate::core::queue::{Wanted, wanted};
+use crate::core::queue::{Lock, wanted};
 use crate::core::run::RunId;
 
 use super::db::{Tx, text};
@@ -32,10 +32,10 @@ pub(super) async fn want(tx: &mut Tx, workspace: i64, run: RunId, plan: &Plan) -
 }
 
 /// The columns `service` and `env`. No service has an empty name, so it marks a group.
-pub(super) fn columns(wanted: &Wanted) -> (&str, &str) {
+pub(super) fn columns(wanted: &Lock) -> (&str, &str) {
     match wanted {
-        Wanted::Target(target) => (&target.service, target.env.as_deref().unwrap_or_default()),
-        Wanted::Group(name) => ("", name),
+        Lock::Target(target) => (&target.service, target.env.as_deref().unwrap_or_default()),
+        Lock::Group(name) => ("", name),
     }
 }
 

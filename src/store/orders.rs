@@ -247,5 +247,5 @@ async fn end(tx: &mut Tx, to: &To<'_>, ending: Ending, by: Orderer<'_>, at: Time
     if to.orders.ending.is_none_or(|before| before < ending) {
         execute!(tx, ASK_TO_END, to.run.0, text(actor), ending.name())?;
     }
-    given(format!("{} requested by {actor}{because}", ending.words()), to.status)
+    given(format!("{} requested by {actor}{because}", ending.label()), to.status)
 }

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use crate::core::plan::{Plan, Target};
-use crate::core::queue::{Blocked, Queued, Wanted, wanted};
+use crate::core::queue::{Blocked, Lock, Queued, wanted};
 use crate::core::run::RunId;
 
 use super::db::text;
@@ -58,7 +58,7 @@ impl Store {
     }
 
     /// The locks a run of this plan would wait for at that rank in the queue.
-    pub async fn in_the_way(&self, workspace: i64, plan: &Plan, rank: i64) -> Result<Vec<Blocked>, StoreError> {
+    pub async fn blockers(&self, workspace: i64, plan: &Plan, rank: i64) -> Result<Vec<Blocked>, StoreError> {
         let mut db = self.db.read().await?;
         let mut blocked = Vec::new();
         for wanted in wanted(plan) {
@@ -77,11 +77,11 @@ impl Store {
 }
 
 /// The lock of two columns; see [`columns`].
-fn from_columns(service: &str, env: &str) -> Wanted {
+fn from_columns(service: &str, env: &str) -> Lock {
     match (service, env) {
-        ("", group) => Wanted::Group(group.to_owned()),
-        (service, "") => Wanted::Target(Target { service: service.to_owned(), env: None }),
-        (service, env) => Wanted::Target(Target { service: service.to_owned(), env: Some(env.to_owned()) }),
+        ("", group) => Lock::Group(group.to_owned()),
+        (service, "") => Lock::Target(Target { service: service.to_owned(), env: None }),
+        (service, env) => Lock::Target(Target { service: service.to_owned(), env: Some(env.to_owned()) }),
     }
 }
 
@@ -92,9 +92,7 @@ mod tests {
     #[test]
     fn locks_are_restored_from_their_columns() {
         let target = |env: Option<&str>| Target { service: "web".to_owned(), env: env.map(str::to_owned) };
-        for wanted in
-            [Wanted::Group("web".to_owned()), Wanted::Target(target(None)), Wanted::Target(target(Some("prod")))]
-        {
+        for wanted in [Lock::Group("web".to_owned()), Lock::Target(target(None)), Lock::Target(target(Some("prod")))] {
             let (service, env) = columns(&wanted);
             assert_eq!(from_columns(service, env), wanted);
         }

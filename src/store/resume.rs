@@ -4,7 +4,7 @@
 use crate::core::event::Level;
 use crate::core::orders::next_step;
 use crate::core::plan::Plan;
-use crate::core::resume::{Decision, Standing, has_failed, is_timed, standing, step_at};
+use crate::core::resume::{Decision, ResumeState, has_failed, is_timed, standing, step_at};
 use crate::core::run::{RunId, RunStatus, RunStep, StepStatus, Transition, next};
 use crate::core::step::StepSpec;
 use crate::core::time::Timestamp;
@@ -72,9 +72,9 @@ pub(super) async fn resume_if_harmless(tx: &mut Tx, run: RunId, at: Timestamp) -
     // A run that is paused before its next step only continues to wait.
     let held = || next_step(plan, &steps).is_some_and(|next| run_now.orders.holds(next));
     let harmless = match standing(plan, &steps) {
-        Standing::Harmless => true,
-        Standing::Ready => !has_failed(plan, &steps) && held(),
-        Standing::Undecided(_) => planted!(UnknownRepeated, true, false),
+        ResumeState::Harmless => true,
+        ResumeState::Ready => !has_failed(plan, &steps) && held(),
+        ResumeState::Undecided(_) => planted!(UnknownRepeated, true, false),
     };
     // A person requested a stop: then it is not resumed automatically.
     if !harmless || claims >= MAX_CLAIMS || run_now.cancel_requested_by.is_some() {
@@ -117,7 +117,7 @@ async fn resume(
     let plan = rows::read_plan(run.0, &numbered.plan)?;
     let steps = steps(tx, run).await?;
     let name = |index: u32| step_at(&plan, index).map_or_else(|| format!("number {index}"), |s| s.name.clone());
-    if let (Standing::Undecided(open), None) = (standing(&plan, &steps), decision) {
+    if let (ResumeState::Undecided(open), None) = (standing(&plan, &steps), decision) {
         return Err(StoreError::Undecided { run, step: open.iter().map(|i| name(*i)).collect::<Vec<_>>().join(", ") });
     }
     let because = by.reason.map(|reason| format!(": {reason}")).unwrap_or_default();
@@ -139,7 +139,7 @@ async fn resume(
     }
     let about: Vec<_> = unknown.iter().map(|i| format!("step {}", name(*i))).collect();
     let decided = decision.filter(|_| !unknown.is_empty()).unwrap_or(Decision::Repeat);
-    let about = if about.is_empty() { String::new() } else { format!(", {} {}", about.join(", "), decided.words()) };
+    let about = if about.is_empty() { String::new() } else { format!(", {} {}", about.join(", "), decided.label()) };
     let message = if to == RunStatus::Failed {
         let message = format!("given up by {}{because}", by.actor);
         execute!(tx, FAIL, run.0, to.name(), at.0, db::message(&message))?;

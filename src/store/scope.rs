@@ -7,7 +7,7 @@
 
 use crate::core::approval::{Tally, Vote};
 use crate::core::artifact::Artifact;
-use crate::core::breaker::{Breaker, Way};
+use crate::core::breaker::{Breaker, BreakerKey};
 use crate::core::event::Entry;
 use crate::core::observation::TargetSummary;
 use crate::core::orders::Order;
@@ -173,9 +173,9 @@ impl Scope {
         self.store.queue(self.workspace.id, first, last).await
     }
 
-    /// [`Store::in_the_way`].
-    pub async fn in_the_way(&self, plan: &Plan, rank: i64) -> Result<Vec<Blocked>, StoreError> {
-        self.store.in_the_way(self.workspace.id, plan, rank).await
+    /// [`Store::blockers`].
+    pub async fn blockers(&self, plan: &Plan, rank: i64) -> Result<Vec<Blocked>, StoreError> {
+        self.store.blockers(self.workspace.id, plan, rank).await
     }
 
     /// [`Store::members`].
@@ -222,11 +222,11 @@ impl Scope {
     /// [`Store::reset_breakers`].
     pub async fn reset_breakers(
         &self,
-        ways: &[Way],
+        ways: &[BreakerKey],
         actor: &str,
         reason: Option<&str>,
         at: Timestamp,
-    ) -> Result<Vec<Way>, StoreError> {
+    ) -> Result<Vec<BreakerKey>, StoreError> {
         self.store.reset_breakers(self.workspace.id, ways, actor, reason, at).await
     }
 

@@ -1,7 +1,7 @@
 //! Votes on a step that needs approval. A vote is checked, counted, logged in the run and audited
 //! in one transaction; the engine that drives the run polls for the result.
 
-use crate::core::approval::{Question, Tally, Unfit, Vote};
+use crate::core::approval::{Question, Tally, Vote, VoteError};
 use crate::core::event::Level;
 use crate::core::plan::plan_hash;
 use crate::core::run::{Run, RunId, RunStep, StepStatus};
@@ -79,9 +79,9 @@ pub fn open_question<'p>(run: &'p Run, steps: &[RunStep]) -> Option<(u32, &'p Ap
 async fn vote(tx: &mut Tx, id: RunId, ballot: Ballot<'_>, at: Timestamp) -> Result<Tally, StoreError> {
     let numbered = number(tx, id).await?;
     let run = orders::read(tx, id).await?;
-    let refused = |why: Unfit| StoreError::Vote { run: id, why };
+    let refused = |why: VoteError| StoreError::Vote { run: id, why };
     let steps: Vec<RunStep> = rows::all(fetch_all!(tx, StepRow, STEPS, id.0)?)?;
-    let Some((step, ask, until)) = open_question(&run, &steps) else { return Err(refused(Unfit::NotWaiting)) };
+    let Some((step, ask, until)) = open_question(&run, &steps) else { return Err(refused(VoteError::NotWaiting)) };
     let mut votes: Vec<Vote> = rows::all(fetch_all!(tx, VoteRow, VOTES, id.0)?)?;
     votes.retain(|v| v.step == step);
     let (requesters, hash) = (names(fetch_all!(tx, (String,), REQUESTERS, id.0)?), plan_hash(&run.plan));
@@ -95,7 +95,7 @@ async fn vote(tx: &mut Tx, id: RunId, ballot: Ballot<'_>, at: Timestamp) -> Resu
     };
     let question = Question { ask, plan_hash: &hash, requesters: &requesters, votes: &votes, until };
     if !matches!(question.tally(), Tally::Open(_)) {
-        return Err(refused(Unfit::NotWaiting));
+        return Err(refused(VoteError::NotWaiting));
     }
     question.check(&new).map_err(refused)?;
     let note = text_opt(new.note.as_deref());
@@ -126,7 +126,7 @@ async fn record_vote(
     };
     let name = super::decisions::step_name(&run.plan, i64::from(step));
     let message = format!("{} {word} {name}{count}{note}", new.actor);
-    execute!(tx, EXPLAIN, run.id.0, text(&question.told("")))?;
+    execute!(tx, EXPLAIN, run.id.0, text(&question.describe("")))?;
     let level = if new.approved { Level::Info } else { Level::Warn };
     append_event(tx, run.id, &numbered, journal::event(level, "operator", Some(step), message, new.at)).await?;
     let decision = Decision {

@@ -16,7 +16,7 @@ use crossterm::event::{KeyEvent, KeyEventKind};
 use ratatui::layout::Rect;
 
 use self::bar::Bar;
-use self::logs::{Logs, Place, RunLog};
+use self::logs::{LogPane, Logs, RunLog};
 use super::burst;
 use super::keys::{Action, Context, Key, Keymap};
 use super::msg::{Effect, Msg, Overview, Ticket};
@@ -189,7 +189,7 @@ impl App {
     }
 
     /// The area in which the current view shows a log.
-    fn log_place(&self) -> Option<Place> {
+    fn log_place(&self) -> Option<LogPane> {
         let body = self.body();
         match self.screens.last() {
             Some(screen) => screen.view().log(body),
@@ -327,7 +327,7 @@ impl App {
     }
 
     fn insert(&mut self, text: &str) {
-        let world = bar::World::of(self.catalogue.as_ref(), self.overview.as_ref(), &self.history);
+        let world = bar::BarContext::of(self.catalogue.as_ref(), self.overview.as_ref(), &self.history);
         let under = !self.popups.is_empty() || self.bar.is_some();
         if let Some(run) = self.log_in_focus().filter(|run| !under && self.logs.is_covered(*run)) {
             return self.logs.insert(run, text);

@@ -67,6 +67,9 @@ mod tests {
     fn ignored_text_is_quoted_and_cut() {
         let message = ignored("q\u{1b}[31mrestart web in production now\n", ":", "opens the command line");
         assert!(message.starts_with("ignored 36 characters that came at once: \"q"), "{message}");
-        assert!(!message.contains('\u{1b}') && message.contains('…') && message.ends_with(": opens the command line"), "{message}");
+        assert!(
+            !message.contains('\u{1b}') && message.contains('…') && message.ends_with(": opens the command line"),
+            "{message}"
+        );
     }
 }

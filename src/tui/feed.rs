@@ -10,20 +10,20 @@ use tokio::task::JoinSet;
 use tokio::time::timeout;
 
 use crate::bus::Notice;
-use crate::control::{Control, Door, Refusal};
+use crate::control::{Control, ProcessKind, Refusal};
 use crate::core::run::{RunId, RunStatus};
 use crate::core::time::Timestamp;
-use crate::logfile::desk::{Ask, Desk};
 use crate::logfile::file::Tracked;
-use crate::logfile::lanes::Writer;
-use crate::logfile::source::{Nudge, Source, Told};
+use crate::logfile::log_view::{LogRequest, LogView};
+use crate::logfile::run_spool::Writer;
+use crate::logfile::source::{LogSource, LogUpdate, Waker};
 use crate::store::StoreError;
 
 /// An open log: a reader thread, and the tasks that feed it the entries of runs. Dropping it ends
 /// both.
 #[derive(Debug)]
 pub struct OpenLog {
-    source: Source,
+    source: LogSource,
     feeds: JoinSet<()>,
     /// Whether the log is on screen; feeds pause while it is not.
     watched: watch::Sender<bool>,
@@ -38,11 +38,11 @@ const POLL_FALLBACK: Duration = Duration::from_secs(15);
 
 impl OpenLog {
     /// Starts reading. `send` may block; if it returns false, the reader ends.
-    pub fn start(log: Desk, send: impl FnMut(Told) -> bool + Send + 'static) -> io::Result<Self> {
-        Ok(Self::of(Source::start(move || Ok(log), send)?))
+    pub fn start(log: LogView, send: impl FnMut(LogUpdate) -> bool + Send + 'static) -> io::Result<Self> {
+        Ok(Self::of(LogSource::start(move || Ok(log), send)?))
     }
 
-    fn of(source: Source) -> Self {
+    fn of(source: LogSource) -> Self {
         Self { source, feeds: JoinSet::new(), watched: watch::Sender::new(true) }
     }
 
@@ -52,16 +52,16 @@ impl OpenLog {
         after: i64,
         control: &Control,
         now: Timestamp,
-        send: impl FnMut(Told) -> bool + Send + 'static,
+        send: impl FnMut(LogUpdate) -> bool + Send + 'static,
     ) -> io::Result<Self> {
         let (sender, writer) = oneshot::channel();
         let make = move || {
             let (file, writer) = Tracked::run(&format!("run {run}"))?;
             // Without a receiver the log has been closed.
             let _ = sender.send(writer);
-            Ok(Desk::new(vec![file], true, now))
+            Ok(LogView::new(vec![file], true, now))
         };
-        let mut log = Self::of(Source::start(make, send)?);
+        let mut log = Self::of(LogSource::start(make, send)?);
         log.feed_when_made(run, after, writer, control);
         Ok(log)
     }
@@ -78,17 +78,17 @@ impl OpenLog {
         writer: impl Future<Output = Result<Writer, RecvError>> + Send + 'static,
         control: &Control,
     ) {
-        let (nudge, watched, control) = (self.source.nudge(), self.watched.subscribe(), control.clone());
+        let (waker, watched, control) = (self.source.waker(), self.watched.subscribe(), control.clone());
         self.feeds.spawn(async move {
             if let Ok(writer) = writer.await {
-                Feed { run, writer, control, nudge, watched, after }.run().await;
+                Feed { run, writer, control, waker, watched, after }.run().await;
             }
         });
     }
 
     /// Sends a request to the reader.
-    pub fn ask(&self, ask: Ask) {
-        self.watched.send_replace(!matches!(ask, Ask::Rest));
+    pub fn ask(&self, ask: LogRequest) {
+        self.watched.send_replace(!matches!(ask, LogRequest::Idle));
         if !self.source.ask(ask) {
             tracing::warn!("the log's reader is too busy; a request was dropped");
         }
@@ -100,7 +100,7 @@ struct Feed {
     run: RunId,
     writer: Writer,
     control: Control,
-    nudge: Nudge,
+    waker: Waker,
     watched: watch::Receiver<bool>,
     after: i64,
 }
@@ -117,20 +117,20 @@ enum Progress {
 
 impl Feed {
     async fn run(mut self) {
-        let mut notices = self.control.listen();
+        let mut notices = self.control.subscribe();
         loop {
             match self.feed_entries().await {
                 Ok(Progress::Ended) => return,
                 Ok(Progress::UpToDate) => self.wait(&mut notices).await,
                 Ok(Progress::Paused) => self.wait_watched(&mut notices).await,
                 Err(refusal) => {
-                    self.writer.tell(format!("run {}: {refusal}; shown is what could be read", self.run));
+                    self.writer.report(format!("run {}: {refusal}; shown is what could be read", self.run));
                     if matches!(refusal, Refusal::Store(StoreError::NotFound(_))) {
                         self.writer.end();
-                        let _ = self.nudge.tell();
+                        let _ = self.waker.wake();
                         return;
                     }
-                    let _ = self.nudge.tell();
+                    let _ = self.waker.wake();
                     tokio::time::sleep(POLL_INTERVAL).await;
                     self.wait_watched(&mut notices).await;
                 }
@@ -152,7 +152,7 @@ impl Feed {
             let Some(last) = entries.last() else { break };
             self.after = last.seq;
             let room = self.writer.push(&entries);
-            if !self.nudge.tell() || !room {
+            if !self.waker.wake() || !room {
                 return Ok(Progress::Ended);
             }
         }
@@ -161,7 +161,7 @@ impl Feed {
         } else {
             self.writer.catch_up();
         }
-        let _ = self.nudge.tell();
+        let _ = self.waker.wake();
         Ok(if ended { Progress::Ended } else { Progress::UpToDate })
     }
 
@@ -192,7 +192,7 @@ impl Feed {
         };
         // A subcommand gets notices only of its own process's writes.
         let door = self.control.settings().door;
-        let _ = timeout(if door == Door::Cli { POLL_INTERVAL } else { POLL_FALLBACK }, news).await;
+        let _ = timeout(if door == ProcessKind::Cli { POLL_INTERVAL } else { POLL_FALLBACK }, news).await;
     }
 }
 

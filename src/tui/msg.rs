@@ -14,8 +14,8 @@ use crate::core::resume::Decision;
 use crate::core::run::{AuditRow, Run, RunId, RunStatus};
 use crate::core::run_ref::RunRef;
 use crate::core::time::Timestamp;
-use crate::logfile::desk::Ask;
-use crate::logfile::source::Told;
+use crate::logfile::log_view::LogRequest;
+use crate::logfile::source::LogUpdate;
 
 // Result types of the control API, re-exported so that panes do not depend on it.
 pub use crate::control::orders::Approval;
@@ -42,7 +42,7 @@ pub enum Msg {
     /// The result of [`Effect::Copy`]: a message for the operator.
     Copied(Result<String, String>),
     /// An event from a log's reader.
-    File(Ticket, Told),
+    File(Ticket, LogUpdate),
     /// A background task panicked; one line for the operator.
     Trouble(String),
 
@@ -61,7 +61,7 @@ pub enum Msg {
     /// A plan card, for the preview or for the card itself, depending on the ticket.
     Planned(Ticket, Result<Box<PlanCard>, String>),
     /// The runs and rules that block a plan.
-    InTheWay(Ticket, Result<Vec<String>, String>),
+    Blockers(Ticket, Result<Vec<String>, String>),
     Submitted(Ticket, Result<Box<Run>, String>),
     Cancelled(RunId, Result<RunStatus, String>),
     /// Number of queued runs started or dropped, or why not all were.
@@ -92,7 +92,7 @@ pub enum Effect {
     /// Clear the screen and repaint everything.
     Redraw,
     /// Send a request to a log's reader, which answers with [`Msg::File`].
-    File(Ticket, Box<Ask>),
+    File(Ticket, Box<LogRequest>),
     /// Open the log of a run, with the entries after `after`.
     OpenLog {
         ticket: Ticket,
@@ -128,7 +128,7 @@ pub enum Effect {
     /// Find the run for a reference.
     FindRun {
         ticket: Ticket,
-        meant: RunRef,
+        reference: RunRef,
     },
     Plan {
         ticket: Ticket,
@@ -137,7 +137,7 @@ pub enum Effect {
         raw_text: String,
     },
     /// The runs and rules that block a plan now.
-    InTheWay {
+    Blockers {
         ticket: Ticket,
         plan: Box<Plan>,
     },

@@ -12,13 +12,13 @@ pub mod whole;
 
 use ratatui::layout::Rect;
 
-use self::reader::Reader;
+use self::reader::TextReader;
 use self::run::RunScreen;
 use self::runs::RunsScreen;
 use self::service::ServiceScreen;
 use self::whole::WholeLog;
 use super::app::App;
-use super::app::logs::Place;
+use super::app::logs::LogPane;
 use super::keys::{Action, Context};
 use super::msg::{Effect, Overview};
 use super::popup::Popup;
@@ -58,7 +58,7 @@ views! {
     Service(ServiceScreen),
     Runs(RunsScreen),
     Run(RunScreen),
-    Reader(Reader),
+    TextReader(TextReader),
     Whole(WholeLog),
 }
 
@@ -81,7 +81,7 @@ pub trait View {
     fn insert(&mut self, _text: &str) {}
 
     /// The log it shows in `body`.
-    fn log(&self, _body: Rect) -> Option<Place> {
+    fn log(&self, _body: Rect) -> Option<LogPane> {
         None
     }
 
@@ -91,7 +91,7 @@ pub trait View {
     }
 
     /// Its data may have changed and has to be read again.
-    fn touch(&mut self) {}
+    fn invalidate(&mut self) {}
 
     /// The name of the view, for the title line.
     fn crumb(&self) -> String;

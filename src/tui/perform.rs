@@ -10,7 +10,7 @@ use super::msg::{Effect, Msg, Ticket};
 use crate::clock::Clock;
 use crate::control::{Control, Refusal};
 use crate::core::run::RunId;
-use crate::logfile::source::Told;
+use crate::logfile::source::LogUpdate;
 
 /// Performs the console's effects and holds its open logs.
 #[derive(Debug)]
@@ -49,7 +49,7 @@ impl Performer {
             Ok(log) => drop(self.logs.insert(ticket, log)),
             Err(error) => {
                 let answers = self.answers.clone();
-                let event = Told::Unopened(error.to_string());
+                let event = LogUpdate::Unopened(error.to_string());
                 tokio::spawn(async move { answers.send(Msg::File(ticket, event)).await });
             }
         }
@@ -84,12 +84,12 @@ async fn ask(effect: Effect, control: &Control) -> Option<Msg> {
         Effect::Artifact { run, number } => Msg::Artifact(with_text(control.artifact(run, number).await.map(Box::new))),
         Effect::Runs { ticket, filter } => Msg::Runs(ticket, with_text(control.runs(&filter).await)),
         Effect::Audit { ticket, filter } => Msg::Audit(ticket, with_text(control.audit(&filter).await)),
-        Effect::FindRun { ticket, meant } => Msg::FoundRun(ticket, with_text(control.find_run(&meant).await)),
+        Effect::FindRun { ticket, reference } => Msg::FoundRun(ticket, with_text(control.find_run(&reference).await)),
         Effect::Plan { ticket, parsed, inputs, raw_text } => {
             let card = control.plan(&parsed, &inputs, &raw_text).await;
             Msg::Planned(ticket, with_text(card.map(Box::new)))
         }
-        Effect::InTheWay { ticket, plan } => Msg::InTheWay(ticket, with_text(control.in_the_way(&plan).await)),
+        Effect::Blockers { ticket, plan } => Msg::Blockers(ticket, with_text(control.blockers(&plan).await)),
         Effect::Submit { ticket, plan, typed } => {
             let run = control.submit(*plan, typed.as_deref(), None).await;
             Msg::Submitted(ticket, with_text(run.map(Box::new)))

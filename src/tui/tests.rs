@@ -98,7 +98,7 @@ impl Harness {
         let harness = Self { master, seen: Arc::clone(&model.seen), bus, answers, performed };
         let performed = Arc::clone(&harness.performed);
         let perform = move |effect| performed.lock().unwrap().push(effect);
-        let ports = Ports { notices: harness.bus.listen(), answers: receiver, perform, clock: Clock::System };
+        let ports = Ports { notices: harness.bus.subscribe(), answers: receiver, perform, clock: Clock::System };
         (harness, drive(screen, model, ports))
     }
 
@@ -174,7 +174,7 @@ async fn a_stream_of_notices_is_drawn_in_few_frames_and_to_its_end() {
         harness.drawn().await;
         let started = Instant::now();
         for seq in 0..200 {
-            harness.bus.tell(Notice::Entries(RunId(1), seq));
+            harness.bus.publish(Notice::Entries(RunId(1), seq));
             sleep(Duration::from_millis(1)).await;
         }
         let all = |seen: &Seen| seen.msgs.iter().filter(|msg| matches!(msg, Msg::Notice(_))).count() == 200;
@@ -192,7 +192,7 @@ async fn a_stream_of_notices_is_drawn_in_few_frames_and_to_its_end() {
 async fn a_listener_that_fell_behind_gets_lagged() {
     let (harness, exit) = Harness::start(StandIn::default());
     for _ in 0..3000 {
-        harness.bus.tell(Notice::Stack);
+        harness.bus.publish(Notice::Stack);
     }
     let script = async {
         harness.until(|seen| seen.msgs.iter().any(|msg| matches!(msg, Msg::Lagged))).await;

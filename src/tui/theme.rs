@@ -8,7 +8,7 @@ use crate::core::event::Level;
 use crate::core::observation::State;
 use crate::core::plan::RiskLevel;
 use crate::core::run::{RunStatus, StepStatus};
-use crate::core::sgr::{Colour, Look};
+use crate::core::sgr::{Colour, TextStyle};
 
 /// All styles on screen.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -178,7 +178,7 @@ impl Theme {
     /// The style of an SGR look in untrusted text; without colours only its modifiers. Text in the
     /// colour of its background is shown in the default colours, so that no text is hidden.
     #[must_use]
-    pub fn look(self, look: Look) -> Style {
+    pub fn style(self, look: TextStyle) -> Style {
         let style = [
             (look.bold, Modifier::BOLD),
             (look.dim, Modifier::DIM),
@@ -317,13 +317,14 @@ mod tests {
 
     #[test]
     fn styles_in_untrusted_text_apply_but_hide_no_text() {
-        let look = Look { fg: Some(Colour::Indexed(9)), bg: Some(Colour::Indexed(200)), bold: true, ..Look::NONE };
+        let look =
+            TextStyle { fg: Some(Colour::Indexed(9)), bg: Some(Colour::Indexed(200)), bold: true, ..TextStyle::NONE };
         let bold = Style::new().add_modifier(Modifier::BOLD);
-        assert_eq!(Theme::new(true).look(look), bold.fg(Color::LightRed).bg(Color::Indexed(200)));
-        assert_eq!(Theme::new(false).look(look), bold);
-        assert_eq!(Theme::new(true).look(Look { bg: look.fg, ..look }), bold);
-        let rgb = Look { fg: Some(Colour::Rgb(1, 2, 3)), ..Look::NONE };
-        assert_eq!(Theme::new(true).look(rgb), Style::new().fg(Color::Rgb(1, 2, 3)));
+        assert_eq!(Theme::new(true).style(look), bold.fg(Color::LightRed).bg(Color::Indexed(200)));
+        assert_eq!(Theme::new(false).style(look), bold);
+        assert_eq!(Theme::new(true).style(TextStyle { bg: look.fg, ..look }), bold);
+        let rgb = TextStyle { fg: Some(Colour::Rgb(1, 2, 3)), ..TextStyle::NONE };
+        assert_eq!(Theme::new(true).style(rgb), Style::new().fg(Color::Rgb(1, 2, 3)));
     }
 
     #[test]

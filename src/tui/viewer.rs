@@ -3,9 +3,9 @@
 
 mod act;
 mod card;
+mod columns;
 mod draw;
 mod filters;
-mod lanes;
 mod prompt;
 mod row;
 
@@ -19,7 +19,7 @@ use regex::bytes::Regex;
 
 use self::card::Card;
 use self::filters::Filters;
-use self::prompt::{Prompt, Wanted};
+use self::prompt::{Prompt, PromptKind};
 use super::Model;
 use super::burst;
 use super::keys::{Action, Context, Key, Keymap};
@@ -32,8 +32,8 @@ use super::view::canvas::Canvas;
 use crate::core::event::Level;
 use crate::core::run::Run;
 use crate::core::time::Timestamp;
-use crate::logfile::desk::{Answer, Ask, Shown, Sought};
-use crate::logfile::source::Told;
+use crate::logfile::log_view::{Answer, LogRequest, Shown, Sought};
+use crate::logfile::source::LogUpdate;
 
 /// Fixed facts about the logs.
 #[derive(Debug, Clone)]
@@ -78,7 +78,7 @@ pub struct Viewer {
     wrap: bool,
     times: Times,
     /// Show the columns of the store (level, step, source).
-    lanes: bool,
+    columns: bool,
     /// Show the colours in the lines.
     colours: bool,
     left: usize,
@@ -137,7 +137,7 @@ impl Viewer {
             over: None,
             wrap: false,
             times,
-            lanes: true,
+            columns: true,
             colours: false,
             left: 0,
             strip: false,
@@ -172,10 +172,10 @@ impl Viewer {
 
     fn fit(&self) -> Effect {
         let strip = if self.strip { usize::from(self.size.0) } else { 0 };
-        self.ask(Ask::Fit { rows: self.rows(), strip })
+        self.ask(LogRequest::Resize { rows: self.rows(), strip })
     }
 
-    fn ask(&self, ask: Ask) -> Effect {
+    fn ask(&self, ask: LogRequest) -> Effect {
         Effect::File(self.ticket, Box::new(ask))
     }
 
@@ -221,13 +221,13 @@ impl Viewer {
 
     /// Searches as if the pattern had been typed; a bad pattern is reported in the prompt.
     pub(super) fn search_for(&mut self, text: &str) -> Vec<Effect> {
-        self.over = Some(Over::Prompt(Box::new(Prompt::with(Wanted::Search, text))));
+        self.over = Some(Over::Prompt(Box::new(Prompt::with(PromptKind::Search, text))));
         self.prompt(Action::Accept)
     }
 
     /// Goes to the first line of a step.
     pub(super) fn go_to_step(&self, step: u32) -> Effect {
-        self.ask(Ask::Seek { what: Sought::Step(step), forward: true })
+        self.ask(LogRequest::Seek { what: Sought::Step(step), forward: true })
     }
 
     /// Takes the notice, which a frame has no room for.
@@ -245,23 +245,23 @@ impl Viewer {
         if self.over.take().is_some() {
             return Some(Vec::new());
         }
-        self.search.take().map(|_| vec![self.ask(Ask::Search(None))])
+        self.search.take().map(|_| vec![self.ask(LogRequest::Search(None))])
     }
 
-    pub(super) fn receive(&mut self, event: Told) -> Vec<Effect> {
+    pub(super) fn receive(&mut self, event: LogUpdate) -> Vec<Effect> {
         match event {
             // A new reader has no lines yet.
-            Told::Shown(shown) if self.waiting && shown.rows.is_empty() && shown.busy.is_some() => {}
-            Told::Shown(shown) => {
+            LogUpdate::Shown(shown) if self.waiting && shown.rows.is_empty() && shown.busy.is_some() => {}
+            LogUpdate::Shown(shown) => {
                 self.waiting = false;
                 if shown.generation != self.shown.generation {
                     self.marks.clear();
                 }
                 self.shown = *shown;
             }
-            Told::Answer(Answer::Notice(text)) | Told::Unopened(text) => self.notice = Some(text),
-            Told::Answer(Answer::Copy { text }) => return vec![Effect::Copy(text)],
-            Told::Answer(Answer::Record { line, text, head, data }) => {
+            LogUpdate::Answer(Answer::Notice(text)) | LogUpdate::Unopened(text) => self.notice = Some(text),
+            LogUpdate::Answer(Answer::Copy { text }) => return vec![Effect::Copy(text)],
+            LogUpdate::Answer(Answer::Record { line, text, head, data }) => {
                 let known = head.map(|head| self.known(line, &head, data));
                 self.over = Some(Over::Card(Card::new(line, &text, known, self.now, self.marks.get(&line))));
             }

@@ -20,10 +20,10 @@ use opsroom::core::step::StepSpec;
 use opsroom::core::step::http::Http;
 use opsroom::core::step::manual::Manual;
 use opsroom::core::time::Timestamp;
-use opsroom::logfile::desk::{Ask, Desk};
 use opsroom::logfile::file::Tracked;
-use opsroom::logfile::lanes::Writer;
-use opsroom::logfile::source::Told;
+use opsroom::logfile::log_view::{LogRequest, LogView};
+use opsroom::logfile::run_spool::Writer;
+use opsroom::logfile::source::LogUpdate;
 use opsroom::tui::msg::{ChosenRun, Effect, EnginePlace, Msg, Overview, PlanCard, RunDetail, RunPage, Ticket};
 
 /// 2026-11-21 21:04:11 UTC.
@@ -43,7 +43,7 @@ pub struct World {
     /// The refusal of every submitted plan.
     pub refusal: Option<String>,
     /// Logs being read, and how many of their entries were written.
-    pub reading: RefCell<BTreeMap<Ticket, (Desk, Writer, usize)>>,
+    pub reading: RefCell<BTreeMap<Ticket, (LogView, Writer, usize)>>,
 }
 
 impl Default for World {
@@ -156,13 +156,13 @@ impl World {
                     reason: Some("wrong branch".to_owned()),
                 }]),
             ),
-            Effect::FindRun { ticket, meant } => Msg::FoundRun(ticket, self.find(&meant)),
+            Effect::FindRun { ticket, reference } => Msg::FoundRun(ticket, self.find(&reference)),
             Effect::Plan { ticket, inputs, .. } => {
                 let again = self.again.clone().filter(|_| !inputs.is_empty());
                 let plan = again.unwrap_or_else(|| self.card.plan.clone());
                 Msg::Planned(ticket, Ok(Box::new(PlanCard { plan, ..self.card.clone() })))
             }
-            Effect::InTheWay { ticket, .. } => Msg::InTheWay(ticket, Ok(self.card.queue.clone())),
+            Effect::Blockers { ticket, .. } => Msg::Blockers(ticket, Ok(self.card.queue.clone())),
             Effect::Submit { ticket, plan, .. } => {
                 let new = Run { plan: *plan, ..run(42, RunStatus::Queued) };
                 Msg::Submitted(ticket, self.refusal.clone().map_or_else(|| Ok(Box::new(new)), Err))
@@ -180,8 +180,8 @@ impl World {
     }
 
     /// The newest run that matches, as the store would find it.
-    fn find(&self, meant: &RunRef) -> Result<ChosenRun, String> {
-        let RunRef::Newest(newest) = meant else { return Err(format!("{meant:?} has a number")) };
+    fn find(&self, reference: &RunRef) -> Result<ChosenRun, String> {
+        let RunRef::Newest(newest) = reference else { return Err(format!("{reference:?} has a number")) };
         let status = newest.status();
         let fits = |run: &&Run| {
             (status.is_empty() || status.contains(&run.status))
@@ -194,9 +194,12 @@ impl World {
 
     /// Messages of the log readers about new lines, for logs that are on screen.
     pub fn written(&self) -> Vec<Msg> {
-        let watched = |(ticket, (view, ..)): (&Ticket, &(Desk, Writer, usize))| view.is_watched().then_some(*ticket);
+        let watched = |(ticket, (view, ..)): (&Ticket, &(LogView, Writer, usize))| view.is_watched().then_some(*ticket);
         let tickets: Vec<Ticket> = self.reading.borrow().iter().filter_map(watched).collect();
-        tickets.iter().flat_map(|ticket| self.reader_messages(&Effect::File(*ticket, Box::new(Ask::Look)))).collect()
+        tickets
+            .iter()
+            .flat_map(|ticket| self.reader_messages(&Effect::File(*ticket, Box::new(LogRequest::Poll))))
+            .collect()
     }
 
     /// All messages of a log reader that follow from a request, at once.
@@ -206,7 +209,7 @@ impl World {
             Effect::OpenLog { ticket, after, .. } => {
                 let (file, writer) = Tracked::run("run").unwrap_or_else(|e| panic!("room for a log: {e}"));
                 let skipped = usize::try_from(*after).unwrap_or(0);
-                reading.insert(*ticket, (Desk::new(vec![file], true, NOW), writer, skipped));
+                reading.insert(*ticket, (LogView::new(vec![file], true, NOW), writer, skipped));
                 (ticket, None)
             }
             Effect::CloseLog(ticket) => {
@@ -225,8 +228,8 @@ impl World {
             view.ask((**request).clone());
         }
         while view.work() {}
-        let answers: Vec<Told> = view.answers().into_iter().map(Told::Answer).collect();
-        let shown = Told::Shown(Box::new(view.shown()));
+        let answers: Vec<LogUpdate> = view.answers().into_iter().map(LogUpdate::Answer).collect();
+        let shown = LogUpdate::Shown(Box::new(view.shown()));
         answers.into_iter().chain([shown]).map(|message| Msg::File(*ticket, message)).collect()
     }
 }

@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 use std::os::unix::fs::symlink;
 use std::path::Path;
 
-use opsroom::adapter::{Act, Outside, Script};
-use opsroom::core::artifact::{Limits, Wanted};
+use opsroom::adapter::{Act, AdapterContext, Script};
+use opsroom::core::artifact::{ArtifactSpec, Limits};
 use opsroom::core::message::MAX_BYTES;
 use opsroom::core::plan::{PlanStep, Rules};
 use opsroom::core::run::{Phase, RunId, RunStatus, StepStatus};
@@ -19,7 +19,7 @@ fn leaving(script: &str, folder: &Path, paths: &[&str], required: bool) -> PlanS
     let mut step = shell(Phase::Action, "build", script);
     let StepSpec::Shell(command) = &mut step.spec else { unreachable!() };
     command.dir = Some(folder.display().to_string());
-    command.artifacts = Wanted { paths: paths.iter().map(|p| (*p).to_owned()).collect(), required };
+    command.artifacts = ArtifactSpec { paths: paths.iter().map(|p| (*p).to_owned()).collect(), required };
     step
 }
 
@@ -82,7 +82,7 @@ async fn nothing_outside_of_the_folder_is_taken() {
 async fn a_required_file_that_is_missing_or_too_large_fails_the_step() {
     let folder = tempfile::tempdir().unwrap();
     let artifacts = Limits { each: 10, run: 15 };
-    let bench = Bench::real_with(Outside { artifacts, ..Outside::default() }).await;
+    let bench = Bench::real_with(AdapterContext { artifacts, ..AdapterContext::default() }).await;
     for (script, paths, wanted, expected) in [
         ("true", &["a"][..], false, "exit code 0 in"),
         ("printf 123456789 > a", &["a"], true, ""),
@@ -117,7 +117,7 @@ async fn a_secret_in_a_file_is_not_kept() {
     std::fs::set_permissions(&value, std::os::unix::fs::PermissionsExt::from_mode(0o600)).unwrap();
     let source = Source::File(value.display().to_string());
     let vault = Vault::new(vec![Secret { name: "TOKEN".to_owned(), source, hosts: vec![] }]);
-    let bench = Bench::real_with(Outside { vault, ..Outside::default() }).await;
+    let bench = Bench::real_with(AdapterContext { vault, ..AdapterContext::default() }).await;
     let script = "v=$OPSROOM_SECRET_TOKEN; printf '\\377 %s' \"$v\" > plain; printf 'user:%s and more' \"$v\" | base64 -w20 > coded";
     let script = format!("{script}; printf none > without");
     let mut step = leaving(&script, folder.path(), &["plain", "coded", "without"], false);

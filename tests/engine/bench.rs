@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use opsroom::adapter::{Act, Adapters, Outside, Script};
+use opsroom::adapter::{Act, AdapterContext, Adapters, Script};
 use opsroom::bus::Bus;
 use opsroom::clock::Clock;
 use opsroom::core::event::{Entry, EntryBody};
@@ -36,12 +36,12 @@ impl Bench {
 
     /// With real adapters.
     pub async fn real() -> Self {
-        Self::real_with(Outside::default()).await
+        Self::real_with(AdapterContext::default()).await
     }
 
     /// With real adapters that have secrets and limits.
-    pub async fn real_with(outside: Outside) -> Self {
-        Self::with(Adapters::real(outside), Arc::default()).await
+    pub async fn real_with(context: AdapterContext) -> Self {
+        Self::with(Adapters::real(context), Arc::default()).await
     }
 
     /// With scripted adapters, on the store at `url`; see [`on_both`].
@@ -52,7 +52,7 @@ impl Bench {
 
     /// With real adapters, on the store at `url`.
     pub async fn real_on(url: &str) -> Self {
-        Self::on(url, Adapters::real(Outside::default()), Arc::default()).await
+        Self::on(url, Adapters::real(AdapterContext::default()), Arc::default()).await
     }
 
     async fn with(adapters: Adapters, script: Arc<Script>) -> Self {
@@ -113,7 +113,7 @@ impl Bench {
 
     /// Waits, woken by the bus, until `so` holds for the run.
     pub async fn until(&self, id: RunId, so: impl Fn(&Run) -> bool) -> Run {
-        let mut bus = self.bus.listen();
+        let mut bus = self.bus.subscribe();
         let wait = async {
             loop {
                 let run = self.store.run(id).await.unwrap();

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use opsroom::adapter::{Act, Script};
 use opsroom::clock::Clock;
-use opsroom::core::breaker::{Pass, State, THRESHOLD, Way};
+use opsroom::core::breaker::{BreakerKey, Pass, State, THRESHOLD};
 use opsroom::core::plan::{Plan, PlanStep, Retry};
 use opsroom::core::product::Kept;
 use opsroom::core::run::{Phase, RunStatus};
@@ -30,11 +30,11 @@ async fn breaker(bench: &Bench) -> Option<State> {
 
 /// Opens the breaker, with the last failure `ms_ago`.
 async fn opened(bench: &Bench, ms_ago: i64) {
-    let way = Way { target: Some(target("web")), host: "act.test".to_owned() };
+    let way = BreakerKey { target: Some(target("web")), host: "act.test".to_owned() };
     let then = Clock::System.now().plus_ms(-ms_ago);
     for _ in 0..THRESHOLD {
         let pass = Pass::Free { clean: false };
-        bench.store.tell_breaker(bench.workspace, &way, pass, Err("HTTP 503 in 5 ms"), then).await.unwrap();
+        bench.store.record_call(bench.workspace, &way, pass, Err("HTTP 503 in 5 ms"), then).await.unwrap();
     }
 }
 
@@ -52,7 +52,7 @@ async fn five_failures_in_a_row_open_it_and_then_nothing_is_called() {
     let message = run.message.unwrap();
     assert!(message.contains("not called: the breaker of web (act.test) is open since"), "{message}");
     assert!(message.contains("`reset breaker of web` closes it now"), "{message}");
-    assert_eq!(bench.script.asked().len(), THRESHOLD as usize);
+    assert_eq!(bench.script.calls().len(), THRESHOLD as usize);
 }
 
 #[tokio::test]
@@ -70,7 +70,7 @@ async fn a_read_only_get_is_not_refused() {
         let run = bench.run(Plan { mutates, ..plan(vec![step]) }).await;
         let wanted = if called { RunStatus::Succeeded } else { RunStatus::Failed };
         assert_ended(&run, wanted);
-        assert_eq!(bench.script.asked().len(), usize::from(called), "{method} {phase:?} {mutates}");
+        assert_eq!(bench.script.calls().len(), usize::from(called), "{method} {phase:?} {mutates}");
         assert!(matches!(breaker(&bench).await, Some(State::Open { .. })), "a read does not count");
     }
 }
@@ -82,7 +82,7 @@ async fn attempts_count_and_the_open_breaker_ends_them() {
     let step = PlanStep { retry, idempotent: true, ..on_web(http(Phase::Action, "act", "POST")) };
     let run = bench.run(plan(vec![step])).await;
     assert!(run.message.unwrap().contains("not called"));
-    assert_eq!(bench.script.asked().len(), THRESHOLD as usize);
+    assert_eq!(bench.script.calls().len(), THRESHOLD as usize);
 }
 
 #[tokio::test]
@@ -115,7 +115,7 @@ async fn probes_and_finally_steps_are_neither_refused_nor_counted() {
     let run = bench.run(Plan { finally: vec![tidy], ..plan(vec![look, act().steps.remove(0)]) }).await;
     assert_ended(&run, RunStatus::Failed);
     assert!(run.message.unwrap().contains("step act: not called"));
-    assert_eq!(bench.script.asked().len(), 2, "the probe and the finally step");
+    assert_eq!(bench.script.calls().len(), 2, "the probe and the finally step");
     assert!(breaker(&bench).await.unwrap().is_open(), "their success does not close it");
 }
 
@@ -163,7 +163,7 @@ async fn other_ways_of_acting_are_guarded_too() {
         assert_eq!(refused, host.is_some(), "{to}");
         let known = bench.store.breakers(bench.workspace).await.unwrap();
         assert_eq!(known.first().map(|breaker| breaker.way.host.as_str()), host);
-        assert_eq!(bench.script.asked().len(), THRESHOLD as usize + usize::from(host.is_none()));
+        assert_eq!(bench.script.calls().len(), THRESHOLD as usize + usize::from(host.is_none()));
     }
 }
 

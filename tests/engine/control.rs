@@ -7,7 +7,7 @@ use std::time::Duration;
 use opsroom::adapter::{Act, Script};
 use opsroom::clock::Clock;
 use opsroom::core::orders::{Ending, Order, Pace};
-use opsroom::core::plan::{Each, Gate, Plan, PlanStep, Rules, plan_hash};
+use opsroom::core::plan::{Each, Plan, PlanStep, Rules, RunCondition, plan_hash};
 use opsroom::core::run::{Phase, Run, RunId, RunStatus, StepStatus, Transition};
 use opsroom::core::step::approve::Approve;
 use opsroom::core::step::{Reply, StepSpec};
@@ -36,7 +36,7 @@ async fn order(bench: &Bench, id: RunId, order: Order) {
 }
 
 fn hosts(bench: &Bench) -> usize {
-    bench.script.asked().len()
+    bench.script.calls().len()
 }
 
 #[tokio::test]
@@ -154,7 +154,7 @@ async fn stopping_after_the_step_leaves_a_condition_undecided() {
     let engine = bench.engine();
     let steps =
         vec![shell(Phase::Validate, "look", "echo on; sleep 0.5; exit 1"), shell(Phase::Validate, "more", "true")];
-    let gate = Gate { text: "staging is healthy".to_owned(), steps, negated: false };
+    let gate = RunCondition { text: "staging is healthy".to_owned(), steps, negated: false };
     let id = bench.submit(Plan { only_if: Some(gate), ..plan(vec![shell(Phase::Action, "deploy", "true")]) }).await;
     engine.wake();
     bench.until_said(id, "> on").await;
@@ -355,7 +355,7 @@ async fn saved_values_survive_an_interruption() {
         bench.store.answer(id, 1, true, None, "amos", Clock::System.now()).await.unwrap();
         engine.wake();
         assert_ended(&bench.ended(id).await, RunStatus::Failed);
-        let calls: Vec<_> = bench.script.asked().iter().map(|call| format!("{call:?}")).collect();
+        let calls: Vec<_> = bench.script.calls().iter().map(|call| format!("{call:?}")).collect();
         assert!(calls[1].contains("http://deploy.test/web%3A7"), "{calls:?}");
         assert_eq!(calls.len(), 2, "built once, deployed once");
         // A body is not kept: a condition that reads it fails, with the reason.

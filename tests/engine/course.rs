@@ -1,10 +1,10 @@
 //! The progress of a run: phases, outcomes, retries, conditions, chains, questions, artifacts.
 
-use opsroom::adapter::{Answer, OutputLine, Script};
+use opsroom::adapter::{OutputLine, Script, ScriptedAnswer};
 use opsroom::core::artifact::ArtifactKind;
 use opsroom::core::event::{EntryBody, Stream};
 use opsroom::core::observation::State;
-use opsroom::core::plan::{Gate, OnFailure, Plan, PlanStep, Retry};
+use opsroom::core::plan::{OnFailure, Plan, PlanStep, Retry, RunCondition};
 use opsroom::core::run::{Phase, RunStatus, StepStatus};
 use opsroom::core::step::{StepSpec, document::Document};
 use opsroom::store::RunFilter;
@@ -25,7 +25,7 @@ fn without_durations(line: &str) -> String {
 async fn a_small_plan_logs_exactly_these_events() {
     let says = vec![OutputLine { stream: Stream::Stdout, text: "deployed".to_owned() }];
     let act = status(200);
-    let script = Script::default().answer(Answer { to: "deploy".to_owned(), says, after_ms: 0, act });
+    let script = Script::default().answer(ScriptedAnswer { to: "deploy".to_owned(), says, after_ms: 0, act });
     let bench = Bench::scripted(script).await;
     let run = bench.run(plan(vec![get(Phase::Preflight, "api"), http(Phase::Action, "deploy", "POST")])).await;
     assert_ended(&run, RunStatus::Succeeded);
@@ -70,7 +70,7 @@ async fn a_failing_preflight_stops_before_the_action() {
     let run = bench.run(plan(steps)).await;
     assert_ended(&run, RunStatus::Failed);
     assert_eq!(run.message.as_deref(), Some("step api: HTTP 404 in 5 ms"));
-    assert_eq!(bench.script.asked().len(), 1, "only the preflight was called");
+    assert_eq!(bench.script.calls().len(), 1, "only the preflight was called");
     assert_eq!(bench.statuses(run.id).await, [StepStatus::Failed, StepStatus::Skipped, StepStatus::Skipped]);
     let log = bench.log(run.id).await;
     for line in ["info action skipped: preflight failed", "info verify skipped: preflight failed"] {
@@ -101,7 +101,7 @@ async fn reads_are_retried_and_writes_are_not() {
     let steps = bench.steps(run.id).await;
     assert_eq!((steps[0].status, steps[0].attempt), (StepStatus::Succeeded, 3));
     assert_eq!((steps[1].status, steps[1].attempt), (StepStatus::Failed, 1));
-    assert_eq!(bench.script.asked().len(), 4);
+    assert_eq!(bench.script.calls().len(), 4);
     let log = bench.log(run.id).await;
     let has = |text: &str| log.iter().filter(|l| l.contains(text)).count();
     assert_eq!((has("trying again in"), has("attempt 3 of 3"), has("not tried again")), (2, 1, 1), "{log:#?}");
@@ -115,7 +115,8 @@ async fn reads_are_retried_and_writes_are_not() {
 }
 
 fn gated(negated: bool) -> Plan {
-    let gate = Gate { text: "staging is healthy".to_owned(), steps: vec![get(Phase::Validate, "staging")], negated };
+    let gate =
+        RunCondition { text: "staging is healthy".to_owned(), steps: vec![get(Phase::Validate, "staging")], negated };
     let finally = vec![get(Phase::Summarize, "cleanup")];
     Plan { only_if: Some(gate), finally, ..plan(vec![get(Phase::Action, "deploy")]) }
 }
@@ -127,7 +128,7 @@ async fn a_condition_decides_whether_anything_runs() {
         let bench = Bench::scripted(Script::default().on("staging", status(code))).await;
         let run = bench.run(gated(negated)).await;
         assert_ended(&run, if runs { RunStatus::Succeeded } else { RunStatus::Skipped });
-        assert_eq!(bench.script.asked().len(), if runs { 3 } else { 1 }, "{code} {negated}");
+        assert_eq!(bench.script.calls().len(), if runs { 3 } else { 1 }, "{code} {negated}");
         if !runs {
             assert!(run.message.unwrap().contains("staging is healthy"));
             assert!(bench.statuses(run.id).await.iter().all(|s| *s == StepStatus::Skipped));
@@ -142,7 +143,7 @@ async fn a_condition_without_a_check_holds_neither_way() {
         let mut plan = gated(negated);
         plan.only_if.as_mut().unwrap().steps.clear();
         assert_ended(&bench.run(plan).await, RunStatus::Skipped);
-        assert!(bench.script.asked().is_empty());
+        assert!(bench.script.calls().is_empty());
     }
 }
 
@@ -188,7 +189,7 @@ async fn an_engine_for_one_run_follows_its_chain_and_nothing_else() {
     let engine = bench.engine_with(opsroom::engine::EngineConfig { only: Some(mine), ..config() });
     engine.idle().await;
     assert_eq!(bench.store.run(other).await.unwrap().status, RunStatus::Queued);
-    assert_eq!(bench.script.asked().len(), 3);
+    assert_eq!(bench.script.calls().len(), 3);
 }
 
 #[tokio::test]

@@ -37,7 +37,7 @@ async fn runs_of_a_dead_neighbour_are_interrupted_at_once() {
     let run = tokio::time::timeout(Duration::from_secs(5), bench.ended(id)).await.unwrap();
     assert_ended(&run, RunStatus::Interrupted);
     assert_eq!(bench.statuses(id).await, [StepStatus::Unknown, StepStatus::Pending]);
-    assert!(bench.script.asked().is_empty(), "nothing is repeated by itself");
+    assert!(bench.script.calls().is_empty(), "nothing is repeated by itself");
 }
 
 #[tokio::test]
@@ -109,8 +109,8 @@ async fn two_engines_never_run_the_same_thing_twice() {
     for engine in &engines {
         engine.idle().await;
     }
-    let calls: std::collections::HashSet<_> = bench.script.asked().iter().map(|c| format!("{c:?}")).collect();
-    assert_eq!((calls.len(), bench.script.asked().len()), (30, 30));
+    let calls: std::collections::HashSet<_> = bench.script.calls().iter().map(|c| format!("{c:?}")).collect();
+    assert_eq!((calls.len(), bench.script.calls().len()), (30, 30));
     for id in ids {
         assert_ended(&bench.ended(id).await, RunStatus::Succeeded);
     }

@@ -1,6 +1,6 @@
 //! Rate limits of calls: steps wait, or fail with the reason; probes are skipped.
 
-use opsroom::adapter::Outside;
+use opsroom::adapter::AdapterContext;
 use opsroom::bus::Notice;
 use opsroom::clock::Clock;
 use opsroom::core::plan::{Plan, PlanStep};
@@ -24,7 +24,7 @@ async fn server() -> MockServer {
 
 async fn limited(http_per_minute: u32) -> Bench {
     let limits = Limits { http_per_minute: Some(http_per_minute), shell_at_once: None };
-    Bench::real_with(Outside { limits, ..Outside::default() }).await
+    Bench::real_with(AdapterContext { limits, ..AdapterContext::default() }).await
 }
 
 fn get(server: &MockServer) -> HttpRequest {
@@ -73,7 +73,7 @@ async fn the_pulse_skips_probes_that_would_have_to_wait() {
         })
         .collect();
     bench.store.apply(bench.workspace, &added, "amos", Clock::System.now()).await.unwrap();
-    let mut bus = bench.bus.listen();
+    let mut bus = bench.bus.subscribe();
     let engine = bench.engine();
     engine.pulse(bench.workspace, 3_600_000);
     while bus.recv().await.unwrap() != Notice::Observations {}

@@ -1,12 +1,12 @@
 //! Notifiers against servers on this machine: what arrives, what is retried, what is never stored.
 
-use opsroom::adapter::Outside;
+use opsroom::adapter::AdapterContext;
+use opsroom::core::integration::Integrations;
 use opsroom::core::notify::{
-    Address, Discord, Email, Event, Message, Notifier, PagerDuty, SIGNATURE, Severity, Slack, TIMESTAMP, Tls, Way,
+    Address, Channel, Discord, Email, Event, Message, Notifier, PagerDuty, SIGNATURE, Severity, Slack, TIMESTAMP, Tls,
     Webhook, signature,
 };
 use opsroom::core::plan::{PlanStep, Retry};
-use opsroom::core::reach::Reach;
 use opsroom::core::run::{Phase, RunStatus};
 use opsroom::core::secret::{HostPattern, Secret, Source};
 use opsroom::core::step::StepSpec;
@@ -22,7 +22,7 @@ use crate::bench::*;
 const KEY: &str = "hunter2-signing-key";
 
 /// Secrets from commands: a variable of the process would be shared by all tests.
-fn outside(ways: Vec<(&str, Way)>, secrets: &[(&str, &str)]) -> Outside {
+fn context(ways: Vec<(&str, Channel)>, secrets: &[(&str, &str)]) -> AdapterContext {
     let secret = |(name, value): &(&str, &str)| Secret {
         name: (*name).to_owned(),
         source: Source::Command(vec!["printf".to_owned(), "%s".to_owned(), (*value).to_owned()]),
@@ -30,7 +30,11 @@ fn outside(ways: Vec<(&str, Way)>, secrets: &[(&str, &str)]) -> Outside {
     };
     let notifiers = ways.into_iter().map(|(name, way)| Notifier { name: name.to_owned(), way }).collect();
     let vault = Vault::new(secrets.iter().map(secret).collect());
-    Outside { vault, reach: Reach { notifiers, ..Reach::default() }, ..Outside::default() }
+    AdapterContext {
+        vault,
+        integrations: Integrations { notifiers, ..Integrations::default() },
+        ..AdapterContext::default()
+    }
 }
 
 fn tell(to: &str, text: &str) -> PlanStep {
@@ -68,13 +72,16 @@ async fn every_http_channel_delivers_and_no_secret_is_stored() {
     let discord = format!("{}/api/hunter2-discord", server.uri());
     let secret = |name: &str| Address::Secret(name.to_owned());
     let ways = vec![
-        ("hook", Way::Webhook(Webhook { url: Address::Url(format!("{}/hook", server.uri())), key: "KEY".to_owned() })),
-        ("slack", Way::Slack(Slack { url: secret("SLACK") })),
-        ("discord", Way::Discord(Discord { url: secret("DISCORD") })),
-        ("duty", Way::PagerDuty(PagerDuty { url: format!("{}/v2/enqueue", server.uri()), key: "PD".to_owned() })),
+        (
+            "hook",
+            Channel::Webhook(Webhook { url: Address::Url(format!("{}/hook", server.uri())), key: "KEY".to_owned() }),
+        ),
+        ("slack", Channel::Slack(Slack { url: secret("SLACK") })),
+        ("discord", Channel::Discord(Discord { url: secret("DISCORD") })),
+        ("duty", Channel::PagerDuty(PagerDuty { url: format!("{}/v2/enqueue", server.uri()), key: "PD".to_owned() })),
     ];
     let secrets = [("KEY", KEY), ("SLACK", &slack), ("DISCORD", &discord), ("PD", "hunter2-routing-key")];
-    let bench = Bench::real_with(outside(ways, &secrets)).await;
+    let bench = Bench::real_with(context(ways, &secrets)).await;
     let steps = ["hook", "slack", "discord", "duty"].map(|to| tell(to, "so far:\n{results}"));
     let run = bench.run(plan(steps.to_vec())).await;
     let log = bench.log(run.id).await;
@@ -104,8 +111,8 @@ async fn temporary_failures_are_retried_and_permanent_ones_are_not() {
     Mock::given(path("/busy")).respond_with(answer(503)).up_to_n_times(2).mount(&server).await;
     Mock::given(path("/busy")).respond_with(answer(200)).mount(&server).await;
     Mock::given(path("/gone")).respond_with(answer(404).set_body_string("no_service")).expect(1).mount(&server).await;
-    let way = |at: &str| Way::Slack(Slack { url: Address::Url(format!("{}{at}", server.uri())) });
-    let bench = Bench::real_with(outside(vec![("busy", way("/busy")), ("gone", way("/gone"))], &[])).await;
+    let way = |at: &str| Channel::Slack(Slack { url: Address::Url(format!("{}{at}", server.uri())) });
+    let bench = Bench::real_with(context(vec![("busy", way("/busy")), ("gone", way("/gone"))], &[])).await;
     let run = bench.run(plan(vec![tell("busy", "")])).await;
     assert_eq!(run.status, RunStatus::Succeeded);
     assert_eq!(bench.steps(run.id).await[0].attempt, 3);
@@ -119,8 +126,8 @@ async fn temporary_failures_are_retried_and_permanent_ones_are_not() {
 async fn keys_and_messages_go_only_to_declared_hosts_and_notifiers() {
     let server = server(&[("/v2/enqueue", 202)]).await;
     let url = format!("{}/v2/enqueue", server.uri().replace("127.0.0.1", "localhost"));
-    let bench = Bench::real_with(outside(
-        vec![("duty", Way::PagerDuty(PagerDuty { url, key: "PD".to_owned() }))],
+    let bench = Bench::real_with(context(
+        vec![("duty", Channel::PagerDuty(PagerDuty { url, key: "PD".to_owned() }))],
         &[("PD", "hunter2-routing-key")],
     ))
     .await;
@@ -169,8 +176,8 @@ async fn mail_server(data_answer: &'static str) -> (std::net::SocketAddr, tokio:
     (address, served)
 }
 
-fn mail(address: std::net::SocketAddr, tls: Tls) -> Way {
-    Way::Email(Email {
+fn mail(address: std::net::SocketAddr, tls: Tls) -> Channel {
+    Channel::Email(Email {
         server: address.ip().to_string(),
         port: address.port(),
         tls,
@@ -184,7 +191,7 @@ fn mail(address: std::net::SocketAddr, tls: Tls) -> Way {
 #[tokio::test]
 async fn mail_is_accepted_or_the_reason_is_reported() {
     let (address, served) = mail_server("250 queued").await;
-    let bench = Bench::real_with(outside(vec![("post", mail(address, Tls::None))], &[])).await;
+    let bench = Bench::real_with(context(vec![("post", mail(address, Tls::None))], &[])).await;
     let run = bench.run(plan(vec![tell("post", "grüße\n.\nend")])).await;
     assert_eq!(run.status, RunStatus::Succeeded, "{:#?}", bench.log(run.id).await);
     let received = served.await.unwrap();
@@ -198,7 +205,7 @@ async fn mail_is_accepted_or_the_reason_is_reported() {
     }
 
     let (address, served) = mail_server("554 looks like spam").await;
-    let bench = Bench::real_with(outside(vec![("post", mail(address, Tls::None))], &[])).await;
+    let bench = Bench::real_with(context(vec![("post", mail(address, Tls::None))], &[])).await;
     let run = bench.run(plan(vec![tell("post", "")])).await;
     let log = bench.log(run.id).await;
     assert!(run.status == RunStatus::Failed && log.iter().any(|l| l.contains("looks like spam")), "{log:#?}");
@@ -209,7 +216,7 @@ async fn mail_is_accepted_or_the_reason_is_reported() {
 #[tokio::test]
 async fn mail_is_not_sent_unencrypted_when_tls_is_required() {
     let (address, served) = mail_server("250 queued").await;
-    let bench = Bench::real_with(outside(vec![("post", mail(address, Tls::Starttls))], &[])).await;
+    let bench = Bench::real_with(context(vec![("post", mail(address, Tls::Starttls))], &[])).await;
     let run = bench.run(plan(vec![tell("post", "")])).await;
     assert_eq!(run.status, RunStatus::Failed);
     let received = served.await.unwrap();

@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 
-use opsroom::adapter::Outside;
+use opsroom::adapter::AdapterContext;
 use opsroom::core::outbound::{Allowed, Policy};
 use opsroom::core::plan::Plan;
 use opsroom::core::run::{RunStatus, StepStatus};
@@ -72,7 +72,8 @@ async fn a_host_from_an_input_or_an_answer_reaches_no_private_address() {
         assert!(message.contains("came from an input or an earlier answer"), "{url}: {message}");
         // An entry in the list allows it.
         let allow = ["127.0.0.1", "localhost"].map(|host| Allowed::parse(host).unwrap());
-        let bench = Bench::real_with(Outside { policy: Policy::new(allow.into()), ..Outside::default() }).await;
+        let bench =
+            Bench::real_with(AdapterContext { policy: Policy::new(allow.into()), ..AdapterContext::default() }).await;
         assert_ended(&bench.run(plan).await, RunStatus::Succeeded);
     }
 }

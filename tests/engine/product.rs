@@ -1,6 +1,6 @@
 //! Operations of products, against a server that answers as their documentation describes.
 
-use opsroom::adapter::Outside;
+use opsroom::adapter::AdapterContext;
 use opsroom::core::plan::{PlanStep, Rules};
 use opsroom::core::run::{Phase, RunStatus, StepStatus};
 use opsroom::core::secret::{HostPattern, Secret, Source};
@@ -15,11 +15,11 @@ use crate::bench::*;
 
 const TOKEN: &str = "hunter2-token";
 
-fn outside() -> Outside {
+fn context() -> AdapterContext {
     let source = Source::Command(vec!["printf".to_owned(), TOKEN.to_owned()]);
     let hosts = vec![HostPattern::parse("127.0.0.1").unwrap()];
     let vault = Vault::new(vec![Secret { name: "GITHUB".to_owned(), source, hosts }]);
-    Outside { vault, ..Outside::default() }
+    AdapterContext { vault, ..AdapterContext::default() }
 }
 
 fn operate(server: &MockServer, operation: &str, args: &[(&str, &str)]) -> PlanStep {
@@ -71,7 +71,7 @@ async fn a_pull_request_is_opened_with_a_new_or_a_replaced_file() {
         [((404, json!({ "message": "Not Found" })), Value::Null), ((200, json!({ "sha": "f11e" })), json!("f11e"))]
     {
         let server = github(file).await;
-        let bench = Bench::real_with(outside()).await;
+        let bench = Bench::real_with(context()).await;
         let expect = "response.result.number == 7 && response.status == 201 && response.result.commit == 'c0de'";
         let rules = Rules { expect: Some(expect.to_owned()), ..Rules::default() };
         let run =
@@ -115,7 +115,7 @@ async fn a_partial_failure_reports_what_was_done() {
             .mount(&server)
             .await;
     }
-    let bench = Bench::real_with(outside()).await;
+    let bench = Bench::real_with(context()).await;
     let run = bench.run(plan(vec![operate(&server, "github.create_pull_request", &PULL)])).await;
     let log = bench.log(run.id).await.join("\n");
     assert_eq!(run.status, RunStatus::Failed);
@@ -152,7 +152,7 @@ async fn other_operations_send_the_documented_requests() {
         .respond_with(answer(201, json!({ "action": { "id": 9, "status": "in-progress" } })))
         .mount(&server)
         .await;
-    let bench = Bench::real_with(outside()).await;
+    let bench = Bench::real_with(context()).await;
     let inputs = r#"{"version":"1.4"}"#;
     let status = operate(&server, "github.combined_status", &[("repo", "acme/ops"), ("ref", "main")]);
     let expect = Some("response.result.state == 'success'".to_owned());
@@ -180,7 +180,7 @@ async fn other_operations_send_the_documented_requests() {
 async fn a_pull_request_waits_for_a_yes() {
     for (yes, status, requests) in [(true, StepStatus::Succeeded, 5), (false, StepStatus::Skipped, 0)] {
         let server = github((404, json!({ "message": "Not Found" }))).await;
-        let bench = Bench::real_with(outside()).await;
+        let bench = Bench::real_with(context()).await;
         let mut ask = manual(Phase::Action, "publish");
         ask.rules = Rules { key: "publish".to_owned(), optional: true, ..Rules::default() };
         let when = Some("steps.publish.done".to_owned());

@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::time::Duration;
 
-use opsroom::adapter::{Act, Answer, Script};
+use opsroom::adapter::{Act, Script, ScriptedAnswer};
 use opsroom::clock::Clock;
 use opsroom::core::plan::Plan;
 use opsroom::core::queue::{Concurrency, Lane, Lanes, Policy, Priority};
@@ -29,7 +29,7 @@ async fn submit_to(bench: &Bench, plan: Plan, lane: Lane, priority: Priority) ->
 #[tokio::test]
 async fn two_engines_drive_one_run_of_a_group_at_a_time() {
     on_both(async |url| {
-        let slow = Answer { to: "job".to_owned(), says: Vec::new(), after_ms: 5, act: status(200) };
+        let slow = ScriptedAnswer { to: "job".to_owned(), says: Vec::new(), after_ms: 5, act: status(200) };
         let bench = Bench::scripted_on(url, Script::default().answer(slow)).await;
         let mut ids = Vec::new();
         for n in 0..12 {
@@ -46,7 +46,7 @@ async fn two_engines_drive_one_run_of_a_group_at_a_time() {
         }
         assert!(spans.is_sorted_by_key(|(from, ..)| *from), "in their order: {spans:?}");
         assert!(spans.windows(2).all(|pair| pair[0].1 <= pair[1].0), "one after the other: {spans:?}");
-        assert_eq!(bench.script.asked().len(), 24, "each once, and its finally step");
+        assert_eq!(bench.script.calls().len(), 24, "each once, and its finally step");
         assert_eq!(bench.store.locks().await.unwrap(), 0);
     })
     .await;
@@ -113,7 +113,7 @@ async fn runs_start_in_order_of_priority() {
     }
     let engine = bench.engine_with(EngineConfig { lanes: lanes(1), ..config() });
     engine.idle().await;
-    let calls: Vec<_> = bench.script.asked().iter().map(|call| format!("{call:?}")).collect();
+    let calls: Vec<_> = bench.script.calls().iter().map(|call| format!("{call:?}")).collect();
     let places: Vec<_> =
         ["urgent", "high", "normal", "low"].map(|name| calls.iter().position(|call| call.contains(name))).into();
     assert_eq!(places, [Some(0), Some(1), Some(2), Some(3)], "{calls:#?}");
@@ -253,5 +253,9 @@ async fn an_unreadable_run_does_not_stop_the_sweep_of_others() {
     damage(&file, bad).await;
     let _engine = bench.engine();
     assert_ended(&bench.ended(good).await, RunStatus::Interrupted);
-    assert_eq!(bench.store.glimpse_of(bad).await.unwrap().status, RunStatus::Running, "left to a version that can read it");
+    assert_eq!(
+        bench.store.glimpse_of(bad).await.unwrap().status,
+        RunStatus::Running,
+        "left to a version that can read it"
+    );
 }

@@ -34,7 +34,7 @@ async fn interrupted(bench: &Bench, id: RunId) {
 }
 
 fn asked(bench: &Bench) -> Vec<String> {
-    bench.script.asked().iter().map(|call| format!("{call:?}")).collect()
+    bench.script.calls().iter().map(|call| format!("{call:?}")).collect()
 }
 
 #[tokio::test]

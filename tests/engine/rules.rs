@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 
 use opsroom::adapter::{Act, Script};
 use opsroom::core::expr::Value;
+use opsroom::core::integration::Integrations;
 use opsroom::core::plan::{Each, OnFailure, Plan, PlanStep, Rules, Within};
-use opsroom::core::reach::Reach;
 use opsroom::core::run::{Phase, RunStatus, StepStatus};
 use opsroom::core::runbook::{self, Request, plan_in};
 use opsroom::core::service::Stack;
@@ -45,7 +45,7 @@ async fn a_condition_runs_skips_or_fails_its_step_and_says_why() {
         assert_ended(&run, if failed { RunStatus::Failed } else { RunStatus::Succeeded });
         let log = bench.log(run.id).await;
         assert!(log.iter().any(|l| l.contains(says)), "{text}: {log:#?}");
-        assert_eq!(bench.script.asked().len(), if wanted == StepStatus::Succeeded { 2 } else { 1 });
+        assert_eq!(bench.script.calls().len(), if wanted == StepStatus::Succeeded { 2 } else { 1 });
     }
 }
 
@@ -87,7 +87,7 @@ async fn saved_values_reach_later_steps_escaped() {
     deploy.rules.fills = true;
     let run = bench.run(plan(vec![build, deploy])).await;
     assert_ended(&run, RunStatus::Succeeded);
-    let Call::Http { url, body, .. } = bench.script.asked().remove(1) else { panic!() };
+    let Call::Http { url, body, .. } = bench.script.calls().remove(1) else { panic!() };
     assert_eq!(url, "http://deploy.test/a%2Fb%20%22c%22?n=4");
     assert_eq!(body.unwrap(), r#"{"image": "a/b \"c\"", "other": {"env": "{env}"}}"#);
     let entries = serde_json::to_string(&bench.entries(run.id).await).unwrap();
@@ -110,7 +110,7 @@ async fn a_value_that_cannot_be_saved_or_filled_in_is_a_failure() {
     let run = bench.run(plan(vec![build, deploy])).await;
     assert_ended(&run, RunStatus::Failed);
     assert_eq!(bench.statuses(run.id).await, [StepStatus::Failed, StepStatus::Failed]);
-    assert_eq!(bench.script.asked().len(), 1, "no call is made with a missing value");
+    assert_eq!(bench.script.calls().len(), 1, "no call is made with a missing value");
     let messages: Vec<_> = bench.steps(run.id).await.into_iter().filter_map(|s| s.message).collect();
     assert!(
         messages[0].contains("`image` cannot be saved") && messages[1].contains("did not save `image`"),
@@ -139,7 +139,7 @@ fn hosts(bench: &Bench) -> Vec<String> {
         Call::Http { url, .. } => url.trim_start_matches("http://").split('.').next().unwrap_or("").to_owned(),
         other => format!("{other:?}"),
     };
-    bench.script.asked().into_iter().map(host).collect()
+    bench.script.calls().into_iter().map(host).collect()
 }
 
 #[tokio::test]
@@ -244,7 +244,7 @@ async fn a_group_has_no_more_active_items_than_allowed() {
     let engine = bench.engine();
     let id = bench.submit(plan(each(3, 0, &["a", "b", "c", "d", "e"]))).await;
     engine.wake();
-    while bench.script.asked().len() < 3 {
+    while bench.script.calls().len() < 3 {
         tokio::task::yield_now().await;
     }
     let running = bench.statuses(id).await.into_iter().filter(|s| *s == StepStatus::Running).count();
@@ -252,7 +252,7 @@ async fn a_group_has_no_more_active_items_than_allowed() {
     bench.store.request_cancel(id, "naomi", None, opsroom::clock::Clock::System.now()).await.unwrap();
     engine.wake();
     assert_ended(&bench.ended(id).await, RunStatus::Cancelled);
-    assert_eq!(bench.script.asked().len(), 3);
+    assert_eq!(bench.script.calls().len(), 3);
 }
 
 #[tokio::test]
@@ -290,7 +290,7 @@ async fn finally_and_undo_of_a_sub_runbook_run_after_its_timeout() {
     );
     let top = read("top", "[[step]]\nname = \"call\"\nphase = \"action\"\nrunbook = \"sub\"\n");
     let library = [top.clone(), sub];
-    let plan = plan_in(&top, &Request::default(), &Stack::default(), &library, &Reach::default());
+    let plan = plan_in(&top, &Request::default(), &Stack::default(), &library, &Integrations::default());
     assert_eq!(plan.blocks().count(), 0, "{:?}", plan.risks);
     let bench = Bench::scripted(Script::default().on("slow", Act::Hang)).await;
     let run = bench.run(plan).await;

@@ -3,10 +3,10 @@
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 
-use opsroom::adapter::{Adapters, Outside};
+use opsroom::adapter::{AdapterContext, Adapters};
 use opsroom::bus::Bus;
 use opsroom::clock::Clock;
-use opsroom::core::artifact::Wanted;
+use opsroom::core::artifact::ArtifactSpec;
 use opsroom::core::run::{Phase, RunStatus, StepStatus};
 use opsroom::core::secret::{HostPattern, Secret, Source};
 use opsroom::core::service::HttpRequest;
@@ -24,7 +24,7 @@ fn value(n: usize) -> String {
     format!("Pl4nted/{n:02}+s3cr3t&%{}", "qZ".repeat(n))
 }
 
-fn outside(folder: &Path) -> Outside {
+fn context(folder: &Path) -> AdapterContext {
     let secret = |n: usize| {
         let file = folder.join(format!("secret-{n}"));
         std::fs::write(&file, value(n)).unwrap();
@@ -34,7 +34,7 @@ fn outside(folder: &Path) -> Outside {
             if n.is_multiple_of(2) { Source::File(path) } else { Source::Command(vec!["cat".to_owned(), path]) };
         Secret { name: format!("S{n}"), source, hosts: vec![HostPattern::parse("127.0.0.1").unwrap()] }
     };
-    Outside { vault: Vault::new((0..SECRETS).map(secret).collect()), ..Outside::default() }
+    AdapterContext { vault: Vault::new((0..SECRETS).map(secret).collect()), ..AdapterContext::default() }
 }
 
 /// Prints a secret in every spelling, also late and in pieces, and leaves it as a result.
@@ -84,18 +84,18 @@ async fn fifty_planted_secrets_are_found_nowhere() {
     let (secrets, data) = (folder.path().join("secrets"), folder.path().join("data"));
     std::fs::create_dir(&secrets).unwrap();
     std::fs::create_dir(&data).unwrap();
-    let outside = outside(&secrets);
+    let context = context(&secrets);
     let store = Store::open(&format!("sqlite:{}", data.join("ops.db").display())).await.unwrap();
     let mut bench = Bench::real().await;
     bench.workspace = store.ensure_workspace("acme", "UTC", Clock::System.now()).await.unwrap().id;
-    (bench.store, bench.bus, bench.adapters) = (store, Bus::default(), Adapters::real(outside));
+    (bench.store, bench.bus, bench.adapters) = (store, Bus::default(), Adapters::real(context));
 
     let names: Vec<String> = (0..SECRETS).map(|n| format!("S{n}")).collect();
     let mut leak = shell(Phase::Action, "leak", LEAK);
     let StepSpec::Shell(command) = &mut leak.spec else { unreachable!() };
     command.secrets = names;
     command.dir = Some(folder.path().display().to_string());
-    command.artifacts = Wanted { paths: vec!["left-*".to_owned()], required: true };
+    command.artifacts = ArtifactSpec { paths: vec!["left-*".to_owned()], required: true };
     let run = bench.run(plan(vec![leak])).await;
     assert_ended(&run, RunStatus::Succeeded);
 
@@ -139,7 +139,7 @@ async fn a_saved_secret_reaches_the_next_step_and_no_record() {
     let folder = tempfile::tempdir().unwrap();
     let secrets = folder.path().join("secrets");
     std::fs::create_dir(&secrets).unwrap();
-    let bench = Bench::real_with(outside(&secrets)).await;
+    let bench = Bench::real_with(context(&secrets)).await;
     let keep = r#"echo "token=$OPSROOM_SECRET_S4" >> "$OPSROOM_OUTPUT"; echo "parts=[$OPSROOM_SECRET_S4]" >> "$OPSROOM_OUTPUT""#;
     let mut login = shell(Phase::Preflight, "login", keep);
     let StepSpec::Shell(command) = &mut login.spec else { unreachable!() };
@@ -187,7 +187,7 @@ async fn a_sensitive_step_gets_the_chosen_secret_and_stores_no_output() {
     std::fs::create_dir(&secrets).unwrap();
     std::fs::create_dir(&data).unwrap();
     let store = Store::open(&format!("sqlite:{}", data.join("ops.db").display())).await.unwrap();
-    let mut bench = Bench::real_with(outside(&secrets)).await;
+    let mut bench = Bench::real_with(context(&secrets)).await;
     bench.workspace = store.ensure_workspace("acme", "UTC", Clock::System.now()).await.unwrap().id;
     (bench.store, bench.bus) = (store, Bus::default());
 

@@ -2,9 +2,9 @@
 
 use std::path::Path;
 
-use opsroom::adapter::Outside;
+use opsroom::adapter::AdapterContext;
+use opsroom::core::integration::{Database, DatabaseAddress, Integrations};
 use opsroom::core::plan::{PlanStep, Rules};
-use opsroom::core::reach::{Database, Place, Reach};
 use opsroom::core::run::{Phase, RunStatus, StepStatus};
 use opsroom::core::step::StepSpec;
 use opsroom::core::step::sql::{Param, ParamKind, Sql};
@@ -16,18 +16,18 @@ const TABLE: &str = "create table orders (id integer primary key, region text no
 const ORDERS: &str = "insert into orders values (1, 'eu', 10), (2, 'eu', null), (3, 'us', 30)";
 
 /// Runs a test with one database under two names: `shop` is read-only, the other may be changed.
-async fn each(test: impl AsyncFn(Outside, &str)) {
+async fn each(test: impl AsyncFn(AdapterContext, &str)) {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("shop.db");
     fill_sqlite(&path).await;
-    test(outside(&Place::Sqlite(path.display().to_string())), "sqlite").await;
+    test(context(&DatabaseAddress::Sqlite(path.display().to_string())), "sqlite").await;
     if let Some(schema) = crate::postgres::schema().await {
         let mut conn = sqlx::PgConnection::connect(&schema.url).await.unwrap();
         for sql in [TABLE, ORDERS] {
             sqlx::query(AssertSqlSafe(sql)).execute(&mut conn).await.unwrap();
         }
         conn.close().await.unwrap();
-        test(outside(&Place::Postgres(schema.url.clone())), "postgres").await;
+        test(context(&DatabaseAddress::Postgres(schema.url.clone())), "postgres").await;
         schema.remove().await;
     }
 }
@@ -41,11 +41,11 @@ async fn fill_sqlite(path: &Path) {
     conn.close().await.unwrap();
 }
 
-fn outside(place: &Place) -> Outside {
+fn context(place: &DatabaseAddress) -> AdapterContext {
     let database =
         |name: &str, read_only| Database { name: name.to_owned(), place: place.clone(), password: None, read_only };
     let databases = vec![database("shop", true), database("desk", false)];
-    Outside { reach: Reach { databases, ..Reach::default() }, ..Outside::default() }
+    AdapterContext { integrations: Integrations { databases, ..Integrations::default() }, ..AdapterContext::default() }
 }
 
 fn sql(name: &str, database: &str, statement: &str, params: &[(&str, ParamKind)]) -> PlanStep {
@@ -71,8 +71,8 @@ fn with_rules(step: PlanStep, expect: Option<&str>, save: &[(&str, &str)], key: 
 
 #[tokio::test]
 async fn rows_become_a_table_and_later_steps_use_their_values() {
-    each(async |outside, _| {
-        let bench = Bench::real_with(outside).await;
+    each(async |context, _| {
+        let bench = Bench::real_with(context).await;
         let find = sql(
             "find",
             "shop",
@@ -113,11 +113,11 @@ async fn rows_become_a_table_and_later_steps_use_their_values() {
 
 #[tokio::test]
 async fn numbers_too_long_for_a_float_stay_exact() {
-    each(async |outside, kind| {
+    each(async |context, kind| {
         if kind != "postgres" {
             return;
         }
-        let bench = Bench::real_with(outside).await;
+        let bench = Bench::real_with(context).await;
         let text =
             "select 12345678901234567.89::numeric as long, 2.50::numeric as price, 7::int8 as n, 0.1::float8 as f";
         let expect = "response.rows[0].long == '12345678901234567.89' && response.rows[0].price == 2.5 \
@@ -131,8 +131,8 @@ async fn numbers_too_long_for_a_float_stay_exact() {
 
 #[tokio::test]
 async fn changes_are_made_once_counted_and_may_return_rows() {
-    each(async |outside, kind| {
-        let bench = Bench::real_with(outside).await;
+    each(async |context, kind| {
+        let bench = Bench::real_with(context).await;
         let change = sql("change", "desk", "update orders set total = 0 where region = $1", &[("eu", ParamKind::Text)]);
         let change = with_rules(change, Some("response.affected == 2"), &[], "");
         let add = sql(
@@ -167,8 +167,8 @@ async fn changes_are_made_once_counted_and_may_return_rows() {
 /// A statement that is declared read-only but changes something is stopped by the database itself.
 #[tokio::test]
 async fn a_read_only_statement_changes_nothing() {
-    each(async |outside, kind| {
-        let bench = Bench::real_with(outside).await;
+    each(async |context, kind| {
+        let bench = Bench::real_with(context).await;
         let sneaky = match kind {
             "sqlite" => "with x as (select 1) delete from orders",
             _ => "with x as (delete from orders returning id) select * from x",
@@ -191,8 +191,8 @@ const ENDLESS: &str = "with recursive n(i) as (select 1 union all select i + 1 f
 
 #[tokio::test]
 async fn limits_deadlines_and_mistakes_are_reported() {
-    each(async |outside, kind| {
-        let bench = Bench::real_with(outside).await;
+    each(async |context, kind| {
+        let bench = Bench::real_with(context).await;
         let mut some = sql("some", "shop", "select id from orders order by id", &[]);
         if let StepSpec::Sql(sql) = &mut some.spec {
             sql.max_rows = 2;
@@ -215,20 +215,20 @@ async fn limits_deadlines_and_mistakes_are_reported() {
 /// The statement is cancelled on the server too: nothing runs there after the run has ended.
 #[tokio::test]
 async fn a_cancelled_statement_ends_on_the_server() {
-    each(async |outside, kind| {
-        let place = outside.reach.databases[0].place.clone();
-        let bench = Bench::real_with(outside).await;
+    each(async |context, kind| {
+        let place = context.integrations.databases[0].place.clone();
+        let bench = Bench::real_with(context).await;
         let engine = bench.engine();
         let id = bench.submit(plan(vec![sql("slow", "shop", ENDLESS, &[])])).await;
         engine.wake();
         bench.until_said(id, "slow: sql on").await;
-        if let Place::Postgres(url) = &place {
+        if let DatabaseAddress::Postgres(url) = &place {
             until_active(url, true).await;
         }
         bench.store.request_cancel(id, "amos", None, opsroom::clock::Clock::System.now()).await.unwrap();
         engine.wake();
         assert_eq!(bench.ended(id).await.status, RunStatus::Cancelled, "{kind}");
-        if let Place::Postgres(url) = &place {
+        if let DatabaseAddress::Postgres(url) = &place {
             until_active(url, false).await;
         }
     })

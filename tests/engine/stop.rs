@@ -86,7 +86,7 @@ async fn the_pulse_stores_results_and_probes_that_could_not_run() {
     });
     let added: Vec<_> = added.collect();
     bench.store.apply(bench.workspace, &added, "amos", Clock::System.now()).await.unwrap();
-    let mut bus = bench.bus.listen();
+    let mut bus = bench.bus.subscribe();
     let engine = bench.engine();
     engine.pulse(bench.workspace, 3_600_000);
     while bus.recv().await.unwrap() != Notice::Observations {}
@@ -112,7 +112,7 @@ async fn of_several_engines_one_probes_in_each_slot() {
     let service = probed("up", ActionCall::Http(request));
     let added = Change::Service(Delta { name: "up".into(), before: None, after: Some(service), position: 0 });
     bench.store.apply(bench.workspace, &[added], "amos", Clock::System.now()).await.unwrap();
-    let mut bus = bench.bus.listen();
+    let mut bus = bench.bus.subscribe();
     let engines: Vec<_> = (0..4).map(|_| bench.engine()).collect();
     for engine in &engines {
         engine.pulse(bench.workspace, 3_600_000);
@@ -136,7 +136,7 @@ async fn a_period_of_0_stops_the_pulse() {
     let service = probed("up", ActionCall::Http(request));
     let added = Change::Service(Delta { name: "up".into(), before: None, after: Some(service), position: 0 });
     bench.store.apply(bench.workspace, &[added], "amos", Clock::System.now()).await.unwrap();
-    let mut bus = bench.bus.listen();
+    let mut bus = bench.bus.subscribe();
     let engine = bench.engine();
     engine.pulse(bench.workspace, 3_600_000);
     while bus.recv().await.unwrap() != Notice::Observations {}
@@ -159,7 +159,7 @@ async fn an_engine_without_work_settles() {
 #[tokio::test]
 async fn the_bus_announces_only_stored_entries_and_also_the_last() {
     let bench = Bench::scripted(Script::default()).await;
-    let mut bus = bench.bus.listen();
+    let mut bus = bench.bus.subscribe();
     let run = bench.run(plan(vec![get(Phase::Preflight, "api"), get(Phase::Action, "deploy")])).await;
     let mut announced = 0;
     while announced < run.last_seq {

@@ -5,7 +5,7 @@ use std::process::Command;
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
 
-use opsroom::adapter::{Adapters, Outside, Script};
+use opsroom::adapter::{AdapterContext, Adapters, Script};
 use opsroom::clock::Clock;
 use opsroom::core::run::{Phase, RunId, RunStatus};
 use opsroom::engine::{Engine, EngineConfig};
@@ -151,7 +151,7 @@ async fn set_clock(by_ms: i64) -> (Bench, RunId) {
     let by: &'static AtomicI64 = Box::leak(Box::default());
     let engine = || {
         let (store, bus) = (bench.store.clone(), bench.bus.clone());
-        Engine::start(store, bus, Adapters::real(Outside::default()), Clock::Set(by), config())
+        Engine::start(store, bus, Adapters::real(AdapterContext::default()), Clock::Set(by), config())
     };
     let (one, _other) = (engine(), engine());
     let id = bench.submit(plan(vec![shell(Phase::Action, "long", "echo on; sleep 1.5")])).await;

@@ -41,8 +41,10 @@ const ATTACKS: &[&[u8]] = &[
     b"\x1b#8 \x1b(0 lqk \x1b)0 \x1b[!p \x1b[?3h \x1b[999b charsets, resets, repeats",
     b"\x1b[?1003h\x1b[?1006h\x1b[>4;2m\x1b[=1u mouse and keyboard \x1b[1;1r\x1b[?6h margins \x1b7\x1b8",
     b"\x1b\x1b]0;nested \x1b[\x1b]52;c;eA==\x07 in one another \x90\x9b\x9d\x9e\x9f",
-    "admin\u{430} homoglyph \u{61c}\u{200e}\u{200f}\u{2067}marks\u{2069} \u{1f1e6}\u{1f3fb}\u{200d}\u{fe0f} joined".as_bytes(),
-    "\u{301}\u{489}\u{20dd} first a mark, \u{e000}\u{10ffff} private, \u{fff9}a\u{fffb} \u{115f}\u{3164}\u{2800} blank".as_bytes(),
+    "admin\u{430} homoglyph \u{61c}\u{200e}\u{200f}\u{2067}marks\u{2069} \u{1f1e6}\u{1f3fb}\u{200d}\u{fe0f} joined"
+        .as_bytes(),
+    "\u{301}\u{489}\u{20dd} first a mark, \u{e000}\u{10ffff} private, \u{fff9}a\u{fffb} \u{115f}\u{3164}\u{2800} blank"
+        .as_bytes(),
     b"\x18\x1a cancel and substitute \x1b\x1b\x1b[A",
 ];
 

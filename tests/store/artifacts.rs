@@ -1,13 +1,13 @@
 //! Artifacts of runs: listed per run, contents stored once, within limits.
 
-use opsroom::core::artifact::{ArtifactKind, Left, Limits};
+use opsroom::core::artifact::{ArtifactDraft, ArtifactKind, Limits};
 use opsroom::core::run::Transition;
 use opsroom::store::{NewArtifact, StoreError};
 
 use crate::{Place, at};
 
 fn packed(kind: ArtifactKind, title: &str, content: &[u8]) -> NewArtifact {
-    NewArtifact::pack(Left { kind, title: title.to_owned(), content: content.to_owned() }).unwrap()
+    NewArtifact::pack(ArtifactDraft { kind, title: title.to_owned(), content: content.to_owned() }).unwrap()
 }
 
 pub async fn artifacts_are_kept(place: Place) {

@@ -12,7 +12,7 @@ const SOON: Duration = Duration::from_millis(200);
 /// Waits for a notification of a change, not for the end of the polling interval.
 async fn wait_for_change(changes: &mut opsroom::store::Changes) {
     let began = Instant::now();
-    while !changes.heard(Duration::from_secs(20), Duration::from_millis(100)).await.unwrap() {}
+    while !changes.changed(Duration::from_secs(20), Duration::from_millis(100)).await.unwrap() {}
     assert!(began.elapsed() < Duration::from_secs(5), "found by polling, not by notification");
 }
 
@@ -20,7 +20,7 @@ pub async fn writes_of_others_are_noticed(place: Place) {
     let other = Store::open(&place.url).await.unwrap();
     let mut changes = place.store.changes().await.unwrap();
     assert!(place.store.is_shared());
-    assert!(!changes.heard(SOON, SOON).await.unwrap(), "nothing has happened");
+    assert!(!changes.changed(SOON, SOON).await.unwrap(), "nothing has happened");
     let run = other.submit(place.new_run(plan("deploy"))).await.unwrap();
     wait_for_change(&mut changes).await;
     let glimpse = place.store.glimpse().await.unwrap().pop().unwrap();

@@ -1,6 +1,6 @@
 //! Orders to a run under way, and votes on a step that needs approval.
 
-use opsroom::core::approval::{Tally, Unfit};
+use opsroom::core::approval::{Tally, VoteError};
 use opsroom::core::event::EntryBody;
 use opsroom::core::orders::{Ending, Order, Orders, Pace};
 use opsroom::core::plan::{Plan, PlanStep, plan_hash};
@@ -123,9 +123,9 @@ pub async fn a_skipped_step_never_begins(place: Place) {
 
 pub async fn a_paused_run_whose_engine_is_gone_keeps_waiting(place: Place) {
     let store = &place.store;
-    assert!(store.is_calm().await.unwrap());
+    assert!(store.is_idle().await.unwrap());
     let claim = started(&place).await;
-    assert!(!store.is_calm().await.unwrap());
+    assert!(!store.is_idle().await.unwrap());
     store.order(claim.run, Order::Pause, ANA, at(50)).await.unwrap();
     let run = store.run(claim.run).await.unwrap();
     assert!(store.interrupt(&run, "gone", at(5000)).await.unwrap());
@@ -186,7 +186,7 @@ async fn vote(place: &Place, run: RunId, actor: &str, approved: bool, hash: &str
     place.store.vote(run, ballot, at(200)).await
 }
 
-fn unfit(result: Result<Tally, StoreError>) -> Unfit {
+fn unfit(result: Result<Tally, StoreError>) -> VoteError {
     match result {
         Err(StoreError::Vote { why, .. }) => why,
         other => panic!("{other:?}"),
@@ -197,13 +197,13 @@ pub async fn an_approval_needs_enough_people_other_than_the_requester(place: Pla
     let (claim, hash) = waiting(&place, needing_approval(2, &[]), Beginning::default()).await;
     let run = claim.run;
     let requester = place.store.run(run).await.unwrap().actor;
-    assert_eq!(unfit(vote(&place, run, &requester, true, &hash).await), Unfit::Requester(requester.clone()));
-    assert_eq!(unfit(vote(&place, run, "ben", true, "another").await), Unfit::AnotherPlan);
+    assert_eq!(unfit(vote(&place, run, &requester, true, &hash).await), VoteError::Requester(requester.clone()));
+    assert_eq!(unfit(vote(&place, run, "ben", true, "another").await), VoteError::AnotherPlan);
     assert_eq!(vote(&place, run, "ben", true, &hash).await.unwrap(), Tally::Open(vec!["ben".to_owned()]));
-    assert_eq!(unfit(vote(&place, run, "ben", true, &hash).await), Unfit::Again("ben".to_owned()));
+    assert_eq!(unfit(vote(&place, run, "ben", true, &hash).await), VoteError::Again("ben".to_owned()));
     let both = vec!["ben".to_owned(), "cleo".to_owned()];
     assert_eq!(vote(&place, run, "cleo", true, &hash).await.unwrap(), Tally::Approved(both));
-    assert_eq!(unfit(vote(&place, run, "dora", false, &hash).await), Unfit::NotWaiting, "it is decided");
+    assert_eq!(unfit(vote(&place, run, "dora", false, &hash).await), VoteError::NotWaiting, "it is decided");
     let audit = place.store.audit(place.workspace, 2).await.unwrap();
     assert!(audit.iter().all(|row| row.action == "run.approve" && row.after.as_ref().unwrap().contains(&hash)));
     assert_eq!((audit[0].actor.as_str(), audit[0].reason.as_deref()), ("cleo", Some("looked")));
@@ -219,12 +219,16 @@ pub async fn votes_outlive_the_engine_and_are_bound_to_their_time(place: Place) 
     assert!(place.store.interrupt(&read, "gone", at(5000)).await.unwrap());
     assert_eq!(place.store.run(run).await.unwrap().status, RunStatus::Queued);
     let dora = unfit(vote(&place, run, "dora", true, &hash).await);
-    assert!(matches!(dora, Unfit::NotAsked { .. }), "{dora}");
+    assert!(matches!(dora, VoteError::NotAsked { .. }), "{dora}");
     let late = Ballot { actor: "cleo", approved: true, note: None, plan_hash: &hash };
     let late = place.store.vote(run, late, at(1101)).await;
-    assert_eq!(unfit(late), Unfit::Late(at(1100)), "a second after the approval was requested");
+    assert_eq!(unfit(late), VoteError::Late(at(1100)), "a second after the approval was requested");
     let tally = vote(&place, run, "cleo", true, &hash).await.unwrap();
-    assert_eq!(tally, Tally::Approved(vec!["ben".to_owned(), "cleo".to_owned()]), "it counts though no engine holds the run");
+    assert_eq!(
+        tally,
+        Tally::Approved(vec!["ben".to_owned(), "cleo".to_owned()]),
+        "it counts though no engine holds the run"
+    );
     assert_eq!(place.store.votes(run).await.unwrap().len(), 2);
 }
 
@@ -232,11 +236,11 @@ pub async fn the_requester_of_a_run_does_not_approve_its_retry(place: Place) {
     let (claim, hash) = waiting(&place, needing_approval(1, &[]), Beginning::default()).await;
     let requester = place.store.run(claim.run).await.unwrap().actor;
     let denied = Ballot { actor: "ben", approved: false, note: None, plan_hash: &hash };
-    assert_eq!(unfit(place.store.vote(claim.run, denied, at(150)).await), Unfit::NoReason);
+    assert_eq!(unfit(place.store.vote(claim.run, denied, at(150)).await), VoteError::NoReason);
     let tally = vote(&place, claim.run, "ben", false, &hash).await.unwrap();
     assert_eq!(tally, Tally::Denied { by: "ben".to_owned(), note: Some("looked".to_owned()) });
     place.store.transition(claim, Transition::Cancel, None, &[], at(300)).await.unwrap();
-    assert_eq!(unfit(vote(&place, claim.run, "cleo", true, &hash).await), Unfit::NotWaiting);
+    assert_eq!(unfit(vote(&place, claim.run, "cleo", true, &hash).await), VoteError::NotWaiting);
     let again = NewRun { actor: "eve".to_owned(), ..place.new_run(needing_approval(1, &[])) };
     let run =
         place.store.submit_as(again, Beginning { retry_of: Some(claim.run), ..Beginning::default() }).await.unwrap();

@@ -38,7 +38,8 @@ async fn queue(place: &Place, process: &str, ms: i64, plan: Plan) -> RunId {
 /// The run that `holder` takes at `now` when it polls for work; `adopts_from`: see [`Claimer`].
 async fn poll(store: &Store, holder: &str, adopts_from: Timestamp, now: i64) -> Option<RunId> {
     let by = Claimer { holder, adopts_from, now: at(now) };
-    let claimed = store.claim_next(Lane::Interactive, opsroom::store::Place::HEAD, by, at(now + 9000)).await.unwrap();
+    let claimed =
+        store.claim_next(Lane::Interactive, opsroom::store::QueuePosition::HEAD, by, at(now + 9000)).await.unwrap();
     claimed.map(|(_, run)| run.id)
 }
 
@@ -64,7 +65,7 @@ pub async fn a_console_takes_only_runs_queued_by_live_processes(place: Place) {
     let next = queue(&place, "alive:1", 5, changing("restart", "web")).await;
     let waiting = store.queue(place.workspace, next, next).await.unwrap();
     assert_eq!((waiting[0].waits_for[0].holder, waiting[0].waits_for[0].ahead), (Some(alive), 0));
-    let met = store.in_the_way(place.workspace, &changing("restart", "web"), i64::MAX).await.unwrap();
+    let met = store.blockers(place.workspace, &changing("restart", "web"), i64::MAX).await.unwrap();
     assert_eq!((met.len(), met[0].ahead), (1, 1), "the next one, and no leftover run");
 
     // A server continues with young runs, a console that returns with its own.

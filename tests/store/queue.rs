@@ -86,7 +86,7 @@ pub async fn lanes_are_claimed_apart_and_a_chain_stays_in_its_lane(place: Place)
     let routine = submit_at(&place, 0, Lane::Routine, Priority::High).await;
     let person = submit_at(&place, 1, Lane::Interactive, Priority::Low).await;
     let next = async |lane| {
-        let claimed = store.claim_next(lane, opsroom::store::Place::HEAD, "host:1", at(9000)).await.unwrap();
+        let claimed = store.claim_next(lane, opsroom::store::QueuePosition::HEAD, "host:1", at(9000)).await.unwrap();
         claimed.map(|(claim, _)| claim)
     };
     let claim = next(Lane::Routine).await.unwrap();
@@ -175,7 +175,8 @@ pub async fn a_taken_group_refuses_the_next_run(place: Place) {
     let first = place.submit(grouped(Policy::Refuse)).await;
     let again = async || store.submit(place.new_run(grouped(Policy::Refuse))).await;
     let refused = again().await.unwrap_err();
-    let message = format!("group nightly is taken by run {} (queued), and its runbook says policy = \"refuse\"", first.id);
+    let message =
+        format!("group nightly is taken by run {} (queued), and its runbook says policy = \"refuse\"", first.id);
     assert!(refused.to_string().starts_with(&message), "{refused}");
     let claim = start(&place, first.id).await;
     let refused = again().await.unwrap_err();
@@ -308,7 +309,7 @@ pub async fn places_in_the_queue_are_reported(place: Place) {
     let holder = start(&place, place.submit(change.clone()).await.id).await.run;
     place.submit(change.clone()).await;
     let conflicts = async |rank: i64| {
-        let met = store.in_the_way(place.workspace, &change, rank).await.unwrap();
+        let met = store.blockers(place.workspace, &change, rank).await.unwrap();
         met.iter().map(ToString::to_string).collect::<Vec<_>>()
     };
     let all = |rest: &str| {
@@ -316,7 +317,7 @@ pub async fn places_in_the_queue_are_reported(place: Place) {
     };
     assert_eq!(conflicts(at(20).0).await, all("1 before it"));
     assert_eq!(conflicts(at(5).0).await, all("next in line"), "it would go before");
-    assert!(store.in_the_way(place.workspace, &plan("look"), 0).await.unwrap().is_empty());
+    assert!(store.blockers(place.workspace, &plan("look"), 0).await.unwrap().is_empty());
 }
 
 pub async fn an_unreadable_run_hides_no_other(place: Place) {

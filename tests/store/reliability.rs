@@ -1,37 +1,38 @@
 //! Breakers that all engines share, and the commands a dead engine may have left running.
 
-use opsroom::core::breaker::{Pass, REST_MS, State, THRESHOLD, Way};
+use opsroom::core::breaker::{BreakerKey, Pass, REST_MS, State, THRESHOLD};
 use opsroom::core::plan::Target;
 use opsroom::core::run::{RunStatus, Transition};
 use opsroom::store::{Process, StoreError};
 
 use crate::{Place, at, event};
 
-fn way(service: &str) -> Way {
+fn way(service: &str) -> BreakerKey {
     let target = Target { service: service.into(), env: Some("prod".into()) };
-    Way { target: Some(target), host: "api.test".into() }
+    BreakerKey { target: Some(target), host: "api.test".into() }
 }
 
 /// Opens the breaker with failures at that time.
-async fn open(place: &Place, way: &Way, ms: i64) {
+async fn open(place: &Place, way: &BreakerKey, ms: i64) {
     for _ in 0..THRESHOLD {
-        let pass = place.store.ask_breaker(place.workspace, way, 1000, at(ms)).await.unwrap();
+        let pass = place.store.admit_call(place.workspace, way, 1000, at(ms)).await.unwrap();
         assert!(matches!(pass, Pass::Free { .. }));
-        place.store.tell_breaker(place.workspace, way, pass, Err("HTTP 503"), at(ms)).await.unwrap();
+        place.store.record_call(place.workspace, way, pass, Err("HTTP 503"), at(ms)).await.unwrap();
     }
 }
 
 pub async fn a_breaker_opens_for_all_engines_and_one_of_them_probes(place: Place) {
-    let (web, request) = (way("web"), async |ms| place.store.ask_breaker(place.workspace, &way("web"), 1000, at(ms)).await);
+    let (web, request) =
+        (way("web"), async |ms| place.store.admit_call(place.workspace, &way("web"), 1000, at(ms)).await);
     assert!(place.store.breakers(place.workspace).await.unwrap().is_empty());
     let clean = request(0).await.unwrap();
-    assert_eq!(place.store.tell_breaker(place.workspace, &web, clean, Ok(()), at(0)).await.unwrap(), None);
+    assert_eq!(place.store.record_call(place.workspace, &web, clean, Ok(()), at(0)).await.unwrap(), None);
     assert!(place.store.breakers(place.workspace).await.unwrap().is_empty(), "no row without a failure");
     open(&place, &web, 10).await;
     let refused = Pass::Refused { since: at(10), next: at(10 + REST_MS) };
     assert_eq!(request(10 + REST_MS - 1).await.unwrap(), refused);
-    for other in [way("api"), Way { target: None, host: "api.test".into() }] {
-        let pass = place.store.ask_breaker(place.workspace, &other, 1000, at(20)).await.unwrap();
+    for other in [way("api"), BreakerKey { target: None, host: "api.test".into() }] {
+        let pass = place.store.admit_call(place.workspace, &other, 1000, at(20)).await.unwrap();
         assert_eq!(pass, Pass::Free { clean: true }, "{other}");
     }
     let listed = place.store.breakers(place.workspace).await.unwrap();
@@ -42,7 +43,7 @@ pub async fn a_breaker_opens_for_all_engines_and_one_of_them_probes(place: Place
     let due = 20 + REST_MS;
     let askers = (0..8).map(|_| {
         let (store, web, workspace) = (place.store.clone(), web.clone(), place.workspace);
-        tokio::spawn(async move { store.ask_breaker(workspace, &web, 1000, at(due)).await.unwrap() })
+        tokio::spawn(async move { store.admit_call(workspace, &web, 1000, at(due)).await.unwrap() })
     });
     let mut passes = Vec::new();
     for asker in askers.collect::<Vec<_>>() {
@@ -51,7 +52,7 @@ pub async fn a_breaker_opens_for_all_engines_and_one_of_them_probes(place: Place
     let probe = Pass::Probe { until: at(due + 1000) };
     assert_eq!(passes.iter().filter(|pass| **pass == probe).count(), 1, "{passes:?}");
     assert_eq!(passes.iter().filter(|pass| matches!(pass, Pass::Refused { .. })).count(), 7, "{passes:?}");
-    let news = place.store.tell_breaker(place.workspace, &web, probe, Ok(()), at(due + 1)).await.unwrap();
+    let news = place.store.record_call(place.workspace, &web, probe, Ok(()), at(due + 1)).await.unwrap();
     assert_eq!(news.map(|(_, after)| after), Some(State::Closed { failures: 0 }));
     assert!(place.store.breakers(place.workspace).await.unwrap().is_empty());
 }
@@ -61,7 +62,7 @@ pub async fn a_reset_is_audited(place: Place) {
     open(&place, &web, 10).await;
     let reset = place.store.reset_breakers(place.workspace, &[web.clone(), api], "ana", Some("fixed"), at(20)).await;
     assert_eq!(reset.unwrap(), std::slice::from_ref(&web), "the other had no open breaker");
-    let pass = place.store.ask_breaker(place.workspace, &web, 1000, at(21)).await.unwrap();
+    let pass = place.store.admit_call(place.workspace, &web, 1000, at(21)).await.unwrap();
     assert_eq!(pass, Pass::Free { clean: true });
     let row = place.store.audit(place.workspace, 1).await.unwrap().remove(0);
     assert_eq!((row.action.as_str(), row.object.as_str()), ("breaker.reset", "breaker of web in prod (api.test)"));

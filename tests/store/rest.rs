@@ -1,6 +1,6 @@
 //! Observations, the command bar's history, engines, audit.
 
-use opsroom::core::breaker::Way;
+use opsroom::core::breaker::BreakerKey;
 use opsroom::core::message::MAX_BYTES;
 use opsroom::core::observation::{Observation, Seen, State, TargetSummary};
 use opsroom::core::plan::{Plan, Target};
@@ -249,9 +249,9 @@ pub async fn a_long_message_is_cut_wherever_it_is_stored(place: Place) {
         .observe(place.workspace, &[Observation { message: long.clone(), ..seen("web", None, 22, State::Failing) }])
         .await
         .unwrap();
-    let way = Way { target: None, host: "web.test".to_owned() };
-    let pass = store.ask_breaker(place.workspace, &way, 1000, at(23)).await.unwrap();
-    store.tell_breaker(place.workspace, &way, pass, Err(&long), at(23)).await.unwrap();
+    let way = BreakerKey { target: None, host: "web.test".to_owned() };
+    let pass = store.admit_call(place.workspace, &way, 1000, at(23)).await.unwrap();
+    store.record_call(place.workspace, &way, pass, Err(&long), at(23)).await.unwrap();
     store.transition(claim, Transition::Fail, Some(&long), &[], at(24)).await.unwrap();
 
     let entries = store.entries_after(claim.run, 0, 99).await.unwrap();

@@ -6,7 +6,7 @@ use opsroom::core::event::{EntryBody, Level};
 use opsroom::core::plan::Plan;
 use opsroom::core::queue::Lane;
 use opsroom::core::run::{RunId, RunStatus, RunStep, StepStatus, Transition};
-use opsroom::store::{Found, Place as Spot, RunFilter, StoreError};
+use opsroom::store::{Found, QueuePosition as Spot, RunFilter, StoreError};
 
 use crate::{Place, at, event, line, message_of, plan};
 
@@ -68,7 +68,7 @@ pub async fn a_run_needs_a_workspace(place: Place) {
 }
 
 pub async fn the_oldest_queued_run_is_claimed_first(place: Place) {
-    assert!(!place.store.has_queued(None).await.unwrap() && place.store.is_calm().await.unwrap());
+    assert!(!place.store.has_queued(None).await.unwrap() && place.store.is_idle().await.unwrap());
     assert!(place.store.claim(None, "host:1", at(1)).await.unwrap().is_none());
     let (first, second) = (place.submit(plan("deploy")).await, place.submit(plan("restart")).await);
     assert!(place.store.has_queued(None).await.unwrap() && place.store.has_queued(Some(second.id)).await.unwrap());
@@ -177,7 +177,7 @@ pub async fn a_stale_token_changes_nothing(place: Place) {
 async fn is_stale_everywhere(place: &Place, claim: opsroom::store::Claim) {
     let (store, entries) = (&place.store, [event("late")]);
     let next = Some(place.new_run(plan("next")));
-    let left = opsroom::core::artifact::Left {
+    let left = opsroom::core::artifact::ArtifactDraft {
         kind: opsroom::core::artifact::ArtifactKind::File,
         title: "late".to_owned(),
         content: Vec::new(),

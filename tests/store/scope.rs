@@ -6,9 +6,9 @@ use std::fmt::Debug;
 use opsroom::clock::Clock;
 use opsroom::control::orders::Order;
 use opsroom::control::resume::Decision;
-use opsroom::control::{AuditFilter, Beginning, Control, Door, Outside, RunFilter, Settings};
-use opsroom::core::artifact::{ArtifactKind, Left, Limits};
-use opsroom::core::breaker::Way;
+use opsroom::control::{AdapterContext, AuditFilter, Beginning, Control, ProcessKind, RunFilter, Settings};
+use opsroom::core::artifact::{ArtifactDraft, ArtifactKind, Limits};
+use opsroom::core::breaker::BreakerKey;
 use opsroom::core::plan::{Plan, Target, plan_hash};
 use opsroom::core::run::{RunId, RunStatus, StepStatus, Transition};
 use opsroom::core::run_ref::{Newest, RunRef};
@@ -87,8 +87,8 @@ async fn open(place: &Place, workspace: &str) -> Control {
         lanes: opsroom::core::queue::Lanes::default(),
         runbook_dir: None,
         adopt_ms: 0,
-        door: Door::Cli,
-        outside: Outside::default(),
+        door: ProcessKind::Cli,
+        context: AdapterContext::default(),
     };
     Control::open(settings, Clock::System).await.unwrap()
 }
@@ -107,15 +107,15 @@ async fn fill(place: &Place) -> (RunId, RunId) {
     let claim = place.claimed().await;
     place.store.transition(claim, Transition::Start, None, &[event("hello")], at(20)).await.unwrap();
     place.store.step(claim, 0, StepStatus::Running, 1, None, &[], at(21)).await.unwrap();
-    let left = Left { kind: ArtifactKind::File, title: "notes".to_owned(), content: b"secret plans".to_vec() };
+    let left = ArtifactDraft { kind: ArtifactKind::File, title: "notes".to_owned(), content: b"secret plans".to_vec() };
     let artifact = NewArtifact::pack(left).unwrap();
     place.store.leave(claim, Some(0), &artifact, Limits::default(), at(22)).await.unwrap().unwrap();
     place.store.transition(claim, Transition::Fail, Some("no"), &[], at(23)).await.unwrap();
     let queued = place.submit(plan("deploy")).await.id;
     let target = Target { service: "web".to_owned(), env: Some("staging".to_owned()) };
-    let way = Way { target: Some(target), host: "web.test".to_owned() };
-    let pass = place.store.ask_breaker(place.workspace, &way, 1000, at(30)).await.unwrap();
-    place.store.tell_breaker(place.workspace, &way, pass, Err("down"), at(30)).await.unwrap();
+    let way = BreakerKey { target: Some(target), host: "web.test".to_owned() };
+    let pass = place.store.admit_call(place.workspace, &way, 1000, at(30)).await.unwrap();
+    place.store.record_call(place.workspace, &way, pass, Err("down"), at(30)).await.unwrap();
     (claim.run, queued)
 }
 
@@ -149,7 +149,7 @@ async fn answers(control: &Control, run: RunId, hash: &str) -> Vec<(&'static str
     note("artifact", plain(control.artifact(run, 1).await));
     note("find_run", plain(control.find_run(&RunRef::Number(run)).await));
     note("next_link", plain(control.next_link(run).await));
-    note("take_on", plain(control.take_on(run).await));
+    note("take_on", plain(control.drive_here(run).await));
     note("cancel", plain(control.cancel(run, Some("mine")).await));
     note("start", plain(control.start(run, None, None).await));
     note("drop_queued", plain(control.drop_queued(run, None).await));
@@ -222,7 +222,7 @@ pub async fn another_workspace_is_empty(place: Place) {
     assert!(other.remembered().await.unwrap().is_empty());
     other.remember("hello").await.unwrap();
     assert!(other.export().await.unwrap().services.is_empty());
-    assert!(other.in_the_way(&plan("deploy")).await.unwrap().is_empty(), "their queue is not ours");
+    assert!(other.blockers(&plan("deploy")).await.unwrap().is_empty(), "their queue is not ours");
     let newest = other.find_run(&RunRef::Newest(Newest::default())).await.unwrap_err().to_string();
     assert!(newest.contains("there is no run"), "{newest}");
     let parsed = opsroom::core::command::parse("deploy web to staging", &other.catalogue().await.unwrap());

@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, HashMap};
 
 use opsroom::core::orders::{Ending, Order};
 use opsroom::core::plan::Plan;
-use opsroom::core::queue::{Concurrency, Lane, Policy, Priority, Wanted, rank, wanted};
+use opsroom::core::queue::{Concurrency, Lane, Lock, Policy, Priority, rank, wanted};
 use opsroom::core::resume::Decision;
 use opsroom::core::run::{Run, RunId, RunStatus, RunStep, StepStatus, Transition};
 use opsroom::store::{Beginning, Claim, NewRun, Orderer, Resumer, Store, StoreError};
@@ -188,7 +188,8 @@ impl Game<'_> {
         }
         let written = match (current.done, current.doing) {
             (3, _) => {
-                let ended = self.store.transition(current.claim, Transition::Succeed, None, &[event("over")], now).await;
+                let ended =
+                    self.store.transition(current.claim, Transition::Succeed, None, &[event("over")], now).await;
                 assert!(matches!(ended, Ok(_) | Err(StoreError::StaleToken(_))), "{ended:?}; {}", self.replay_hint());
                 return;
             }
@@ -257,7 +258,7 @@ impl Game<'_> {
     }
 
     async fn check(&self, runs: &[RunId]) {
-        let mut held: BTreeMap<Wanted, RunId> = BTreeMap::new();
+        let mut held: BTreeMap<Lock, RunId> = BTreeMap::new();
         for id in runs {
             let run = self.store.run(*id).await.unwrap();
             for wanted in wanted(&run.plan).into_iter().filter(|_| run.status.is_held()) {

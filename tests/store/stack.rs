@@ -1,6 +1,6 @@
 //! Stacks: applied whole or not at all, audited, read back the same.
 
-use opsroom::core::breaker::Way;
+use opsroom::core::breaker::BreakerKey;
 use opsroom::core::observation::{Observation, State};
 use opsroom::core::plan::Target;
 use opsroom::core::run::Transition;
@@ -194,9 +194,9 @@ pub async fn dependents_of_an_object_are_counted(place: Place) {
         run: Some(running.run),
     };
     place.store.observe(place.workspace, &[seen]).await.unwrap();
-    let way = Way { target: Some(target), host: "web.test".to_owned() };
-    let pass = place.store.ask_breaker(place.workspace, &way, 1000, at(30)).await.unwrap();
-    place.store.tell_breaker(place.workspace, &way, pass, Err("down"), at(30)).await.unwrap();
+    let way = BreakerKey { target: Some(target), host: "web.test".to_owned() };
+    let pass = place.store.admit_call(place.workspace, &way, 1000, at(30)).await.unwrap();
+    place.store.record_call(place.workspace, &way, pass, Err("down"), at(30)).await.unwrap();
 
     let counted = Attached { ended: 1, running: 1, queued: 1, breakers: 1, observations: 1, routines: Vec::new() };
     let store = &place.store;

@@ -14,7 +14,7 @@ fn client() -> Client {
 }
 
 async fn ask(url: &str, timeout_ms: i64) -> Reply {
-    let request = Request {
+    let request = HttpRequest {
         method: "GET".into(),
         host: HostFrom::File,
         url: url.into(),
@@ -59,7 +59,7 @@ async fn request_and_answer_go_through_whole_and_redirects_are_not_followed() {
         .expect(1)
         .mount(&server)
         .await;
-    let request = Request {
+    let request = HttpRequest {
         method: "POST".into(),
         host: HostFrom::File,
         url: format!("{}/deploy", server.uri()),
@@ -149,7 +149,7 @@ async fn cancelling_ends_the_exchange() {
     .await;
     let cancel = CancellationToken::new();
     let (client, vault) = (client(), Vault::default());
-    let request = Request {
+    let request = HttpRequest {
         method: "GET".into(),
         host: HostFrom::File,
         url: silent,
@@ -192,7 +192,7 @@ fn vault(value: &str, hosts: &[&str]) -> (Vault, tempfile::TempDir) {
 
 async fn ask_with_secret(url: &str, header: &str, prefix: &'static str, vault: &Vault) -> Reply {
     let secrets = vec![SecretHeader { header: header.into(), prefix, secret: "T".into() }];
-    let request = Request {
+    let request = HttpRequest {
         method: "GET".into(),
         host: HostFrom::File,
         url: url.into(),
@@ -250,7 +250,7 @@ async fn secrets_go_to_their_hosts_and_nowhere_else() {
 async fn stored_headers_with_secrets_are_refused_at_call_time_too() {
     for (name, why) in [("Authorization", "secret_ref"), ("COOKIE", "secret_ref"), ("Host", "set by the connection")] {
         let headers = [(name.to_owned(), "x".to_owned())].into();
-        let request = Request {
+        let request = HttpRequest {
             method: "GET".into(),
             host: HostFrom::File,
             url: "http://127.0.0.1:1/".into(),
@@ -326,7 +326,7 @@ async fn a_name_that_resolves_to_this_machine_is_refused_unless_allowed() {
     assert!(message.contains(&name) && message.contains("it resolves to"), "{message}");
 
     let policy = Policy::new(vec![Allowed::parse(&name).unwrap()]);
-    let request = Request {
+    let request = HttpRequest {
         method: "GET".into(),
         host: HostFrom::File,
         url: format!("http://{name}:{port}/"),

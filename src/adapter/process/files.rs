@@ -15,8 +15,8 @@ use tokio::sync::{mpsc, oneshot};
 use tokio::time::{Instant, timeout};
 use tokio_util::sync::CancellationToken;
 
-use super::{Invocation, Said};
-use crate::core::artifact::{ArtifactKind, Left, Limits, Pattern};
+use super::{CallEvent, Invocation};
+use crate::core::artifact::{ArtifactDraft, ArtifactKind, Limits, Pattern};
 
 /// Limits of one step: files it can leave, and names examined to find them.
 const MOST_FILES: usize = 500;
@@ -40,7 +40,7 @@ pub(super) async fn gather(
     limits: Limits,
     began: Option<SystemTime>,
     max_wait: Duration,
-    output: &mpsc::Sender<Said>,
+    output: &mpsc::Sender<CallEvent>,
     cancel: &CancellationToken,
 ) -> Vec<String> {
     if what.artifacts.is_none() {
@@ -100,7 +100,7 @@ struct Gathering<'a> {
     /// Remaining time for the disk. Time spent waiting for the listener does not count: a slow
     /// store must not cost files.
     max_wait: Duration,
-    output: &'a mpsc::Sender<Said>,
+    output: &'a mpsc::Sender<CallEvent>,
     taken: BTreeSet<String>,
     lacks: Few,
     skipped: Few,
@@ -184,9 +184,9 @@ impl Gathering<'_> {
                 self.note(note).await;
             }
         }
-        let left = Left { kind: ArtifactKind::of_file(&path), title: path, content };
+        let left = ArtifactDraft { kind: ArtifactKind::of_file(&path), title: path, content };
         let (reply, answer) = oneshot::channel();
-        if self.output.send(Said::Left(left, reply)).await.is_err() {
+        if self.output.send(CallEvent::Artifact(left, reply)).await.is_err() {
             return Ok(true);
         }
         // Without an answer the run is abandoned: no more files are needed.
@@ -214,7 +214,7 @@ impl Gathering<'_> {
 
     async fn note(&self, message: String) {
         // No listener: the files are not needed either.
-        let _ = self.output.send(Said::Note(message)).await;
+        let _ = self.output.send(CallEvent::Note(message)).await;
     }
 
     /// Runs disk work within `max_wait`. `None` when the work itself panicked.

@@ -8,7 +8,7 @@ use std::path::Path;
 use tempfile::NamedTempFile;
 use tokio::sync::mpsc;
 
-use super::Said;
+use super::CallEvent;
 
 /// A longer file is not read.
 const MAX: u64 = 1024 * 1024;
@@ -36,11 +36,11 @@ impl OutputFile {
     }
 
     /// The values; lines that cannot be read are reported, not guessed.
-    pub(super) async fn read(&self, output: &mpsc::Sender<Said>) -> BTreeMap<String, String> {
+    pub(super) async fn read(&self, output: &mpsc::Sender<CallEvent>) -> BTreeMap<String, String> {
         let (values, complaints) = self.text().map_or_else(|e| (BTreeMap::new(), vec![e]), |text| parse(&text));
         for complaint in complaints {
             // No listener: the complaint is dropped.
-            let _ = output.send(Said::Note(format!("$OPSROOM_OUTPUT: {complaint}"))).await;
+            let _ = output.send(CallEvent::Note(format!("$OPSROOM_OUTPUT: {complaint}"))).await;
         }
         values
     }

@@ -97,14 +97,14 @@ mod tests {
     use super::super::tests::{run, sh};
     use super::*;
     use crate::core::step::Reply;
-    use crate::core::step::shell::{Place, Session};
+    use crate::core::step::shell::{Session, SessionRef};
 
     /// Output of each block in order, all of one session.
     async fn blocks(name: &str, shell: &str, blocks: &[&str]) -> Vec<(Option<i32>, Vec<String>)> {
         let mut found = Vec::new();
         for block in blocks {
             let of = Session { variables: vec!["A".to_owned(), "B".to_owned()] };
-            let session = Some(Place { of, name: Some(name.to_owned()), begun: false });
+            let session = Some(SessionRef { of, name: Some(name.to_owned()), begun: false });
             let argv = [shell, "-c", block].map(str::to_owned).to_vec();
             let (reply, lines, _) = run(Invocation { argv, session, ..sh("") }, 10_000, CancellationToken::new()).await;
             let Reply::Exited { code, .. } = reply else { panic!("{reply:?}") };

@@ -9,14 +9,19 @@ pub(super) fn sh(script: &str) -> Invocation {
         env: BTreeMap::new(),
         dir: None,
         secrets: vec![],
-        artifacts: Wanted::default(),
+        artifacts: ArtifactSpec::default(),
         session: None,
     }
 }
 
 /// Without secrets.
-async fn perform(what: &Invocation, timeout_ms: i64, output: mpsc::Sender<Said>, cancel: CancellationToken) -> Reply {
-    super::perform(what, &Outside::default(), timeout_ms, output, cancel.into()).await
+async fn perform(
+    what: &Invocation,
+    timeout_ms: i64,
+    output: mpsc::Sender<CallEvent>,
+    cancel: CancellationToken,
+) -> Reply {
+    super::perform(what, &AdapterContext::default(), timeout_ms, output, cancel.into()).await
 }
 
 /// Runs to the end and returns the answer, the lines and the notes.
@@ -30,9 +35,9 @@ pub(super) async fn run(
         let (mut lines, mut notes) = (Vec::new(), Vec::new());
         while let Some(event) = rx.recv().await {
             match event {
-                Said::Lines(more) => lines.extend(more),
-                Said::Note(note) => notes.push(note),
-                Said::Ready(..) | Said::Left(..) => {}
+                CallEvent::Lines(more) => lines.extend(more),
+                CallEvent::Note(note) => notes.push(note),
+                CallEvent::Ready(..) | CallEvent::Artifact(..) => {}
             }
         }
         (lines, notes)
@@ -119,7 +124,7 @@ async fn a_relative_program_is_found_in_its_folder_once() {
         env: BTreeMap::new(),
         dir: Some(dir.path().to_str().unwrap().to_owned()),
         secrets: vec![],
-        artifacts: Wanted::default(),
+        artifacts: ArtifactSpec::default(),
         session: None,
     };
     let (reply, lines, _) = run(what, 5000, CancellationToken::new()).await;
@@ -149,17 +154,17 @@ async fn cancelling_lets_the_command_clean_up() {
     let cancel = CancellationToken::new();
     let (tx, mut rx) = mpsc::channel(4);
     let what = sh("trap 'echo bye; exit 7' TERM; echo ready; while :; do sleep 0.05; done");
-    let listen = async {
+    let subscribe = async {
         let mut lines = Vec::new();
         while let Some(event) = rx.recv().await {
-            let Said::Lines(more) = event else { continue };
+            let CallEvent::Lines(more) = event else { continue };
             // The shell may report on stderr that its `sleep` was ended too.
             lines.extend(more.into_iter().filter(|l| l.stream == Stream::Stdout).map(|l| l.text));
             cancel.cancel();
         }
         lines
     };
-    let (reply, lines) = tokio::join!(perform(&what, 30_000, tx, cancel.clone()), listen);
+    let (reply, lines) = tokio::join!(perform(&what, 30_000, tx, cancel.clone()), subscribe);
     assert_eq!(lines, ["ready", "bye"]);
     assert!(matches!(reply, Reply::Exited { code: Some(7), .. }), "{reply:?}");
 }
@@ -182,20 +187,20 @@ async fn a_child_that_forks_away_does_not_hold_the_run() {
 async fn a_slow_reader_slows_the_child_and_loses_nothing() {
     let (tx, mut rx) = mpsc::channel(1);
     let what = sh("seq 1 50000");
-    let listen = async {
+    let subscribe = async {
         let mut lines = 0;
         while let Some(event) = rx.recv().await {
             let more = match event {
-                Said::Lines(more) => more,
-                Said::Ready(..) | Said::Left(..) => continue,
-                Said::Note(note) => panic!("no notes expected: {note}"),
+                CallEvent::Lines(more) => more,
+                CallEvent::Ready(..) | CallEvent::Artifact(..) => continue,
+                CallEvent::Note(note) => panic!("no notes expected: {note}"),
             };
             lines += more.len();
             sleep(Duration::from_millis(150)).await;
         }
         lines
     };
-    let (_, lines) = tokio::join!(perform(&what, 60_000, tx, CancellationToken::new()), listen);
+    let (_, lines) = tokio::join!(perform(&what, 60_000, tx, CancellationToken::new()), subscribe);
     assert_eq!(lines, 50_000);
 }
 
@@ -208,7 +213,7 @@ async fn dropping_the_call_kills_the_group() {
         let first = async {
             loop {
                 match rx.recv().await {
-                    Some(Said::Ready(..)) => {}
+                    Some(CallEvent::Ready(..)) => {}
                     other => return other,
                 }
             }
@@ -216,7 +221,7 @@ async fn dropping_the_call_kills_the_group() {
         tokio::select! {
             reply = call => panic!("{reply:?}"),
             event = first => match event {
-                Some(Said::Lines(lines)) => lines[0].text.clone(),
+                Some(CallEvent::Lines(lines)) => lines[0].text.clone(),
                 other => panic!("{other:?}"),
             },
         }
@@ -236,7 +241,7 @@ async fn secrets_reach_only_the_commands_that_name_them_and_never_the_command_li
     let value = std::env::var("CARGO_MANIFEST_DIR").unwrap();
     let source = Source::Env("CARGO_MANIFEST_DIR".to_owned());
     let vault = Vault::new(vec![Secret { name: "place.x".to_owned(), source, hosts: vec![] }]);
-    let outside = Outside { vault, ..Outside::default() };
+    let context = AdapterContext { vault, ..AdapterContext::default() };
     let script = "tr '\\0' ' ' < /proc/$$/cmdline; echo; echo \"<$CARGO_MANIFEST_DIR><$OPSROOM_SECRET_PLACE_X>\"";
     let run = async |secrets: &[&str]| {
         let (tx, mut rx) = mpsc::channel(4);
@@ -247,19 +252,19 @@ async fn secrets_reach_only_the_commands_that_name_them_and_never_the_command_li
                 .collect(),
             ..sh(script)
         };
-        let listen = async {
+        let subscribe = async {
             let mut lines = Vec::new();
             while let Some(event) = rx.recv().await {
                 let more = match event {
-                    Said::Lines(more) => more,
-                    Said::Ready(..) | Said::Left(..) => continue,
-                    Said::Note(note) => panic!("no notes expected: {note}"),
+                    CallEvent::Lines(more) => more,
+                    CallEvent::Ready(..) | CallEvent::Artifact(..) => continue,
+                    CallEvent::Note(note) => panic!("no notes expected: {note}"),
                 };
                 lines.extend(more.into_iter().map(|l| l.text));
             }
             lines
         };
-        tokio::join!(super::perform(&what, &outside, 5000, tx, CancellationToken::new().into()), listen)
+        tokio::join!(super::perform(&what, &context, 5000, tx, CancellationToken::new().into()), subscribe)
     };
     let (_, lines) = run(&[]).await;
     assert_eq!(lines[1], "<><>");

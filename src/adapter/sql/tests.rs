@@ -24,7 +24,7 @@ fn rows_are_kept_up_to_the_limits() {
 /// The secret never arrives: the stop comes while it is being fetched.
 #[tokio::test]
 async fn fetching_a_secret_does_not_delay_a_stop() {
-    use crate::core::reach::Reach;
+    use crate::core::integration::Integrations;
     use crate::core::secret::{Secret, Source};
     use crate::vault::Vault;
     let folder = tempfile::tempdir().unwrap();
@@ -32,10 +32,14 @@ async fn fetching_a_secret_does_not_delay_a_stop() {
     let script = format!("touch {}; sleep 60", mark.display());
     let source = Source::Command(["sh", "-c", &script].map(str::to_owned).to_vec());
     let secret = Secret { name: "URL".to_owned(), source, hosts: vec![] };
-    let database =
-        Database { name: "shop".to_owned(), place: Place::Secret("URL".to_owned()), password: None, read_only: true };
-    let reach = Reach { databases: vec![database], ..Reach::default() };
-    let outside = Outside { reach, vault: Vault::new(vec![secret]), ..Outside::default() };
+    let database = Database {
+        name: "shop".to_owned(),
+        place: DatabaseAddress::Secret("URL".to_owned()),
+        password: None,
+        read_only: true,
+    };
+    let integrations = Integrations { databases: vec![database], ..Integrations::default() };
+    let context = AdapterContext { integrations, vault: Vault::new(vec![secret]), ..AdapterContext::default() };
     let what = Statement {
         database: "shop".to_owned(),
         text: "select 1".to_owned(),
@@ -50,36 +54,39 @@ async fn fetching_a_secret_does_not_delay_a_stop() {
         }
         cancel.cancel();
     };
-    let (reply, ()) = tokio::join!(perform(what, &outside, 60_000, mpsc::channel(1).0, cancel.clone()), stop);
+    let (reply, ()) = tokio::join!(perform(what, &context, 60_000, mpsc::channel(1).0, cancel.clone()), stop);
     assert_eq!(reply, cancelled());
 }
 
 #[tokio::test]
 async fn undeclared_and_read_only_databases_are_refused() {
-    use crate::core::reach::Reach;
+    use crate::core::integration::Integrations;
     let database = |read_only| Database {
         name: "shop".to_owned(),
-        place: Place::Sqlite("/nowhere/shop.db".to_owned()),
+        place: DatabaseAddress::Sqlite("/nowhere/shop.db".to_owned()),
         password: None,
         read_only,
     };
-    let outside = |databases| Outside { reach: Reach { databases, ..Reach::default() }, ..Outside::default() };
-    let ask = async |outside: Outside, write| {
+    let context = |databases| AdapterContext {
+        integrations: Integrations { databases, ..Integrations::default() },
+        ..AdapterContext::default()
+    };
+    let ask = async |context: AdapterContext, write| {
         let what =
             Statement { database: "shop".to_owned(), text: "select 1".to_owned(), params: vec![], write, max_rows: 1 };
-        perform(what, &outside, 1000, mpsc::channel(1).0, CancellationToken::new()).await
+        perform(what, &context, 1000, mpsc::channel(1).0, CancellationToken::new()).await
     };
-    for (outside, write, why) in [
-        (outside(vec![]), false, "add [database.shop]"),
-        (outside(vec![database(true)]), true, "say read_only = false"),
+    for (context, write, why) in [
+        (context(vec![]), false, "add [database.shop]"),
+        (context(vec![database(true)]), true, "say read_only = false"),
     ] {
-        assert!(check("shop", write, &outside).unwrap_err().contains(why));
-        match ask(outside, write).await {
+        assert!(check("shop", write, &context).unwrap_err().contains(why));
+        match ask(context, write).await {
             Reply::Refused { message } => assert!(message.contains(why), "{message}"),
             other => panic!("{other:?}"),
         }
     }
-    match ask(outside(vec![database(false)]), true).await {
+    match ask(context(vec![database(false)]), true).await {
         Reply::Declined { message, again: false } => assert!(message.contains("/nowhere/shop.db"), "{message}"),
         other => panic!("{other:?}"),
     }

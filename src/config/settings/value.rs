@@ -105,7 +105,11 @@ pub(super) fn check_store(text: &str) -> Result<String, String> {
         return Err(format!("holds a NUL character; {wanted}"));
     }
     if let Some(path) = text.strip_prefix("sqlite:") {
-        return if path.is_empty() { Err(format!("{quoted_url} names no file; {wanted}")) } else { Ok(text.to_owned()) };
+        return if path.is_empty() {
+            Err(format!("{quoted_url} names no file; {wanted}"))
+        } else {
+            Ok(text.to_owned())
+        };
     }
     if text.starts_with("postgres://") || text.starts_with("postgresql://") {
         // No host is fine: `postgres:///ops?host=/run/postgresql` is a local socket.

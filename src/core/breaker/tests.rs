@@ -25,7 +25,7 @@ fn every_state_answers_every_question() {
         (half, 400_000, State::HalfOpen { since: T(1000), until: T(400_050) }, Pass::Probe { until: T(400_050) }),
         (half, 10, State::HalfOpen { since: T(1000), until: T(60) }, Pass::Probe { until: T(60) }),
     ] {
-        assert_eq!(state.ask(T(at), 50), (after, pass), "{state:?} at {at}");
+        assert_eq!(state.admit(T(at), 50), (after, pass), "{state:?} at {at}");
     }
 }
 
@@ -59,16 +59,16 @@ fn every_state_handles_every_outcome() {
         (half, refused, true, half),
         (half, refused, false, half),
     ] {
-        assert_eq!(state.told(pass, good, T(50)), after, "{state:?} {pass:?} {good}");
+        assert_eq!(state.after(pass, good, T(50)), after, "{state:?} {pass:?} {good}");
     }
 }
 
 #[test]
 fn a_breaker_is_named_by_its_target_and_shown_with_its_host() {
     let target = Target { service: "web".to_owned(), env: Some("prod".to_owned()) };
-    let way = Way { target: Some(target), host: "api.test".to_owned() };
+    let way = BreakerKey { target: Some(target), host: "api.test".to_owned() };
     assert_eq!((way.to_string().as_str(), way.name().as_str()), ("web in prod (api.test)", "web in prod"));
-    let host = Way { target: None, host: "api.test".to_owned() };
+    let host = BreakerKey { target: None, host: "api.test".to_owned() };
     assert_eq!((host.to_string().as_str(), host.name().as_str()), ("api.test", "api.test"));
 }
 
@@ -82,7 +82,10 @@ enum Action {
 
 fn actions() -> impl Strategy<Value = Vec<Action>> {
     let end = (any::<bool>(), any::<bool>()).prop_map(|(newest, good)| Action::End { newest, good });
-    prop::collection::vec(prop_oneof![(1..REST_MS).prop_map(Action::Pass), Just(Action::Ask), Just(Action::Ask), end], 0..200)
+    prop::collection::vec(
+        prop_oneof![(1..REST_MS).prop_map(Action::Pass), Just(Action::Ask), Just(Action::Ask), end],
+        0..200,
+    )
 }
 
 proptest! {
@@ -91,7 +94,7 @@ proptest! {
         let (mut state, mut now, mut failures, mut opened) = (State::default(), 0, 0_u32, None);
         for (good, pause) in outcomes {
             now += pause;
-            let (after, pass) = state.ask(T(now), 1000);
+            let (after, pass) = state.admit(T(now), 1000);
             let rests = opened.is_some_and(|at| now - at < REST_MS);
             prop_assert_eq!(matches!(pass, Pass::Refused { .. }), rests);
             prop_assert_eq!(matches!(pass, Pass::Probe { .. }), opened.is_some() && !rests);
@@ -99,7 +102,7 @@ proptest! {
             if rests {
                 continue;
             }
-            state = state.told(pass, good, T(now));
+            state = state.after(pass, good, T(now));
             failures = if good { 0 } else { failures + 1 };
             if good {
                 opened = None;
@@ -119,7 +122,7 @@ proptest! {
             match action {
                 Action::Pass(ms) => now += ms,
                 Action::Ask => {
-                    let (after, pass) = state.ask(T(now), TIMEOUT_MS);
+                    let (after, pass) = state.admit(T(now), TIMEOUT_MS);
                     if matches!(pass, Pass::Probe { .. }) {
                         let probing = under_way.iter().any(|(p, at)| {
                             // One that is still within its time, and that the breaker waits for.
@@ -136,7 +139,7 @@ proptest! {
                 Action::End { newest, good } => {
                     let ended = if newest { under_way.pop() } else { (!under_way.is_empty()).then(|| under_way.remove(0)) };
                     let Some((pass, _)) = ended else { continue };
-                    let after = state.told(pass, good, T(now));
+                    let after = state.after(pass, good, T(now));
                     if matches!(pass, Pass::Free { .. }) && state.is_open() {
                         prop_assert_eq!(after, state);
                     }
@@ -190,6 +193,6 @@ fn changing_calls_are_guarded_by_their_host() {
         (Call::Notify { to: "ops".to_owned(), message, timeout_ms: 1 }, Some("notify.ops")),
         (Call::Wait { ms: 1 }, None),
     ] {
-        assert_eq!(Way::of(None, &call).map(|way| way.host).as_deref(), host, "{call:?}");
+        assert_eq!(BreakerKey::of(None, &call).map(|way| way.host).as_deref(), host, "{call:?}");
     }
 }

@@ -5,7 +5,7 @@ use std::collections::HashMap;
 
 use serde::Serialize;
 
-use crate::core::observation::{State, TargetSummary, sight};
+use crate::core::observation::{State, TargetSummary, current_state};
 use crate::core::plan::{Target, targets_of};
 use crate::core::service::{Service, Stack, Tier, Verb};
 use crate::core::time::Timestamp;
@@ -167,17 +167,17 @@ pub fn components(
 ) -> Vec<Component> {
     let latest: HashMap<&Target, &TargetSummary> = states.iter().map(|(target, summary)| (target, summary)).collect();
     let component = |service: &Service, target: Target| {
-        let sight = sight(latest.get(&target).copied(), now, max_age_ms);
+        let current_state = current_state(latest.get(&target).copied(), now, max_age_ms);
         let protected = protected(stack, &target);
         Component {
             name: target.to_string(),
-            state: sight.state,
-            lost: sight.lost.is_some(),
-            seen_at: sight.seen_at,
+            state: current_state.state,
+            lost: current_state.lost.is_some(),
+            seen_at: current_state.seen_at,
             weight: weight(service.tier),
             critical: service.tier == Tier::Critical && protected != Protected::No,
             protected,
-            detail: sight.detail,
+            detail: current_state.detail,
         }
     };
     let of_service = |s: &'_ Service| -> Vec<Component> {
@@ -451,11 +451,11 @@ mod tests {
         summary.latest.at = Timestamp(160_000);
         summary.latest.state = State::Unknown;
         "the secret TOKEN is not set".clone_into(&mut summary.latest.message);
-        let now = sight(Some(&summary), Timestamp(161_000), 600_000);
+        let now = current_state(Some(&summary), Timestamp(161_000), 600_000);
         assert_eq!((now.state, now.lost, now.seen_at), (State::Unknown, Some(State::Ok), Some(Timestamp(100_000))));
         assert_eq!(now.detail, "cannot be probed: the secret TOKEN is not set; last seen 1 min ago, as ok");
         let never = TargetSummary { seen: None, ..summary };
-        let now = sight(Some(&never), Timestamp(161_000), 600_000);
+        let now = current_state(Some(&never), Timestamp(161_000), 600_000);
         assert_eq!((now.lost, now.seen_at), (None, None));
         assert!(now.detail.ends_with("not set; never seen"), "{}", now.detail);
     }

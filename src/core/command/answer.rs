@@ -1,11 +1,11 @@
 //! From the links to the one answer: the worst of them decides.
 
-use super::advice::Worth;
 use super::explain;
-use super::judge;
 use super::lexer::Text;
+use super::outcome;
 use super::resolve::Understanding;
 use super::spelling;
+use super::suggest::Worth;
 use super::{ParseOutcome, Parsed};
 
 /// The one answer of a text. `rate` decides which corrections are worth suggesting.
@@ -46,7 +46,7 @@ pub(super) fn combine(u: Understanding, text: &Text, rate: &dyn Fn(&str) -> Wort
     }
     if mutates && doubt && rank(worst) == 3 {
         worst = ParseOutcome::Question;
-        judge::UNDECIDED.clone_into(&mut message);
+        outcome::UNDECIDED.clone_into(&mut message);
     }
     let mut hazards: Vec<String> = Vec::new();
     if mutates && !text.hazards.is_empty() && rank(worst) > rank(ParseOutcome::Suggest) {

@@ -26,18 +26,18 @@ pub(super) struct Entry {
     pub key: String,
     pub shown: String,
     pub canonical: String,
-    pub kind: Kind,
+    pub kind: CompletionKind,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Kind {
+pub(super) enum CompletionKind {
     Environment,
     Service,
     Routine,
     Runbook,
 }
 
-impl Kind {
+impl CompletionKind {
     const fn name(self) -> &'static str {
         match self {
             Self::Environment => "environment",
@@ -111,7 +111,7 @@ enum Slot {
     /// Kinds of names that fit, best first; names already given; the preposition before an
     /// environment.
     Names {
-        kinds: Vec<Kind>,
+        kinds: Vec<CompletionKind>,
         given: Vec<String>,
         place: Option<&'static str>,
     },
@@ -154,11 +154,11 @@ impl Slot {
         let mut kinds = Vec::new();
         let routine = takes(Object::Routine) && filled.out.routine.is_none();
         for (fits, kind) in [
-            (env && placed, Kind::Environment),
-            (routine, Kind::Routine),
-            (wants(Object::Runbook) && given.is_empty(), Kind::Runbook),
-            (takes(Object::Service) || intents.iter().any(|i| i.name == "spec"), Kind::Service),
-            (env && !placed, Kind::Environment),
+            (env && placed, CompletionKind::Environment),
+            (routine, CompletionKind::Routine),
+            (wants(Object::Runbook) && given.is_empty(), CompletionKind::Runbook),
+            (takes(Object::Service) || intents.iter().any(|i| i.name == "spec"), CompletionKind::Service),
+            (env && !placed, CompletionKind::Environment),
         ] {
             if fits {
                 kinds.push(kind);
@@ -166,7 +166,7 @@ impl Slot {
         }
         // With a service given, the environment is what is missing.
         if env && !given.is_empty() {
-            kinds.sort_by_key(|k| *k != Kind::Environment);
+            kinds.sort_by_key(|k| *k != CompletionKind::Environment);
         }
         let place = (env && !placed && !given.is_empty()).then_some(if intents.iter().any(|i| i.name == "deploy") {
             "to"
@@ -183,7 +183,7 @@ impl Slot {
                 for kind in kinds {
                     let entries =
                         || catalogue.entries.iter().filter(|e| e.kind == *kind && !given.contains(&e.canonical));
-                    if let (Kind::Environment, Some(place)) = (kind, place) {
+                    if let (CompletionKind::Environment, Some(place)) = (kind, place) {
                         for entry in entries().filter(|e| e.shown == e.canonical) {
                             offer_phrase(
                                 &format!("{place} {}", entry.key),
@@ -210,7 +210,7 @@ impl Slot {
     }
 }
 
-fn offer_phrase(key: &str, shown: &str, prefix: &str, start: usize, kind: Kind, out: &mut List<'_>) {
+fn offer_phrase(key: &str, shown: &str, prefix: &str, start: usize, kind: CompletionKind, out: &mut List<'_>) {
     if key.starts_with(prefix) {
         out.add(start, shown, kind.name());
     }

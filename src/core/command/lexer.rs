@@ -4,8 +4,8 @@
 use std::collections::HashMap;
 use std::ops::Range;
 
-use super::fold::{clean, fold, hazard, is_line_break, plain};
 use super::lexicon::Lexicon;
+use super::normalize::{clean, fold, hazard, is_line_break, plain};
 
 /// Separator between a token and the one before it; the strongest wins.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default)]

@@ -3,10 +3,10 @@
 use std::collections::HashMap;
 
 use super::called::{self, WrittenNames};
-use super::complete::{Entry, Kind};
+use super::complete::{CompletionKind, Entry};
+use super::fuzzy::{Known, NearIndex};
 use super::intent;
 use super::lexicon::{Lexicon, lexicon, literal_words};
-use super::near::{Known, NearIndex};
 use super::pattern::{Element, PatternSet, Words, join};
 use super::{Catalogue, RunbookName};
 use crate::core::service::Stack;
@@ -119,9 +119,9 @@ impl Catalogue {
             self.near.insert(words.join(" "), written.to_owned(), Known::Name);
             self.names.insert(&words, what.clone());
             let kind = match what {
-                Name::Env(_) => Kind::Environment,
-                Name::Service(_) => Kind::Service,
-                Name::Routine(_) | Name::Department(_) => Kind::Routine,
+                Name::Env(_) => CompletionKind::Environment,
+                Name::Service(_) => CompletionKind::Service,
+                Name::Routine(_) | Name::Department(_) => CompletionKind::Routine,
             };
             self.entries.push(Entry {
                 key: words.join(" "),
@@ -150,7 +150,7 @@ impl Catalogue {
             key: words.join(" "),
             shown: runbook.name.clone(),
             canonical: runbook.name.clone(),
-            kind: Kind::Runbook,
+            kind: CompletionKind::Runbook,
         };
         self.entries.push(entry);
         self.runbook_names.insert(&words, runbook.name.clone());

@@ -2,20 +2,20 @@
 
 use std::ops::Range;
 
-use super::advice;
+use super::ambiguity;
 use super::called;
 use super::choice::{self, Choice};
 use super::clause;
 use super::condition;
-use super::contest;
 use super::explain;
 use super::intent::{Free, Intent, Need, Object};
-use super::judge::{self, Link};
 use super::lexer::Text;
 use super::lexicon::Lexicon;
+use super::outcome::{self, Link};
 use super::reading::{Mark, Reading, Spans};
 use super::slots;
 use super::spelling;
+use super::suggest;
 use super::verb::{self, Hit, Verb};
 use super::{Catalogue, ParseOutcome, Parsed};
 
@@ -60,7 +60,7 @@ fn read_link(mut r: Reading<'_>, before: Option<&Link>) -> Option<Link> {
     if let Some(condition) = &leading {
         r.words.start = condition.words.end;
     }
-    if let Some(link) = advice::skip_step(&r) {
+    if let Some(link) = suggest::skip_step(&r) {
         return Some(link);
     }
     let called = called::hit(&r);
@@ -98,7 +98,7 @@ fn read_verb(
     leading: Option<condition::Condition>,
     all: &Range<usize>,
 ) -> Option<Link> {
-    if judge::dismissed(&r) && !takes_text(&found) {
+    if outcome::dismissed(&r) && !takes_text(&found) {
         return Some(refused());
     }
     let hit = match found {
@@ -114,7 +114,7 @@ fn read_verb(
             return if nothing { None } else { Some(without_verb(r, before, leading.as_ref(), all)) };
         }
     };
-    if let Some(link) = contest::settle(&r, &hit, before, leading.as_ref()) {
+    if let Some(link) = ambiguity::settle(&r, &hit, before, leading.as_ref()) {
         return Some(link);
     }
     let intent = match choice::choose(&r, &hit) {
@@ -165,7 +165,7 @@ pub(super) fn read_intent(
     let mut tail = None;
     let mut conditions: Vec<condition::Condition> = leading.into_iter().collect();
     if !raw {
-        judge::late_doubts(&mut r);
+        outcome::late_doubts(&mut r);
         if let Some(c) = condition::trailing(&r).filter(|c| c.check.is_some() || !matches!(intent.free, Free::Notes(_)))
         {
             r.words.end = c.words.start;
@@ -181,7 +181,7 @@ pub(super) fn read_intent(
     for condition in conditions {
         tail = condition.apply(&mut r).or(tail);
     }
-    if let Some(link) = advice::stop_service(&mut r, hit, intent) {
+    if let Some(link) = suggest::stop_service(&mut r, hit, intent) {
         return link;
     }
     let cancelled_what =
@@ -191,7 +191,7 @@ pub(super) fn read_intent(
         let readings = ["cancel run N", "cancel the last run"].into_iter().chain(routines);
         r.out.ambiguous = readings.map(str::to_owned).collect();
     }
-    judge::classify(r, intent, tail.as_ref())
+    outcome::classify(r, intent, tail.as_ref())
 }
 
 /// Marks the words of the verb, except words that are also a slot: "failed runs", "last run".
@@ -272,7 +272,7 @@ fn several(mut r: Reading<'_>, hit: &Hit, all: &Range<usize>) -> Link {
     let Some(first) = action.or(hit.intents.first()).copied() else { return refused() };
     spend_verb(&mut r, hit, first);
     slots::fill(&mut r, first);
-    if let Some(link) = advice::start_service(&r, hit) {
+    if let Some(link) = suggest::start_service(&r, hit) {
         return link;
     }
     if hit.intents.iter().any(|i| i.name == "cancel_run")
@@ -280,19 +280,19 @@ fn several(mut r: Reading<'_>, hit: &Hit, all: &Range<usize>) -> Link {
     {
         let mut retry = r.clone();
         slots::fill(&mut retry, cancel);
-        if let Some(link) = advice::stop_service(&mut retry, hit, cancel) {
+        if let Some(link) = suggest::stop_service(&mut retry, hit, cancel) {
             return link;
         }
     }
     r.words = all.clone();
-    let mut link = judge::classify(r, first, None);
+    let mut link = outcome::classify(r, first, None);
     link.mutates = hit.intents.iter().any(|i| i.mutates);
     link.parsed.mutates = link.mutates;
     first.name.clone_into(&mut link.parsed.intent);
     link.parsed.outcome = ParseOutcome::Question;
     let available: Vec<&Intent> = hit.intents.iter().copied().filter(|i| i.available).collect();
     if available.is_empty() {
-        judge::refuse_unavailable(&mut link.parsed, first);
+        outcome::refuse_unavailable(&mut link.parsed, first);
         return link;
     }
     link.parsed.unavailable = None;
@@ -313,7 +313,7 @@ fn noun(mut r: Reading<'_>, hit: &Hit, all: &Range<usize>) -> Link {
     let parsed = Parsed {
         outcome: ParseOutcome::Suggest,
         message: format!("no order in that: an order begins with its verb, as in \"{}\"", intent.form),
-        suggestions: advice::read_only_commands(&r),
+        suggestions: suggest::read_only_commands(&r),
         ..Parsed::default()
     };
     Link { parsed, intent: None, mutates: false, refused: false, doubt: r.doubt, suspects }
@@ -353,12 +353,12 @@ fn without_verb(
             for condition in conditions {
                 tail = condition.apply(&mut next).or(tail);
             }
-            return judge::classify(next, intent, tail.as_ref());
+            return outcome::classify(next, intent, tail.as_ref());
         }
     }
     r.words = all.clone();
     let suspects = spelling::suspects(&r, all, |_| true);
-    let suggestions = advice::read_only_commands(&r);
+    let suggestions = suggest::read_only_commands(&r);
     let doubt = r.doubt;
     let parsed = Parsed {
         outcome: ParseOutcome::Suggest,

@@ -3,10 +3,10 @@
 use std::ops::Range;
 
 use super::ParseOutcome;
+use super::fuzzy::Known;
 use super::intent::{Free, Intent, Object};
 use super::lexer::{Gap, Kind};
 use super::names::Name;
-use super::near::Known;
 use super::reading::{Mark, Reading};
 use super::spelling;
 

@@ -3,10 +3,10 @@
 use std::collections::HashSet;
 use std::ops::Range;
 
-use super::fold::clean;
+use super::fuzzy::{Known, Near};
 use super::lexer::{Gap, Kind, Text};
 use super::names::Name;
-use super::near::{Known, Near};
+use super::normalize::clean;
 use super::pattern::{Words, join};
 use super::reading::{Mark, Reading};
 

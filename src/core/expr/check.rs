@@ -14,7 +14,7 @@
 
 use std::collections::BTreeMap;
 
-use super::parse::{Kind, Node, Op};
+use super::parse::{ExprKind, Node, Op};
 use super::{ExprError, Span, Value};
 
 /// The static type of a value.
@@ -84,43 +84,43 @@ impl Type {
 
 pub(super) fn check(node: &Node, scope: &BTreeMap<String, Type>) -> Result<Type, ExprError> {
     match &node.kind {
-        Kind::Literal(value) => Ok(Type::of(value)),
-        Kind::List(items) => {
+        ExprKind::Literal(value) => Ok(Type::of(value)),
+        ExprKind::List(items) => {
             let mut types = items.iter().map(|i| check(i, scope)).collect::<Result<Vec<_>, _>>()?;
             let first = types.pop().unwrap_or(Type::Any);
             let same = types.iter().all(|t| *t == first);
             Ok(Type::List(Box::new(if same { first } else { Type::Any })))
         }
-        Kind::Name(name) => scope.get(name).cloned().ok_or_else(|| {
+        ExprKind::Name(name) => scope.get(name).cloned().ok_or_else(|| {
             let known: Vec<_> = scope.keys().map(String::as_str).collect();
             ExprError::new(
                 format!("unknown name `{name}`{}; known are {}", near(name, &known), known.join(", ")),
                 node.span,
             )
         }),
-        Kind::Field(of, name) => field(&check(of, scope)?, name, node.span),
-        Kind::Index(of, index) => element(&check(of, scope)?, &check(index, scope)?, node.span),
-        Kind::Not(inner) => {
+        ExprKind::Field(of, name) => field(&check(of, scope)?, name, node.span),
+        ExprKind::Index(of, index) => element(&check(of, scope)?, &check(index, scope)?, node.span),
+        ExprKind::Not(inner) => {
             wants(&check(inner, scope)?, &Type::Bool, inner.span)?;
             Ok(Type::Bool)
         }
-        Kind::Negate(inner) => {
+        ExprKind::Negate(inner) => {
             let t = check(inner, scope)?;
             if t.is_number() || t == Type::Duration {
                 return Ok(t);
             }
             Err(ExprError::new(format!("- needs a number, this is {}", t.name()), inner.span))
         }
-        Kind::Choice(condition, yes, no) => {
+        ExprKind::Choice(condition, yes, no) => {
             wants(&check(condition, scope)?, &Type::Bool, condition.span)?;
             let (yes, no) = (check(yes, scope)?, check(no, scope)?);
             Ok(if yes == no { yes } else { Type::Any })
         }
-        Kind::Binary(op, left, right) => {
+        ExprKind::Binary(op, left, right) => {
             let (l, r) = (check(left, scope)?, check(right, scope)?);
             binary(*op, &l, &r, (left.span, right.span), node.span)
         }
-        Kind::Call(name, arguments) => call(name, arguments, scope, node.span),
+        ExprKind::Call(name, arguments) => call(name, arguments, scope, node.span),
     }
 }
 
@@ -219,7 +219,7 @@ fn call(name: &str, arguments: &[Node], scope: &BTreeMap<String, Type>, span: Sp
         "has" => {
             arity(1)?;
             match arguments[0].kind {
-                Kind::Field(..) | Kind::Index(..) => Ok(Type::Bool),
+                ExprKind::Field(..) | ExprKind::Index(..) => Ok(Type::Bool),
                 _ => Err(ExprError::new("has() takes a path like response.body.age", arguments[0].span)),
             }
         }
@@ -229,7 +229,7 @@ fn call(name: &str, arguments: &[Node], scope: &BTreeMap<String, Type>, span: Sp
                 wants(t, &Type::Text, a.span)?;
             }
             if name == "matches"
-                && let Kind::Literal(Value::Text(pattern)) = &arguments[1].kind
+                && let ExprKind::Literal(Value::Text(pattern)) = &arguments[1].kind
             {
                 regex(pattern).map_err(|message| ExprError::new(message, arguments[1].span))?;
             }
@@ -238,7 +238,7 @@ fn call(name: &str, arguments: &[Node], scope: &BTreeMap<String, Type>, span: Sp
         "int" | "double" | "string" | "duration" | "timestamp" => {
             arity(1)?;
             convert(name, &types[0], arguments[0].span)?;
-            if let ("duration" | "timestamp", Kind::Literal(literal)) = (name, &arguments[0].kind) {
+            if let ("duration" | "timestamp", ExprKind::Literal(literal)) = (name, &arguments[0].kind) {
                 super::eval::convert(name, literal, arguments[0].span)?;
             }
             Ok(match name {

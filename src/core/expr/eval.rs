@@ -3,21 +3,23 @@
 use std::cmp::Ordering;
 use std::collections::BTreeMap;
 
-use super::parse::{Kind, Node, Op};
+use super::parse::{ExprKind, Node, Op};
 use super::{ExprError, Span, Value};
 
 pub(super) fn eval(node: &Node, scope: &BTreeMap<String, Value>) -> Result<Value, ExprError> {
     match &node.kind {
-        Kind::Literal(value) => Ok(value.clone()),
-        Kind::List(items) => Ok(Value::List(items.iter().map(|i| eval(i, scope)).collect::<Result<_, _>>()?)),
-        Kind::Name(_) | Kind::Field(..) | Kind::Index(..) => path(node, scope).map(std::borrow::Cow::into_owned),
-        Kind::Not(inner) => Ok(Value::Bool(!truth(inner, scope)?)),
-        Kind::Negate(inner) => negate(&eval(inner, scope)?, inner.span),
-        Kind::Choice(condition, yes, no) => eval(if truth(condition, scope)? { yes } else { no }, scope),
-        Kind::Binary(Op::And, left, right) => logic(left, right, false, scope),
-        Kind::Binary(Op::Or, left, right) => logic(left, right, true, scope),
-        Kind::Binary(op, left, right) => binary(*op, &eval(left, scope)?, &eval(right, scope)?, node.span),
-        Kind::Call(name, arguments) => call(name, arguments, scope, node.span),
+        ExprKind::Literal(value) => Ok(value.clone()),
+        ExprKind::List(items) => Ok(Value::List(items.iter().map(|i| eval(i, scope)).collect::<Result<_, _>>()?)),
+        ExprKind::Name(_) | ExprKind::Field(..) | ExprKind::Index(..) => {
+            path(node, scope).map(std::borrow::Cow::into_owned)
+        }
+        ExprKind::Not(inner) => Ok(Value::Bool(!truth(inner, scope)?)),
+        ExprKind::Negate(inner) => negate(&eval(inner, scope)?, inner.span),
+        ExprKind::Choice(condition, yes, no) => eval(if truth(condition, scope)? { yes } else { no }, scope),
+        ExprKind::Binary(Op::And, left, right) => logic(left, right, false, scope),
+        ExprKind::Binary(Op::Or, left, right) => logic(left, right, true, scope),
+        ExprKind::Binary(op, left, right) => binary(*op, &eval(left, scope)?, &eval(right, scope)?, node.span),
+        ExprKind::Call(name, arguments) => call(name, arguments, scope, node.span),
     }
 }
 
@@ -50,15 +52,15 @@ fn path<'a>(node: &Node, scope: &'a BTreeMap<String, Value>) -> Result<std::borr
         }
     };
     match &node.kind {
-        Kind::Name(name) => scope.get(name).map(Cow::Borrowed).ok_or_else(|| missing(format!("`{name}`"))),
-        Kind::Field(of, name) => {
+        ExprKind::Name(name) => scope.get(name).map(Cow::Borrowed).ok_or_else(|| missing(format!("`{name}`"))),
+        ExprKind::Field(of, name) => {
             let of = path(of, scope)?;
             if !matches!(*of, Value::Map(_)) {
                 return Err(ExprError::new(format!("{} has no fields", of.type_name()), node.span));
             }
             pick(of, &Value::Text(name.clone()))
         }
-        Kind::Index(of, index) => {
+        ExprKind::Index(of, index) => {
             let index = eval(index, scope)?;
             pick(path(of, scope)?, &index)
         }
@@ -239,11 +241,11 @@ fn call(name: &str, arguments: &[Node], scope: &BTreeMap<String, Value>, span: S
 /// Only the last part of the path may be absent; the parts before it must be there.
 fn present(node: &Node, scope: &BTreeMap<String, Value>) -> Result<bool, ExprError> {
     match &node.kind {
-        Kind::Field(of, name) => match &*path(of, scope)? {
+        ExprKind::Field(of, name) => match &*path(of, scope)? {
             Value::Map(fields) => Ok(fields.contains_key(name)),
             other => Err(ExprError::new(format!("{} has no fields", other.type_name()), of.span)),
         },
-        Kind::Index(of, index) => match (&*path(of, scope)?, eval(index, scope)?) {
+        ExprKind::Index(of, index) => match (&*path(of, scope)?, eval(index, scope)?) {
             (Value::List(items), Value::Int(i)) => Ok(usize::try_from(i).is_ok_and(|i| i < items.len())),
             (Value::Map(fields), Value::Text(key)) => Ok(fields.contains_key(&key)),
             (of, index) => {
@@ -284,12 +286,12 @@ pub(super) fn convert(name: &str, value: &Value, span: Span) -> Result<Value, Ex
 /// One line per comparison or call that yields a bool, with the values of the paths in it.
 pub(super) fn explain(node: &Node, scope: &BTreeMap<String, Value>, text: &str, lines: &mut Vec<String>) {
     match &node.kind {
-        Kind::Binary(Op::And | Op::Or, left, right) => {
+        ExprKind::Binary(Op::And | Op::Or, left, right) => {
             explain(left, scope, text, lines);
             explain(right, scope, text, lines);
         }
-        Kind::Not(inner) => explain(inner, scope, text, lines),
-        Kind::Choice(condition, yes, no) => {
+        ExprKind::Not(inner) => explain(inner, scope, text, lines),
+        ExprKind::Choice(condition, yes, no) => {
             explain(condition, scope, text, lines);
             let taken = truth(condition, scope).map(|c| if c { yes } else { no });
             if let Ok(taken) = taken {
@@ -314,7 +316,7 @@ pub(super) fn explain(node: &Node, scope: &BTreeMap<String, Value>, text: &str, 
 
 fn paths(node: &Node, scope: &BTreeMap<String, Value>, text: &str, into: &mut Vec<String>) {
     match &node.kind {
-        Kind::Name(_) | Kind::Field(..) | Kind::Index(..) => {
+        ExprKind::Name(_) | ExprKind::Field(..) | ExprKind::Index(..) => {
             if let Ok(value) = path(node, scope) {
                 let line = format!("{} = {}", text.get(node.span.0..node.span.1).unwrap_or(""), *value);
                 if !into.contains(&line) {
@@ -322,10 +324,10 @@ fn paths(node: &Node, scope: &BTreeMap<String, Value>, text: &str, into: &mut Ve
                 }
             }
         }
-        Kind::Literal(_) => {}
-        Kind::List(nodes) | Kind::Call(_, nodes) => nodes.iter().for_each(|n| paths(n, scope, text, into)),
-        Kind::Not(a) | Kind::Negate(a) => paths(a, scope, text, into),
-        Kind::Binary(_, a, b) => [a, b].iter().for_each(|n| paths(n, scope, text, into)),
-        Kind::Choice(a, b, c) => [a, b, c].iter().for_each(|n| paths(n, scope, text, into)),
+        ExprKind::Literal(_) => {}
+        ExprKind::List(nodes) | ExprKind::Call(_, nodes) => nodes.iter().for_each(|n| paths(n, scope, text, into)),
+        ExprKind::Not(a) | ExprKind::Negate(a) => paths(a, scope, text, into),
+        ExprKind::Binary(_, a, b) => [a, b].iter().for_each(|n| paths(n, scope, text, into)),
+        ExprKind::Choice(a, b, c) => [a, b, c].iter().for_each(|n| paths(n, scope, text, into)),
     }
 }

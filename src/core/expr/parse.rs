@@ -5,12 +5,12 @@ use super::{ExprError, MAX_DEPTH, Span, Value};
 
 #[derive(Debug, Clone, PartialEq)]
 pub(super) struct Node {
-    pub kind: Kind,
+    pub kind: ExprKind,
     pub span: Span,
 }
 
 #[derive(Debug, Clone, PartialEq)]
-pub(super) enum Kind {
+pub(super) enum ExprKind {
     Literal(Value),
     List(Vec<Node>),
     Name(String),
@@ -27,29 +27,29 @@ pub(super) enum Kind {
 /// Collects the names an expression starts from; see [`super::Expr::uses`].
 pub(super) fn uses(node: &Node, found: &mut std::collections::BTreeSet<(String, Option<String>)>) {
     match &node.kind {
-        Kind::Literal(_) => {}
-        Kind::Name(name) => {
+        ExprKind::Literal(_) => {}
+        ExprKind::Name(name) => {
             found.insert((name.clone(), None));
         }
-        Kind::Field(of, field) => match &of.kind {
-            Kind::Name(name) => {
+        ExprKind::Field(of, field) => match &of.kind {
+            ExprKind::Name(name) => {
                 found.insert((name.clone(), Some(field.clone())));
             }
             _ => uses(of, found),
         },
-        Kind::Index(of, index) => {
+        ExprKind::Index(of, index) => {
             match (&of.kind, &index.kind) {
-                (Kind::Name(name), Kind::Literal(Value::Text(field))) => {
+                (ExprKind::Name(name), ExprKind::Literal(Value::Text(field))) => {
                     found.insert((name.clone(), Some(field.clone())));
                 }
                 _ => uses(of, found),
             }
             uses(index, found);
         }
-        Kind::List(nodes) | Kind::Call(_, nodes) => nodes.iter().for_each(|n| uses(n, found)),
-        Kind::Not(a) | Kind::Negate(a) => uses(a, found),
-        Kind::Binary(_, a, b) => [a, b].into_iter().for_each(|n| uses(n, found)),
-        Kind::Choice(a, b, c) => [a, b, c].into_iter().for_each(|n| uses(n, found)),
+        ExprKind::List(nodes) | ExprKind::Call(_, nodes) => nodes.iter().for_each(|n| uses(n, found)),
+        ExprKind::Not(a) | ExprKind::Negate(a) => uses(a, found),
+        ExprKind::Binary(_, a, b) => [a, b].into_iter().for_each(|n| uses(n, found)),
+        ExprKind::Choice(a, b, c) => [a, b, c].into_iter().for_each(|n| uses(n, found)),
     }
 }
 
@@ -156,7 +156,7 @@ impl Parser {
             p.expect(":")?;
             let no = p.choice()?;
             let span = (condition.span.0, no.span.1);
-            Ok(Node { kind: Kind::Choice(Box::new(condition), Box::new(yes), Box::new(no)), span })
+            Ok(Node { kind: ExprKind::Choice(Box::new(condition), Box::new(yes), Box::new(no)), span })
         })
     }
 
@@ -171,7 +171,7 @@ impl Parser {
             }
             let right = self.deeper(|p| p.binary(op.power() + 1))?;
             let span = (left.span.0, right.span.1);
-            left = Node { kind: Kind::Binary(op, Box::new(left), Box::new(right)), span };
+            left = Node { kind: ExprKind::Binary(op, Box::new(left), Box::new(right)), span };
         }
         Ok(left)
     }
@@ -181,12 +181,12 @@ impl Parser {
         if self.eat("!") {
             let inner = self.deeper(Self::unary)?;
             let span = (start.0, inner.span.1);
-            return Ok(Node { kind: Kind::Not(Box::new(inner)), span });
+            return Ok(Node { kind: ExprKind::Not(Box::new(inner)), span });
         }
         if self.eat("-") {
             let inner = self.deeper(Self::unary)?;
             let span = (start.0, inner.span.1);
-            return Ok(Node { kind: Kind::Negate(Box::new(inner)), span });
+            return Ok(Node { kind: ExprKind::Negate(Box::new(inner)), span });
         }
         self.postfix()
     }
@@ -205,7 +205,7 @@ impl Parser {
                 let index = self.choice()?;
                 let end = self.expect("]")?;
                 let span = (node.span.0, end.1);
-                node = Node { kind: Kind::Index(Box::new(node), Box::new(index)), span };
+                node = Node { kind: ExprKind::Index(Box::new(node), Box::new(index)), span };
             } else {
                 return Ok(node);
             }
@@ -219,12 +219,12 @@ impl Parser {
         };
         if !self.eat("(") {
             let whole = (receiver.span.0, span.1);
-            return Ok(Node { kind: Kind::Field(Box::new(receiver), name), span: whole });
+            return Ok(Node { kind: ExprKind::Field(Box::new(receiver), name), span: whole });
         }
         let start = receiver.span.0;
         let mut arguments = vec![receiver];
         let end = self.arguments(")", &mut arguments)?;
-        Ok(Node { kind: Kind::Call(name, arguments), span: (start, end.1) })
+        Ok(Node { kind: ExprKind::Call(name, arguments), span: (start, end.1) })
     }
 
     fn primary(&mut self) -> Result<Node, ExprError> {
@@ -233,9 +233,9 @@ impl Parser {
             return Err(ExprError::new("something is missing here", place));
         };
         let kind = match token {
-            Token::Int(n) => Kind::Literal(Value::Int(n)),
-            Token::Double(n) => Kind::Literal(Value::Double(n)),
-            Token::Text(t) => Kind::Literal(Value::Text(t)),
+            Token::Int(n) => ExprKind::Literal(Value::Int(n)),
+            Token::Double(n) => ExprKind::Literal(Value::Double(n)),
+            Token::Text(t) => ExprKind::Literal(Value::Text(t)),
             Token::Name(name) => return self.named(name, span),
             Token::Op("(") => {
                 let inner = self.choice()?;
@@ -245,7 +245,7 @@ impl Parser {
             Token::Op("[") => {
                 let mut items = Vec::new();
                 let end = self.arguments("]", &mut items)?;
-                return Ok(Node { kind: Kind::List(items), span: (span.0, end.1) });
+                return Ok(Node { kind: ExprKind::List(items), span: (span.0, end.1) });
             }
             Token::Op(op) => return Err(ExprError::new(format!("a value is missing before {op}"), span)),
         };
@@ -254,16 +254,16 @@ impl Parser {
 
     fn named(&mut self, name: String, span: Span) -> Result<Node, ExprError> {
         let kind = match name.as_str() {
-            "true" => Kind::Literal(Value::Bool(true)),
-            "false" => Kind::Literal(Value::Bool(false)),
-            "null" => Kind::Literal(Value::Null),
+            "true" => ExprKind::Literal(Value::Bool(true)),
+            "false" => ExprKind::Literal(Value::Bool(false)),
+            "null" => ExprKind::Literal(Value::Null),
             "in" => return Err(ExprError::new("a value is missing before in", span)),
             _ if self.eat("(") => {
                 let mut arguments = Vec::new();
                 let end = self.arguments(")", &mut arguments)?;
-                return Ok(Node { kind: Kind::Call(name, arguments), span: (span.0, end.1) });
+                return Ok(Node { kind: ExprKind::Call(name, arguments), span: (span.0, end.1) });
             }
-            _ => Kind::Name(name),
+            _ => ExprKind::Name(name),
         };
         Ok(Node { kind, span })
     }

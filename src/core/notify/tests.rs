@@ -17,7 +17,7 @@ fn message() -> Message {
     }
 }
 
-fn sent(way: &Way, message: &Message) -> (Post, Value) {
+fn sent(way: &Channel, message: &Message) -> (Post, Value) {
     let post = way.post(message, AT, "https://a.test/x", "hunter2-key").unwrap();
     let body = serde_json::from_str(&post.body).unwrap();
     (post, body)
@@ -29,7 +29,7 @@ fn url() -> Address {
 
 #[test]
 fn a_webhook_is_signed_over_time_and_body() {
-    let way = Way::Webhook(Webhook { url: url(), key: "KEY".to_owned() });
+    let way = Channel::Webhook(Webhook { url: url(), key: "KEY".to_owned() });
     let (post, body) = sent(&way, &message());
     assert_eq!(
         (&body["title"], &body["severity"], &body["event"]),
@@ -46,22 +46,22 @@ fn a_webhook_is_signed_over_time_and_body() {
 
 #[test]
 fn chat_messages_mention_no_one_by_accident() {
-    let (_, slack) = sent(&Way::Slack(Slack { url: url() }), &message());
+    let (_, slack) = sent(&Channel::Slack(Slack { url: url() }), &message());
     assert_eq!(
         slack,
         json!({ "text": "*[critical] web is down*\nHTTP 503 &lt;!channel&gt; &amp; @everyone\nhttps://runs.test/41" })
     );
-    let (_, discord) = sent(&Way::Discord(Discord { url: url() }), &message());
+    let (_, discord) = sent(&Channel::Discord(Discord { url: url() }), &message());
     assert_eq!(discord["allowed_mentions"], json!({ "parse": [] }));
     assert!(discord["content"].as_str().unwrap().starts_with("**[critical] web is down**\nHTTP 503"));
     let long = Message { text: "é".repeat(9000), ..message() };
-    let (_, discord) = sent(&Way::Discord(Discord { url: url() }), &long);
+    let (_, discord) = sent(&Channel::Discord(Discord { url: url() }), &long);
     assert_eq!(discord["content"].as_str().unwrap().chars().count(), 2000);
 }
 
 #[test]
 fn pagerduty_opens_and_closes_an_incident_by_its_key() {
-    let way = Way::PagerDuty(PagerDuty { url: PagerDuty::EVENTS.to_owned(), key: "KEY".to_owned() });
+    let way = Channel::PagerDuty(PagerDuty { url: PagerDuty::EVENTS.to_owned(), key: "KEY".to_owned() });
     let (_, trigger) = sent(&way, &message());
     assert_eq!((&trigger["routing_key"], &trigger["event_action"]), (&json!("hunter2-key"), &json!("trigger")));
     assert_eq!((&trigger["payload"]["severity"], &trigger["dedup_key"]), (&json!("critical"), &json!("web/prod")));

@@ -19,14 +19,14 @@ pub enum HostFrom {
 impl HostFrom {
     /// The default for a stored plan without this field.
     #[must_use]
-    pub const fn unsaid() -> Self {
+    pub const fn unknown() -> Self {
         Self::Value
     }
 
     /// Whether the field is omitted in a stored plan, so that plans of earlier versions keep their
     /// hash.
     #[must_use]
-    pub fn is_unsaid(&self) -> bool {
+    pub fn is_unknown(&self) -> bool {
         *self == Self::Value
     }
 
@@ -129,7 +129,7 @@ mod tests {
 
     #[test]
     fn only_what_a_missing_line_means_goes_unsaid() {
-        assert!(HostFrom::unsaid().is_unsaid() && !HostFrom::File.is_unsaid());
+        assert!(HostFrom::unknown().is_unknown() && !HostFrom::File.is_unknown());
     }
 
     #[test]

@@ -65,7 +65,7 @@ impl Rules {
 
     /// Their descriptions on a plan card, one line each.
     #[must_use]
-    pub fn told(&self) -> Vec<String> {
+    pub fn describe(&self) -> Vec<String> {
         let mut lines = Vec::new();
         lines.extend(self.when.iter().map(|when| format!("only when {when}")));
         lines.extend(self.expect.iter().map(|expect| format!("expects {expect}")));

@@ -59,8 +59,8 @@ impl PlanStep {
     /// The outcome of an answer for this step. A probe may always be retried; any other step that
     /// is slower than `max_ms` has failed, where a probe is only degraded.
     #[must_use]
-    pub fn judge(&self, reply: &Reply) -> Outcome {
-        let mut outcome = self.spec.judge(reply);
+    pub fn outcome(&self, reply: &Reply) -> Outcome {
+        let mut outcome = self.spec.outcome(reply);
         if self.probe {
             if let Verdict::Failed { again } = &mut outcome.verdict {
                 *again = true;
@@ -131,7 +131,7 @@ mod tests {
             (&work, answer(200, 200), Verdict::Failed { again: false }, State::Failing),
             (&work, answer(404, 10), Verdict::Failed { again: false }, State::Failing),
         ] {
-            let outcome = step.judge(&reply);
+            let outcome = step.outcome(&reply);
             assert_eq!((outcome.verdict, outcome.state), (verdict, state));
         }
     }

@@ -72,8 +72,8 @@ fn a_read_only_plan_wants_its_group_and_a_changing_one_its_targets_too() {
 #[test]
 fn the_position_in_the_queue_is_shown_with_its_reason() {
     let target = Target { service: "web".to_owned(), env: Some("prod".to_owned()) };
-    let on_web = Blocked { wanted: Wanted::Target(target), holder: Some(RunId(3)), ahead: 0 };
-    let in_group = Blocked { wanted: Wanted::Group("migrations".to_owned()), holder: None, ahead: 2 };
+    let on_web = Blocked { wanted: Lock::Target(target), holder: Some(RunId(3)), ahead: 0 };
+    let in_group = Blocked { wanted: Lock::Group("migrations".to_owned()), holder: None, ahead: 2 };
     let queued = |ahead, waits_for: &[&Blocked]| Queued {
         run: RunId(9),
         lane: Lane::Routine,
@@ -120,7 +120,7 @@ fn the_policy_decides_about_other_runs_of_the_group() {
         (Policy::Refuse, "is refused because of run #3 (running) and 1 more"),
         (Policy::CancelRunning, "cancels run #3 (running), run #5 (queued)"),
     ] {
-        assert_eq!(met(&group(policy), &members).as_deref(), Some(expected));
-        assert_eq!(met(&group(policy), &[]), None);
+        assert_eq!(group_effect(&group(policy), &members).as_deref(), Some(expected));
+        assert_eq!(group_effect(&group(policy), &[]), None);
     }
 }

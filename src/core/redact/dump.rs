@@ -2,7 +2,7 @@
 //! output of many languages print them: `7333 6372`, `73:33:63`, `0x73, 0x33`, `[115, 51, 99]`,
 //! `163 063`, `   s   3   c`.
 
-use super::view::View;
+use super::view::TextView;
 
 /// Minimum length of a run of numbers: a value has at least six bytes, which take this many
 /// characters in any notation.
@@ -54,7 +54,7 @@ struct Number {
 
 /// The bytes that the numbers of a text may encode. The range of a byte is that of its digits; in a
 /// dump it extends to the end of the line, where the same bytes are repeated as letters.
-pub(super) fn views(text: &[u8]) -> Vec<View> {
+pub(super) fn views(text: &[u8]) -> Vec<TextView> {
     let mut views = Vec::new();
     if has_numbers(text) {
         let hows = [How::Hex, How::HexWords, How::Octal, How::OctalWords, How::Decimal];
@@ -168,8 +168,8 @@ fn between(text: &[u8]) -> Between {
 
 /// The bytes of all numbers in one notation, with a zero where a sequence is interrupted; `None`:
 /// too few to be a value.
-fn numbers(text: &[u8], how: How) -> Option<View> {
-    let mut view = View::default();
+fn numbers(text: &[u8], how: How) -> Option<TextView> {
+    let mut view = TextView::default();
     let (mut at, mut most) = (0, 0);
     for line in text.split(|b| *b == b'\n') {
         let end = at + line.len();
@@ -206,7 +206,7 @@ struct Run {
 
 impl Run {
     /// Adds its bytes. Returns whether it is a line of a dump, which begins with an offset.
-    fn read(&self, text: &[u8], how: How, view: &mut View) -> bool {
+    fn read(&self, text: &[u8], how: How, view: &mut TextView) -> bool {
         let text = &text[self.from..self.to];
         let leads = self.line_end.is_some();
         let mut all = split(text).peekable();
@@ -326,8 +326,8 @@ fn cells_of(line: &[u8]) -> Option<usize> {
 }
 
 /// The letters of `od -c` and `hexdump -c`.
-fn cells(text: &[u8]) -> View {
-    let mut view = View::default();
+fn cells(text: &[u8]) -> TextView {
+    let mut view = TextView::default();
     let mut at = 0;
     for line in text.split(|b| *b == b'\n') {
         match cells_of(line) {

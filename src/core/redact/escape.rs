@@ -1,7 +1,7 @@
 //! Resolves escapes: backslashes, percent signs and entities, whether all bytes are escaped or only
 //! some.
 
-use super::view::View;
+use super::view::TextView;
 
 /// Kinds of escapes.
 #[derive(Clone, Copy, PartialEq, Eq, Default)]
@@ -93,8 +93,8 @@ impl Kinds {
 }
 
 /// The text with the escapes of these kinds resolved; `None`: it has none.
-pub(super) fn resolved(text: &[u8], kinds: Kinds) -> Option<View> {
-    let mut view: Option<View> = None;
+pub(super) fn resolved(text: &[u8], kinds: Kinds) -> Option<TextView> {
+    let mut view: Option<TextView> = None;
     let (mut at, mut kept) = (0, 0);
     while let Some(next) = kinds.next(&text[at..]) {
         at += next;
@@ -110,7 +110,7 @@ pub(super) fn resolved(text: &[u8], kinds: Kinds) -> Option<View> {
             at += 1;
             continue;
         };
-        let view = view.get_or_insert_with(|| View::with_capacity(text.len()));
+        let view = view.get_or_insert_with(|| TextView::with_capacity(text.len()));
         view.keep(text, kept..at);
         view.push(bytes.get(), at..at + len);
         at += len;

@@ -12,12 +12,12 @@ const LONGEST_STRING: usize = 4096;
 
 /// A text and where its bytes come from: the original itself, or a reading made of another text.
 #[derive(Clone, Copy)]
-pub(super) struct Source<'t> {
+pub(super) struct ViewSource<'t> {
     pub text: &'t [u8],
-    made: Option<(&'t View, &'t Source<'t>)>,
+    made: Option<(&'t TextView, &'t ViewSource<'t>)>,
 }
 
-impl<'t> Source<'t> {
+impl<'t> ViewSource<'t> {
     pub const fn new(text: &'t [u8]) -> Self {
         Self { text, made: None }
     }
@@ -38,7 +38,7 @@ impl<'t> Source<'t> {
 
 /// A reading of a text.
 #[derive(Default)]
-pub(super) struct View {
+pub(super) struct TextView {
     text: Vec<u8>,
     parts: Vec<Part>,
 }
@@ -51,14 +51,14 @@ struct Part {
     to: usize,
 }
 
-impl View {
+impl TextView {
     pub fn with_capacity(bytes: usize) -> Self {
         Self { text: Vec::with_capacity(bytes), parts: Vec::new() }
     }
 
     /// The reading as a text made of another.
-    pub const fn of<'t>(&'t self, made_of: &'t Source<'t>) -> Source<'t> {
-        Source { text: self.text.as_slice(), made: Some((self, made_of)) }
+    pub const fn of<'t>(&'t self, made_of: &'t ViewSource<'t>) -> ViewSource<'t> {
+        ViewSource { text: self.text.as_slice(), made: Some((self, made_of)) }
     }
 
     pub const fn text(&self) -> &[u8] {
@@ -173,7 +173,7 @@ enum Codes {
 
 /// The text without its invisible parts: escape sequences, control characters, zero-width
 /// characters. Several readings where it is ambiguous; none where nothing is removed.
-pub(super) fn shown(text: &[u8]) -> Vec<View> {
+pub(super) fn shown(text: &[u8]) -> Vec<TextView> {
     if !has_codes(text) || !has_hidden(text) {
         return Vec::new();
     }
@@ -214,8 +214,8 @@ fn is_unseen(c: char) -> bool {
         && (c.is_control() || c == '\u{fffd}' || is_invisible(c) || c.width() == Some(0))
 }
 
-fn without(text: &[u8], how: Codes) -> View {
-    let mut view = View::with_capacity(text.len());
+fn without(text: &[u8], how: Codes) -> TextView {
+    let mut view = TextView::with_capacity(text.len());
     let (mut at, mut kept) = (0, 0);
     while at < text.len() {
         let (hidden, len) = hidden(text, at, how);

@@ -55,7 +55,7 @@ pub(super) fn expand(
     risks.append(&mut resolved.risks);
     let protected = caller.protected || resolved.is_protected(caller.stack);
     let words = Words::new(definition, &resolved);
-    risks.extend(declared_risks(definition, protected, &values, &words.filler(&values), caller.reach));
+    risks.extend(declared_risks(definition, protected, &values, &words.filler(&values), caller.declared));
     let mut expansion = Expansion {
         runbook,
         resolved: &resolved,
@@ -64,7 +64,7 @@ pub(super) fn expand(
         protected,
         words: &words,
         library: caller.library,
-        reach: caller.reach,
+        declared: caller.declared,
         shared: caller.shared,
         nest,
         used_results: used_results(definition),

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use super::condition::Condition;
 use super::input::Input;
 use super::statement::Statement;
-use crate::core::artifact::Wanted;
+use crate::core::artifact::ArtifactSpec;
 use crate::core::expr::Expr;
 use crate::core::notify::Message;
 use crate::core::plan::{OnFailure, Retry, RiskLevel};
@@ -236,7 +236,7 @@ pub enum Does {
         /// Secrets it gets, by name or as `{inputs.NAME}` of an input of type secret.
         secrets: Vec<String>,
         /// Its artifact files, with placeholders.
-        artifacts: Wanted,
+        artifacts: ArtifactSpec,
         /// For a block of a page: how it belongs together with the others.
         block: Option<BlockOf>,
     },

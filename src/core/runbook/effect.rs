@@ -11,7 +11,7 @@ mod text;
 
 use self::arguments::Arguments;
 pub(super) use self::functions::Functions;
-use self::table::{Default, Program, Way, fits, program};
+use self::table::{BreakerKey, Default, Program, fits, program};
 use super::shell::{Command, Redirect, Script, Word};
 
 /// How deep commands may run each other.
@@ -123,7 +123,7 @@ fn names_anew(definition: &str, known: &Functions) -> bool {
 fn completes(file: &str) -> bool {
     let command = file.strip_prefix("<(").and_then(|f| f.strip_suffix(')')).unwrap_or("");
     let words: Vec<&str> = command.split_whitespace().collect();
-    matches!(words[..], [tool, "completion", "bash" | "zsh"] if program(tool).is_some_and(|entry| entry.has(Way::Helps)))
+    matches!(words[..], [tool, "completion", "bash" | "zsh"] if program(tool).is_some_and(|entry| entry.has(BreakerKey::Helps)))
 }
 
 fn reads_input(command: &Command) -> bool {
@@ -176,7 +176,7 @@ fn of_words(words: &[Word], command: &Command, depth: usize) -> Effect {
     if ["--help", "--version", "-V"].contains(&only) || entry.alone.iter().any(|option| option == only) {
         return Effect::default();
     }
-    let helps = entry.has(Way::Helps) && asks_help(&words[1..]);
+    let helps = entry.has(BreakerKey::Helps) && asks_help(&words[1..]);
     let mut arguments = Arguments::of(&words[1..], &entry.options);
     let mut full = name.to_owned();
     let mut flagged = None;
@@ -374,7 +374,7 @@ impl Look<'_> {
     fn verdict(&self) -> (Default, &str) {
         let entry = self.entry;
         let looks = |at: &usize| entry.looks.iter().any(|p| fits(p, &self.arguments.all[*at].text));
-        if entry.has(Way::Every) && !self.arguments.words.iter().all(looks) {
+        if entry.has(BreakerKey::Every) && !self.arguments.words.iter().all(looks) {
             return (entry.default, self.arguments.word(0));
         }
         if self.is_within() && !self.arguments.all.is_empty() {
@@ -405,7 +405,7 @@ impl Look<'_> {
         let settled = candidates
             .iter()
             .copied()
-            .find(|at| entry.has(Way::Settled) && settles(*at) && sure(*at) && found(&entry.looks, *at));
+            .find(|at| entry.has(BreakerKey::Settled) && settles(*at) && sure(*at) && found(&entry.looks, *at));
         // `aws deploy list-deployments`: the first word of it is a service.
         let service = self.arguments.words.first().copied().filter(|_| self.full == "aws");
         // A look that is written out counts before changes that only begin alike.

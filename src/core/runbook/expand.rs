@@ -9,12 +9,12 @@ use super::definition::{Body, Does, Items, Missing, StepTemplate, Values};
 use super::fill::{Escape, Filler, Piece, Slot, chosen_secret, pieces};
 use super::planner::{Words, fill_or_keep, shell_env};
 use super::targets::{Resolved, configure_hint};
-use super::{Runbook, guided, later, papers, scope};
-use crate::core::artifact::{Pattern, Wanted};
+use super::{Runbook, deferred, documents, scope, shell_block};
+use crate::core::artifact::{ArtifactSpec, Pattern};
 use crate::core::expr::Value;
+use crate::core::integration::Integrations;
 use crate::core::outbound::HostFrom;
 use crate::core::plan::{Each, PlanStep, Risk, RiskLevel, Rules, Target, Within};
-use crate::core::reach::Reach;
 use crate::core::service::{Action, ActionCall, HttpRequest, Service, Stack, Verb};
 use crate::core::step::StepSpec;
 use crate::core::step::approve::Approve;
@@ -78,7 +78,7 @@ pub(super) struct Expansion<'a> {
     pub protected: bool,
     pub words: &'a Words,
     pub library: &'a [Runbook],
-    pub reach: &'a Reach,
+    pub declared: &'a Integrations,
     pub shared: &'a Shared,
     pub nest: Nest,
     /// Names of results that expressions of this runbook use.
@@ -159,7 +159,9 @@ impl Expansion<'_> {
                 let item_given = matches!(list, Items::Input(_));
                 items.iter().map(|item| Iteration { item: Some(item), item_given, ..Iteration::default() }).collect()
             }
-            (None, true) => self.resolved.targets.iter().map(|t| Iteration { target: Some(t), ..Iteration::default() }).collect(),
+            (None, true) => {
+                self.resolved.targets.iter().map(|t| Iteration { target: Some(t), ..Iteration::default() }).collect()
+            }
             (None, false) => vec![Iteration::default()],
         };
         let each = template.bounds.map(|bounds| Each {
@@ -181,7 +183,13 @@ impl Expansion<'_> {
         scope::items_of(list).map(str::to_owned).collect()
     }
 
-    fn iteration(&self, template: &StepTemplate, iteration: Iteration<'_>, drafts: &mut Vec<Draft>, finally: &mut Vec<Draft>) {
+    fn iteration(
+        &self,
+        template: &StepTemplate,
+        iteration: Iteration<'_>,
+        drafts: &mut Vec<Draft>,
+        finally: &mut Vec<Draft>,
+    ) {
         let filler = self.filler(iteration);
         if !self.wanted(template, &filler) {
             return;
@@ -198,7 +206,8 @@ impl Expansion<'_> {
             return;
         }
         let Some(step) = self.step(template, iteration, &filler) else { return };
-        let mut undo = template.undo.as_deref().and_then(|undo| self.step(undo, Iteration { each: None, ..iteration }, &filler));
+        let mut undo =
+            template.undo.as_deref().and_then(|undo| self.step(undo, Iteration { each: None, ..iteration }, &filler));
         if let Some(undo) = &mut undo {
             // It may run because the sub-runbook timed out, so that limit must not apply to it.
             undo.rules.within.clear();
@@ -246,7 +255,7 @@ impl Expansion<'_> {
     }
 
     fn known(&self, filler: &Filler<'_>) -> BTreeMap<String, Value> {
-        scope::early_values(&self.runbook.definition.inputs, self.values, self.protected, filler, self.reach)
+        scope::early_values(&self.runbook.definition.inputs, self.values, self.protected, filler, self.declared)
     }
 
     fn step(&self, template: &StepTemplate, iteration: Iteration<'_>, filler: &Filler<'_>) -> Option<PlanStep> {
@@ -277,7 +286,7 @@ impl Expansion<'_> {
             when: when.map(|when| when.expr().text().to_owned()),
             expect: template.expect.as_ref().map(|expect| expect.text().to_owned()),
             save: template.save.iter().map(|(name, from)| (name.clone(), from.text().to_owned())).collect(),
-            fills: later::is_open(spec),
+            fills: deferred::is_open(spec),
             optional,
             sensitive: template.sensitive,
             word,
@@ -351,7 +360,7 @@ impl Expansion<'_> {
                 plain(StepSpec::Approve(ask), within_ms.unwrap_or(APPROVE_MS))
             }
             Does::Ask { prompt, .. } => {
-                plain(StepSpec::Manual(Manual { prompt: guided::with_values(prompt, self.values) }), MANUAL_MS)
+                plain(StepSpec::Manual(Manual { prompt: shell_block::with_values(prompt, self.values) }), MANUAL_MS)
             }
             Does::Document { title, body } => {
                 let document = Document { title: fill_or_keep(filler, title), content: self.content(body, filler) };
@@ -368,20 +377,27 @@ impl Expansion<'_> {
 
     /// The artifact paths of a command, filled in. An input may turn a path into one outside
     /// of the folder: that blocks.
-    fn files(&self, template: &StepTemplate, wanted: &Wanted, filler: &Filler<'_>) -> Result<Wanted, String> {
+    fn files(
+        &self,
+        template: &StepTemplate,
+        wanted: &ArtifactSpec,
+        filler: &Filler<'_>,
+    ) -> Result<ArtifactSpec, String> {
         let paths: Vec<String> =
             wanted.paths.iter().map(|path| filler.fill(path, Escape::Plain)).collect::<Result<_, _>>()?;
         for why in paths.iter().filter_map(|path| Pattern::parse(path).err()) {
             self.risk(RiskLevel::Block, "INPUT_INVALID", format!("step {:?}: artifacts: {why}", template.name));
         }
-        Ok(Wanted { paths, required: wanted.required })
+        Ok(ArtifactSpec { paths, required: wanted.required })
     }
 
     pub(super) fn content(&self, body: &Body, filler: &Filler<'_>) -> String {
         match body {
             Body::Text(text) => fill_lines(filler, text),
-            Body::Spec => papers::spec(self.values.get("subject").map_or("(no subject)", String::as_str), self.stack),
-            Body::Incident => papers::incident(self.resolved, self.values, self.stack),
+            Body::Spec => {
+                documents::spec(self.values.get("subject").map_or("(no subject)", String::as_str), self.stack)
+            }
+            Body::Incident => documents::incident(self.resolved, self.values, self.stack),
         }
     }
 
@@ -503,7 +519,7 @@ pub(super) fn action_spec(action: &Action, filler: &Filler<'_>) -> Result<StepSp
         ActionCall::Shell(command) => {
             let (env, secrets) = (shell_env(filler), action.secrets.clone());
             let chosen_secrets = BTreeMap::new();
-            let (command, artifacts) = (command.clone(), Wanted::default());
+            let (command, artifacts) = (command.clone(), ArtifactSpec::default());
             let shell = Shell::new(command);
             Ok(StepSpec::Shell(Shell { env, secrets, chosen_secrets, artifacts, ..shell }))
         }

@@ -1,15 +1,15 @@
 //! Reads a runbook file: strict TOML in, a checked [`Runbook`] out, or every problem of the file in one pass.
 
 mod context;
-mod named;
+mod integrations;
 mod order;
 mod step;
 mod work;
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use context::{Context, Place};
-use named::check_documents;
+use context::{Context, TextScope};
+use integrations::check_documents;
 use order::{check_jumps, known_steps};
 use step::{Spot, read_step};
 use toml::de::DeTable;
@@ -91,7 +91,7 @@ fn read_file<'t>(r: &mut Reader<'_>, table: &'t DeTable<'t>, text: &str) -> Opti
     }
     for key in ["title", "restatement"] {
         if let Some(text) = file.text(r, key) {
-            context.placeholders(r, &file, key, text, Place::Title);
+            context.placeholders(r, &file, key, text, TextScope::Title);
         }
     }
     let timeout_ms = file.duration(r, "timeout");
@@ -262,7 +262,7 @@ fn read_risk<'t>(r: &mut Reader<'_>, table: &At<&'t DeTable<'t>>, context: &Cont
         section.wrong(r, "code", format!("{code:?} is not a code: capital letters, digits and _"));
     }
     if let Some(message) = message {
-        context.placeholders(r, &section, "message", message, Place::Title);
+        context.placeholders(r, &section, "message", message, TextScope::Title);
     }
     if !section.has("level") {
         r.problem(section.at, section.key("level"), "is missing; one of info, warn, block");
@@ -278,7 +278,7 @@ fn read_concurrency(r: &mut Reader<'_>, file: &Section<'_>, context: &Context<'_
     let section = file.table(r, "concurrency", &CONCURRENCY_KEYS)?;
     let name = section.required_text(r, "group");
     if let Some(name) = name {
-        context.placeholders(r, &section, "group", name, Place::Title);
+        context.placeholders(r, &section, "group", name, TextScope::Title);
         if show(name) != *name {
             section.wrong(r, "group", format!("{name:?} is not a name: visible characters on one line"));
         }

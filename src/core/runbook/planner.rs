@@ -10,16 +10,22 @@ use super::read::nearest;
 use super::targets::{Resolved, block, resolve};
 use super::{Request, Runbook};
 use crate::core::command::typed_name;
+use crate::core::integration::Integrations;
 use crate::core::outbound::host_words;
 use crate::core::plan::{OnFailure, Plan, PlanStep, Risk, RiskLevel};
-use crate::core::reach::Reach;
 use crate::core::service::Stack;
 use crate::core::step::StepSpec;
 
 const DEFAULT_TIMEOUT_MS: i64 = 30 * 60_000;
 
 /// See [`super::plan_in`].
-pub(super) fn plan(runbook: &Runbook, request: &Request, stack: &Stack, library: &[Runbook], reach: &Reach) -> Plan {
+pub(super) fn plan(
+    runbook: &Runbook,
+    request: &Request,
+    stack: &Stack,
+    library: &[Runbook],
+    declared: &Integrations,
+) -> Plan {
     let definition = &runbook.definition;
     let (values, mut risks) = check_inputs(runbook, request, stack);
     let mut resolved = resolve(definition, request, stack);
@@ -36,7 +42,7 @@ pub(super) fn plan(runbook: &Runbook, request: &Request, stack: &Stack, library:
         protected,
         words: &words,
         library,
-        reach,
+        declared,
         shared: &shared,
         nest: Nest { path: vec![runbook.name.clone()], ..Nest::default() },
         used_results: used_results(definition),
@@ -46,7 +52,7 @@ pub(super) fn plan(runbook: &Runbook, request: &Request, stack: &Stack, library:
     let mut finally = expansion.last_drafts();
     finally.extend(later);
     risks.extend(expansion.risks(&request.inputs));
-    risks.extend(declared_risks(definition, protected, &values, &words.filler(&values), reach));
+    risks.extend(declared_risks(definition, protected, &values, &words.filler(&values), declared));
     let concurrency = super::group::group(definition, &resolved, &values).unwrap_or_else(|risk| {
         risks.push(risk);
         None
@@ -140,9 +146,10 @@ pub(super) fn used_results(definition: &Definition) -> HashSet<String> {
     for step in definition.all_steps() {
         let when = step.when.iter().map(super::condition::Condition::expr);
         for expr in when.chain(&step.expect).chain(step.save.values()) {
-            used_results.extend(expr.uses().into_iter().filter(|(name, _)| name == "steps").filter_map(|(_, step)| step));
+            used_results
+                .extend(expr.uses().into_iter().filter(|(name, _)| name == "steps").filter_map(|(_, step)| step));
         }
-        super::later::names(&step.does, &mut used_results);
+        super::deferred::names(&step.does, &mut used_results);
     }
     used_results
 }
@@ -192,7 +199,8 @@ fn unexpected_targets(runbook: &Runbook, request: &Request) -> Vec<Risk> {
         (definition.env == Need::None && request.env.is_some(), "an environment"),
     ];
     let unexpected = what.into_iter().filter(|(unexpected, _)| *unexpected && runbook.mutates);
-    unexpected.map(|(_, what)| block("INPUT_UNDECLARED", format!("{} does not take {what}; leave it out", runbook.name)))
+    unexpected
+        .map(|(_, what)| block("INPUT_UNDECLARED", format!("{} does not take {what}; leave it out", runbook.name)))
         .collect()
 }
 
@@ -216,9 +224,9 @@ pub(super) fn declared_risks(
     protected: bool,
     values: &Values,
     filler: &Filler<'_>,
-    reach: &Reach,
+    declared: &Integrations,
 ) -> Vec<Risk> {
-    let known = super::scope::early_values(&definition.inputs, values, protected, filler, reach);
+    let known = super::scope::early_values(&definition.inputs, values, protected, filler, declared);
     let present = |rule: &RiskRule| {
         let message = filler.phrase(&rule.message);
         let message = match rule.when.as_ref().map(|when| when.holds(&known)) {

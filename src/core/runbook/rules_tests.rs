@@ -2,8 +2,8 @@
 //! jumps, lists, calls.
 
 use super::*;
+use crate::core::integration::Integrations;
 use crate::core::plan::{Each, RiskLevel};
-use crate::core::reach::Reach;
 use crate::core::service::{Environment, Stack};
 use crate::core::step::StepSpec;
 
@@ -180,7 +180,7 @@ fn a_called_runbook_becomes_its_steps() {
          [[step]]\nname = \"after\"\nphase = \"verify\"\nwait = \"1s\"\n",
     );
     let library = [top.clone(), sub];
-    let plan = plan_in(&top, &Request::default(), &stack(), &library, &Reach::default());
+    let plan = plan_in(&top, &Request::default(), &stack(), &library, &Integrations::default());
     assert_eq!(plan.blocks().count(), 0, "{:?}", plan.risks);
     let steps: Vec<_> = plan.steps.iter().map(|s| (s.name.as_str(), s.phase.name(), s.on_failure)).collect();
     assert_eq!(
@@ -199,7 +199,7 @@ fn a_called_runbook_becomes_its_steps() {
     assert!(late.into_iter().all(|step| step.rules.within.is_empty()), "the runbook's time may have passed by then");
     assert!(plan.mutates, "what it calls changes things");
     assert_ne!(plan.definition_hash, top.hash);
-    let lone = plan_in(&top, &Request::default(), &stack(), &library[..1], &Reach::default());
+    let lone = plan_in(&top, &Request::default(), &stack(), &library[..1], &Integrations::default());
     assert!(lone.blocks().any(|r| r.code == "UNKNOWN_RUNBOOK"));
 }
 
@@ -219,7 +219,7 @@ fn a_runbook_called_by_a_finally_step_runs_its_own_finally_steps() {
     let mid = runbook("mid", &(step("step", "work", wait) + &step("finally", "tidy", &call("low"))));
     let top = runbook("top", &(step("step", "mid", &call("mid")) + &step("finally", "own", &call("low"))));
     let library = [top.clone(), mid, low];
-    let plan = plan_in(&top, &Request::default(), &stack(), &library, &Reach::default());
+    let plan = plan_in(&top, &Request::default(), &stack(), &library, &Integrations::default());
     assert_eq!(plan.blocks().count(), 0, "{:?}", plan.risks);
     let finally: Vec<(&str, usize)> = plan.finally.iter().map(|s| (s.name.as_str(), s.rules.within.len())).collect();
     // The called steps run within the timeout of their runbook, its finally steps without it.
@@ -318,7 +318,10 @@ fn a_wrong_group_or_priority_is_reported_with_its_line() {
         ("priority = 1", "priority: must be a text in quotes, not an integer"),
     ] {
         let found = problems(&format!("{line}{WORK}"));
-        assert!(found.len() == 1 && found[0].starts_with("x.toml:6: ") && found[0].contains(message), "{line}: {found:?}");
+        assert!(
+            found.len() == 1 && found[0].starts_with("x.toml:6: ") && found[0].contains(message),
+            "{line}: {found:?}"
+        );
     }
 }
 

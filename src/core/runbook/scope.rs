@@ -9,7 +9,7 @@ use super::definition::Values;
 use super::fill::Filler;
 use super::input::{Input, InputKind};
 use crate::core::expr::{Type, Value};
-use crate::core::reach::Reach;
+use crate::core::integration::Integrations;
 use crate::core::time::parse_duration;
 
 /// The names known when the plan is made.
@@ -177,13 +177,13 @@ pub(super) fn early_values(
     values: &Values,
     protected: bool,
     filler: &Filler<'_>,
-    reach: &Reach,
+    declared: &Integrations,
 ) -> BTreeMap<String, Value> {
     let typed = inputs.iter().filter_map(|i| Some((i.name.clone(), value_of(&i.kind, values.get(&i.name)?))));
     let mut scope = BTreeMap::from([
         ("inputs".to_owned(), Value::Map(typed.collect())),
         ("protected".to_owned(), Value::Bool(protected)),
-        ("configured".to_owned(), Value::List(reach.names().map(Value::Text).collect())),
+        ("configured".to_owned(), Value::List(declared.names().map(Value::Text).collect())),
     ]);
     let places = [("env", filler.env), ("service", filler.service), ("item", filler.item)];
     scope.extend(places.into_iter().filter_map(|(name, v)| Some((name.to_owned(), Value::Text(v?.to_owned())))));

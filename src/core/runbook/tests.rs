@@ -137,22 +137,22 @@ fn spec_dashboard_whole() {
 
 #[test]
 fn the_spec_becomes_a_pull_request_only_where_one_can_be_opened_and_after_a_question() {
+    use crate::core::integration::Integrations;
     use crate::core::product::{Account, Product};
-    use crate::core::reach::Reach;
 
     let (base_url, token) = (Product::GitHub.base_url().to_owned(), "GITHUB".to_owned());
     let account = Account { product: Product::GitHub, base_url, token, per_minute: 60 };
-    let github = Reach { accounts: vec![account], ..Reach::default() };
-    for (reach, repo, steps, mutates) in [
-        (&Reach::default(), None, 1, false),
-        (&Reach::default(), Some("acme/ops"), 1, false),
+    let github = Integrations { accounts: vec![account], ..Integrations::default() };
+    for (declared, repo, steps, mutates) in [
+        (&Integrations::default(), None, 1, false),
+        (&Integrations::default(), Some("acme/ops"), 1, false),
         (&github, None, 1, false),
         (&github, Some("acme/ops"), 3, true),
     ] {
         let mut request = Request::default();
         request.inputs.insert("subject".to_owned(), "Web page: v2".to_owned());
         request.inputs.extend(repo.map(|repo| ("repo".to_owned(), repo.to_owned())));
-        let plan = plan_in(&runbook("spec"), &request, &stack(), &[], reach);
+        let plan = plan_in(&runbook("spec"), &request, &stack(), &[], declared);
         assert_eq!((plan.steps.len(), plan.mutates, plan.blocks().count()), (steps, mutates, 0), "{:#?}", plan.risks);
         assert_eq!(plan.risks.iter().any(|r| r.code == "NO_PULL_REQUEST"), steps == 1);
         let Some(StepSpec::Adapter(adapter)) = plan.steps.get(2).map(|s| &s.spec) else { continue };

@@ -70,7 +70,7 @@ impl Adapter {
         }
     }
 
-    pub(super) fn judge(&self, reply: &Reply) -> Outcome {
+    pub(super) fn outcome(&self, reply: &Reply) -> Outcome {
         let Some((_, operation)) = self.entry() else {
             return Outcome::refused(&format!("this version does not know {}", self.operation));
         };
@@ -221,7 +221,7 @@ mod tests {
                 "the secret GITHUB is missing",
             ),
         ] {
-            let outcome = pull_request().judge(&reply);
+            let outcome = pull_request().outcome(&reply);
             assert_eq!(outcome.verdict, verdict, "{outcome:?}");
             assert!(outcome.message.starts_with(expected), "{}", outcome.message);
         }

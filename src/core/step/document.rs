@@ -4,7 +4,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::{Call, Outcome, Reply};
-use crate::core::artifact::{ArtifactKind, Left};
+use crate::core::artifact::{ArtifactDraft, ArtifactKind};
 use crate::core::run::{StepStatus, without_status};
 
 /// Where in a document the findings of the run go.
@@ -38,13 +38,17 @@ impl Document {
 
     pub(super) fn call(&self, _timeout_ms: i64) -> Call {
         let content = self.content.replace(RESULTS, "The log of this run has the findings of each step.");
-        Call::Leave(Left { kind: ArtifactKind::File, title: self.title.clone(), content: content.into_bytes() })
+        Call::Leave(ArtifactDraft {
+            kind: ArtifactKind::File,
+            title: self.title.clone(),
+            content: content.into_bytes(),
+        })
     }
 
-    pub(super) fn judge(&self, reply: &Reply) -> Outcome {
+    pub(super) fn outcome(&self, reply: &Reply) -> Outcome {
         match reply {
             Reply::Refused { message } => Outcome::refused(message),
-            Reply::Left => Outcome::ok(format!("wrote {}", self.title), None),
+            Reply::Stored => Outcome::ok(format!("wrote {}", self.title), None),
             other => Outcome::unexpected("document", other),
         }
     }

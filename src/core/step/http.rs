@@ -13,7 +13,7 @@ pub struct Http {
     pub request: HttpRequest,
     /// Who chose the host of its URL. Plans of earlier versions do not have it: an input may have
     /// chosen it.
-    #[serde(default = "HostFrom::unsaid", skip_serializing_if = "HostFrom::is_unsaid")]
+    #[serde(default = "HostFrom::unknown", skip_serializing_if = "HostFrom::is_unknown")]
     pub host: HostFrom,
 }
 
@@ -58,7 +58,7 @@ impl Http {
     }
 
     /// Status first, then content, then speed: a slow good answer succeeds but is degraded.
-    pub(super) fn judge(&self, reply: &Reply) -> Outcome {
+    pub(super) fn outcome(&self, reply: &Reply) -> Outcome {
         let (status, body, truncated, ms) = match reply {
             Reply::Http { status, body, truncated, ms, .. } => (*status, body, *truncated, *ms),
             Reply::TimedOut { after_ms } => return Outcome::timed_out(*after_ms),
@@ -139,9 +139,9 @@ mod tests {
                 "connection refused",
             ),
         ] {
-            let outcome = step.judge(&reply);
+            let outcome = step.outcome(&reply);
             assert_eq!((outcome.verdict, outcome.state, outcome.message.as_str()), (verdict, state, message));
         }
-        assert!(matches!(http.judge(&Reply::Left).verdict, Verdict::Failed { again: false }));
+        assert!(matches!(http.outcome(&Reply::Stored).verdict, Verdict::Failed { again: false }));
     }
 }

@@ -22,7 +22,7 @@ impl Manual {
     }
 
     #[expect(clippy::unused_self, reason = "every step kind has the same shape")]
-    pub(super) fn judge(&self, reply: &Reply) -> Outcome {
+    pub(super) fn outcome(&self, reply: &Reply) -> Outcome {
         match reply {
             Reply::Answered { done, by, note } => {
                 let note = note.as_ref().map(|n| format!(": {n}")).unwrap_or_default();

@@ -42,14 +42,14 @@ impl Notify {
         Call::Notify { to: self.to.clone(), message: self.message.clone(), timeout_ms }
     }
 
-    pub(super) fn judge(&self, reply: &Reply) -> Outcome {
-        delivered(&self.to, reply)
+    pub(super) fn outcome(&self, reply: &Reply) -> Outcome {
+        notify_outcome(&self.to, reply)
     }
 }
 
 /// The outcome of sending a message.
 #[must_use]
-pub fn delivered(to: &str, reply: &Reply) -> Outcome {
+pub fn notify_outcome(to: &str, reply: &Reply) -> Outcome {
     match reply {
         Reply::Http { status: 200..=299, ms, .. } | Reply::Mailed { ms } => {
             Outcome::ok(format!("sent to {to} in {ms} ms"), Some(*ms))
@@ -59,7 +59,9 @@ pub fn delivered(to: &str, reply: &Reply) -> Outcome {
             let why = if answer.is_empty() { String::new() } else { format!(": {answer}") };
             Outcome::failed(format!("{to} was not notified: HTTP {status}{why}"), answered_again(*status), Some(*ms))
         }
-        Reply::Declined { message, again } => Outcome::failed(format!("{to} was not notified: {message}"), *again, None),
+        Reply::Declined { message, again } => {
+            Outcome::failed(format!("{to} was not notified: {message}"), *again, None)
+        }
         Reply::TimedOut { after_ms } => Outcome::timed_out(*after_ms),
         Reply::Unreachable { message } => Outcome::failed(format!("{to} was not notified: {message}"), true, None),
         Reply::Refused { message } => Outcome::refused(message),
@@ -98,7 +100,11 @@ mod tests {
         for (reply, verdict, expected) in [
             (http(202, ""), Verdict::Succeeded, "sent to ops in 7 ms"),
             (Reply::Mailed { ms: 7 }, Verdict::Succeeded, "sent to ops in 7 ms"),
-            (http(404, "channel_not_found\u{1b}[2J"), failed(false), "ops was not notified: HTTP 404: channel_not_found"),
+            (
+                http(404, "channel_not_found\u{1b}[2J"),
+                failed(false),
+                "ops was not notified: HTTP 404: channel_not_found",
+            ),
             (http(429, ""), failed(true), "ops was not notified: HTTP 429"),
             (http(503, ""), failed(true), "ops was not notified: HTTP 503"),
             (
@@ -107,9 +113,13 @@ mod tests {
                 "ops was not notified: 550 no such user",
             ),
         ] {
-            let outcome = notify().judge(&reply);
+            let outcome = notify().outcome(&reply);
             assert_eq!(outcome.verdict, verdict);
-            assert!(outcome.message.starts_with(expected) && !outcome.message.contains('\u{1b}'), "{}", outcome.message);
+            assert!(
+                outcome.message.starts_with(expected) && !outcome.message.contains('\u{1b}'),
+                "{}",
+                outcome.message
+            );
         }
     }
 

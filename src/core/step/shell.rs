@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use super::{Call, Outcome, Reply, SecretVariable};
-use crate::core::artifact::Wanted;
+use crate::core::artifact::ArtifactSpec;
 use crate::core::secret::variable;
 use crate::core::service::ShellCommand;
 use crate::core::time::human_ms;
@@ -26,8 +26,8 @@ pub struct Shell {
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub chosen_secrets: BTreeMap<String, String>,
     /// Its artifact files.
-    #[serde(default, skip_serializing_if = "Wanted::is_none")]
-    pub artifacts: Wanted,
+    #[serde(default, skip_serializing_if = "ArtifactSpec::is_none")]
+    pub artifacts: ArtifactSpec,
     /// The session it shares variables and folder with.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub session: Option<Session>,
@@ -38,7 +38,7 @@ pub struct Shell {
 
 /// A session of one run; its name is given by the engine that drives it.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct Place {
+pub struct SessionRef {
     pub of: Session,
     /// Absent: the command shares nothing.
     pub name: Option<String>,
@@ -59,7 +59,7 @@ impl Shell {
     #[must_use]
     pub fn new(command: ShellCommand) -> Self {
         let (env, chosen_secrets) = (BTreeMap::new(), BTreeMap::new());
-        let (dir, secrets, artifacts) = (None, Vec::new(), Wanted::default());
+        let (dir, secrets, artifacts) = (None, Vec::new(), ArtifactSpec::default());
         Self { command, env, dir, secrets, chosen_secrets, artifacts, session: None, limit_ms: None }
     }
 
@@ -94,12 +94,12 @@ impl Shell {
             .map(|(called, secret)| SecretVariable { variable: variable(called), secret: secret.clone() });
         let secrets = secrets.collect();
         let (artifacts, session) =
-            (self.artifacts.clone(), self.session.clone().map(|s| Place { of: s, name: None, begun: false }));
+            (self.artifacts.clone(), self.session.clone().map(|s| SessionRef { of: s, name: None, begun: false }));
         let timeout_ms = self.limit_ms.map_or(timeout_ms, |limit| timeout_ms.min(limit));
         Call::Shell { argv: self.argv(), env, dir, secrets, artifacts, session, timeout_ms }
     }
 
-    pub(super) fn judge(&self, reply: &Reply) -> Outcome {
+    pub(super) fn outcome(&self, reply: &Reply) -> Outcome {
         match reply {
             Reply::Exited { code: Some(0), lacks, ms, .. } if !lacks.is_empty() => {
                 Outcome::failed(format!("exit code 0 in {}, but {}", human_ms(*ms), lacks.join("; ")), false, Some(*ms))

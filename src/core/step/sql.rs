@@ -79,7 +79,7 @@ impl Sql {
     }
 
     #[expect(clippy::unused_self, reason = "every step kind has the same shape")]
-    pub(super) fn judge(&self, reply: &Reply) -> Outcome {
+    pub(super) fn outcome(&self, reply: &Reply) -> Outcome {
         match reply {
             Reply::Rows(rows) => Outcome::ok(summary(rows), Some(rows.ms)),
             Reply::Declined { message, again } => Outcome::failed(message.clone(), *again, None),
@@ -150,7 +150,7 @@ mod tests {
             (Reply::Refused { message }, failed(false), "no such table: x"),
             (Reply::TimedOut { after_ms: 2000 }, Verdict::TimedOut, "no answer within 2.0 s"),
         ] {
-            let outcome = sql().judge(&reply);
+            let outcome = sql().outcome(&reply);
             assert_eq!((outcome.verdict, outcome.message.as_str()), (verdict, expected));
         }
     }

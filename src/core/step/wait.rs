@@ -21,7 +21,7 @@ impl Wait {
     }
 
     #[expect(clippy::unused_self, reason = "every step kind has the same shape")]
-    pub(super) fn judge(&self, reply: &Reply) -> Outcome {
+    pub(super) fn outcome(&self, reply: &Reply) -> Outcome {
         match reply {
             Reply::Waited { ms } => Outcome::ok(format!("waited {}", human_ms(*ms)), None),
             Reply::TimedOut { after_ms } => Outcome::timed_out(*after_ms),

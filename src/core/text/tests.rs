@@ -56,10 +56,10 @@ fn only_well_formed_colour_is_stripped() {
 
 #[test]
 fn styles_begin_where_they_are_set() {
-    let red = Look { fg: Some(Colour::Indexed(1)), ..Look::default() };
-    let bold = Look { bold: true, ..red };
-    let none = Look::default();
-    for (line, text, looks) in [
+    let red = TextStyle { fg: Some(Colour::Indexed(1)), ..TextStyle::default() };
+    let bold = TextStyle { bold: true, ..red };
+    let none = TextStyle::default();
+    for (line, text, styles) in [
         ("plain", "plain", vec![]),
         ("a\x1b[31mred\x1b[0m b", "ared b", vec![(1, red), (4, none)]),
         ("\x1b[31m\x1b[1mx\x1b[m", "x", vec![(0, bold)]),
@@ -72,7 +72,7 @@ fn styles_begin_where_they_are_set() {
         ("0123456789abcdef\x1b[31mx", "0123456789abc…", vec![]),
         ("0123\x1b[31m456789abcdef", "0123456789abc…", vec![(4, red)]),
     ] {
-        assert_eq!(coloured_limited(line, 14), Coloured { text: text.to_owned(), looks }, "{line:?}");
+        assert_eq!(coloured_limited(line, 14), Coloured { text: text.to_owned(), styles }, "{line:?}");
     }
 }
 
@@ -153,12 +153,12 @@ proptest! {
 
     #[test]
     fn styles_change_no_text_and_split_no_cluster(text in nasty(), max in 0_usize..60) {
-        let Coloured { text: shown, looks } = coloured_limited(&text, max);
+        let Coloured { text: shown, styles } = coloured_limited(&text, max);
         prop_assert_eq!(&shown, &strip_sgr_limited(&text, max));
         let mut at = 0;
         let mut cells = 0;
-        for (next, _) in &looks {
-            prop_assert!(at <= *next && *next < shown.len(), "{looks:?}");
+        for (next, _) in &styles {
+            prop_assert!(at <= *next && *next < shown.len(), "{styles:?}");
             cells += width(&shown[at..*next]);
             at = *next;
         }

@@ -26,7 +26,7 @@ fn answer(status: u16, headers: &[(&str, &str)]) -> Reply {
 }
 
 fn after(step: &PlanStep, attempt: u32, reply: &Reply) -> Again {
-    again(step, attempt, &step.spec.judge(reply), reply, 0.0)
+    again(step, attempt, &step.spec.outcome(reply), reply, 0.0)
 }
 
 #[test]

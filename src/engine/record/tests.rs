@@ -6,7 +6,7 @@ use std::sync::Arc;
 use tokio::sync::watch;
 
 use super::*;
-use crate::adapter::{Adapters, Outside};
+use crate::adapter::{AdapterContext, Adapters};
 use crate::bus::Bus;
 use crate::clock::Clock;
 use crate::core::plan::Plan;
@@ -26,7 +26,7 @@ async fn recorder() -> Recorder {
         wake: watch::Sender::new(1),
         mode: watch::Sender::new(Mode::Working),
         pulse: watch::Sender::new(None),
-        parked: crate::engine::Count::default(),
+        waiting: crate::engine::Count::default(),
         state: watch::Sender::new(State::default()),
     };
     let config = EngineConfig {
@@ -42,7 +42,7 @@ async fn recorder() -> Recorder {
     let world = World {
         store,
         bus: Bus::default(),
-        adapters: Adapters::real(Outside::default()),
+        adapters: Adapters::real(AdapterContext::default()),
         clock: Clock::System,
         config: config.into(),
         holder: Arc::from("me"),

@@ -5,7 +5,7 @@ use crate::control::left_over;
 use crate::core::run::RunId;
 use crate::tui::keys::{Action, Context};
 use crate::tui::msg::{Effect, RunFilter, Ticket};
-use crate::tui::pane::reader::Reader;
+use crate::tui::pane::reader::TextReader;
 use crate::tui::pane::run::RunScreen;
 use crate::tui::pane::runs::RunsScreen;
 use crate::tui::pane::service::ServiceScreen;
@@ -119,7 +119,7 @@ impl App {
     }
 
     fn act_bar(&mut self, action: Action) -> Vec<Effect> {
-        let world = bar::World::of(self.catalogue.as_ref(), self.overview.as_ref(), &self.history);
+        let world = bar::BarContext::of(self.catalogue.as_ref(), self.overview.as_ref(), &self.history);
         let Some(bar) = &mut self.bar else { return Vec::new() };
         if action == Action::Accept {
             let taken = bar.accept(world);
@@ -218,7 +218,7 @@ impl App {
             Destination::Service(name) => Screen::Service(Box::new(ServiceScreen::new(name))),
             Destination::Run(run) => Screen::Run(Box::new(RunScreen::new(run, &self.facts))),
             Destination::Log(run) => Screen::Whole(Box::new(WholeLog { run })),
-            Destination::Read { title, text } => Screen::Reader(Box::new(Reader::new(&title, &text))),
+            Destination::Read { title, text } => Screen::TextReader(Box::new(TextReader::new(&title, &text))),
         };
         self.push(screen);
     }

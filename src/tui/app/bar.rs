@@ -72,14 +72,14 @@ pub enum Taken {
 
 /// The data that commands are parsed with.
 #[derive(Debug, Clone, Copy)]
-pub struct World<'a> {
+pub struct BarContext<'a> {
     catalogue: Option<&'a Arc<Catalogue>>,
     stack: Option<&'a Stack>,
     runs: &'a [Run],
     history: &'a [String],
 }
 
-impl<'a> World<'a> {
+impl<'a> BarContext<'a> {
     /// The current data; `history` newest first.
     #[must_use]
     pub fn of(catalogue: Option<&'a Arc<Catalogue>>, overview: Option<&'a Overview>, history: &'a [String]) -> Self {
@@ -89,7 +89,7 @@ impl<'a> World<'a> {
 
 impl Bar {
     /// Performs an action of a text field, except `Accept`; false if it is not one.
-    pub fn act(&mut self, action: Action, world: World<'_>) -> bool {
+    pub fn act(&mut self, action: Action, world: BarContext<'_>) -> bool {
         let choosing = !self.choices.is_empty();
         match action {
             Action::Complete | Action::Newer if choosing => self.pick(1),
@@ -115,7 +115,7 @@ impl Bar {
     }
 
     /// Inserts typed or pasted text. Never runs anything.
-    pub fn insert(&mut self, text: &str, world: World<'_>) {
+    pub fn insert(&mut self, text: &str, world: BarContext<'_>) {
         let begins_word = text.starts_with(char::is_alphanumeric);
         if begins_word && self.is_asking() && self.line.at_end() && !self.line.text().ends_with(' ') {
             self.line.insert(" ");
@@ -131,7 +131,7 @@ impl Bar {
     }
 
     /// Replaces the line.
-    pub fn set(&mut self, text: &str, world: World<'_>) {
+    pub fn set(&mut self, text: &str, world: BarContext<'_>) {
         self.line.set(text);
         self.changed(world);
     }
@@ -144,7 +144,7 @@ impl Bar {
     }
 
     /// Enter. A picked choice goes into the line and is not run.
-    pub fn accept(&mut self, world: World<'_>) -> Taken {
+    pub fn accept(&mut self, world: BarContext<'_>) -> Taken {
         if let Some(choice) = self.choices.get(self.picked).cloned() {
             self.set(&choice.line, world);
             return Taken::Stay;
@@ -188,7 +188,7 @@ impl Bar {
         self.picked = (self.picked + step) % self.choices.len().max(1);
     }
 
-    fn complete(&mut self, world: World<'_>) {
+    fn complete(&mut self, world: BarContext<'_>) {
         if !self.ghost.is_empty() && self.line.at_end() {
             let whole = format!("{}{}", self.line.text(), self.ghost);
             return self.set(&whole, world);
@@ -199,14 +199,14 @@ impl Bar {
         (self.choices, self.picked) = (if near.is_empty() { found.collect() } else { near }, 0);
     }
 
-    fn changed(&mut self, world: World<'_>) {
+    fn changed(&mut self, world: BarContext<'_>) {
         self.choices.clear();
         (self.message, self.waiting, self.past) = (None, None, Past::default());
         self.read(world);
     }
 
     /// Parses the line again after a change of line or data.
-    pub fn read(&mut self, world: World<'_>) {
+    pub fn read(&mut self, world: BarContext<'_>) {
         let text = self.line.text();
         let catalogue = world.catalogue.filter(|_| !text.trim().is_empty());
         self.parsed = catalogue.map(|c| command::parse(text, c));
@@ -215,7 +215,7 @@ impl Bar {
         self.refresh_ghost(world);
     }
 
-    fn refresh_ghost(&mut self, world: World<'_>) {
+    fn refresh_ghost(&mut self, world: BarContext<'_>) {
         self.ghost.clear();
         let text = self.line.text();
         let Some(catalogue) = world.catalogue.filter(|_| !text.trim().is_empty() && self.line.at_end()) else { return };
@@ -254,20 +254,20 @@ impl Bar {
 
     // --- history: ↑ finds lines with the typed prefix
 
-    fn older(&mut self, world: World<'_>) {
+    fn older(&mut self, world: BarContext<'_>) {
         if self.past.back == 0 {
             self.past.draft = self.line.text().to_owned();
         }
         self.recall(self.past.back + 1, world);
     }
 
-    fn newer(&mut self, world: World<'_>) {
+    fn newer(&mut self, world: BarContext<'_>) {
         if self.past.back > 0 {
             self.recall(self.past.back - 1, world);
         }
     }
 
-    fn recall(&mut self, back: usize, world: World<'_>) {
+    fn recall(&mut self, back: usize, world: BarContext<'_>) {
         let draft = self.past.draft.clone();
         let mut lines = world.history.iter().filter(|line| line.starts_with(&draft) && **line != draft);
         let line = if back == 0 { Some(&draft) } else { lines.nth(back - 1) };
@@ -290,7 +290,7 @@ fn suggestions(parsed: &Parsed) -> Vec<Choice> {
 }
 
 /// The choices: readings of an ambiguous command, or known values of the first missing slot.
-fn choices_for(parsed: &Parsed, text: &str, world: World<'_>) -> Vec<Choice> {
+fn choices_for(parsed: &Parsed, text: &str, world: BarContext<'_>) -> Vec<Choice> {
     let offered = suggestions(parsed);
     if !offered.is_empty() {
         return offered;

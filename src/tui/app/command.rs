@@ -138,10 +138,10 @@ impl App {
     fn find_run(&mut self, parsed: &Parsed, then: Option<RunRequest>) -> Vec<Effect> {
         match RunRef::of(parsed, self.now) {
             Ok(RunRef::Number(run)) => self.open_for(run, then),
-            Ok(meant) => {
+            Ok(reference) => {
                 let ticket = self.ticket();
                 self.requests.finding = Some((ticket, then));
-                return vec![Effect::FindRun { ticket, meant }];
+                return vec![Effect::FindRun { ticket, reference }];
             }
             Err(why) => self.show_error(why),
         }
@@ -178,14 +178,16 @@ impl App {
             self.open(Destination::Run(run));
         }
         if let Some(Screen::Run(screen)) = self.screens.last_mut() {
-            screen.touch();
+            screen.invalidate();
         }
         self.requests.pending = Some((run, request));
     }
 
     /// The run was read: performs the pending request.
     pub(super) fn perform_pending(&mut self, run: RunId, trouble: Option<&str>) -> Vec<Effect> {
-        let Some((_, request)) = self.requests.pending.take_if(|(requested, _)| *requested == run) else { return Vec::new() };
+        let Some((_, request)) = self.requests.pending.take_if(|(requested, _)| *requested == run) else {
+            return Vec::new();
+        };
         let Some(Screen::Run(screen)) = self.screens.last().filter(|_| self.popups.is_empty()) else {
             return Vec::new();
         };

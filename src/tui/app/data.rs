@@ -8,7 +8,7 @@ use crate::core::approval::Tally;
 use crate::core::artifact::{Artifact, human_bytes};
 use crate::core::run::{Run, RunId, RunStatus};
 use crate::core::time::Timestamp;
-use crate::logfile::source::Told;
+use crate::logfile::source::LogUpdate;
 use crate::tui::msg::{Effect, Msg, Overview, PlanCard, RunPage, Ticket};
 use crate::tui::pane::home::Pane;
 use crate::tui::pane::{Destination, Screen, View};
@@ -117,7 +117,7 @@ impl App {
             return;
         }
         self.evaluated_at = Some(now);
-        overview.judge(now);
+        overview.update_score(now);
         if now.ms_since(overview.at) >= period {
             self.requests.overview.wanted = true;
         }
@@ -156,7 +156,7 @@ impl App {
             Msg::Runs(ticket, page) => self.receive_runs(ticket, page),
             Msg::Audit(ticket, rows) => self.receive_audit(ticket, rows),
             Msg::FoundRun(ticket, found) => self.run_found(ticket, found),
-            Msg::File(ticket, Told::Unopened(why)) => {
+            Msg::File(ticket, LogUpdate::Unopened(why)) => {
                 self.show_error(format!(
                     "the log cannot be shown: no room for it in the folder of temporary files: {why}"
                 ));
@@ -164,7 +164,7 @@ impl App {
             }
             Msg::File(ticket, event) => self.logs.receive(ticket, event),
             Msg::Planned(ticket, card) => self.planned(ticket, card),
-            Msg::InTheWay(ticket, queue) => {
+            Msg::Blockers(ticket, queue) => {
                 if let Some(card) = self.card_waiting_for(ticket) {
                     card.set_blockers(queue);
                 }
@@ -179,10 +179,10 @@ impl App {
             }
             Msg::Answered(run, Ok(())) => {
                 self.say(format!("run {run}: answered"));
-                self.touch(run);
+                self.invalidate(run);
             }
             Msg::Answered(run, Err(why)) => self.show_error(format!("run {run}: not answered: {why}")),
-            Msg::Ordered(run, order, Ok(_)) => self.done(run, order.words()),
+            Msg::Ordered(run, order, Ok(_)) => self.done(run, order.label()),
             Msg::Ordered(run, _, Err(why)) => self.show_error(format!("nothing was done: run {run}: {why}")),
             Msg::Resumed(run, Ok(now)) if now.status.is_terminal() => self.done(run, "given up"),
             Msg::Resumed(run, Ok(_)) => self.done(run, "goes on"),
@@ -211,26 +211,26 @@ impl App {
     fn done(&mut self, run: RunId, what: &str) {
         self.say(format!("run {run}: {what}"));
         self.requests.overview.wanted = true;
-        self.touch(run);
+        self.invalidate(run);
     }
 
     fn noticed(&mut self, notice: Notice) {
         match notice {
             Notice::Run(run, _) => {
                 self.requests.overview.wanted = true;
-                self.touch(run);
+                self.invalidate(run);
                 for screen in &mut self.screens {
                     match screen {
-                        Screen::Runs(s) => s.touch(),
+                        Screen::Runs(s) => s.invalidate(),
                         // The reason why it is queued may have changed.
-                        Screen::Run(s) if s.detail.as_ref().is_some_and(|d| d.queued.is_some()) => s.touch(),
+                        Screen::Run(s) if s.detail.as_ref().is_some_and(|d| d.queued.is_some()) => s.invalidate(),
                         _ => {}
                     }
                 }
             }
             // The feed of each log listens to this itself.
             Notice::Entries(..) => {}
-            Notice::Steps(run) => self.touch(run),
+            Notice::Steps(run) => self.invalidate(run),
             Notice::Stack => {
                 self.requests.overview.wanted = true;
                 self.requests.catalogue.wanted = true;
@@ -244,12 +244,12 @@ impl App {
         self.requests.everything();
         self.logs.try_again();
         for screen in &mut self.screens {
-            screen.view_mut().touch();
+            screen.view_mut().invalidate();
         }
     }
 
-    fn touch(&mut self, run: RunId) {
-        self.runs_on_screen(run).for_each(View::touch);
+    fn invalidate(&mut self, run: RunId) {
+        self.runs_on_screen(run).for_each(View::invalidate);
     }
 
     fn runs_on_screen(&mut self, run: RunId) -> impl Iterator<Item = &mut crate::tui::pane::run::RunScreen> {
@@ -308,7 +308,7 @@ impl App {
     }
 
     fn read_bar_again(&mut self) {
-        let world = super::bar::World::of(self.catalogue.as_ref(), self.overview.as_ref(), &self.history);
+        let world = super::bar::BarContext::of(self.catalogue.as_ref(), self.overview.as_ref(), &self.history);
         if let Some(bar) = &mut self.bar {
             bar.read(world);
         }
@@ -377,7 +377,7 @@ impl App {
             Err(why) => self.show_error(format!("run {run} was not cancelled: {why}")),
         }
         self.requests.overview.wanted = true;
-        self.touch(run);
+        self.invalidate(run);
     }
 
     /// Opens a text in the reader.

@@ -5,8 +5,8 @@ use ratatui::layout::Rect;
 
 use crate::core::run::{Run, RunId};
 use crate::core::time::Timestamp;
-use crate::logfile::desk::Ask;
-use crate::logfile::source::Told;
+use crate::logfile::log_view::LogRequest;
+use crate::logfile::source::LogUpdate;
 use crate::tui::keys::{Action, Context};
 use crate::tui::msg::{Effect, Ticket};
 use crate::tui::viewer::Viewer;
@@ -18,7 +18,7 @@ const PREVIEW_ENTRIES: i64 = 2000;
 
 /// The area in which a view shows a log.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Place {
+pub struct LogPane {
     pub run: RunId,
     /// The area of the log, without its frame.
     pub area: Rect,
@@ -61,7 +61,7 @@ impl RunLog {
     }
 
     /// The effects to open, resize and control it on screen.
-    fn ask(&mut self, place: Place, ticket: Ticket) -> Vec<Effect> {
+    fn ask(&mut self, place: LogPane, ticket: Ticket) -> Vec<Effect> {
         if self.blank {
             self.wanted.clear();
             return Vec::new();
@@ -92,7 +92,7 @@ impl RunLog {
     /// Off screen: the reader pauses until the log is shown again.
     fn pause(&mut self) -> Option<Effect> {
         (self.fitted, self.blank) = (None, false);
-        self.after.map(|_| Effect::File(self.ticket, Box::new(Ask::Rest)))
+        self.after.map(|_| Effect::File(self.ticket, Box::new(LogRequest::Idle)))
     }
 }
 
@@ -108,7 +108,7 @@ impl Logs {
     }
 
     /// Reads the log on screen, pauses the others, and closes the oldest beyond the limit.
-    pub(super) fn show(&mut self, place: Option<Place>, ticket: Ticket) -> Vec<Effect> {
+    pub(super) fn show(&mut self, place: Option<LogPane>, ticket: Ticket) -> Vec<Effect> {
         let run = place.map(|place| place.run);
         let mut effects = Vec::new();
         if self.on_screen != run {
@@ -135,7 +135,7 @@ impl Logs {
     }
 
     /// Takes an event from a reader.
-    pub(super) fn receive(&mut self, ticket: Ticket, event: Told) {
+    pub(super) fn receive(&mut self, ticket: Ticket, event: LogUpdate) {
         if let Some(log) = self.all.iter_mut().find(|log| log.ticket == ticket) {
             let effects = log.viewer.receive(event);
             // Ignored off screen: a late copy would overwrite a newer clipboard.

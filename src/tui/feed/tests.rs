@@ -4,7 +4,7 @@ use std::sync::mpsc::{Receiver, sync_channel};
 
 use super::*;
 use crate::clock::Clock;
-use crate::control::{Outside, Settings};
+use crate::control::{AdapterContext, Settings};
 use crate::core::plan::{Plan, PlanStep};
 use crate::core::resume::Decision;
 use crate::core::run::{Phase, StepStatus, Transition};
@@ -12,7 +12,7 @@ use crate::core::service::ShellCommand;
 use crate::core::step::StepSpec;
 use crate::core::step::shell::Shell;
 use crate::core::step::wait::Wait;
-use crate::logfile::desk::Shown;
+use crate::logfile::log_view::Shown;
 use crate::store::{NewRun, Store};
 
 /// A console, and a run that was interrupted in its first step.
@@ -52,23 +52,23 @@ async fn interrupted(home: &std::path::Path) -> (Control, RunId) {
         lanes: crate::core::queue::Lanes::default(),
         adopt_ms: 900_000,
         runbook_dir: None,
-        door: Door::Console,
-        outside: Outside::default(),
+        door: ProcessKind::Console,
+        context: AdapterContext::default(),
     };
     (Control::open(settings, Clock::System).await.unwrap(), run)
 }
 
-fn open(run: RunId, control: &Control) -> (OpenLog, Receiver<Told>) {
+fn open(run: RunId, control: &Control) -> (OpenLog, Receiver<LogUpdate>) {
     let (sender, events) = sync_channel(64);
     let log = OpenLog::run(run, 0, control, Clock::System.now(), move |event| sender.send(event).is_ok()).unwrap();
-    log.ask(Ask::Fit { rows: 100, strip: 0 });
+    log.ask(LogRequest::Resize { rows: 100, strip: 0 });
     (log, events)
 }
 
-fn until(events: &Receiver<Told>, fact: impl Fn(&Shown) -> bool) -> Shown {
+fn until(events: &Receiver<LogUpdate>, fact: impl Fn(&Shown) -> bool) -> Shown {
     loop {
         match events.recv_timeout(Duration::from_secs(20)).unwrap() {
-            Told::Shown(shown) if fact(&shown) => return *shown,
+            LogUpdate::Shown(shown) if fact(&shown) => return *shown,
             _ => {}
         }
     }

@@ -9,7 +9,7 @@ use crate::core::plan::Target;
 use crate::core::run::{Run, RunId, RunStatus};
 use crate::tui::app::App;
 use crate::tui::app::filter::Filter;
-use crate::tui::app::logs::Place;
+use crate::tui::app::logs::LogPane;
 use crate::tui::app::picker::{Picker, moved};
 use crate::tui::keys::{Action, Context};
 use crate::tui::msg::{Effect, Overview};
@@ -138,11 +138,11 @@ impl Home {
 
     /// The log shown, unless another pane fills the screen.
     #[must_use]
-    pub fn log(&self, body: Rect) -> Option<Place> {
+    pub fn log(&self, body: Rect) -> Option<LogPane> {
         let focused = self.focus == Pane::Log;
         let area = layout::inner(self.area(Pane::Log, body));
         let run = self.log.filter(|_| focused || !self.full)?;
-        Some(Place { run, area, framed: true, focused })
+        Some(LogPane { run, area, framed: true, focused })
     }
 
     /// Types text into the filter.

@@ -19,7 +19,7 @@ const MAX_LINES: usize = 20_000;
 
 /// A text and its scroll position.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Reader {
+pub struct TextReader {
     pub title: String,
     /// Escaped lines.
     lines: Vec<String>,
@@ -28,7 +28,7 @@ pub struct Reader {
     laid_out: RefCell<(usize, Vec<String>)>,
 }
 
-impl Reader {
+impl TextReader {
     /// A view of untrusted text.
     #[must_use]
     pub fn new(title: &str, body: &str) -> Self {
@@ -50,7 +50,7 @@ impl Reader {
     }
 }
 
-impl View for Reader {
+impl View for TextReader {
     fn act(&mut self, action: Action, scene: Scene<'_>) -> Reaction {
         if action == Action::CopyLine {
             return Reaction::Ask(Effect::Copy(self.lines.join("\n")));

@@ -12,7 +12,7 @@ use crate::core::orders::{Ending, Pace};
 use crate::core::plan::PlanStep;
 use crate::core::run::{RunId, RunStatus, RunStep, StepStatus};
 use crate::core::time::human_ms;
-use crate::tui::app::logs::Place;
+use crate::tui::app::logs::LogPane;
 use crate::tui::app::picker::{Picker, first_visible};
 use crate::tui::app::{App, Facts};
 use crate::tui::keys::{Action, Context};
@@ -158,7 +158,8 @@ impl RunScreen {
         );
         let cancel = run.cancel_requested_by.as_ref().filter(|_| !run.status.is_terminal());
         if let Some(question) = detail.approval.as_ref().and_then(|a| a.question(run)) {
-            let votes = wrapped(&safe(&question.told(&self.facts.actor)), usize::from(area.width.saturating_sub(2)));
+            let votes =
+                wrapped(&safe(&question.describe(&self.facts.actor)), usize::from(area.width.saturating_sub(2)));
             let votes = votes.iter().map(|l| Line::styled(format!(" {l}"), theme.attention()));
             let by = Line::styled(by, theme.dim());
             // Without room for both, the approval replaces the requester.
@@ -173,10 +174,10 @@ impl RunScreen {
             (Some(who), ..) => format!(" {} asked to cancel it; it ends within seconds", safe(who)),
             (None, Some(message), _) => format!(" {}", safe(message)),
             (None, None, _) if run.status == RunStatus::Queued => {
-                format!(" {}", safe(&run.stands(detail.queued.as_ref()).unwrap_or_default()))
+                format!(" {}", safe(&run.status_reason(detail.queued.as_ref()).unwrap_or_default()))
             }
             (None, None, _) if !run.status.is_terminal() && run.orders.pace != Pace::Free => {
-                format!(" {}", safe(&run.orders.told().unwrap_or_default()))
+                format!(" {}", safe(&run.orders.describe().unwrap_or_default()))
             }
             (None, None, _) if run.status == RunStatus::Waiting => " waits for an answer (a)".to_owned(),
             _ => format!(" {}", safe(&run.plan.restatement)),
@@ -285,10 +286,10 @@ impl View for RunScreen {
         std::mem::take(&mut self.full)
     }
 
-    fn log(&self, body: Rect) -> Option<Place> {
+    fn log(&self, body: Rect) -> Option<LogPane> {
         let focused = self.focus == Part::Log;
         let area = layout::inner(self.area(Part::Log, body));
-        (focused || !self.full).then_some(Place { run: self.run, area, framed: true, focused })
+        (focused || !self.full).then_some(LogPane { run: self.run, area, framed: true, focused })
     }
 
     fn ask(&mut self) -> Vec<Effect> {
@@ -300,7 +301,7 @@ impl View for RunScreen {
         effects
     }
 
-    fn touch(&mut self) {
+    fn invalidate(&mut self) {
         self.stale = true;
     }
 

@@ -174,7 +174,7 @@ impl RunsScreen {
     fn draw_waits(&self, list: Rect, canvas: &mut Canvas<'_>) -> Rect {
         let run = self.picker.key().and_then(|id| self.runs.iter().find(|run| run.id == *id));
         let Some(run) = run.filter(|run| run.status == RunStatus::Queued) else { return list };
-        let Some(waits) = run.stands(self.queue.iter().find(|q| q.run == run.id)) else { return list };
+        let Some(waits) = run.status_reason(self.queue.iter().find(|q| q.run == run.id)) else { return list };
         let lines = wrapped(&safe(&format!("{} {waits}", run.id)), usize::from(list.width.saturating_sub(2)));
         // Most of the rows stay for the list.
         let room = u16::try_from(lines.len()).unwrap_or(u16::MAX).min(list.height / 3);
@@ -276,7 +276,7 @@ impl View for RunsScreen {
         self.next_page().into_iter().collect()
     }
 
-    fn touch(&mut self) {
+    fn invalidate(&mut self) {
         self.stale = true;
     }
 

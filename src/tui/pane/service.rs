@@ -8,7 +8,7 @@ use super::stack::{facts, summary};
 use super::{Reaction, Scene, View};
 use crate::core::observation::State;
 use crate::core::plan::Target;
-use crate::core::service::{Action as Way, ActionCall, Service, ShellCommand, Tier, Verb};
+use crate::core::service::{Action as Channel, ActionCall, Service, ShellCommand, Tier, Verb};
 use crate::tui::app::App;
 use crate::tui::app::picker::moved;
 use crate::tui::keys::Action;
@@ -112,12 +112,12 @@ fn states(out: &mut Out, overview: &Overview, service: &Service, scene: Scene<'_
         let protected = env.as_deref().and_then(|e| overview.stack.environment(e)).is_some_and(|e| e.protected);
         let target = Target { service: service.name.clone(), env };
         let summary = summary(overview, &target);
-        let sight = overview.sight(&target, scene.now);
-        let state = sight.state;
+        let current_state = overview.current_state(&target, scene.now);
+        let state = current_state.state;
         let name = target.env.as_deref().map_or("everywhere", |e| e);
         let why = match (summary, service.action(Verb::Probe, target.env.as_deref())) {
             (None, None) => "no probe configured".to_owned(),
-            (s, _) => facts(s, &sight, scene.now),
+            (s, _) => facts(s, &current_state, scene.now),
         };
         out.lines.push(Line::from(vec![
             Span::raw(format!("  {} ", column(name, 10))),
@@ -129,7 +129,7 @@ fn states(out: &mut Out, overview: &Overview, service: &Service, scene: Scene<'_
     let mine = overview.breakers.iter().filter(|b| b.way.target.as_ref().is_some_and(|t| t.service == service.name));
     for breaker in mine {
         let style = if breaker.state.is_open() { out.theme.state(State::Failing) } else { out.theme.plain() };
-        let text = safe(&format!("breaker of {}: {}", breaker.way, breaker.words()));
+        let text = safe(&format!("breaker of {}: {}", breaker.way, breaker.describe()));
         for part in wrapped(&text, out.width.saturating_sub(2)) {
             out.lines.push(Line::styled(format!("  {part}"), style));
         }
@@ -139,7 +139,7 @@ fn states(out: &mut Out, overview: &Overview, service: &Service, scene: Scene<'_
 fn actions(out: &mut Out, service: &Service) {
     out.heading("What can be done");
     for verb in Verb::ALL {
-        let ways: Vec<&Way> = service.actions.iter().filter(|a| a.verb == verb).collect();
+        let ways: Vec<&Channel> = service.actions.iter().filter(|a| a.verb == verb).collect();
         for way in &ways {
             let envs = if way.environments.is_empty() { "all".to_owned() } else { way.environments.join(", ") };
             out.field(verb.name(), &format!("{} ({envs})", describe(&way.call)));

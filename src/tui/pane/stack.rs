@@ -3,7 +3,7 @@
 use ratatui::layout::Rect;
 use ratatui::text::{Line, Span};
 
-use crate::core::observation::{Sight, State, TargetSummary};
+use crate::core::observation::{State, TargetState, TargetSummary};
 use crate::core::plan::Target;
 use crate::core::time::{self, Timestamp, human_ms};
 use crate::tui::app::App;
@@ -25,7 +25,7 @@ pub fn targets(overview: &Overview, filter: &str) -> Vec<Target> {
 }
 
 fn search_text(overview: &Overview, target: &Target) -> String {
-    let state = overview.sight(target, overview.at).state;
+    let state = overview.current_state(target, overview.at).state;
     format!("{} {} {}", target.service, target.env.as_deref().unwrap_or(""), state.name()).to_lowercase()
 }
 
@@ -48,8 +48,8 @@ pub fn uptime(summary: Option<&TargetSummary>) -> String {
 
 /// The age of the last observation, if it is stale.
 #[must_use]
-pub fn age(sight: &Sight, now: Timestamp, stale_ms: i64) -> Option<String> {
-    let age = now.ms_since(sight.seen_at?);
+pub fn age(current_state: &TargetState, now: Timestamp, stale_ms: i64) -> Option<String> {
+    let age = now.ms_since(current_state.seen_at?);
     (age > stale_ms).then(|| short_age(age))
 }
 
@@ -94,10 +94,10 @@ pub fn draw(app: &App, area: Rect, focused: bool, canvas: &mut Canvas<'_>) {
 
 fn line(app: &App, overview: &Overview, target: &Target, selected: bool, width: usize) -> Line<'static> {
     let summary = summary(overview, target);
-    let sight = overview.sight(target, app.now);
-    let state = sight.state;
+    let current_state = overview.current_state(target, app.now);
+    let state = current_state.state;
     let style = app.theme.state(state);
-    let up = age(&sight, app.now, overview.stale_ms)
+    let up = age(&current_state, app.now, overview.stale_ms)
         .map_or_else(|| uptime(summary), |age| format!("{} old", age.replace(' ', "")));
     // mark, symbol, name, environment, state word, uptime or age
     let narrow = width < 44;
@@ -149,10 +149,10 @@ fn empty(overview: &Overview, filter: &str, dim: ratatui::style::Style) -> Vec<L
 
 /// Latency, age and uptime of one target for the service view, or why its state is unknown.
 #[must_use]
-pub fn facts(summary: Option<&TargetSummary>, sight: &Sight, now: Timestamp) -> String {
+pub fn facts(summary: Option<&TargetSummary>, current_state: &TargetState, now: Timestamp) -> String {
     let Some(s) = summary else { return "no observation yet".to_owned() };
-    if sight.state == State::Unknown {
-        return format!("{} · up {} % 24 h n={}", safe(&sight.detail), uptime(Some(s)), s.samples);
+    if current_state.state == State::Unknown {
+        return format!("{} · up {} % 24 h n={}", safe(&current_state.detail), uptime(Some(s)), s.samples);
     }
     let latency = s.latest.latency_ms.map_or_else(|| "–".to_owned(), human_ms);
     let age = time::age(now.ms_since(s.latest.at));

@@ -5,7 +5,7 @@ use ratatui::layout::Rect;
 use super::{Reaction, Scene, View};
 use crate::core::run::RunId;
 use crate::tui::app::App;
-use crate::tui::app::logs::Place;
+use crate::tui::app::logs::LogPane;
 use crate::tui::keys::{Action, Context, Table};
 use crate::tui::view::canvas::Canvas;
 
@@ -28,8 +28,8 @@ impl View for WholeLog {
         }
     }
 
-    fn log(&self, body: Rect) -> Option<Place> {
-        Some(Place { run: self.run, area: body, framed: false, focused: true })
+    fn log(&self, body: Rect) -> Option<LogPane> {
+        Some(LogPane { run: self.run, area: body, framed: false, focused: true })
     }
 
     fn draw(&self, app: &App, body: Rect, canvas: &mut Canvas<'_>) {

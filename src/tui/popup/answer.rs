@@ -67,7 +67,7 @@ impl AnswerForm {
             question.ask.prompt,
             run.plan.title,
             run.actor,
-            question.told(me)
+            question.describe(me)
         );
         let subject = Question::Approval(approval.plan_hash.clone(), question.ask.comment);
         let title = format!("Run {} wants approval: {}", run.id, safe(&step.name));

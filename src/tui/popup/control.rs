@@ -7,7 +7,7 @@ use ratatui::text::{Line, Span};
 use super::confirm::buttons;
 use super::{Outcome, Popup};
 use crate::core::orders::{Ending, Order, Pace, dependents, next_step, skippable, to_let_go};
-use crate::core::resume::{Decision, Standing, standing};
+use crate::core::resume::{Decision, ResumeState, standing};
 use crate::core::run::{RunId, RunStatus, StepStatus};
 use crate::tui::app::field::Field;
 use crate::tui::keys::{Action, Context};
@@ -148,7 +148,7 @@ impl Control {
             Operation::Resume(decision) => Outcome::Finish(Effect::Resume { run, decision, reason }),
             Operation::Retry => {
                 let card = Card::retry(&self.detail.run, reason, ticket);
-                let queue = Effect::InTheWay { ticket, plan: Box::new(card.card.plan.clone()) };
+                let queue = Effect::Blockers { ticket, plan: Box::new(card.card.plan.clone()) };
                 Outcome::Open(Box::new(Popup::Card(Box::new(card))), Box::new(queue))
             }
         }
@@ -233,7 +233,7 @@ type Make<'m> = &'m dyn Fn(&str, &str, Operation, bool) -> Choice;
 fn interrupted(detail: &RunDetail, all: &mut Vec<Choice>, choice: Make<'_>) {
     let give_up = "The run has failed; what is pending is not run.";
     let resume = |decision| Operation::Resume(Some(decision));
-    if let Standing::Undecided(open) = standing(&detail.run.plan, &detail.steps) {
+    if let ResumeState::Undecided(open) = standing(&detail.run.plan, &detail.steps) {
         let names: Vec<_> = open.iter().filter_map(|i| detail.run.plan.numbered_step(*i)).collect();
         let names = names.iter().map(|(s, _)| safe(&s.name)).collect::<Vec<_>>().join(", ");
         let done = "Its effect is taken to have happened; the run goes on with the next step.";

@@ -12,7 +12,7 @@ use super::decode::Typed;
 use super::guard::{Guard, OnScreen};
 use super::input::{Input, Reader};
 use super::output::{Output, Stats};
-use super::signals::{Signals, Told};
+use super::signals::{SignalEvent, Signals};
 use super::tty::Tty;
 
 /// The terminal in use by the console. Dropping it restores the terminal.
@@ -33,12 +33,12 @@ pub struct Screen {
 
 /// An event from the terminal or the process.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Happened {
+pub enum TerminalEvent {
     Typed(Typed),
     /// The terminal is gone.
     Gone,
     /// A signal other than a size change.
-    Told(Told),
+    Signal(SignalEvent),
     /// The size has stopped changing: call [`Screen::resized`].
     Settled,
     /// A slow terminal may take more output: call [`Screen::push`].
@@ -96,33 +96,33 @@ impl Screen {
     }
 
     /// The next event: signals that end the process first, then keys.
-    pub async fn next(&mut self) -> Happened {
+    pub async fn next(&mut self) -> TerminalEvent {
         loop {
             let slow = !self.ready();
             let happened = tokio::select! {
                 biased;
-                signal = self.signals.next() => Happened::Told(signal),
+                signal = self.signals.next() => TerminalEvent::Signal(signal),
                 input = typed(&mut self.reader) => input,
-                line = self.guard.panicked() => Happened::Panicked(line),
-                () = settled(self.resize) => Happened::Settled,
-                () = sleep(self.retry), if slow => Happened::Retry,
+                line = self.guard.panicked() => TerminalEvent::Panicked(line),
+                () = settled(self.resize) => TerminalEvent::Settled,
+                () = sleep(self.retry), if slow => TerminalEvent::Retry,
             };
             match happened {
-                Happened::Typed(Typed::Answer) => {
+                TerminalEvent::Typed(Typed::Answer) => {
                     self.answered();
-                    return Happened::Retry;
+                    return TerminalEvent::Retry;
                 }
-                Happened::Told(Told::Resized) => self.resize = Some(Resize::next(self.resize)),
+                TerminalEvent::Signal(SignalEvent::Resized) => self.resize = Some(Resize::next(self.resize)),
                 happened => return happened,
             }
         }
     }
 
     /// The next pending input, without waiting.
-    pub fn try_typed(&mut self) -> Option<Happened> {
+    pub fn try_typed(&mut self) -> Option<TerminalEvent> {
         loop {
-            match self.reader.as_mut()?.try_next().map(Happened::from)? {
-                Happened::Typed(Typed::Answer) => self.answered(),
+            match self.reader.as_mut()?.try_next().map(TerminalEvent::from)? {
+                TerminalEvent::Typed(Typed::Answer) => self.answered(),
                 happened => return Some(happened),
             }
         }
@@ -140,7 +140,7 @@ impl Screen {
     /// Waits for a pending answer of the terminal, which the shell would read as typed input.
     pub async fn quiesce(&mut self) {
         while let Some(left) = self.terminal.backend_mut().pace().waits(std::time::Instant::now())
-            && let Ok(Happened::Typed(typed)) = timeout(left, typed(&mut self.reader)).await
+            && let Ok(TerminalEvent::Typed(typed)) = timeout(left, typed(&mut self.reader)).await
         {
             if typed == Typed::Answer {
                 self.answered();
@@ -203,7 +203,7 @@ impl Screen {
 
     /// Restores the terminal, stops the process, and opens the terminal again when continued.
     /// `Some`: the signal that ended the process instead; the terminal stays restored.
-    pub async fn suspend(&mut self) -> io::Result<Option<Told>> {
+    pub async fn suspend(&mut self) -> io::Result<Option<SignalEvent>> {
         self.quiesce().await;
         self.reader = None;
         self.guard.leave();
@@ -215,7 +215,7 @@ impl Screen {
     }
 
     /// Continues after a SIGSTOP: the shell has changed the modes and the screen.
-    pub async fn continued(&mut self) -> io::Result<Option<Told>> {
+    pub async fn continued(&mut self) -> io::Result<Option<SignalEvent>> {
         if !self.guard.held().tty.foreground() {
             return self.suspend().await;
         }
@@ -252,7 +252,7 @@ impl Resize {
     }
 }
 
-impl From<Input> for Happened {
+impl From<Input> for TerminalEvent {
     fn from(input: Input) -> Self {
         match input {
             Input::Typed(typed) => Self::Typed(typed),
@@ -261,7 +261,7 @@ impl From<Input> for Happened {
     }
 }
 
-async fn typed(reader: &mut Option<Reader>) -> Happened {
+async fn typed(reader: &mut Option<Reader>) -> TerminalEvent {
     match reader {
         Some(reader) => reader.next().await.into(),
         None => std::future::pending().await,

@@ -11,7 +11,7 @@ use super::tty::Tty;
 
 /// A signal sent to the process.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Told {
+pub enum SignalEvent {
     /// TERM, INT or QUIT (its number): end.
     Stop(i32),
     /// HUP: the terminal is going away.
@@ -51,16 +51,16 @@ impl Signals {
     }
 
     /// The next signal; those that end the process come first.
-    pub async fn next(&mut self) -> Told {
+    pub async fn next(&mut self) -> SignalEvent {
         tokio::select! {
             biased;
-            _ = self.term.recv() => Told::Stop(Signal::TERM.as_raw()),
-            _ = self.int.recv() => Told::Stop(Signal::INT.as_raw()),
-            _ = self.quit.recv() => Told::Stop(Signal::QUIT.as_raw()),
-            _ = self.hup.recv() => Told::HangUp,
-            _ = self.tstp.recv() => Told::Suspend,
-            _ = self.cont.recv() => Told::Continued,
-            _ = self.winch.recv() => Told::Resized,
+            _ = self.term.recv() => SignalEvent::Stop(Signal::TERM.as_raw()),
+            _ = self.int.recv() => SignalEvent::Stop(Signal::INT.as_raw()),
+            _ = self.quit.recv() => SignalEvent::Stop(Signal::QUIT.as_raw()),
+            _ = self.hup.recv() => SignalEvent::HangUp,
+            _ = self.tstp.recv() => SignalEvent::Suspend,
+            _ = self.cont.recv() => SignalEvent::Continued,
+            _ = self.winch.recv() => SignalEvent::Resized,
         }
     }
 
@@ -70,7 +70,7 @@ impl Signals {
     /// `SIGSTOP`, because the kernel drops a self-sent `SIGTSTP` in an orphaned process group.
     /// Continued in the background (`bg`), it stops again, because the terminal is the shell's.
     /// Using the terminal would stop it as well, but inside a call that TERM cannot interrupt.
-    pub async fn stop_self(&mut self, tty: &Tty) -> io::Result<Option<Told>> {
+    pub async fn stop_self(&mut self, tty: &Tty) -> io::Result<Option<SignalEvent>> {
         loop {
             kill_process(getpid(), Signal::STOP)?;
             for _ in 0..5 {
@@ -86,13 +86,13 @@ impl Signals {
         }
     }
 
-    async fn ended_or_continued(&mut self) -> Option<Told> {
+    async fn ended_or_continued(&mut self) -> Option<SignalEvent> {
         tokio::time::timeout(CONTINUE_TIMEOUT, async {
             loop {
                 match self.next().await {
-                    ended_by @ (Told::Stop(_) | Told::HangUp) => return Some(ended_by),
-                    Told::Continued => return None,
-                    Told::Suspend | Told::Resized => {}
+                    ended_by @ (SignalEvent::Stop(_) | SignalEvent::HangUp) => return Some(ended_by),
+                    SignalEvent::Continued => return None,
+                    SignalEvent::Suspend | SignalEvent::Resized => {}
                 }
             }
         })

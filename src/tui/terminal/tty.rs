@@ -31,7 +31,9 @@ impl Tty {
     /// Columns and rows, at least 1×1; 80×24 if the terminal does not know (a serial line).
     pub fn size(&self) -> (u16, u16) {
         match tcgetwinsize(&self.0) {
-            Ok(size) if size.ws_col > 0 && size.ws_row > 0 => (size.ws_col.min(MAX_SIZE.0), size.ws_row.min(MAX_SIZE.1)),
+            Ok(size) if size.ws_col > 0 && size.ws_row > 0 => {
+                (size.ws_col.min(MAX_SIZE.0), size.ws_row.min(MAX_SIZE.1))
+            }
             _ => (80, 24),
         }
     }

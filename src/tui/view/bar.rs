@@ -124,7 +124,9 @@ fn list(app: &App, bar: &Bar, above: Option<Line<'static>>, body: Rect, canvas: 
     let width = usize::from(body.width).saturating_sub(4);
     let mut lines: Vec<Line<'static>> = above.filter(|l| l.width() > 0).into_iter().collect();
     let message = bar.message.clone().or_else(|| hint(bar));
-    lines.extend(message.into_iter().flat_map(|m| wrapped(&safe(&m), width)).map(|l| Line::styled(l, theme.attention())));
+    lines.extend(
+        message.into_iter().flat_map(|m| wrapped(&safe(&m), width)).map(|l| Line::styled(l, theme.attention())),
+    );
     if bar.waiting.is_some() {
         lines.push(Line::raw("planning …"));
     }

@@ -1,9 +1,9 @@
 //! Actions of keys in the viewer.
 
-use super::prompt::{Prompt, Wanted};
+use super::prompt::{Prompt, PromptKind};
 use super::{Over, Times, Viewer};
 use crate::core::event::Level;
-use crate::logfile::desk::{Ask, Move, Sought};
+use crate::logfile::log_view::{LogRequest, Move, Sought};
 use crate::tui::keys::{Action, Context};
 use crate::tui::msg::Effect;
 use crate::tui::popup::help::Help;
@@ -64,7 +64,7 @@ impl Viewer {
                     Times::Local => format!("times in {}", self.facts.zone.iana_name().unwrap_or("local time")),
                 });
             }
-            Action::Lanes => self.lanes = !self.lanes,
+            Action::Lanes => self.columns = !self.columns,
             Action::Colours => self.colours = !self.colours,
             Action::Left => self.left = self.left.saturating_sub(STEP),
             Action::Right if !self.wrap => self.left = (self.left + STEP).min(MAX_SCROLL),
@@ -95,57 +95,57 @@ impl Viewer {
             }
             Action::Filters => self.over = Some(Over::Filters),
             Action::Back | Action::Interrupt if self.search.take().is_some() => {
-                return vec![self.ask(Ask::Search(None))];
+                return vec![self.ask(LogRequest::Search(None))];
             }
             Action::Interrupt => self.notice = Some("q leaves".to_owned()),
             Action::Mark => return self.toggle_mark(),
             Action::NextMark | Action::PreviousMark => return self.go_to_mark(action == Action::NextMark),
-            Action::Search => self.ask_for(Wanted::Search),
-            Action::KeepOnly => self.ask_for(Wanted::Keep),
-            Action::Hide => self.ask_for(Wanted::Hide),
-            Action::Jump => self.ask_for(Wanted::Jump),
-            Action::Save => self.ask_for(Wanted::Save),
+            Action::Search => self.ask_for(PromptKind::Search),
+            Action::KeepOnly => self.ask_for(PromptKind::Keep),
+            Action::Hide => self.ask_for(PromptKind::Hide),
+            Action::Jump => self.ask_for(PromptKind::Jump),
+            Action::Save => self.ask_for(PromptKind::Save),
             _ => {}
         }
         Vec::new()
     }
 
     /// The request to the reader for an action.
-    fn reader_request(&self, action: Action) -> Option<Ask> {
-        let seek = |what, forward| Ask::Seek { what, forward };
+    fn reader_request(&self, action: Action) -> Option<LogRequest> {
+        let seek = |what, forward| LogRequest::Seek { what, forward };
         Some(match action {
-            Action::Up => Ask::Move(Move::By(-1)),
-            Action::Down => Ask::Move(Move::By(1)),
-            Action::PageUp => Ask::Move(Move::Halves(-2)),
-            Action::PageDown => Ask::Move(Move::Halves(2)),
-            Action::Top => Ask::Move(Move::Top),
-            Action::Bottom => Ask::Move(Move::End),
-            Action::Follow => Ask::Move(Move::Follow),
+            Action::Up => LogRequest::Move(Move::By(-1)),
+            Action::Down => LogRequest::Move(Move::By(1)),
+            Action::PageUp => LogRequest::Move(Move::Halves(-2)),
+            Action::PageDown => LogRequest::Move(Move::Halves(2)),
+            Action::Top => LogRequest::Move(Move::Top),
+            Action::Bottom => LogRequest::Move(Move::End),
+            Action::Follow => LogRequest::Move(Move::Follow),
             Action::NextError => seek(Sought::Error, true),
             Action::PreviousError => seek(Sought::Error, false),
             Action::NextWarning => seek(Sought::Warning, true),
             Action::PreviousWarning => seek(Sought::Warning, false),
             Action::NextHit => seek(Sought::Hit, true),
             Action::PreviousHit => seek(Sought::Hit, false),
-            Action::CopyLine => Ask::Copy { line: self.line()? },
-            Action::Open => Ask::Record { line: self.line()? },
+            Action::CopyLine => LogRequest::Copy { line: self.line()? },
+            Action::Open => LogRequest::Record { line: self.line()? },
             _ => return None,
         })
     }
 
     /// The request that sets the reader's filters and minimum level.
     pub(super) fn rules(&self) -> Effect {
-        self.ask(Ask::Rules { rules: self.filters.in_force(), floor: self.floor })
+        self.ask(LogRequest::Rules { rules: self.filters.in_force(), floor: self.floor })
     }
 
-    fn ask_for(&mut self, wanted: Wanted) {
+    fn ask_for(&mut self, wanted: PromptKind) {
         self.over = Some(Over::Prompt(Box::new(Prompt::new(wanted))));
     }
 
     fn toggle_mark(&mut self) -> Vec<Effect> {
         let Some(line) = self.line() else { return Vec::new() };
         if self.marks.remove(&line).is_none() {
-            self.ask_for(Wanted::Note(line));
+            self.ask_for(PromptKind::Note(line));
         }
         Vec::new()
     }
@@ -161,7 +161,7 @@ impl Viewer {
             self.notice = Some("no line is marked: m marks one".to_owned());
             return Vec::new();
         };
-        let ask = Ask::Move(Move::Line(*line));
+        let ask = LogRequest::Move(Move::Line(*line));
         self.notice = (!note.is_empty()).then(|| format!("mark: {note}"));
         vec![self.ask(ask)]
     }

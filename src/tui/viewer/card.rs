@@ -4,7 +4,7 @@
 use ratatui::layout::Rect;
 use ratatui::text::{Line, Span};
 
-use super::lanes::Known;
+use super::columns::KnownLine;
 use crate::core::record::{self, Record};
 use crate::core::text;
 use crate::core::time::Timestamp;
@@ -26,7 +26,13 @@ pub(super) struct Card {
 const MAX_ROWS: usize = 2000;
 
 impl Card {
-    pub(super) fn new(line: usize, text: &str, known: Option<Known>, now: Timestamp, note: Option<&String>) -> Self {
+    pub(super) fn new(
+        line: usize,
+        text: &str,
+        known: Option<KnownLine>,
+        now: Timestamp,
+        note: Option<&String>,
+    ) -> Self {
         let (first, rest) = text.split_once('\n').unwrap_or((text, ""));
         let record = record::read(first, now);
         let mut rows = Vec::new();
@@ -119,7 +125,7 @@ mod tests {
     #[test]
     fn the_data_of_an_event_is_shown_and_can_be_copied() {
         let data = Some("{\"outputs\":{\"version\":\"1.2\"}}".to_owned());
-        let known = Known { at: Timestamp(0), rows: vec![("level", "info".to_owned())], data };
+        let known = KnownLine { at: Timestamp(0), rows: vec![("level", "info".to_owned())], data };
         let mut card = Card::new(0, "step deploy succeeded", Some(known), Timestamp(0), None);
         let from = card.rows.iter().position(|(name, _)| name == "data").unwrap();
         let shown: Vec<_> = card.rows[from..].iter().map(|(_, value)| value.as_str()).collect();

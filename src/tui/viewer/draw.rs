@@ -9,7 +9,7 @@ use super::row::{self, Safe};
 use super::{Over, Times, Viewer};
 use crate::core::event::Level;
 use crate::core::{record, text};
-use crate::logfile::desk::Row;
+use crate::logfile::log_view::Row;
 use crate::tui::keys::Action;
 use crate::tui::view::canvas::{self, Canvas, column, fit};
 
@@ -118,12 +118,12 @@ impl Viewer {
             let name = self.facts.files.get(row.file).map(|file| text::show(&file.name)).unwrap_or_default();
             spans.push(Span::styled(format!("{} ", column(&name, SOURCE)), self.theme.dim()));
         }
-        spans.extend(self.lanes(row));
+        spans.extend(self.columns(row));
         spans
     }
 
     fn head_width(&self) -> usize {
-        GUTTER + self.times_width() + if self.facts.files.len() > 1 { SOURCE + 1 } else { 0 } + self.lanes_width()
+        GUTTER + self.times_width() + if self.facts.files.len() > 1 { SOURCE + 1 } else { 0 } + self.columns_width()
     }
 
     /// Width of the time column; narrow panes omit fractions of seconds.

@@ -1,6 +1,6 @@
 //! The filters: each shows only matching lines or hides them, and can be turned off, as can all.
 
-use crate::logfile::desk::Rule;
+use crate::logfile::log_view::Rule;
 use crate::logfile::scan::pattern;
 use crate::tui::app::picker::moved;
 use crate::tui::keys::Action;

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use super::{Over, Viewer};
 use crate::core::record;
 use crate::core::time::{Timestamp, parse_duration};
-use crate::logfile::desk::{Ask, Export, Jump, Move, Sought, What};
+use crate::logfile::log_view::{Export, Jump, LogRequest, Move, Sought, What};
 use crate::logfile::scan::pattern;
 use crate::tui::app::field::Field;
 use crate::tui::keys::Action;
@@ -14,7 +14,7 @@ use crate::tui::msg::Effect;
 /// The open prompt.
 #[derive(Debug, Clone)]
 pub(super) struct Prompt {
-    pub(super) wanted: Wanted,
+    pub(super) wanted: PromptKind,
     pub(super) field: Field,
     /// The error of the last Enter.
     pub(super) problem: Option<String>,
@@ -22,7 +22,7 @@ pub(super) struct Prompt {
 
 /// The purpose of the prompt.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Wanted {
+pub(super) enum PromptKind {
     Search,
     Keep,
     Hide,
@@ -32,23 +32,23 @@ pub(super) enum Wanted {
 }
 
 impl Prompt {
-    pub(super) fn new(wanted: Wanted) -> Self {
-        Self::with(wanted, if wanted == Wanted::Save { "visible " } else { "" })
+    pub(super) fn new(wanted: PromptKind) -> Self {
+        Self::with(wanted, if wanted == PromptKind::Save { "visible " } else { "" })
     }
 
-    pub(super) fn with(wanted: Wanted, text: &str) -> Self {
+    pub(super) fn with(wanted: PromptKind, text: &str) -> Self {
         Self { wanted, field: Field::with(text), problem: None }
     }
 
     /// The label before the field.
     pub(super) const fn label(&self) -> &'static str {
         match self.wanted {
-            Wanted::Search => " search: ",
-            Wanted::Keep => " show only: ",
-            Wanted::Hide => " hide: ",
-            Wanted::Jump => " go to (14:05, -15m, 2026-11-21T09:30, 50%, line 1200; UTC): ",
-            Wanted::Note(_) => " mark with note: ",
-            Wanted::Save => " save (visible, marked or all; .jsonl for JSON) to: ",
+            PromptKind::Search => " search: ",
+            PromptKind::Keep => " show only: ",
+            PromptKind::Hide => " hide: ",
+            PromptKind::Jump => " go to (14:05, -15m, 2026-11-21T09:30, 50%, line 1200; UTC): ",
+            PromptKind::Note(_) => " mark with note: ",
+            PromptKind::Save => " save (visible, marked or all; .jsonl for JSON) to: ",
         }
     }
 }
@@ -76,33 +76,33 @@ impl Viewer {
         }
     }
 
-    fn take(&mut self, wanted: Wanted, text: &str) -> Result<Vec<Effect>, String> {
+    fn take(&mut self, wanted: PromptKind, text: &str) -> Result<Vec<Effect>, String> {
         let ticket = self.ticket;
         let ask = |ask| vec![Effect::File(ticket, Box::new(ask))];
-        if text.trim().is_empty() && !matches!(wanted, Wanted::Note(_)) {
-            return Ok(if wanted == Wanted::Search && self.search.take().is_some() {
-                ask(Ask::Search(None))
+        if text.trim().is_empty() && !matches!(wanted, PromptKind::Note(_)) {
+            return Ok(if wanted == PromptKind::Search && self.search.take().is_some() {
+                ask(LogRequest::Search(None))
             } else {
                 Vec::new()
             });
         }
         Ok(match wanted {
-            Wanted::Search => {
+            PromptKind::Search => {
                 let regex = pattern(text)?;
                 self.search = Some((text.to_owned(), regex.clone()));
-                let seek = Ask::Seek { what: Sought::Hit, forward: true };
-                [Ask::Search(Some(regex)), seek].map(|ask| self.ask(ask)).into()
+                let seek = LogRequest::Seek { what: Sought::Hit, forward: true };
+                [LogRequest::Search(Some(regex)), seek].map(|ask| self.ask(ask)).into()
             }
-            Wanted::Keep | Wanted::Hide => {
-                self.filters.add(text, wanted == Wanted::Hide)?;
+            PromptKind::Keep | PromptKind::Hide => {
+                self.filters.add(text, wanted == PromptKind::Hide)?;
                 vec![self.rules()]
             }
-            Wanted::Jump => ask(target(text.trim(), self.shown.lines, self.now)?),
-            Wanted::Note(line) => {
+            PromptKind::Jump => ask(target(text.trim(), self.shown.lines, self.now)?),
+            PromptKind::Note(line) => {
                 self.marks.insert(line, text.to_owned());
                 Vec::new()
             }
-            Wanted::Save => ask(Ask::Export(self.export(text)?)),
+            PromptKind::Save => ask(LogRequest::Export(self.export(text)?)),
         })
     }
 
@@ -122,30 +122,30 @@ impl Viewer {
 }
 
 /// Parses a jump target.
-fn target(text: &str, lines: usize, now: Timestamp) -> Result<Ask, String> {
+fn target(text: &str, lines: usize, now: Timestamp) -> Result<LogRequest, String> {
     let number = |text: &str| text.trim().parse::<usize>().ok();
     if let Some(line) = number(text.strip_prefix("line").unwrap_or(text)) {
-        return Ok(Ask::Move(Move::Line(line.saturating_sub(1))));
+        return Ok(LogRequest::Move(Move::Line(line.saturating_sub(1))));
     }
     if let Some(percent) = text.strip_suffix('%').and_then(number).filter(|p| *p <= 100) {
-        return Ok(Ask::Move(Move::Line(
+        return Ok(LogRequest::Move(Move::Line(
             lines.saturating_sub(1) / 100 * percent + lines.saturating_sub(1) % 100 * percent / 100,
         )));
     }
     for (sign, factor) in [('-', -1), ('+', 1)] {
         if let Some(duration) = text.strip_prefix(sign) {
-            return Ok(Ask::Jump(Jump::By(parse_duration(duration)? * factor)));
+            return Ok(LogRequest::Jump(Jump::By(parse_duration(duration)? * factor)));
         }
     }
     if let Some(at) = record::time(text.as_bytes(), now) {
-        return Ok(Ask::Jump(Jump::To(at)));
+        return Ok(LogRequest::Jump(Jump::To(at)));
     }
     let parts: Vec<Option<i64>> =
         text.split(':').map(|part| part.parse().ok().filter(|n| (0..60).contains(n))).collect();
     match *parts {
-        [Some(hour @ 0..=23), Some(minute)] => Ok(Ask::Jump(Jump::Clock((hour * 60 + minute) * 60_000))),
+        [Some(hour @ 0..=23), Some(minute)] => Ok(LogRequest::Jump(Jump::Clock((hour * 60 + minute) * 60_000))),
         [Some(hour @ 0..=23), Some(minute), Some(second)] => {
-            Ok(Ask::Jump(Jump::Clock(((hour * 60 + minute) * 60 + second) * 1000)))
+            Ok(LogRequest::Jump(Jump::Clock(((hour * 60 + minute) * 60 + second) * 1000)))
         }
         _ => Err(format!("`{text}` is no time: write 14:05, -15m, 2026-11-21T09:30, 50% or a line number")),
     }
@@ -158,15 +158,15 @@ mod tests {
     #[test]
     fn jump_targets_are_parsed() {
         for (text, ask) in [
-            ("14:05", Ask::Jump(Jump::Clock((14 * 60 + 5) * 60_000))),
-            ("00:00:07", Ask::Jump(Jump::Clock(7000))),
-            ("-15m", Ask::Jump(Jump::By(-900_000))),
-            ("+1h30m", Ask::Jump(Jump::By(5_400_000))),
-            ("1970-01-02T00:00", Ask::Jump(Jump::To(Timestamp(86_400_000)))),
-            ("1200", Ask::Move(Move::Line(1199))),
-            ("line 7", Ask::Move(Move::Line(6))),
-            ("50%", Ask::Move(Move::Line(499))),
-            ("100%", Ask::Move(Move::Line(999))),
+            ("14:05", LogRequest::Jump(Jump::Clock((14 * 60 + 5) * 60_000))),
+            ("00:00:07", LogRequest::Jump(Jump::Clock(7000))),
+            ("-15m", LogRequest::Jump(Jump::By(-900_000))),
+            ("+1h30m", LogRequest::Jump(Jump::By(5_400_000))),
+            ("1970-01-02T00:00", LogRequest::Jump(Jump::To(Timestamp(86_400_000)))),
+            ("1200", LogRequest::Move(Move::Line(1199))),
+            ("line 7", LogRequest::Move(Move::Line(6))),
+            ("50%", LogRequest::Move(Move::Line(499))),
+            ("100%", LogRequest::Move(Move::Line(999))),
         ] {
             assert_eq!(target(text, 1000, Timestamp(0)), Ok(ask), "{text}");
         }

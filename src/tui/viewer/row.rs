@@ -6,7 +6,7 @@ use regex::bytes::Regex;
 use unicode_segmentation::UnicodeSegmentation as _;
 
 use crate::core::text::{self, Coloured};
-use crate::logfile::desk::Row;
+use crate::logfile::log_view::Row;
 use crate::tui::theme::Theme;
 
 /// An escaped line and its styles.
@@ -26,14 +26,14 @@ impl Safe {
 
     /// The same, with the styles in the line on top of `style`, up to the end of the line.
     pub(super) fn coloured(row: &Row, cells: usize, style: Style, theme: Theme) -> Self {
-        let mut looks = Vec::new();
+        let mut styles = Vec::new();
         let text = safe(row, cells, |line, cells| {
             let coloured: Coloured = text::coloured_limited(line, cells);
-            looks = coloured.looks;
+            styles = coloured.styles;
             coloured.text
         });
-        let looks = looks.into_iter().map(|(at, look)| (at, style.patch(theme.look(look))));
-        Self { text, styles: std::iter::once((0, style)).chain(looks).collect() }
+        let styles = styles.into_iter().map(|(at, look)| (at, style.patch(theme.style(look))));
+        Self { text, styles: std::iter::once((0, style)).chain(styles).collect() }
     }
 
     /// Adds the spans between two byte positions.

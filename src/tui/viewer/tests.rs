@@ -6,7 +6,7 @@ use ratatui::backend::TestBackend;
 use ratatui::style::Color;
 
 use super::*;
-use crate::logfile::desk::{Hits, Jump, Move, Row, Sought};
+use crate::logfile::log_view::{Hits, Jump, Move, Row, Sought};
 
 fn viewer(names: &[&str]) -> Viewer {
     let files = names.iter().map(|name| Named { name: (*name).to_owned(), steps: None }).collect();
@@ -23,7 +23,7 @@ fn row(number: usize, text: &str) -> Row {
 fn show(viewer: &mut Viewer, texts: &[&str]) {
     let rows = texts.iter().enumerate().map(|(n, text)| row(n, text)).collect();
     let shown = Shown { rows, cursor: 1, lines: 100, ..Shown::default() };
-    viewer.update(Msg::File(Ticket::default(), Told::Shown(Box::new(shown))));
+    viewer.update(Msg::File(Ticket::default(), LogUpdate::Shown(Box::new(shown))));
 }
 
 fn press(viewer: &mut Viewer, c: char) -> Vec<Effect> {
@@ -41,7 +41,7 @@ fn typed(viewer: &mut Viewer, key: char, text: &str) -> Vec<Effect> {
     enter(viewer)
 }
 
-fn asks(effects: Vec<Effect>) -> Vec<Ask> {
+fn asks(effects: Vec<Effect>) -> Vec<LogRequest> {
     let ask = |effect| if let Effect::File(_, ask) = effect { Some(*ask) } else { None };
     effects.into_iter().filter_map(ask).collect()
 }
@@ -63,23 +63,23 @@ fn keys_send_their_requests() {
     let mut v = viewer(&["a.log"]);
     show(&mut v, &["one", "two"]);
     for (key, ask) in [
-        ('j', Ask::Move(Move::By(1))),
-        ('k', Ask::Move(Move::By(-1))),
-        ('g', Ask::Move(Move::Top)),
-        ('G', Ask::Move(Move::End)),
-        (' ', Ask::Move(Move::Halves(2))),
-        ('b', Ask::Move(Move::Halves(-2))),
-        ('F', Ask::Move(Move::Follow)),
-        ('e', Ask::Seek { what: Sought::Error, forward: true }),
-        ('W', Ask::Seek { what: Sought::Warning, forward: false }),
-        ('N', Ask::Seek { what: Sought::Hit, forward: false }),
-        ('y', Ask::Copy { line: 1 }),
-        ('d', Ask::Fit { rows: 4, strip: 60 }),
+        ('j', LogRequest::Move(Move::By(1))),
+        ('k', LogRequest::Move(Move::By(-1))),
+        ('g', LogRequest::Move(Move::Top)),
+        ('G', LogRequest::Move(Move::End)),
+        (' ', LogRequest::Move(Move::Halves(2))),
+        ('b', LogRequest::Move(Move::Halves(-2))),
+        ('F', LogRequest::Move(Move::Follow)),
+        ('e', LogRequest::Seek { what: Sought::Error, forward: true }),
+        ('W', LogRequest::Seek { what: Sought::Warning, forward: false }),
+        ('N', LogRequest::Seek { what: Sought::Hit, forward: false }),
+        ('y', LogRequest::Copy { line: 1 }),
+        ('d', LogRequest::Resize { rows: 4, strip: 60 }),
     ] {
         assert_eq!(asks(press(&mut v, key)), [ask], "{key}");
     }
-    assert_eq!(asks(enter(&mut v)), [Ask::Record { line: 1 }]);
-    assert_eq!(asks(typed(&mut v, '@', "-15m")), [Ask::Jump(Jump::By(-900_000))]);
+    assert_eq!(asks(enter(&mut v)), [LogRequest::Record { line: 1 }]);
+    assert_eq!(asks(typed(&mut v, '@', "-15m")), [LogRequest::Jump(Jump::By(-900_000))]);
     assert_eq!(press(&mut v, 'q'), [Effect::Quit]);
 }
 
@@ -94,7 +94,7 @@ fn a_bad_pattern_is_reported_and_the_old_one_kept() {
     assert_eq!(v.search.as_ref().map(|(text, _)| text.as_str()), Some("two"));
     v.update(Msg::Key(KeyEvent::from(KeyCode::Esc)));
     assert!(v.over.is_none() && v.search.is_some());
-    assert_eq!(asks(v.update(Msg::Key(KeyEvent::from(KeyCode::Esc)))), [Ask::Search(None)]);
+    assert_eq!(asks(v.update(Msg::Key(KeyEvent::from(KeyCode::Esc)))), [LogRequest::Search(None)]);
 }
 
 #[test]
@@ -102,7 +102,7 @@ fn filters_stack_and_are_turned_off_one_by_one_or_all() {
     let mut v = viewer(&["a.log"]);
     show(&mut v, &["one", "two"]);
     let count = |effects: Vec<Effect>| match asks(effects).pop() {
-        Some(Ask::Rules { rules, floor }) => (rules.len(), rules.iter().filter(|r| r.hide).count(), floor),
+        Some(LogRequest::Rules { rules, floor }) => (rules.len(), rules.iter().filter(|r| r.hide).count(), floor),
         other => panic!("{other:?}"),
     };
     assert_eq!(count(typed(&mut v, '&', "a")), (1, 0, Level::Debug));
@@ -125,7 +125,7 @@ fn marks_have_notes_and_can_be_jumped_to_and_saved() {
     typed(&mut v, 'm', "look here");
     assert!(screen(&v)[1].starts_with("Mtwo"));
     v.shown.cursor = 2;
-    assert_eq!(asks(press(&mut v, 'u')), [Ask::Move(Move::Line(1))]);
+    assert_eq!(asks(press(&mut v, 'u')), [LogRequest::Move(Move::Line(1))]);
     assert!(screen(&v).last().unwrap().contains("mark: look here"));
     press(&mut v, 's');
     v.update(Msg::Key(KeyEvent::new(KeyCode::Char('u'), KeyModifiers::CONTROL)));
@@ -137,7 +137,7 @@ fn marks_have_notes_and_can_be_jumped_to_and_saved() {
     assert!(v.marks.is_empty());
     typed(&mut v, 'm', "");
     let moved = Shown { generation: 1, ..v.shown.clone() };
-    v.update(Msg::File(Ticket::default(), Told::Shown(Box::new(moved))));
+    v.update(Msg::File(Ticket::default(), LogUpdate::Shown(Box::new(moved))));
     assert!(v.marks.is_empty(), "line numbers of a truncated file mean other lines");
 }
 

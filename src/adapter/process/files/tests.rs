@@ -5,7 +5,7 @@ use std::os::unix::net::UnixListener;
 
 use super::*;
 use crate::adapter::process::tests::sh;
-use crate::core::artifact::{NotKept, Wanted};
+use crate::core::artifact::{ArtifactSpec, NotKept};
 
 const LONG: Duration = MAX_WAIT;
 
@@ -17,27 +17,27 @@ async fn gathered(
     cancel: &CancellationToken,
 ) -> (Vec<String>, Vec<String>, Vec<String>) {
     let paths = paths.iter().map(|p| (*p).to_owned()).collect();
-    let artifacts = Wanted { paths, required: true };
+    let artifacts = ArtifactSpec { paths, required: true };
     let what = Invocation { dir: Some(folder.display().to_string()), artifacts, ..sh("true") };
     let limits = Limits { each: 100, ..Limits::default() };
     let (output, mut events) = mpsc::channel(4);
-    let listen = async {
+    let subscribe = async {
         let (mut kept, mut notes) = (Vec::new(), Vec::new());
         while let Some(event) = events.recv().await {
             match event {
-                Said::Left(left, reply) => {
+                CallEvent::Artifact(left, reply) => {
                     kept.push(left.title);
                     let full = || NotKept { why: "full is not kept".to_owned(), run_is_full: true };
                     reply.send(if kept.last().is_some_and(|t| t == "full") { Err(full()) } else { Ok(()) }).unwrap();
                 }
-                Said::Note(note) => notes.push(note),
+                CallEvent::Note(note) => notes.push(note),
                 other => panic!("{other:?}"),
             }
         }
         (kept, notes)
     };
     let gather = async move { gather(&what, limits, None, max_wait, &output, cancel).await };
-    let (lacks, (kept, notes)) = tokio::join!(gather, listen);
+    let (lacks, (kept, notes)) = tokio::join!(gather, subscribe);
     (kept, lacks, notes)
 }
 

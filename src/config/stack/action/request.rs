@@ -13,7 +13,11 @@ pub(super) fn read(mut t: Section<'_>, report: &mut Report, verb: Option<Verb>) 
     let (headers, secret_headers) = read_headers(&mut t, report, true);
     let secret_ref = auth(&mut t, report);
     if secret_ref.is_some() && secret_headers.keys().any(|name| name.eq_ignore_ascii_case("authorization")) {
-        report.conflict(t.at, t.key("auth"), "is set together with the header Authorization; a request has one of the two");
+        report.conflict(
+            t.at,
+            t.key("auth"),
+            "is set together with the header Authorization; a request has one of the two",
+        );
     }
     let request = HttpRequest {
         headers,

@@ -26,7 +26,7 @@ pub(super) enum Runs {
 /// How its words are read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "lowercase")]
-pub(super) enum Way {
+pub(super) enum BreakerKey {
     Helps,
     Settled,
     Every,
@@ -63,11 +63,11 @@ pub(super) struct Program {
     pub most: Option<usize>,
     pub fine: Vec<String>,
     pub alone: Vec<String>,
-    pub ways: Vec<Way>,
+    pub ways: Vec<BreakerKey>,
 }
 
 impl Program {
-    pub fn has(&self, way: Way) -> bool {
+    pub fn has(&self, way: BreakerKey) -> bool {
         self.ways.contains(&way)
     }
 

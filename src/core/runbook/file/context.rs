@@ -14,7 +14,7 @@ use crate::core::runbook::scope::{self, KnownStep};
 
 /// The place of a text decides what it may refer to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub(super) enum Place {
+pub(super) enum TextScope {
     Title,
     Once,
     PerService,
@@ -51,7 +51,7 @@ pub(super) struct Context<'i> {
     early: Scope,
     late: BTreeMap<String, Type>,
     /// Scopes are large in long files; each kind is made once.
-    made: RefCell<HashMap<(Place, Answer), Scope>>,
+    made: RefCell<HashMap<(TextScope, Answer), Scope>>,
 }
 
 impl<'i> Context<'i> {
@@ -78,7 +78,7 @@ impl<'i> Context<'i> {
     }
 
     /// Names that the expressions of a step may use.
-    pub fn late(&self, place: Place, does: &Does) -> Scope {
+    pub fn late(&self, place: TextScope, does: &Does) -> Scope {
         let answer = match does {
             Does::Http(_) => Answer::Http,
             Does::Shell { .. } => Answer::Shell,
@@ -95,9 +95,9 @@ impl<'i> Context<'i> {
         let make = || {
             let mut types = self.late.clone();
             match place {
-                Place::PerService => types.insert("service".to_owned(), Type::Text),
-                Place::PerItem => types.insert("item".to_owned(), Type::Text),
-                Place::Once | Place::Title => None,
+                TextScope::PerService => types.insert("service".to_owned(), Type::Text),
+                TextScope::PerItem => types.insert("item".to_owned(), Type::Text),
+                TextScope::Once | TextScope::Title => None,
             };
             let response = match answer {
                 Answer::Http => scope::http_response(),
@@ -173,7 +173,7 @@ impl<'i> Context<'i> {
     }
 
     /// Every placeholder must be able to get a value.
-    pub fn placeholders(&self, r: &mut Reader<'_>, section: &Section<'_>, key: &str, text: &str, place: Place) {
+    pub fn placeholders(&self, r: &mut Reader<'_>, section: &Section<'_>, key: &str, text: &str, place: TextScope) {
         for piece in pieces(text) {
             let why = match piece {
                 Piece::Unknown(name) if name != "results" => format!(
@@ -198,7 +198,7 @@ impl<'i> Context<'i> {
         section: &Section<'_>,
         key: &str,
         text: &str,
-        (place, order): (Place, (usize, usize)),
+        (place, order): (TextScope, (usize, usize)),
     ) {
         for piece in pieces(text) {
             let why = match piece {
@@ -218,22 +218,22 @@ impl<'i> Context<'i> {
     }
 
     /// Documents may contain other words in braces; only placeholders are checked.
-    fn known_placeholders(&self, r: &mut Reader<'_>, section: &Section<'_>, key: &str, text: &str, place: Place) {
+    fn known_placeholders(&self, r: &mut Reader<'_>, section: &Section<'_>, key: &str, text: &str, place: TextScope) {
         for why in pieces(text).into_iter().filter_map(|piece| self.without_value(piece, place)) {
             section.wrong(r, key, why);
         }
     }
 
-    fn without_value(&self, piece: Piece<'_>, place: Place) -> Option<String> {
+    fn without_value(&self, piece: Piece<'_>, place: TextScope) -> Option<String> {
         match piece {
             Piece::Slot(Slot::Input(name)) if !self.inputs.contains(&name) => {
                 let hint = nearest(name, &self.inputs).map(|near| format!("; did you mean {{inputs.{near}}}?"));
                 Some(format!("there is no input `{name}`{}", hint.unwrap_or_default()))
             }
-            Piece::Slot(Slot::Service) if place != Place::PerService => {
+            Piece::Slot(Slot::Service) if place != TextScope::PerService => {
                 Some("{service} is only known in a step with for_each = \"services\"".to_owned())
             }
-            Piece::Slot(Slot::Item) if place != Place::PerItem => {
+            Piece::Slot(Slot::Item) if place != TextScope::PerItem => {
                 Some("{item} is only known in a step with for_each over a list".to_owned())
             }
             _ => None,
@@ -246,7 +246,7 @@ impl<'i> Context<'i> {
         r: &mut Reader<'_>,
         section: &Section<'_>,
         does: &Does,
-        place: Place,
+        place: TextScope,
         order: (usize, usize),
     ) {
         match does {

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use toml::de::{DeTable, DeValue};
 
-use super::context::{Context, Place};
+use super::context::{Context, TextScope};
 use super::read_when;
 use super::work::{STEP_KINDS, read_does};
 use crate::core::expr::Expr;
@@ -99,7 +99,7 @@ fn read_undo(
     step: &Section<'_>,
     context: &Context<'_>,
     (name, phase, at): (&str, Phase, usize),
-    repeated: Place,
+    repeated: TextScope,
 ) -> Option<Box<StepTemplate>> {
     let known: Vec<&str> = [
         "name",
@@ -126,7 +126,7 @@ fn read_undo(
     }
     let own = section.text(r, "name").map_or_else(|| format!("undo {name}"), str::to_owned);
     let undo = read_body(r, &section, context, Spot::Undo(phase, at), Some(&own), Some(phase))?;
-    let place = if undo.for_each { Place::PerService } else { repeated };
+    let place = if undo.for_each { TextScope::PerService } else { repeated };
     if place != repeated {
         section.wrong(r, "use", "only the undo of a step that is repeated per service can use a service's action");
     }
@@ -146,11 +146,11 @@ fn read_body(
     let (per_service, items) = read_for_each(r, section, context);
     let uses = section.has("use");
     let place = if per_service || uses {
-        Place::PerService
+        TextScope::PerService
     } else if items.is_some() {
-        Place::PerItem
+        TextScope::PerItem
     } else {
-        Place::Once
+        TextScope::Once
     };
     let retry = read_retry(r, section).or_else(|| matches!(does, Some(Does::Notify { .. })).then_some(NOTIFY_RETRY));
     let idempotent = section.boolean(r, "idempotent");
@@ -216,7 +216,7 @@ fn read_body(
         on_failure,
         idempotent,
         sensitive,
-        for_each: place == Place::PerService,
+        for_each: place == TextScope::PerService,
         missing: missing.unwrap_or_default(),
         optional,
         when,
@@ -275,10 +275,10 @@ fn read_for_each(r: &mut Reader<'_>, section: &Section<'_>, context: &Context<'_
     }
 }
 
-fn read_bounds(r: &mut Reader<'_>, section: &Section<'_>, place: Place, does: Option<&Does>) -> Option<Bounds> {
+fn read_bounds(r: &mut Reader<'_>, section: &Section<'_>, place: TextScope, does: Option<&Does>) -> Option<Bounds> {
     let keys = ["max_concurrency", "max_errors"];
     let key = keys.into_iter().find(|key| section.has(key))?;
-    if place == Place::Once {
+    if place == TextScope::Once {
         section.wrong(r, key, "is only for steps with for_each");
     }
     let max_concurrency = section.whole(r, "max_concurrency", &(1..65)).unwrap_or(1);

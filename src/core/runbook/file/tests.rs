@@ -240,28 +240,28 @@ name = "tell"
 notify = { to = "ops", title = "nightly in {env}", text = "{results}", severity = "low", dedup_key = "nightly/{env}" }
 "#;
 
-fn nightly(reach: &crate::core::reach::Reach, region: &str) -> crate::core::plan::Plan {
+fn nightly(declared: &crate::core::integration::Integrations, region: &str) -> crate::core::plan::Plan {
     use crate::core::service::{Environment, Stack};
     let staging = Environment { name: "staging".to_owned(), ..Environment::default() };
     let stack = Stack { environments: vec![staging], ..Stack::default() };
     let inputs = [("region".to_owned(), region.to_owned())].into();
     let request = Request { env: Some("staging".to_owned()), inputs, ..Request::default() };
     let runbook = parse("nightly.toml", NAMED).unwrap_or_else(|problems| panic!("{problems:#?}"));
-    crate::core::runbook::plan_in(&runbook, &request, &stack, &[], reach)
+    crate::core::runbook::plan_in(&runbook, &request, &stack, &[], declared)
 }
 
 #[test]
 fn named_integrations_are_resolved_and_undeclared_ones_block() {
-    use crate::core::notify::{Address, Notifier, Slack, Way};
+    use crate::core::integration::{Database, DatabaseAddress as At, Integrations};
+    use crate::core::notify::{Address, Channel, Notifier, Slack};
     use crate::core::product::{Account, Product};
-    use crate::core::reach::{Database, Place as At, Reach};
 
-    let blocked = nightly(&Reach::default(), "eu");
+    let blocked = nightly(&Integrations::default(), "eu");
     let codes: Vec<&str> = blocked.blocks().map(|r| r.message.as_str()).collect();
     for wanted in ["add [database.shop-staging]", "add [notify.ops]", "add [adapter.github]"] {
         assert!(codes.iter().any(|m| m.contains(wanted)), "{wanted}: {codes:#?}");
     }
-    let mut reach = Reach {
+    let mut declared = Integrations {
         databases: vec![Database {
             name: "shop-staging".to_owned(),
             place: At::Postgres("postgres://ana@db.test/shop".to_owned()),
@@ -270,7 +270,7 @@ fn named_integrations_are_resolved_and_undeclared_ones_block() {
         }],
         notifiers: vec![Notifier {
             name: "ops".to_owned(),
-            way: Way::Slack(Slack { url: Address::Secret("SLACK".to_owned()) }),
+            way: Channel::Slack(Slack { url: Address::Secret("SLACK".to_owned()) }),
         }],
         accounts: vec![Account {
             product: Product::GitHub,
@@ -279,11 +279,11 @@ fn named_integrations_are_resolved_and_undeclared_ones_block() {
             per_minute: 60,
         }],
     };
-    let plan = nightly(&reach, "eu");
+    let plan = nightly(&declared, "eu");
     let codes: Vec<&str> = plan.blocks().map(|r| r.code.as_str()).collect();
     assert_eq!(codes, ["READ_ONLY_DATABASE"]);
-    reach.databases[0].read_only = false;
-    let plan = nightly(&reach, "eu");
+    declared.databases[0].read_only = false;
+    let plan = nightly(&declared, "eu");
     assert_eq!(plan.blocks().count(), 0, "{:#?}", plan.risks);
     let described: Vec<String> = plan.steps.iter().chain(&plan.finally).map(|s| s.spec.describe()).collect();
     assert_eq!(
@@ -368,7 +368,7 @@ proptest! {
     /// Whatever an input holds, the statement's text is the same and the value is a parameter.
     #[test]
     fn an_input_never_becomes_sql(value in "[^\\p{Cc}{]{1,40}".prop_filter("a blank value is none", |v| !v.trim().is_empty())) {
-        let made = nightly(&crate::core::reach::Reach::default(), &value);
+        let made = nightly(&crate::core::integration::Integrations::default(), &value);
         let crate::core::step::StepSpec::Sql(sql) = &made.steps[0].spec else { panic!("{:?}", made.steps) };
         let text = "select count(*) as n from orders where region = $1 and total > $2";
         prop_assert_eq!((sql.statement.as_str(), sql.params[0].text.as_str()), (text, value.as_str()));

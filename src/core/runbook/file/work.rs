@@ -5,8 +5,8 @@ use toml::de::DeValue;
 use super::super::definition::{Body, Does};
 use super::super::fill::chosen_secret;
 use super::super::read::{Reader, Section, as_i64};
-use super::named::{read_adapter, read_notify, read_sql};
-use crate::core::artifact::{Pattern, Wanted};
+use super::integrations::{read_adapter, read_notify, read_sql};
+use crate::core::artifact::{ArtifactSpec, Pattern};
 use crate::core::service::{HttpRequest, ShellCommand, Verb};
 use crate::core::step::approve::{Approve, Comment};
 
@@ -254,10 +254,10 @@ fn read_shell(r: &mut Reader<'_>, section: &Section<'_>) -> Option<Does> {
 }
 
 /// `artifacts = ["report.json", "logs/*.log"]`, or a table that says whether the step has failed without them.
-fn read_artifacts(r: &mut Reader<'_>, step: &Section<'_>) -> Wanted {
-    let Some(value) = step.value("artifacts") else { return Wanted::default() };
+fn read_artifacts(r: &mut Reader<'_>, step: &Section<'_>) -> ArtifactSpec {
+    let Some(value) = step.value("artifacts") else { return ArtifactSpec::default() };
     let (paths, required) = if value.get_ref().is_table() {
-        let Some(section) = step.table(r, "artifacts", &["paths", "required"]) else { return Wanted::default() };
+        let Some(section) = step.table(r, "artifacts", &["paths", "required"]) else { return ArtifactSpec::default() };
         if !section.has("paths") {
             r.problem(section.at, section.key("paths"), "is missing; the files, from the step's folder on");
         }
@@ -278,7 +278,7 @@ fn read_artifacts(r: &mut Reader<'_>, step: &Section<'_>) -> Wanted {
     if step.boolean(r, "sensitive") == Some(true) {
         step.wrong(r, "artifacts", "a sensitive step leaves nothing behind; take one of the two out");
     }
-    Wanted { paths, required }
+    ArtifactSpec { paths, required }
 }
 
 fn read_document(r: &mut Reader<'_>, step: &Section<'_>) -> Option<Does> {

@@ -4,9 +4,9 @@ use std::collections::BTreeSet;
 
 use super::transcript::{self, Doubt, Fence};
 use crate::core::runbook::effect::{self, Effect, Functions};
-use crate::core::runbook::guided;
 use crate::core::runbook::page::{Block, Page};
 use crate::core::runbook::shell::{self, Variable};
+use crate::core::runbook::shell_block;
 
 /// A block that becomes a step.
 #[derive(Debug)]
@@ -94,7 +94,7 @@ impl<'p> Blocks<'p> {
     fn block(&mut self, block: &'p Block) {
         note(&mut self.notes, &block.prose);
         let unclosed = self.page.unclosed.contains(&block.line);
-        let shell = guided::is_shell(&block.language);
+        let shell = shell_block::is_shell(&block.language);
         let fence = match (shell, block.language.is_empty()) {
             (true, _) => transcript::read(block),
             (false, true) => untagged(block),
@@ -139,7 +139,7 @@ impl<'p> Blocks<'p> {
     }
 
     fn commands(&mut self, block: &'p Block, typed: transcript::Typed) {
-        let commands = guided::commands(&typed.script);
+        let commands = shell_block::commands(&typed.script);
         if let Some((line, why)) = commands.problems.first() {
             return self.doubt(block, &Doubt { line: *line, why: why.clone(), mistake: true });
         }

@@ -1,8 +1,8 @@
 //! Detects blocks with a shell tag that are not commands: the output of a command, a query of a
 //! monitoring system. Without prompts only the text before the block and its shape show it.
 
-use crate::core::runbook::guided;
 use crate::core::runbook::page::Block;
+use crate::core::runbook::shell_block;
 
 /// Phrases in the last sentence before a block that announce output.
 const SHOWN: [&str; 15] = [
@@ -75,7 +75,7 @@ fn output_start(code: &str) -> usize {
         let label = word
             .strip_suffix(':')
             .is_some_and(|w| !w.is_empty() && w.chars().all(|c| c.is_alphanumeric() || matches!(c, '_' | '-' | '.')));
-        if label && !continued && !guided::leaves_a_quote_open(&code[..at]) {
+        if label && !continued && !shell_block::leaves_a_quote_open(&code[..at]) {
             return at;
         }
         continued = line.trim_end().ends_with(['\\', '|', '&']);

@@ -7,15 +7,15 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::blocks::{Act, Blocks, Piece, Ready};
 use super::{phases, plain};
-use crate::core::artifact::Wanted;
+use crate::core::artifact::ArtifactSpec;
 use crate::core::plan::OnFailure;
 use crate::core::run::Phase;
 use crate::core::runbook::condition::Condition;
 use crate::core::runbook::definition::{BlockOf, Definition, Does, Missing, Need, Origin, Source, StepTemplate};
-use crate::core::runbook::guided::{self, VALUE_PATTERN};
 use crate::core::runbook::input::{Input, InputKind};
 use crate::core::runbook::page::{Block, Page};
 use crate::core::runbook::scope::{self, KnownStep};
+use crate::core::runbook::shell_block::{self, VALUE_PATTERN};
 use crate::core::runbook::{Problem, Runbook};
 use crate::core::service::ShellCommand;
 
@@ -80,7 +80,7 @@ fn inputs(pieces: &[Piece<'_>]) -> Vec<Input> {
     }
     let value = |name: String| {
         let text = InputKind::Text { pattern: Some(VALUE_PATTERN.to_owned()) };
-        let kind = if guided::is_secret(&name) { InputKind::Secret } else { text };
+        let kind = if shell_block::is_secret(&name) { InputKind::Secret } else { text };
         Input { name, kind, required: true, default: None }
     };
     let mut inputs: Vec<Input> = names.into_iter().filter(|name| !endless || name != WATCH_FOR).map(value).collect();
@@ -133,8 +133,8 @@ fn question(label: &str, block: &Block, ready: &Ready, name: &str) -> String {
         more.push(format!("The page shows it typed as {host}; it would run here."));
     }
     // Filled in with the values of the inputs, like the commands.
-    let given = |v: &String| format!("Here ${v} is ${{{}}}.", guided::variable(&input_of(v)));
-    more.extend(ready.open.iter().filter(|v| !guided::is_secret(&input_of(v))).map(given));
+    let given = |v: &String| format!("Here ${v} is ${{{}}}.", shell_block::variable(&input_of(v)));
+    more.extend(ready.open.iter().filter(|v| !shell_block::is_secret(&input_of(v))).map(given));
     if let Some(command) = &effect.endless {
         more.push(format!("`{command}` never ends by itself: it is ended after {WATCH_FOR}."));
     }
@@ -175,9 +175,9 @@ impl<'i> Shared<'i> {
 /// It stops at the first command that fails and at the first unset variable: an empty `$DIR` before
 /// a slash could delete a whole disk.
 fn command(number: usize, label: String, block: &Block, ready: &Ready, page: &Shared<'_>) -> StepTemplate {
-    let is_open_secret = |variable: &&String| guided::is_secret(&input_of(variable));
+    let is_open_secret = |variable: &&String| shell_block::is_secret(&input_of(variable));
     let secret = |variable: &String| {
-        format!("{variable}=\"${{{variable}-${{{}}}}}\"\n", guided::secret_variable(&input_of(variable)))
+        format!("{variable}=\"${{{variable}-${{{}}}}}\"\n", shell_block::secret_variable(&input_of(variable)))
     };
     let own: String = page.open.iter().filter(is_open_secret).map(secret).collect();
     let script = format!("set -eu\n{own}{}", ready.script);
@@ -186,7 +186,7 @@ fn command(number: usize, label: String, block: &Block, ready: &Ready, page: &Sh
         _ if ready.bash => ShellCommand::Argv(vec!["bash".to_owned(), "-c".to_owned(), script]),
         _ => ShellCommand::Script(script),
     };
-    let plain = |variable: &&String| !guided::is_secret(&input_of(variable));
+    let plain = |variable: &&String| !shell_block::is_secret(&input_of(variable));
     let env = ready.open.iter().filter(plain).map(|v| (v.clone(), format!("{{inputs.{}}}", input_of(v)))).collect();
     let limit = ready.effect.endless.as_ref().map(|_| WATCH_FOR.to_owned());
     let block_of = BlockOf { variables: page.variables.clone(), limit };
@@ -195,7 +195,7 @@ fn command(number: usize, label: String, block: &Block, ready: &Ready, page: &Sh
         dir: None,
         env,
         secrets: page.secrets.clone(),
-        artifacts: Wanted::default(),
+        artifacts: ArtifactSpec::default(),
         block: Some(block_of),
     };
     let read_only = ready.effect.change.is_none();

@@ -10,8 +10,8 @@ use super::phases::{Part, part_of};
 use super::plain;
 use super::transcript::{self, Fence};
 use crate::core::run::Phase;
-use crate::core::runbook::guided;
 use crate::core::runbook::page::{Block, Page};
+use crate::core::runbook::shell_block;
 
 /// Attributes of an info string that are keys of a step, all texts.
 const ATTRIBUTES: [&str; 9] = ["name", "timeout", "on_failure", "when", "expect", "dir", "phase", "notes", "database"];
@@ -21,7 +21,7 @@ const FLAGS: [&str; 2] = ["idempotent", "mutates"];
 /// Writes the steps; returns the problems with their lines.
 pub(super) fn write(page: &Page, toml: &mut Toml) -> Vec<(usize, String)> {
     let mut problems = Vec::new();
-    for block in page.blocks.iter().filter(|b| guided::is_shell(&b.language)) {
+    for block in page.blocks.iter().filter(|b| shell_block::is_shell(&b.language)) {
         typed(block, &mut problems);
     }
     for block in page.blocks.iter().filter(|b| b.language == "sql" && !is_step(b)) {
@@ -50,11 +50,11 @@ fn is_step(block: &Block) -> bool {
     let statement = block.language == "sql" && block.info.contains("database=");
     statement
         || ["http", "step"].contains(&block.language.as_str())
-        || (guided::is_shell(&block.language) && !script(block).trim().is_empty())
+        || (shell_block::is_shell(&block.language) && !script(block).trim().is_empty())
 }
 
 fn script(block: &Block) -> String {
-    guided::commands(&typed(block, &mut Vec::new())).script
+    shell_block::commands(&typed(block, &mut Vec::new())).script
 }
 
 /// The commands of a shell block; none when it only shows something.
@@ -153,7 +153,7 @@ fn work(block: &Block, problems: &mut Vec<(usize, String)>) -> Option<String> {
             flags.contains(&"mutates")
         ));
     }
-    let commands = guided::commands(&typed(block, &mut Vec::new()));
+    let commands = shell_block::commands(&typed(block, &mut Vec::new()));
     for (at, why) in commands.problems {
         problems.push((block.line + 1 + at, why));
     }
@@ -169,7 +169,7 @@ fn undo_of(blocks: &[&Block], problems: &mut Vec<(usize, String)>) -> Option<Str
     if let [one] = blocks {
         return work(one, problems);
     }
-    let all_shell = blocks.iter().all(|b| guided::is_shell(&b.language));
+    let all_shell = blocks.iter().all(|b| shell_block::is_shell(&b.language));
     let script: String = blocks.iter().map(|b| script(b)).collect();
     all_shell.then(|| format!("shell = {}", quoted(&format!("set -e\n{script}"))))
 }

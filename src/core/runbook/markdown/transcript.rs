@@ -4,7 +4,7 @@
 
 use super::output;
 use crate::core::runbook::page::Block;
-use crate::core::runbook::{effect, guided, shell};
+use crate::core::runbook::{effect, shell, shell_block};
 
 /// Kind of a fenced block.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -149,7 +149,7 @@ fn plain(block: &Block) -> Fence {
 
 /// Commands, when they parse and none of them looks like output.
 fn checked(typed: Typed) -> Fence {
-    let text = guided::commands(&typed.script).script;
+    let text = shell_block::commands(&typed.script).script;
     let script = match shell::parse(&text) {
         Ok(script) => script,
         Err(fault) => {
@@ -178,7 +178,7 @@ fn checked(typed: Typed) -> Fence {
 
 /// The first command of an unprompted transcript that opsroom does not know: it may be output.
 fn unknown_line(typed: &Typed) -> Option<(usize, String)> {
-    let script = shell::parse(&guided::commands(&typed.script).script).ok()?;
+    let script = shell::parse(&shell_block::commands(&typed.script).script).ok()?;
     let known = |name: &str| effect::is_program(name) || script.functions.iter().any(|f| f.name == name);
     let names = script.commands.iter().filter_map(|c| c.words.first()).map(|w| w.text.as_str());
     let name = names.into_iter().find(|name| !known(name))?;
@@ -279,7 +279,7 @@ impl Lines {
             return;
         }
         self.read += text.len();
-        if let Err(fault) = shell::parse(&guided::commands(&self.text).script) {
+        if let Err(fault) = shell::parse(&shell_block::commands(&self.text).script) {
             self.open = fault.open;
             self.needs = match fault.message.strip_prefix("the here-document is never closed with ") {
                 Some(mark) if mark.bytes().all(|b| b.is_ascii_alphanumeric()) => Some(Needs::Mark(mark.to_owned())),

@@ -112,7 +112,11 @@ fn sixteen_colours_are_written_as_such() {
 #[test]
 fn movement_is_as_short_as_is_safe() {
     assert_eq!(bytes(&["a b".into(), "c".into()]), "\x1b[Ha\x1b[Cb\r\nc");
-    assert_eq!(bytes(&["é  b".into()]), "\x1b[Hé\x1b[1;4Hb", "after a symbol of ambiguous width the position is absolute");
+    assert_eq!(
+        bytes(&["é  b".into()]),
+        "\x1b[Hé\x1b[1;4Hb",
+        "after a symbol of ambiguous width the position is absolute"
+    );
     assert_eq!(bytes(&["│  b".into()]), "\x1b[H│\x1b[2Cb");
     assert_eq!(bytes(&["漢b".into()]), "\x1b[H漢\x1b[1;3Hb");
 }
